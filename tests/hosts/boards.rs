@@ -92,7 +92,7 @@ fn speaks(runs: &[PathBuf]) -> Result<(), String> {
     answer.map(|_| ()).map_err(|error| format!("{shown} is of another version: {error}"))
 }
 
-/// Runs faults on a cluster whose backends run with these programs.
+/// Runs faults on a cluster with these programs as its backends.
 fn weathers_faults(backends: [Vec<PathBuf>; 3]) {
     let mut boards: Vec<Board> = usual();
     for (board, runs) in boards.iter_mut().zip(backends) {

@@ -1,4 +1,4 @@
-//! A host whose address changes: while it is off, and while its processes run.
+//! Changes of a host's address: while it is off, and while its processes run.
 
 use crate::group::{CENTRE, Group, WEB, usual};
 use crate::people::{People, all_backends};

@@ -25,25 +25,25 @@ use std::time::Instant;
 
 /// Properties of a member that decide the choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BackendCandidate {
+pub(crate) struct BackendCandidate {
     /// A live backend with an open store.
-    pub serves: bool,
-    pub in_sync: bool,
+    pub(crate) serves: bool,
+    pub(crate) in_sync: bool,
     /// Number of regions after the balancer's own, 0 for the same region.
-    pub regions_after: u32,
-    pub clients: u32,
+    pub(crate) regions_after: u32,
+    pub(crate) clients: u32,
 }
 
 /// Returns the position of the best candidate that serves: in sync first, then the nearest region, then the fewest clients,
 /// then the first in order.
-pub fn choose(candidates: &[BackendCandidate]) -> Option<usize> {
+pub(crate) fn choose(candidates: &[BackendCandidate]) -> Option<usize> {
     (0..candidates.len())
         .filter(|at| candidates[*at].serves)
         .min_by_key(|at| (!candidates[*at].in_sync, candidates[*at].regions_after, candidates[*at].clients))
 }
 
 /// The members, by the address at which they are queried.
-pub struct Board {
+pub(crate) struct Board {
     cluster: Option<ClusterId>,
     /// Region of this balancer.
     site: u32,
@@ -88,9 +88,9 @@ impl MemberLifetime {
 }
 
 /// The backend picked for one connection. Counts as one of its clients until dropped.
-pub struct Pick {
-    pub address: String,
-    pub splice: Arc<Splice>,
+pub(crate) struct Pick {
+    pub(crate) address: String,
+    pub(crate) splice: Arc<Splice>,
     lifetime: Arc<MemberLifetime>,
 }
 
@@ -102,7 +102,7 @@ impl Pick {
     }
 
     /// Waits until the member is found dead or rebalancing ends the splice.
-    pub async fn cut(&self) {
+    pub(crate) async fn cut(&self) {
         let dead = async {
             let _ = self.lifetime.over.recv().await;
         };
@@ -146,18 +146,23 @@ impl BoardEntry {
 
 impl Board {
     /// Returns a board with the seed addresses, for a balancer in the region `site`.
-    pub fn new(seeds: Vec<String>, site: u32) -> Board {
+    pub(crate) fn new(seeds: Vec<String>, site: u32) -> Board {
         let entries = seeds.into_iter().map(|seed| (seed, BoardEntry::new(true))).collect();
         Board { cluster: None, site, entries, readers: Readers::default(), evened_out: 0 }
     }
 
     /// Returns all addresses to watch.
-    pub fn addresses(&self) -> Vec<String> {
+    pub(crate) fn addresses(&self) -> Vec<String> {
         self.entries.keys().cloned().collect()
     }
 
     /// Does the same as [`Board::record_answer`] for a query that was sent at `asked`.
-    pub fn record_answer_at(&mut self, address: &str, status: Option<NodeStatus>, asked: Instant) -> bool {
+    pub(crate) fn record_answer_at(
+        &mut self,
+        address: &str,
+        status: Option<NodeStatus>,
+        asked: Instant,
+    ) -> bool {
         let changed = self.record_answer(address, status);
         if let Some(entry) = self.entries.get_mut(address) {
             entry.asked = entry.status.is_some().then_some(asked);
@@ -166,14 +171,14 @@ impl Board {
     }
 
     /// Returns true if all live members were queried at this time or later.
-    pub fn all_asked_since(&self, time: Instant) -> bool {
+    pub(crate) fn all_asked_since(&self, time: Instant) -> bool {
         let living = self.entries.values().filter(|entry| entry.status.is_some());
         living.into_iter().all(|entry| entry.asked.is_some_and(|asked| asked >= time))
     }
 
     /// Records the answer of the member at `address`, or `None` if it did not answer. Returns true if the set of addresses
     /// changed.
-    pub fn record_answer(&mut self, address: &str, status: Option<NodeStatus>) -> bool {
+    pub(crate) fn record_answer(&mut self, address: &str, status: Option<NodeStatus>) -> bool {
         let ours = |status: &NodeStatus| self.cluster.is_none_or(|cluster| cluster == status.cluster);
         let status = status.filter(ours);
         let Some(entry) = self.entries.get_mut(address) else { return false };
@@ -224,7 +229,7 @@ impl Board {
     }
 
     /// Returns the addresses of all live members of the cluster: only those in sync, if any are.
-    pub fn answering(&self) -> Vec<String> {
+    pub(crate) fn answering(&self) -> Vec<String> {
         let belongs = |status: &NodeStatus| status.history.is_some();
         let living = self.entries.iter().filter_map(|(address, entry)| {
             entry.status.as_ref().filter(|status| belongs(status)).map(|status| (address, status.in_sync))
@@ -243,7 +248,7 @@ impl Board {
     }
 
     /// Picks the backend for the next connection, except those at the addresses `tried`.
-    pub fn pick(&self, tried: &[String]) -> Option<Pick> {
+    pub(crate) fn pick(&self, tried: &[String]) -> Option<Pick> {
         let (entries, mut candidates) = self.candidates(None);
         for (candidate, (address, _)) in candidates.iter_mut().zip(&entries) {
             candidate.serves &= !tried.contains(address);
@@ -254,7 +259,7 @@ impl Board {
 
     /// Returns the backend that `client` should read from, and assigns the reader to it. A reader keeps its backend while no
     /// other one is better.
-    pub fn read_from(&mut self, client: ReaderId, now: Instant) -> Option<BackendEntry> {
+    pub(crate) fn read_from(&mut self, client: ReaderId, now: Instant) -> Option<BackendEntry> {
         self.readers.expire(now);
         let (entries, candidates) = self.candidates(Some(client));
         let best = choose(&candidates)?;
@@ -267,7 +272,7 @@ impl Board {
     }
 
     /// Returns the backends for writes: the leader first, then the others that are in sync.
-    pub fn write_to(&mut self, now: Instant) -> Vec<BackendEntry> {
+    pub(crate) fn write_to(&mut self, now: Instant) -> Vec<BackendEntry> {
         self.readers.expire(now);
         let (entries, candidates) = self.candidates(None);
         let open =
@@ -280,7 +285,7 @@ impl Board {
     }
 
     /// Returns the in-sync backends of the nearest region with their loads, for rebalancing.
-    pub fn loads(&self) -> Vec<(String, Load)> {
+    pub(crate) fn loads(&self) -> Vec<(String, Load)> {
         let entries = self.entries.iter().filter(|(address, _)| self.is_proper_address(address));
         let load = |(address, entry): (&String, &BoardEntry)| {
             let BackendCandidate { serves, in_sync, regions_after, clients } = self.candidate(entry);
@@ -295,7 +300,7 @@ impl Board {
     }
 
     /// Ends one quiet splice to the backend at `address`. Returns false if none is quiet.
-    pub fn end_quiet_splice(&mut self, address: &str) -> bool {
+    pub(crate) fn end_quiet_splice(&mut self, address: &str) -> bool {
         let Some(entry) = self.entries.get(address) else { return false };
         let splices = entry.lifetime.splices();
         let quiet = splices.iter().find(|splice| splice.is_quiet());
@@ -307,7 +312,7 @@ impl Board {
     }
 
     /// Returns the figures for monitoring.
-    pub fn figures(&mut self, now: Instant) -> Balancer {
+    pub(crate) fn figures(&mut self, now: Instant) -> Balancer {
         self.readers.expire(now);
         let (entries, candidates) = self.candidates(None);
         let serving = entries.iter().zip(&candidates).filter(|(_, candidate)| candidate.serves);
@@ -331,17 +336,17 @@ impl Board {
     }
 
     /// Removes a reader's assignment. Returns true if it had one.
-    pub fn left(&mut self, client: ReaderId) -> bool {
+    pub(crate) fn left(&mut self, client: ReaderId) -> bool {
         self.readers.remove(client)
     }
 
     /// Returns true if any backend serves people.
-    pub fn serves(&self) -> bool {
+    pub(crate) fn serves(&self) -> bool {
         self.entries.values().any(|entry| self.candidate(entry).serves)
     }
 
     /// Returns true if this address is on the board.
-    pub fn knows(&self, address: &str) -> bool {
+    pub(crate) fn knows(&self, address: &str) -> bool {
         self.entries.contains_key(address)
     }
 
@@ -480,7 +485,7 @@ mod tests {
         let mut at = |client| board.read_from(client, now).unwrap().address;
         assert_eq!([at(1), at(2), at(3), at(4), at(2)], ["a", "b", "c", "a", "b"]);
         assert_eq!(picked(&board).as_deref(), Some("b"), "a has two readers");
-        // A reader whose backend has died is sent elsewhere and no longer counts there.
+        // After its backend has died, a reader is sent elsewhere and no longer counts there.
         board.record_answer("a", None);
         assert_eq!(board.read_from(1, now).unwrap().clients, 2);
         board.record_answer("a", says(1, "a", &[]));

@@ -53,7 +53,7 @@ use std::time::{Duration, Instant};
 ///
 /// # Errors
 /// `Configuration` when it lacks one, or when they cannot be read.
-pub fn allowed() -> Result<(), Failure> {
+pub(crate) fn allowed() -> Result<(), Failure> {
     match lan::missing_capabilities() {
         Ok(lacking) if lacking.is_empty() => Ok(()),
         Ok(lacking) => Err(Failure::new(Exit::Configuration, lacks(&lacking))),
@@ -72,7 +72,7 @@ fn lacks(lacking: &[&str]) -> String {
 }
 
 /// Acquires the address when possible and keeps it.
-pub struct AddressKeeper {
+pub(crate) struct AddressKeeper {
     options: FloatingOptions,
     path: TreePath,
     board: Arc<Mutex<Board>>,
@@ -102,7 +102,7 @@ enum NotHeld {
 }
 
 /// Handle of a running keeper.
-pub struct KeeperHandle {
+pub(crate) struct KeeperHandle {
     is_held: Arc<AtomicBool>,
     /// Never used to send: closing it tells the keeper to end.
     ends: Sender<Infallible>,
@@ -112,12 +112,12 @@ pub struct KeeperHandle {
 
 impl KeeperHandle {
     /// Returns a flag that is true while this balancer holds the address.
-    pub fn is_held(&self) -> Arc<AtomicBool> {
+    pub(crate) fn is_held(&self) -> Arc<AtomicBool> {
         self.is_held.clone()
     }
 
     /// Removes the address and releases the lock.
-    pub async fn release(self) {
+    pub(crate) async fn release(self) {
         drop(self.ends);
         let _ = self.ended.recv().await;
     }
@@ -125,7 +125,7 @@ impl KeeperHandle {
 
 impl AddressKeeper {
     /// Starts the keeper on a thread of its own.
-    pub fn start(mut self) -> KeeperHandle {
+    pub(crate) fn start(mut self) -> KeeperHandle {
         let is_held = self.is_held.clone();
         let (ends, told) = channel::bounded(1);
         let (over, ended) = channel::bounded(1);
@@ -145,7 +145,7 @@ impl AddressKeeper {
     }
 
     /// Returns a keeper that is not started. It reaches the cluster through the members on the board.
-    pub fn new(options: FloatingOptions, board: Arc<Mutex<Board>>, keys: &Keys) -> AddressKeeper {
+    pub(crate) fn new(options: FloatingOptions, board: Arc<Mutex<Board>>, keys: &Keys) -> AddressKeeper {
         AddressKeeper {
             path: floating_path(options.address),
             options,

@@ -63,8 +63,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-pub use board::{BackendCandidate, choose};
-
 /// Test hook: replaces [`REBALANCE_STEPS`].
 const TEST_EVEN_STEPS: &str = "RIBBIT_TEST_EVEN_STEPS";
 

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 /// The assignments of one balancer.
 #[derive(Debug, Default)]
-pub struct Readers {
+pub(crate) struct Readers {
     assignments: BTreeMap<ReaderId, Assignment>,
 }
 
@@ -24,13 +24,13 @@ struct Assignment {
 
 impl Readers {
     /// Removes expired assignments.
-    pub fn expire(&mut self, now: Instant) {
+    pub(crate) fn expire(&mut self, now: Instant) {
         self.assignments.retain(|_, assignment| assignment.ends > now);
     }
 
     /// Assigns `client` to the backend at `address`, instead of its previous one. Ignored for a new reader if `READERS_MAX`
     /// are assigned.
-    pub fn assign(&mut self, client: ReaderId, address: &str, now: Instant) {
+    pub(crate) fn assign(&mut self, client: ReaderId, address: &str, now: Instant) {
         if self.assignments.len() < READERS_MAX || self.assignments.contains_key(&client) {
             let assignment = Assignment { address: address.to_string(), ends: now + READER_LEASE };
             self.assignments.insert(client, assignment);
@@ -38,27 +38,27 @@ impl Readers {
     }
 
     /// Removes an assignment. Returns true if there was one.
-    pub fn remove(&mut self, client: ReaderId) -> bool {
+    pub(crate) fn remove(&mut self, client: ReaderId) -> bool {
         self.assignments.remove(&client).is_some()
     }
 
     /// Removes all assignments to a dead backend. Its readers query again.
-    pub fn remove_backend(&mut self, address: &str) {
+    pub(crate) fn remove_backend(&mut self, address: &str) {
         self.assignments.retain(|_, assignment| assignment.address != address);
     }
 
     /// Returns the address of the backend that `client` is assigned to.
-    pub fn backend_of(&self, client: ReaderId) -> Option<&str> {
+    pub(crate) fn backend_of(&self, client: ReaderId) -> Option<&str> {
         self.assignments.get(&client).map(|assignment| assignment.address.as_str())
     }
 
     /// Returns the number of assignments.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.assignments.len()
     }
 
     /// Returns the number of readers per backend address, without the reader `except`.
-    pub fn counts(&self, except: Option<ReaderId>) -> BTreeMap<&str, u32> {
+    pub(crate) fn counts(&self, except: Option<ReaderId>) -> BTreeMap<&str, u32> {
         let mut counts = BTreeMap::new();
         for (_, assignment) in self.assignments.iter().filter(|(client, _)| Some(**client) != except) {
             *counts.entry(assignment.address.as_str()).or_default() += 1;

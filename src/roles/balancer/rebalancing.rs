@@ -12,15 +12,15 @@ use super::limits::REBALANCE_AT_ONCE_MAX;
 
 /// Load of a backend that can take more clients, as seen by this balancer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Load {
+pub(crate) struct Load {
     /// All its clients.
-    pub clients: u32,
+    pub(crate) clients: u32,
     /// Those of its clients that are connected through this balancer.
-    pub own: u32,
+    pub(crate) own: u32,
 }
 
 /// Returns the number of this balancer's connections above the fair share, for each backend.
-pub fn excess(loads: &[Load]) -> Vec<u32> {
+pub(crate) fn excess(loads: &[Load]) -> Vec<u32> {
     let all: u64 = loads.iter().map(|load| u64::from(load.clients)).sum();
     let fair = all.div_ceil(loads.len().max(1) as u64);
     let own_part = |load: &Load| {
@@ -33,7 +33,7 @@ pub fn excess(loads: &[Load]) -> Vec<u32> {
 
 /// Rate control of the rebalancing.
 #[derive(Debug)]
-pub struct Rebalancer {
+pub(crate) struct Rebalancer {
     /// Accumulated excess.
     owed: u64,
     /// Accumulated excess for which one connection ends.
@@ -42,12 +42,12 @@ pub struct Rebalancer {
 
 impl Rebalancer {
     /// Returns a control for `steps` steps of one second, in which a whole excess would be removed at its initial rate.
-    pub fn new(steps: u64) -> Rebalancer {
+    pub(crate) fn new(steps: u64) -> Rebalancer {
         Rebalancer { owed: 0, steps: steps.max(1) }
     }
 
     /// Advances by one step. Returns the positions in `loads` of the backends at which one connection each should end.
-    pub fn step(&mut self, loads: &[Load]) -> Vec<usize> {
+    pub(crate) fn step(&mut self, loads: &[Load]) -> Vec<usize> {
         let mut excess = excess(loads);
         let all: u64 = excess.iter().copied().map(u64::from).sum();
         // Connections that were not quiet before are still owed, but never more than the current excess.
@@ -62,7 +62,7 @@ impl Rebalancer {
     }
 
     /// Records that one of those connections has ended.
-    pub fn ended(&mut self) {
+    pub(crate) fn ended(&mut self) {
         self.owed = self.owed.saturating_sub(self.steps);
     }
 }

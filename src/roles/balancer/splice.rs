@@ -20,7 +20,7 @@ const BUFFER_BYTES: usize = 8 * 1024;
 
 /// Traffic times and end signal of one splice.
 #[derive(Debug)]
-pub struct Splice {
+pub(crate) struct Splice {
     began: Instant,
     /// Time of the last bytes from the client, in nanoseconds since `began`: an answer and the next request may be less than a
     /// millisecond apart.
@@ -34,7 +34,7 @@ pub struct Splice {
 
 impl Splice {
     /// Returns a splice that begins now.
-    pub fn begin() -> Splice {
+    pub(crate) fn begin() -> Splice {
         let (goes_on, over) = channel::bounded(1);
         Splice {
             began: Instant::now(),
@@ -46,17 +46,17 @@ impl Splice {
     }
 
     /// Ends the splice. Its client reconnects and gets the backend with the fewest clients.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         self.goes_on.close();
     }
 
     /// Waits for [`Splice::end`].
-    pub async fn ended(&self) {
+    pub(crate) async fn ended(&self) {
         let _ = self.over.recv().await;
     }
 
     /// Returns true if the splice can be ended now without failing a request.
-    pub fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         let now = nanos(self.began.elapsed());
         let since = |at: &AtomicU64| Duration::from_nanos(now.saturating_sub(at.load(Ordering::Relaxed)));
         !self.goes_on.is_closed() && quiet(since(&self.client_ns), since(&self.backend_ns))
@@ -66,7 +66,7 @@ impl Splice {
     ///
     /// # Errors
     /// The I/O error of either side.
-    pub async fn carry(&self, client: TcpStream, backend: TcpStream) -> io::Result<()> {
+    pub(crate) async fn carry(&self, client: TcpStream, backend: TcpStream) -> io::Result<()> {
         let up = self.one_way(client.clone(), backend.clone(), &self.client_ns);
         let down = self.one_way(backend, client, &self.backend_ns);
         smol::future::try_zip(up, down).await?;

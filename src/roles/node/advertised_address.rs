@@ -37,7 +37,7 @@ const OUTSIDE: [SocketAddr; 2] = [
 ];
 
 /// The advertised address of one node.
-pub struct AdvertisedAddress {
+pub(crate) struct AdvertisedAddress {
     /// HOST:PORT.
     address: Mutex<String>,
     /// Port to combine with the looked-up address, if the address is looked up.
@@ -47,7 +47,7 @@ pub struct AdvertisedAddress {
 
 impl AdvertisedAddress {
     /// Returns the address from the options or the bound address, after a first lookup without name resolution.
-    pub fn new(options: &NodeOptions, bound: SocketAddr) -> AdvertisedAddress {
+    pub(crate) fn new(options: &NodeOptions, bound: SocketAddr) -> AdvertisedAddress {
         let (address, lookup_port) = match &options.advertise {
             Some(given) => (given.clone(), None),
             None if !bound.ip().is_unspecified() => (bound.to_string(), None),
@@ -66,12 +66,12 @@ impl AdvertisedAddress {
     }
 
     /// Returns the advertised HOST:PORT.
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         self.held().clone()
     }
 
     /// Looks up the address once with name resolution, before the node joins and announces its address.
-    pub async fn first_lookup(&self, others: &[String]) {
+    pub(crate) async fn first_lookup(&self, others: &[String]) {
         if self.lookup_port.is_none() {
             return;
         }
@@ -93,13 +93,13 @@ impl AdvertisedAddress {
     }
 
     /// Returns a listener that completes when the address changes.
-    pub fn moved(&self) -> EventListener {
+    pub(crate) fn moved(&self) -> EventListener {
         self.moved.listen()
     }
 }
 
 /// Looks up the address periodically for as long as the process lives.
-pub async fn watch(node: &NodeState) {
+pub(crate) async fn watch(node: &NodeState) {
     let here = &node.advertised;
     if here.lookup_port.is_none() {
         return std::future::pending().await;

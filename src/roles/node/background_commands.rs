@@ -22,7 +22,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const UNINDEXED_MAX: usize = RING_CROAKS / 4 * 3;
 
 /// Proposes background commands while this node leads. `founding`: this node founded the cluster.
-pub async fn run(node: Arc<NodeState>, founding: bool) {
+pub(crate) async fn run(node: Arc<NodeState>, founding: bool) {
     let Some(member) = node.membership.get() else { return };
     loop {
         let next = if member.replica.status().leads { next(&node, founding) } else { Ok(None) };

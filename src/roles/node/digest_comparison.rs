@@ -1,4 +1,4 @@
-//! Digest comparison: detects members whose state differs although they applied the same log.
+//! Digest comparison: detects members that have different states although they applied the same log.
 //!
 //! ```text
 //!   own digests at some indexes ──▶ peers, when they changed     (a message beside the heartbeat)
@@ -37,7 +37,7 @@ const WAITING_MAX: usize = 16;
 
 /// Digests received from the other members, and the results of the comparisons.
 #[derive(Debug, Default)]
-pub struct DigestComparison {
+pub(crate) struct DigestComparison {
     peers: Mutex<BTreeMap<RaftId, PeerDigests>>,
 }
 
@@ -66,7 +66,7 @@ impl DigestComparison {
     }
 
     /// Records digests received from a peer.
-    pub fn receive(&self, from: RaftId, digests: Vec<DigestAt>) {
+    pub(crate) fn receive(&self, from: RaftId, digests: Vec<DigestAt>) {
         let mut seen = self.peers();
         if seen.len() >= PEERS_MAX && !seen.contains_key(&from) {
             return;
@@ -140,7 +140,7 @@ fn own_state(
 }
 
 /// Compares digests periodically. Ends the process when this member's state is not known to be the majority's.
-pub async fn watch(node: Arc<NodeState>) {
+pub(crate) async fn watch(node: Arc<NodeState>) {
     let Some(member) = node.membership.get() else { return };
     let reader = member.replica.reader();
     loop {
@@ -193,12 +193,12 @@ fn judge(node: &NodeState) -> Option<String> {
 }
 
 /// Returns the failure to end with if a member halted on this store before.
-pub fn halted_before(options: &NodeOptions) -> Option<Failure> {
+pub(crate) fn halted_before(options: &NodeOptions) -> Option<Failure> {
     store_loss::marked(&options.store_dir(), store_loss::HALTED).map(|why| failure(options, &why))
 }
 
 /// Marks the store as halted, so that it is not used again. Returns the failure to end with.
-pub fn halt(options: &NodeOptions, why: &str) -> Failure {
+pub(crate) fn halt(options: &NodeOptions, why: &str) -> Failure {
     let folder = options.store_dir();
     if let Err(error) = store_loss::mark(&folder, store_loss::HALTED, why) {
         log::error!("{} cannot be marked: {error}", folder.display());

@@ -32,7 +32,7 @@ const MEASURE_AT_LEAST_EVERY: Duration = Duration::from_secs(10);
 
 /// Quota and last measurement of the disk under one member's store.
 #[derive(Debug)]
-pub struct DiskQuota {
+pub(crate) struct DiskQuota {
     folder: PathBuf,
     quota_bytes: u64,
     reserve_bytes: u64,
@@ -41,18 +41,18 @@ pub struct DiskQuota {
 
 impl DiskQuota {
     /// Returns the disk of the store in `folder`, not measured yet.
-    pub fn new(folder: PathBuf, quota_bytes: u64, reserve_bytes: u64) -> DiskQuota {
+    pub(crate) fn new(folder: PathBuf, quota_bytes: u64, reserve_bytes: u64) -> DiskQuota {
         let measured = Mutex::new(StoreStatus { quota_bytes, ..StoreStatus::default() });
         DiskQuota { folder, quota_bytes, reserve_bytes, measured }
     }
 
     /// Returns the last measurement.
-    pub fn status(&self) -> StoreStatus {
+    pub(crate) fn status(&self) -> StoreStatus {
         *self.measured.locked()
     }
 
     /// Measures the disk and logs a change between full and not full. Blocks on the file system.
-    pub fn look(&self) {
+    pub(crate) fn look(&self) {
         let status = self.measure();
         let mut measured = self.measured.locked();
         let before = std::mem::replace(&mut *measured, status);
@@ -93,9 +93,9 @@ pub(super) async fn watch(node: Arc<NodeState>) {
     }
 }
 
-/// Returns the failure of a member whose disk is full, missing or failing. All writes that it acknowledged are on its disk or
+/// Returns the failure of a member with a full, missing or failing disk. All writes that it acknowledged are on its disk or
 /// on a majority of the other members' disks.
-pub fn failed(options: &NodeOptions, why: &str) -> Failure {
+pub(crate) fn failed(options: &NodeOptions, why: &str) -> Failure {
     let text = format!(
         "{}: {why}. Make room on the disk of {} or repair it, then start this server again: it resumes where it stopped",
         options.name(),
@@ -108,7 +108,7 @@ pub fn failed(options: &NodeOptions, why: &str) -> Failure {
 ///
 /// A member without a configuration (`voters` is 0) refuses nothing. It does not know its cluster yet and cannot decide a
 /// write anyway, so the client tries another member.
-pub fn refuses(own: bool, leader: bool, full_voters: usize, voters: usize) -> bool {
+pub(crate) fn refuses(own: bool, leader: bool, full_voters: usize, voters: usize) -> bool {
     voters > 0 && (own || no_room(leader, full_voters, voters))
 }
 

@@ -16,7 +16,7 @@ use ribbit_state::members;
 ///
 /// # Errors
 /// `Configuration` when the member that the store belongs to answers elsewhere.
-pub async fn refuse_copied_store(node: &NodeState, store: &Store) -> Result<(), Failure> {
+pub(crate) async fn refuse_copied_store(node: &NodeState, store: &Store) -> Result<(), Failure> {
     let Some(identity) = store.identity() else { return Ok(()) };
     let row = store.reader().view().and_then(|view| members::get(&view, identity.raft_id));
     // A read error is not reported here: the next reader of the store meets and reports it.
@@ -31,7 +31,7 @@ pub async fn refuse_copied_store(node: &NodeState, store: &Store) -> Result<(), 
 ///
 /// # Errors
 /// `Configuration` when such a server answers.
-pub async fn refuse_duplicate_id(node: &NodeState) -> Result<(), Failure> {
+pub(crate) async fn refuse_duplicate_id(node: &NodeState) -> Result<(), Failure> {
     for address in &node.seed_addresses() {
         let Ok(status) = ask_status(address, Plane::Control, &node.options.keys).await else { continue };
         let known = status

@@ -6,7 +6,7 @@ use ribbit_net::peer::PeerHello;
 use ribbit_state::RaftId;
 
 /// Returns this member's hello to the member `to`, or `None` before it belongs to a cluster.
-pub fn to(node: &NodeState, to: RaftId) -> Option<PeerHello> {
+pub(crate) fn to(node: &NodeState, to: RaftId) -> Option<PeerHello> {
     let member = node.membership.get()?;
     let (cluster, history) = (member.identity.cluster, member.identity.history);
     Some(PeerHello { cluster, history, from: node.info(), to })
@@ -14,7 +14,7 @@ pub fn to(node: &NodeState, to: RaftId) -> Option<PeerHello> {
 
 /// Reason for refusing a hello.
 #[derive(Debug, thiserror::Error)]
-pub enum HelloRefusal {
+pub(crate) enum HelloRefusal {
     #[error("{name}, member {raft_id}, was removed from the cluster")]
     Removed { name: String, raft_id: RaftId },
     /// Any other reason. The text names both sides' cluster or history where those differ.
@@ -27,7 +27,7 @@ pub enum HelloRefusal {
 /// # Errors
 /// - `Removed` when the cluster has removed this peer
 /// - `Refused` when the peer belongs to another cluster or history, dials another member, or the member list is full
-pub fn check(node: &NodeState, hello: PeerHello) -> Result<RaftId, HelloRefusal> {
+pub(crate) fn check(node: &NodeState, hello: PeerHello) -> Result<RaftId, HelloRefusal> {
     let refused = |why: String| Err(HelloRefusal::Refused(why));
     let Some(member) = node.membership.get() else {
         return refused("this node does not belong to a cluster yet".into());

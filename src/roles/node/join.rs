@@ -38,7 +38,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// `Configuration` when the cluster refuses this node, `Refused` when the store fails or `--found` meets a running cluster.
-pub async fn belong(node: &Arc<NodeState>, store: &mut Store) -> Result<bool, Failure> {
+pub(crate) async fn belong(node: &Arc<NodeState>, store: &mut Store) -> Result<bool, Failure> {
     if let Some(identity) = store.identity() {
         return Ok(identity.raft_id == 1);
     }
@@ -64,7 +64,7 @@ pub async fn belong(node: &Arc<NodeState>, store: &mut Store) -> Result<bool, Fa
 }
 
 /// Returns this node's description for the join request.
-pub fn introduction(node: &NodeState) -> NewMember {
+pub(crate) fn introduction(node: &NodeState) -> NewMember {
     NewMember {
         role: node.options.role,
         id: node.options.id,
@@ -78,7 +78,7 @@ pub fn introduction(node: &NodeState) -> NewMember {
 ///
 /// # Errors
 /// `Refused` when a member of an existing cluster answers at a known address, or the store fails.
-pub async fn found(options: &NodeOptions, store: &mut Store) -> Result<(), Failure> {
+pub(crate) async fn found(options: &NodeOptions, store: &mut Store) -> Result<(), Failure> {
     for address in &SeedAddresses::new(options).addresses("") {
         if let Ok(status) = ask_status(address, Plane::Control, &options.keys).await
             && let Some(history) = status.history

@@ -8,7 +8,7 @@
 //! - There is one outgoing, ordered link per peer. Its queue is bounded and drops messages when full, because the Raft engine
 //!   sends them again.
 //! - A new incoming link of a peer replaces its old one before the first frame of the new link is read.
-//! - A peer whose address changed is dialled anew, and so are all peers when this machine's address changed.
+//! - A peer is dialled anew when its address changed. All peers are when this machine's address changed.
 //! - Addresses are hints. They come from the replicated state, from the peers' own hellos, and from status queries to the
 //!   addresses that this node was started with.
 
@@ -47,7 +47,7 @@ const COPY_PAUSE: Duration = Duration::from_millis(4);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// A snapshot to be sent.
-pub struct SnapshotJob {
+pub(crate) struct SnapshotJob {
     to: RaftId,
     message: Box<RaftMessage>,
 }
@@ -75,13 +75,13 @@ impl Transport for LinkQueues {
 }
 
 /// Returns the replica's transport and the queue of snapshots to be sent.
-pub fn transport(member_list: &Arc<MemberList>) -> (impl Transport + use<>, Receiver<SnapshotJob>) {
+pub(crate) fn transport(member_list: &Arc<MemberList>) -> (impl Transport + use<>, Receiver<SnapshotJob>) {
     let (snapshots, wanted) = smol::channel::bounded(MEMBERS_MAX);
     (LinkQueues { member_list: member_list.clone(), snapshots }, wanted)
 }
 
 /// Keeps a link to every other member and sends the requested snapshots.
-pub async fn run(node: Arc<NodeState>, wanted: Receiver<SnapshotJob>) {
+pub(crate) async fn run(node: Arc<NodeState>, wanted: Receiver<SnapshotJob>) {
     smol::future::zip(send_snapshots(node.clone(), wanted), find_members(node)).await;
 }
 
@@ -349,7 +349,7 @@ fn heartbeat_of(node: &NodeState, to: RaftId, sent_news: &mut Option<StoreReport
 }
 
 /// Serves an incoming link: checks the hello, then hands the frames to the replica until the link ends or is replaced.
-pub async fn accept(node: Arc<NodeState>, channel: Channel) {
+pub(crate) async fn accept(node: Arc<NodeState>, channel: Channel) {
     let Channel { mut reader, mut writer } = channel;
     let read =
         frame::with_timeout(PREFACE_DEADLINE, frame::read::<PeerHello, _>(&mut reader, FRAME_BYTES_MAX));

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 const ALIVE_FOR: Duration = Duration::from_millis(2_500);
 
 /// The other members and the queues of their links.
-pub struct MemberList {
+pub(crate) struct MemberList {
     me: Identity,
     /// Notified when a member is added to the list.
     pub(super) news: Event,
@@ -52,7 +52,7 @@ pub(super) struct ListedMember {
 
 impl MemberList {
     /// Returns an empty member list of the member with this identity.
-    pub fn new(identity: &Identity) -> Arc<MemberList> {
+    pub(crate) fn new(identity: &Identity) -> Arc<MemberList> {
         Arc::new(MemberList {
             me: identity.clone(),
             news: Event::new(),
@@ -66,7 +66,7 @@ impl MemberList {
     }
 
     /// Returns the last known state of all other members.
-    pub fn known(&self) -> Vec<MemberInfo> {
+    pub(crate) fn known(&self) -> Vec<MemberInfo> {
         self.table().values().filter_map(|peer| peer.info.clone()).collect()
     }
 
@@ -102,7 +102,7 @@ impl MemberList {
     }
 
     /// Returns true if a member of this name has sent a heartbeat or hello within `ALIVE_FOR`.
-    pub fn is_alive(&self, name: MemberName) -> bool {
+    pub(crate) fn is_alive(&self, name: MemberName) -> bool {
         self.table().values().any(|peer| {
             peer.info.as_ref().is_some_and(|info| info.member_name() == name)
                 && peer.heard.is_some_and(|at| at.elapsed() < ALIVE_FOR)

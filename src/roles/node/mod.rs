@@ -13,8 +13,8 @@
 //! - [`run`]: wires the store, the replica, the links to the other members and the listener together
 //! - [`open`]: opens and checks the store
 //! - [`join`]: founding a cluster or joining one
-//! - [`store_loss`]: store loss: a member whose store is damaged or outdated leaves and joins again as a new member
-//! - [`duplicate_id_check`]: duplicate-id check: refuses to start a second server with the same role and number
+//! - [`store_loss`]: a member with a damaged or outdated store leaves and joins again as a new member
+//! - [`duplicate_id_check`]: refuses to start a second server with the same role and number
 //! - [`advertised_address`]: the address that this node advertises
 //! - [`seeds`]: addresses at which this node looks for members
 //! - [`supervisor_status`]: readiness, status and watchdog messages to systemd
@@ -24,7 +24,7 @@
 //! - [`links`]: one ordered link to each other member; [`hello`]: the handshake of members
 //! - [`snapshots`]: full state transfer over a link of its own
 //! - [`coordination`]: heartbeats, leases and one master per region
-//! - [`digest_comparison`]: digest comparison: stops a member whose state differs from the majority's
+//! - [`digest_comparison`]: stops a member when its state differs from the majority's
 //! - [`background_commands`]: background commands that the leader proposes
 //!
 //! Requests:
@@ -47,7 +47,7 @@ mod consistency;
 mod coordination;
 mod credentials;
 mod digest_comparison;
-pub mod disk_quota;
+mod disk_quota;
 mod duplicate_id_check;
 #[cfg(test)]
 mod every_request;
@@ -101,57 +101,57 @@ pub use run::run;
 
 /// State shared by all parts of a running node.
 struct NodeState {
-    pub options: NodeOptions,
-    pub advertised: AdvertisedAddress,
-    pub seeds: SeedAddresses,
+    pub(crate) options: NodeOptions,
+    pub(crate) advertised: AdvertisedAddress,
+    pub(crate) seeds: SeedAddresses,
     /// Liveness of the main thread, for the watchdog.
-    pub pulse: MainThreadPulse,
+    pub(crate) pulse: MainThreadPulse,
     /// Boot id of the machine, equal for all processes on one machine.
-    pub machine: String,
+    pub(crate) machine: String,
     /// Host name of the machine, for people.
-    pub host: String,
+    pub(crate) host: String,
     /// Random number of this run of the process, never 0.
-    pub incarnation: u64,
-    pub gate: Arc<ConnectionLimits>,
-    pub passwords: PasswordHasher,
-    pub limits: RateLimits,
-    pub disk: DiskQuota,
+    pub(crate) incarnation: u64,
+    pub(crate) gate: Arc<ConnectionLimits>,
+    pub(crate) passwords: PasswordHasher,
+    pub(crate) limits: RateLimits,
+    pub(crate) disk: DiskQuota,
     /// Takes the reason why this process must end.
-    pub failed: smol::channel::Sender<ReplicaFailure>,
+    pub(crate) failed: smol::channel::Sender<ReplicaFailure>,
     /// Permits for open subscriptions, `SUBSCRIBERS_MAX` in all.
-    pub subscribers: Semaphore,
-    pub pins: Arc<Pins>,
-    /// Test hook: the peer whose direct heartbeats this node ignores, see `run`.
-    pub deaf_to: Option<RaftId>,
+    pub(crate) subscribers: Semaphore,
+    pub(crate) pins: Arc<Pins>,
+    /// Test hook: peer of which this node ignores direct heartbeats, see `run`.
+    pub(crate) deaf_to: Option<RaftId>,
     /// Set once this node belongs to a cluster.
-    pub membership: OnceLock<Membership>,
+    pub(crate) membership: OnceLock<Membership>,
 }
 
 /// State of a node that belongs to a cluster.
 struct Membership {
-    pub identity: Identity,
-    pub replica: Replica,
-    pub member_list: Arc<MemberList>,
-    pub digest_comparison: DigestComparison,
+    pub(crate) identity: Identity,
+    pub(crate) replica: Replica,
+    pub(crate) member_list: Arc<MemberList>,
+    pub(crate) digest_comparison: DigestComparison,
     /// End of the last complete scrub.
-    pub scrubbed: Mutex<Option<Instant>>,
-    pub disk: Arc<dyn ribbit_db::Disk>,
-    pub coordination: CoordinationState,
+    pub(crate) scrubbed: Mutex<Option<Instant>>,
+    pub(crate) disk: Arc<dyn ribbit_db::Disk>,
+    pub(crate) coordination: CoordinationState,
 }
 
 impl NodeState {
     /// Returns true if many users share this address, so that per-address limits do not apply.
-    pub fn is_crowded(&self, address: IpAddr) -> bool {
+    pub(crate) fn is_crowded(&self, address: IpAddr) -> bool {
         Network::crowded(&self.options.trusted_proxies, address)
     }
 
     /// Returns the addresses at which members may be found.
-    pub fn seed_addresses(&self) -> Vec<String> {
+    pub(crate) fn seed_addresses(&self) -> Vec<String> {
         self.seeds.addresses(&self.advertised.address())
     }
 
     /// Returns this node's own entry of the member list.
-    pub fn info(&self) -> MemberInfo {
+    pub(crate) fn info(&self) -> MemberInfo {
         let member = self.membership.get();
         MemberInfo {
             raft_id: member.map_or(0, |it| it.identity.raft_id),
@@ -173,7 +173,7 @@ impl NodeState {
 
     /// Returns the store news for the member `to`: this member's newest digests, and the digest at the index that `to` has
     /// applied. The latter is the only one that a member can compare when it no longer receives the log.
-    pub fn store_news(&self, to: RaftId) -> StoreReport {
+    pub(crate) fn store_news(&self, to: RaftId) -> StoreReport {
         let digests = self.membership.get().map_or(Vec::new(), |member| {
             let reader = member.replica.reader();
             let applied = member.member_list.info(to).map(|info| info.applied);
@@ -186,14 +186,14 @@ impl NodeState {
     }
 
     /// Returns the disk usage and the age of the last complete scrub.
-    pub fn store_status(&self) -> StoreStatus {
+    pub(crate) fn store_status(&self) -> StoreStatus {
         let scrubbed = |it: &Membership| *it.scrubbed.locked();
         let scrubbed_s = self.membership.get().and_then(scrubbed).map(|at| at.elapsed().as_secs());
         StoreStatus { scrubbed_s, ..self.disk.status() }
     }
 
     /// Returns true while commands that grow the store are refused here.
-    pub fn disks_are_full(&self) -> bool {
+    pub(crate) fn disks_are_full(&self) -> bool {
         let own = self.disk.status().full;
         let Some(member) = self.membership.get() else { return false };
         member.replica.with_status(|status| {

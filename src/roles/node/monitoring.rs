@@ -9,7 +9,7 @@ use ribbit_net::protocol::NodeStatus;
 use ribbit_ui::metrics::{self, Connections};
 
 /// Returns the page at `path`, or `None` if there is none.
-pub fn page(node: &NodeState, status: &NodeStatus, path: &str) -> Option<HttpResponse> {
+pub(crate) fn page(node: &NodeState, status: &NodeStatus, path: &str) -> Option<HttpResponse> {
     match path {
         "/metrics" => {
             let (accepted, refused) = node.gate.totals();

@@ -22,7 +22,7 @@ const TEST_LOG_KEEP: &str = "RIBBIT_TEST_LOG_KEEP";
 const TEST_RULES_LEVEL: &str = "RIBBIT_TEST_RULES_LEVEL";
 
 /// Marks the store as lost, so that the next start joins as a new member. Returns the failure to end with.
-pub fn lost_store(options: &NodeOptions, why: &str) -> Failure {
+pub(crate) fn lost_store(options: &NodeOptions, why: &str) -> Failure {
     let folder = options.store_dir();
     let text = match store_loss::mark(&folder, store_loss::LOST, why) {
         Ok(()) => format!(
@@ -39,7 +39,7 @@ pub fn lost_store(options: &NodeOptions, why: &str) -> Failure {
 
 /// Returns the failure of a member that was removed from the cluster. It does not join again by itself, because an
 /// operator removed it on purpose.
-pub fn removed(options: &NodeOptions, why: &str) -> Failure {
+pub(crate) fn removed(options: &NodeOptions, why: &str) -> Failure {
     let text = format!(
         "{}: {why}. To join again as a new member, delete {} and start it",
         options.name(),
@@ -49,7 +49,7 @@ pub fn removed(options: &NodeOptions, why: &str) -> Failure {
 }
 
 /// Returns the failure for a store of a newer version. The store is intact, but this version must not run on it.
-pub fn too_new(options: &NodeOptions, why: &str) -> Failure {
+pub(crate) fn too_new(options: &NodeOptions, why: &str) -> Failure {
     let text =
         format!("{}: cannot use the store in {}: {why}", options.name(), options.store_dir().display());
     Failure::new(Exit::Configuration, text)
@@ -57,7 +57,7 @@ pub fn too_new(options: &NodeOptions, why: &str) -> Failure {
 
 /// Opens the store. If it is marked as lost, first waits until the cluster has removed the old member, and moves the old
 /// store aside.
-pub async fn trusted_store(node: &Arc<NodeState>) -> Result<Store, Failure> {
+pub(crate) async fn trusted_store(node: &Arc<NodeState>) -> Result<Store, Failure> {
     let options = &node.options;
     let folder = options.store_dir();
     if let Some(failure) = digest_comparison::halted_before(options) {
@@ -79,7 +79,7 @@ pub async fn trusted_store(node: &Arc<NodeState>) -> Result<Store, Failure> {
     Ok(store)
 }
 
-pub async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
+pub(crate) async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
     let folder = options.store_dir();
     let started = Instant::now();
     loop {
@@ -119,7 +119,7 @@ pub async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
 ///
 /// # Errors
 /// `Configuration` when it does not.
-pub fn check_identity(identity: &Identity, options: &NodeOptions) -> Result<(), Failure> {
+pub(crate) fn check_identity(identity: &Identity, options: &NodeOptions) -> Result<(), Failure> {
     if identity.cluster != options.cluster {
         let text = format!(
             "the store in {} belongs to cluster {}, but the cluster file names {}",

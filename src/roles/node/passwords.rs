@@ -20,25 +20,25 @@ use std::time::Duration;
 
 /// Argon2id cost parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HashCost {
-    pub memory_kib: u32,
-    pub passes: u32,
+pub(crate) struct HashCost {
+    pub(crate) memory_kib: u32,
+    pub(crate) passes: u32,
 }
 
 /// Cost of new password hashes. May only be raised.
-pub const CURRENT_COST: HashCost = HashCost { memory_kib: 7 * 1024, passes: 5 };
+pub(crate) const CURRENT_COST: HashCost = HashCost { memory_kib: 7 * 1024, passes: 5 };
 
 /// Degree of parallelism of argon2.
 const LANES: u32 = 1;
 
 /// Maximum number of waiting jobs. Further ones are refused as busy.
-pub const QUEUE_MAX: usize = 64;
+pub(crate) const QUEUE_MAX: usize = 64;
 
 /// Nice value of the hashing threads, below the threads that serve requests.
 const NICENESS: i32 = 10;
 
 /// Time without work after which a thread releases its memory.
-pub const IDLE_MAX: Duration = Duration::from_secs(60);
+pub(crate) const IDLE_MAX: Duration = Duration::from_secs(60);
 
 /// Size of a thread's work buffer. Only the part that [`CURRENT_COST`] needs is ever touched, so the kernel provides only that.
 /// glibc maps allocations of more than 32 MiB separately and unmaps them as a whole. A smaller buffer would lie among other
@@ -53,7 +53,7 @@ enum HashJob {
 
 /// Error: the queue is full, or its threads are gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Busy;
+pub(crate) struct Busy;
 
 /// Test hook: number of passes for new hashes, as if [`CURRENT_COST`] had not been raised yet.
 const TEST_PASSES: &str = "RIBBIT_TEST_PASSWORD_PASSES";
@@ -64,7 +64,7 @@ const TEST_IDLE_MS: &str = "RIBBIT_TEST_PASSWORD_IDLE_MS";
 ///
 /// # Errors
 /// `Refused` when a thread cannot be started, `Configuration` when a test hook's value is not a number.
-pub fn start() -> Result<PasswordHasher, Failure> {
+pub(crate) fn start() -> Result<PasswordHasher, Failure> {
     let passes = test_hooks::number(TEST_PASSES)?.and_then(|passes| u32::try_from(passes).ok());
     let cost = HashCost { passes: passes.unwrap_or(CURRENT_COST.passes), ..CURRENT_COST };
     let idle_max = test_hooks::number(TEST_IDLE_MS)?.map_or(IDLE_MAX, Duration::from_millis);
@@ -74,7 +74,7 @@ pub fn start() -> Result<PasswordHasher, Failure> {
 
 /// Handle of the hashing threads.
 #[derive(Clone)]
-pub struct PasswordHasher {
+pub(crate) struct PasswordHasher {
     queue: Sender<HashJob>,
     cost: HashCost,
     /// Hash that matches no password, for log-ins under an unknown name: they take as long as others.
@@ -86,7 +86,7 @@ impl PasswordHasher {
     ///
     /// # Errors
     /// A thread cannot be started.
-    pub fn start(cost: HashCost, idle_max: Duration) -> std::io::Result<PasswordHasher> {
+    pub(crate) fn start(cost: HashCost, idle_max: Duration) -> std::io::Result<PasswordHasher> {
         let (queue, jobs) = channel::bounded(QUEUE_MAX);
         let threads = if thread::available_parallelism().map_or(1, usize::from) < 4 { 1 } else { 2 };
         for number in 0..threads {
@@ -108,7 +108,7 @@ impl PasswordHasher {
     ///
     /// # Errors
     /// `Busy` when the queue is full.
-    pub async fn hash(&self, password: String, salt: u128) -> Result<String, Busy> {
+    pub(crate) async fn hash(&self, password: String, salt: u128) -> Result<String, Busy> {
         let (answer, hashed) = channel::bounded(1);
         self.queue
             .try_send(HashJob::Hash { password, salt: salt.to_be_bytes(), answer })
@@ -120,7 +120,7 @@ impl PasswordHasher {
     ///
     /// # Errors
     /// `Busy` when the queue is full.
-    pub async fn check(&self, password: String, hash: Option<String>) -> Result<bool, Busy> {
+    pub(crate) async fn check(&self, password: String, hash: Option<String>) -> Result<bool, Busy> {
         if password.len() > 4 * PASSWORD_CHARS_MAX {
             return Ok(false); // longer than any password: not worth a place in the queue
         }
@@ -132,7 +132,7 @@ impl PasswordHasher {
     }
 
     /// Returns true if this hash was made at a lower cost than new ones, with no parameter above today's.
-    pub fn is_weaker(&self, hash: &str) -> bool {
+    pub(crate) fn is_weaker(&self, hash: &str) -> bool {
         PasswordHash::new(hash).ok().and_then(|hash| cost_of(&hash)).is_some_and(|cost| {
             let HashCost { memory_kib, passes } = self.cost;
             cost != self.cost && cost.memory_kib <= memory_kib && cost.passes <= passes

@@ -6,7 +6,7 @@
 //!   End, or no request for PIN_IDLE_MAX, or PIN_TIME_MAX is over ─▶ released
 //! ```
 //!
-//! A pin does not belong to a connection, so a client whose connection broke can go on with it. Damage found by a step is
+//! A pin does not belong to a connection, so a client can go on with it after its connection broke. Damage found by a step is
 //! treated like damage found by the scrub: the store counts as lost.
 
 use super::request::RequestContext;
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 /// The pins of one member.
 #[derive(Debug)]
-pub struct Pins {
+pub(crate) struct Pins {
     held: Mutex<BTreeMap<PinId, OpenPin>>,
     idle_max: Duration,
     time_max: Duration,
@@ -57,7 +57,7 @@ impl Default for Pins {
 
 impl Pins {
     /// Returns an empty set of pins. `pause`: test hook, the pause before each step.
-    pub fn pausing(pause: Option<Duration>) -> Arc<Pins> {
+    pub(crate) fn pausing(pause: Option<Duration>) -> Arc<Pins> {
         Arc::new(Pins { pause, ..Pins::default() })
     }
 

@@ -24,23 +24,23 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Limit of log-in attempts per user name.
-pub const LOG_INS: Rate = Rate { every: Duration::from_secs(10), burst: 10 };
+pub(crate) const LOG_INS: Rate = Rate { every: Duration::from_secs(10), burst: 10 };
 
 /// Limit of password checks per account for changes by its logged-in owner. Separate from `LOG_INS`, so that strangers who
 /// try to log in do not lock the owner out.
-pub const OWNER_CHECKS: Rate = LOG_INS;
+pub(crate) const OWNER_CHECKS: Rate = LOG_INS;
 
 /// Limit of log-in attempts per address, over all user names.
-pub const LOG_INS_OF_ADDRESS: Rate = Rate { every: Duration::from_secs(1), burst: 120 };
+pub(crate) const LOG_INS_OF_ADDRESS: Rate = Rate { every: Duration::from_secs(1), burst: 120 };
 
 /// Limit of sign-ups per address.
-pub const NEW_ACCOUNTS_OF_ADDRESS: Rate = Rate { every: Duration::from_secs(10), burst: 50 };
+pub(crate) const NEW_ACCOUNTS_OF_ADDRESS: Rate = Rate { every: Duration::from_secs(10), burst: 50 };
 
 /// Limit of writes per address.
-pub const WRITES_OF_ADDRESS: Rate = Rate { every: Duration::from_millis(50), burst: 1_200 };
+pub(crate) const WRITES_OF_ADDRESS: Rate = Rate { every: Duration::from_millis(50), burst: 1_200 };
 
 /// Limit of sign-ups on this node, over all addresses.
-pub const NEW_ACCOUNTS: Rate = Rate { every: Duration::from_secs(10), burst: 100 };
+pub(crate) const NEW_ACCOUNTS: Rate = Rate { every: Duration::from_secs(10), burst: 100 };
 
 /// Ratio of the limit of small writes (read marks, removed friends, log-outs) to the limit of posts.
 const SMALL_WRITES_PER_POST: u32 = 10;
@@ -51,10 +51,10 @@ const RETRIES_MAX: u8 = 16;
 /// Number of slots per rate limit. A power of two.
 const SLOTS: usize = 4_096;
 
-/// Number of requests whose retries are free. A power of two.
+/// Number of requests that are remembered for free retries. A power of two.
 const REQUESTS: usize = 4_096;
 
-/// Number of sessions whose account is cached. A power of two.
+/// Number of sessions with a cached account. A power of two.
 const SESSIONS: usize = 1_024;
 
 const _: () = assert!(REQUESTS.is_power_of_two() && SLOTS.is_power_of_two() && SESSIONS.is_power_of_two());
@@ -113,7 +113,7 @@ impl RateClass {
 }
 
 /// The rate limits of one node.
-pub struct RateLimits {
+pub(crate) struct RateLimits {
     /// Origin of the time stamps in the slots.
     began: Instant,
     /// Secret key of the hashes.
@@ -140,7 +140,7 @@ struct Counts {
 
 impl RateLimits {
     /// Returns fresh limits. `posts_per_minute` applies to one account; 0 means no limit of writes.
-    pub fn new(posts_per_minute: u32) -> RateLimits {
+    pub(crate) fn new(posts_per_minute: u32) -> RateLimits {
         let minute = Duration::from_secs(60);
         let rate = |per_minute| Rate { every: minute / per_minute, burst: per_minute };
         let posts = (posts_per_minute > 0).then(|| rate(posts_per_minute));
@@ -166,16 +166,21 @@ impl RateLimits {
     ///
     /// # Errors
     /// `TooManyTries` when the limit is exceeded.
-    pub fn log_in(&self, username: &str, id: RequestId, password: &str) -> Result<(), Code> {
+    pub(crate) fn log_in(&self, username: &str, id: RequestId, password: &str) -> Result<(), Code> {
         self.admit(RateClass::LogIn, username, (id.0, password))
     }
 
-    /// Admits a password check for an account whose owner is logged in. Each of the passwords costs a hash, so all of them
+    /// Admits a password check for the logged-in owner of an account. Each of the passwords costs a hash, so all of them
     /// are part of the retry key.
     ///
     /// # Errors
     /// `TooManyTries` when the limit is exceeded.
-    pub fn owner_check(&self, account: AccountId, id: RequestId, passwords: [&str; 2]) -> Result<(), Code> {
+    pub(crate) fn owner_check(
+        &self,
+        account: AccountId,
+        id: RequestId,
+        passwords: [&str; 2],
+    ) -> Result<(), Code> {
         self.admit(RateClass::OwnerCheck, account, (id.0, passwords))
     }
 
@@ -183,7 +188,7 @@ impl RateLimits {
     ///
     /// # Errors
     /// `TooManyAccounts` when the limit is exceeded.
-    pub fn new_account(&self, id: RequestId, password: &str) -> Result<(), Code> {
+    pub(crate) fn new_account(&self, id: RequestId, password: &str) -> Result<(), Code> {
         self.admit(RateClass::NewAccount, (), (id.0, password))
     }
 
@@ -191,7 +196,12 @@ impl RateLimits {
     ///
     /// # Errors
     /// `TooMuchWritten` when the limit is exceeded.
-    pub fn write(&self, command: &Command, account: Option<AccountId>, id: RequestId) -> Result<(), Code> {
+    pub(crate) fn write(
+        &self,
+        command: &Command,
+        account: Option<AccountId>,
+        id: RequestId,
+    ) -> Result<(), Code> {
         self.admit(RateClass::of_command(command), account, id.0)
     }
 
@@ -199,7 +209,7 @@ impl RateLimits {
     ///
     /// # Errors
     /// `TooManyTries`, `TooManyAccounts` or `TooMuchWritten` when the limit of this kind of request is exceeded.
-    pub fn address(&self, from: IpAddr, ask: &Ask) -> Result<(), Code> {
+    pub(crate) fn address(&self, from: IpAddr, ask: &Ask) -> Result<(), Code> {
         let from = address_key(from);
         match ask {
             Ask::LogIn { id, password, .. } => self.admit(RateClass::LogInFrom, from, (id.0, &password.0)),
@@ -230,20 +240,20 @@ impl RateLimits {
     }
 
     /// Returns true if writes are limited.
-    pub fn count_writes(&self) -> bool {
+    pub(crate) fn count_writes(&self) -> bool {
         self.posts.is_some()
     }
 
-    /// Returns the account of this session from the cache. A session that has ended meanwhile still names the account whose
-    /// allowance pays.
-    pub fn owner(&self, session: TokenHash) -> Option<AccountId> {
+    /// Returns the account of this session from the cache. A session that has ended meanwhile still counts against its
+    /// account's limit.
+    pub(crate) fn owner(&self, session: TokenHash) -> Option<AccountId> {
         let slot = self.slot(session, SESSIONS);
         let counts = self.counts.locked();
         counts.owners[slot].filter(|(known, _)| *known == session).map(|(_, account)| account)
     }
 
     /// Caches the account of a session.
-    pub fn learn_owner(&self, session: TokenHash, account: AccountId) {
+    pub(crate) fn learn_owner(&self, session: TokenHash, account: AccountId) {
         let slot = self.slot(session, SESSIONS);
         self.counts.locked().owners[slot] = Some((session, account));
     }

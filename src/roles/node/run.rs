@@ -42,7 +42,7 @@ const TRANSFER_MAX: Duration = Duration::from_millis(150);
 /// Time limit of the last checkpoint at shutdown. Rows that it does not write are replayed from the log at the next start.
 const CHECKPOINT_MAX: Duration = Duration::from_secs(2);
 
-/// Test hook: Raft id of the member whose direct heartbeats are ignored, as if its own link were cut.
+/// Test hook: Raft id of a member. Its direct heartbeats are ignored, as if its link were cut.
 const TEST_DEAF: &str = "RIBBIT_TEST_DEAF";
 /// Test hook: pause between two scrub steps, in milliseconds.
 const TEST_SCRUB_MS: &str = "RIBBIT_TEST_SCRUB_MS";

@@ -9,13 +9,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Pause between two ranges. At 1 MiB a minute, a store of 1 GiB is read in 17 hours.
-pub const PAUSE: Duration = Duration::from_secs(60);
+pub(crate) const PAUSE: Duration = Duration::from_secs(60);
 
 /// Pause between two chunks of a range, so that other reads wait for one chunk at most.
 const CHUNK_PAUSE: Duration = Duration::from_millis(20);
 
 /// Scrubs the store for as long as the process lives. Ends the process when it finds damage.
-pub async fn run(node: Arc<NodeState>, pause: Duration) {
+pub(crate) async fn run(node: Arc<NodeState>, pause: Duration) {
     let Some(member) = node.membership.get() else { return };
     loop {
         smol::Timer::after(pause).await;

@@ -22,7 +22,7 @@ use ribbit_state::sync::MutexExt;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The seed addresses of one node.
-pub struct SeedAddresses {
+pub(crate) struct SeedAddresses {
     given: Vec<String>,
     kept: Vec<String>,
     heard: Mutex<Vec<MemberInfo>>,
@@ -31,7 +31,7 @@ pub struct SeedAddresses {
 
 impl SeedAddresses {
     /// Returns the given addresses and those of the address book.
-    pub fn new(options: &NodeOptions) -> SeedAddresses {
+    pub(crate) fn new(options: &NodeOptions) -> SeedAddresses {
         let book = AddressBook::of_member(&options.data_dir, &options.store_dir(), options.cluster);
         SeedAddresses {
             given: options.coordinators.clone(),
@@ -46,7 +46,7 @@ impl SeedAddresses {
     }
 
     /// Returns all addresses except `own`, those of members that were heard first.
-    pub fn addresses(&self, own: &str) -> Vec<String> {
+    pub(crate) fn addresses(&self, own: &str) -> Vec<String> {
         let mut all: Vec<String> = self.held().iter().map(|info| info.address.clone()).collect();
         all.extend(self.given.iter().chain(&self.kept).cloned());
         let mut seen = std::collections::BTreeSet::new();
@@ -55,7 +55,7 @@ impl SeedAddresses {
     }
 
     /// Records a member that dialled this node or that another node reported.
-    pub fn record(&self, info: &MemberInfo) {
+    pub(crate) fn record(&self, info: &MemberInfo) {
         if info.raft_id == 0
             || info.address.len().max(info.machine.len()).max(info.host.len()) > ADDRESS_BYTES_MAX
         {
@@ -69,12 +69,12 @@ impl SeedAddresses {
     }
 
     /// Returns the members heard of while this node waited to join.
-    pub fn heard_members(&self) -> Vec<MemberInfo> {
+    pub(crate) fn heard_members(&self) -> Vec<MemberInfo> {
         self.held().clone()
     }
 
     /// Writes these addresses to the address book.
-    pub async fn keep(&self, addresses: Vec<String>) {
+    pub(crate) async fn keep(&self, addresses: Vec<String>) {
         let book = self.book.clone();
         smol::unblock(move || book.write(addresses)).await;
     }
@@ -82,7 +82,7 @@ impl SeedAddresses {
 
 /// Queries all seed addresses for the members they know. So a node that waits to join learns of members through other
 /// nodes that wait.
-pub async fn ask_around(node: &Arc<NodeState>) {
+pub(crate) async fn ask_around(node: &Arc<NodeState>) {
     let asking = node.seed_addresses().into_iter().map(|address| {
         let node = node.clone();
         tasks::spawn(async move {
@@ -101,7 +101,7 @@ pub async fn ask_around(node: &Arc<NodeState>) {
 }
 
 /// Logs a failed query. A peer of another cluster is worth a warning: one of the two machines has the wrong cluster file.
-pub fn not_answered(address: &str, error: &FrameError) {
+pub(crate) fn not_answered(address: &str, error: &FrameError) {
     match error.is_stranger() {
         true => log::warn!("{address}: {error}"),
         false => log::debug!("{address}: {error}"),

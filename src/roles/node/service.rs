@@ -31,8 +31,8 @@ use std::time::{Duration, Instant};
 const LATE: Duration = Duration::from_millis(100);
 
 /// The listener's handler for this node.
-pub struct NodeService {
-    pub node: Arc<NodeState>,
+pub(crate) struct NodeService {
+    pub(crate) node: Arc<NodeState>,
 }
 
 impl listener::Service for NodeService {

@@ -19,7 +19,7 @@ fn hash(session: &mut TokenHash) {
 }
 
 /// Replaces the session token in a request by its stored form.
-pub fn stored(mut ask: Ask) -> Ask {
+pub(crate) fn stored(mut ask: Ask) -> Ask {
     match &mut ask {
         Ask::Write(request) => {
             request.command.session_mut().map(hash);
@@ -48,7 +48,7 @@ pub fn stored(mut ask: Ask) -> Ask {
 }
 
 /// Replaces the session token in a subscription by its stored form.
-pub fn stored_wanted(wanted: &mut Topic) {
+pub(crate) fn stored_wanted(wanted: &mut Topic) {
     match wanted {
         Topic::Feed { session } => hash(session),
         Topic::Tree { .. } => {}

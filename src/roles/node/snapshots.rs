@@ -66,7 +66,12 @@ enum SnapshotError {
 }
 
 /// Sends a snapshot to a member and reports the result to the replica.
-pub async fn send(node: Arc<NodeState>, to: RaftId, address: Option<String>, message: Box<RaftMessage>) {
+pub(crate) async fn send(
+    node: Arc<NodeState>,
+    to: RaftId,
+    address: Option<String>,
+    message: Box<RaftMessage>,
+) {
     let Some(member) = node.membership.get() else { return };
     let result = try_send(&node, to, address, *message).await;
     match &result {
@@ -79,7 +84,7 @@ pub async fn send(node: Arc<NodeState>, to: RaftId, address: Option<String>, mes
             {
                 let _ = node.failed.try_send(ReplicaFailure::Lost(error.to_string()));
             }
-            // The engine retries with the next heartbeat. The pause is for a receiver whose disk is full.
+            // The engine retries with the next heartbeat. The pause is for a receiver with a full disk.
             smol::Timer::after(SNAPSHOT_RETRY_PAUSE).await;
         }
     }
@@ -137,7 +142,7 @@ async fn expect(
 }
 
 /// Receives a snapshot on an incoming link.
-pub async fn accept(node: Arc<NodeState>, mut channel: Channel) {
+pub(crate) async fn accept(node: Arc<NodeState>, mut channel: Channel) {
     if let Err(error) = try_accept(&node, &mut channel).await {
         log::info!("could not receive a snapshot: {error}");
         let _ = frame::write(&mut channel.writer, &SnapshotVerdict::No(error.to_string())).await;

@@ -1,4 +1,4 @@
-//! Store loss: replaces a member whose store is damaged, or older than the promises it made (votes, acknowledgements).
+//! Store loss: replaces a member after its store was damaged, or is older than its promises (votes, acknowledgements).
 //!
 //! ```text
 //!   detected ─▶ marked (file `lost`, durable) ─▶ process ends ─▶ started again:
@@ -26,11 +26,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// File name of the mark on a store whose member has to join again as a new member.
-pub const LOST: &str = "lost";
+/// File name of the mark on a lost store. Its member has to join again as a new member.
+pub(crate) const LOST: &str = "lost";
 
 /// File name of the mark on a store that is not used again because its state differed from the majority's.
-pub const HALTED: &str = "halted";
+pub(crate) const HALTED: &str = "halted";
 
 /// Name of the folder that keeps the last lost store.
 const ASIDE: &str = "aside";
@@ -49,7 +49,7 @@ const ALIVE_PATIENCE: Duration = Duration::from_secs(10);
 const SAY_EVERY: Duration = Duration::from_secs(30);
 
 /// Returns the reason why the store in this folder must not be used, or `None` if it does not have this mark.
-pub fn marked(folder: &Path, mark: &str) -> Option<String> {
+pub(crate) fn marked(folder: &Path, mark: &str) -> Option<String> {
     match fs::read(folder.join(mark)) {
         Ok(why) if why.is_empty() => Some("it is marked as unusable, and the mark gives no reason".into()),
         Ok(why) => Some(plain::line(&String::from_utf8_lossy(&why))),
@@ -63,7 +63,7 @@ pub fn marked(folder: &Path, mark: &str) -> Option<String> {
 ///
 /// # Errors
 /// The file cannot be written or synced.
-pub fn mark(folder: &Path, mark: &str, why: &str) -> std::io::Result<()> {
+pub(crate) fn mark(folder: &Path, mark: &str, why: &str) -> std::io::Result<()> {
     let mut file = private_file(&folder.join(mark))?;
     file.set_len(0)?;
     file.write_all(why.as_bytes())?;
@@ -75,7 +75,7 @@ pub fn mark(folder: &Path, mark: &str, why: &str) -> std::io::Result<()> {
 ///
 /// # Errors
 /// A file cannot be moved, removed or synced.
-pub fn set_aside(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn set_aside(folder: &Path) -> std::io::Result<()> {
     let aside = folder.join(ASIDE);
     // The mark is removed last, so a move that was interrupted is repeated with the remaining files. Log segments without a
     // store file are moved too.
@@ -107,7 +107,7 @@ fn move_store(folder: &Path, aside: &Path) -> std::io::Result<()> {
 ///
 /// # Errors
 /// `Configuration` when such a member is alive elsewhere, or the cluster refuses the request.
-pub async fn leave(node: &Arc<NodeState>) -> Result<(), Failure> {
+pub(crate) async fn leave(node: &Arc<NodeState>) -> Result<(), Failure> {
     let started = Instant::now();
     let mut said: Option<Instant> = None;
     loop {

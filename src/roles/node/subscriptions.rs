@@ -33,7 +33,7 @@ use std::time::Instant;
 ///
 /// # Errors
 /// The connection is lost, or the subscriber has stopped reading.
-pub async fn serve(
+pub(crate) async fn serve(
     node: &NodeState,
     cursor: Token,
     wanted: Topic,

@@ -28,11 +28,11 @@ const TEST_STUCK_MS: &str = "RIBBIT_TEST_STUCK_MS";
 
 /// Time of the main thread's last pulse, `None` before the node serves.
 #[derive(Debug, Default)]
-pub struct MainThreadPulse(Mutex<Option<Instant>>);
+pub(crate) struct MainThreadPulse(Mutex<Option<Instant>>);
 
 impl MainThreadPulse {
     /// Records a pulse periodically. Runs on the main thread beside its work.
-    pub async fn beat(&self) {
+    pub(crate) async fn beat(&self) {
         if !notify::is_heard() {
             return;
         }
@@ -52,7 +52,7 @@ impl MainThreadPulse {
 ///
 /// # Errors
 /// `Configuration` when the test hook's value is not a number.
-pub async fn ready(node: &Arc<NodeState>) -> Result<smol::Task<()>, Failure> {
+pub(crate) async fn ready(node: &Arc<NodeState>) -> Result<smol::Task<()>, Failure> {
     notify::ready().await;
     if let Some(ms) = test_hooks::number(TEST_STUCK_MS)? {
         let stuck = async move {

@@ -31,7 +31,7 @@ const GATHER_DIVISOR: u32 = 20;
 
 /// Heartbeats that the leader has received but not confirmed yet.
 #[derive(Default)]
-pub struct HeartbeatConfirmation {
+pub(crate) struct HeartbeatConfirmation {
     waiting: Mutex<Vec<PendingHeartbeat>>,
     news: Event,
 }
@@ -48,7 +48,7 @@ struct PendingHeartbeat {
 
 impl HeartbeatConfirmation {
     /// Queues a heartbeat of `from` that arrived on the link of `link`.
-    pub fn add(&self, link: RaftId, from: RaftId, serial: u64, urgent: bool) {
+    pub(crate) fn add(&self, link: RaftId, from: RaftId, serial: u64, urgent: bool) {
         let mut waiting = self.waiting.locked();
         if waiting.len() < WAITING_MAX {
             waiting.push(PendingHeartbeat { link, from, serial, urgent });
@@ -82,7 +82,7 @@ impl HeartbeatConfirmation {
 }
 
 /// Confirms heartbeats for as long as the process lives.
-pub async fn run(node: &NodeState) {
+pub(crate) async fn run(node: &NodeState) {
     let Some(member) = node.membership.get() else { return };
     let (confirming, gather) = (&member.coordination.confirming, node.options.lease() / GATHER_DIVISOR);
     let lease_ms = u32::try_from(node.options.lease().as_millis()).unwrap_or(u32::MAX);

@@ -23,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// The recorded lines.
 #[derive(Debug, Default)]
-pub struct ServerHistory(VecDeque<HistoryLine>);
+pub(crate) struct ServerHistory(VecDeque<HistoryLine>);
 
 impl ServerHistory {
     fn add(&mut self, words: String) {
@@ -35,13 +35,13 @@ impl ServerHistory {
     }
 
     /// Returns all lines, the newest last.
-    pub fn lines(&self) -> Vec<HistoryLine> {
+    pub(crate) fn lines(&self) -> Vec<HistoryLine> {
         self.0.iter().cloned().collect()
     }
 }
 
 /// Records events for as long as the process lives.
-pub async fn record(node: &NodeState) {
+pub(crate) async fn record(node: &NodeState) {
     let Some(member) = node.membership.get() else { return };
     let live = member.replica.events();
     // Entries replayed from the log after a start are old events, which are not recorded.

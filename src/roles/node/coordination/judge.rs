@@ -22,7 +22,7 @@ struct LastHeartbeat {
 
 /// Heartbeats and lease times known to the leader. Empty on other members.
 #[derive(Debug, Default)]
-pub struct Judge {
+pub(crate) struct Judge {
     /// The term in which this node leads, and the time at which it began.
     leading: Option<(u64, Instant)>,
     heard: BTreeMap<Owner, LastHeartbeat>,
@@ -31,18 +31,18 @@ pub struct Judge {
 }
 
 /// Replicated state and member list as the input of a decision.
-pub struct Facts<'a> {
-    pub members: &'a [(RaftId, Member)],
-    pub leases: &'a [(Owner, Lease)],
+pub(crate) struct Facts<'a> {
+    pub(crate) members: &'a [(RaftId, Member)],
+    pub(crate) leases: &'a [(Owner, Lease)],
     /// Regions that have a master.
-    pub masters: &'a [u32],
-    pub infos: &'a [MemberInfo],
-    pub me: RaftId,
+    pub(crate) masters: &'a [u32],
+    pub(crate) infos: &'a [MemberInfo],
+    pub(crate) me: RaftId,
 }
 
 impl Judge {
     /// Records that this node leads in `term`. A new term discards everything known from an earlier one.
-    pub fn lead(&mut self, term: u64, now: Instant) {
+    pub(crate) fn lead(&mut self, term: u64, now: Instant) {
         if self.leading.is_none_or(|(known, _)| known != term) {
             self.follow();
             self.leading = Some((term, now));
@@ -50,25 +50,25 @@ impl Judge {
     }
 
     /// Records that this node does not lead, and discards everything known.
-    pub fn follow(&mut self) {
+    pub(crate) fn follow(&mut self) {
         self.leading = None;
         self.heard.clear();
         self.met.clear();
     }
 
-    pub fn leads(&self) -> bool {
+    pub(crate) fn leads(&self) -> bool {
         self.leading.is_some()
     }
 
     /// Records a heartbeat of this owner, if this node leads.
-    pub fn hear(&mut self, owner: Owner, incarnation: u64, at: Instant) {
+    pub(crate) fn hear(&mut self, owner: Owner, incarnation: u64, at: Instant) {
         if self.leads() {
             self.heard.insert(owner, LastHeartbeat { at, incarnation });
         }
     }
 
     /// Records the start of new leases. Expires the heartbeats of owners that have no lease and were silent for `lease`.
-    pub fn tidy(&mut self, leases: &[(Owner, Lease)], now: Instant, lease: Duration) {
+    pub(crate) fn tidy(&mut self, leases: &[(Owner, Lease)], now: Instant, lease: Duration) {
         let met = std::mem::take(&mut self.met);
         let known = |owner: &Owner, version| met.get(owner).copied().filter(|(known, _)| *known == version);
         self.met = leases
@@ -80,7 +80,7 @@ impl Judge {
     }
 
     /// Returns the most urgent command, or `None` if there is nothing to do. `lease`: the default lease time.
-    pub fn verdict(&self, facts: &Facts<'_>, now: Instant, lease: Duration) -> Option<LeaseCommand> {
+    pub(crate) fn verdict(&self, facts: &Facts<'_>, now: Instant, lease: Duration) -> Option<LeaseCommand> {
         let (_, since) = self.leading?;
         self.over(facts, since, now, lease)
             .or_else(|| self.arrived(facts, now, lease))

@@ -58,7 +58,7 @@ const STEADY: Duration = Duration::from_secs(5);
 
 /// Liveness state of one member.
 #[derive(Default)]
-pub struct CoordinationState {
+pub(crate) struct CoordinationState {
     judge: Mutex<Judge>,
     renewals: Mutex<Renewals>,
     confirming: HeartbeatConfirmation,
@@ -66,12 +66,12 @@ pub struct CoordinationState {
     renewal_waits: event_listener::Event,
     /// Last read of the replicated state.
     view: Mutex<Arc<LeaseView>>,
-    pub history: Mutex<ServerHistory>,
+    pub(crate) history: Mutex<ServerHistory>,
 }
 
 impl CoordinationState {
     /// Returns active members and masters for the status query.
-    pub fn status(&self) -> LeaseStatus {
+    pub(crate) fn status(&self) -> LeaseStatus {
         let known = self.view.locked().clone();
         let member = |owner: &Owner| match owner {
             Owner::Member(raft_id) => Some(*raft_id),
@@ -90,7 +90,7 @@ impl CoordinationState {
 }
 
 /// Sends heartbeats, judges, confirms and records history for as long as the process lives.
-pub async fn run(node: Arc<NodeState>) {
+pub(crate) async fn run(node: Arc<NodeState>) {
     let work = smol::future::zip(send_heartbeats(&node), judge(&node));
     let told = smol::future::zip(history::record(&node), heartbeat_confirmation::run(&node));
     smol::future::zip(work, told).await;
@@ -123,7 +123,7 @@ async fn send_heartbeats(node: &NodeState) {
 }
 
 /// Handles a message that came on the link of the member `link`, or from this node itself.
-pub fn receive(node: &NodeState, link: RaftId, talk: PeerTalk) {
+pub(crate) fn receive(node: &NodeState, link: RaftId, talk: PeerTalk) {
     let Some(member) = node.membership.get() else { return };
     let me = member.identity.raft_id;
     let status = member.replica.status();
@@ -154,7 +154,7 @@ pub fn receive(node: &NodeState, link: RaftId, talk: PeerTalk) {
 }
 
 /// Renews a client's lease: answers once the leader has confirmed the next heartbeat, which includes this client.
-pub async fn renew(node: &NodeState, token: TokenHash, deadline: Instant) -> Answer {
+pub(crate) async fn renew(node: &NodeState, token: TokenHash, deadline: Instant) -> Answer {
     let Some(member) = node.membership.get() else {
         return Answer::Unavailable(UnavailableReason::NotServing);
     };
@@ -348,7 +348,7 @@ fn stepping_down(
 }
 
 /// Ends this node's own lease at shutdown, so that others do not have to wait for its expiry.
-pub async fn leave(node: &NodeState) {
+pub(crate) async fn leave(node: &NodeState) {
     let Some(member) = node.membership.get() else { return };
     let Ok(known) = LeaseView::read(node) else { return };
     let owner = Owner::Member(member.identity.raft_id);

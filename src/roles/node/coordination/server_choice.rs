@@ -12,7 +12,7 @@ use ribbit_state::rows::{Leases, get};
 use ribbit_state::{Owner, Role, namespace};
 
 /// Returns the home region of a client.
-pub fn home_of(client: u64, clusters: u32) -> u32 {
+pub(crate) fn home_of(client: u64, clusters: u32) -> u32 {
     u32::try_from(client % u64::from(clusters.max(1))).unwrap_or(0) + 1
 }
 
@@ -20,7 +20,7 @@ pub fn home_of(client: u64, clusters: u32) -> u32 {
 ///
 /// # Errors
 /// The store cannot be read.
-pub fn choose(
+pub(crate) fn choose(
     node: &NodeState,
     client: u64,
     before: Option<&str>,

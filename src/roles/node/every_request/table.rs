@@ -12,12 +12,12 @@ use ribbit_state::namespace::Guard;
 use ribbit_state::query::TalkPartner;
 use ribbit_state::*;
 
-pub const SESSION: TokenHash = TokenHash([1; 32]);
-pub const TOKEN: TokenHash = TokenHash([7; 32]);
+pub(crate) const SESSION: TokenHash = TokenHash([1; 32]);
+pub(crate) const TOKEN: TokenHash = TokenHash([7; 32]);
 const NUMBERS: [u64; 7] = [0, 1, u64::MAX / 2, INDEX_MAX, INDEX_MAX + 1, u64::MAX - 1, u64::MAX];
 
 /// Expected answer of a request.
-pub enum Expected {
+pub(crate) enum Expected {
     /// Any answer: all fields are within their bounds.
     Answered,
     /// This refusal, by the check of the fields.
@@ -26,7 +26,7 @@ pub enum Expected {
 
 struct Table(Vec<(Plane, Ask, Expected)>);
 
-pub fn denied(code: Code, field: impl Into<Option<Field>>) -> Denied {
+pub(crate) fn denied(code: Code, field: impl Into<Option<Field>>) -> Denied {
     Denied { code, field: field.into() }
 }
 
@@ -82,11 +82,11 @@ impl Table {
     }
 }
 
-pub fn read(query: Query) -> Ask {
+pub(crate) fn read(query: Query) -> Ask {
     Ask::Read { seen: None, consistency: Consistency::Stale, query }
 }
 
-pub fn write(command: Command) -> Ask {
+pub(crate) fn write(command: Command) -> Ask {
     Ask::Write(Request { id: RequestId(u128::from(random())), submitted_at: 0, command })
 }
 
@@ -94,7 +94,7 @@ fn random() -> u64 {
     getrandom::u64().unwrap()
 }
 
-pub fn id() -> RequestId {
+pub(crate) fn id() -> RequestId {
     RequestId(u128::from(random()))
 }
 
@@ -102,7 +102,7 @@ fn is_username(text: &str) -> bool {
     text::fold_username(text).is_ok()
 }
 
-pub fn password(text: &str) -> Password {
+pub(crate) fn password(text: &str) -> Password {
     Password(text.into())
 }
 
@@ -554,7 +554,7 @@ fn pins(table: &mut Table) {
     }
 }
 
-pub fn table() -> Vec<(Plane, Ask, Expected)> {
+pub(crate) fn table() -> Vec<(Plane, Ask, Expected)> {
     let mut table = Table(Vec::new());
     queries(&mut table);
     people_commands(&mut table);
