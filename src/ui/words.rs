@@ -108,7 +108,7 @@ pub fn valid(field: Field) -> String {
 }
 
 /// Returns what to enter instead of something that is not valid in a field.
-fn invalid(field: Field) -> String {
+pub fn invalid(field: Field) -> String {
     let valid = valid(field);
     match field {
         Field::Name | Field::Username | Field::Password | Field::NewPassword => format!("Use {valid}."),

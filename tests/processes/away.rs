@@ -1,4 +1,4 @@
-//! A member that was away longer than the log reaches back.
+//! A member that lags behind the start of the log.
 
 use crate::pond::{Pond, keys};
 use crate::writers::{Writers, feed_of, session_of, stores_agree};
@@ -8,13 +8,13 @@ use ribbit_state::{Command, Request, RequestId, TokenHash};
 use std::fs;
 use std::time::Duration;
 
-/// Entries that members keep in this test, instead of 16384.
+/// Number of log entries that members keep in this test, instead of 16384.
 const LOG_KEEP: u64 = 100;
-/// More than the log keeps for one that was there a second ago, 8 times as much, and than the few hundred that one batch may
-/// have: a file goes as a whole.
+/// Number of croaks. More than the log keeps for a member seen a second ago (8 times as much) plus the few hundred entries of
+/// one batch, because a segment is removed as a whole.
 const FLOOD: u128 = 3_000;
 
-/// Many croaks of one person at once.
+/// Posts many croaks of one user at once.
 fn flood(address: &str, session: TokenHash) {
     let client = Client::new(vec![address.to_string()], keys());
     smol::block_on(async {
@@ -71,7 +71,7 @@ fn one_that_was_away_too_long_for_the_log_gets_a_snapshot_while_people_write() {
     let session = session_of(&written.reader);
     let feeds: Vec<_> = status.backends().map(|backend| feed_of(&backend.address, session)).collect();
     assert!(feeds[0] == feeds[1] && feeds[1] == feeds[2], "one order on every node");
-    // It counts again: with it and without two others people write.
+    // The member counts again: writes succeed with it and without two others.
     let others: Vec<&str> = status.backends().map(|it| &*it.name).filter(|other| *other != name).collect();
     pond.kill(&others);
     written.reader.croak("still here");

@@ -1,4 +1,4 @@
-//! Everything in a file, while people write; and a new cluster that begins with it.
+//! Backup under load, and a new cluster restored from it.
 
 use crate::pages::whole_feed;
 use crate::pond::{Pond, Status, awaited};
@@ -14,7 +14,7 @@ fn text(path: &Path) -> &str {
     path.to_str().expect("text")
 }
 
-/// Everything that lies in this folder.
+/// Returns the names of all files in a folder.
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).expect("a folder").flatten();
     let mut names: Vec<String> =
@@ -23,7 +23,7 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// A pond of three backends.
+/// Starts a cluster of three backends.
 fn three(pond: &mut Pond) {
     pond.up(&["--backends", "3", "--coordinators", "0"]);
     pond.await_status("three vote", |status: &Status| status.members.len() == 3 && status.is_whole());
@@ -42,14 +42,14 @@ fn what_was_backed_up_while_people_wrote_is_there_in_a_new_cluster() {
         let (code, said) = pond.shell(words);
         assert_eq!(code, 0, "{said}");
     }
-    // Somebody holds a lock all the time.
+    // A client holds a lock all the time.
     let mut held = pond.plain(&["lock", "/jobs/held", "--", "sh", "-c", "echo held; sleep 1000"]);
     let mut holder = held.stdout(Stdio::piped()).spawn().expect("the binary starts");
     let mut first = [0; 5];
     holder.stdout.as_mut().expect("piped").read_exact(&mut first).expect("it holds the lock");
     let writers = Writers::start(&pond.web(), 4);
     writers.await_progress();
-    // The second takes the place of the first.
+    // The second backup replaces the first.
     for _ in 0..2 {
         let (code, said) = pond.typed(&["backup", text(&file)]);
         assert_eq!(code, 0, "{said}");
@@ -61,7 +61,7 @@ fn what_was_backed_up_while_people_wrote_is_there_in_a_new_cluster() {
     assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
     assert_eq!(names(kept.path()), ["ribbit.backup"], "nothing half is left");
 
-    // Through a pipe it is the same kind of file; into a terminal it does not go.
+    // A backup can go through a pipe, but not to a terminal.
     let output = pond.ribbit(&["backup", "-"]).output().expect("the binary starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.stdout.starts_with(b"ribbit backup\n\x01"));
@@ -69,7 +69,7 @@ fn what_was_backed_up_while_people_wrote_is_there_in_a_new_cluster() {
     terminal.await_text("cannot be written to a terminal");
     assert_eq!(terminal.ended(), 2);
 
-    // It is for those who have the cluster file.
+    // A backup needs the cluster file.
     let address = pond.address("BACKEND_1");
     for words in [&["backup", text(&kept.path().join("stolen"))][..], &["verify"]] {
         let command = [words, &["--server", &address, "--data-dir", text(kept.path())]].concat();
@@ -78,7 +78,7 @@ fn what_was_backed_up_while_people_wrote_is_there_in_a_new_cluster() {
     }
     assert_eq!(names(kept.path()), ["ribbit.backup"]);
 
-    // The old group has gone; another folder.
+    // The old cluster is gone; the new one uses another folder.
     crate::pond::send(holder.id(), rustix::process::Signal::TERM);
     holder.wait().expect("our child");
     let session = ada.clone();
@@ -86,7 +86,7 @@ fn what_was_backed_up_while_people_wrote_is_there_in_a_new_cluster() {
     let old = pond.cluster();
     pond.dry_out();
     if rustix::process::geteuid().is_root() {
-        // Another user could read, and change, what is restored there.
+        // Other users could read and change a file restored into such a folder.
         let mut work = pond.folder().as_os_str().to_owned();
         work.push(".restoring");
         for theirs in [pond.folder().to_path_buf(), work.into()] {
@@ -112,7 +112,7 @@ fn what_was_backed_up_while_people_wrote_is_there_in_a_new_cluster() {
     assert_eq!(fs::metadata(&cluster).expect("a file").permissions().mode() & 0o777, 0o600);
     assert_eq!(fs::metadata(pond.folder()).expect("a folder").permissions().mode() & 0o077, 0);
     assert!(pond.cluster().iter().zip(&old).all(|(new, old)| new != old), "no secret and no id is shared");
-    // Nothing is put over it.
+    // An existing folder is not overwritten.
     let (code, said) = pond.typed(&["restore", text(&file)]);
     assert!(code == 1 && said.contains("is not empty"), "{said}");
 
@@ -126,7 +126,7 @@ fn what_was_backed_up_while_people_wrote_is_there_in_a_new_cluster() {
     assert_eq!((feed.len(), &*feed[0], &*feed[59]), (60, "croak 59", "croak 0"));
     let (code, said) = pond.shell(&["cat", "/jobs/a"]);
     assert!(code == 0 && said.contains("hello"), "{said}");
-    // Whoever held it is not heard of here: others get it.
+    // The holder does not exist in the new cluster, so the lock is free.
     let (code, said) = pond.ended(pond.plain(&["lock", "/jobs/held", "--wait", "30s", "--", "true"]), "");
     assert_eq!(code, 0, "{said}");
     ada.croak("life goes on");
@@ -159,7 +159,7 @@ fn a_member_that_dies_in_the_middle_is_left_for_another() {
     let (code, said) = pond.restore(&file, &elsewhere);
     assert_eq!(code, 0, "{said}");
 
-    // Stopped in the middle, nothing is left.
+    // An interrupted backup leaves no file.
     let mut child = pond.ribbit(&["backup", text(&kept.path().join("c"))]);
     let child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
     awaited("some of it is written", || kept.path().join("c.new").exists().then_some(()));
@@ -206,7 +206,7 @@ fn a_file_that_is_no_whole_backup_is_refused_and_nothing_is_touched() {
     }
     let (code, said) = pond.restore(&kept.path().join("none"), &new);
     assert!(code == 1 && said.contains("cannot read"), "{said}");
-    // What is there is left as it is.
+    // Existing files stay as they are.
     fs::create_dir(&new).expect("a folder");
     fs::write(new.join("diary"), "frogs").expect("a file");
     let (code, said) = pond.restore(&file, &new);
@@ -216,7 +216,7 @@ fn a_file_that_is_no_whole_backup_is_refused_and_nothing_is_touched() {
         (vec!["diary".into()], ["bad", "good", "new"].map(String::from).to_vec())
     );
     fs::remove_dir_all(&new).expect("a folder");
-    // And a good one, through a pipe.
+    // A valid backup through a pipe.
     let mut command = pond.plain(&["restore", "-", "--data-dir", text(&new)]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the binary starts");
     child.stdin.take().expect("piped").write_all(&good).expect("it reads");
@@ -232,7 +232,7 @@ impl Pond {
         (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
     }
 
-    /// The id and the secrets of the cluster file.
+    /// Returns the id and the secrets of the cluster file.
     fn cluster(&self) -> Vec<String> {
         let text = fs::read_to_string(self.folder().join("cluster.ribbit")).expect("a cluster file");
         let lines = text.lines().filter_map(|line| line.split_once('='));

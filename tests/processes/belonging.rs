@@ -1,4 +1,4 @@
-//! Founding and joining.
+//! Founding a cluster and joining it.
 
 use crate::pond::{Pond, asked, awaited, keys};
 use ribbit_net::frame::Plane;
@@ -36,17 +36,17 @@ fn one_that_joined_and_was_never_heard_gets_no_vote() {
         let status = asked(&address)?;
         (status.learners.len() == 2).then_some(())
     });
-    // With two voters that nobody has heard, nobody could be spared.
+    // Two voters without a heartbeat would leave no spare voter.
     pond.browser().join("ada");
     let status = pond.status();
     assert_eq!((status.can_lose_processes, status.members.len()), (1, 5), "{status:#?}");
-    pond.kill(&[&status.leader.expect("somebody leads")]);
+    pond.kill(&[&status.leader.expect("a member leads")]);
     pond.browser().post("/login", &[("username", "ada"), ("password", "password")]).leads_to("/main");
 }
 
 #[test]
 fn a_group_forms_every_time() {
-    // Who joins while the group is being founded, and who is seated before it has heard of it, are races.
+    // Races: a member joins while the cluster is being founded, or becomes a voter before it knows of it.
     let mut pond = Pond::dry();
     for _ in 0..3 {
         pond.up(&["--restart", "never"]);

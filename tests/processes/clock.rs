@@ -1,5 +1,4 @@
-//! Wall clocks that jump by years, in either direction, while everything runs: times that are shown are other ones,
-//! and nothing else is.
+//! Wall clocks that jump by years in either direction while the cluster runs: only the displayed times change.
 
 use crate::pages::croaks;
 use crate::pond::{Pond, awaited};
@@ -17,7 +16,7 @@ fn wall_clocks_that_jump_by_years_change_only_what_is_shown() {
     let Some(library) = library(tools.path(), "clock") else { return };
     let mut pond = Pond::dry();
     let now = tools.path().join("now");
-    // In one step, so that nobody reads half of it.
+    // Replaced atomically, so no process reads half of it.
     let jump = |years: i64| {
         fs::write(tools.path().join("next"), (years * YEAR_S).to_string()).expect("a file");
         fs::rename(tools.path().join("next"), &now).expect("a file");
@@ -31,8 +30,8 @@ fn wall_clocks_that_jump_by_years_change_only_what_is_shown() {
     ada.join("ada");
     let writers = Writers::start(&pond.web(), 4);
     writers.await_progress();
-    let before =
-        pond.await_status("nobody is out", |status| status.leader.is_some() && status.members.len() == 5);
+    let before = pond
+        .await_status("all members are alive", |status| status.leader.is_some() && status.members.len() == 5);
     let pids = pond.pids();
 
     for (years, shown) in [(20, Some("<time datetime=\"204")), (-60, None), (-10, None), (0, Some("<time"))] {
@@ -42,13 +41,13 @@ fn wall_clocks_that_jump_by_years_change_only_what_is_shown() {
         ada.croak(&format!("{years} years from now"));
         let page = ada.get("/main");
         assert_eq!(croaks(&page)[0], format!("{years} years from now"));
-        // The newest stands first.
+        // The newest croak is first.
         let head = page.body.split("<time").next().expect("a page").len();
         match shown {
             Some(shown) => assert!(page.body[head..].starts_with(shown), "{years}: {}", &page.body[head..]),
             None => assert!(page.body[..head].contains("unknown time"), "{years}: {}", page.body),
         }
-        // Longer than an election timeout, an eviction, and a session of the far future.
+        // Long enough for an election timeout, an eviction or the expiry of a session to show.
         std::thread::sleep(Duration::from_secs(3));
         writers.await_progress();
         let status = pond.status();
@@ -56,8 +55,8 @@ fn wall_clocks_that_jump_by_years_change_only_what_is_shown() {
         assert!(status.members.iter().all(|it| it.alive && it.voter && it.in_sync), "{years}: {status:?}");
         println!("{years} years: {} croaks, {:?}", writers.acknowledged(), began.elapsed());
     }
-    assert_eq!(pond.pids(), pids, "nobody had to be started again");
-    // Started at another time than they were stopped at.
+    assert_eq!(pond.pids(), pids, "no process was restarted");
+    // Restarted with a clock far from the time of the stop.
     let mut written = writers.stop();
     written.nobody_noticed();
     pond.stop();

@@ -1,4 +1,4 @@
-//! A member whose state is not that of the others.
+//! A member whose state differs from the others.
 
 use crate::pond::{Pond, awaited, is_alive};
 use redb::{Database, ReadableTable, TableDefinition};
@@ -12,16 +12,15 @@ use std::path::Path;
 const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 
-/// Does to a member's store what a bug in the rules would have done: one croak is another, and the store knows of
-/// nothing wrong.
+/// Changes one croak in a member's store as a bug in the rules would, with valid checksums.
 fn tamper(pond: &Pond, member: &str) {
     let folder = pond.folder().join(member);
     let mut store = Store::open(FileDisk::new(&folder).expect("a folder")).expect("a store");
-    // What it knows only from its log becomes rows, for good once it is closed.
+    // Closing the store checkpoints the entries that are only in the log.
     store.apply_whole_log().expect("a store");
     drop(store);
     let path = folder.join("store.redb");
-    let database = Database::open(path).expect("a store that nobody has open");
+    let database = Database::open(path).expect("a store that is not open");
     let transaction = database.begin_write().expect("a store");
     {
         let mut rows = transaction.open_table(ROWS).expect("rows");
@@ -62,9 +61,9 @@ fn a_member_whose_state_differs_halts_and_the_others_go_on() {
         assert!(said.contains("its state differs from that of") && said.contains("at index"), "{said}");
         assert!(said.contains(folder.to_str().expect("text")), "{said}");
     }
-    // The others saw it too, and serve on.
+    // The others detect it, too, and keep serving.
     let told = format!("differs from that of {name}");
-    let line = awaited("said by another", || {
+    let line = awaited("reported by another member", || {
         let log = fs::read_to_string(pond.folder().join("said.log")).expect("a log");
         log.lines().find(|line| line.contains(&told)).map(str::to_string)
     });
@@ -74,7 +73,7 @@ fn a_member_whose_state_differs_halts_and_the_others_go_on() {
     let status = pond.status();
     assert_eq!(status.members.iter().filter(|member| member.alive && member.in_sync).count(), 4);
 
-    // With nothing, it is somebody new.
+    // With an empty folder, it joins as a new member.
     fs::remove_dir_all(&folder).expect("a folder");
     pond.backend_by_hand(id);
     pond.await_whole();
@@ -88,8 +87,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Three of five disks go back in time together and elect without a croak that two backends have applied. Those two said
-/// "in sync" for ever, and answered 503.
+/// Three of five disks are restored to an earlier state together and elect a leader without a croak that two backends have
+/// applied. Before the fix, those two reported "in sync" for ever and answered 503.
 #[test]
 fn members_that_have_what_a_majority_lost_halt_and_say_so() {
     let mut pond = Pond::start();
@@ -112,7 +111,7 @@ fn members_that_have_what_a_majority_lost_halt_and_say_so() {
     pond.by_hand(&["coordinator", "--id", "2"]);
     pond.backend_by_hand(3);
     pond.await_status("three of five have a leader", |status| status.leader.is_some());
-    // By the leader's log or by a member's digest, whichever arrives first.
+    // Detected by the leader's log or by a member's digest, whichever arrives first.
     let words = ["other members lost writes that were acknowledged", "its state differs from that of"];
     for time in ["noticed", "remembered"] {
         let (code, said) = pond.typed(&["backend", "--id", "1"]);

@@ -1,4 +1,4 @@
-//! A disk that fails, in writing and in reading: its member ends and says so, the others go on, and it heals.
+//! A disk with write and read errors: the member stops and reports it, the others continue, and it recovers.
 
 use crate::pond::{Pond, Status, awaited, is_alive};
 use crate::preload::library;
@@ -23,7 +23,7 @@ fn a_failing_disk_ends_its_member_alone_and_a_sector_that_cannot_be_read_is_dama
         files.filter(is_log).max().expect("a log")
     };
     let breaks = |what: &str| {
-        // What is written at every croak, and what is read at a start.
+        // The file written at every croak, and the file read at the start.
         let file = if what == "write" { newest_log() } else { folder.join("store.redb") };
         let inode = fs::metadata(file).expect("a store").ino();
         fs::write(tools.path().join("next"), format!("{what} {inode}")).expect("a file");
@@ -37,7 +37,7 @@ fn a_failing_disk_ends_its_member_alone_and_a_sector_that_cannot_be_read_is_dama
     let start = ["backend", "--id", &id.to_string()];
     let in_sync = |status: &Status| status.member(&name).alive && status.member(&name).in_sync;
 
-    // A write fails while it runs.
+    // A write error while the member runs.
     let (code, said) = std::thread::scope(|scope| {
         let ended = scope.spawn(|| pond.typed(&start));
         pond.await_status("it is in sync", in_sync);
@@ -54,7 +54,7 @@ fn a_failing_disk_ends_its_member_alone_and_a_sector_that_cannot_be_read_is_dama
     pond.await_status("it is in sync again", in_sync);
     assert!(!folder.join("aside").join("store.redb").exists(), "it went on where it was");
 
-    // What it has cannot be read any more.
+    // A read error at the start.
     let pid = pond.pid(&name);
     breaks("read");
     pond.kill(&[&name]);

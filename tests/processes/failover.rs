@@ -1,25 +1,25 @@
-//! Two die at once while people write; they come back; another dies.
+//! Two members die at once under load, come back, and then another one dies.
 
 use crate::pond::{Pond, Status, awaited};
 use crate::writers::{Writers, feed_of, session_of, stores_agree};
 
 const WRITERS: usize = 16;
 
-/// The backend that serves the pages.
+/// Returns the backend that serves the web process.
 fn serving(status: &Status) -> String {
     let serving = status.backends().max_by_key(|backend| backend.clients).expect("three");
     assert!(serving.clients > 0, "{status:#?}");
     serving.name.clone()
 }
 
-/// The leader, and with it the backend that serves the pages, or if that is the same, another one.
+/// Returns the leader and the backend that serves the web process, or another backend if both are the same.
 fn the_two_that_hurt(pond: &Pond) -> [String; 2] {
     let leader = pond.await_leading_backend();
     let status = pond.status();
     let serving = serving(&status);
     let others = status.backends().map(|backend| backend.name.clone()).filter(|name| *name != leader);
     let mut others: Vec<String> = others.collect();
-    // Stable: the one that serves first, if it is among them.
+    // The sort is stable: the serving backend comes first.
     others.sort_by_key(|name| *name != serving);
     [leader, others.remove(0)]
 }

@@ -1,4 +1,4 @@
-//! Who follows a feed is told each croak once and in order, whatever dies meanwhile.
+//! A subscriber of a feed gets each croak once and in order, across failures.
 
 use crate::pond::{Pond, Status, asked, awaited, keys};
 use crate::writers::{Writers, feed_of, session_of};
@@ -21,7 +21,7 @@ use std::time::Duration;
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// What a page that is open does: shows what it is told, and reads again when it is told to.
+/// Model of an open page: shows events, and reads the feed again when told to.
 struct Reader {
     client: Client,
     session: TokenHash,
@@ -42,7 +42,7 @@ impl Reader {
         Reader { client, session, subscription, croaks: Vec::new(), read_again: Vec::new() }
     }
 
-    /// Takes the next news.
+    /// Handles the next event.
     async fn take(&mut self) {
         match self.subscription.next().await {
             SubscriptionMessage::Event(event) => {
@@ -59,7 +59,7 @@ impl Reader {
         }
     }
 
-    /// Reads the feed back to where the stream was, and goes on from the newest page.
+    /// Reads the feed back to the last known croak, and continues the stream from the newest page.
     async fn read(&mut self, at_least: Token) {
         let shown = self.subscription.cursor().index;
         let (mut seen, mut before, mut missed) = (Some(at_least), None, Vec::new());
@@ -84,7 +84,7 @@ impl Reader {
         self.subscription.resume(newest.expect("at least one page"));
     }
 
-    /// Goes on until it knows everything up to here.
+    /// Runs until it has everything up to the index `end`.
     fn read_to(&mut self, end: LogIndex) {
         let reading = async {
             while self.subscription.cursor().index < end {
@@ -99,7 +99,7 @@ impl Reader {
     }
 }
 
-/// A reader on a thread of its own, until it knows everything up to the end that it is told.
+/// A reader on its own thread. It runs until it has everything up to a given index.
 struct Following {
     end: Arc<AtomicU64>,
     told: Arc<Mutex<usize>>,
@@ -157,7 +157,7 @@ fn a_follower_is_told_every_croak_once_and_in_order_while_its_backends_are_kille
     let before = clients(&pond.status());
     let following = Following::start(reader);
     following.await_progress();
-    // The one that has one more serves it.
+    // The backend with one more client serves the reader.
     let now = clients(&pond.status());
     let serves = now.iter().filter(|(name, count)| **count > before[*name]).map(|(name, _)| name.clone());
     let serving: Vec<String> = serves.collect();
@@ -173,7 +173,7 @@ fn a_follower_is_told_every_croak_once_and_in_order_while_its_backends_are_kille
         status.leader.is_some() && member.alive && member.in_sync && member.voter
     });
     following.await_progress();
-    // Whoever serves it now, or another: all but the one that has just come back.
+    // The backend with the most clients, which may serve the reader now; not the one that has just come back.
     let second = pond
         .status()
         .backends()
@@ -196,12 +196,12 @@ fn a_follower_is_told_every_croak_once_and_in_order_while_its_backends_are_kille
     let expected: Vec<LogIndex> = feed.iter().map(|(id, _)| *id).filter(|id| *id > start.index).collect();
     let reader = following.stop(*expected.last().expect("many"));
     assert!(reader.croaks.len() > 200, "{}", reader.croaks.len());
-    assert_eq!(reader.croaks, expected, "each once, in order");
+    assert_eq!(reader.croaks, expected, "each once and in order");
     println!("{} croaks told, read again: {:?}", reader.croaks.len(), reader.read_again);
     pond.stop();
 }
 
-/// By hand, on one backend: a client would go elsewhere and say nothing of it.
+/// Uses a raw connection to one backend, because a client would silently switch to another one.
 #[test]
 fn a_stream_of_a_backend_that_has_lost_touch_ends_with_a_word() {
     let mut pond = Pond::start_with(&["--restart", "never"]);
@@ -245,7 +245,7 @@ fn a_cursor_from_before_a_snapshot_is_told_to_read_again_and_misses_nothing() {
     for text in ["one", "two", "three", "four", "five", "six"] {
         croak(text);
     }
-    // It comes back with a snapshot: that is a state and tells nothing of what led to it.
+    // The member comes back with a snapshot, which contains the state without the events before it.
     let raft_id = |pond: &Pond| asked(&pond.address(part)).map(|it| it.me.raft_id);
     let before = raft_id(&pond);
     fs::remove_dir_all(pond.folder().join(member)).expect("a folder");

@@ -1,4 +1,4 @@
-//! A disk that is full: its member ends and says so, the others go on, and it heals once there is room.
+//! A full disk: the member stops and reports it, the others continue, and it recovers once there is space.
 
 use crate::pond::{Pond, awaited};
 use crate::writers::{Writers, stores_agree};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-/// A small disk of its own, in memory. Nothing when this process may not mount one.
+/// A small tmpfs. `None` when this process may not mount one.
 struct SmallDisk(PathBuf);
 
 impl SmallDisk {
@@ -34,7 +34,7 @@ impl SmallDisk {
         self.0.join("something-else")
     }
 
-    /// Somebody else takes all the room there is.
+    /// Fills the disk with another file.
     fn fill(&self) {
         let mut file = fs::OpenOptions::new().create(true).append(true).open(self.filler()).expect("a file");
         let full = std::io::copy(&mut std::io::repeat(7), &mut file).expect_err("no disk is endless");
@@ -57,7 +57,7 @@ fn a_full_disk_ends_its_member_alone_and_room_brings_it_back() {
     let mut pond = Pond::start();
     pond.await_whole();
     pond.stop();
-    // The store moves to a small disk.
+    // Move the store to the small disk.
     let folder = pond.folder().join("backend-2");
     let elsewhere = pond.folder().join("moved");
     fs::rename(&folder, &elsewhere).expect("a folder");
@@ -69,7 +69,7 @@ fn a_full_disk_ends_its_member_alone_and_room_brings_it_back() {
     }
     fs::remove_dir_all(&elsewhere).expect("a folder");
 
-    // Its people are not refused before: the disk is to run full.
+    // Without the reserve, so that the disk really runs full.
     pond.environment = vec![("RIBBIT_TEST_DISK_RESERVE", "0".into())];
     pond.up(&[]);
     let writers = Writers::start(&pond.web(), 4);
@@ -82,7 +82,7 @@ fn a_full_disk_ends_its_member_alone_and_room_brings_it_back() {
     awaited("it has ended", || (deaths(&pond) > 0).then_some(()));
     let before = deaths(&pond);
     writers.await_progress();
-    // What the member itself lets go of is taken too.
+    // The space that the member itself frees is filled, too.
     for _ in 0..60 {
         disk.fill();
         std::thread::sleep(Duration::from_millis(100));

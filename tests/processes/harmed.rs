@@ -1,17 +1,16 @@
-//! Every file that is read back, when something else has become of it: said, healed where others have what it had, and
-//! never a reason to crash again and again.
+//! Damage to every file that ribbit reads back: reported, healed where other members have the data, and never a crash loop.
 
 use crate::pond::{Pond, Status};
 use crate::verbs::Somebody;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What may become of a file.
+/// Kind of damage to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Harm {
     Gone,
     Empty,
-    /// The first half.
+    /// Truncated to the first half.
     Cut,
     Zeros,
     Nonsense,
@@ -31,7 +30,7 @@ impl Harm {
     }
 }
 
-/// The newest file of a member's log.
+/// Returns the newest log segment of a member.
 fn log(folder: &Path) -> PathBuf {
     let names = fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path());
     let is_log = |path: &PathBuf| path.file_name().is_some_and(|it| it.to_string_lossy().starts_with("log-"));
@@ -73,13 +72,13 @@ fn a_store_that_something_has_become_of_is_said_and_healed_and_started_once() {
             ada.croak(&format!("after {what} {harm:?}"));
         }
     }
-    // A snapshot that was being received is begun again, whatever is left of it.
+    // A partly received snapshot is started again.
     pond.kill(&[&name]);
     fs::write(folder.join("incoming.redb"), "frogs").expect("a file");
     pond.backend_by_hand(id);
     pond.await_status("all three again", whole);
 
-    // Marks mean what they mean, whatever is in them.
+    // Marker files count by their presence, not by their content.
     for text in [&b"\xff\xfe\0"[..], b""] {
         pond.kill(&[&name]);
         fs::write(folder.join("halted"), text).expect("a file");
@@ -150,7 +149,7 @@ fn a_small_file_that_something_has_become_of_is_named_with_what_to_do() {
         }
         fs::write(&path, kept).expect("a file");
     }
-    // Gone: no other one is made beside stores that would belong to none.
+    // A missing cluster file is not created anew next to existing stores.
     let kept = fs::read(&path).expect("a cluster file");
     let mode = fs::metadata(&path).expect("a file").permissions();
     fs::remove_file(&path).expect("a file");

@@ -1,4 +1,4 @@
-//! What nobody should send, to every port: a clear answer or an end, and no process dies of it.
+//! Malformed and hostile input on every port: a clear answer or a closed connection, and no process dies.
 
 use crate::http::{Browser, exchange};
 use crate::pond::{Pond, asked, awaited, keys};
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 const FIVE: [&str; 5] = ["BACKEND_1", "BACKEND_2", "BACKEND_3", "COORDINATOR_1", "COORDINATOR_2"];
 
-/// Bytes from a number, the same every time: xorshift.
+/// Returns pseudo-random bytes of a seed (xorshift).
 fn noise(mut seed: u64, length: usize) -> Vec<u8> {
     let mut byte = || {
         seed ^= seed << 13;
@@ -26,7 +26,7 @@ fn noise(mut seed: u64, length: usize) -> Vec<u8> {
     (0..length).map(|_| byte()).collect()
 }
 
-/// What is said on a port of ours after the magic and the version, for each plane, and then goes wrong.
+/// Returns valid prefixes of the protocol, for each plane, followed by invalid bytes.
 fn greetings() -> Vec<Vec<u8>> {
     use Plane::{Client, Control, Directory, Peer, Snapshot, Status};
     let preface = |plane| Preface { plane, cluster: None }.to_bytes();
@@ -40,12 +40,12 @@ fn greetings() -> Vec<Vec<u8>> {
     all
 }
 
-/// Sends bytes and waits until the other side hangs up, or for a moment where it waits for more.
+/// Sends bytes and waits until the other side closes the connection, or a moment if it waits for more.
 fn throw(address: &str, bytes: &[u8]) {
     let mut stream = TcpStream::connect(address).expect("it listens");
     stream.set_read_timeout(Some(Duration::from_millis(20))).expect("a timeout");
     stream.set_write_timeout(Some(Duration::from_secs(5))).expect("a timeout");
-    // It may hang up at any byte.
+    // The other side may close the connection at any byte.
     let _ = stream.write_all(bytes);
     let mut answer = [0; 1_024];
     while stream.read(&mut answer).is_ok_and(|length| length > 0) {}
@@ -95,7 +95,7 @@ fn a_body_of_ten_megabytes_is_refused_in_words() {
     }
     let not_a_form = [("Content-Type", "application/json")];
     ada.send("POST", "/main", &not_a_form, "{}").says(415, "only accepts forms");
-    // Without a length, in pieces that never end.
+    // A chunked body without an end.
     let head = format!(
         "POST /main HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
          Transfer-Encoding: chunked\r\n\r\n",
@@ -113,14 +113,15 @@ fn many_idle_connections_keep_nobody_out() {
     let pond = Pond::start();
     let mut ada = pond.browser();
     ada.join("ada");
-    // More than the pages hold, and some at everybody else's; few enough for the usual 1024 open files.
+    // More connections than the web process accepts, and some to every other process. The number stays below the usual limit
+    // of 1024 open files.
     let mut crowds: Vec<(String, usize)> = FIVE.map(|part| (pond.address(part), 40)).into();
     crowds.extend([(pond.address("BALANCER"), 100), (pond.web(), 600)]);
     let mut idle = Vec::new();
     for (address, count) in crowds {
         idle.extend((0..count).map(|_| TcpStream::connect(&address).expect("there is place in the queue")));
     }
-    // What says nothing goes in time, and makes place: nobody waits for a person to do anything.
+    // Idle connections time out and make room without an operator.
     awaited("the pages take people again", || {
         let mut ada: Browser = ada.clone();
         let reply = ada.try_post("/main", &[("post", "through the crowd")]).ok()?;
@@ -130,8 +131,8 @@ fn many_idle_connections_keep_nobody_out() {
     pond.await_whole();
 }
 
-/// Found by reading: the text behind which a list goes on became a key of the store, whatever its length, and the assertion on
-/// that length ended the process; the next backend was asked the same, and so on.
+/// Bug found in a review: the continuation name of a list became a store key without a length check. The assertion on the
+/// key's length ended the process, and the retry ended the next backend.
 #[test]
 fn a_list_asked_for_behind_an_endless_name_ends_no_backend() {
     let pond = Pond::start();
@@ -152,7 +153,7 @@ fn a_list_asked_for_behind_an_endless_name_ends_no_backend() {
         assert_eq!(ada.get(&format!("/messages/~{number}")).status, 404);
         assert_eq!(ada.get(&format!("/croak/{number}")).status, 404);
     }
-    // On the control plane, as those who run the cluster ask it.
+    // The same query on the control plane, which operators use.
     let long = "a".repeat(600);
     let query = Query::Accounts { names: String::new(), after: Some(long) };
     let read = Ask::Read { seen: None, consistency: Consistency::Stale, query };
@@ -166,7 +167,7 @@ fn a_list_asked_for_behind_an_endless_name_ends_no_backend() {
     assert_eq!(pond.pids(), before, "a process was ended");
 }
 
-/// Everything that a web process asks goes over one connection: what nobody can answer must not end it.
+/// All requests of a web process share one connection, so an invalid request must not end it.
 #[test]
 fn requests_that_are_far_too_long_disturb_nobody() {
     let pond = Pond::start();
@@ -205,7 +206,7 @@ fn requests_that_are_far_too_long_disturb_nobody() {
     });
 }
 
-/// Cookies ignore ports: any other service of this host can set one.
+/// Cookies ignore ports, so any other service of this host can set one.
 #[test]
 fn a_position_that_no_server_gave_out_costs_a_moment_and_is_forgotten() {
     let pond = Pond::start();
@@ -231,22 +232,22 @@ fn a_position_that_no_server_gave_out_costs_a_moment_and_is_forgotten() {
     }
 }
 
-/// A browser with a session that there never was.
+/// Returns a browser with an invalid session.
 fn stranger(pond: &Pond) -> Browser {
     let mut browser = pond.browser();
     browser.cookies.insert("session".into(), "ab".repeat(32));
     browser
 }
 
-/// Each is refused at once, in words.
+/// Sends requests with overlong fields, each of which is refused at once with an error message.
 fn rude_round(browser: &mut Browser, long: &str) {
     let began = Instant::now();
     for path in ["/people?names=", "/people?after=", "/@", "/messages/", "/messages?to="] {
         let status = browser.get(&format!("{path}{long}")).status;
-        // Who has no session is sent to where one is had.
+        // Without a session, the browser is redirected to the log-in page.
         assert!(matches!(status, 200 | 303 | 404 | 422), "{path}: {status}");
     }
-    // A session of its own: what came before may have ended this one.
+    // A new session, because the requests before may have ended this one.
     let mut new = Browser::new(&browser.address);
     for (path, fields) in [
         ("/login", vec![("username", "ada"), ("password", long)]),

@@ -1,4 +1,4 @@
-//! Messages: each once and in order whatever dies, kept until they are read, and what was read stays read.
+//! Direct messages: delivered once and in order across failures, kept until they are read, and read marks that last.
 
 use crate::http::{Browser, Reply};
 use crate::pages::unescaped;
@@ -6,12 +6,12 @@ use crate::pond::{Pond, awaited};
 
 const LETTERS: usize = 60;
 
-/// A page, once there is somebody to answer: who was just started may have to agree on a leader first.
+/// Gets a page as soon as a server can answer: members that have just started may have to elect a leader first.
 fn page(browser: &mut Browser, path: &str) -> Reply {
     awaited(path, || browser.try_send("GET", path, &[], "").ok().filter(|page| page.status == 200))
 }
 
-/// Writes until it is answered with success, under one request, as a browser does whose form comes back.
+/// Sends a message under one request id until it succeeds, as a browser does that repeats a returned form.
 fn write(browser: &mut Browser, to: &str, text: &str) {
     let path = format!("/messages/{to}");
     let request = page(browser, &path).requests().first().expect("a form").clone();
@@ -22,7 +22,7 @@ fn write(browser: &mut Browser, to: &str, text: &str) {
     });
 }
 
-/// All messages of a talk, page by page, oldest first.
+/// Returns all messages of a conversation, page by page, oldest first.
 fn talk(browser: &mut Browser, with: &str) -> Vec<String> {
     let (mut all, mut next) = (Vec::new(), Some(format!("/messages/{with}")));
     while let Some(path) = next {
@@ -41,7 +41,7 @@ fn talk(browser: &mut Browser, with: &str) -> Vec<String> {
     all
 }
 
-/// The browser asks for the pictures of a page that it has.
+/// Loads the receipt images of a page, as a browser does that shows it. They mark its messages.
 fn see(browser: &mut Browser, path: &str) {
     let page = page(browser, path);
     for receipt in page.body.split("<img class=\"receipt\" src=\"").skip(1) {
@@ -71,7 +71,7 @@ fn each_message_arrives_once_and_in_order_while_leaders_are_killed_and_after_eve
     let expected: Vec<String> =
         (0..LETTERS).map(|number| format!("letter {number}, \"quoted\" <b>")).collect();
     assert_eq!(talk(&mut bob, "ada"), expected);
-    // Nobody has read them yet, and they wait through a power cut.
+    // The messages are unread, and survive a power cut.
     pond.pull_the_plug();
     pond.up(&[]);
     (ada.address, bob.address) = (pond.web(), pond.web());
@@ -80,7 +80,7 @@ fn each_message_arrives_once_and_in_order_while_leaders_are_killed_and_after_eve
     page(&mut ada, "/messages/bob").says(200, "<span class=\"state\">saved</span>");
     see(&mut bob, "/messages/ada");
     page(&mut ada, "/messages/bob").says(200, "<span class=\"state\">read</span>");
-    // What was read stays read.
+    // Read marks survive, too.
     pond.pull_the_plug();
     pond.up(&[]);
     (ada.address, bob.address) = (pond.web(), pond.web());

@@ -1,5 +1,5 @@
-//! Stores that are gone, damaged, cut short, or older than what they had promised: noticed, set aside, healed from
-//! the others, with nobody's help.
+//! Stores that are missing, damaged, truncated or older than what the member has acknowledged: detected, set aside and
+//! healed from the other members without an operator.
 
 use crate::pond::Pond;
 use crate::writers::{Writers, stores_agree};
@@ -11,7 +11,7 @@ fn store(pond: &Pond, member: &str) -> PathBuf {
     pond.folder().join(member).join("store.redb")
 }
 
-/// The store of a backend that is not the leader is treated badly while people write; it comes back by itself.
+/// Damages the store of a backend that is not the leader under load, and waits until the member has recovered by itself.
 fn heals(mistreat: impl FnOnce(&mut Pond, &str)) -> Pond {
     let mut pond = Pond::start();
     pond.await_whole();
@@ -26,7 +26,7 @@ fn heals(mistreat: impl FnOnce(&mut Pond, &str)) -> Pond {
         let well = |member: &crate::pond::MemberStatus| member.alive && member.voter && member.in_sync;
         status.members.len() == 5 && status.members.iter().all(well)
     });
-    println!("{member} is back, votes and has caught up after {:?}, nobody helped it", began.elapsed());
+    println!("{member} is back, votes and has caught up after {:?}, without help", began.elapsed());
     let mut written = writers.stop();
     pond.await_whole();
     written.judge_pages();
@@ -74,7 +74,7 @@ fn a_store_cut_short() {
 #[test]
 fn a_store_of_a_while_ago_put_back() {
     let pond = heals(|pond, member| {
-        // As a backup of the card would be: taken while the process stands still.
+        // Like a backup of the SD card, taken while the process is stopped.
         pond.signal(&[member], rustix::process::Signal::STOP);
         let folder = pond.folder().join(member);
         let read = |file: std::io::Result<fs::DirEntry>| {

@@ -1,4 +1,4 @@
-//! Addresses are hints: a group finds itself where others took its ports.
+//! Addresses are hints: a cluster forms again after other programs took its ports.
 
 use crate::pages::whole_feed;
 use crate::pond::{Pond, awaited};
@@ -6,11 +6,11 @@ use std::net::TcpListener;
 
 const FIVE: [&str; 5] = ["BACKEND_1", "BACKEND_2", "BACKEND_3", "COORDINATOR_1", "COORDINATOR_2"];
 
-/// Somebody else on these ports, for as long as this is held.
+/// Occupies the ports of these parts until the listeners are dropped.
 fn take(pond: &Pond, parts: &[&str]) -> Vec<TcpListener> {
     let take = |part: &&str| {
         let address = pond.address(part);
-        // What was stopped just now may take a moment to let go.
+        // A process that was just stopped may release its port a moment later.
         awaited("its port", || TcpListener::bind(&address).ok())
     };
     parts.iter().map(take).collect()
@@ -22,7 +22,7 @@ fn a_group_finds_itself_when_ports_were_taken_meanwhile() {
     let mut ada = pond.browser();
     ada.join("ada");
     ada.croak("at home");
-    // Some, then all of them.
+    // Some ports, then all of them.
     for taken in [&["BACKEND_1", "COORDINATOR_1", "BALANCER"][..], &FIVE[..]] {
         pond.stop();
         let before: Vec<String> = taken.iter().map(|part| pond.address(part)).collect();
@@ -55,7 +55,7 @@ fn a_member_that_comes_back_elsewhere_is_found_by_all() {
     let status = pond.await_whole();
     let now = &status.member("backend-2").address;
     assert_ne!(*now, before);
-    // The others talk to it there, and so does the balancer: without it there is nobody to serve.
+    // The other members and the balancer use the new address: without this member, no backend is left to serve.
     pond.kill(&["backend-1", "backend-3"]);
     ada.croak("found you");
     let status = pond.status();

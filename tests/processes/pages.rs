@@ -1,20 +1,20 @@
-//! What stands on a page, as a person reads it.
+//! Content of web pages.
 
 use crate::http::{Browser, Reply};
 
-/// The texts of the croaks on a page, from the top.
+/// Returns the texts of the croaks on a page, from the top.
 pub fn croaks(page: &Reply) -> Vec<String> {
     texts_after(page, "<p class=\"text\">", "</p>")
 }
 
-/// What the text area holds. The line end behind its opening tag does not count.
+/// Returns the content of the text area. The line end after its opening tag does not count.
 pub fn typed(page: &Reply) -> String {
     let found = texts_after(page, "<textarea", "</textarea>").pop().expect("a text area");
     let (_, text) = found.split_once(">\n").expect("the end of its tag");
     text.to_string()
 }
 
-/// Where the link to older croaks leads.
+/// Returns the target of the link to older croaks.
 pub fn older(page: &Reply) -> Option<String> {
     texts_after(page, "rel=\"next\" href=\"", "\"").pop()
 }
@@ -29,7 +29,7 @@ pub fn unescaped(html: &str) -> String {
     quotes.replace("&#60;", "<").replace("&#62;", ">").replace("&#38;", "&")
 }
 
-/// The whole feed, newest first, page by page as its links lead.
+/// Returns the whole feed, newest first, following the links from page to page.
 #[track_caller]
 pub fn whole_feed(browser: &mut Browser) -> Vec<String> {
     let mut all = Vec::new();

@@ -24,9 +24,9 @@ fn two_friends_read_each_other_through_the_balancer() {
     for browser in [&mut ada, &mut bob] {
         assert_eq!(croaks(&browser.get("/main")), ["I am under the big leaf", "Rain, at last"]);
     }
-    // The pages know the balancer's address only, and somebody serves them.
+    // The web process knows the balancer's address only, and a backend serves it.
     assert!(pond.status().backends().any(|backend| backend.clients > 0));
-    // The balancer answers programs, too: whichever backend it is, as new as what bob has seen.
+    // Programs can use the balancer, too. Any backend answers at least as new as what bob has seen.
     let query = Query::Feed { session: session_of(&bob), before: None, limit: 10 };
     let seen = Some(bob.cookies["seen"].parse().expect("a token"));
     let read = Ask::Read { seen, consistency: Consistency::Session, query };
@@ -61,7 +61,7 @@ fn what_is_typed_is_what_is_read_and_older_croaks_are_behind_a_link() {
     expected.reverse();
     assert_eq!(whole_feed(&mut ada), expected);
     assert_eq!(croaks(&ada.get("/main")).len(), 50);
-    // And they are there after all of it was stopped and started.
+    // The croaks survive a restart of the whole cluster.
     pond.stop();
     pond.up(&[]);
     ada.address = pond.web();
@@ -167,7 +167,7 @@ fn a_form_that_is_sent_twice_is_done_once() {
     let mut ada = pond.browser();
     ada.join("ada");
     let request = ada.get("/main").requests()[0].clone();
-    // Four clicks at once, and one more later.
+    // Four clicks at once, and one more later, all with one request id.
     let clicks: Vec<_> = (0..4)
         .map(|_| {
             let (mut ada, request) = (ada.clone(), request.clone());
@@ -181,7 +181,7 @@ fn a_form_that_is_sent_twice_is_done_once() {
     assert_eq!(croaks(&ada.get("/main")), ["once"]);
     ada.post("/main", &[("post", "something else"), ("request", &request)]).refuses(Code::RequestReused);
     assert_eq!(croaks(&ada.get("/main")), ["once"]);
-    // One without an id is a new one each time.
+    // Without a request id, each post is a new croak.
     ada.croak("twice");
     ada.croak("twice");
     assert_eq!(croaks(&ada.get("/main")), ["twice", "twice", "once"]);

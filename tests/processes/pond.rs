@@ -1,7 +1,7 @@
-//! A group that `ribbit up` runs on a temporary folder, and the ways to break it.
+//! Test cluster: runs `ribbit up` in a temporary folder, and breaks it in various ways.
 //!
-//! Nothing outlives a [`Pond`]: it kills what it started, and `up` runs with `--supervised`, so that all of it
-//! ends even when the test process is killed.
+//! No process outlives a [`Pond`]: it kills what it started, and `up` runs with `--supervised`, so everything ends even when
+//! the test process is killed.
 
 use crate::http::Browser;
 use crate::patience::PAUSE;
@@ -27,29 +27,30 @@ use tempfile::TempDir;
 pub use crate::patience::{PATIENCE, awaited, awaited_within};
 pub use crate::status_json::{MemberStatus, Status};
 
-/// `ribbit up`, running.
+/// A running `ribbit up`.
 struct Running {
     child: Child,
     web: String,
     said: Arc<Mutex<Vec<String>>>,
 }
 
+/// A test cluster: three backends, two coordinators, a balancer and the web pages.
 pub struct Pond {
     folder: TempDir,
     running: Option<Running>,
     by_hand: Vec<Child>,
-    /// For all processes.
+    /// Environment variables of all processes.
     pub environment: Vec<(&'static str, String)>,
     _turn: MutexGuard<'static, ()>,
 }
 
-/// Where the group is whose turn it is.
+/// Folder of the cluster that is running.
 static FOLDER: Mutex<Option<PathBuf>> = Mutex::new(None);
 
-/// The keys of the group that runs, as its own processes have them.
+/// Returns the keys of the running cluster, as its own processes have them.
 #[track_caller]
 pub fn keys() -> Keys {
-    let folder = FOLDER.lock().unwrap_or_else(PoisonError::into_inner).clone().expect("a group");
+    let folder = FOLDER.lock().unwrap_or_else(PoisonError::into_inner).clone().expect("a running cluster");
     ClusterFile::read(&ClusterFile::path_in(&folder)).expect("it has a cluster file").keys()
 }
 
@@ -57,15 +58,15 @@ fn is_here(folder: &TempDir) {
     *FOLDER.lock().unwrap_or_else(PoisonError::into_inner) = Some(folder.path().to_path_buf());
 }
 
-/// One group at a time.
+/// Waits for the turn of this test: one cluster runs at a time.
 fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
-    // A test that failed before took nothing along that matters here.
+    // A failed test poisons the mutex, which protects no data.
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Pond {
-    /// A folder; nothing runs.
+    /// Creates an empty folder without processes.
     pub fn dry() -> Pond {
         let turn = turn();
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -73,7 +74,7 @@ impl Pond {
         Pond { folder, running: None, by_hand: Vec::new(), environment: Vec::new(), _turn: turn }
     }
 
-    /// Three backends, two coordinators, a balancer and the pages, up.
+    /// Starts a cluster and waits until it is up.
     pub fn start() -> Pond {
         Pond::start_with(&[])
     }
@@ -88,14 +89,14 @@ impl Pond {
         self.folder.path()
     }
 
-    /// The binary, with nothing of ours in its environment but what tells it of this group.
+    /// Returns a command of the binary whose environment names this cluster only.
     pub fn ribbit(&self, arguments: &[&str]) -> Command {
         let mut command = self.plain(arguments);
         command.arg("--data-dir").arg(self.folder());
         command
     }
 
-    /// The same for what takes everything behind its name for words of its own.
+    /// Returns a command without the `--data-dir` argument, for verbs that take all arguments as their own.
     pub fn plain(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ribbit"));
         for (key, _) in std::env::vars_os() {
@@ -104,19 +105,19 @@ impl Pond {
             }
         }
         command.args(arguments).env("RIBBIT_DATA_DIR", self.folder());
-        // Tests write faster than people, unless they say that they do not.
+        // Tests write faster than people, so the rate limit is off unless a test sets it.
         command.env("RIBBIT_POSTS_PER_MINUTE", "0");
         command.envs(self.environment.iter().map(|(key, value)| (key, value)));
         command
     }
 
-    /// Forgets everything: an empty folder.
+    /// Deletes all data: an empty folder.
     pub fn dry_out(&mut self) {
         self.folder = tempfile::tempdir().expect("a temporary folder");
         is_here(&self.folder);
     }
 
-    /// What all processes have said on standard error.
+    /// Returns the standard error of all processes.
     pub fn log_text(&self) -> String {
         fs::read_to_string(self.log()).unwrap_or_default()
     }
@@ -125,12 +126,12 @@ impl Pond {
         self.folder().join("said.log")
     }
 
-    /// Where a process of ours writes what it has to say.
+    /// Opens the log file for appending.
     fn log_end(&self) -> File {
         fs::OpenOptions::new().create(true).append(true).open(self.log()).expect("a log")
     }
 
-    /// Starts `ribbit up` and waits until it says that it is up.
+    /// Starts `ribbit up` and waits until it reports that it is up.
     #[track_caller]
     pub fn up(&mut self, options: &[&str]) {
         self.begin_up(options);
@@ -146,7 +147,7 @@ impl Pond {
         let said = Arc::new(Mutex::new(Vec::new()));
         let heard = said.clone();
         let stdout = BufReader::new(child.stdout.take().expect("piped"));
-        // Ends with the pipe.
+        // The thread ends when the pipe is closed.
         std::thread::spawn(move || {
             for line in stdout.lines().map_while(Result::ok) {
                 heard.locked().push(line);
@@ -166,13 +167,13 @@ impl Pond {
         self.running.as_mut().expect("started").web = web;
     }
 
-    /// What `up` has said on standard output.
+    /// Returns the lines that `up` has printed to standard output.
     pub fn said(&self) -> Vec<String> {
         let Some(running) = &self.running else { return Vec::new() };
         running.said.locked().clone()
     }
 
-    /// HOST:PORT of the pages.
+    /// Returns HOST:PORT of the web pages.
     pub fn web(&self) -> String {
         self.running.as_ref().expect("up").web.clone()
     }
@@ -181,7 +182,7 @@ impl Pond {
         Browser::new(&self.web())
     }
 
-    /// What the ports file says of a part: `BALANCER`, `BACKEND_1`.
+    /// Returns the address of a part from the ports file: `BALANCER`, `BACKEND_1`.
     #[track_caller]
     pub fn address(&self, part: &str) -> String {
         let text = fs::read_to_string(self.folder().join("ports")).expect("a ports file");
@@ -189,7 +190,7 @@ impl Pond {
         found.unwrap_or_else(|| panic!("no {part} in {text}")).to_string()
     }
 
-    /// Nothing when nobody answers.
+    /// Returns the status, or `None` when no server answers.
     pub fn try_status(&self) -> Option<Status> {
         let output = self.ribbit(&["status", "--json"]).output().expect("the binary starts");
         match output.status.code() {
@@ -204,7 +205,7 @@ impl Pond {
 
     #[track_caller]
     pub fn status(&self) -> Status {
-        self.try_status().expect("somebody answers")
+        self.try_status().expect("a server answers")
     }
 
     #[track_caller]
@@ -221,20 +222,20 @@ impl Pond {
         panic!("{what}: not within {PATIENCE:?}; the last status was {last:#?}")
     }
 
-    /// Waits until everybody is there, votes, and has applied the same.
+    /// Waits until all members are alive, vote and have applied the same index.
     #[track_caller]
     pub fn await_whole(&self) -> Status {
         self.await_status("all five are there and equal", Status::is_whole)
     }
 
-    /// Waits until all are there and a backend leads. A coordinator that leads is held until it does not: by
-    /// itself it hands over, but once a minute only.
+    /// Waits until all members are alive and a backend leads. A leading coordinator is stopped until another member leads,
+    /// because it hands over by itself only once a minute.
     #[track_caller]
     pub fn await_leading_backend(&self) -> String {
         self.await_leading_backend_of(Status::is_whole)
     }
 
-    /// The same in a group that is whole when `whole` says so.
+    /// Waits for a leading backend in a cluster that is complete when `whole` says so.
     #[track_caller]
     pub fn await_leading_backend_of(&self, whole: impl Fn(&Status) -> bool) -> String {
         loop {
@@ -245,14 +246,14 @@ impl Pond {
                 return leader;
             }
             self.signal(&[&leader], Signal::STOP);
-            self.await_status("somebody else leads", |status| {
+            self.await_status("another member leads", |status| {
                 status.leader.as_ref().is_some_and(|other| *other != leader)
             });
             self.signal(&[&leader], Signal::CONT);
         }
     }
 
-    /// The living processes that `up` and we started, by name.
+    /// Returns the live processes that `up` and the test have started, by name.
     pub fn pids(&self) -> BTreeMap<String, u32> {
         let parent = self.running.as_ref().map(|running| running.child.id());
         let mut pids = parent.map(children_of).unwrap_or_default();
@@ -270,14 +271,14 @@ impl Pond {
         *pids.get(name).unwrap_or_else(|| panic!("no {name} among {pids:?}"))
     }
 
-    /// Sends all of them a signal, one right after the other.
+    /// Sends a signal to all of them, one right after the other.
     #[track_caller]
     pub fn signal(&self, names: &[&str], signal: Signal) {
         let pids: Vec<u32> = names.iter().map(|name| self.pid(name)).collect();
         pids.into_iter().for_each(|pid| send(pid, signal));
     }
 
-    /// `kill -9`, and waits until they are gone.
+    /// Kills processes with SIGKILL and waits until they are gone.
     #[track_caller]
     pub fn kill(&self, names: &[&str]) {
         let pids: Vec<u32> = names.iter().map(|name| self.pid(name)).collect();
@@ -285,7 +286,7 @@ impl Pond {
         awaited("killed", || pids.iter().all(|pid| !is_alive(*pid)).then_some(()));
     }
 
-    /// `kill -9` of `up` alone. Answers the pids of those it left behind.
+    /// Kills `up` alone with SIGKILL, and returns the pids of its children.
     pub fn kill_up(&mut self) -> BTreeMap<String, u32> {
         let mut running = self.running.take().expect("up");
         let children = children_of(running.child.id());
@@ -294,11 +295,11 @@ impl Pond {
         children
     }
 
-    /// `kill -9` of everything at once, what was started by hand included.
+    /// Kills all processes at once with SIGKILL, including those started by hand.
     pub fn pull_the_plug(&mut self) {
         let mut running = self.running.take().expect("started");
         let up = running.child.id();
-        // Stopped, it starts nobody while the others are counted.
+        // A stopped `up` starts no process while the others are listed.
         send(up, Signal::STOP);
         let children = children_of(up);
         send(up, Signal::KILL);
@@ -311,7 +312,7 @@ impl Pond {
         awaited("all are gone", || children.values().all(|pid| !is_alive(*pid)).then_some(()));
     }
 
-    /// Ctrl-C: all of it ends, with exit code 0.
+    /// Stops everything with Ctrl-C and asserts exit code 0.
     #[track_caller]
     pub fn stop(&mut self) {
         let mut running = self.running.take().expect("up");
@@ -324,24 +325,24 @@ impl Pond {
         });
     }
 
-    /// What a person types to bring a member back: `ribbit backend --id 2 --data-dir …`.
+    /// Starts a backend as an operator does: `ribbit backend --id 2 --data-dir …`.
     pub fn backend_by_hand(&mut self, id: u32) {
         self.by_hand(&["backend", "--id", &id.to_string()]);
     }
 
-    /// What a person types and waits for: its exit code, and all that it said.
+    /// Runs a command and returns its exit code and all its output.
     #[track_caller]
     pub fn typed(&self, arguments: &[&str]) -> (i32, String) {
         self.ended(self.ribbit(arguments), "")
     }
 
-    /// The same of one command of the shell.
+    /// Runs one command of `ribbit shell`, and returns its exit code and all its output.
     #[track_caller]
     pub fn shell(&self, words: &[&str]) -> (i32, String) {
         self.ended(self.plain(&[&["shell"], words].concat()), "")
     }
 
-    /// The same of any command, with this on its standard input.
+    /// Runs any command with `input` on standard input, and returns its exit code and all its output.
     #[track_caller]
     pub fn ended(&self, mut command: Command, input: &str) -> (i32, String) {
         let arguments = format!("{command:?}");
@@ -395,19 +396,19 @@ impl Drop for Pond {
 
 pub fn send(pid: u32, signal: Signal) {
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).expect("a pid");
-    // It may have ended by itself.
+    // The process may have ended by itself.
     let _ = kill_process(pid, signal);
 }
 
-/// The state and the parent of a process, as the kernel tells it; nothing when there is none.
+/// Returns the state and the parent of a process from `/proc`, or `None` if it does not exist.
 fn stat(pid: u32) -> Option<(String, u32)> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // PID (NAME) STATE PARENT …, and the name may hold anything.
+    // PID (NAME) STATE PARENT …; the name can contain any character.
     let mut rest = text.rsplit_once(')')?.1.split_whitespace();
     Some((rest.next()?.to_string(), rest.next()?.parse().ok()?))
 }
 
-/// Runs, or is stopped. One that waits for somebody to take notice of its end is dead, once its last thread is.
+/// Returns true if a process runs or is stopped. A zombie is dead once its last thread has ended.
 pub fn is_alive(pid: u32) -> bool {
     let threads = || fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
     stat(pid).is_some_and(|(state, _)| (state != "Z" && state != "X") || threads() > 1)
@@ -421,7 +422,7 @@ pub fn children_of(parent: u32) -> BTreeMap<String, u32> {
         .collect()
 }
 
-/// `backend-2`, from what was typed to start it.
+/// Returns the name of a process, such as `backend-2`, from its command line.
 fn name_of(pid: u32) -> String {
     let typed = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let words: Vec<String> =
@@ -436,7 +437,7 @@ fn name_of(pid: u32) -> String {
     }
 }
 
-/// What one process says of itself; nothing when it does not answer.
+/// Returns the status of one process, or `None` when it does not answer.
 pub fn asked(address: &str) -> Option<NodeStatus> {
     let answer =
         smol::block_on(ask_once(address, Plane::Control, &keys(), Ask::NodeStatus, Duration::from_secs(1)));
@@ -446,7 +447,7 @@ pub fn asked(address: &str) -> Option<NodeStatus> {
     }
 }
 
-/// What a member says of a place in the lock namespace; nothing when it does not answer.
+/// Returns a member's entries at a path of the lock namespace, or `None` when it does not answer.
 pub fn tree(address: &str, path: &str) -> Option<Vec<TreeEntry>> {
     let query = Query::Tree { path: path.parse().expect("a path"), depth: None, after: None, limit: 500 };
     let ask = Ask::Read { seen: None, consistency: Consistency::Stale, query };
@@ -457,7 +458,7 @@ pub fn tree(address: &str, path: &str) -> Option<Vec<TreeEntry>> {
     }
 }
 
-/// Asks this server and no other.
+/// Sends a request to this server only.
 #[track_caller]
 pub fn ask(address: &str, ask: Ask) -> Answer {
     let client = Client::new(vec![address.to_string()], keys());

@@ -1,21 +1,21 @@
-//! Everything dies at once, again and again.
+//! Power cuts: all processes die at once, repeatedly.
 
 use crate::pond::{Pond, awaited_within, is_alive};
 use crate::writers::{Writers, stores_agree};
 use std::time::{Duration, Instant};
 
-/// Power cuts, unless RIBBIT_POWER_CUTS says how many.
+/// Number of power cuts, unless RIBBIT_POWER_CUTS sets another one.
 const CUTS: u32 = 5;
 const WRITERS: usize = 8;
 
-/// Some time, up to `max`.
+/// Returns a random duration up to `max`.
 fn a_while(max: Duration) -> Duration {
     let random = getrandom::u32().expect("the kernel has random bytes");
     max * (random % 1_000) / 1_000
 }
 
 fn wait(while_: Duration) {
-    // Not for anything: power goes away at any moment.
+    // Waits for no condition on purpose: power can fail at any moment.
     std::thread::sleep(while_);
 }
 
@@ -29,7 +29,7 @@ fn no_acknowledged_croak_is_lost_or_doubled_by_power_cuts() {
         wait(a_while(Duration::from_millis(1_500)));
         pond.pull_the_plug();
         if cut % 2 == 1 {
-            // And once more while it comes back.
+            // A second power cut during the restart.
             pond.begin_up(&[]);
             wait(a_while(Duration::from_millis(1_000)));
             pond.pull_the_plug();

@@ -1,10 +1,10 @@
-//! Small libraries in C that come between a process under test and the kernel: a wall clock, a disk.
+//! Preloaded C libraries between a process under test and the kernel: a wall clock and a failing disk.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Builds `tests/support/NAME.c` into this folder. Nothing, with a printed reason, where there is no C compiler, or
-/// processes cannot be preloaded.
+/// Builds `tests/support/NAME.c` into `folder`. Prints a reason and returns `None` where there is no C compiler or no
+/// preloading.
 pub fn library(folder: &Path, name: &str) -> Option<PathBuf> {
     let library = folder.join(format!("{name}.so"));
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/support/{name}.c"));

@@ -1,4 +1,4 @@
-//! A disk quota: what grows is refused in words, the rest goes on.
+//! Disk quota: growing writes are refused with a message, everything else continues.
 
 use crate::pages::croaks;
 use crate::pond::Pond;
@@ -6,7 +6,7 @@ use ribbit_state::Code;
 
 #[test]
 fn croaks_are_refused_in_words_before_the_disk_is_full_and_deleting_goes_on() {
-    // Rows reach the disk after a few entries, not after thousands.
+    // Checkpoint after a few entries instead of thousands.
     let mut pond = Pond::dry();
     pond.environment = vec![("RIBBIT_TEST_LOG_KEEP", "16".into())];
     pond.up(&[]);
@@ -23,7 +23,7 @@ fn croaks_are_refused_in_words_before_the_disk_is_full_and_deleting_goes_on() {
     println!("the store takes {taken} bytes");
     pond.stop();
 
-    // As little as a quota can be: a store that holds anything takes as much.
+    // The smallest possible quota, which any store exceeds.
     pond.up(&["--disk-quota", "64KiB"]);
     ada.address = pond.web();
     bob.address = pond.web();
@@ -42,7 +42,7 @@ fn croaks_are_refused_in_words_before_the_disk_is_full_and_deleting_goes_on() {
     let (code, said) = pond.typed(&["health"]);
     assert!(code == 3 && said.contains("The disks are full") && !said.contains("it works"), "{code}: {said}");
 
-    // What makes room, and what moves members, is taken.
+    // Writes that free space and membership changes are accepted.
     ada.post("/manage", &[("username", "bob"), ("choice", "remove")]).leads_to("/manage?note=removed");
     bob.post("/delete", &[("password", "password")]);
     ada.get("/manage").says(200, "ada");
@@ -54,7 +54,7 @@ fn croaks_are_refused_in_words_before_the_disk_is_full_and_deleting_goes_on() {
     }
     pond.stop();
 
-    // Room was made.
+    // Space was freed.
     pond.up(&["--disk-quota", "1GB"]);
     ada.address = pond.web();
     ada.croak("room again");

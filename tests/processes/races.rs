@@ -1,4 +1,4 @@
-//! What many do at the same moment, through different backends: one of them wins, and nothing breaks.
+//! Concurrent requests through different backends: exactly one wins, and nothing breaks.
 
 use crate::pond::{Pond, awaited, keys};
 use crate::writers::{Writers, session_of, stores_agree};
@@ -9,19 +9,19 @@ use ribbit_state::{Code, LeaseCommand, LogIndex, Reply, Request, RequestId, Toke
 use std::time::Duration;
 
 const MANY: usize = 100;
-/// A hundred passwords are hashed one after the other, on boards and on busy machines.
+/// Time limit of a request: a hundred passwords are hashed one after the other, also on slow machines.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// What each of many is answered who ask at once, each through a backend of its own choice.
+/// Sends many requests at once, each through its own choice of backend, and returns the answers.
 fn at_once(pond: &Pond, ask: impl Fn(usize, RequestId, LogIndex) -> Ask) -> Vec<Result<Reply, Code>> {
     let backends: Vec<String> = (1..=3).map(|id| pond.address(&format!("BACKEND_{id}"))).collect();
     let submitted_at = {
         let client = Client::new(backends.clone(), keys());
-        smol::block_on(client.position(DEADLINE)).expect("somebody answers").index
+        smol::block_on(client.position(DEADLINE)).expect("a backend answers").index
     };
     let asking: Vec<_> = (0..MANY)
         .map(|number| {
-            // Another order for each: they spread.
+            // Each client tries the backends in another order, which spreads the load.
             let mut servers = backends.clone();
             servers.rotate_left(number % 3);
             let ask = ask(number, new_request_id(), submitted_at);
@@ -56,7 +56,7 @@ fn of_a_hundred_who_create_one_name_and_enter_one_chat_at_once_exactly_one_wins(
         Ask::CreateAccount { id, submitted_at, form }
     });
     one_wins(&answers, Code::UsernameTaken);
-    // Whoever won has the password: one of them logs in.
+    // The winner's password is valid, so exactly one log-in succeeds.
     let winner = answers.iter().position(Result::is_ok).expect("one");
     let mut browser = pond.browser();
     let password = format!("password {winner}");
@@ -88,7 +88,7 @@ fn people_who_go_break_nothing_for_those_who_write_and_read() {
         goner.post("/messages/writer0", &[("message", "I go")]).leads_to("/messages/writer0");
         reader.get("/main").says(200, "@goner");
         goner.post("/delete", &[("password", "password")]).leads_to("/login?note=deleted");
-        // Gone at once, for everybody, whatever is swept later.
+        // The account is gone at once for every reader. Its rows are swept later.
         for path in ["/main", "/manage", "/people"] {
             let page = reader.get(path);
             assert_eq!(page.status, 200, "{}", page.body);

@@ -1,4 +1,4 @@
-//! The last resort: a new history on what one store holds.
+//! `ribbit recover`: a new history from the data of one store.
 
 use crate::pages::{croaks, whole_feed};
 use crate::pond::Pond;
@@ -29,18 +29,18 @@ fn when_two_of_three_stores_are_gone_the_third_founds_a_new_history() {
     let mut written = writers.stop();
     let term = pond.await_status("all have all", whole).term;
 
-    // While it runs, nothing is touched.
+    // Refused while the cluster runs; nothing is changed.
     let (code, said) = recover(&pond, &store(&pond, "backend-3"), &["--id", "9"]);
     assert!(code == 1 && said.contains("is in use"), "{said}");
     assert!(
         !pond.folder().join("backend-9").exists() && !pond.folder().join("backend-9.recovering").exists()
     );
     let (old, kept) = (pond.folder().join("backend-3"), pond.folder().join("kept"));
-    // Killed, not stopped: what is applied is not all durable, the log is.
+    // Killed, not stopped: the rows may lag behind the log, which is durable.
     pond.kill(&["backend-3"]);
     pond.stop();
 
-    // Nothing is put over a store.
+    // An existing store is not overwritten.
     let (code, said) = recover(&pond, &old, &["--id", "1"]);
     assert!(code == 1 && said.contains("is not empty"), "{said}");
 
@@ -49,7 +49,7 @@ fn when_two_of_three_stores_are_gone_the_third_founds_a_new_history() {
     }
     fs::rename(&old, &kept).expect("a store");
 
-    // Another cluster's, and one that is damaged.
+    // The store of another cluster, and a damaged store.
     let elsewhere = tempfile::tempdir().expect("a temporary folder");
     let other = elsewhere.path().join("other.ribbit");
     let made = pond.typed(&["init", "--coordinator", "a:1", "--cluster-file", other.to_str().expect("text")]);
@@ -60,7 +60,7 @@ fn when_two_of_three_stores_are_gone_the_third_founds_a_new_history() {
     fs::create_dir(&damaged).expect("a folder");
     let mut bytes = fs::read(kept.join("store.redb")).expect("a store");
     fs::write(damaged.join("store.redb"), &bytes).expect("a store");
-    // Without its log, what it had acknowledged would be missing.
+    // Without its log, acknowledged writes would be missing.
     let (code, said) = recover(&pond, &damaged, &["--id", "1"]);
     assert!(code == 1 && said.contains("no log segments (log-"), "{said}");
     for file in fs::read_dir(&kept).expect("a folder").flatten() {
@@ -85,7 +85,7 @@ fn when_two_of_three_stores_are_gone_the_third_founds_a_new_history() {
 
     pond.up(&options);
     assert!(pond.await_status("three vote", whole).term > term);
-    // Their sessions hold, and what they have seen of the old history means nothing.
+    // Sessions stay valid, and seen positions of the old history are ignored.
     (ada.address, written.reader.address) = (pond.web(), pond.web());
     let feed = whole_feed(&mut ada);
     assert_eq!((feed.len(), &*feed[0], &*feed[59]), (60, "croak 59", "croak 0"));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-/// The log's files in a member's folder, and the names of everything else.
+/// Returns the log files of a member's folder with their content, and the names of all other files.
 fn kept(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).expect("a folder").flatten();
     let name = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
@@ -43,7 +43,7 @@ fn boards_that_are_rolled_back_end_with_78_and_their_stores_stay_whole() {
     pond.await_whole();
     pond.stop();
 
-    // Of a version that knew one level less than the cluster has.
+    // A version that supports one rules level less than the cluster uses.
     pond.environment = vec![("RIBBIT_TEST_RULES_LEVEL", "0".into())];
     each_refuses(&pond, &MEMBERS, "rules level 1, and this version supports levels up to 0");
     pond.environment.clear();
@@ -56,7 +56,7 @@ fn boards_that_are_rolled_back_end_with_78_and_their_stores_stay_whole() {
 
 #[test]
 fn an_entry_of_a_newer_version_is_no_damage() {
-    // Alone, so that what lies in its log was committed.
+    // A single member, so every entry in its log was committed.
     let mut pond = Pond::dry();
     pond.up(&["--backends", "1", "--coordinators", "0"]);
     pond.stop();

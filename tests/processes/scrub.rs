@@ -1,4 +1,4 @@
-//! Damage that nobody would read into: found by reading everything, a range at a time.
+//! Damage in rarely read data: found by the scrub, which reads everything range by range.
 
 use crate::pond::{Pond, awaited, is_alive};
 use ribbit_db::{FileDisk, Store};
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 const EMAIL: &[u8] = b"eve@example.org";
 
-/// Flips a bit of everything in this file that looks like `EMAIL`.
+/// Flips a bit in each occurrence of `EMAIL` in a file, and returns their number.
 fn damage(path: &std::path::Path) -> usize {
     let mut bytes = fs::read(path).expect("a store");
     let places: Vec<usize> =
@@ -18,7 +18,7 @@ fn damage(path: &std::path::Path) -> usize {
     places.len()
 }
 
-/// Ends a member, and closes its store properly: one that was not is checked as a whole when it is opened.
+/// Stops a member and closes its store cleanly, because a store that was not is checked completely when it is opened.
 fn stop_well(pond: &Pond, name: &str) -> PathBuf {
     let pid = pond.pid(name);
     pond.signal(&[name], Signal::TERM);
@@ -40,7 +40,7 @@ fn a_store_whose_pages_cannot_be_is_damaged_and_no_reason_to_crash_again_and_aga
     let folder = stop_well(&pond, &format!("backend-{id}"));
     let path = folder.join("store.redb");
     let mut bytes = fs::read(&path).expect("a store");
-    // What the file says of itself is right; what it points to is nothing.
+    // The header is valid, and the pages that it points to are zeroed.
     bytes[4096..].iter_mut().for_each(|byte| *byte = 0x5a);
     fs::write(&path, bytes).expect("a store");
     let (code, said) = pond.typed(&["backend", "--id", &id.to_string()]);
@@ -64,7 +64,7 @@ fn damage_that_nobody_reads_is_found_said_and_healed() {
     ada.croak("one");
     ada.croak("two");
     pond.await_whole();
-    pond.await_status("everybody has read everything", |status| {
+    pond.await_status("every member has read everything", |status| {
         status.members.iter().all(|member| member.scrubbed_s.is_some())
     });
 
@@ -77,7 +77,7 @@ fn damage_that_nobody_reads_is_found_said_and_healed() {
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("the scrub found: the store is damaged: a checksum is wrong"), "{said}");
     assert!(said.contains("Start it again: it then leaves the cluster"), "{said}");
-    // It had started well, so nothing else has found it.
+    // The member had started well, so only the scrub can have found the damage.
     assert!(said.contains("is member"), "{said}");
 
     pond.backend_by_hand(id);

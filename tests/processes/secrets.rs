@@ -1,5 +1,5 @@
-//! What is secret in a whole run (passwords, tokens, keys) is found nowhere but where it has to be: not in what anybody said
-//! with every log on, not in command lines, not on a member's disk, not in a backup or in what was saved of the namespace.
+//! Secrets of a whole run (passwords, tokens, keys) appear only where they must: not in logs at any level, in command lines,
+//! on a member's disk, in a backup or in a saved copy of the namespace.
 
 use crate::pond::Pond;
 use crate::verbs::{Somebody, ran};
@@ -9,7 +9,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Typed by people; of letters that nothing writes in another way.
+/// Passwords typed by users, without characters that are encoded differently somewhere.
 const PASSWORDS: [&str; 6] = [
     "frogsInTheReeds7391",
     "toadsAreNotFrogs5512",
@@ -19,7 +19,7 @@ const PASSWORDS: [&str; 6] = [
     "eftsAreYoungNewts3358",
 ];
 
-/// A secret and what it may look like.
+/// A secret in all its encodings.
 struct Needle {
     what: String,
     shapes: Vec<Vec<u8>>,
@@ -30,10 +30,10 @@ impl Needle {
         Needle::of(what.to_string(), text.as_bytes())
     }
 
-    /// Raw, in hexadecimal, in base64 and as a list of numbers.
+    /// Encodes bytes raw, in hexadecimal, in base64 and as a list of numbers.
     fn of(what: String, bytes: &[u8]) -> Needle {
         let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        // All of it but what the padding and the last bits change.
+        // Without the end, which depends on padding.
         let base64 = base64(&bytes[..bytes.len() - bytes.len() % 3]);
         let numbers: Vec<String> = bytes.iter().take(12).map(u8::to_string).collect();
         let texts = [
@@ -64,7 +64,7 @@ fn base64(bytes: &[u8]) -> String {
     bytes.chunks_exact(3).flat_map(four).collect()
 }
 
-/// Logs are long: looks where the first byte is, then at the rest.
+/// Searches for the first byte before comparing the rest, because logs are long.
 fn contains(hay: &[u8], wanted: &[u8]) -> bool {
     let (Some((&first, _)), true) = (wanted.split_first(), hay.len() >= wanted.len()) else { return false };
     let mut at = 0;
@@ -85,7 +85,7 @@ fn unhex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(byte).collect()
 }
 
-/// Everything in this folder, read.
+/// Reads all files in a folder.
 fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         match entry.path() {
@@ -95,7 +95,7 @@ fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
     }
 }
 
-/// The cluster's key, and those that follow from it.
+/// Returns the cluster key and the keys derived from it.
 fn keys(pond: &Pond) -> Vec<Needle> {
     let text = fs::read_to_string(pond.folder().join("cluster.ribbit")).expect("a cluster file");
     let key = unhex(text.lines().find_map(|line| line.strip_prefix("KEY=")).expect("a key"));
@@ -121,7 +121,7 @@ fn no_secret_of_a_run_is_found_where_it_need_not_be() {
     let mut needles: Vec<Needle> = PASSWORDS.iter().map(|it| Needle::text(it, it)).collect();
     let mut heard: Vec<(String, Vec<u8>)> = Vec::new();
 
-    // In a browser.
+    // Actions in a browser.
     let mut ada = pond.browser();
     let form = |password| {
         [("name", "Ada"), ("email", "ada@example.org"), ("username", "ada"), ("password", password)]
@@ -131,8 +131,8 @@ fn no_secret_of_a_run_is_found_where_it_need_not_be() {
     heard.push(("the page of a wrong password".into(), refused.body.into_bytes()));
     ada.post("/login", &[("username", "ada"), ("password", first)]).leads_to("/main");
     needles.push(Needle::of("a browser's token".into(), &unhex(&ada.cookies["session"])));
-    ada.croak("a croak that everybody may read");
-    // In a script.
+    ada.croak("a croak that everyone may read");
+    // Actions in a script.
     let bob = Somebody::new();
     let mut said = |what: &str, ran: crate::verbs::Ran| {
         heard.push((what.to_string(), [ran.out.as_bytes(), ran.err.as_bytes()].concat()));
@@ -150,7 +150,7 @@ fn no_secret_of_a_run_is_found_where_it_need_not_be() {
     assert_eq!(said("feed", bob.says(&pond, &["feed"])), 0);
     let passwd = ran(pond.plain(&["user", "passwd", "bob"]), &format!("{given}\n"));
     assert_eq!(said("user passwd", passwd), 0);
-    // For those who run the group.
+    // Actions of an operator.
     let saved = tempfile::tempdir().expect("a temporary folder");
     let (dump, file) = (saved.path().join("dump"), saved.path().join("backup"));
     let (dump, file) = (dump.to_str().expect("text"), file.to_str().expect("text"));
@@ -186,12 +186,12 @@ fn no_secret_of_a_run_is_found_where_it_need_not_be() {
     files(pond.folder(), &mut heard);
     files(saved.path(), &mut heard);
 
-    // It is looked at where there is something to find.
+    // The search really covers the data.
     let of = |name: &str| {
         &heard.iter().find(|(what, _)| what.starts_with('/') && what.ends_with(name)).expect("it is there").1
     };
     assert!(
-        contains(of("/backup"), b"a croak that everybody may read") && contains(of("/backup"), b"$argon2id$")
+        contains(of("/backup"), b"a croak that everyone may read") && contains(of("/backup"), b"$argon2id$")
     );
     assert!(contains(of("said.log"), b" debug ") && contains(of("said.log"), b"backend-2"));
     assert!(heard.iter().any(|(what, hay)| what.contains("backend-1/") && contains(hay, b"ada@example.org")));
@@ -206,7 +206,7 @@ fn no_secret_of_a_run_is_found_where_it_need_not_be() {
     println!("{} secrets, {} places, {bytes} bytes", needles.len(), heard.len());
 }
 
-/// Every file and folder below this one, with its mode.
+/// Returns all files and folders below a folder with their modes.
 fn modes(folder: &Path) -> Vec<(PathBuf, u32)> {
     let mut found = Vec::new();
     for path in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
@@ -219,7 +219,7 @@ fn modes(folder: &Path) -> Vec<(PathBuf, u32)> {
     found
 }
 
-/// `store.redb` and the log were readable by every user of the machine.
+/// Bug: `store.redb` and the log were readable by every user of the machine.
 #[test]
 fn everything_in_a_data_folder_is_its_owners_alone() {
     let mut pond = Pond::start();
@@ -227,7 +227,7 @@ fn everything_in_a_data_folder_is_its_owners_alone() {
     pond.browser().join("ada");
     let modes = modes(pond.folder());
     assert!(modes.iter().any(|(path, _)| path.ends_with("backend-1/store.redb")), "{modes:?}");
-    // What the test itself writes there is not ribbit's.
+    // Files written by the test itself do not count.
     let ours = modes.iter().filter(|(path, _)| !path.ends_with("said.log"));
     let wide: Vec<_> = ours.filter(|(_, mode)| mode & 0o077 != 0).collect();
     assert!(wide.is_empty(), "{wide:?}");

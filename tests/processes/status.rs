@@ -1,4 +1,4 @@
-//! What is said of the group, as it loses one member after the other.
+//! Status, health and pages while the cluster loses one member after the other.
 
 use crate::pages::typed;
 use crate::pond::{Pond, Status, awaited, awaited_within};
@@ -9,7 +9,7 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Every page answers by then, whatever is dead.
+/// Time limit of every page, also with dead servers.
 const ANSWER_MAX: Duration = Duration::from_secs(4);
 
 fn keys(value: &Value) -> BTreeSet<&str> {
@@ -29,7 +29,7 @@ fn the_json_has_the_documented_shape() {
     });
     let head = ["leader", "term", "can_lose_processes", "can_lose_machines", "members", "floating"];
     assert_eq!(keys(&status), BTreeSet::from(head));
-    assert_eq!(status["floating"].as_array().map(Vec::len), Some(0), "nobody holds an address");
+    assert_eq!(status["floating"].as_array().map(Vec::len), Some(0), "no floating address is held");
     assert!(status["leader"].is_string() && status["term"].as_u64() > Some(0), "{status}");
     assert_eq!(
         (status["can_lose_processes"].as_u64(), status["can_lose_machines"].as_u64()),
@@ -70,11 +70,11 @@ fn the_json_has_the_documented_shape() {
         assert!(member["applied"].as_u64() > Some(0) && member["lag"] == 0, "{member}");
         assert!(member["clients"].is_u64() && member["machine"].is_string(), "{member}");
     }
-    // A balancer's address stands for the group.
+    // The balancer's address stands for the cluster.
     let elsewhere = tempfile::tempdir().expect("a temporary folder");
     let mut command = Command::new(env!("CARGO_BIN_EXE_ribbit"));
     command.args(["status", "--json", "--server", &pond.address("BALANCER")]).current_dir(&elsewhere);
-    // It hears of its backends a moment after the group has them.
+    // The balancer learns of its backends a moment later than the cluster.
     let output = awaited("the balancer passes it on", || {
         let output = command.output().expect("the binary starts");
         output.status.success().then_some(output)
@@ -82,7 +82,7 @@ fn the_json_has_the_documented_shape() {
     assert!(String::from_utf8_lossy(&output.stdout).contains("coordinator-2"), "{output:?}");
 }
 
-/// What `ribbit health` says, and its exit code.
+/// Asserts the exit code and the output of `ribbit health`.
 #[track_caller]
 fn health(pond: &Pond, code: i32, words: &str) {
     let (ended, said) = pond.typed(&["health"]);
@@ -108,12 +108,12 @@ fn what_may_be_lost_counts_down_and_pages_say_what_is_wrong() {
     assert_eq!(ada.get("/readyz").status, 200);
 
     health(&pond, 0, "All is well. Can survive the loss of 2 processes");
-    // Members that die keep their last pid, and about the index they had.
+    // Dead members keep their last pid and roughly their last index.
     pond.kill(&["coordinator-1"]);
     pond.await_status("one less", |status| status.leader.is_some() && status.can_lose_processes == 1);
     let had = pond.await_status("known to have everything", |status| status.member(&leader).lag == 0);
     let had = had.member(&leader).clone();
-    // Heard by the others with the next beat, a second later at most.
+    // The others learn it with the next heartbeat, within a second.
     std::thread::sleep(Duration::from_millis(1_100));
     pond.kill(&[&leader]);
     let status =
@@ -129,7 +129,8 @@ fn what_may_be_lost_counts_down_and_pages_say_what_is_wrong() {
     health(&pond, 5, &format!("{leader} is offline."));
     health(&pond, 5, "Any further failure stops all writing");
 
-    // No quorum: nobody leads, pages can be read and say that they may be old, croaks come back.
+    // Without a quorum there is no leader. Pages can be read and are marked as possibly out of date; croaks are returned to
+    // the form.
     pond.kill(&["coordinator-2"]);
     let status = pond.await_status("nobody leads", |status| status.leader.is_none());
     assert_eq!((status.can_lose_processes, status.can_lose_machines), (0, 0));
@@ -145,7 +146,7 @@ fn what_may_be_lost_counts_down_and_pages_say_what_is_wrong() {
     page.says(200, "this page may be out of date");
     page.says(200, "three are enough");
 
-    // Nobody at all.
+    // No server is left.
     let left: Vec<String> = pond.pids().into_keys().filter(|name| name.starts_with("backend")).collect();
     pond.kill(&left.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(pond.try_status().is_none());
@@ -172,7 +173,7 @@ fn pages_work_again_by_themselves_once_there_is_a_quorum() {
     pond.kill(&["backend-1", "backend-2", "backend-3"]);
     let page = ada.post("/main", &[("post", "kept")]);
     assert_eq!((page.status, typed(&page)), (503, "kept".to_string()));
-    // The very form that came back, and with it its id.
+    // The returned form, with its request id.
     let request = page.requests().first().cloned();
     for id in 1..=3 {
         pond.backend_by_hand(id);
@@ -195,12 +196,12 @@ fn what_is_no_server_or_another_users_is_said_in_words_that_help() {
         "{code}: {said}"
     );
 
-    // Another user may not look into the folder; its files are in use.
+    // Another user cannot read the folder, and its files are in use.
     if !rustix::process::geteuid().is_root() {
         println!("skipped: only root can be another user");
         return;
     }
-    // Everybody may run the binary from there.
+    // Every user may run the binary from there.
     let place = tempfile::tempdir().expect("a folder");
     std::fs::set_permissions(place.path(), PermissionsExt::from_mode(0o755)).expect("a folder");
     let binary = place.path().join("ribbit");

@@ -1,4 +1,4 @@
-//! A backend that is stopped: alive for the kernel, dead for people.
+//! A backend stopped by SIGSTOP: alive for the kernel, unresponsive for clients.
 
 use crate::pond::{Pond, awaited_within, keys};
 use rustix::process::Signal;
@@ -10,7 +10,7 @@ fn a_stopped_backend_is_left_out_and_used_again_once_it_goes_on() {
     let leader = pond.await_leading_backend();
     let mut ada = pond.browser();
     ada.join("ada");
-    // Once the leader, once another, whoever serves.
+    // First the leader, then another backend.
     for round in 0..3 {
         let status = pond.await_whole();
         let serving = status.backends().max_by_key(|backend| backend.clients).expect("three");
@@ -28,7 +28,7 @@ fn a_stopped_backend_is_left_out_and_used_again_once_it_goes_on() {
                 && status.backends().any(|backend| backend.alive && backend.clients > 0)
         });
         assert!(status.leader.is_some_and(|leader| leader != name));
-        // From now on nobody waits for it.
+        // From now on no request waits for it.
         let began = Instant::now();
         ada.croak("and at once");
         assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
@@ -39,7 +39,7 @@ fn a_stopped_backend_is_left_out_and_used_again_once_it_goes_on() {
     }
 }
 
-/// New connections through the balancer go to it, since it has the fewest.
+/// Asserts that new connections through the balancer go to this backend, which has the fewest.
 fn used_again(pond: &Pond, name: &str) {
     use ribbit_net::frame::Plane;
     use ribbit_net::handshake::connect;

@@ -10,14 +10,14 @@ use rustix::process::Signal;
 
 const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
 
-/// Changes a croak in a member's store, whole and with its checksum, and leaves what the store keeps of all rows as it
-/// was: nothing that members tell each other shows it. Answers which croak.
+/// Changes a croak in a member's store with a valid checksum, and leaves the digest of all rows unchanged, so the members'
+/// digest comparison does not show it. Returns the id of the croak.
 fn tamper(pond: &Pond, member: &str) -> u64 {
     let folder = pond.folder().join(member);
     let mut store = Store::open(FileDisk::new(&folder).expect("a folder")).expect("a store");
     store.apply_whole_log().expect("a store");
     drop(store);
-    let database = Database::open(folder.join("store.redb")).expect("a store that nobody has open");
+    let database = Database::open(folder.join("store.redb")).expect("a store that is not open");
     let transaction = database.begin_write().expect("a store");
     let key = {
         let mut rows = transaction.open_table(ROWS).expect("rows");
@@ -72,7 +72,7 @@ fn members_are_compared_while_people_write_and_the_first_row_that_differs_is_nam
     assert!(said.contains(&format!("row 2        {name}\n")), "{said}");
     let (code, said) = pond.typed(&["verify", "--json"]);
     assert!(code == 1 && said.contains(&format!(r#""table":"Croaks","key":"{croak}""#)), "{said}");
-    // A backup is not made of it: its rows are not those that it had written.
+    // The member refuses to be the source of a backup, because its rows do not match its digest.
     let kept = tempfile::tempdir().expect("a temporary folder");
     let file = kept.path().join("b");
     let (code, said) = pond.typed(&["backup", file.to_str().expect("text")]);
@@ -87,7 +87,7 @@ fn who_does_not_answer_is_not_compared_and_nobody_at_all_is_said() {
     pond.kill(&["coordinator-2"]);
     let (code, said) = pond.typed(&["verify"]);
     assert!(code == 0 && !said.contains("coordinator-2"), "{said}");
-    // Two of five: they cannot agree on what is newest, and have the same nevertheless.
+    // Two of five members: no quorum, but their rows are still compared and equal.
     pond.kill(&["coordinator-1", "backend-3"]);
     let (code, said) = pond.typed(&["verify"]);
     assert!(code == 0 && said.contains("no quorum") && said.contains("backend-1"), "{said}");

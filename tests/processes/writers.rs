@@ -1,7 +1,7 @@
-//! What the members of a pond have, after people croaked there ([`support`]).
+//! Checks of the members' data after a run of writers ([`support`]).
 
 #[path = "../support/writers.rs"]
-#[allow(dead_code)] // What only other tests do with it.
+#[allow(dead_code)] // Parts are used by other test binaries only.
 mod support;
 
 use crate::pond::{Pond, keys};
@@ -13,14 +13,14 @@ use std::collections::BTreeMap;
 
 pub use support::{Writers, session_of};
 
-/// The whole feed as this server has it: ids and texts, newest first.
+/// Returns the whole feed of one server: ids and texts, newest first.
 #[track_caller]
 pub fn feed_of(address: &str, session: TokenHash) -> Vec<(LogIndex, String)> {
     support::feed_of(address, &keys(), session)
 }
 
-/// What is in the stores of all members, which are stopped or dead, up to where all of them have applied: the
-/// same croaks at the same places.
+/// Asserts that the stores of all members, which are stopped or dead, contain the same croaks at the same indexes, up to the
+/// lowest applied index.
 #[track_caller]
 pub fn stores_agree(pond: &Pond) {
     let names = ["backend-1", "backend-2", "backend-3", "coordinator-1", "coordinator-2"];

@@ -43,14 +43,14 @@ pub struct HeldLease {
 struct LeaseState {
     token: TokenHash,
     length: Duration,
-    term: Mutex<Validity>,
+    validity: Mutex<LeaseValidity>,
     /// Notified when the lease was renewed or is over.
     changed: Event,
 }
 
 /// Validity of a lease.
 #[derive(Debug)]
-struct Validity {
+struct LeaseValidity {
     good_until: Instant,
     /// Reason of the loss, once the lease is lost.
     over: Option<String>,
@@ -91,8 +91,8 @@ impl HeldLease {
         if let (_, Err(denied)) = namespace.write(open).await? {
             return Err(Failure::new(Exit::Refused, denied.to_string()));
         }
-        let term = Mutex::new(Validity { good_until: asked + length / 2, over: None });
-        let shared = Arc::new(LeaseState { token, length, term, changed: Event::new() });
+        let validity = Mutex::new(LeaseValidity { good_until: asked + length / 2, over: None });
+        let shared = Arc::new(LeaseState { token, length, validity, changed: Event::new() });
         let renewing = tasks::spawn(renew(namespace.clone(), shared.clone(), asked, times));
         Ok(HeldLease { shared, namespace: namespace.clone(), _renewing: renewing })
     }
@@ -109,14 +109,14 @@ impl HeldLease {
 
     /// Returns the reason of the loss, if the lease is lost.
     pub fn why_lost(&self) -> Option<String> {
-        self.shared.term().loss_at(Instant::now(), self.shared.length)
+        self.shared.validity().loss_at(Instant::now(), self.shared.length)
     }
 
     /// Returns the time until which the lease is good, or `None` if it is lost.
     pub fn good_until(&self) -> Option<Instant> {
-        let mut term = self.shared.term();
-        let over = term.loss_at(Instant::now(), self.shared.length);
-        over.is_none().then_some(term.good_until)
+        let mut validity = self.shared.validity();
+        let over = validity.loss_at(Instant::now(), self.shared.length);
+        over.is_none().then_some(validity.good_until)
     }
 
     /// Completes when the lease was renewed, or reported as over by the servers. It does not complete when the lease expires
@@ -132,11 +132,11 @@ impl HeldLease {
             loop {
                 let changed = shared.changed.listen();
                 let good_until = {
-                    let mut term = shared.term();
-                    if let Some(why) = term.loss_at(Instant::now(), shared.length) {
+                    let mut validity = shared.validity();
+                    if let Some(why) = validity.loss_at(Instant::now(), shared.length) {
                         return why;
                     }
-                    term.good_until
+                    validity.good_until
                 };
                 or(changed, async move {
                     Timer::at(good_until).await;
@@ -161,12 +161,12 @@ impl HeldLease {
 }
 
 impl LeaseState {
-    fn term(&self) -> MutexGuard<'_, Validity> {
-        self.term.locked()
+    fn validity(&self) -> MutexGuard<'_, LeaseValidity> {
+        self.validity.locked()
     }
 }
 
-impl Validity {
+impl LeaseValidity {
     /// Returns the reason of the loss, if the lease is lost at `now`.
     fn loss_at(&mut self, now: Instant, length: Duration) -> Option<String> {
         if self.over.is_none() && now >= self.good_until {
@@ -189,7 +189,7 @@ impl Validity {
 async fn renew(namespace: Namespace, shared: Arc<LeaseState>, mut asked: Instant, times: RenewalTimes) {
     let RenewalTimes { every, answer_max } = times;
     let mut client: Option<Client> = None;
-    while shared.term().over.is_none() {
+    while shared.validity().over.is_none() {
         Timer::at(asked + every).await;
         loop {
             asked = Instant::now();
@@ -197,18 +197,18 @@ async fn renew(namespace: Namespace, shared: Arc<LeaseState>, mut asked: Instant
             match asking.ask(Ask::Renew { token: shared.token }, answer_max).await {
                 Ok(Answer::Renewed { lease_ms }) => {
                     let length = shared.length.min(Duration::from_millis(lease_ms.into()));
-                    shared.term().extend(asked, Instant::now(), length);
+                    shared.validity().extend(asked, Instant::now(), length);
                     break;
                 }
                 Ok(Answer::Refused(denied)) => {
                     let words = denied.code.words();
-                    shared.term().over.get_or_insert_with(|| format!("the servers say: {words}"));
+                    shared.validity().over.get_or_insert_with(|| format!("the servers say: {words}"));
                     break;
                 }
                 other => log::debug!("the lease is not renewed: {other:?}"),
             }
             client = None;
-            if shared.term().loss_at(Instant::now(), shared.length).is_some() {
+            if shared.validity().loss_at(Instant::now(), shared.length).is_some() {
                 break;
             }
         }
@@ -235,15 +235,15 @@ mod tests {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         let length = Duration::from_secs(10);
-        let mut term = Validity { good_until: at(5_000), over: None };
-        term.extend(at(2_500), at(4_900), length);
-        assert_eq!((term.good_until, term.loss_at(at(7_499), length)), (at(7_500), None));
+        let mut validity = LeaseValidity { good_until: at(5_000), over: None };
+        validity.extend(at(2_500), at(4_900), length);
+        assert_eq!((validity.good_until, validity.loss_at(at(7_499), length)), (at(7_500), None));
         // A late confirmation of an older renewal does not shorten the lease.
-        term.extend(at(1_000), at(7_000), length);
-        assert_eq!(term.good_until, at(7_500));
-        assert!(term.loss_at(at(7_500), length).unwrap().contains("5 s"));
-        term.extend(at(7_400), at(7_501), length);
-        assert!(term.loss_at(at(7_502), length).is_some(), "too late");
+        validity.extend(at(1_000), at(7_000), length);
+        assert_eq!(validity.good_until, at(7_500));
+        assert!(validity.loss_at(at(7_500), length).unwrap().contains("5 s"));
+        validity.extend(at(7_400), at(7_501), length);
+        assert!(validity.loss_at(at(7_502), length).is_some(), "too late");
     }
 
     #[test]

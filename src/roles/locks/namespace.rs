@@ -97,7 +97,7 @@ impl LeaseHolders {
 }
 
 /// The answer to a read.
-struct ReadAnswer {
+struct NamespaceAnswer {
     token: Token,
     page: Result<Page, Denied>,
     old: bool,
@@ -148,7 +148,7 @@ impl Namespace {
     /// 3: no server answers; 5: too few servers are left to agree on the newest state.
     pub async fn node(&self, path: &TreePath, consistency: Consistency) -> Result<NodeAnswer, Failure> {
         let query = Query::Tree { path: path.clone(), depth: Some(0), after: None, limit: 1 };
-        let ReadAnswer { token, page, .. } = self.read(query, consistency).await?;
+        let NamespaceAnswer { token, page, .. } = self.read(query, consistency).await?;
         let node = match page {
             Ok(Page::Tree { mut entries, .. }) => entries.pop().map(|entry| entry.node),
             Ok(other) => return Err(strange(&other)),
@@ -203,7 +203,7 @@ impl Namespace {
         let mut first = None;
         loop {
             let query = Query::Tree { path: path.clone(), depth, after, limit: TREE_PAGE_MAX as u16 };
-            let ReadAnswer { token, page, .. } = match first {
+            let NamespaceAnswer { token, page, .. } = match first {
                 None => self.read(query, consistency).await?,
                 Some(_) => self.read(query, follow_up(consistency)).await?,
             };
@@ -262,7 +262,7 @@ impl Namespace {
     ) -> Result<StaleListing, ClientError> {
         let (path, depth, limit_nodes) = (path.clone(), Some(depth), TREE_PAGE_MAX as u16);
         let query = Query::Tree { path, depth, after: None, limit: limit_nodes };
-        let ReadAnswer { page, old, .. } = self.ask_read(query, Consistency::Stale, limit).await?;
+        let NamespaceAnswer { page, old, .. } = self.ask_read(query, Consistency::Stale, limit).await?;
         let entries = match page {
             Ok(Page::Tree { entries, .. }) => entries,
             Ok(_) | Err(_) => Vec::new(),
@@ -275,7 +275,7 @@ impl Namespace {
         let (path, limit_nodes) = (folder.clone(), TREE_PAGE_MAX as u16);
         let query = Query::Tree { path, depth: Some(1), after: None, limit: limit_nodes };
         match self.ask_read(query, Consistency::Stale, limit).await {
-            Ok(ReadAnswer { page: Ok(Page::Tree { entries, .. }), .. }) => {
+            Ok(NamespaceAnswer { page: Ok(Page::Tree { entries, .. }), .. }) => {
                 entries.into_iter().skip(1).map(|entry| (entry.path, entry.node.kind)).collect()
             }
             _ => Vec::new(),
@@ -311,7 +311,7 @@ impl Namespace {
         }
     }
 
-    async fn read(&self, query: Query, consistency: Consistency) -> Result<ReadAnswer, Failure> {
+    async fn read(&self, query: Query, consistency: Consistency) -> Result<NamespaceAnswer, Failure> {
         let read = self.ask_read(query, consistency, READ_MAX).await;
         read.map_err(|unreachable| match unreachable {
             ClientError::Unreachable | ClientError::Abandoned => self.nobody(unreachable),
@@ -324,10 +324,10 @@ impl Namespace {
         query: Query,
         consistency: Consistency,
         limit: Duration,
-    ) -> Result<ReadAnswer, ClientError> {
+    ) -> Result<NamespaceAnswer, ClientError> {
         let ask = Ask::Read { seen: self.client.seen(), consistency, query };
         match self.client.ask(ask, limit).await? {
-            Answer::Read { token, old, page } => Ok(ReadAnswer { token, page, old }),
+            Answer::Read { token, old, page } => Ok(NamespaceAnswer { token, page, old }),
             Answer::Unavailable(why) => Err(ClientError::Undecided(why)),
             _ => Err(ClientError::Undecided(UnavailableReason::NotServing)),
         }

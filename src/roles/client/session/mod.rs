@@ -60,7 +60,7 @@ pub fn style(options: &PersonOptions) -> Style {
 
 /// The answer to a read.
 #[derive(Debug)]
-pub struct Fetched<T> {
+pub struct QueryResult<T> {
     pub value: T,
     /// True when the server that answered is out of touch with the leader, so `value` may be out of date.
     pub stale: bool,
@@ -277,7 +277,7 @@ impl UserSession {
     ///
     /// # Errors
     /// The refusal of the query; unreachable when no server answers.
-    pub async fn read(&self, query: Query) -> Result<Fetched<Page>, RequestError> {
+    pub async fn read(&self, query: Query) -> Result<QueryResult<Page>, RequestError> {
         let mut answer = self.ask_read(&query).await?;
         if answer == Answer::Unavailable(UnavailableReason::OtherHistory) {
             // The seen position belongs to an earlier history of the cluster.
@@ -285,7 +285,7 @@ impl UserSession {
             answer = self.ask_read(&query).await?;
         }
         match answer {
-            Answer::Read { page: Ok(value), old: stale, .. } => Ok(Fetched { value, stale }),
+            Answer::Read { page: Ok(value), old: stale, .. } => Ok(QueryResult { value, stale }),
             Answer::Read { page: Err(denied), .. } | Answer::Refused(denied) => Err(denied.into()),
             Answer::Unavailable(why) => Err(RequestError::undecided_write(why)),
             other => Err(unexpected(&other)),

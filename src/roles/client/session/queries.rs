@@ -1,7 +1,7 @@
 //! Queries of a user session: the feed, people and messages. Lists that take several pages are read to their end.
 
 use super::request_error::RequestError;
-use super::{Fetched, UserSession, unexpected};
+use super::{QueryResult, UserSession, unexpected};
 use ribbit_state::limits::{FEED_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
 use ribbit_state::people::PersonRelation;
 use ribbit_state::query::{FeedCroak, Person, TalkPartner};
@@ -10,7 +10,7 @@ use ribbit_state::{LogIndex, Page, Query};
 
 /// A part of the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FeedPage {
+pub struct FeedSlice {
     /// Croaks, oldest first, as a terminal shows them.
     pub croaks: Vec<FeedCroak>,
     /// Position before which the older croaks lie, if there are any.
@@ -44,19 +44,20 @@ impl UserSession {
         &self,
         mut before: Option<LogIndex>,
         limit: usize,
-    ) -> Result<Fetched<FeedPage>, RequestError> {
+    ) -> Result<QueryResult<FeedSlice>, RequestError> {
         let session = self.session()?;
         let mut croaks = Vec::new();
         loop {
             let page = page_len(limit - croaks.len(), FEED_PAGE_MAX);
-            let Fetched { value, stale } = self.read(Query::Feed { session, before, limit: page }).await?;
+            let QueryResult { value, stale } =
+                self.read(Query::Feed { session, before, limit: page }).await?;
             let Page::Feed { croaks: newest_first, older, .. } = value else {
                 return Err(unexpected(&value));
             };
             croaks.extend(newest_first);
             if older.is_none() || croaks.len() >= limit {
                 croaks.reverse();
-                return Ok(Fetched { value: FeedPage { croaks, older }, stale });
+                return Ok(QueryResult { value: FeedSlice { croaks, older }, stale });
             }
             before = older;
         }

@@ -26,11 +26,11 @@ const ENTER_PAUSE: Duration = Duration::from_millis(500);
 /// State machine of the chat lease.
 #[derive(Debug, Default)]
 pub struct ChatLease {
-    state: State,
+    state: ChatState,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ChatState {
     #[default]
     Out,
     Held {
@@ -58,14 +58,14 @@ pub enum ChatAction {
 impl ChatLease {
     /// Returns true while live chat is on in this terminal, as far as is known here.
     pub fn is_live(&self) -> bool {
-        self.state != State::Out
+        self.state != ChatState::Out
     }
 
     /// Returns the token of the lease, if it is held.
     pub fn token(&self) -> Option<TokenHash> {
         match self.state {
-            State::Held { token, .. } => Some(token),
-            State::Out | State::Lapsed { .. } => None,
+            ChatState::Held { token, .. } => Some(token),
+            ChatState::Out | ChatState::Lapsed { .. } => None,
         }
     }
 
@@ -73,30 +73,30 @@ impl ChatLease {
     /// because only its answer tells the length of the lease.
     pub fn entered(&mut self, token: TokenHash, asked_at: Instant) {
         let asked = asked_at.checked_sub(LEASE).unwrap_or(asked_at);
-        self.state = State::Held { token, lease: LEASE, asked, confirmed: asked_at };
+        self.state = ChatState::Held { token, lease: LEASE, asked, confirmed: asked_at };
     }
 
     /// Records that the chat was left.
     pub fn left(&mut self) {
-        self.state = State::Out;
+        self.state = ChatState::Out;
     }
 
     /// Returns the next action and its time, if there is one.
     pub fn due(&self) -> Option<(Instant, ChatAction)> {
         match self.state {
-            State::Out => None,
-            State::Held { token, lease, asked, .. } => {
+            ChatState::Out => None,
+            ChatState::Held { token, lease, asked, .. } => {
                 let quarter = (lease / 4).max(RENEW_PAUSE_MIN);
                 Some((asked + quarter, ChatAction::Renew { token }))
             }
-            State::Lapsed { at } => Some((at, ChatAction::Enter)),
+            ChatState::Lapsed { at } => Some((at, ChatAction::Enter)),
         }
     }
 
     /// Records a renewal sent at `asked_at`. `length` is the confirmed length of the lease, or `None` without an answer; the
     /// renewal is then repeated.
     pub fn renewed(&mut self, token: TokenHash, asked_at: Instant, length: Option<Duration>) {
-        if let State::Held { token: held, lease, asked, confirmed } = &mut self.state
+        if let ChatState::Held { token: held, lease, asked, confirmed } = &mut self.state
             && *held == token
         {
             *asked = asked_at;
@@ -110,9 +110,9 @@ impl ChatLease {
     /// which is the case when the lease ends within its confirmed length.
     pub fn over(&mut self, token: TokenHash, now: Instant) -> bool {
         match self.state {
-            State::Held { token: held, lease, confirmed, .. } if held == token => {
+            ChatState::Held { token: held, lease, confirmed, .. } if held == token => {
                 let taken = now < confirmed + lease;
-                self.state = if taken { State::Out } else { State::Lapsed { at: now } };
+                self.state = if taken { ChatState::Out } else { ChatState::Lapsed { at: now } };
                 taken
             }
             _ => false,
@@ -121,8 +121,8 @@ impl ChatLease {
 
     /// Records a failed attempt to enter the chat again; the next one follows after [`ENTER_PAUSE`].
     pub fn not_entered(&mut self, now: Instant) {
-        if matches!(self.state, State::Lapsed { .. }) {
-            self.state = State::Lapsed { at: now + ENTER_PAUSE };
+        if matches!(self.state, ChatState::Lapsed { .. }) {
+            self.state = ChatState::Lapsed { at: now + ENTER_PAUSE };
         }
     }
 }

@@ -10,9 +10,9 @@ use super::formatting;
 use super::login::SessionOrigin;
 use super::messages::ReadMarks;
 use super::screen::{InputLine, Screen};
-use crate::client::session::queries::FeedPage;
+use crate::client::session::queries::FeedSlice;
 use crate::client::session::request_error::RequestError;
-use crate::client::session::{Fetched, UserSession};
+use crate::client::session::{QueryResult, UserSession};
 use event_listener::Event;
 use ribbit_state::limits::CROAK_CHARS_MAX;
 use ribbit_state::query::Person;
@@ -226,7 +226,8 @@ impl TerminalClient {
             (true, older) => older,
             (false, _) => None,
         };
-        let Fetched { value: FeedPage { croaks, older, .. }, stale } = self.user.feed(before, PAGE).await?;
+        let QueryResult { value: FeedSlice { croaks, older, .. }, stale } =
+            self.user.feed(before, PAGE).await?;
         self.older.set(older);
         if croaks.is_empty() {
             self.screen

@@ -127,7 +127,7 @@ async fn create(
             name => match check_name(&name) {
                 Ok(name) => name,
                 Err(denied) => {
-                    println!("{}", words::denied(denied));
+                    println!("{}", hint(denied));
                     checked(editor, "your name, as others see it: ", check_name)?
                 }
             },
@@ -154,7 +154,7 @@ fn new_password(editor: &mut LineEditor) -> Result<String, Failure> {
     loop {
         let password = secret(editor, "password (at least 8 characters): ")?;
         if let Err(denied) = check_password(&password) {
-            println!("{}", words::denied(denied));
+            println!("{}", hint(denied));
             continue;
         }
         if secret(editor, "repeat the password: ")? == password {
@@ -173,7 +173,7 @@ fn checked(
     loop {
         match check(&line(editor, question)?) {
             Ok(answer) => return Ok(answer),
-            Err(denied) => println!("{}", words::denied(denied)),
+            Err(denied) => println!("{}", hint(denied)),
         }
     }
 }
@@ -199,6 +199,14 @@ fn first_line() -> Result<String, Failure> {
         Ok(SecretInput::Line(line)) => Ok(line),
         Ok(_) => Err(not_logged_in()),
         Err(error) => Err(Failure::new(Exit::Refused, format!("the password cannot be read: {error}"))),
+    }
+}
+
+/// Returns what to enter instead of an invalid answer. The prompt names the field, so the hint does not.
+fn hint(denied: Denied) -> String {
+    match denied {
+        Denied { code: Code::InvalidEntry, field: Some(field) } => words::invalid(field),
+        _ => words::denied(denied),
     }
 }
 

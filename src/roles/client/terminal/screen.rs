@@ -147,12 +147,12 @@ fn show_all(input_line: &InputLine, mut print: PrintFn, texts: &Receiver<QueuedT
 #[derive(Debug, Default)]
 pub struct InputLine {
     live: AtomicBool,
-    line: Mutex<Line>,
+    line: Mutex<DrawnLine>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Line {
+struct DrawnLine {
     state: LineState,
     /// Number of times that the line was drawn.
     drawn: u64,
@@ -213,11 +213,11 @@ impl InputLine {
         line.drawn != before
     }
 
-    fn wait<'a>(&self, line: MutexGuard<'a, Line>, limit: Duration) -> MutexGuard<'a, Line> {
+    fn wait<'a>(&self, line: MutexGuard<'a, DrawnLine>, limit: Duration) -> MutexGuard<'a, DrawnLine> {
         self.changed.wait_timeout(line, limit).expect("nothing panics while it holds this lock").0
     }
 
-    fn line(&self) -> MutexGuard<'_, Line> {
+    fn line(&self) -> MutexGuard<'_, DrawnLine> {
         self.line.locked()
     }
 }

@@ -39,7 +39,7 @@ pub enum ShellCommand {
         depth: Option<u8>,
         #[command(flatten)]
         fresh: ConsistencyArgs,
-        /// A place, like /jobs/state
+        /// Path in the tree, for example /jobs/state
         #[arg(default_value = "/", value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
@@ -48,7 +48,7 @@ pub enum ShellCommand {
     Cat {
         #[command(flatten)]
         fresh: ConsistencyArgs,
-        /// A place, like /jobs/state
+        /// Path in the tree, for example /jobs/state
         #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
@@ -57,7 +57,7 @@ pub enum ShellCommand {
     Stat {
         #[command(flatten)]
         fresh: ConsistencyArgs,
-        /// A place, like /jobs/state
+        /// Path in the tree, for example /jobs/state
         #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
@@ -72,7 +72,7 @@ Exit code 5: the servers cannot agree, so the answer is unknown.")]
     /// Create an empty file, or update the time of its last change
     #[command(after_help = "Examples:\n  touch /jobs/seen")]
     Touch {
-        /// A place, like /jobs/state
+        /// Path in the tree, for example /jobs/state
         #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
@@ -82,7 +82,7 @@ Exit code 5: the servers cannot agree, so the answer is unknown.")]
         /// Create missing parent folders, and accept an existing folder
         #[arg(short, long)]
         parents: bool,
-        /// A place, like /jobs/state
+        /// Path in the tree, for example /jobs/state
         #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
@@ -96,7 +96,7 @@ Exit code 5: the servers cannot agree, so the answer is unknown.")]
         recursive: bool,
         #[command(flatten)]
         guard: GuardArgs,
-        /// A place, like /jobs/state
+        /// Path in the tree, for example /jobs/state
         #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
@@ -115,7 +115,7 @@ that fencing token. `ribbit lock` passes both to the command that it runs.")]
         append: bool,
         #[command(flatten)]
         guard: GuardArgs,
-        /// A place, like /jobs/state
+        /// Path in the tree, for example /jobs/state
         #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
         /// Text; several words are joined by single spaces
@@ -126,7 +126,7 @@ that fencing token. `ribbit lock` passes both to the command that it runs.")]
     Save {
         #[command(flatten)]
         fresh: ConsistencyArgs,
-        /// A place, like /jobs/state
+        /// Path in the tree, for example /jobs/state
         #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
         /// Target folder; created if missing
@@ -137,30 +137,30 @@ that fencing token. `ribbit lock` passes both to the command that it runs.")]
         after_help = "Examples:\n  acquire /jobs/backup\n\nOutside this shell, `ribbit lock PATH -- CMD` holds a lock while CMD runs."
     )]
     Acquire {
-        /// A place, like /jobs/state
+        /// Path in the tree, for example /jobs/state
         #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
     /// Release a lock of this shell
     #[command(after_help = "Examples:\n  release /jobs/backup")]
     Release {
-        /// A place, like /jobs/state
+        /// Path in the tree, for example /jobs/state
         #[arg(value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
     /// List the held locks with path, holder and fencing token
     #[command(after_help = "Examples:\n  holders\n  holders /clusters")]
-    LeaseHolders {
+    Holders {
         #[command(flatten)]
         fresh: ConsistencyArgs,
-        /// A place, like /jobs/state
+        /// Path in the tree, for example /jobs/state
         #[arg(default_value = "/", value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
     /// Show changes at a path and below it, until Ctrl-C
     #[command(after_help = "Examples:\n  watch /clusters")]
     Watch {
-        /// A place, like /jobs/state
+        /// Path in the tree, for example /jobs/state
         #[arg(default_value = "/", value_parser = tree_path, value_name = "PATH")]
         path: TreePath,
     },
@@ -194,7 +194,7 @@ pub struct TestArgs {
     pub kind: TestKindArgs,
     #[command(flatten)]
     pub fresh: ConsistencyArgs,
-    /// A place, like /jobs/state
+    /// Path in the tree, for example /jobs/state
     #[arg(value_parser = tree_path, value_name = "PATH")]
     pub path: TreePath,
 }

@@ -69,7 +69,7 @@ pub async fn stat(session: &ShellSession, path: &TreePath, consistency: Consiste
         ["path", shown(&node.path).as_str()].map(String::from),
         ["kind", tree::kind(node.kind)].map(String::from),
         ["bytes".into(), node.bytes.to_string()],
-        ["made".into(), format!("at index {}", node.made)],
+        ["created".into(), format!("at index {}", node.made)],
         ["changed".into(), format!("at index {}{when}", node.changed)],
     ];
     rows.extend(node.holder.clone().map(|holder| ["owner".into(), holder]));

@@ -142,7 +142,7 @@ impl ShellSession {
             ShellCommand::Cat { fresh, path } => inspect::cat(self, &path, fresh.consistency()).await?,
             ShellCommand::Stat { fresh, path } => inspect::stat(self, &path, fresh.consistency()).await?,
             ShellCommand::Test(line) => return inspect::test(self, &line).await,
-            ShellCommand::LeaseHolders { fresh, path } => {
+            ShellCommand::Holders { fresh, path } => {
                 inspect::holders(self, &path, fresh.consistency()).await?
             }
             ShellCommand::Touch { path } => change::touch(self, path).await?,
