@@ -235,7 +235,7 @@ impl ChannelWriter {
 
     /// Encrypts a record as it would be written.
     #[cfg(test)]
-    pub fn seal_for_tests(&self, plain: &[u8], sealed: &mut Vec<u8>) {
+    pub(crate) fn seal_for_tests(&self, plain: &[u8], sealed: &mut Vec<u8>) {
         self.cipher.seal(plain, sealed);
     }
 

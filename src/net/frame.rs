@@ -206,7 +206,7 @@ async fn write_pieces<W: AsyncWrite + Unpin>(
 ///
 /// # Errors
 /// As [`write_bytes`].
-pub async fn write_queue<T: AsRef<[u8]>, W: AsyncWrite + Unpin>(
+pub(crate) async fn write_queue<T: AsRef<[u8]>, W: AsyncWrite + Unpin>(
     writer: &mut W,
     queue: &Receiver<T>,
 ) -> Result<(), FrameError> {

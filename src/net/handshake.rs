@@ -46,7 +46,7 @@ const MAGIC: &[u8; 6] = b"ribbit";
 /// Size of a cluster id, in bytes.
 const CLUSTER_BYTES: usize = 16;
 /// Size of the head of a preface, in bytes: magic, version and plane, in every version of the protocol.
-pub const HEAD_BYTES: usize = 8;
+pub(crate) const HEAD_BYTES: usize = 8;
 /// Size of a preface, in bytes.
 pub const PREFACE_BYTES: usize = HEAD_BYTES + CLUSTER_BYTES;
 

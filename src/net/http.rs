@@ -15,7 +15,7 @@ pub const GET: &[u8; 4] = b"GET ";
 /// Content type of metrics for Prometheus.
 pub const METRICS_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Content type of plain text.
-pub const PLAIN_TYPE: &str = "text/plain; charset=utf-8";
+pub(crate) const PLAIN_TYPE: &str = "text/plain; charset=utf-8";
 
 /// HTTP response.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -26,7 +26,7 @@ use std::sync::Arc;
 pub const KEY_BYTES: usize = 32;
 
 /// Size of a seal, in bytes.
-pub const SEAL_BYTES: usize = 16;
+pub(crate) const SEAL_BYTES: usize = 16;
 
 /// Label of the members' key. Part of the wire format.
 const MEMBERS: &[u8] = b"ribbit members 1";

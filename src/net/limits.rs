@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Maximum size of a frame on the client and control planes, in bytes.
 pub const FRAME_BYTES_MAX: usize = 256 * 1024;
 /// Maximum size of a frame between members, in bytes: a full Raft append and its envelope.
-pub const PEER_FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub(crate) const PEER_FRAME_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Maximum size of a chunk of a snapshot, in bytes.
 pub const SNAPSHOT_CHUNK_BYTES_MAX: usize = 256 * 1024;
 /// Approximate maximum size of one write to a socket, in bytes. Waiting frames are joined up to this size.
@@ -13,10 +13,10 @@ pub const WRITE_BYTES: usize = 64 * 1024;
 /// Maximum size of the plaintext of a record, in bytes. It bounds the memory that a peer takes before it is authenticated.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024;
 /// Size of the read buffer of a connection, in bytes; connections between members read `WRITE_BYTES`.
-pub const READ_AHEAD_BYTES: usize = 4 * 1024;
+pub(crate) const READ_AHEAD_BYTES: usize = 4 * 1024;
 /// Number of records after which the key of a direction is replaced. An idle connection between members sends one record a
 /// second.
-pub const REKEY_RECORDS: u32 = 4_096;
+pub(crate) const REKEY_RECORDS: u32 = 4_096;
 /// Maximum size of a request, in bytes: enough for every command, including the write of a file.
 pub const ASK_BYTES_MAX: usize = 16 * 1024;
 
@@ -32,11 +32,11 @@ pub const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
 /// Timeout for a member's answer to a status request, on an open connection.
 pub const STATUS_DEADLINE: Duration = Duration::from_millis(500);
 /// Timeout for the head of an HTTP request.
-pub const HTTP_DEADLINE: Duration = Duration::from_secs(2);
+pub(crate) const HTTP_DEADLINE: Duration = Duration::from_secs(2);
 /// Maximum size of the head of an HTTP request, in bytes.
-pub const HTTP_HEAD_BYTES_MAX: usize = 8 * 1024;
+pub(crate) const HTTP_HEAD_BYTES_MAX: usize = 8 * 1024;
 /// Timeout for the rest of a frame once its length has arrived.
-pub const FRAME_DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const FRAME_DEADLINE: Duration = Duration::from_secs(10);
 /// Time without progress after which a write fails and ends its connection.
 pub const WRITE_STALL: Duration = Duration::from_secs(3);
 
@@ -46,16 +46,16 @@ pub const SNAPSHOT_STALL: Duration = Duration::from_secs(30);
 pub const SNAPSHOT_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Number of threads for requests that read the store, so that a slow read does not block the next one.
-pub const READER_THREADS: usize = 2;
+pub(crate) const READER_THREADS: usize = 2;
 
 /// Maximum number of accepted connections per node, on all planes.
 pub const CONNECTIONS_MAX: usize = 2_048;
 /// Number of connections reserved for members, so that members reach each other regardless of the number of clients.
-pub const MEMBER_CONNECTIONS_MIN: usize = 128;
+pub(crate) const MEMBER_CONNECTIONS_MIN: usize = 128;
 /// Maximum number of client connections from one address.
 pub const ADDRESS_CONNECTIONS_MAX: usize = 512;
 /// Maximum number of pending requests per connection; further ones wait unread.
-pub const ASKS_PER_CONNECTION_MAX: usize = 256;
+pub(crate) const ASKS_PER_CONNECTION_MAX: usize = 256;
 /// Maximum deadline of a request.
 pub const ASK_DEADLINE_MAX: Duration = Duration::from_secs(10);
 /// Maximum number of members that are remembered from what other members say.
@@ -65,17 +65,17 @@ pub const PEER_QUEUE_MAX: usize = 1_024;
 
 /// Maximum number of answers that wait to be written per connection. While the queue is full, finished requests count as
 /// pending.
-pub const ANSWERS_QUEUED_MAX: usize = 32;
+pub(crate) const ANSWERS_QUEUED_MAX: usize = 32;
 /// Pause after a failure to accept a connection, for example without free file descriptors.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Minimum interval between two log messages about failures to accept.
-pub const ACCEPT_WARN_EVERY: Duration = Duration::from_secs(10);
+pub(crate) const ACCEPT_WARN_EVERY: Duration = Duration::from_secs(10);
 /// Silence of a connection after which the kernel probes it.
-pub const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+pub(crate) const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 /// Interval between two probes.
-pub const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+pub(crate) const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// Number of unanswered probes after which the kernel closes the connection.
-pub const KEEPALIVE_PROBES: u32 = 3;
+pub(crate) const KEEPALIVE_PROBES: u32 = 3;
 /// Time without acknowledgements after which a connection between members is closed and opened again. TCP itself would
 /// resend at growing intervals and notice late that the network is back.
 pub const LINK_UNHEARD_MAX: Duration = Duration::from_secs(3);
@@ -87,34 +87,34 @@ pub const SILENCE_STEP: Duration = Duration::from_millis(250);
 /// Number of silent steps after which the server is pinged.
 pub const SILENT_STEPS_PING: u32 = 2;
 /// Number of silent steps after which the connection ends: the server is stopped or unreachable.
-pub const SILENT_STEPS_MAX: u32 = 4;
+pub(crate) const SILENT_STEPS_MAX: u32 = 4;
 /// Timeout of one attempt on one server, after which the failover client tries again.
 pub const ATTEMPT_DEADLINE: Duration = Duration::from_secs(1);
 /// Timeout of one attempt whose password is hashed first, in a queue.
-pub const PASSWORD_ATTEMPT_DEADLINE: Duration = Duration::from_secs(3);
+pub(crate) const PASSWORD_ATTEMPT_DEADLINE: Duration = Duration::from_secs(3);
 /// Time for an answer to travel, added to the timeout of an attempt.
 pub const ATTEMPT_GRACE: Duration = Duration::from_millis(300);
 /// First pause between two attempts. Each further pause is twice as long.
-pub const RETRY_PAUSE_MIN: Duration = Duration::from_millis(50);
+pub(crate) const RETRY_PAUSE_MIN: Duration = Duration::from_millis(50);
 /// Maximum pause between two attempts.
-pub const RETRY_PAUSE_MAX: Duration = Duration::from_millis(250);
+pub(crate) const RETRY_PAUSE_MAX: Duration = Duration::from_millis(250);
 /// Number of consecutive `Unavailable` answers after which the client changes to another server.
-pub const REFUSALS_IN_A_ROW_MAX: u32 = 2;
+pub(crate) const REFUSALS_IN_A_ROW_MAX: u32 = 2;
 
 /// Number of servers that may end during the same read, after which the read is not tried again.
-pub const LOST_READS_MAX: u32 = 2;
+pub(crate) const LOST_READS_MAX: u32 = 2;
 /// Maximum number of rounds over all known servers for a client in discovery mode.
 pub const DISCOVERY_ROUNDS_MAX: u32 = 3;
 /// Pause after the first such round. The pause after the second is twice as long.
-pub const DISCOVERY_PAUSE: Duration = Duration::from_secs(1);
+pub(crate) const DISCOVERY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Maximum number of rounds over all addresses in which a client asks which server to use.
-pub const ASSIGNMENT_ROUNDS_MAX: usize = 3;
+pub(crate) const ASSIGNMENT_ROUNDS_MAX: usize = 3;
 
 /// Maximum number of known addresses: several per member, because members move.
 pub const ADDRESSES_MAX: usize = 4 * ribbit_state::limits::MEMBERS_MAX;
 /// Maximum number of rounds of a survey. Each round asks the members that the last answers named.
-pub const SURVEY_ROUNDS_MAX: usize = 4;
+pub(crate) const SURVEY_ROUNDS_MAX: usize = 4;
 /// Interval at which a balancer asks each member for its status.
 pub const WATCH_EVERY: Duration = Duration::from_millis(250);
 
@@ -131,9 +131,9 @@ pub const LIVE_OLD_MAX: Duration = Duration::from_secs(4);
 /// Size of the kernel's send buffer of a subscription, in bytes.
 pub const LIVE_SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Bytes read from a subscriber, which sends nothing after its request: enough to detect end of stream.
-pub const LIVE_SILENT_BYTES: usize = 32;
+pub(crate) const LIVE_SILENT_BYTES: usize = 32;
 /// Size of the read buffer of a subscription, in bytes: its batches are small, and one process may hold a thousand.
-pub const LIVE_READ_BYTES: usize = 1_024;
+pub(crate) const LIVE_READ_BYTES: usize = 1_024;
 /// Maximum number of received batches that wait for their reader; then flow control of TCP stops the server.
 pub const LIVE_PIECES_MAX: usize = 4;
 

@@ -125,7 +125,7 @@ async fn node_status(address: String, keys: Keys) -> Option<NodeStatus> {
 }
 
 /// Merges the answers. Several answers of one member count once.
-pub fn merge(answers: &[NodeStatus]) -> Survey {
+pub(crate) fn merge(answers: &[NodeStatus]) -> Survey {
     let Some(cluster) = answers.first().map(|first| first.cluster) else { return Survey::default() };
     let mut live = BTreeMap::new();
     for status in answers.iter().filter(|status| status.cluster == cluster) {

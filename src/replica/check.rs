@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 /// Result of the validation of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// The message is valid.
     Valid,
     /// The message is invalid, for this reason, and is dropped.
@@ -27,26 +27,26 @@ pub enum Verdict {
 
 /// State of the receiving member that the validation uses.
 #[derive(Debug, Clone, Copy)]
-pub struct ReceiverState {
+pub(crate) struct ReceiverState {
     /// Id of this member.
-    pub me: u64,
+    pub(crate) me: u64,
     /// Last index of its log.
-    pub last_index: u64,
+    pub(crate) last_index: u64,
     /// Its term.
-    pub term: u64,
+    pub(crate) term: u64,
     /// Its term on disk. It has sent no message of a later term.
-    pub durable_term: u64,
+    pub(crate) durable_term: u64,
     /// Leader of its term, 0 if unknown.
-    pub leader: u64,
+    pub(crate) leader: u64,
     /// Position up to which it has applied the log.
-    pub applied: Position,
+    pub(crate) applied: Position,
     /// Newest index that it knows to be committed.
-    pub committed: LogIndex,
+    pub(crate) committed: LogIndex,
 }
 
 /// Validates a message that arrived from `from`. `term_at` returns the term of the entry at an index of this member's log,
 /// if the log has one there.
-pub fn check(
+pub(crate) fn check(
     message: &Message,
     from: u64,
     known: ReceiverState,

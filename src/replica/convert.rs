@@ -7,7 +7,7 @@ use ribbit_db::faults::{Fault, injected};
 use ribbit_db::{Configuration, EntryKind, HardState, LogEntry};
 
 /// Converts a log entry of the engine to one of the store.
-pub fn entry_to_store(entry: &eraftpb::Entry) -> LogEntry {
+pub(crate) fn entry_to_store(entry: &eraftpb::Entry) -> LogEntry {
     let kind = match entry.entry_type() {
         eraftpb::EntryType::EntryNormal => EntryKind::Normal,
         eraftpb::EntryType::EntryConfChange | eraftpb::EntryType::EntryConfChangeV2 => {
@@ -18,7 +18,7 @@ pub fn entry_to_store(entry: &eraftpb::Entry) -> LogEntry {
 }
 
 /// Converts a log entry of the store to one of the engine.
-pub fn entry_from_store(entry: LogEntry) -> eraftpb::Entry {
+pub(crate) fn entry_from_store(entry: LogEntry) -> eraftpb::Entry {
     let mut converted = eraftpb::Entry::new();
     converted.index = entry.index;
     converted.term = entry.term;
@@ -32,13 +32,13 @@ pub fn entry_from_store(entry: LogEntry) -> eraftpb::Entry {
 }
 
 /// Converts a hard state of the engine to one of the store.
-pub fn hard_state_to_store(state: &eraftpb::HardState) -> HardState {
+pub(crate) fn hard_state_to_store(state: &eraftpb::HardState) -> HardState {
     let vote = if injected(Fault::ForgottenVote) { 0 } else { state.vote };
     HardState { term: state.term, vote, commit: state.commit }
 }
 
 /// Converts a hard state of the store to one of the engine.
-pub fn hard_state_from_store(state: HardState) -> eraftpb::HardState {
+pub(crate) fn hard_state_from_store(state: HardState) -> eraftpb::HardState {
     let mut converted = eraftpb::HardState::new();
     converted.term = state.term;
     converted.vote = state.vote;
@@ -48,7 +48,7 @@ pub fn hard_state_from_store(state: HardState) -> eraftpb::HardState {
 
 /// Converts a configuration of the engine to one of the store. The ids are sorted, because the engine's order comes from a
 /// hash map and differs between processes.
-pub fn configuration_to_store(state: &eraftpb::ConfState) -> Configuration {
+pub(crate) fn configuration_to_store(state: &eraftpb::ConfState) -> Configuration {
     let sorted = |ids: &[u64]| {
         let mut ids = ids.to_vec();
         ids.sort_unstable();
@@ -64,7 +64,7 @@ pub fn configuration_to_store(state: &eraftpb::ConfState) -> Configuration {
 }
 
 /// Converts a configuration of the store to one of the engine.
-pub fn configuration_from_store(configuration: &Configuration) -> eraftpb::ConfState {
+pub(crate) fn configuration_from_store(configuration: &Configuration) -> eraftpb::ConfState {
     let mut converted = eraftpb::ConfState::new();
     converted.voters = configuration.voters.clone();
     converted.learners = configuration.learners.clone();
@@ -85,16 +85,11 @@ pub fn message_from_bytes(bytes: &Bytes) -> Option<eraftpb::Message> {
 }
 
 /// Decodes a configuration change, or returns `None` if it is malformed.
-pub fn conf_change_from_bytes(bytes: &[u8]) -> Option<eraftpb::ConfChangeV2> {
+pub(crate) fn conf_change_from_bytes(bytes: &[u8]) -> Option<eraftpb::ConfChangeV2> {
     eraftpb::ConfChangeV2::parse_from_bytes(bytes).ok()
 }
 
-/// Encodes a configuration change.
-pub fn conf_change_to_bytes(change: &eraftpb::ConfChangeV2) -> Vec<u8> {
-    change.write_to_bytes().expect("a change in memory always serialises")
-}
-
 /// Returns true if a message announces a snapshot.
-pub fn is_snapshot(message: &eraftpb::Message) -> bool {
+pub(crate) fn is_snapshot(message: &eraftpb::Message) -> bool {
     message.msg_type() == eraftpb::MessageType::MsgSnapshot
 }

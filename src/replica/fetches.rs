@@ -40,7 +40,7 @@ struct FetchedPiece<E> {
 
 /// Wanted, running and finished reads of entries.
 #[derive(Debug)]
-pub struct Fetches<E> {
+pub(crate) struct Fetches<E> {
     /// Wanted reads by their first index. Sorted, because the engine asks in the order of a hash map, which differs between
     /// processes.
     wanted: BTreeMap<LogIndex, Fetch>,
@@ -59,7 +59,7 @@ impl<E> Default for Fetches<E> {
 impl<E> Fetches<E> {
     /// Returns the entries from `low` on if they are in memory. Otherwise records them as wanted, unless they are being
     /// read or enough earlier ones are wanted; the engine asks again with the next heartbeat.
-    pub fn get(&mut self, fetch: Fetch) -> Option<&[E]> {
+    pub(crate) fn get(&mut self, fetch: Fetch) -> Option<&[E]> {
         let Fetch { low, .. } = fetch;
         if let Some(at) = self.pieces.iter().position(|piece| piece.low == low) {
             let piece = &mut self.pieces[at];
@@ -78,7 +78,7 @@ impl<E> Fetches<E> {
 
     /// Returns the reads to start now: the earliest wanted since the last call, as many as may be under way. The choice
     /// does not depend on the order in which the engine asked.
-    pub fn take_wanted(&mut self) -> Vec<Fetch> {
+    pub(crate) fn take_wanted(&mut self) -> Vec<Fetch> {
         let room = FETCHES_MAX.saturating_sub(self.under_way.len());
         let wanted: Vec<Fetch> = std::mem::take(&mut self.wanted).into_values().take(room).collect();
         self.under_way.extend(wanted.iter().map(|fetch| fetch.low));
@@ -86,7 +86,12 @@ impl<E> Fetches<E> {
     }
 
     /// Takes in the result of a read and keeps the entries that belong to this log. Returns true if there is one.
-    pub fn fetched(&mut self, fetched: Fetched, terms: &Terms, convert: impl Fn(LogEntry) -> E) -> bool {
+    pub(crate) fn fetched(
+        &mut self,
+        fetched: Fetched,
+        terms: &Terms,
+        convert: impl Fn(LogEntry) -> E,
+    ) -> bool {
         let Fetched { low, entries } = fetched;
         self.under_way.retain(|other| *other != low);
         let is_ours = |(entry, index): &(LogEntry, LogIndex)| {
@@ -105,7 +110,7 @@ impl<E> Fetches<E> {
     }
 
     /// Drops the entries from this index on, which were overwritten.
-    pub fn cut_back(&mut self, from: LogIndex) {
+    pub(crate) fn cut_back(&mut self, from: LogIndex) {
         for piece in &mut self.pieces {
             piece.entries.truncate(from.saturating_sub(piece.low) as usize);
         }
@@ -113,7 +118,7 @@ impl<E> Fetches<E> {
     }
 
     /// Counts a tick, and drops pieces that were not used for `FETCH_KEEP_TICKS`.
-    pub fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         for piece in &mut self.pieces {
             piece.unused_ticks += 1;
         }

@@ -13,16 +13,16 @@
 //!
 //! Read in this order:
 //!
-//! - [`core`]: the state machine around the Raft engine: inputs in, outputs out; no thread, clock, disk or socket
-//! - [`writer`]: carries out the store jobs of the core; jobs that wait together share one fsync
-//! - [`driver`]: the Raft task that feeds the core, and the store thread that runs the writer
-//! - [`requests`]: requests of this node's clients until their outcome is known; forwarded at most one hop
-//! - [`reads`]: linearizable reads until the leader has confirmed a read index
+//! - `core`: the state machine around the Raft engine: inputs in, outputs out; no thread, clock, disk or socket
+//! - `writer`: carries out the store jobs of the core; jobs that wait together share one fsync
+//! - `driver`: the Raft task that feeds the core, and the store thread that runs the writer
+//! - `requests`: requests of this node's clients until their outcome is known; forwarded at most one hop
+//! - `reads`: linearizable reads until the leader has confirmed a read index
 //! - [`event_ring`]: ring buffer of the newest events, for clients that subscribe to changes
-//! - [`membership`]: decides which members vote and which only learn; pure
-//! - [`tail`]: the newest log entries in memory, which is the log that the engine reads
-//! - [`fetches`]: older entries, read from disk for followers that lag far behind
-//! - [`check`]: validates messages of peers, so that none makes the engine panic
+//! - `membership`: decides which members vote and which only learn; pure
+//! - `tail`: the newest log entries in memory, which is the log that the engine reads
+//! - `fetches`: older entries, read from disk for followers that lag far behind
+//! - `check`: validates messages of peers, so that none makes the engine panic
 //! - [`convert`]: conversions between the types of the engine, the types of the store, and bytes
 //! - [`random`]: seeded random numbers
 //! - [`limits`]: ticks, timeouts and bounds
@@ -33,23 +33,23 @@
 //!
 //! Not here: the meaning of a command (`state`), files (`db`), and connections (`net`).
 
-pub mod check;
+mod check;
 pub mod convert;
-pub mod core;
-pub mod driver;
+mod core;
+mod driver;
 pub mod event_ring;
-pub mod fetches;
+mod fetches;
 pub mod limits;
-pub mod membership;
+mod membership;
 pub mod random;
-pub mod reads;
-pub mod requests;
-pub mod tail;
-pub mod writer;
+mod reads;
+mod requests;
+mod tail;
+mod writer;
 
-pub use self::core::{Core, CoreOptions, CoreStatus, Input, Output};
+pub use self::core::{Core, CoreOptions, CoreStatus, Input, Now, Output, announces, describe_snapshot};
 pub use driver::{Envelope, ReachError, Replica, ReplicaFailure, SubmitError, Transport, wall_ms};
 pub use fetches::{Fetch, Fetched};
 pub use raft::eraftpb::Message as RaftMessage;
 pub use reads::{ReadAnswer, ReadId};
-pub use writer::{JobResult, StoreJob, Writer};
+pub use writer::{Install, JobResult, StoreJob, Writer};

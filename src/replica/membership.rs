@@ -24,22 +24,22 @@ const VOTERS_MIN: usize = 3;
 
 /// Member as the leader sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seat {
-    pub raft_id: RaftId,
-    pub role: Role,
-    pub standing: Standing,
-    pub voter: bool,
-    pub learner: bool,
+pub(crate) struct Seat {
+    pub(crate) raft_id: RaftId,
+    pub(crate) role: Role,
+    pub(crate) standing: Standing,
+    pub(crate) voter: bool,
+    pub(crate) learner: bool,
     /// Heard recently, and close enough behind the leader's commit to vote.
-    pub caught_up: bool,
+    pub(crate) caught_up: bool,
     /// Heard recently.
-    pub present: bool,
-    pub silence: Silence,
+    pub(crate) present: bool,
+    pub(crate) silence: Silence,
 }
 
 /// Time for which the leader has not heard a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Silence {
+pub(crate) enum Silence {
     /// Too short to matter.
     None,
     /// Long enough for its seat to go to a learner that is present.
@@ -50,26 +50,26 @@ pub enum Silence {
 
 /// Change of the configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SeatChange {
+pub(crate) struct SeatChange {
     /// New members that become learners.
-    pub learn: Vec<RaftId>,
+    pub(crate) learn: Vec<RaftId>,
     /// Learners that become voters.
-    pub promote: Vec<RaftId>,
+    pub(crate) promote: Vec<RaftId>,
     /// Voters that become learners.
-    pub demote: Vec<RaftId>,
+    pub(crate) demote: Vec<RaftId>,
     /// Lost members that are removed.
-    pub remove: Vec<RaftId>,
+    pub(crate) remove: Vec<RaftId>,
 }
 
 impl SeatChange {
     /// Returns true if nothing changes.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.learn.is_empty() && self.promote.is_empty() && self.demote.is_empty() && self.remove.is_empty()
     }
 }
 
 /// Returns the next change, if one is needed.
-pub fn next_change(leader: RaftId, seats: &[Seat]) -> Option<SeatChange> {
+pub(crate) fn next_change(leader: RaftId, seats: &[Seat]) -> Option<SeatChange> {
     let new = seats.iter().find(|seat| !seat.voter && !seat.learner && seat.standing != Standing::Lost);
     if let Some(new) = new {
         return Some(SeatChange { learn: vec![new.raft_id], ..SeatChange::default() });

@@ -33,7 +33,7 @@ struct PendingRead {
 }
 
 /// Pending reads of this node.
-pub struct Reads {
+pub(crate) struct Reads {
     /// Member and start that contexts carry.
     origin: [u64; 2],
     /// Pending reads in the order of arrival.
@@ -45,16 +45,16 @@ pub struct Reads {
 }
 
 /// Size of a context, in bytes: three little-endian `u64`, for the member, its start and the number of the query.
-pub const CONTEXT_BYTES: usize = 24;
+pub(crate) const CONTEXT_BYTES: usize = 24;
 
 impl Reads {
     /// Creates an empty list. `start` differs between any two starts of this member.
-    pub fn new(me: RaftId, start: u64) -> Reads {
+    pub(crate) fn new(me: RaftId, start: u64) -> Reads {
         Reads { origin: [me, start], waiting: VecDeque::new(), asked: 0, sent: None }
     }
 
     /// Adds a read. Returns false when `READS_MAX` are pending.
-    pub fn add(&mut self, id: ReadId, deadline_tick: u64) -> bool {
+    pub(crate) fn add(&mut self, id: ReadId, deadline_tick: u64) -> bool {
         let room = self.waiting.len() < READS_MAX;
         if room {
             self.waiting.push_back(PendingRead { id, deadline_tick, context: self.asked + 1 });
@@ -63,7 +63,7 @@ impl Reads {
     }
 
     /// Returns the context of the query to send now, if one is due.
-    pub fn take_due(&mut self, leader: RaftId, term: u64, now: u64) -> Option<Vec<u8>> {
+    pub(crate) fn take_due(&mut self, leader: RaftId, term: u64, now: u64) -> Option<Vec<u8>> {
         let under_way = self
             .sent
             .is_some_and(|(to, in_term, at)| to == leader && in_term == term && now < at + READ_RESEND_TICKS);
@@ -76,7 +76,7 @@ impl Reads {
     }
 
     /// Removes and returns the reads that the leader's answer to a context confirms.
-    pub fn confirmed(&mut self, context: &[u8]) -> Vec<ReadId> {
+    pub(crate) fn confirmed(&mut self, context: &[u8]) -> Vec<ReadId> {
         let Some(number) = self.number(context) else { return Vec::new() };
         if number == self.asked {
             self.sent = None;
@@ -86,7 +86,7 @@ impl Reads {
     }
 
     /// Removes and returns the reads with an expired deadline.
-    pub fn expire(&mut self, now: u64) -> Vec<ReadId> {
+    pub(crate) fn expire(&mut self, now: u64) -> Vec<ReadId> {
         let mut expired = Vec::new();
         self.waiting.retain(|read| {
             let late = read.deadline_tick <= now;

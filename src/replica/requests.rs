@@ -18,7 +18,7 @@ struct PendingRequest {
 
 /// Pending requests of this node.
 #[derive(Default)]
-pub struct Requests {
+pub(crate) struct Requests {
     /// Ordered by id, so that every run of the simulator is the same.
     waiting: BTreeMap<RequestId, PendingRequest>,
     /// Requests that were never sent; an ordinary turn examines only these.
@@ -28,7 +28,7 @@ pub struct Requests {
 impl Requests {
     /// Adds a request, or extends the deadline of a pending one with the same id. Returns false when `REQUESTS_MAX` are
     /// pending. The caller ensures that the same id means the same command.
-    pub fn add(&mut self, request: Request, deadline_tick: u64) -> bool {
+    pub(crate) fn add(&mut self, request: Request, deadline_tick: u64) -> bool {
         if let Some(waiting) = self.waiting.get_mut(&request.id) {
             waiting.deadline_tick = waiting.deadline_tick.max(deadline_tick);
             return true;
@@ -42,12 +42,12 @@ impl Requests {
     }
 
     /// Removes a request with a known outcome.
-    pub fn finish(&mut self, id: RequestId) {
+    pub(crate) fn finish(&mut self, id: RequestId) {
         self.waiting.remove(&id);
     }
 
     /// Returns the requests that were never sent, and marks them as sent to this leader.
-    pub fn take_fresh(&mut self, leader: RaftId, term: u64, now: u64) -> Vec<Request> {
+    pub(crate) fn take_fresh(&mut self, leader: RaftId, term: u64, now: u64) -> Vec<Request> {
         let fresh = std::mem::take(&mut self.fresh);
         let mut due = Vec::with_capacity(fresh.len());
         for id in fresh {
@@ -61,7 +61,7 @@ impl Requests {
 
     /// Returns the requests to send now, and marks them as sent: new ones, and those last sent to another leader, in
     /// another term, or `RESEND_TICKS` ago.
-    pub fn take_due(&mut self, leader: RaftId, term: u64, now: u64) -> Vec<Request> {
+    pub(crate) fn take_due(&mut self, leader: RaftId, term: u64, now: u64) -> Vec<Request> {
         let mut due = self.take_fresh(leader, term, now);
         for waiting in self.waiting.values_mut() {
             let sent = match waiting.sent {
@@ -77,7 +77,7 @@ impl Requests {
     }
 
     /// Marks requests that could not be sent as due.
-    pub fn unsend(&mut self, requests: &[Request]) {
+    pub(crate) fn unsend(&mut self, requests: &[Request]) {
         for request in requests {
             if let Some(waiting) = self.waiting.get_mut(&request.id) {
                 waiting.sent = None;
@@ -86,7 +86,7 @@ impl Requests {
     }
 
     /// Removes the requests with an expired deadline and returns their ids.
-    pub fn expire(&mut self, now: u64) -> Vec<RequestId> {
+    pub(crate) fn expire(&mut self, now: u64) -> Vec<RequestId> {
         let expired: Vec<RequestId> = self
             .waiting
             .iter()
@@ -101,16 +101,6 @@ impl Requests {
             self.fresh.retain(|id| self.waiting.contains_key(id));
         }
         expired
-    }
-
-    /// Returns the number of pending requests.
-    pub fn len(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// Returns true if no request is pending.
-    pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
     }
 }
 
@@ -132,7 +122,7 @@ mod tests {
         assert_eq!(requests.take_due(7, 2, RESEND_TICKS).len(), 1);
         assert_eq!(requests.take_due(8, 3, RESEND_TICKS + 1).len(), 1);
         assert_eq!(requests.expire(100), vec![RequestId(1)]);
-        assert!(requests.is_empty());
+        assert!(requests.waiting.is_empty());
     }
 
     #[test]

@@ -24,7 +24,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 
 /// Storage of the engine: the newest entries, and the terms of all entries.
-pub struct Tail {
+pub(crate) struct Tail {
     entries: VecDeque<Entry>,
     /// Size of `entries`, in bytes.
     bytes: usize,
@@ -53,7 +53,7 @@ impl Tail {
     ///
     /// # Errors
     /// [`DbError`] when the log cannot be read; `Damaged` when entries are missing. Both are fatal.
-    pub fn new(reader: &Reader, loaded: &StoreContents) -> Result<Tail, DbError> {
+    pub(crate) fn new(reader: &Reader, loaded: &StoreContents) -> Result<Tail, DbError> {
         let (first, last) = (loaded.applied.index + 1, loaded.last.index);
         let entries: VecDeque<Entry> =
             reader.entries(first, last + 1, u64::MAX)?.into_iter().map(entry_from_store).collect();
@@ -75,12 +75,12 @@ impl Tail {
     }
 
     /// Sets the size beyond which entries are dropped, in bytes.
-    pub fn set_bytes_max(&mut self, bytes: usize) {
+    pub(crate) fn set_bytes_max(&mut self, bytes: usize) {
         self.bytes_max = bytes;
     }
 
     /// Adds entries that the engine handed out, and drops the ones that they overwrite.
-    pub fn append(&mut self, entries: &[Entry]) {
+    pub(crate) fn append(&mut self, entries: &[Entry]) {
         let Some(first) = entries.first() else { return };
         while self.entries.back().is_some_and(|last| last.index >= first.index) {
             if let Some(dropped) = self.entries.pop_back() {
@@ -97,7 +97,7 @@ impl Tail {
     }
 
     /// Replaces the log by a snapshot at this position.
-    pub fn reset(&mut self, position: Position, configuration: ConfState) {
+    pub(crate) fn reset(&mut self, position: Position, configuration: ConfState) {
         self.entries.clear();
         self.bytes = 0;
         self.terms = Terms::behind(position);
@@ -107,13 +107,13 @@ impl Tail {
     }
 
     /// Sets the current configuration.
-    pub fn set_configuration(&mut self, configuration: ConfState) {
+    pub(crate) fn set_configuration(&mut self, configuration: ConfState) {
         self.configuration = configuration;
     }
 
     /// Records the state of the store: it is durable up to `durable`, has applied up to `applied`, and its log begins
     /// behind `floor`.
-    pub fn stored(&mut self, durable: u64, applied: Position, floor: Position) {
+    pub(crate) fn stored(&mut self, durable: u64, applied: Position, floor: Position) {
         self.durable = self.durable.max(durable.min(self.last().index));
         self.applied = applied;
         if floor.index > self.terms.floor().index {
@@ -123,7 +123,7 @@ impl Tail {
 
     /// Drops the oldest entries while they exceed the size limit. `applied` is the index that the engine knows to be
     /// applied: it needs later entries at once.
-    pub fn trim(&mut self, applied: u64) {
+    pub(crate) fn trim(&mut self, applied: u64) {
         let leaves = applied.min(self.durable);
         while self.bytes > self.bytes_max
             && let Some(dropped) = self.entries.pop_front_if(|entry| entry.index <= leaves)
@@ -133,32 +133,32 @@ impl Tail {
     }
 
     /// Returns the reads from disk to start now.
-    pub fn take_wanted(&mut self) -> Vec<Fetch> {
+    pub(crate) fn take_wanted(&mut self) -> Vec<Fetch> {
         self.fetches.get_mut().take_wanted()
     }
 
     /// Takes in the result of a read. Returns true if there are entries to send.
-    pub fn fetched(&mut self, fetched: Fetched) -> bool {
+    pub(crate) fn fetched(&mut self, fetched: Fetched) -> bool {
         self.fetches.get_mut().fetched(fetched, &self.terms, entry_from_store)
     }
 
     /// Counts a tick, after which unused fetched entries may be dropped.
-    pub fn tick(&mut self) {
+    pub(crate) fn tick(&mut self) {
         self.fetches.get_mut().tick();
     }
 
     /// Returns the last position of the log, durable or not.
-    pub fn last(&self) -> Position {
+    pub(crate) fn last(&self) -> Position {
         self.terms.last()
     }
 
     /// Returns the position up to which the store has applied the log.
-    pub fn applied(&self) -> Position {
+    pub(crate) fn applied(&self) -> Position {
         self.applied
     }
 
     /// Returns the current configuration.
-    pub fn configuration(&self) -> Configuration {
+    pub(crate) fn configuration(&self) -> Configuration {
         super::convert::configuration_to_store(&self.configuration)
     }
 

@@ -38,7 +38,7 @@ pub struct Install {
 
 impl StoreJob {
     /// Returns true if nothing in the job has to be durable before its messages are sent.
-    pub fn is_volatile(&self) -> bool {
+    pub(crate) fn is_volatile(&self) -> bool {
         self.install.is_none() && self.entries.is_empty() && self.hard_state.is_none()
     }
 

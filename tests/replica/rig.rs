@@ -3,7 +3,7 @@
 use crate::disk::SimDisk;
 use raft::eraftpb::{Message, MessageType};
 use ribbit_db::{Configuration, Identity, Store};
-use ribbit_replica::core::Now;
+use ribbit_replica::Now;
 use ribbit_replica::{Core, CoreOptions, Input, Output, StoreJob, Writer};
 use ribbit_state::rows::Member;
 use ribbit_state::{ClusterId, Command, HistoryId, RaftId, Request, RequestId, Role};

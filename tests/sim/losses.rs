@@ -30,7 +30,7 @@ use super::world::{World, trace};
 use ribbit_db::reading;
 use ribbit_db::store::StoreContents;
 use ribbit_db::{Configuration, DbError, Store, snapshot};
-use ribbit_replica::core::Now;
+use ribbit_replica::Now;
 use ribbit_replica::{Core, CoreOptions};
 use ribbit_state::rows::Standing;
 use ribbit_state::{LogIndex, RaftId, Role, members};

@@ -4,7 +4,7 @@ use super::world::{Event, World, trace};
 use raft_message::{Kind, kind};
 use ribbit_db::snapshot::{Chunk, SnapshotHead, SnapshotReader, SnapshotSum, SnapshotWriter};
 use ribbit_db::{DbError, Disk};
-use ribbit_replica::{Input, RaftMessage, convert, core::describe_snapshot};
+use ribbit_replica::{Input, RaftMessage, convert, describe_snapshot};
 use ribbit_state::{RaftId, Request};
 use std::collections::BTreeMap;
 

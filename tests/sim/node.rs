@@ -7,7 +7,7 @@ use super::promised::Promised;
 use super::upkeep::BEAT;
 use super::world::{Event, World, trace};
 use ribbit_db::{DbError, Identity, Store};
-use ribbit_replica::core::Now;
+use ribbit_replica::Now;
 use ribbit_replica::{
     Core, CoreOptions, Input, JobResult, Output, ReadAnswer, ReadId, StoreJob, Writer, convert,
 };

@@ -6,8 +6,8 @@
 
 use ribbit_db::store::StoreContents;
 use ribbit_db::{LogEntry, Reader};
+use ribbit_replica::Install;
 use ribbit_replica::StoreJob;
-use ribbit_replica::writer::Install;
 use ribbit_state::{LogIndex, RaftId};
 use std::collections::BTreeMap;
 

@@ -5,7 +5,7 @@ use super::memory::MemoryDisk;
 use ribbit_db::record::seal;
 use ribbit_db::snapshot::{Chunk, SnapshotHead, SnapshotSum, SnapshotWriter};
 use ribbit_net::frame;
-use ribbit_replica::core::announces;
+use ribbit_replica::announces;
 
 pub fn run(data: &[u8]) {
     let mut parts = Parts(data);

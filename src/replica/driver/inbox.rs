@@ -47,7 +47,7 @@ pub(super) fn inbox<M>() -> (Inbox<M>, Messages<M>) {
 
 impl<M> Inbox<M> {
     /// Sends a message, unless `INBOX_MAX` are waiting. Concurrent senders may exceed the bound by a few messages.
-    pub fn offer(&self, message: M) -> Result<(), Refused> {
+    pub(crate) fn offer(&self, message: M) -> Result<(), Refused> {
         if self.0.queue.len() >= INBOX_MAX && !self.0.queue.is_closed() {
             return Err(Refused::Full);
         }
@@ -66,7 +66,7 @@ impl<M> Inbox<M> {
 
 impl<M> Messages<M> {
     /// Returns the next message, if one is waiting.
-    pub fn next_waiting(&self) -> Option<M> {
+    pub(crate) fn next_waiting(&self) -> Option<M> {
         self.0.queue.pop().ok()
     }
 

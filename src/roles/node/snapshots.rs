@@ -19,10 +19,7 @@ use ribbit_net::frame::{self, FrameError, Plane};
 use ribbit_net::handshake;
 use ribbit_net::limits::{PREFACE_DEADLINE, SNAPSHOT_CHUNK_BYTES_MAX, SNAPSHOT_RETRY_PAUSE, SNAPSHOT_STALL};
 use ribbit_net::peer::PeerHello;
-use ribbit_replica::{
-    RaftMessage, ReplicaFailure, convert,
-    core::{announces, describe_snapshot},
-};
+use ribbit_replica::{RaftMessage, ReplicaFailure, announces, convert, describe_snapshot};
 use ribbit_state::RaftId;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
