@@ -11,7 +11,7 @@ use redb::Table;
 use ribbit_state::Command;
 use ribbit_state::command::Proposal;
 use ribbit_state::dedup::DedupWindow;
-use ribbit_state::events::happened;
+use ribbit_state::events::event_kind;
 use ribbit_state::ring::RingChange;
 use ribbit_state::rows::{Change, Members, Table as StateTable};
 
@@ -65,7 +65,7 @@ impl Applying<'_, '_> {
         let proposal = understood(entry, self.level)?;
         let view = ApplyView { rows: &*self.rows, dedup: &*self.dedup, row_cache: &*self.row_cache };
         let applied = ribbit_state::apply(&view, entry.index, &proposal)?;
-        let happened = happened(&proposal.request.command, &applied);
+        let event_kind = event_kind(&proposal.request.command, &applied);
         let mut changed_members = false;
         for change in applied.changes {
             let (Change::Put { table, .. } | Change::Remove { table, .. }) = &change;
@@ -77,7 +77,7 @@ impl Applying<'_, '_> {
             id: proposal.request.id,
             outcome: applied.outcome,
             changed_members,
-            happened,
+            event_kind,
         })
     }
 

@@ -51,8 +51,8 @@ impl Digests {
 
     /// Returns the digest after this index, if it is still kept.
     pub fn at(&self, index: LogIndex) -> Option<u64> {
-        let find = |kept: &VecDeque<DigestAt>| {
-            kept.binary_search_by_key(&index, |(at, _)| *at).ok().map(|found| kept[found].1)
+        let find = |stored: &VecDeque<DigestAt>| {
+            stored.binary_search_by_key(&index, |(at, _)| *at).ok().map(|found| stored[found].1)
         };
         find(&self.newest).or_else(|| find(&self.strides))
     }
@@ -63,20 +63,20 @@ impl Digests {
     }
 }
 
-fn push(kept: &mut VecDeque<DigestAt>, at: DigestAt, max: usize) {
-    if kept.len() == max {
-        kept.pop_front();
+fn push(stored: &mut VecDeque<DigestAt>, at: DigestAt, max: usize) {
+    if stored.len() == max {
+        stored.pop_front();
     }
-    kept.push_back(at);
+    stored.push_back(at);
 }
 
 /// Returns the digest that `meta` stores for the applied index, or `None` if the last writer did not maintain it.
-pub(super) fn kept(
+pub(super) fn stored(
     meta: &impl ReadableTable<&'static str, &'static [u8]>,
     applied: Position,
 ) -> Result<Option<u64>, DbError> {
-    let kept = read_meta::<DigestAt>(meta, DIGEST)?;
-    Ok(kept.filter(|(index, _)| *index == applied.index).map(|(_, digest)| digest))
+    let stored = read_meta::<DigestAt>(meta, DIGEST)?;
+    Ok(stored.filter(|(index, _)| *index == applied.index).map(|(_, digest)| digest))
 }
 
 /// Computes the digest of all rows by reading and checking each.

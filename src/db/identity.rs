@@ -25,11 +25,11 @@ impl Store {
         member: NewMember,
     ) -> Result<(RequestId, NewMember), DbError> {
         let database = self.database();
-        let kept = read_meta::<(RequestId, NewMember)>(&database.begin_read()?.open_table(META)?, JOINING)?;
-        if let Some(kept) = kept
-            && (kept.1.role, kept.1.id) == (member.role, member.id)
+        let stored = read_meta::<(RequestId, NewMember)>(&database.begin_read()?.open_table(META)?, JOINING)?;
+        if let Some(stored) = stored
+            && (stored.1.role, stored.1.id) == (member.role, member.id)
         {
-            return Ok(kept);
+            return Ok(stored);
         }
         let joining = (fresh, member);
         let transaction = database.begin_write()?;

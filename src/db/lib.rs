@@ -184,7 +184,7 @@ fn is_of_redb(file: &str) -> bool {
 ///
 /// # Errors
 /// The error of `work`, or `Damaged` when it panicked.
-pub fn reading<T>(work: impl FnOnce() -> Result<T, DbError>) -> Result<T, DbError> {
+pub fn catch_read_panics<T>(work: impl FnOnce() -> Result<T, DbError>) -> Result<T, DbError> {
     READING.set(true);
     // State that the panic left half done is not used again: a damaged store ends its process.
     let read = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| {

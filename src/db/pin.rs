@@ -11,7 +11,7 @@
 //! Rows are read in steps of bounded size, starting behind a key, and each is checked.
 
 use super::DbError;
-use super::digest::kept;
+use super::digest::stored;
 use super::limits::{PIN_HASHES_BYTES, PIN_SUM_BYTES, SNAPSHOT_CHUNK_BYTES};
 use super::meta::read_position;
 use super::read::{META, ROWS, Reader, RowsView, StoreShared};
@@ -59,7 +59,7 @@ impl Pin {
         let transaction = database.begin_read()?;
         let meta = transaction.open_table(META)?;
         let (position, _) = read_position(&meta)?;
-        let digest = kept(&meta, position)?;
+        let digest = stored(&meta, position)?;
         let rows = transaction.open_table(ROWS)?;
         let count = rows.len()?;
         let digest = match digest {

@@ -111,7 +111,7 @@ impl Reader {
     }
 
     /// Locks the deduplication window like a writer that waits for its disk. Test hook.
-    pub fn hold_requests(&self) -> RwLockWriteGuard<'_, DedupWindow> {
+    pub fn lock_dedup_window(&self) -> RwLockWriteGuard<'_, DedupWindow> {
         self.shared.dedup.write_locked()
     }
 

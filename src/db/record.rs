@@ -74,7 +74,7 @@ pub struct Identity {
     pub role: Role,
     pub id: u32,
     /// The region that it serves.
-    pub site: u32,
+    pub region: u32,
 }
 
 impl Identity {
@@ -83,7 +83,7 @@ impl Identity {
         self.member_name().to_string()
     }
     pub fn member_name(&self) -> MemberName {
-        MemberName { role: self.role, site: self.site, id: self.id }
+        MemberName { role: self.role, region: self.region, id: self.id }
     }
 }
 

@@ -32,6 +32,6 @@ pub(super) fn load_ring<T: ReadableTable<&'static [u8], &'static [u8]>>(
     for (index, author) in newest_first.into_iter().rev() {
         ring.push(index, author);
     }
-    ring.settle(indexed_through);
+    ring.trim(indexed_through);
     Ok(ring)
 }

@@ -12,7 +12,7 @@
 //! Cached pages are read from the cache: a page in constant use is checked when it is next read from the disk.
 
 use super::DbError;
-use super::digest::{kept, weight};
+use super::digest::{stored, weight};
 use super::journal::{Spans, entries_from};
 use super::limits::SCRUB_CHUNK_BYTES;
 use super::meta::read_position;
@@ -85,7 +85,7 @@ impl Scrub {
                     }
                 }
                 let (applied, _) = read_position(&meta)?;
-                if kept(&meta, applied)?.is_some_and(|digest| digest != *sum) {
+                if stored(&meta, applied)?.is_some_and(|digest| digest != *sum) {
                     return Err(DbError::Damaged("the rows do not match their digest".into()));
                 }
                 self.phase = ScrubPhase::Log(0);

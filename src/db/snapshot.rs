@@ -12,7 +12,7 @@
 //! Rows are sent as they are stored, with their checksums, and each is checked before it is written. A receiver that is
 //! killed in between leaves a file that its next start discards.
 
-use super::digest::{DigestAt, kept, weight};
+use super::digest::{DigestAt, stored, weight};
 use super::faults::{Fault, injected};
 use super::limits::SNAPSHOT_CHUNK_BYTES;
 use super::meta::*;
@@ -88,7 +88,7 @@ impl SnapshotReader {
         Ok(SnapshotReader {
             rows,
             head: SnapshotHead { applied, configuration },
-            digest: kept(&meta, applied)?,
+            digest: stored(&meta, applied)?,
             after: None,
             summing: RowSums::default(),
         })

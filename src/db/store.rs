@@ -45,7 +45,7 @@ pub struct AppliedEntry {
     /// True if the member list changed.
     pub changed_members: bool,
     /// Event for live subscribers.
-    pub happened: Option<EventKind>,
+    pub event_kind: Option<EventKind>,
 }
 
 /// Content of a store when it is opened, from which a node starts.
@@ -96,7 +96,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`]. `TooNew` if the cluster has a higher level; its log and rows are then left unchanged.
     pub fn open_at_level(disk: impl Disk, level: u32) -> Result<Store, DbError> {
-        super::reading(|| Store::open_trusting(disk, level))
+        super::catch_read_panics(|| Store::open_trusting(disk, level))
     }
 
     fn open_trusting(disk: impl Disk, level: u32) -> Result<Store, DbError> {
@@ -276,7 +276,7 @@ impl Store {
             floor,
             last,
             terms: self.journal.terms(),
-            digest: digest::kept(&meta, applied)?,
+            digest: digest::stored(&meta, applied)?,
         })
     }
 

@@ -78,12 +78,12 @@ impl Ask {
     /// [`Denied`] with the code that the node or the rules would give.
     pub fn check(&self) -> Result<(), Denied> {
         match self {
-            Ask::Join { site, member, .. } => {
-                check::site(*site)?;
+            Ask::Join { region, member, .. } => {
+                check::region(*region)?;
                 check::new_member(member)
             }
             Ask::Lose { name, .. } | Ask::Drain { name, .. } | Ask::Transfer { name } => {
-                check::site(name.site)
+                check::region(name.region)
             }
             Ask::Write(request) => request.check(),
             Ask::CreateAccount {

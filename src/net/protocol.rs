@@ -5,8 +5,8 @@
 use super::pinned::{PinAnswer, PinAsk};
 use ribbit_state::command::NewMember;
 use ribbit_state::{
-    ClusterId, Consistency, Denied, Event, HOME, HistoryId, LogIndex, MemberName, Outcome, Page, Query,
-    RaftId, Request, RequestId, Role, Token, TokenHash, Topic,
+    ClusterId, Consistency, Denied, Event, HOME_REGION, HistoryId, LogIndex, MemberName, Outcome, Page,
+    Query, RaftId, Request, RequestId, Role, Token, TokenHash, Topic,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,7 +35,7 @@ pub enum Ask {
     /// Returns the status of the member and what it knows of the others. Answered by every member, at any time.
     NodeStatus,
     /// Adds a node with an empty store to the cluster. Control plane only.
-    Join { cluster: ClusterId, id: RequestId, site: u32, member: NewMember },
+    Join { cluster: ClusterId, id: RequestId, region: u32, member: NewMember },
     /// Removes a member whose store is missing or damaged, so that it may join again. Refused while the member is alive,
     /// unless `alive` is set. Control plane only.
     Lose { id: RequestId, name: MemberName, alive: bool },
@@ -288,7 +288,7 @@ pub struct LeaseStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Master {
     /// Region.
-    pub site: u32,
+    pub region: u32,
     pub raft_id: RaftId,
     /// Fencing token of the lock.
     pub fence: LogIndex,
@@ -330,7 +330,7 @@ pub struct MemberInfo {
     /// Newest level of the rules that it supports.
     pub rules_level: u32,
     /// Its region.
-    pub site: u32,
+    pub region: u32,
     /// Host name of its machine, for display.
     pub host: String,
     /// True while it follows a leader without a large lag, so that it may serve clients.
@@ -354,7 +354,7 @@ impl Default for MemberInfo {
             applied: 0,
             clients: 0,
             rules_level: 0,
-            site: HOME,
+            region: HOME_REGION,
             host: String::new(),
             in_sync: false,
             load_hundredths: 0,
@@ -371,6 +371,6 @@ impl MemberInfo {
 
     /// Returns the name.
     pub fn member_name(&self) -> MemberName {
-        MemberName { role: self.role, site: self.site, id: self.id }
+        MemberName { role: self.role, region: self.region, id: self.id }
     }
 }

@@ -167,7 +167,7 @@ pub(crate) fn merge(answers: &[NodeStatus]) -> Survey {
 type Key = (u32, Role, u32);
 
 fn key(info: &MemberInfo) -> Key {
-    (info.site, info.role, info.id)
+    (info.region, info.role, info.id)
 }
 
 /// Returns for each member its own report, or the freshest report of the others.

@@ -175,7 +175,7 @@ impl EventReader {
             }
             self.interest.advance(&event.what);
             self.cursor = event.index;
-            doubtful = self.interest.doubts(&event.what);
+            doubtful = self.interest.may_end_session(&event.what);
             if doubtful {
                 break;
             }

@@ -125,7 +125,7 @@ fn decide<V: View>(
     books: &mut Bookkeeping,
     command: &Command,
 ) -> Result<Decision, V::Error> {
-    let founding = matches!(command, Command::Found { .. });
+    let founding = matches!(command, Command::FoundCluster { .. });
     if (bounds.level_of)(command) > books.rules_level && !founding && books.rules_level > 0 {
         return Ok(Err(Denied::new(Code::TooNew)));
     }
@@ -149,20 +149,20 @@ fn decide<V: View>(
         }
         Command::Sweep { account } => social::sweep(bounds, view, books, *account),
         Command::IndexCroaks => social::index_croaks(bounds, view, books),
-        Command::Found { history, member } => members::found(books, *history, member),
-        Command::Join { site, member } => members::join(view, books, *site, member),
-        Command::Describe { raft_id, address, machine, rules_level } => {
+        Command::FoundCluster { history, member } => members::found_cluster(books, *history, member),
+        Command::Join { region, member } => members::join(view, books, *region, member),
+        Command::DescribeMember { raft_id, address, machine, rules_level } => {
             members::describe(view, *raft_id, address, machine, *rules_level)
         }
-        Command::Lose { name } => members::lose(view, *name),
+        Command::MarkLost { name } => members::mark_lost(view, *name),
         Command::Drain { name, drained } => members::drain(view, *name, *drained),
-        Command::Forget { raft_id } => members::forget(bounds, view, context, *raft_id),
+        Command::RemoveMember { raft_id } => members::remove(bounds, view, context, *raft_id),
         Command::RaiseRules { level } => members::raise_rules(view, books, *level),
         Command::Tree(command) => namespace::change(bounds, view, context, command),
         Command::Lease(command) => leases::change(bounds, view, context, command),
         Command::Message(command) => messages::change(bounds, view, context, command),
         Command::Account(command) => accounts::change(bounds, view, context, books, command),
-        Command::Operate(command) => accounts::operate(bounds, view, books, command),
+        Command::Operator(command) => accounts::operate(bounds, view, books, command),
         Command::Rehash { account, credential_version, before, password_hash } => {
             accounts::rehash(view, *account, *credential_version, *before, password_hash)
         }

@@ -9,7 +9,7 @@
 
 use super::accounts::{AccountCommand, OperatorCommand};
 use super::code::{Code, Denied, Field};
-use super::command::{Command, HOME, NewMember, Request};
+use super::command::{Command, HOME_REGION, NewMember, Request};
 use super::leases::LeaseCommand;
 use super::limits::{
     ADDRESS_BYTES_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX, LEASE_MS_MIN, NODE_BYTES_MAX,
@@ -74,8 +74,8 @@ pub fn address(said: &str) -> Result<(), Denied> {
 ///
 /// # Errors
 /// 606.
-pub fn site(number: u32) -> Result<(), Denied> {
-    hold((HOME..=REGIONS_MAX).contains(&number), INVALID)
+pub fn region(number: u32) -> Result<(), Denied> {
+    hold((HOME_REGION..=REGIONS_MAX).contains(&number), INVALID)
 }
 
 /// Checks the index at which a request claims to have been submitted.
@@ -178,28 +178,28 @@ impl Command {
             Command::AddFriend { username: typed, .. } | Command::RemoveFriend { username: typed, .. } => {
                 username(typed)
             }
-            Command::Found { member, .. } => new_member(member),
-            Command::Join { site: number, member } => {
-                site(*number)?;
+            Command::FoundCluster { member, .. } => new_member(member),
+            Command::Join { region: number, member } => {
+                region(*number)?;
                 new_member(member)
             }
-            Command::Describe { address: said, machine, .. } => {
+            Command::DescribeMember { address: said, machine, .. } => {
                 address(said)?;
                 address(machine)
             }
-            Command::Lose { name } | Command::Drain { name, .. } => site(name.site),
+            Command::MarkLost { name } | Command::Drain { name, .. } => region(name.region),
             Command::Rehash { password_hash, .. } => hash(password_hash),
             Command::Tree(command) => command.check(),
             Command::Lease(command) => command.check(),
             Command::Message(command) => command.check(),
             Command::Account(command) => command.check(),
-            Command::Operate(command) => command.check(),
+            Command::Operator(command) => command.check(),
             Command::LogIn { .. }
             | Command::LogOut { .. }
             | Command::DeleteAccount { .. }
             | Command::Sweep { .. }
             | Command::IndexCroaks
-            | Command::Forget { .. }
+            | Command::RemoveMember { .. }
             | Command::RaiseRules { .. } => Ok(()),
         }
     }
@@ -229,22 +229,22 @@ impl Command {
                 | LeaseCommand::End { .. }
                 | LeaseCommand::Appoint { .. }
                 | LeaseCommand::StepDown { .. }
-                | LeaseCommand::SetClusters { .. } => false,
+                | LeaseCommand::SetRegions { .. } => false,
             },
             Command::CreateAccount { .. }
             | Command::LogIn { .. }
             | Command::DeleteAccount { .. }
             | Command::Sweep { .. }
             | Command::IndexCroaks
-            | Command::Found { .. }
+            | Command::FoundCluster { .. }
             | Command::Join { .. }
-            | Command::Describe { .. }
-            | Command::Lose { .. }
+            | Command::DescribeMember { .. }
+            | Command::MarkLost { .. }
             | Command::Drain { .. }
-            | Command::Forget { .. }
+            | Command::RemoveMember { .. }
             | Command::RaiseRules { .. }
             | Command::Tree(_)
-            | Command::Operate(_)
+            | Command::Operator(_)
             | Command::Rehash { .. } => false,
         }
     }
@@ -254,7 +254,7 @@ impl Command {
     pub fn is_allowed_for_operators(&self) -> bool {
         match self {
             Command::Tree(_) => true,
-            Command::Operate(command) => match command {
+            Command::Operator(command) => match command {
                 // A backend hashes the password and proposes the command itself.
                 OperatorCommand::SetPassword { .. } => false,
                 OperatorCommand::Suspend { .. }
@@ -269,7 +269,7 @@ impl Command {
                 | LeaseCommand::End { .. }
                 | LeaseCommand::Appoint { .. }
                 | LeaseCommand::StepDown { .. }
-                | LeaseCommand::SetClusters { .. } => false,
+                | LeaseCommand::SetRegions { .. } => false,
             },
             Command::CreateAccount { .. }
             | Command::LogIn { .. }
@@ -280,12 +280,12 @@ impl Command {
             | Command::DeleteAccount { .. }
             | Command::Sweep { .. }
             | Command::IndexCroaks
-            | Command::Found { .. }
+            | Command::FoundCluster { .. }
             | Command::Join { .. }
-            | Command::Describe { .. }
-            | Command::Lose { .. }
+            | Command::DescribeMember { .. }
+            | Command::MarkLost { .. }
             | Command::Drain { .. }
-            | Command::Forget { .. }
+            | Command::RemoveMember { .. }
             | Command::RaiseRules { .. }
             | Command::Message(_)
             | Command::Account(_)
@@ -312,15 +312,15 @@ impl TreeCommand {
 impl LeaseCommand {
     fn check(&self) -> Result<(), Denied> {
         match self {
-            LeaseCommand::Open { words, lease_ms, .. } => {
-                hold(words.len() <= LEASE_DESCRIPTION_BYTES_MAX, INVALID)?;
+            LeaseCommand::Open { description, lease_ms, .. } => {
+                hold(description.len() <= LEASE_DESCRIPTION_BYTES_MAX, INVALID)?;
                 hold(lease_ms.is_none_or(|ms| (LEASE_MS_MIN..=LEASE_MS_MAX).contains(&ms)), INVALID)
             }
-            LeaseCommand::EnterChat { words, .. } => {
-                hold(words.len() <= LEASE_DESCRIPTION_BYTES_MAX, INVALID)
+            LeaseCommand::EnterChat { description, .. } => {
+                hold(description.len() <= LEASE_DESCRIPTION_BYTES_MAX, INVALID)
             }
             LeaseCommand::Register { address: said, .. } => address(said),
-            LeaseCommand::SetClusters { clusters } => site(*clusters),
+            LeaseCommand::SetRegions { regions } => region(*regions),
             LeaseCommand::Close { .. }
             | LeaseCommand::End { .. }
             | LeaseCommand::Appoint { .. }

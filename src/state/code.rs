@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $number:literal, $words:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
         /// Reason of a refusal. The numbers are part of the public interface and never change.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         pub enum Code { $($(#[$doc])* $name,)* }
@@ -19,8 +19,8 @@ macro_rules! codes {
             }
 
             /// Returns the text for people: one sentence without a full stop.
-            pub fn words(self) -> &'static str {
-                match self { $(Code::$name => $words,)* }
+            pub fn text(self) -> &'static str {
+                match self { $(Code::$name => $text,)* }
             }
 
             /// Returns the name in the documentation and in JSON.
@@ -106,7 +106,7 @@ impl Code {
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.words(), self.number())
+        write!(f, "{} ({})", self.text(), self.number())
     }
 }
 
@@ -182,7 +182,7 @@ mod tests {
     fn bounds_in_texts_are_those_of_the_limits() {
         use crate::limits::*;
         let says =
-            |code: Code, bound: usize| assert!(code.words().contains(&format!("{bound}")), "{code}: {bound}");
+            |code: Code, bound: usize| assert!(code.text().contains(&format!("{bound}")), "{code}: {bound}");
         says(Code::CroakTooLong, CROAK_CHARS_MAX);
         says(Code::MessageTooLong, MESSAGE_CHARS_MAX);
         says(Code::TooManyFriends, FRIENDS_MAX);

@@ -69,35 +69,35 @@ impl Role {
 }
 
 /// The home region: all voters are in it, and it is the default of every member and client.
-pub const HOME: u32 = 1;
+pub const HOME_REGION: u32 = 1;
 
-/// Returns how many regions further than `home` the region `site` is, counting round from the last to the first. A
+/// Returns how many regions further than `home` the region `region` is, counting round from the last to the first. A
 /// client without a server at home uses the nearest in this order.
-pub fn regions_after(home: u32, site: u32) -> u32 {
-    (site.min(REGIONS_MAX) + REGIONS_MAX - home.min(REGIONS_MAX)) % REGIONS_MAX
+pub fn regions_after(home: u32, region: u32) -> u32 {
+    (region.min(REGIONS_MAX) + REGIONS_MAX - home.min(REGIONS_MAX)) % REGIONS_MAX
 }
 
 /// Name of a member and of its folder: `backend-2` in the home region, `backend-2@3` in region 3.
 ///
-/// `site` is the number of the region.
+/// `region` is the number of the region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct MemberName {
     pub role: Role,
-    pub site: u32,
+    pub region: u32,
     pub id: u32,
 }
 
 impl MemberName {
     /// Returns the name of a member in the home region.
     pub fn at_home(role: Role, id: u32) -> MemberName {
-        MemberName { role, site: HOME, id }
+        MemberName { role, region: HOME_REGION, id }
     }
 }
 
 impl fmt::Display for MemberName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.role.name(), self.id)?;
-        if self.site == HOME { Ok(()) } else { write!(f, "@{}", self.site) }
+        if self.region == HOME_REGION { Ok(()) } else { write!(f, "@{}", self.region) }
     }
 }
 
@@ -107,11 +107,11 @@ impl FromStr for MemberName {
         let (role, numbers) = text.rsplit_once('-').ok_or(())?;
         let role =
             [Role::Backend, Role::Coordinator].into_iter().find(|known| known.name() == role).ok_or(())?;
-        let (id, site) = match numbers.split_once('@') {
-            Some((id, site)) => (id, site.parse().map_err(drop)?),
-            None => (numbers, HOME),
+        let (id, region) = match numbers.split_once('@') {
+            Some((id, region)) => (id, region.parse().map_err(drop)?),
+            None => (numbers, HOME_REGION),
         };
-        let name = MemberName { role, site, id: id.parse().map_err(drop)? };
+        let name = MemberName { role, region, id: id.parse().map_err(drop)? };
         // Rejects other spellings of the same numbers: `backend-+2`, `backend-02`.
         if name.to_string() == text { Ok(name) } else { Err(()) }
     }
@@ -162,18 +162,18 @@ pub enum Command {
     /// Moves up to `INDEX_STEP` of the oldest unindexed croaks into the index by author. Proposed by the leader.
     IndexCroaks,
     /// First command of a cluster, proposed by its founder: names the history and adds the first member.
-    Found {
+    FoundCluster {
         history: HistoryId,
         member: NewMember,
     },
     /// Adds a process with an empty store to the cluster. The reply assigns its Raft id.
     Join {
         /// The region that it serves.
-        site: u32,
+        region: u32,
         member: NewMember,
     },
     /// Updates what a member reports about itself: its address, its machine and its rules level.
-    Describe {
+    DescribeMember {
         raft_id: RaftId,
         address: String,
         machine: String,
@@ -182,7 +182,7 @@ pub enum Command {
     /// Marks a member whose store is lost, damaged or older than it was: it has to leave. Answers `Stepped` while the
     /// Raft group still contains it and `Done` once it is gone. Proposed by the process that runs under its name, or
     /// by an operator.
-    Lose {
+    MarkLost {
         name: MemberName,
     },
     /// Makes a member a learner that does not vote, or lets it vote again.
@@ -191,7 +191,7 @@ pub enum Command {
         drained: bool,
     },
     /// Removes the row of a lost member that is out of the Raft configuration. Proposed by the leader.
-    Forget {
+    RemoveMember {
         raft_id: RaftId,
     },
     /// Permits the commands of this rules level. Proposed by the leader once every member understands them.
@@ -207,7 +207,7 @@ pub enum Command {
     /// Changes the client's own account.
     Account(AccountCommand),
     /// Changes accounts and croaks in the name of an operator.
-    Operate(OperatorCommand),
+    Operator(OperatorCommand),
     /// Replaces a password hash by one of the same password under stronger parameters. A backend has checked the password
     /// against the hash with the [digest](super::accounts::hash_digest) `before`, at this credential version. The version
     /// stays, so no session ends.
@@ -233,18 +233,18 @@ impl Command {
             | Command::DeleteAccount { .. }
             | Command::Sweep { .. }
             | Command::IndexCroaks
-            | Command::Found { .. }
+            | Command::FoundCluster { .. }
             | Command::Join { .. }
-            | Command::Describe { .. }
-            | Command::Lose { .. }
+            | Command::DescribeMember { .. }
+            | Command::MarkLost { .. }
             | Command::Drain { .. }
-            | Command::Forget { .. }
+            | Command::RemoveMember { .. }
             | Command::RaiseRules { .. }
             | Command::Tree(_)
             | Command::Lease(_)
             | Command::Message(_)
             | Command::Account(_)
-            | Command::Operate(_)
+            | Command::Operator(_)
             | Command::Rehash { .. } => 1,
         }
     }
@@ -274,16 +274,16 @@ impl Command {
             | Command::LogIn { .. }
             | Command::Sweep { .. }
             | Command::IndexCroaks
-            | Command::Found { .. }
+            | Command::FoundCluster { .. }
             | Command::Join { .. }
-            | Command::Describe { .. }
-            | Command::Lose { .. }
+            | Command::DescribeMember { .. }
+            | Command::MarkLost { .. }
             | Command::Drain { .. }
-            | Command::Forget { .. }
+            | Command::RemoveMember { .. }
             | Command::RaiseRules { .. }
             | Command::Tree(_)
             | Command::Lease(_)
-            | Command::Operate(_)
+            | Command::Operator(_)
             | Command::Rehash { .. } => None,
         }
     }
@@ -315,17 +315,17 @@ impl Command {
             | Command::DeleteAccount { .. }
             | Command::Sweep { .. }
             | Command::IndexCroaks
-            | Command::Found { .. }
+            | Command::FoundCluster { .. }
             | Command::Join { .. }
-            | Command::Describe { .. }
-            | Command::Lose { .. }
+            | Command::DescribeMember { .. }
+            | Command::MarkLost { .. }
             | Command::Drain { .. }
-            | Command::Forget { .. }
+            | Command::RemoveMember { .. }
             | Command::RaiseRules { .. }
             | Command::Lease(_)
             | Command::Message(_)
             | Command::Account(_)
-            | Command::Operate(_)
+            | Command::Operator(_)
             | Command::Rehash { .. } => false,
         }
     }
@@ -351,7 +351,7 @@ impl From<AccountCommand> for Command {
 
 impl From<OperatorCommand> for Command {
     fn from(command: OperatorCommand) -> Command {
-        Command::Operate(command)
+        Command::Operator(command)
     }
 }
 

@@ -79,7 +79,7 @@ pub struct Lease {
     /// Milliseconds that its owner may be silent. `None` stands for the leader's default.
     pub lease_ms: Option<u32>,
     /// Address of a member, or the description that a client gives of itself.
-    pub words: String,
+    pub description: String,
     /// Token of a client.
     pub token: Option<TokenHash>,
     /// Account in whose name the client takes part in the live chat.
@@ -87,13 +87,13 @@ pub struct Lease {
 }
 
 impl Lease {
-    pub fn of_client(token: TokenHash, words: &str, version: LogIndex) -> Lease {
-        let (words, token) = (words.to_string(), Some(token));
-        Lease { version, active: true, incarnation: 0, lease_ms: None, words, token, account: None }
+    pub fn of_client(token: TokenHash, description: &str, version: LogIndex) -> Lease {
+        let (description, token) = (description.to_string(), Some(token));
+        Lease { version, active: true, incarnation: 0, lease_ms: None, description, token, account: None }
     }
     pub fn of_member(incarnation: u64, address: &str, version: LogIndex) -> Lease {
-        let words = address.to_string();
-        Lease { version, active: true, incarnation, lease_ms: None, words, token: None, account: None }
+        let description = address.to_string();
+        Lease { version, active: true, incarnation, lease_ms: None, description, token: None, account: None }
     }
 }
 
@@ -105,14 +105,14 @@ pub struct Coordination {
     /// Number of client leases.
     pub client_leases: u64,
     /// Number of regions that clients are spread over.
-    pub clusters: u32,
+    pub regions: u32,
     /// Id of the next client.
     pub next_client: u64,
 }
 
 impl Default for Coordination {
     fn default() -> Coordination {
-        Coordination { nodes: 0, client_leases: 0, clusters: 1, next_client: 1 }
+        Coordination { nodes: 0, client_leases: 0, regions: 1, next_client: 1 }
     }
 }
 

@@ -131,7 +131,7 @@ pub enum Topic {
 }
 
 /// Returns the event that applying this command produces, if any.
-pub fn happened(command: &Command, applied: &Applied) -> Option<EventKind> {
+pub fn event_kind(command: &Command, applied: &Applied) -> Option<EventKind> {
     let changes = &applied.changes;
     if applied.outcome.is_err() || changes.is_empty() {
         return None;
@@ -156,17 +156,17 @@ pub fn happened(command: &Command, applied: &Applied) -> Option<EventKind> {
             .map(|(account, friend)| EventKind::FriendRemoved { account, friend: AccountId(friend) }),
         Command::Sweep { .. }
         | Command::IndexCroaks
-        | Command::Found { .. }
+        | Command::FoundCluster { .. }
         | Command::Join { .. }
-        | Command::Describe { .. }
-        | Command::Lose { .. }
+        | Command::DescribeMember { .. }
+        | Command::MarkLost { .. }
         | Command::Drain { .. }
-        | Command::Forget { .. }
+        | Command::RemoveMember { .. }
         | Command::RaiseRules { .. }
         | Command::Rehash { .. } => None,
         Command::Message(command) => message_fact(command, changes),
         Command::Account(command) => account_fact(command, changes),
-        Command::Operate(command) => match command {
+        Command::Operator(command) => match command {
             OperatorCommand::SetPassword { account, .. }
             | OperatorCommand::Suspend { account, suspended: true } => {
                 Some(EventKind::SessionClosed { account: *account })
@@ -302,7 +302,7 @@ impl Interest {
     }
 
     /// Returns true if the session has expired by its age alone.
-    pub fn is_over(&self, age_ms: u64) -> bool {
+    pub fn is_expired(&self, age_ms: u64) -> bool {
         matches!(self, Interest::Feed(feed) if feed.ends_age_ms <= age_ms)
     }
 
@@ -320,8 +320,8 @@ impl Interest {
     }
 
     /// Returns true if this event may have ended the session, so that [`Interest::is_open`] must be asked.
-    pub fn doubts(&self, what: &EventKind) -> bool {
-        matches!(self, Interest::Feed(feed) if feed.doubts(what))
+    pub fn may_end_session(&self, what: &EventKind) -> bool {
+        matches!(self, Interest::Feed(feed) if feed.may_end_session(what))
     }
 
     /// Returns true if the subscriber receives the event. The interest must be as of the index before it.
@@ -383,7 +383,7 @@ impl FeedInterest {
         Ok(Some(FeedInterest { me, session, ends_age_ms, followed }))
     }
 
-    fn doubts(&self, what: &EventKind) -> bool {
+    fn may_end_session(&self, what: &EventKind) -> bool {
         match what {
             EventKind::SessionOpened { account }
             | EventKind::SessionClosed { account }

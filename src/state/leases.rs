@@ -10,7 +10,7 @@
 //! that an owner that came back in the meantime keeps its new lease. A restarted server has a new incarnation: everything
 //! the old process held is released at once.
 //!
-//! A backend with a lease has the file `/clusters/C/slaves/N` or, one per region, the lock `/clusters/C/master`, with its
+//! A backend with a lease has the file `/regions/C/slaves/N` or, one per region, the lock `/regions/C/master`, with its
 //! address as content. The live chat of a person is the lock `/people/NAME/chat`.
 
 use super::apply::{ApplyContext, Decision};
@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LeaseCommand {
     /// Begins a client's lease, identified by the hash of a token that the client made. Answers `Leased`.
-    Open { token: TokenHash, words: String, lease_ms: Option<u32> },
+    Open { token: TokenHash, description: String, lease_ms: Option<u32> },
     /// Ends a client's lease.
     Close { token: TokenHash },
     /// Begins or confirms the lease of a member's process. Proposed by the leader.
@@ -44,9 +44,9 @@ pub enum LeaseCommand {
     /// Makes the master give up its lock. Proposed by the master itself.
     StepDown { raft_id: RaftId, fence: LogIndex },
     /// Takes a person's chat slot for a client and begins its lease. Answers `Fenced`.
-    EnterChat { session: TokenHash, token: TokenHash, words: String, take_over: bool },
+    EnterChat { session: TokenHash, token: TokenHash, description: String, take_over: bool },
     /// Sets the number of regions that clients are spread over. Proposed by the coordinator that an operator asked.
-    SetClusters { clusters: u32 },
+    SetRegions { regions: u32 },
     /// Assigns an id to a client. Answers `Client`.
     NumberClient,
 }
@@ -81,12 +81,12 @@ pub fn page<V: View>(view: &V, after: Option<Owner>) -> Result<Vec<(Owner, Lease
 }
 
 /// Returns the path of a region's master lock.
-pub fn master_path(site: u32) -> TreePath {
-    kept(&format!("/clusters/{site}/master"))
+pub fn master_path(region: u32) -> TreePath {
+    kept(&format!("/clusters/{region}/master"))
 }
 
 fn slave_path(member: &Member) -> TreePath {
-    kept(&format!("/clusters/{}/slaves/{}", member.site, member.id))
+    kept(&format!("/clusters/{}/slaves/{}", member.region, member.id))
 }
 
 /// Returns the path of a person's chat lock.
@@ -106,8 +106,8 @@ pub(super) fn change<V: View>(
 ) -> Result<Decision, V::Error> {
     let draft = Draft::new(bounds, view, context)?;
     match command {
-        LeaseCommand::Open { token, words, lease_ms } => {
-            let lease = Lease { lease_ms: *lease_ms, ..Lease::of_client(*token, words, context.index) };
+        LeaseCommand::Open { token, description, lease_ms } => {
+            let lease = Lease { lease_ms: *lease_ms, ..Lease::of_client(*token, description, context.index) };
             open(bounds, view, draft, *token, lease)
         }
         LeaseCommand::Close { token } => match client_of(view, *token)? {
@@ -123,23 +123,24 @@ pub(super) fn change<V: View>(
         },
         LeaseCommand::Appoint { raft_id, version } => appoint(view, draft, *raft_id, *version),
         LeaseCommand::StepDown { raft_id, fence } => step_down(view, draft, *raft_id, *fence),
-        LeaseCommand::EnterChat { session, token, words, take_over } => {
+        LeaseCommand::EnterChat { session, token, description, take_over } => {
             let Some((account, row)) = social::session_account(view, *session, context.age_ms())? else {
                 return Ok(Err(Denied::new(Code::NotLoggedIn)));
             };
-            let lease = Lease { account: Some(account), ..Lease::of_client(*token, words, context.index) };
+            let lease =
+                Lease { account: Some(account), ..Lease::of_client(*token, description, context.index) };
             enter_chat(bounds, view, draft, &row.username, lease, *token, *take_over)
         }
-        LeaseCommand::SetClusters { clusters } => set_clusters(draft, *clusters),
+        LeaseCommand::SetRegions { regions } => set_regions(draft, *regions),
         LeaseCommand::NumberClient => Ok(number_client(draft)),
     }
 }
 
-fn set_clusters<V: View>(mut draft: Draft<'_, V>, clusters: u32) -> Result<Decision, V::Error> {
-    if clusters == 0 || clusters > REGIONS_MAX {
+fn set_regions<V: View>(mut draft: Draft<'_, V>, regions: u32) -> Result<Decision, V::Error> {
+    if regions == 0 || regions > REGIONS_MAX {
         return Ok(Err(Denied::new(Code::InvalidEntry)));
     }
-    draft.coordination.clusters = clusters;
+    draft.coordination.regions = regions;
     Ok(draft.finish(Reply::Done))
 }
 
@@ -175,7 +176,7 @@ fn enter_lease<V: View>(
     lease: Lease,
 ) -> Result<(), Denied> {
     let odd = lease.lease_ms.is_some_and(|ms| !(LEASE_MS_MIN..=LEASE_MS_MAX).contains(&ms));
-    if odd || lease.words.len() > LEASE_DESCRIPTION_BYTES_MAX {
+    if odd || lease.description.len() > LEASE_DESCRIPTION_BYTES_MAX {
         return Err(Denied::new(Code::InvalidEntry));
     }
     if draft.coordination.client_leases >= bounds.client_leases_max {
@@ -239,7 +240,7 @@ fn register<V: View>(
         return Ok(Err(Denied::new(Code::InvalidEntry)));
     }
     if let Some(before) = get::<Leases, V>(view, &owner)? {
-        let same = (before.incarnation, before.words.as_str()) == (incarnation, address);
+        let same = (before.incarnation, before.description.as_str()) == (incarnation, address);
         if before.active && same {
             return Ok(draft.finish(Reply::Done));
         }
@@ -265,7 +266,7 @@ fn appoint<V: View>(
     let lease = get::<Leases, V>(view, &owner)?.filter(|lease| lease.active && lease.version == version);
     let member = members::get(view, raft_id)?.filter(|member| member.role == Role::Backend);
     let (Some(lease), Some(member)) = (lease, member) else { return Ok(Err(Denied::new(Code::Outrun))) };
-    let path = master_path(member.site);
+    let path = master_path(member.region);
     match draft.node(&path)? {
         Some(node) if node.owner == Some(owner) => {
             return Ok(draft.finish(Reply::Fenced { fence: node.fence.unwrap_or_default() }));
@@ -277,7 +278,7 @@ fn appoint<V: View>(
     if let Err(denied) = draft.make_parents(&path)? {
         return Ok(Err(denied));
     }
-    let fence = draft.grant(&path, owner, lease.words.as_bytes())?;
+    let fence = draft.grant(&path, owner, lease.description.as_bytes())?;
     Ok(draft.finish(Reply::Fenced { fence }))
 }
 
@@ -292,19 +293,19 @@ fn step_down<V: View>(
     let (Some(lease), Some(member)) = (lease, members::get(view, raft_id)?) else {
         return Ok(Err(Denied::new(Code::NoSuchMember)));
     };
-    let path = master_path(member.site);
+    let path = master_path(member.region);
     match draft.node(&path)? {
         Some(node) if node.owner == Some(owner) && node.fence == Some(fence) => draft.remove(&path)?,
         _ => return Ok(Err(Denied::new(Code::StaleFence))),
     }
-    match draft.leave_file(&slave_path(&member), owner, lease.words.as_bytes())? {
+    match draft.leave_file(&slave_path(&member), owner, lease.description.as_bytes())? {
         Ok(()) => Ok(draft.finish(Reply::Done)),
         Err(denied) => Ok(Err(denied)),
     }
 }
 
 /// Returns the changes that remove the lease and nodes of a member that leaves the cluster.
-pub(super) fn forget_member<V: View>(
+pub(super) fn remove_member<V: View>(
     bounds: &Bounds,
     view: &V,
     context: ApplyContext,

@@ -75,7 +75,7 @@ pub mod text;
 pub use accounts::{AccountCommand, OperatorCommand};
 pub use apply::{Applied, apply};
 pub use code::{Code, Denied, Field};
-pub use command::{Command, HOME, MemberName, Outcome, Reply, Request, Role, Stamp};
+pub use command::{Command, HOME_REGION, MemberName, Outcome, Reply, Request, Role, Stamp};
 pub use events::{Event, EventKind, Interest, Topic};
 pub use ids::{AccountId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, Token, TokenHash};
 pub use leases::LeaseCommand;

@@ -5,7 +5,7 @@
 
 use super::apply::{ApplyContext, Decision};
 use super::code::{Code, Denied};
-use super::command::{HOME, MemberName, NewMember, Reply, Role};
+use super::command::{HOME_REGION, MemberName, NewMember, Reply, Role};
 use super::ids::{HistoryId, RaftId};
 use super::leases;
 use super::limits::{ADDRESS_BYTES_MAX, Bounds, MEMBERS_MAX, REGIONS_MAX, RULES_LEVEL};
@@ -37,10 +37,10 @@ pub fn named<V: View>(view: &V, name: MemberName) -> Result<Option<(RaftId, Memb
     Ok(all(view)?.into_iter().find(|(_, member)| member.member_name() == name))
 }
 
-fn enter(books: &mut Bookkeeping, raft_id: RaftId, site: u32, member: &NewMember) -> Vec<Change> {
+fn enter(books: &mut Bookkeeping, raft_id: RaftId, region: u32, member: &NewMember) -> Vec<Change> {
     let NewMember { role, id, address, machine, rules_level } = member.clone();
     books.next_raft_id = raft_id + 1;
-    let row = Member { role, id, address, machine, rules_level, standing: Standing::Wanted, site };
+    let row = Member { role, id, address, machine, rules_level, standing: Standing::Wanted, region };
     vec![Change::put::<Members>(&raft_id, &row), Change::put::<Books>(&(), books)]
 }
 
@@ -48,7 +48,7 @@ fn fits(member: &NewMember) -> bool {
     member.address.len() <= ADDRESS_BYTES_MAX && member.machine.len() <= ADDRESS_BYTES_MAX
 }
 
-pub(super) fn found<E>(
+pub(super) fn found_cluster<E>(
     books: &mut Bookkeeping,
     history: HistoryId,
     member: &NewMember,
@@ -61,7 +61,7 @@ pub(super) fn found<E>(
     }
     books.history = history.0;
     books.rules_level = member.rules_level;
-    Ok(Ok((enter(books, 1, HOME, member), Reply::Joined { raft_id: 1, history })))
+    Ok(Ok((enter(books, 1, HOME_REGION, member), Reply::Joined { raft_id: 1, history })))
 }
 
 /// Returns the changes that turn the membership of an old history into that of a new one: the store's own member becomes
@@ -93,23 +93,23 @@ pub fn begin_history<V: View>(
     let raft_id = books.next_raft_id.max(1);
     books.history = history.0;
     let mut changes: Vec<Change> = before.iter().map(|(id, _)| Change::remove::<Members>(id)).collect();
-    changes.extend(enter(&mut books, raft_id, HOME, &member));
+    changes.extend(enter(&mut books, raft_id, HOME_REGION, &member));
     Ok(Ok((raft_id, changes)))
 }
 
 pub(super) fn join<V: View>(
     view: &V,
     books: &mut Bookkeeping,
-    site: u32,
+    region: u32,
     member: &NewMember,
 ) -> Result<Decision, V::Error> {
-    if site == 0 || site > REGIONS_MAX || !fits(member) {
+    if region == 0 || region > REGIONS_MAX || !fits(member) {
         return Ok(Err(Denied::new(Code::InvalidEntry)));
     }
     if member.rules_level < books.rules_level {
         return Ok(Err(Denied::new(Code::TooOld)));
     }
-    if named(view, MemberName { role: member.role, site, id: member.id })?.is_some() {
+    if named(view, MemberName { role: member.role, region, id: member.id })?.is_some() {
         return Ok(Err(Denied::new(Code::MemberExists)));
     }
     if all(view)?.len() >= MEMBERS_MAX || books.next_raft_id == 0 {
@@ -117,7 +117,7 @@ pub(super) fn join<V: View>(
     }
     let raft_id = books.next_raft_id;
     let history = HistoryId(books.history);
-    Ok(Ok((enter(books, raft_id, site, member), Reply::Joined { raft_id, history })))
+    Ok(Ok((enter(books, raft_id, region, member), Reply::Joined { raft_id, history })))
 }
 
 pub(super) fn describe<V: View>(
@@ -136,7 +136,7 @@ pub(super) fn describe<V: View>(
     Ok(Ok((vec![Change::put::<Members>(&raft_id, &described)], Reply::Done)))
 }
 
-pub(super) fn lose<V: View>(view: &V, name: MemberName) -> Result<Decision, V::Error> {
+pub(super) fn mark_lost<V: View>(view: &V, name: MemberName) -> Result<Decision, V::Error> {
     let Some((raft_id, member)) = named(view, name)? else { return Ok(Ok((Vec::new(), Reply::Done))) };
     let lost = Member { standing: Standing::Lost, ..member };
     Ok(Ok((vec![Change::put::<Members>(&raft_id, &lost)], Reply::Stepped { more: true })))
@@ -152,7 +152,7 @@ pub(super) fn drain<V: View>(view: &V, name: MemberName, drained: bool) -> Resul
     }
 }
 
-pub(super) fn forget<V: View>(
+pub(super) fn remove<V: View>(
     bounds: &Bounds,
     view: &V,
     context: ApplyContext,
@@ -160,7 +160,7 @@ pub(super) fn forget<V: View>(
 ) -> Result<Decision, V::Error> {
     match get(view, raft_id)? {
         Some(member) if member.standing == Standing::Lost => {
-            let mut changes = leases::forget_member(bounds, view, context, raft_id)?;
+            let mut changes = leases::remove_member(bounds, view, context, raft_id)?;
             changes.push(Change::remove::<Members>(&raft_id));
             Ok(Ok((changes, Reply::Done)))
         }

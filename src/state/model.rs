@@ -31,7 +31,7 @@ impl Model {
 
     /// Returns a model under `bounds` instead of the production ones, whose ring holds `ring` croaks.
     pub fn within(bounds: Bounds, ring: usize) -> Model {
-        Model { bounds, ring: Ring::holding(ring), ..Model::default() }
+        Model { bounds, ring: Ring::with_capacity(ring), ..Model::default() }
     }
 
     /// Returns what applying `proposal` at `index` would do, without changing anything.
@@ -97,11 +97,11 @@ impl Model {
         let readable = "the model holds what the rules wrote";
         self.dedup = DedupWindow::load(self).expect(readable);
         let found = croaks::between(self, 0, LogIndex::MAX, Order::OldestFirst, usize::MAX).expect(readable);
-        self.ring = Ring::holding(self.ring.croaks_max());
+        self.ring = Ring::with_capacity(self.ring.capacity());
         for croaks::CroakMeta { index, author, .. } in found {
             self.ring.push(index, author);
         }
-        self.ring.settle(self.dedup.books().indexed_through);
+        self.ring.trim(self.dedup.books().indexed_through);
     }
 }
 

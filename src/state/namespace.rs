@@ -14,7 +14,7 @@
 //! - A write may carry a [`Guard`]. It is then refused unless that lock is held under that fencing token at the write's
 //!   own log index. Without a guard a lock is advisory: its holder may pause for longer than its lease and write
 //!   afterwards.
-//! - Nodes under `/clusters` and `/people` change only through the rules of leases.
+//! - Nodes under `/regions` and `/people` change only through the rules of leases.
 //!
 //! Invariants:
 //!

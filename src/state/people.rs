@@ -31,7 +31,7 @@ pub struct PersonRelation {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
-    pub who: PersonRelation,
+    pub relation: PersonRelation,
     pub created_wall_ms: u64,
     /// Number of accounts they follow.
     pub friends: u32,
@@ -74,7 +74,7 @@ pub(super) fn feed_authors<V: View>(view: &V, me: AccountId) -> Result<BTreeSet<
     Ok(friends.chain([me]).collect())
 }
 
-fn acquaintance<V: View>(view: &V, me: AccountId, person: Person) -> Result<PersonRelation, V::Error> {
+fn relation<V: View>(view: &V, me: AccountId, person: Person) -> Result<PersonRelation, V::Error> {
     let followed = get::<Friends, V>(view, &(me, person.account.0))?.is_some();
     let follows = get::<Friends, V>(view, &(person.account, me.0))?.is_some();
     Ok(PersonRelation { person, followed, follows })
@@ -94,7 +94,7 @@ pub(super) fn profile<V: View>(
     };
     let person = Person { account, username: row.username, name: row.name };
     Ok(Ok(Profile {
-        who: acquaintance(view, me.account, person)?,
+        relation: relation(view, me.account, person)?,
         created_wall_ms: row.created_wall_ms,
         friends: count::<Friends, V>(view, account, FRIENDS_MAX)?,
         followers: count::<Followers, V>(view, account, FOLLOWERS_COUNT_MAX)?,
@@ -157,11 +157,11 @@ pub(super) fn named<V: View>(
         Ok(found) => found,
         Err(denied) => return Ok(Err(denied)),
     };
-    let people = acquaintances(view, me.account, found)?;
+    let people = relations(view, me.account, found)?;
     Ok(Ok(Page::People { me, people, more }))
 }
 
-fn acquaintances<V: View>(
+fn relations<V: View>(
     view: &V,
     me: AccountId,
     found: Vec<AccountId>,
@@ -169,7 +169,7 @@ fn acquaintances<V: View>(
     let mut people = Vec::with_capacity(found.len());
     for account in found {
         if let Some(person) = person(view, account)? {
-            people.push(acquaintance(view, me, person)?);
+            people.push(relation(view, me, person)?);
         }
     }
     Ok(people)
@@ -183,7 +183,7 @@ pub(super) fn followers<V: View>(view: &V, me: Person, after: Option<AccountId>)
     let rows = scan::<Followers, V>(view, &from, &to, Order::OldestFirst, PEOPLE_PAGE_MAX)?;
     let more = rows.last().filter(|_| rows.len() == PEOPLE_PAGE_MAX).map(|((_, who), ())| AccountId(*who));
     let found = rows.into_iter().map(|((_, who), ())| AccountId(who)).collect();
-    let people = acquaintances(view, me.account, found)?;
+    let people = relations(view, me.account, found)?;
     Ok(Page::Followers { me, people, more })
 }
 

@@ -359,7 +359,7 @@ fn profile<V: View>(
         Ok(profile) => profile,
         Err(denied) => return Ok(Err(denied)),
     };
-    let authors = BTreeSet::from([profile.who.person.account]);
+    let authors = BTreeSet::from([profile.relation.person.account]);
     let (croaks, older) = croaks_of(view, ring, authors, before, limit)?;
     Ok(Ok(Page::Profile { me, profile, croaks, older }))
 }

@@ -35,19 +35,19 @@ impl RingChange {
 #[derive(Debug, Clone)]
 pub struct Ring {
     croaks: VecDeque<(LogIndex, AccountId)>,
-    croaks_max: usize,
+    capacity: usize,
 }
 
 impl Default for Ring {
     fn default() -> Ring {
-        Ring::holding(RING_CROAKS)
+        Ring::with_capacity(RING_CROAKS)
     }
 }
 
 impl Ring {
     /// Returns an empty ring that holds this many croaks.
-    pub fn holding(croaks_max: usize) -> Ring {
-        Ring { croaks: VecDeque::new(), croaks_max }
+    pub fn with_capacity(capacity: usize) -> Ring {
+        Ring { croaks: VecDeque::new(), capacity }
     }
 
     /// Follows a change. A croak may be entered before its transaction is committed, because a [`RingView`] hides it
@@ -56,7 +56,7 @@ impl Ring {
     pub fn follow(&mut self, news: RingChange) {
         match news {
             RingChange::Croak(croak, author) => self.push(croak, author),
-            RingChange::Indexed(through) => self.settle(through),
+            RingChange::Indexed(through) => self.trim(through),
         }
     }
 
@@ -67,17 +67,16 @@ impl Ring {
     }
 
     /// Drops the oldest croaks down to the capacity, but only those in the index by author.
-    pub fn settle(&mut self, indexed_through: LogIndex) {
-        while self.croaks.len() > self.croaks_max
-            && self.oldest().is_some_and(|croak| croak <= indexed_through)
+    pub fn trim(&mut self, indexed_through: LogIndex) {
+        while self.croaks.len() > self.capacity && self.oldest().is_some_and(|croak| croak <= indexed_through)
         {
             self.croaks.pop_front();
         }
     }
 
     /// Returns the capacity. The ring is longer while croaks wait to be indexed.
-    pub fn croaks_max(&self) -> usize {
-        self.croaks_max
+    pub fn capacity(&self) -> usize {
+        self.capacity
     }
     pub fn len(&self) -> usize {
         self.croaks.len()

@@ -408,7 +408,7 @@ pub struct Member {
     pub rules_level: u32,
     pub standing: Standing,
     /// The region that it serves.
-    pub site: u32,
+    pub region: u32,
 }
 
 /// Role that the cluster intends for a member in the Raft group.
@@ -428,7 +428,7 @@ impl Member {
         self.member_name().to_string()
     }
     pub fn member_name(&self) -> MemberName {
-        MemberName { role: self.role, site: self.site, id: self.id }
+        MemberName { role: self.role, region: self.region, id: self.id }
     }
 }
 

@@ -43,7 +43,7 @@ pub struct TalkMessage {
     pub wall_ms: u64,
     pub text: String,
     /// Delivery status, as reported by the recipient's client.
-    pub fate: DeliveryStatus,
+    pub status: DeliveryStatus,
 }
 
 /// Delivery status of a message.
@@ -170,11 +170,11 @@ fn stored<V: View>(view: &V, id: LogIndex) -> Result<Message, V::Error> {
 
 fn shown<V: View>(view: &V, me: &Person, id: LogIndex, message: Message) -> Result<TalkMessage, V::Error> {
     let mark = mark_of(view, message.to, message.from)?.unwrap_or_default();
-    let fate = match id {
+    let status = match id {
         read if read <= mark.read_through => DeliveryStatus::Read,
         delivered if delivered <= mark.delivered_through => DeliveryStatus::Delivered,
         _ => DeliveryStatus::Saved,
     };
     let Message { from, wall_ms, text, .. } = message;
-    Ok(TalkMessage { id, mine: from == me.account, wall_ms, text, fate })
+    Ok(TalkMessage { id, mine: from == me.account, wall_ms, text, status })
 }

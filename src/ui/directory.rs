@@ -115,10 +115,10 @@ pub fn words(directions: &DirectoryAnswer) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ribbit_state::{HOME, MemberName, Role};
+    use ribbit_state::{HOME_REGION, MemberName, Role};
 
     fn backend(id: u32, leads: bool) -> BackendEntry {
-        let name = MemberName { role: Role::Backend, site: HOME, id };
+        let name = MemberName { role: Role::Backend, region: HOME_REGION, id };
         BackendEntry { name, address: format!("b{id}:1"), leads, in_sync: true, clients: 2 }
     }
 

@@ -58,7 +58,7 @@ pub fn message(message: &TalkMessage, with: Option<&Person>, me: &Person, style:
     let (me, with) = (name_of(Some(me)), name_of(with));
     match message.mine {
         true => {
-            let fate = format!("  ({})", fate(message.fate));
+            let fate = format!("  ({})", fate(message.status));
             line(&when, &format!("{me} to {with}"), &message.text, &fate, style)
         }
         false => line(&when, &format!("{with} to {me}"), &message.text, "", style),
@@ -175,7 +175,7 @@ mod tests {
             mine: true,
             wall_ms: 0,
             text: "a\nb".to_string(),
-            fate: DeliveryStatus::Saved,
+            status: DeliveryStatus::Saved,
         };
         let indent = " ".repeat("no time               @ada to @bob  ".len());
         assert_eq!(

@@ -121,8 +121,8 @@ fn croak_json(croak: &FeedCroak) -> CroakJson<'_> {
 fn message_json<'a>(message: &'a TalkMessage, with: Option<&'a Person>, me: &'a Person) -> MessageJson<'a> {
     let (me, with) = (Some(WhoJson::from(me)), with.map(WhoJson::from));
     let (from, to) = if message.mine { (me, with) } else { (with, me) };
-    let TalkMessage { id, wall_ms, text, fate, .. } = message;
-    MessageJson { id: *id, from, to, text, time: time_of(*wall_ms), fate: *fate }
+    let TalkMessage { id, wall_ms, text, status, .. } = message;
+    MessageJson { id: *id, from, to, text, time: time_of(*wall_ms), fate: *status }
 }
 
 fn time_of(wall_ms: u64) -> Option<String> {
@@ -153,10 +153,10 @@ mod tests {
         );
         let wall_ms = 1_709_251_199_999;
         let wrote =
-            TalkMessage { id: 12, mine: true, wall_ms, text: "hi".into(), fate: DeliveryStatus::Delivered };
+            TalkMessage { id: 12, mine: true, wall_ms, text: "hi".into(), status: DeliveryStatus::Delivered };
         let to_bob = r#"{"id":12,"from":{"account":3,"username":"ada","name":"ADA"},"to":{"account":4,"username":"bob","name":"BOB"},"text":"hi","time":"2024-02-29T23:59:59Z","fate":"delivered"}"#;
         assert_eq!(message(&wrote, Some(&bob), &ada), to_bob);
-        let got = TalkMessage { mine: false, fate: DeliveryStatus::Saved, ..wrote.clone() };
+        let got = TalkMessage { mine: false, status: DeliveryStatus::Saved, ..wrote.clone() };
         let from_nobody = r#"{"id":12,"from":null,"to":{"account":3,"username":"ada","name":"ADA"},"text":"hi","time":"2024-02-29T23:59:59Z","fate":"saved"}"#;
         assert_eq!(message(&got, None, &ada), from_nobody);
         let known = PersonRelation { person: bob.clone(), followed: true, follows: false };

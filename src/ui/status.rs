@@ -97,7 +97,7 @@ fn member_json<'a>(survey: &Survey, member: &'a MemberView) -> MemberJson<'a> {
     MemberJson {
         name: member.info.name(),
         role: member.info.role,
-        cluster: member.info.site,
+        cluster: member.info.region,
         id: member.info.id,
         pid: member.info.pid,
         address: &member.info.address,
@@ -188,7 +188,7 @@ const HOST: Column = ("HOST", Side::Left, |_, member| word_or_dash(&member.info.
 const LOAD: Column = ("LOAD", Side::Right, |_, member| {
     format!("{}.{:02}", member.info.load_hundredths / 100, member.info.load_hundredths % 100)
 });
-const REGION: Column = ("REGION", Side::Right, |_, member| member.info.site.to_string());
+const REGION: Column = ("REGION", Side::Right, |_, member| member.info.region.to_string());
 const LEASE: Column = ("LEASE", Side::Left, |_, member| match (member.master, member.has_lease) {
     (Some(fence), _) => format!("master, fence {fence}"),
     (None, true) => "yes".to_string(),
@@ -203,7 +203,7 @@ const MACHINE_CHARS: usize = 8;
 fn counterparts(survey: &Survey, member: &MemberView) -> Vec<String> {
     let of = |other: &&MemberView| {
         (other.info.role, other.info.id) == (member.info.role, member.info.id)
-            && other.info.site != member.info.site
+            && other.info.region != member.info.region
     };
     survey.members.iter().filter(of).map(|other| other.info.name()).collect()
 }
@@ -270,7 +270,7 @@ fn masters(survey: &Survey) -> String {
             let info = &member.info;
             Some(format!(
                 "of region {}: {} at {}, fence {}",
-                info.site,
+                info.region,
                 info.name(),
                 info.address,
                 member.master?
@@ -461,7 +461,7 @@ coordinator-1       1  learner        yes              -
 backend-1@2         2  voter          yes              backend-1";
         survey.members.push(member(Role::Backend, 1, 42, true));
         let elsewhere = survey.members.last_mut().unwrap();
-        (elsewhere.info.site, elsewhere.master) = (2, None);
+        (elsewhere.info.region, elsewhere.master) = (2, None);
         let said = members_table(&survey);
         let cut = |line: &str| line.split("  RAFT ID").next().unwrap().trim_end().to_string();
         let width = said.lines().find(|line| line.starts_with("NAME")).map(|line| cut(line).len()).unwrap();

@@ -75,7 +75,7 @@ pub fn refusal(denied: Denied) -> String {
         (Code::RequestReused, _) => {
             "This form was already sent. Check whether that worked before you send it again.".to_string()
         }
-        (code, _) => sentence(code.words()),
+        (code, _) => sentence(code.text()),
     }
 }
 
@@ -270,7 +270,7 @@ mod tests {
     fn refusals_stand_beside_their_fields() {
         let denied = [Denied::new(Code::NoSuchUser), Denied::of(Code::InvalidEntry, Field::Email)];
         let refusals = Refusals::on(&["username"], &denied);
-        assert_eq!(refusals.of("username"), Some(sentence(Code::NoSuchUser.words()).as_str()));
+        assert_eq!(refusals.of("username"), Some(sentence(Code::NoSuchUser.text()).as_str()));
         assert_eq!(refusals.of("email"), None);
         assert_eq!(refusals.general, ["Enter an email address, for example ada@example.org."]);
     }

@@ -17,7 +17,9 @@ use ribbit_db::snapshot::Chunk;
 use ribbit_state::accounts::{AccountCommand, OperatorCommand};
 use ribbit_state::apply::digest;
 use ribbit_state::code::{Code, Denied, Field};
-use ribbit_state::command::{Command, HOME, MemberName, NewMember, Proposal, Reply, Request, Role, Stamp};
+use ribbit_state::command::{
+    Command, HOME_REGION, MemberName, NewMember, Proposal, Reply, Request, Role, Stamp,
+};
 use ribbit_state::croaks::{CroakHeader, InlineRecord};
 use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, TokenHash};
 use ribbit_state::leases::{LeaseCommand, LeaseEnd};
@@ -78,7 +80,7 @@ fn rows() -> Vec<String> {
         machine: "board".into(),
         rules_level: 1,
         standing: Standing::Wanted,
-        site: HOME,
+        region: HOME_REGION,
     };
     let books = Bookkeeping {
         expired_through: 1,
@@ -147,7 +149,7 @@ fn coordination_rows(account: AccountId) -> Vec<String> {
         ..Lease::of_client(TOKEN, "lock /jobs/backup", 300)
     };
     let member = Lease::of_member(u64::MAX, "host:10002", 300);
-    let coordination = Coordination { nodes: 3, client_leases: 1, clusters: 2, next_client: 300 };
+    let coordination = Coordination { nodes: 3, client_leases: 1, regions: 2, next_client: 300 };
     vec![
         line::<Nodes>("Nodes", path("/jobs"), folder),
         line::<Nodes>("Nodes", path("/jobs/ü"), file),
@@ -228,7 +230,7 @@ fn coordination_commands() -> Vec<Command> {
         TreeCommand::Release { path: path("/jobs/backup"), lease: TOKEN },
     ];
     let leases = [
-        LeaseCommand::Open { token: TOKEN, words: words.clone(), lease_ms: Some(10_000) },
+        LeaseCommand::Open { token: TOKEN, description: words.clone(), lease_ms: Some(10_000) },
         LeaseCommand::Close { token: TOKEN },
         LeaseCommand::Register { raft_id: 6, incarnation: u64::MAX, address: "host:1".into() },
         LeaseCommand::End {
@@ -239,8 +241,8 @@ fn coordination_commands() -> Vec<Command> {
         LeaseCommand::End { owner: Owner::Client(300), version: 300, why: LeaseEnd::Left },
         LeaseCommand::Appoint { raft_id: 6, version: 300 },
         LeaseCommand::StepDown { raft_id: 6, fence: 300 },
-        LeaseCommand::EnterChat { session: TOKEN, token: TOKEN, words, take_over: true },
-        LeaseCommand::SetClusters { clusters: 2 },
+        LeaseCommand::EnterChat { session: TOKEN, token: TOKEN, description: words, take_over: true },
+        LeaseCommand::SetRegions { regions: 2 },
         LeaseCommand::NumberClient,
     ];
     let mut commands: Vec<Command> = tree.into_iter().map(Command::Tree).collect();
@@ -262,7 +264,7 @@ macro_rules! variants {
 /// Fails unless every variant of every command is among these.
 fn check_complete(commands: &[Command]) {
     let (name, all) = variants!(Command: CreateAccount LogIn LogOut Croak AddFriend RemoveFriend DeleteAccount Sweep
-        IndexCroaks Found Join Describe Lose Drain Forget RaiseRules Tree Lease Message Account Operate Rehash);
+        IndexCroaks FoundCluster Join DescribeMember MarkLost Drain RemoveMember RaiseRules Tree Lease Message Account Operator Rehash);
     assert_eq!(commands.iter().map(name).collect::<BTreeSet<_>>(), all);
     macro_rules! inside {
         ($command:ident, $type:ident: $($variant:ident)*) => {
@@ -275,10 +277,10 @@ fn check_complete(commands: &[Command]) {
         };
     }
     inside!(Tree, TreeCommand: MakeFolder Touch Write Remove Acquire Release);
-    inside!(Lease, LeaseCommand: Open Close Register End Appoint StepDown EnterChat SetClusters NumberClient);
+    inside!(Lease, LeaseCommand: Open Close Register End Appoint StepDown EnterChat SetRegions NumberClient);
     inside!(Message, MessageCommand: Send Mark ReadFeed);
     inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak);
-    inside!(Operate, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration);
+    inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration);
 }
 
 /// Every command once, as a log entry holds it.
@@ -305,12 +307,17 @@ fn entries() -> Vec<String> {
         Command::DeleteAccount { session: TOKEN, credential_version: 3 },
         Command::Sweep { account: AccountId(1) },
         Command::IndexCroaks,
-        Command::Found { history: HistoryId(HISTORY), member: member.clone() },
-        Command::Join { site: 2, member: member.clone() },
-        Command::Describe { raft_id: 6, address: "host:1".into(), machine: "board".into(), rules_level: 1 },
-        Command::Lose { name: MemberName { role: Role::Backend, site: 2, id: 3 } },
+        Command::FoundCluster { history: HistoryId(HISTORY), member: member.clone() },
+        Command::Join { region: 2, member: member.clone() },
+        Command::DescribeMember {
+            raft_id: 6,
+            address: "host:1".into(),
+            machine: "board".into(),
+            rules_level: 1,
+        },
+        Command::MarkLost { name: MemberName { role: Role::Backend, region: 2, id: 3 } },
         Command::Drain { name: MemberName::at_home(Role::Backend, 3), drained: true },
-        Command::Forget { raft_id: 6 },
+        Command::RemoveMember { raft_id: 6 },
         Command::RaiseRules { level: 2 },
     ];
     let entry = |command: Command| {

@@ -15,7 +15,7 @@ use ribbit_net::pinned::{PinAnswer, PinAsk, PinHead};
 use ribbit_net::protocol::*;
 use ribbit_replica::RaftMessage;
 use ribbit_state::code::{Code, Denied, Field};
-use ribbit_state::command::{Command, HOME, MemberName, NewMember, Reply, Request, Role};
+use ribbit_state::command::{Command, HOME_REGION, MemberName, NewMember, Reply, Request, Role};
 use ribbit_state::events::{Event, EventKind, LeaseEvent, NodeChange, NodeEvent, Topic};
 use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, Token};
 use ribbit_state::leases::LeaseEnd;
@@ -89,7 +89,7 @@ fn password(text: &str) -> Password {
 }
 
 fn member_name() -> MemberName {
-    MemberName { role: Role::Coordinator, site: 2, id: 3 }
+    MemberName { role: Role::Coordinator, region: 2, id: 3 }
 }
 
 fn asks() -> Vec<(&'static str, Ask)> {
@@ -109,7 +109,7 @@ fn asks() -> Vec<(&'static str, Ask)> {
     };
     samples!(Ask {
         NodeStatus: Ask::NodeStatus,
-        Join: Ask::Join { cluster: CLUSTER, id, site: HOME, member },
+        Join: Ask::Join { cluster: CLUSTER, id, region: HOME_REGION, member },
         Lose: Ask::Lose { id, name: member_name(), alive: true },
         Drain: Ask::Drain { id, name: member_name(), drained: true },
         Transfer: Ask::Transfer { name: member_name() },
@@ -203,7 +203,7 @@ fn asked() -> Vec<String> {
         End: PinAsk::End { pin },
     });
     let roles = samples!(Role { Backend: Role::Backend, Coordinator: Role::Coordinator });
-    let transfer = |role| Ask::Transfer { name: MemberName { role, site: 1, id: 1 } };
+    let transfer = |role| Ask::Transfer { name: MemberName { role, region: 1, id: 1 } };
     let mut lines: Vec<String> = asks().into_iter().map(|(name, ask)| ask_line(name, ask)).collect();
     lines
         .extend(queries().into_iter().map(|(name, query)| ask_line(name, read(Consistency::Session, query))));
@@ -231,7 +231,7 @@ fn member_info() -> MemberInfo {
         applied: 301,
         clients: 302,
         rules_level: 1,
-        site: 2,
+        region: 2,
         host: "reed".into(),
         in_sync: true,
         load_hundredths: 150,
@@ -262,7 +262,7 @@ fn node_status() -> NodeStatus {
         leases: LeaseStatus {
             holds: true,
             active: vec![1, 6],
-            masters: vec![Master { site: 2, raft_id: 6, fence: 300 }],
+            masters: vec![Master { region: 2, raft_id: 6, fence: 300 }],
         },
     }
 }
@@ -303,8 +303,8 @@ fn person() -> Person {
     Person { account: ACCOUNT, username: "ada".into(), name: "Ada 🐸".into() }
 }
 
-fn message(fate: DeliveryStatus) -> TalkMessage {
-    TalkMessage { id: 300, mine: true, wall_ms: 3_000, text: "a\n🐸".into(), fate }
+fn message(status: DeliveryStatus) -> TalkMessage {
+    TalkMessage { id: 300, mine: true, wall_ms: 3_000, text: "a\n🐸".into(), status }
 }
 
 fn entry(kind: NodeKind) -> TreeEntry {
@@ -351,13 +351,13 @@ fn pages() -> Vec<(&'static str, Page)> {
         Coordination: Page::Coordination(Coordination {
             nodes: 3,
             client_leases: 1,
-            clusters: 2,
+            regions: 2,
             next_client: 300,
         }),
         Croak: Page::Croak(croak),
         Profile: Page::Profile {
             me: me.clone(),
-            profile: Profile { who: who.clone(), created_wall_ms, friends: 3, followers: 4 },
+            profile: Profile { relation: who.clone(), created_wall_ms, friends: 3, followers: 4 },
             croaks,
             older: Some(299),
         },

@@ -28,7 +28,7 @@ fn status(group: &Group, id: usize) -> Option<NodeStatus> {
 }
 
 fn master(status: &NodeStatus) -> Option<u64> {
-    status.leases.masters.iter().find(|master| master.site == 1).map(|master| master.raft_id)
+    status.leases.masters.iter().find(|master| master.region == 1).map(|master| master.raft_id)
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn join(address: &str, cluster: ClusterId, id: u32) -> Answer {
         machine: String::new(),
         rules_level: RULES_LEVEL,
     };
-    let ask = Ask::Join { cluster, id: RequestId(u128::from(id)), site: 1, member };
+    let ask = Ask::Join { cluster, id: RequestId(u128::from(id)), region: 1, member };
     let keys = keys();
     let answer = ask_once(address, Plane::Control, &keys, ask, Duration::from_secs(5));
     smol::block_on(answer).expect("it answers")

@@ -140,7 +140,7 @@ fn a_chat_place_belongs_to_its_client_and_outlives_the_backend_that_it_hangs_on(
     let enter = |address: &str, number: u128, client: u8, take_over| {
         let words = format!("client {client}");
         let token = TokenHash([client; 32]);
-        let command = LeaseCommand::EnterChat { session, token, words, take_over }.into();
+        let command = LeaseCommand::EnterChat { session, token, description: words, take_over }.into();
         let submitted_at = said(address).me.applied;
         match ask(address, Ask::Write(Request { id: RequestId(number), submitted_at, command })) {
             Answer::Written { outcome, .. } => outcome,

@@ -177,7 +177,7 @@ fn a_guard_lets_only_the_holder_write_and_words_of_others_are_only_shown() {
         }
     };
     let words = "evil\x1b[2J\u{202e}words".to_string();
-    let lease = write(LeaseCommand::Open { token, words, lease_ms: Some(300_000) }.into());
+    let lease = write(LeaseCommand::Open { token, description: words, lease_ms: Some(300_000) }.into());
     let path: ribbit_state::TreePath = "/jobs/it".parse().expect("a path");
     let content = b"\x1b[31mred".to_vec();
     let fence = write(TreeCommand::Acquire { path: path.clone(), lease: token, content }.into());

@@ -42,13 +42,13 @@ fn a_second_cluster_serves_its_clients_has_a_master_and_never_votes() {
     // A client of that cluster is served there, and writes there.
     let client = 1;
     let (server, changed) = awaited("served at home", || {
-        server_of(&coordinator, client, None).filter(|(server, _)| server.name.site == 2)
+        server_of(&coordinator, client, None).filter(|(server, _)| server.name.region == 2)
     });
     assert!(changed && server.home == 2, "{server:?}");
     let (kept, changed) = server_of(&coordinator, client, Some(&server.address)).expect("an answer");
     assert!(kept == server && !changed);
     let other = awaited("served at its home", || {
-        server_of(&coordinator, 2, None).map(|(server, _)| server).filter(|server| server.name.site == 1)
+        server_of(&coordinator, 2, None).map(|(server, _)| server).filter(|server| server.name.region == 1)
     });
     assert_eq!(other.home, 1);
     assert!(matches!(
@@ -61,7 +61,7 @@ fn a_second_cluster_serves_its_clients_has_a_master_and_never_votes() {
     // Whoever is asked may have heard of the second cluster a beat later than the coordinator.
     for part in ["BACKEND_1", "BACKEND_2", "BACKEND_3", "COORDINATOR_1"] {
         awaited("known everywhere", || {
-            server_of(&pond.address(part), client, None).filter(|(server, _)| server.name.site == 2)
+            server_of(&pond.address(part), client, None).filter(|(server, _)| server.name.region == 2)
         });
     }
     // As a person asks. Two ids are taken, so this is the third client, of the second cluster; what was told is kept.
@@ -83,7 +83,7 @@ fn a_second_cluster_serves_its_clients_has_a_master_and_never_votes() {
     let left: Vec<&str> = names.iter().filter(|name| **name != master).map(String::as_str).collect();
     pond.kill(&left);
     let (away, _) = awaited("served by the next", || {
-        server_of(&coordinator, client, Some(&next)).filter(|(server, _)| server.name.site == 1)
+        server_of(&coordinator, client, Some(&next)).filter(|(server, _)| server.name.region == 1)
     });
     assert_eq!(away.home, 2);
     awaited("nobody is left there", || {
@@ -91,7 +91,7 @@ fn a_second_cluster_serves_its_clients_has_a_master_and_never_votes() {
     });
     (1..=3).for_each(|id| begin(&mut pond, id));
     let (back, changed) = awaited("home again", || {
-        server_of(&coordinator, client, Some(&away.address)).filter(|(server, _)| server.name.site == 2)
+        server_of(&coordinator, client, Some(&away.address)).filter(|(server, _)| server.name.region == 2)
     });
     assert!(changed);
     awaited("a master again", || master_of(&pond, 2));

@@ -135,7 +135,7 @@ pub fn members_of(voters: &[RaftId], learners: &[RaftId]) -> Store {
         history: HistoryId(2),
         raft_id: ME,
         role: Role::Backend,
-        site: 1,
+        region: 1,
         id: 1,
     };
     let configuration =

@@ -6,7 +6,7 @@ use raft::eraftpb::MessageType;
 use redb::{Database, StorageBackend};
 use ribbit_db::{Configuration, DbError, Disk, Identity, Store, StoreFile};
 use ribbit_replica::{Core, CoreOptions, Envelope, RaftMessage, Replica, Transport, Writer, convert};
-use ribbit_state::{ClusterId, HOME, HistoryId, RaftId, Role};
+use ribbit_state::{ClusterId, HOME_REGION, HistoryId, RaftId, Role};
 use smol::channel::{Receiver, Sender};
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
@@ -93,7 +93,7 @@ fn start(gate: &Gate) -> (Replica, Receiver<RaftMessage>) {
     let mut store = Store::open(Gated(SimDisk::default(), gate.clone())).expect("an empty disk opens");
     let (cluster, history, role) = (ClusterId(1), HistoryId(2), Role::Backend);
     let configuration = Configuration { voters: vec![ME, 2, 3], ..Configuration::default() };
-    let identity = Identity { cluster, history, raft_id: ME, role, site: HOME, id: 1 };
+    let identity = Identity { cluster, history, raft_id: ME, role, region: HOME_REGION, id: 1 };
     store.identify(identity, Some(&configuration)).expect("a good disk");
     let (loaded, reader) = (store.loaded().expect("a good disk"), store.reader());
     let options = CoreOptions { me: ME, role, seed: 7, campaign: false, evict_ticks: 400 };

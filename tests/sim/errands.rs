@@ -18,7 +18,7 @@ use super::world::{Event, PATIENCE, World, trace};
 use ribbit_db::Store;
 use ribbit_replica::Input;
 use ribbit_state::command::NewMember;
-use ribbit_state::{Code, Command, HOME, HistoryId, MemberName, Outcome, Reply, Request, RequestId};
+use ribbit_state::{Code, Command, HOME_REGION, HistoryId, MemberName, Outcome, Reply, Request, RequestId};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {
@@ -68,10 +68,10 @@ impl World {
             Want::Found => {
                 // Under the first rules: every run sees them raised, by a chore.
                 let member = NewMember { rules_level: 1, ..self.member(node) };
-                Command::Found { history: HistoryId(2), member }
+                Command::FoundCluster { history: HistoryId(2), member }
             }
-            Want::Join => Command::Join { site: HOME, member: self.member(node) },
-            Want::Leave | Want::Remove => Command::Lose { name: MemberName::at_home(role, id) },
+            Want::Join => Command::Join { region: HOME_REGION, member: self.member(node) },
+            Want::Leave | Want::Remove => Command::MarkLost { name: MemberName::at_home(role, id) },
             Want::Drain(drained) => Command::Drain { name: MemberName::at_home(role, id), drained },
         }
     }

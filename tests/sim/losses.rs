@@ -27,7 +27,7 @@ use super::errands::Want;
 use super::node::Node;
 use super::random::Random;
 use super::world::{World, trace};
-use ribbit_db::reading;
+use ribbit_db::catch_read_panics;
 use ribbit_db::store::StoreContents;
 use ribbit_db::{Configuration, DbError, Store, snapshot};
 use ribbit_replica::Now;
@@ -269,7 +269,7 @@ struct Begun {
 }
 
 fn after_crash(disk: &SimDisk) -> Result<Begun, DbError> {
-    reading(|| begin(&Store::open(disk.clone())?))
+    catch_read_panics(|| begin(&Store::open(disk.clone())?))
 }
 
 fn begin(store: &Store) -> Result<Begun, DbError> {
@@ -308,7 +308,7 @@ fn died_on(disk: &SimDisk) -> Result<SimDisk, DbError> {
 /// Damage may turn a file into one that was closed well: redb would look at all of it only after the next crash, so it
 /// is looked at after that.
 fn examine(disk: &SimDisk) -> Result<Examined, DbError> {
-    reading(|| {
+    catch_read_panics(|| {
         let store = Store::open(died_on(disk)?)?;
         let begun = begin(&store)?;
         let loaded = &begun.loaded;

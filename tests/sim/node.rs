@@ -124,7 +124,7 @@ impl World {
             raft_id,
             role: self.nodes[node].role,
             id: node as u32 + 1,
-            site: 1,
+            region: 1,
         }
     }
 

@@ -102,14 +102,14 @@ fn chore(reader: &Reader, configuration: &Configuration) -> Option<Command> {
     if let Some((raft_id, row)) = rows.iter().find(|(_, row)| row.rules_level < RULES_LEVEL) {
         let (address, machine) = (row.address.clone(), row.machine.clone());
         let raft_id = *raft_id;
-        return Some(Command::Describe { raft_id, address, machine, rules_level: RULES_LEVEL });
+        return Some(Command::DescribeMember { raft_id, address, machine, rules_level: RULES_LEVEL });
     }
     if books(&view).expect(READABLE).rules_level < RULES_LEVEL {
         return Some(Command::RaiseRules { level: RULES_LEVEL });
     }
     let gone = rows.iter().find(|(id, row)| row.standing == Standing::Lost && !configuration.contains(*id));
     if let Some((raft_id, _)) = gone {
-        return Some(Command::Forget { raft_id: *raft_id });
+        return Some(Command::RemoveMember { raft_id: *raft_id });
     }
     let (first, last) = (AccountId(0), AccountId(u64::MAX));
     let sweeps = scan::<Sweeps, _>(&view, &first, &last, Order::OldestFirst, 1).expect(READABLE);

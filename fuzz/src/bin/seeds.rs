@@ -249,7 +249,7 @@ fn store_with_a_log() -> (tempdir::Folder, u64) {
         history: HistoryId(2),
         raft_id: 1,
         role: Role::Backend,
-        site: 1,
+        region: 1,
         id: 1,
     };
     let configuration = Configuration { voters: vec![1, 2, 3], ..Configuration::default() };

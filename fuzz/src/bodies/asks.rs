@@ -85,7 +85,7 @@ static BEGUN: LazyLock<Begun> = LazyLock::new(|| {
     for command in [
         Command::AddFriend { session: BOB, username: "ada".into() },
         Command::IndexCroaks,
-        LeaseCommand::Open { token: lease, words, lease_ms: None }.into(),
+        LeaseCommand::Open { token: lease, description: words, lease_ms: None }.into(),
         TreeCommand::MakeFolder { path: path("/a/b"), parents: true }.into(),
         TreeCommand::Touch { path: path("/a/b/c"), lease: Some(lease) }.into(),
         TreeCommand::Acquire { path: path("/a/lock"), lease, content: vec![0; 9] }.into(),

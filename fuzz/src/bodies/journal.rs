@@ -28,7 +28,7 @@ pub static FOUNDED: LazyLock<MemoryDisk> = LazyLock::new(|| {
         history: HistoryId(2),
         raft_id: 1,
         role: Role::Backend,
-        site: 1,
+        region: 1,
         id: 1,
     };
     let configuration = Configuration { voters: vec![1, 2, 3], ..Configuration::default() };

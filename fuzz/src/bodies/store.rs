@@ -8,7 +8,7 @@ use super::Parts;
 use super::journal::FOUNDED;
 use super::memory::{MemoryDisk, Name};
 use ribbit_db::snapshot::digest;
-use ribbit_db::{DbError, EntryKind, LogEntry, Store, StoreFile, is_damage, reading};
+use ribbit_db::{DbError, EntryKind, LogEntry, Store, StoreFile, catch_read_panics, is_damage};
 use ribbit_state::command::{Command, Proposal, Request, Stamp};
 use ribbit_state::{RequestId, TokenHash};
 use std::cell::Cell;
@@ -58,7 +58,7 @@ fn live(disk: &MemoryDisk) {
         disk.cut();
     }
     // Closing writes, and may meet what serving did not.
-    let _ = reading(move || {
+    let _ = catch_read_panics(move || {
         drop(store);
         Ok(())
     });

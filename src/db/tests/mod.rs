@@ -10,14 +10,14 @@ use super::record::{HardState, seal};
 use super::snapshot::SnapshotReader;
 use super::{
     Configuration, DbError, Disk, EntryKind, FileDisk, Identity, LogEntry, Position, Store, StoreFile,
-    reading,
+    catch_read_panics,
 };
 use redb::{ReadableDatabase, ReadableTable};
 use ribbit_state::command::{NewMember, Proposal};
 use ribbit_state::limits::{PATH_BYTES_MAX, RULES_LEVEL};
 use ribbit_state::{
-    ClusterId, Command, HOME, HistoryId, LeaseCommand, LogIndex, Request, RequestId, Role, Stamp, TokenHash,
-    TreeCommand, TreePath, listing, members, namespace,
+    ClusterId, Command, HOME_REGION, HistoryId, LeaseCommand, LogIndex, Request, RequestId, Role, Stamp,
+    TokenHash, TreeCommand, TreePath, listing, members, namespace,
 };
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ fn found(mut store: Store) -> Store {
         history: HistoryId(2),
         raft_id: 1,
         role: Role::Backend,
-        site: 1,
+        region: 1,
         id: 1,
     };
     let alone = Configuration { voters: vec![1], ..Configuration::default() };
@@ -51,7 +51,7 @@ fn found(mut store: Store) -> Store {
         machine: String::new(),
         rules_level: 1,
     };
-    apply(&mut store, Command::Found { history: HistoryId(2), member });
+    apply(&mut store, Command::FoundCluster { history: HistoryId(2), member });
     store
 }
 
@@ -236,7 +236,8 @@ fn another_history_begins_behind_all_that_the_log_holds() {
     let (raft_id, changes) = members::begin_history(&view, HistoryId(9), Role::Backend, 3).unwrap().unwrap();
     drop(view);
     let cluster = ClusterId(1);
-    let identity = Identity { cluster, history: HistoryId(9), raft_id, role: Role::Backend, site: 1, id: 3 };
+    let identity =
+        Identity { cluster, history: HistoryId(9), raft_id, role: Role::Backend, region: 1, id: 3 };
     store.begin_history(&identity, changes).unwrap();
     drop(store);
     let mut store = open(folder.path());
@@ -280,7 +281,7 @@ fn copied(folder: &Path) -> tempfile::TempDir {
 
 /// Opens a store and reads all of it.
 fn read_all(folder: &Path) -> Result<(), DbError> {
-    reading(|| {
+    catch_read_panics(|| {
         let store = FileDisk::new(folder).and_then(Store::open)?;
         while store.reader().scrub()?.is_none() {}
         Ok(())
@@ -359,13 +360,13 @@ fn the_longest_path_that_the_rules_allow_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = founded(folder.path());
     let (address, machine) = ("a:1".to_string(), String::new());
-    apply(&mut store, Command::Describe { raft_id: 1, address, machine, rules_level: RULES_LEVEL });
+    apply(&mut store, Command::DescribeMember { raft_id: 1, address, machine, rules_level: RULES_LEVEL });
     apply(&mut store, Command::RaiseRules { level: RULES_LEVEL });
     let name = format!("/{}", "n".repeat(127));
     let path: TreePath = name.repeat(PATH_BYTES_MAX / name.len()).parse().unwrap();
     assert_eq!(path.as_str().len(), PATH_BYTES_MAX);
     let lease = TokenHash([7; 32]);
-    apply(&mut store, LeaseCommand::Open { token: lease, words: String::new(), lease_ms: None }.into());
+    apply(&mut store, LeaseCommand::Open { token: lease, description: String::new(), lease_ms: None }.into());
     apply(&mut store, TreeCommand::Acquire { path: path.clone(), lease, content: Vec::new() }.into());
     let reader = store.reader();
     let view = reader.view().unwrap();
@@ -398,7 +399,7 @@ fn the_writer_stops_where_a_pin_is_wanted() {
             let request = Request {
                 id: RequestId(index.into()),
                 submitted_at: begin,
-                command: Command::Join { site: HOME, member },
+                command: Command::Join { region: HOME_REGION, member },
             };
             let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: index }, request };
             let data = postcard::to_stdvec(&proposal).unwrap();

@@ -10,7 +10,7 @@ use crate::membership::{self, Seat, Silence};
 use raft::eraftpb::{ConfChangeSingle, ConfChangeType, ConfChangeV2, Entry, Message, MessageType};
 use raft::{Progress, ProgressState};
 use ribbit_db::Configuration;
-use ribbit_state::HOME;
+use ribbit_state::HOME_REGION;
 use ribbit_state::command::Proposal;
 use ribbit_state::rows::{Member, Standing};
 use ribbit_state::{LogIndex, RaftId, Role, Stamp};
@@ -150,7 +150,7 @@ impl Core {
             raft_id,
             role: member.role,
             // A member in another region has all the data and no vote, like a drained member.
-            standing: if member.site == HOME {
+            standing: if member.region == HOME_REGION {
                 member.standing
             } else {
                 member.standing.max(Standing::Drained)

@@ -19,7 +19,7 @@ impl LogReads {
     pub fn begin(&self, fetch: Fetch) {
         let (reader, inbox, shared) = (self.reader.clone(), self.inbox.clone(), self.shared.clone());
         let Fetch { low, high, bytes_max } = fetch;
-        let read = move || match ribbit_db::reading(|| reader.entries(low, high, bytes_max)) {
+        let read = move || match ribbit_db::catch_read_panics(|| reader.entries(low, high, bytes_max)) {
             // Sent regardless of the bound: the core repeats a read only after its answer.
             Ok(entries) => {
                 let _ = inbox.put(TaskMessage::Input(Input::Fetched(Fetched { low, entries })));

@@ -46,7 +46,7 @@ pub(crate) fn choose(candidates: &[BackendCandidate]) -> Option<usize> {
 pub(crate) struct Board {
     cluster: Option<ClusterId>,
     /// Region of this balancer.
-    site: u32,
+    region: u32,
     entries: BTreeMap<String, BoardEntry>,
     readers: Readers,
     /// Number of splices ended by rebalancing so far.
@@ -128,15 +128,15 @@ impl BoardEntry {
         self.lifetime = MemberLifetime::begin();
     }
 
-    /// Returns this member as a candidate for clients of the region `site`. `lagging`: the members that lag behind according
+    /// Returns this member as a candidate for clients of the region `region`. `lagging`: the members that lag behind according
     /// to the leader.
-    fn candidate(&self, site: u32, lagging: &[RaftId]) -> BackendCandidate {
+    fn candidate(&self, region: u32, lagging: &[RaftId]) -> BackendCandidate {
         let spliced = self.lifetime.spliced();
         match &self.status {
             Some(status) => BackendCandidate {
                 serves: status.me.role == Role::Backend && status.history.is_some(),
                 in_sync: status.in_sync && !lagging.contains(&status.me.raft_id),
-                regions_after: regions_after(site, status.me.site),
+                regions_after: regions_after(region, status.me.region),
                 clients: status.me.clients.max(spliced),
             },
             None => BackendCandidate { serves: false, in_sync: false, regions_after: 0, clients: spliced },
@@ -145,10 +145,10 @@ impl BoardEntry {
 }
 
 impl Board {
-    /// Returns a board with the seed addresses, for a balancer in the region `site`.
-    pub(crate) fn new(seeds: Vec<String>, site: u32) -> Board {
+    /// Returns a board with the seed addresses, for a balancer in the region `region`.
+    pub(crate) fn new(seeds: Vec<String>, region: u32) -> Board {
         let entries = seeds.into_iter().map(|seed| (seed, BoardEntry::new(true))).collect();
-        Board { cluster: None, site, entries, readers: Readers::default(), evened_out: 0 }
+        Board { cluster: None, region, entries, readers: Readers::default(), evened_out: 0 }
     }
 
     /// Returns all addresses to watch.
@@ -244,7 +244,7 @@ impl Board {
     fn candidate(&self, entry: &BoardEntry) -> BackendCandidate {
         let mut statuses = self.entries.values().filter_map(|entry| entry.status.as_ref());
         let leader = self.leader().and_then(|leader| statuses.find(|status| status.me.raft_id == leader));
-        entry.candidate(self.site, leader.map_or(&[], |leader| &leader.lagging))
+        entry.candidate(self.region, leader.map_or(&[], |leader| &leader.lagging))
     }
 
     /// Picks the backend for the next connection, except those at the addresses `tried`.

@@ -315,7 +315,7 @@ impl AddressKeeper {
             Err(Denied { code: Code::LockHeld, .. }) => {
                 Err(NotHeld::Normal("another balancer was faster".to_string()))
             }
-            Err(denied) => Err(NotHeld::Problem(format!("{}: {}", self.path, denied.code.words()))),
+            Err(denied) => Err(NotHeld::Problem(format!("{}: {}", self.path, denied.code.text()))),
             Ok(_) => Err(NotHeld::Problem(format!("{} is not a lock", self.path))),
         }
     }

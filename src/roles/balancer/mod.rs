@@ -107,9 +107,9 @@ pub async fn serve(
     rebalance_steps: u64,
     stop: impl Future<Output = ()>,
 ) {
-    let BalancerOptions { seeds, site, keys, trusted_proxies, floating, .. } = options;
+    let BalancerOptions { seeds, region, keys, trusted_proxies, floating, .. } = options;
     let gate = ConnectionLimits::counting(move |address| Network::crowded(&trusted_proxies, address));
-    let board = Arc::new(Mutex::new(Board::new(seeds, site)));
+    let board = Arc::new(Mutex::new(Board::new(seeds, region)));
     let keeper = floating.map(|floating| AddressKeeper::new(floating, board.clone(), &keys).start());
     let (look, looked) = (Arc::default(), Arc::default());
     let state =

@@ -24,10 +24,10 @@ use std::path::PathBuf;
 pub fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeOptions, Failure> {
     let (id, advertise, evict_after) = (flags.id, flags.advertise, flags.evict_after);
     let disk_quota_bytes = flags.disk_quota;
-    let (site, heartbeat, miss) = (flags.server.cluster, flags.heartbeat, flags.miss);
+    let (region, heartbeat, miss) = (flags.server.cluster, flags.heartbeat, flags.miss);
     let common = common(flags.server)?;
     let ports = common.ports.as_ref();
-    let name = MemberName { role, site, id };
+    let name = MemberName { role, region, id };
     // The cluster file says where this coordinator is.
     let listed = listed(name, &common.cluster).filter(|_| ports.is_none() && common.listen.is_none());
     let advertise = advertise.or(listed.map(|(address, _)| address));
@@ -54,7 +54,7 @@ pub fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeO
         evict_after,
         disk_quota_bytes,
         posts_per_minute: POSTS_PER_MINUTE,
-        site,
+        region,
         heartbeat,
         miss,
         clusters,
@@ -66,7 +66,7 @@ pub fn node(role: Role, clusters: Option<u32>, flags: NodeFlags) -> Result<NodeO
 /// # Errors
 /// 78: the cluster file or the ports file is missing or malformed, or no member's address is known.
 pub fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
-    let site = flags.cluster;
+    let region = flags.cluster;
     let common = common(flags)?;
     let keys = common.cluster.keys();
     let ports = common.ports.as_ref();
@@ -81,7 +81,7 @@ pub fn balancer(flags: ServerFlags) -> Result<BalancerOptions, Failure> {
     }
     Ok(BalancerOptions {
         listen,
-        site,
+        region,
         seeds: without_duplicates(seeds),
         keys,
         trusted_proxies: common.trusted_proxies,

@@ -118,7 +118,7 @@ impl Kept {
 
 fn words(client: u64, homed: &Assignment) -> String {
     let Assignment { server, changed } = homed;
-    let away = match server.name.site == server.home {
+    let away = match server.name.region == server.home {
         true => String::new(),
         false => format!(", because no server of cluster {} is running", server.home),
     };
@@ -145,7 +145,7 @@ fn json(client: u64, homed: &Assignment) -> String {
         client,
         home: server.home,
         server: server.name.to_string(),
-        cluster: server.name.site,
+        cluster: server.name.region,
         address: server.address.clone(),
         changed: *changed,
     };

@@ -4,7 +4,7 @@ use crate::common::address;
 use crate::common::cluster_file::ClusterFile;
 use crate::common::ports::Ports;
 use crate::common::systemd;
-use ribbit_state::{HOME, MemberName, Role};
+use ribbit_state::{HOME_REGION, MemberName, Role};
 use std::path::PathBuf;
 
 /// Default data folder, relative to the current directory, if neither a flag nor systemd names one.
@@ -51,9 +51,9 @@ pub(crate) fn data_dir_or_default(data_dir: Option<PathBuf>) -> PathBuf {
 
 /// Returns a member's default port: 8999+N for coordinator N, 10000+N for backend N, and a thousand more for each region
 /// after the home region.
-pub fn default_port(role: Role, site: u32, id: u32) -> u32 {
+pub fn default_port(role: Role, region: u32, id: u32) -> u32 {
     let first = match role {
-        Role::Backend => BACKEND_PORT + (site - HOME) * PORTS_PER_CLUSTER,
+        Role::Backend => BACKEND_PORT + (region - HOME_REGION) * PORTS_PER_CLUSTER,
         Role::Coordinator => COORDINATOR_PORT,
     };
     first + id
@@ -61,7 +61,7 @@ pub fn default_port(role: Role, site: u32, id: u32) -> u32 {
 
 /// Returns the address and port that the cluster file lists for this coordinator: coordinator N has the Nth entry.
 pub(crate) fn listed(name: MemberName, cluster: &ClusterFile) -> Option<(String, u16)> {
-    if name.role != Role::Coordinator || name.site != HOME {
+    if name.role != Role::Coordinator || name.region != HOME_REGION {
         return None;
     }
     let address = cluster.coordinators.get(usize::try_from(name.id).ok()?.checked_sub(1)?)?;
@@ -72,13 +72,13 @@ pub(crate) fn listed(name: MemberName, cluster: &ClusterFile) -> Option<(String,
 /// Returns a member's default listen address: that of the ports file of `up`, else the port that the cluster file lists
 /// for this coordinator, else the default port of its number.
 pub fn usual_listen(name: MemberName, cluster: Option<&ClusterFile>, ports: Option<&Ports>) -> String {
-    let MemberName { role, site, id } = name;
+    let MemberName { role, region, id } = name;
     let port = match ports {
-        Some(ports) => match ports.members.get(&(role, id)).filter(|_| site == HOME) {
+        Some(ports) => match ports.members.get(&(role, id)).filter(|_| region == HOME_REGION) {
             Some(address) => return address.clone(),
             None => None,
         },
         None => cluster.and_then(|cluster| listed(name, cluster)).map(|(_, port)| u32::from(port)),
     };
-    format!("0.0.0.0:{}", port.unwrap_or_else(|| default_port(role, site, id)))
+    format!("0.0.0.0:{}", port.unwrap_or_else(|| default_port(role, region, id)))
 }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! One difference: a line without `=`, an invalid key and an unclosed quote, which systemd ignores, are errors here, with
-//! their line. Variables are not expanded: `$HOME` stays as it is.
+//! their line. Variables are not expanded: `$HOME_REGION` stays as it is.
 
 use std::iter::Peekable;
 use std::str::Chars;

@@ -16,7 +16,7 @@ use std::time::Duration;
 pub struct NodeOptions {
     pub role: Role,
     /// Region of the node.
-    pub site: u32,
+    pub region: u32,
     /// Number of the node, unique per role and region.
     pub id: u32,
     /// Listen address, HOST:PORT; port 0 picks a free port.
@@ -56,7 +56,7 @@ impl NodeOptions {
     }
     /// Returns the node's name.
     pub fn member_name(&self) -> MemberName {
-        MemberName { role: self.role, site: self.site, id: self.id }
+        MemberName { role: self.role, region: self.region, id: self.id }
     }
     /// Returns the silence after which a server counts as down.
     pub fn lease(&self) -> Duration {
@@ -74,7 +74,7 @@ pub struct BalancerOptions {
     /// Listen address, HOST:PORT; port 0 picks a free port.
     pub listen: String,
     /// Region whose backends it balances.
-    pub site: u32,
+    pub region: u32,
     /// Addresses of some members; the balancer learns the others from them.
     pub seeds: Vec<String>,
     pub keys: Keys,

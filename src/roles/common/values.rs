@@ -67,7 +67,7 @@ pub fn lease(text: &str) -> Result<Duration, String> {
 pub fn tree_path(text: &str) -> Result<TreePath, String> {
     match text.parse::<TreePath>() {
         Err(_) if !text.starts_with('/') => Err(format!("a path starts with a slash: /{text}")),
-        Err(denied) => Err(denied.code.words().to_string()),
+        Err(denied) => Err(denied.code.text().to_string()),
         Ok(path) => Ok(path),
     }
 }
@@ -171,13 +171,16 @@ pub fn posts_per_minute(text: &str) -> Result<u32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ribbit_state::{HOME, Role};
+    use ribbit_state::{HOME_REGION, Role};
 
     #[test]
     fn names_of_members() {
-        let backend = MemberName { role: Role::Backend, site: HOME, id: 2 };
+        let backend = MemberName { role: Role::Backend, region: HOME_REGION, id: 2 };
         assert_eq!((member("backend-2"), backend.to_string().as_str()), (Ok(backend), "backend-2"));
-        assert_eq!(member("coordinator-17"), Ok(MemberName { role: Role::Coordinator, site: HOME, id: 17 }));
+        assert_eq!(
+            member("coordinator-17"),
+            Ok(MemberName { role: Role::Coordinator, region: HOME_REGION, id: 17 })
+        );
         for wrong in
             ["", "2", "backend", "backend-", "backend-x", "backend-+2", "backend-02", "frog-1", "Backend-2"]
         {

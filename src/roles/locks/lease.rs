@@ -87,7 +87,7 @@ impl HeldLease {
         let token = token_hash(&new_token());
         let lease_ms = u32::try_from(length.as_millis()).ok();
         let asked = Instant::now();
-        let open = LeaseCommand::Open { token, words: description(what), lease_ms };
+        let open = LeaseCommand::Open { token, description: description(what), lease_ms };
         if let (_, Err(denied)) = namespace.write(open).await? {
             return Err(Failure::new(Exit::Refused, denied.to_string()));
         }
@@ -201,7 +201,7 @@ async fn renew(namespace: Namespace, shared: Arc<LeaseState>, mut asked: Instant
                     break;
                 }
                 Ok(Answer::Refused(denied)) => {
-                    let words = denied.code.words();
+                    let words = denied.code.text();
                     shared.validity().over.get_or_insert_with(|| format!("the servers say: {words}"));
                     break;
                 }

@@ -246,7 +246,7 @@ impl Namespace {
             Owner::Member(raft_id) => self.names.get(&raft_id),
             Owner::Client(_) => None,
         };
-        words::holder(owner, name.map(String::as_str), &lease.words)
+        words::holder(owner, name.map(String::as_str), &lease.description)
     }
 
     /// Reads one page of a path and everything below it from any one member. The page is empty if the path does not exist
@@ -440,7 +440,7 @@ pub fn held(lock: &Drawn) -> String {
 
 /// Returns the error of a refusal: `/jobs/x: no such file or folder`.
 pub fn refused(path: &TreePath, denied: Denied) -> Failure {
-    Failure::new(Exit::Refused, format!("{}: {}", shown(path), denied.code.words()))
+    Failure::new(Exit::Refused, format!("{}: {}", shown(path), denied.code.text()))
 }
 
 /// Returns a path with control characters escaped.

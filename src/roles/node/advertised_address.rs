@@ -161,7 +161,7 @@ mod tests {
     fn options(advertise: Option<&str>, coordinators: &[&str]) -> NodeOptions {
         NodeOptions {
             role: Role::Backend,
-            site: 1,
+            region: 1,
             id: 1,
             listen: String::new(),
             advertise: advertise.map(str::to_string),

@@ -60,12 +60,12 @@ fn next(node: &NodeState, founding: bool) -> Result<Option<Command>, DbError> {
     let rows = members::all(&view)?;
     if founding && rows.is_empty() {
         let history = member.identity.history;
-        return Ok(Some(Command::Found { history, member: join::introduction(node) }));
+        return Ok(Some(Command::FoundCluster { history, member: join::introduction(node) }));
     }
     let configuration = member.replica.status().configuration;
     let gone = rows.iter().find(|(id, row)| row.standing == Standing::Lost && !configuration.contains(*id));
     if let Some((raft_id, _)) = gone {
-        return Ok(Some(Command::Forget { raft_id: *raft_id }));
+        return Ok(Some(Command::RemoveMember { raft_id: *raft_id }));
     }
     let level = books(&view)?.rules_level;
     if level < RULES_LEVEL && rows.iter().all(|(_, row)| row.rules_level >= RULES_LEVEL) {
@@ -87,7 +87,12 @@ fn next(node: &NodeState, founding: bool) -> Result<Option<Command>, DbError> {
                 != (&row.address, &row.machine, row.rules_level)
         {
             let (address, machine) = (info.address.clone(), info.machine.clone());
-            return Ok(Some(Command::Describe { raft_id, address, machine, rules_level: info.rules_level }));
+            return Ok(Some(Command::DescribeMember {
+                raft_id,
+                address,
+                machine,
+                rules_level: info.rules_level,
+            }));
         }
     }
     Ok(None)

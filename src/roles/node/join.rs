@@ -110,7 +110,7 @@ fn identify(
         history,
         raft_id,
         role: options.role,
-        site: options.site,
+        region: options.region,
         id: options.id,
     };
     store.identify(identity, founded).map_err(|error| Failure::new(Exit::Refused, error.to_string()))
@@ -133,7 +133,7 @@ async fn join(
             let ask = Ask::Join {
                 cluster: node.options.cluster,
                 id,
-                site: node.options.site,
+                region: node.options.region,
                 member: member.clone(),
             };
             match ask_once(address, Plane::Control, &node.options.keys, ask, JOIN_DEADLINE).await {

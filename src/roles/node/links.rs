@@ -148,7 +148,7 @@ fn read_members(node: &NodeState, links: &mut BTreeMap<RaftId, smol::Task<()>>) 
             applied: 0,
             clients: 0,
             rules_level: row.rules_level,
-            site: row.site,
+            region: row.region,
             ..MemberInfo::default()
         });
     }

@@ -238,7 +238,7 @@ mod tests {
             history: HistoryId(2),
             raft_id: 1,
             role: Role::Backend,
-            site: 1,
+            region: 1,
             id: 1,
         };
         let list = MemberList::new(&identity);

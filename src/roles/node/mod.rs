@@ -163,7 +163,7 @@ impl NodeState {
             applied: member.map_or(0, |it| it.replica.reader().applied()),
             clients: self.gate.clients(),
             rules_level: RULES_LEVEL,
-            site: self.options.site,
+            region: self.options.region,
             host: self.host.clone(),
             in_sync: member.is_some_and(|it| it.replica.status().in_sync),
             load_hundredths: load_hundredths(),

@@ -164,7 +164,7 @@ impl RequestContext<'_> {
             };
         }
         let pinned = smol::unblock(move || {
-            ribbit_db::reading(|| match wanted {
+            ribbit_db::catch_read_panics(|| match wanted {
                 Some(wanted) => wanted.take(),
                 None => reader.pin().map(|pin| (Some(pin), 0)),
             })
@@ -212,7 +212,7 @@ impl RequestContext<'_> {
         if let Some(pause) = self.node.pins.pause {
             smol::Timer::after(pause).await;
         }
-        smol::unblock(move || ribbit_db::reading(|| step(&pin))).await
+        smol::unblock(move || ribbit_db::catch_read_panics(|| step(&pin))).await
     }
 
     /// Turns a step's result into an answer. An error ends the process, as a damaged or failing store.

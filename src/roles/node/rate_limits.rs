@@ -88,15 +88,15 @@ impl RateClass {
             | Command::Account(_)
             | Command::Tree(_)
             | Command::Lease(_)
-            | Command::Operate(_)
+            | Command::Operator(_)
             | Command::Sweep { .. }
             | Command::IndexCroaks
-            | Command::Found { .. }
+            | Command::FoundCluster { .. }
             | Command::Join { .. }
-            | Command::Describe { .. }
-            | Command::Lose { .. }
+            | Command::DescribeMember { .. }
+            | Command::MarkLost { .. }
             | Command::Drain { .. }
-            | Command::Forget { .. }
+            | Command::RemoveMember { .. }
             | Command::RaiseRules { .. }
             | Command::Rehash { .. } => RateClass::SmallWrite,
         }
@@ -443,7 +443,7 @@ mod tests {
             Rate { every: Duration::from_secs(60) / crate::common::defaults::POSTS_PER_MINUTE_MIN, burst: 6 };
         assert!([LOG_INS, OWNER_CHECKS, NEW_ACCOUNTS, slowest].iter().all(|rate| rate.every <= ten));
         for code in [Code::TooManyTries, Code::TooManyAccounts, Code::TooMuchWritten] {
-            assert!(code.words().contains("try again in 10 seconds"), "{code}");
+            assert!(code.text().contains("try again in 10 seconds"), "{code}");
         }
     }
 }

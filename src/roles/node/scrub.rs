@@ -21,7 +21,7 @@ pub(crate) async fn run(node: Arc<NodeState>, pause: Duration) {
         smol::Timer::after(pause).await;
         for _ in 0..SCRUB_STEP_BYTES.div_ceil(SCRUB_CHUNK_BYTES) {
             let reader = member.replica.reader().clone();
-            match smol::unblock(move || ribbit_db::reading(|| reader.scrub())).await {
+            match smol::unblock(move || ribbit_db::catch_read_panics(|| reader.scrub())).await {
                 Ok(None) => {}
                 Ok(Some(pass)) => {
                     log::info!("scrub complete, no damage: {} rows, {} log entries", pass.rows, pass.entries);

@@ -104,7 +104,7 @@ impl NodeService {
         }
         match ask {
             Ask::NodeStatus => Answer::NodeStatus(Box::new(self.status())),
-            Ask::Join { cluster, id, site, member } => asking.join(cluster, id, site, member).await,
+            Ask::Join { cluster, id, region, member } => asking.join(cluster, id, region, member).await,
             Ask::Lose { id, name, alive } => asking.lose(id, name, alive).await,
             Ask::Drain { id, name, drained } => asking.operate(id, Command::Drain { name, drained }).await,
             Ask::Transfer { name } => asking.transfer(name).await,
@@ -220,7 +220,7 @@ async fn late(deadline: Instant) -> Answer {
 }
 
 impl RequestContext<'_> {
-    async fn join(&self, cluster: ClusterId, id: RequestId, site: u32, member: NewMember) -> Answer {
+    async fn join(&self, cluster: ClusterId, id: RequestId, region: u32, member: NewMember) -> Answer {
         if cluster != self.member.identity.cluster {
             return Answer::Refused(Denied::new(Code::WrongCluster));
         }
@@ -230,7 +230,7 @@ impl RequestContext<'_> {
             Ok(_) => {}
             Err(error) => return broken(&error),
         }
-        self.operate(id, Command::Join { site, member }).await
+        self.operate(id, Command::Join { region, member }).await
     }
 
     /// Submits a command with the current index as its submitted-at index. Only for commands that are idempotent by their
@@ -246,7 +246,7 @@ impl RequestContext<'_> {
         if !alive && (me || self.member.member_list.is_alive(name)) {
             return Answer::Refused(Denied::new(Code::MemberAlive));
         }
-        self.operate(id, Command::Lose { name }).await
+        self.operate(id, Command::MarkLost { name }).await
     }
 
     /// Transfers leadership. Only the leader can do so; any other member forwards the request to it.
@@ -404,7 +404,7 @@ pub(super) mod tests {
     /// Returns the same with this disk quota.
     fn backend_with(folder: &Path, voters: &[u64], quota_bytes: u64) -> Arc<NodeService> {
         let (role, cluster) = (Role::Backend, ClusterId(1));
-        let identity = Identity { cluster, history: HistoryId(2), raft_id: 1, role, site: 1, id: 1 };
+        let identity = Identity { cluster, history: HistoryId(2), raft_id: 1, role, region: 1, id: 1 };
         let mut store = Store::open(FileDisk::new(folder).unwrap()).unwrap();
         let founded = Configuration { voters: voters.to_vec(), ..Configuration::default() };
         store.identify(identity.clone(), Some(&founded)).unwrap();
@@ -435,7 +435,7 @@ pub(super) mod tests {
             evict_after: Duration::from_secs(10),
             disk_quota_bytes: u64::MAX,
             posts_per_minute: 0,
-            site: 1,
+            region: 1,
             heartbeat: Duration::from_secs(1),
             miss: 2,
             clusters: None,
@@ -476,7 +476,7 @@ pub(super) mod tests {
             machine: String::new(),
             rules_level: 1,
         };
-        let ask = Ask::Join { cluster: ClusterId(1), id: RequestId(7), site: 1, member };
+        let ask = Ask::Join { cluster: ClusterId(1), id: RequestId(7), region: 1, member };
         let answer = asked(&service, Plane::Control, ask, Duration::from_secs(5));
         assert_eq!(answer, Answer::Unavailable(UnavailableReason::Behind));
     }
@@ -539,7 +539,7 @@ pub(super) mod tests {
         let command = TreeCommand::MakeFolder { path: "/a".parse().unwrap(), parents: true }.into();
         let ask = Ask::Write(Request { id: RequestId(8), submitted_at: 0, command });
         assert!(!ask.reads_store(), "it is answered on the I/O thread");
-        let held = service.node.membership.get().unwrap().replica.reader().hold_requests();
+        let held = service.node.membership.get().unwrap().replica.reader().lock_dedup_window();
         let (gave_way, way) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             let asking = scope.spawn(|| {

@@ -110,7 +110,7 @@ async fn try_send(
     loop {
         let chunk;
         (reader, chunk) = smol::unblock(move || {
-            let chunk = ribbit_db::reading(|| reader.next_chunk());
+            let chunk = ribbit_db::catch_read_panics(|| reader.next_chunk());
             (reader, chunk)
         })
         .await;

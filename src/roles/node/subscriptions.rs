@@ -142,7 +142,7 @@ impl ServedSubscription<'_> {
     /// The store cannot be read.
     fn is_over(&self, follower: &EventReader, doubtful: bool) -> Result<bool, DbError> {
         let reader = self.member.replica.reader();
-        Ok(follower.interest().is_over(reader.age_ms())
+        Ok(follower.interest().is_expired(reader.age_ms())
             || (doubtful && !follower.interest().is_open(&reader.view()?)?))
     }
 }

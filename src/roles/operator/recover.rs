@@ -24,7 +24,7 @@ use ribbit_db::disk::{LOG_PREFIX, STORE_FILE, segment_names};
 use ribbit_db::{self, DbError, FileDisk, Identity, Store};
 use ribbit_state::ClusterId;
 use ribbit_state::rows::{Accounts, Croaks, Messages, Order, Table, View, scan};
-use ribbit_state::{AccountId, HOME, HistoryId, LogIndex, MemberName, Role, members};
+use ribbit_state::{AccountId, HOME_REGION, HistoryId, LogIndex, MemberName, Role, members};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -172,7 +172,7 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
         );
         return Err(Failure::new(Exit::Configuration, text));
     }
-    while ribbit_db::reading(|| store.reader().scrub()).map_err(unusable)?.is_none() {}
+    while ribbit_db::catch_read_panics(|| store.reader().scrub()).map_err(unusable)?.is_none() {}
     let from_log = store.apply_whole_log().map_err(unusable)?;
     let through = store.applied().index;
     let now = random_history();
@@ -190,7 +190,7 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
         history: now,
         raft_id,
         role: Role::Backend,
-        site: HOME,
+        region: HOME_REGION,
         id: options.id,
     };
     store.begin_history(&identity, changes).map_err(unusable)?;
@@ -315,7 +315,7 @@ impl Recovered {
         if let Some(file) = &options.cluster_file {
             start.extend(["--cluster-file".into(), file.into()]);
         }
-        let port = default_port(Role::Backend, HOME, options.id);
+        let port = default_port(Role::Backend, HOME_REGION, options.id);
         // Members of `up` learn each other's addresses from the folder. Elsewhere only the coordinators' addresses are
         // known, and none of them belongs to the new history yet.
         let (start, again) = match Ports::path_in(&options.data_dir).exists() {

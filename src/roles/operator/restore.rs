@@ -28,7 +28,7 @@ use ribbit_db::snapshot::{self, SnapshotHead, SnapshotWriter};
 use ribbit_db::{self, Configuration, DbError, FileDisk, HardState, Identity, Store};
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::rows::{Sessions, SessionsOf, Table};
-use ribbit_state::{ClusterId, HOME, HistoryId, MemberName, Role, members};
+use ribbit_state::{ClusterId, HOME_REGION, HistoryId, MemberName, Role, members};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -219,7 +219,7 @@ fn is_left_behind(key: &[u8]) -> bool {
 /// Reads all rows back from the disk and compares their digest.
 fn check(store: &Store, expected: u64) -> Result<(), DbError> {
     let reader = store.reader();
-    ribbit_db::reading(|| snapshot::digest(&reader))?;
+    ribbit_db::catch_read_panics(|| snapshot::digest(&reader))?;
     match store.loaded()?.digest {
         Some(digest) if digest == expected => Ok(()),
         digest => Err(DbError::Damaged(format!("its digest is {digest:x?} and should be {expected:x}"))),
@@ -234,7 +234,8 @@ fn found(store: &mut Store, cluster: ClusterId, history: HistoryId) -> Result<Op
     };
     let census = census(&view)?;
     drop(view);
-    let identity = Identity { cluster, history, raft_id, role: Role::Backend, site: HOME, id: FIRST };
+    let identity =
+        Identity { cluster, history, raft_id, role: Role::Backend, region: HOME_REGION, id: FIRST };
     store.begin_history(&identity, changes)?;
     Ok(Some(census))
 }

@@ -93,12 +93,12 @@ pub async fn profile(visit: &mut Visit, username: &str, query: &Form) -> Answer 
     let Page::Profile { me, profile, croaks, older } = got.page else {
         return stopped(visit, Place::People, WRONG_PAGE);
     };
-    let mut shell = visit.shell(&profile.who.person.name, Place::People);
+    let mut shell = visit.shell(&profile.relation.person.name, Place::People);
     shell.old = got.old;
     shell.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
     visit.count_unread(&mut shell).await;
     let now_ms = shell.now_ms;
-    let person = PersonRow::new(profile.who, &me.username, visit.request_here());
+    let person = PersonRow::new(profile.relation, &me.username, visit.request_here());
     shell.me = Some(me.username);
     let page = ProfilePage {
         shell,

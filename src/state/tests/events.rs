@@ -2,7 +2,7 @@
 
 use super::properties::{History, config, steps};
 use super::*;
-use crate::events::{Event, EventKind, Interest, Topic, happened};
+use crate::events::{Event, EventKind, Interest, Topic, event_kind};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ fn tell(log: &Log, sessions: &BTreeSet<TokenHash>) -> Told {
     let mut told = Told { events: Vec::new(), interests: vec![Vec::new()] };
     for (index, proposal) in (1..).zip(&log.proposals) {
         let applied = model.decide(index, proposal);
-        let what = happened(&proposal.request.command, &applied);
+        let what = event_kind(&proposal.request.command, &applied);
         told.events.extend(what.map(|what| Event { index, what }));
         model.commit(&applied.changes);
         let load = |session: &TokenHash| {
@@ -82,9 +82,9 @@ fn an_interest_ends_with_its_session() {
     let wanted = Topic::Feed { session: token("ada") };
     let interest = Interest::load(&log.model, &wanted).unwrap().expect("open");
     assert!(interest.is_open(&log.model).unwrap());
-    assert!(interest.doubts(&EventKind::SessionClosed { account: ada }));
-    assert!(!interest.is_over(crate::limits::SESSION_AGE_MS_MAX - 1));
-    assert!(interest.is_over(crate::limits::SESSION_AGE_MS_MAX));
+    assert!(interest.may_end_session(&EventKind::SessionClosed { account: ada }));
+    assert!(!interest.is_expired(crate::limits::SESSION_AGE_MS_MAX - 1));
+    assert!(interest.is_expired(crate::limits::SESSION_AGE_MS_MAX));
     log.run(Command::LogOut { session: token("ada") }).unwrap();
     assert!(!interest.is_open(&log.model).unwrap());
     assert_eq!(Interest::load(&log.model, &wanted).unwrap(), None);

@@ -110,13 +110,13 @@ pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Qu
 }
 
 fn message_words(message: &TalkMessage) -> String {
-    let TalkMessage { id, mine, text, fate, .. } = message;
+    let TalkMessage { id, mine, text, status, .. } = message;
     let way = if *mine { ">" } else { "<" };
     let text = if text.len() > 40 { format!("{} bytes", text.len()) } else { format!("{text:?}") };
-    format!("{id} {way} {text} {fate:?}")
+    format!("{id} {way} {text} {status:?}")
 }
 
-fn acquaintance_words(who: &PersonRelation) -> String {
+fn relation_words(who: &PersonRelation) -> String {
     let followed = if who.followed { ", followed" } else { "" };
     let follows = if who.follows { ", follows" } else { "" };
     format!("{}{followed}{follows}", person_words(&who.person))
@@ -146,7 +146,7 @@ pub(super) fn page(page: &Page) -> Words {
             writeln!(output, "with {}: {}", with_account.0, message_words(message))?;
         }
         Page::Profile { profile, croaks, .. } => {
-            writeln!(output, "{}", acquaintance_words(&profile.who))?;
+            writeln!(output, "{}", relation_words(&profile.relation))?;
             writeln!(output, "{} friends, {} followers", profile.friends, profile.followers)?;
             for croak in croaks {
                 writeln!(output, "{}: {:?}", croak.id, croak.text)?;
@@ -154,13 +154,13 @@ pub(super) fn page(page: &Page) -> Words {
         }
         Page::People { people, more, .. } => {
             for who in people {
-                writeln!(output, "{}", acquaintance_words(who))?;
+                writeln!(output, "{}", relation_words(who))?;
             }
             writeln!(output, "more: {more:?}")?;
         }
         Page::Followers { people, .. } => {
             for who in people {
-                writeln!(output, "{}", acquaintance_words(who))?;
+                writeln!(output, "{}", relation_words(who))?;
             }
         }
         Page::Chatting { people } => {

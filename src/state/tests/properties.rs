@@ -176,7 +176,7 @@ impl History {
             machine: String::new(),
             rules_level: 1,
         };
-        history.run(Command::Found { history: HistoryId(7), member }).unwrap();
+        history.run(Command::FoundCluster { history: HistoryId(7), member }).unwrap();
         // Begins with some people: random steps alone would mostly create accounts.
         for who in 0..PEOPLE.len() {
             history.take(&Step::Create(who));
@@ -197,7 +197,7 @@ impl History {
             Step::Raise => {
                 let (address, machine) = (String::new(), String::new());
                 let rules_level = RULES_LEVEL;
-                self.run(Command::Describe { raft_id: 1, address, machine, rules_level }).unwrap();
+                self.run(Command::DescribeMember { raft_id: 1, address, machine, rules_level }).unwrap();
                 self.run(Command::RaiseRules { level: rules_level }).unwrap();
             }
             step => drop(self.run(self.command(step))),

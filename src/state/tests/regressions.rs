@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::code::Code;
-use crate::command::{HOME, NewMember, Role};
+use crate::command::{HOME_REGION, NewMember, Role};
 use crate::ids::HistoryId;
 use crate::limits::{ADDRESS_BYTES_MAX, PEOPLE_PAGE_MAX, SESSION_AGE_MS_MAX};
 use crate::rows::{Accounts, Followers, Friends, Order, Requests, books};
@@ -97,7 +97,7 @@ fn member(id: u32, address: &str) -> NewMember {
 }
 
 fn found(log: &mut Log, address: &str) -> Outcome {
-    log.run(Command::Found { history: HistoryId(7), member: member(1, address) })
+    log.run(Command::FoundCluster { history: HistoryId(7), member: member(1, address) })
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_join_that_makes_the_window_forget_keeps_both_changes() {
         log.idle();
     }
     assert_eq!(books(&log.model).unwrap().expired_through, 0);
-    log.run(Command::Join { site: HOME, member: member(2, "there:1") }).unwrap();
+    log.run(Command::Join { region: HOME_REGION, member: member(2, "there:1") }).unwrap();
     let books = books(&log.model).unwrap();
     assert_eq!((books.next_raft_id, books.history), (3, 7));
     assert_eq!(books.expired_through, SMALL.expire_step as LogIndex);

@@ -113,14 +113,14 @@ impl Script {
             },
             "sweep" => Command::Sweep { account: AccountId(first(args)?.parse()?) },
             "index" => Command::IndexCroaks,
-            "found" => Command::Found { history: HistoryId(0xf0), member: new_member(args)? },
+            "found" => Command::FoundCluster { history: HistoryId(0xf0), member: new_member(args)? },
             "join" => {
-                let site = args.lookup_parse("cluster")?.unwrap_or(1);
-                Command::Join { site, member: new_member(args)? }
+                let region = args.lookup_parse("cluster")?.unwrap_or(1);
+                Command::Join { region, member: new_member(args)? }
             }
-            "lose" => Command::Lose { name: name_from(args)? },
-            "forget" => Command::Forget { raft_id: first(args)?.parse()? },
-            "describe" => Command::Describe {
+            "lose" => Command::MarkLost { name: name_from(args)? },
+            "forget" => Command::RemoveMember { raft_id: first(args)?.parse()? },
+            "describe" => Command::DescribeMember {
                 raft_id: first(args)?.parse()?,
                 address: first(args)?,
                 machine: "board".into(),
@@ -268,7 +268,7 @@ fn lease_command(name: &str, args: &mut ArgumentConsumer) -> Result<LeaseCommand
         "open" => {
             let label = first(args)?;
             let lease_ms = args.lookup_parse("ms")?;
-            LeaseCommand::Open { token: token(&label), words: format!("{label}'s"), lease_ms }
+            LeaseCommand::Open { token: token(&label), description: format!("{label}'s"), lease_ms }
         }
         "close" => LeaseCommand::Close { token: token(&first(args)?) },
         "register" => LeaseCommand::Register {
@@ -290,9 +290,9 @@ fn lease_command(name: &str, args: &mut ArgumentConsumer) -> Result<LeaseCommand
         "chat" => {
             let take_over = args.lookup_parse("take_over")?.unwrap_or(false);
             let (session, label) = (session(args)?, first(args)?);
-            LeaseCommand::EnterChat { session, token: token(&label), words: label, take_over }
+            LeaseCommand::EnterChat { session, token: token(&label), description: label, take_over }
         }
-        "clusters" => LeaseCommand::SetClusters { clusters: first(args)?.parse()? },
+        "clusters" => LeaseCommand::SetRegions { regions: first(args)?.parse()? },
         "number" => LeaseCommand::NumberClient,
         name => return Err(format!("no such command: {name}").into()),
     })
@@ -473,14 +473,17 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
             let row = of::<Leases>(row);
             let state = if row.active { "active" } else { "inactive" };
             let account = row.account.map_or(String::new(), |account| format!(" for account {}", account.0));
-            format!(": {state} since {}, life {} {:?}{account}", row.version, row.incarnation, row.words)
+            format!(
+                ": {state} since {}, life {} {:?}{account}",
+                row.version, row.incarnation, row.description
+            )
         }
         LeaseTokens::ID => format!(": {}", of::<LeaseTokens>(row)),
         CoordinationRow::ID => {
             let row = of::<CoordinationRow>(row);
             format!(
                 ": {} nodes, {} clients' leases, {} clusters, next client {}",
-                row.nodes, row.client_leases, row.clusters, row.next_client
+                row.nodes, row.client_leases, row.regions, row.next_client
             )
         }
         CroaksBy::ID | Friends::ID | Followers::ID | Sweeps::ID | Owned::ID => String::new(),

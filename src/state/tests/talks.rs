@@ -163,7 +163,7 @@ impl Story {
                 let expected: Vec<_> = told
                     .iter()
                     .rev()
-                    .map(|one| (one.id, one.from == me, one.text.clone(), self.fate(one)))
+                    .map(|one| (one.id, one.from == me, one.text.clone(), self.status(one)))
                     .collect();
                 assert_eq!(read, expected);
                 waiting += self.waiting(me, Some(with));
@@ -177,7 +177,7 @@ impl Story {
     }
 
     /// Returns the delivery status that the sender sees; `None` when the recipient is deleted and their client unknown.
-    fn fate(&self, one: &Told) -> Option<DeliveryStatus> {
+    fn status(&self, one: &Told) -> Option<DeliveryStatus> {
         if !self.lives(one.to) {
             return None;
         }
@@ -210,8 +210,8 @@ impl Story {
             assert_eq!(talk.with.is_some(), self.lives(with));
             let lives = |mine: bool| !mine || self.lives(with);
             all.extend(talk.messages.into_iter().map(|message| {
-                let fate = lives(message.mine).then_some(message.fate);
-                (message.id, message.mine, message.text, fate)
+                let status = lives(message.mine).then_some(message.status);
+                (message.id, message.mine, message.text, status)
             }));
             before = match talk.older {
                 None => return all,

@@ -198,7 +198,7 @@ fn command(oracle: &Oracle, log: &Log, step: &Step) -> Option<Command> {
     };
     Some(match step.clone() {
         Step::Open(client) => {
-            LeaseCommand::Open { token: token(&client), words: String::new(), lease_ms: None }.into()
+            LeaseCommand::Open { token: token(&client), description: String::new(), lease_ms: None }.into()
         }
         Step::Close(client) => LeaseCommand::Close { token: token(&client) }.into(),
         Step::End(client) => {

@@ -73,7 +73,7 @@ impl ShownMessage {
             mine: message.mine,
             when: time::when(message.wall_ms, now_ms),
             parts: text::parts(&message.text),
-            state: message.mine.then(|| fate_words(message.fate)),
+            state: message.mine.then(|| fate_words(message.status)),
         }
     }
 }
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     fn message(mine: bool, text: &str) -> TalkMessage {
-        TalkMessage { id: 7, mine, wall_ms: 0, text: text.into(), fate: DeliveryStatus::Delivered }
+        TalkMessage { id: 7, mine, wall_ms: 0, text: text.into(), status: DeliveryStatus::Delivered }
     }
 
     #[test]

@@ -41,7 +41,9 @@ impl TerminalClient {
     async fn enter(&self, take_over: bool) -> Result<TokenHash, RequestError> {
         let (session, token) = (self.token()?, token_hash(&new_token()));
         let words = description("chat");
-        self.user.write(LeaseCommand::EnterChat { session, token, words, take_over }.into()).await?;
+        self.user
+            .write(LeaseCommand::EnterChat { session, token, description: words, take_over }.into())
+            .await?;
         Ok(token)
     }
 

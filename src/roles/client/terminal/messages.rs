@@ -219,18 +219,18 @@ impl TerminalClient {
     pub async fn report_delivery(&self, with: AccountId) -> Result<(), RequestError> {
         let Some((message, before)) = self.marks.sent.borrow().get(&with).copied() else { return Ok(()) };
         let query = Query::Message { session: self.token()?, id: message };
-        let Page::Message { with: who, message: TalkMessage { fate, .. }, .. } =
+        let Page::Message { with: who, message: TalkMessage { status, .. }, .. } =
             self.read_patiently(query).await?
         else {
             return Ok(());
         };
-        if fate != before {
-            self.marks.sent.borrow_mut().insert(with, (message, fate));
+        if status != before {
+            self.marks.sent.borrow_mut().insert(with, (message, status));
             self.screen
                 .show(format!(
                     "to {}: {}",
                     ribbit_ui::lines::name_of(who.as_ref()),
-                    ribbit_ui::lines::fate(fate)
+                    ribbit_ui::lines::fate(status)
                 ))
                 .await;
         }

@@ -116,7 +116,7 @@ impl Judge {
                     .find(|info| info.raft_id == *raft_id && info.incarnation == heard.incarnation)?;
                 let row = facts.leases.iter().find(|(known, _)| *known == owner).map(|(_, row)| row);
                 let has = row.is_some_and(|row| {
-                    row.active && (row.incarnation, &row.words) == (info.incarnation, &info.address)
+                    row.active && (row.incarnation, &row.description) == (info.incarnation, &info.address)
                 });
                 let (incarnation, address) = (info.incarnation, info.address.clone());
                 (!has).then_some(LeaseCommand::Register { raft_id: *raft_id, incarnation, address })
@@ -137,10 +137,10 @@ fn appointed(facts: &Facts<'_>) -> Option<LeaseCommand> {
         .members
         .iter()
         .filter(|(raft_id, member)| {
-            member.role == Role::Backend && !facts.masters.contains(&member.site) && in_sync(*raft_id)
+            member.role == Role::Backend && !facts.masters.contains(&member.region) && in_sync(*raft_id)
         })
         .filter_map(|(raft_id, member)| Some((*raft_id, member, active(*raft_id)?)))
-        .min_by_key(|(raft_id, member, _)| (member.site, *raft_id != facts.me, member.id))
+        .min_by_key(|(raft_id, member, _)| (member.region, *raft_id != facts.me, member.id))
         .map(|(raft_id, _, version)| LeaseCommand::Appoint { raft_id, version })
 }
 
@@ -150,9 +150,9 @@ mod tests {
 
     const LEASE: Duration = Duration::from_secs(2);
 
-    fn member(id: u32, role: Role, site: u32) -> (RaftId, Member) {
+    fn member(id: u32, role: Role, region: u32) -> (RaftId, Member) {
         let (address, machine) = (String::new(), String::new());
-        (id.into(), Member { role, id, address, machine, rules_level: 2, standing: Standing::Wanted, site })
+        (id.into(), Member { role, id, address, machine, rules_level: 2, standing: Standing::Wanted, region })
     }
 
     fn info(raft_id: RaftId, incarnation: u64) -> MemberInfo {

@@ -78,8 +78,8 @@ impl CoordinationState {
             Owner::Client(_) => None,
         };
         let active = known.leases.iter().filter(|(_, lease)| lease.active);
-        let masters = known.masters.iter().filter_map(|(site, owner, fence)| {
-            Some(Master { site: *site, raft_id: member(owner.as_ref()?)?, fence: *fence })
+        let masters = known.masters.iter().filter_map(|(region, owner, fence)| {
+            Some(Master { region: *region, raft_id: member(owner.as_ref()?)?, fence: *fence })
         });
         LeaseStatus {
             holds: self.renewals.locked().holds(Instant::now()),
@@ -216,12 +216,12 @@ impl LeaseView {
             leases.extend(page);
         }
         let mut masters = Vec::new();
-        let mut sites: Vec<u32> = members.iter().map(|(_, row)| row.site).collect();
-        sites.sort_unstable();
-        sites.dedup();
-        for site in sites {
-            if let Some(node) = namespace::node(&view, &leases::master_path(site))? {
-                masters.push((site, node.owner, node.fence.unwrap_or_default()));
+        let mut regions: Vec<u32> = members.iter().map(|(_, row)| row.region).collect();
+        regions.sort_unstable();
+        regions.dedup();
+        for region in regions {
+            if let Some(node) = namespace::node(&view, &leases::master_path(region))? {
+                masters.push((region, node.owner, node.fence.unwrap_or_default()));
             }
         }
         Ok(LeaseView { at, members, leases, masters })
@@ -266,13 +266,13 @@ async fn judge(node: &NodeState) {
         };
         let command = command.or_else(|| {
             let clusters = clusters.filter(|_| leader.is_some())?;
-            Some(LeaseCommand::SetClusters { clusters })
+            Some(LeaseCommand::SetRegions { regions: clusters })
         });
         let Some(command) = command else {
             smol::Timer::after(LOOK).await;
             continue;
         };
-        let told = matches!(command, LeaseCommand::SetClusters { .. });
+        let told = matches!(command, LeaseCommand::SetRegions { .. });
         let decided = propose(node, command, DECIDE).await;
         if told && decided.is_some() {
             clusters = None;
@@ -296,7 +296,7 @@ fn verdict(
     let member = node.membership.get()?;
     let mut infos = member.member_list.known();
     infos.push(node.info());
-    let masters: Vec<u32> = known.masters.iter().map(|(site, ..)| *site).collect();
+    let masters: Vec<u32> = known.masters.iter().map(|(region, ..)| *region).collect();
     let me = member.identity.raft_id;
     let facts =
         Facts { members: &known.members, leases: &known.leases, masters: &masters, infos: &infos, me };
@@ -339,9 +339,9 @@ fn stepping_down(
     let (_, _, fence) = known
         .masters
         .iter()
-        .find(|(site, owner, _)| *site == mine.site && *owner == Some(Owner::Member(me)))?;
+        .find(|(region, owner, _)| *region == mine.region && *owner == Some(Owner::Member(me)))?;
     let can_take = its.role == Role::Backend
-        && its.site == mine.site
+        && its.region == mine.region
         && known.lease_of(Owner::Member(leader)).is_some_and(|lease| lease.active)
         && now.duration_since(since) > STEADY;
     can_take.then_some(LeaseCommand::StepDown { raft_id: me, fence: *fence })

@@ -27,7 +27,7 @@ pub(crate) fn choose(
 ) -> Result<(Option<AssignedServer>, bool), DbError> {
     let Some(member) = node.membership.get() else { return Ok((None, before.is_some())) };
     let view = member.replica.reader().view()?;
-    let clusters = namespace::coordination(&view)?.clusters;
+    let clusters = namespace::coordination(&view)?.regions;
     let mut infos = member.member_list.known();
     infos.push(node.info());
     let mut candidates = Vec::new();
@@ -50,7 +50,7 @@ pub(crate) fn choose(
 fn pick<'a>(candidates: &'a [MemberInfo], home: u32, before: Option<&str>) -> Option<&'a MemberInfo> {
     candidates.iter().min_by_key(|info| {
         let another = Some(info.address.as_str()) != before;
-        (!info.in_sync, regions_after(home, info.site), another, info.clients, info.id)
+        (!info.in_sync, regions_after(home, info.region), another, info.clients, info.id)
     })
 }
 
@@ -58,9 +58,9 @@ fn pick<'a>(candidates: &'a [MemberInfo], home: u32, before: Option<&str>) -> Op
 mod tests {
     use super::*;
 
-    fn candidate(site: u32, id: u32, clients: u32, in_sync: bool) -> MemberInfo {
-        let address = format!("{site}-{id}:1");
-        MemberInfo { site, id, clients, address, in_sync, ..MemberInfo::default() }
+    fn candidate(region: u32, id: u32, clients: u32, in_sync: bool) -> MemberInfo {
+        let address = format!("{region}-{id}:1");
+        MemberInfo { region, id, clients, address, in_sync, ..MemberInfo::default() }
     }
 
     fn picked(candidates: &[MemberInfo], home: u32, before: Option<&str>) -> Option<String> {

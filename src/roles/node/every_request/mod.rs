@@ -37,7 +37,7 @@ fn variants(ask: &Ask) -> Vec<String> {
                 Command::Lease(it) => names.push(format!("Lease::{}", name(it))),
                 Command::Message(it) => names.push(format!("Message::{}", name(it))),
                 Command::Account(it) => names.push(format!("Account::{}", name(it))),
-                Command::Operate(it) => names.push(format!("Operate::{}", name(it))),
+                Command::Operator(it) => names.push(format!("Operate::{}", name(it))),
                 _ => {}
             }
         }

@@ -273,9 +273,9 @@ fn members_commands(table: &mut Table) {
     for number in NUMBERS {
         let (role, id, raft_id, level) = (Role::Coordinator, number as u32, number, number as u32);
         let name = MemberName::at_home(role, id);
-        table.command(Command::Lose { name });
+        table.command(Command::MarkLost { name });
         table.command(Command::Drain { name, drained: true });
-        table.command(Command::Forget { raft_id });
+        table.command(Command::RemoveMember { raft_id });
         table.command(Command::RaiseRules { level });
         table.command(OperatorCommand::Suspend { account: AccountId(number), suspended: true });
         table.command(OperatorCommand::Suspend { account: AccountId(number), suspended: false });
@@ -293,15 +293,15 @@ fn members_commands(table: &mut Table) {
     table.command(OperatorCommand::SetRegistration { open: true });
     table.command(LeaseCommand::NumberClient);
     table.command(LeaseCommand::Close { token: TOKEN });
-    for site in [0, 1, 2, REGIONS_MAX, REGIONS_MAX + 1, u32::MAX] {
-        let fits = (1..=REGIONS_MAX).contains(&site);
+    for region in [0, 1, 2, REGIONS_MAX, REGIONS_MAX + 1, u32::MAX] {
+        let fits = (1..=REGIONS_MAX).contains(&region);
         let expected = || if fits { Expected::Answered } else { Expected::Refused(odd) };
-        let name = MemberName { role: Role::Backend, site, id: 1 };
+        let name = MemberName { role: Role::Backend, region, id: 1 };
         for command in [
-            Command::Lose { name },
+            Command::MarkLost { name },
             Command::Drain { name, drained: true },
-            Command::Join { site, member: member("a:1", "m") },
-            LeaseCommand::SetClusters { clusters: site }.into(),
+            Command::Join { region, member: member("a:1", "m") },
+            LeaseCommand::SetRegions { regions: region }.into(),
         ] {
             table.0.push((Plane::Control, write(command), expected()));
         }
@@ -309,34 +309,35 @@ fn members_commands(table: &mut Table) {
     for lease_ms in [0, LEASE_MS_MIN - 1, LEASE_MS_MIN, LEASE_MS_MAX, LEASE_MS_MAX + 1, u32::MAX] {
         let fits = (LEASE_MS_MIN..=LEASE_MS_MAX).contains(&lease_ms);
         let expected = if fits { Expected::Answered } else { Expected::Refused(odd) };
-        let open = LeaseCommand::Open { token: TOKEN, words: String::new(), lease_ms: Some(lease_ms) };
+        let open = LeaseCommand::Open { token: TOKEN, description: String::new(), lease_ms: Some(lease_ms) };
         table.0.push((Plane::Control, write(open.into()), expected));
     }
     let is_words = |text: &str| text.len() <= LEASE_DESCRIPTION_BYTES_MAX;
     table.command_text(LEASE_DESCRIPTION_BYTES_MAX, is_words, odd, |words| {
-        LeaseCommand::Open { token: TOKEN, words, lease_ms: None }.into()
+        LeaseCommand::Open { token: TOKEN, description: words, lease_ms: None }.into()
     });
     table.command_text(LEASE_DESCRIPTION_BYTES_MAX, is_words, odd, |words| {
-        LeaseCommand::EnterChat { session: SESSION, token: TOKEN, words, take_over: false }.into()
+        LeaseCommand::EnterChat { session: SESSION, token: TOKEN, description: words, take_over: false }
+            .into()
     });
     table.command_text(ADDRESS_BYTES_MAX, is_address, odd, |address| {
         LeaseCommand::Register { raft_id: 1, incarnation: 1, address }.into()
     });
-    table.command_text(ADDRESS_BYTES_MAX, is_address, odd, |address| Command::Found {
+    table.command_text(ADDRESS_BYTES_MAX, is_address, odd, |address| Command::FoundCluster {
         history,
         member: member(&address, ""),
     });
     table.command_text(ADDRESS_BYTES_MAX, is_address, odd, |machine| Command::Join {
-        site: HOME,
+        region: HOME_REGION,
         member: member("", &machine),
     });
-    table.command_text(ADDRESS_BYTES_MAX, is_address, odd, |address| Command::Describe {
+    table.command_text(ADDRESS_BYTES_MAX, is_address, odd, |address| Command::DescribeMember {
         raft_id: 1,
         address,
         machine: String::new(),
         rules_level: u32::MAX,
     });
-    table.command_text(ADDRESS_BYTES_MAX, is_address, odd, |machine| Command::Describe {
+    table.command_text(ADDRESS_BYTES_MAX, is_address, odd, |machine| Command::DescribeMember {
         raft_id: 1,
         address: String::new(),
         machine,
@@ -402,13 +403,13 @@ fn asks(table: &mut Table) {
     for consistency in [Consistency::Session, Consistency::Stale, Consistency::Linearizable] {
         table.add(Plane::Client, Ask::Read { seen, consistency, query: Query::Position });
     }
-    for site in [0, 1, REGIONS_MAX, REGIONS_MAX + 1, u32::MAX] {
-        let fits = (1..=REGIONS_MAX).contains(&site);
+    for region in [0, 1, REGIONS_MAX, REGIONS_MAX + 1, u32::MAX] {
+        let fits = (1..=REGIONS_MAX).contains(&region);
         let expected = || if fits { Expected::Answered } else { Expected::Refused(odd) };
-        let name = MemberName { role: Role::Backend, site, id: u32::MAX };
+        let name = MemberName { role: Role::Backend, region, id: u32::MAX };
         let cluster = ClusterId(9);
         for ask in [
-            Ask::Join { cluster, id: id(), site, member: member("a:1", "m") },
+            Ask::Join { cluster, id: id(), region, member: member("a:1", "m") },
             Ask::Lose { id: id(), name, alive: false },
             Ask::Drain { id: id(), name, drained: true },
             Ask::Transfer { name },
@@ -421,7 +422,7 @@ fn asks(table: &mut Table) {
     table.text(Plane::Control, ADDRESS_BYTES_MAX, is_address, odd, |address| Ask::Join {
         cluster: ClusterId(9),
         id: id(),
-        site: 1,
+        region: 1,
         member: member(&address, &address),
     });
     table.text(Plane::Client, ADDRESS_BYTES_MAX, is_address, odd, |before| Ask::GetServer {

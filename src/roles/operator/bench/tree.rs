@@ -135,7 +135,7 @@ impl Locker<'_> {
         self.ask(position).await;
         let words = "a benchmark".to_string();
         self.leases.borrow_mut().push(self.lease);
-        let open = LeaseCommand::Open { token: self.lease, words, lease_ms: Some(LEASE_MS_MAX) };
+        let open = LeaseCommand::Open { token: self.lease, description: words, lease_ms: Some(LEASE_MS_MAX) };
         self.settle(open.into()).await;
     }
 
