@@ -1,5 +1,5 @@
-//! Two people in real browsers, one with scripts and one without, over a whole group that loses two members.
-//! Skipped where there is no Chromium. What they see is kept as target/screenshots/*.png.
+//! Two users in real browsers, one with scripts and one without, on a cluster that loses two members. Skipped without
+//! Chromium. Screenshots are stored as target/screenshots/*.png.
 
 use crate::driver::{self, Driver};
 use crate::pond::Pond;
@@ -93,7 +93,7 @@ fn two_people_meet_with_scripts_and_without_and_two_members_die() {
     ada.sees("/main", "I read you, ada");
     bob.sees("/main", "Commas, \"quotes\" & <b>tags</b>,\nand a second line: ¿ñandú?");
 
-    // The form that is open now is sent to a group that has just lost two.
+    // The open form is sent to a cluster that has just lost two members.
     bob.driver.type_into("textarea", "Did you notice?");
     let other = if leader == "backend-1" { "backend-2" } else { "backend-1" };
     pond.kill(&[&leader, other]);
@@ -104,7 +104,7 @@ fn two_people_meet_with_scripts_and_without_and_two_members_die() {
     ada.picture("feed");
     bob.picture("feed");
 
-    // How the servers are, for somebody without scripts. The page looks again by itself.
+    // The server status without scripts. The page reloads by itself.
     bob.driver.click("footer a");
     bob.sees("/status", "It works, but something needs attention.");
     bob.sees("/status", &format!("{leader} is offline."));
@@ -126,7 +126,7 @@ fn two_people_meet_with_scripts_and_without_and_two_members_die() {
     bob.picture("nobody");
 }
 
-/// Whichever backend a stream comes from, it dies here; and so does the leader while somebody types.
+/// Every backend dies once, and with it the source of the live stream; the leader dies while the user types.
 #[test]
 fn a_page_hears_what_is_croaked_while_every_backend_dies_once_and_loses_no_word_to_it() {
     if driver::missing() {
@@ -156,7 +156,7 @@ fn a_page_hears_what_is_croaked_while_every_backend_dies_once_and_loses_no_word_
     let told = "backend 3 died,backend 2 died,backend 1 died,is this on?";
     assert_eq!(ada.driver.run(texts), told, "each once, in their order");
 
-    // Between typing and pressing the button.
+    // The leader dies between typing and pressing the button.
     pond.await_whole();
     ada.driver.type_into("textarea", "Did you notice?");
     pond.kill(&[&pond.await_leading_backend()]);
@@ -166,7 +166,7 @@ fn a_page_hears_what_is_croaked_while_every_backend_dies_once_and_loses_no_word_
     ada.go("/main");
     assert_eq!(ada.driver.text("main").matches("Did you notice?").count(), 1);
 
-    // With nobody left the words stay, and go out when somebody is back.
+    // Without servers the text stays in the form, and is sent once they are back.
     pond.await_whole();
     ada.driver.type_into("textarea", "Is anybody there?");
     let everybody = ["backend-1", "backend-2", "backend-3", "coordinator-1", "coordinator-2"];
@@ -184,7 +184,7 @@ fn a_page_hears_what_is_croaked_while_every_backend_dies_once_and_loses_no_word_
     ada.picture("servers");
 }
 
-/// The bytes behind base64.
+/// Decodes base64.
 fn from_base64(text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let (mut bits, mut count) = (0_u32, 0);

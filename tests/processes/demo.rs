@@ -1,4 +1,4 @@
-//! `ribbit demo` as a person meets it: it plays, checks, and is honest when something does not hold.
+//! `ribbit demo`: plays its scenes, checks its claims, and reports a claim that does not hold.
 
 use crate::pond::{PATIENCE, awaited, children_of, is_alive, send};
 use rustix::process::Signal;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 struct Demo {
     child: Child,
     output: BufReader<ChildStdout>,
-    /// Where it makes its folder.
+    /// Parent of the demo's folder.
     place: TempDir,
 }
 
@@ -28,7 +28,7 @@ impl Demo {
         Demo { child, output, place }
     }
 
-    /// Reads on until something is said.
+    /// Reads output until `what` appears.
     #[track_caller]
     fn until(&mut self, what: &str) {
         let mut line = String::new();
@@ -38,14 +38,14 @@ impl Demo {
         }
     }
 
-    /// Reads to the end: its exit code, and what else it said.
+    /// Reads to the end, and returns the exit code and the rest of the output.
     fn end(&mut self) -> (Option<i32>, String) {
         let mut said = String::new();
         self.output.read_to_string(&mut said).expect("text");
         (self.child.wait().expect("our child").code(), said)
     }
 
-    /// Everything that it has started.
+    /// Returns the processes that the demo has started.
     fn processes(&self) -> Vec<u32> {
         let ups = children_of(self.child.id()).into_values();
         ups.flat_map(|up| children_of(up).into_values().chain([up])).collect()
@@ -92,7 +92,7 @@ fn a_leader_that_dies_in_mid_conversation_is_played_and_every_claim_holds() {
 fn a_claim_that_does_not_hold_is_said_and_the_folder_stays() {
     let mut demo = Demo::begin(&["replication"]);
     demo.until("alice: did you hear that?");
-    // Somebody else's doing: too few are left to agree on anything.
+    // A failure outside the script: no quorum is left.
     let members = demo.processes();
     let is_backend = |pid: &u32| {
         let typed = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What the balancer of a running group says about where to go.
+//! The balancer's directory of servers for reading and writing.
 
 use crate::pond::{Pond, awaited};
 use serde_json::Value;
@@ -17,7 +17,7 @@ fn the_balancer_says_where_to_read_and_write_and_believes_what_it_sees() {
     let pond = Pond::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let write = awaited("all three may be written to", || {
-        // The balancer may hear of the leader a moment after the group has it.
+        // The balancer may learn of the leader a moment later than the cluster.
         let (code, said) = pond.typed(&["balancer", "write", "--json"]);
         let write: Value = if code == 0 { serde_json::from_str(&said).expect("JSON") } else { Value::Null };
         let known = write["backends"].as_array().is_some_and(|all| all.len() == 3);
@@ -25,7 +25,7 @@ fn the_balancer_says_where_to_read_and_write_and_believes_what_it_sees() {
         (known && first["name"] == *leader && first["leader"] == true).then_some(write)
     });
 
-    // Three askers, three backends.
+    // Three clients get three different backends.
     let readers: Vec<Value> = (0..3).map(|_| told(&pond, "balancer read", 0)).collect();
     let names: BTreeSet<&str> = readers.iter().filter_map(|read| read["backend"]["name"].as_str()).collect();
     assert_eq!(names.len(), 3, "{readers:?}");
@@ -36,7 +36,7 @@ fn the_balancer_says_where_to_read_and_write_and_believes_what_it_sees() {
     let (code, said) = pond.typed(&["balancer", "read"]);
     assert!(code == 0 && said.contains("Read from backend-"), "{said}");
 
-    // A wrong report changes nothing; a right one is believed at once.
+    // A wrong report has no effect; a correct one takes effect at once.
     let address = write["backends"][0]["address"].as_str().expect("an address").to_string();
     assert_eq!(told(&pond, &format!("balancer down {address}"), 1)["answers"], true);
     assert_eq!(told(&pond, "balancer down 127.0.0.1:1", 1)["known"], false);
@@ -54,9 +54,9 @@ fn the_balancer_says_where_to_read_and_write_and_believes_what_it_sees() {
     // A backend is not a balancer.
     let (code, said) = pond.typed(&["balancer", "read", "--server", &pond.address("BACKEND_1")]);
     assert!(code == 3 && said.contains("is not a balancer"), "{code}: {said}");
-    // Nobody left.
+    // No backend is left.
     pond.kill(&["backend-1", "backend-2", "backend-3"]);
-    awaited("nobody serves", || {
+    awaited("no backend serves", || {
         let (code, said) = pond.typed(&["balancer", "read"]);
         (code == 3 && said.contains("no backend serves clients")).then_some(())
     });

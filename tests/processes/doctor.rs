@@ -1,4 +1,4 @@
-//! `ribbit doctor`: what is wrong is found, and what it says to type mends it.
+//! `ribbit doctor`: finds problems, and the commands it suggests fix them.
 
 use crate::pond::{PATIENCE, Pond, awaited_within};
 use serde_json::Value;
@@ -8,11 +8,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-/// Its exit code, and its checks.
+/// Runs the doctor and returns its exit code and checks.
 #[track_caller]
 fn doctor(pond: &Pond, more: &[&str]) -> (i32, Vec<Value>) {
     let mut command = pond.ribbit(&["doctor", "--json"]);
-    // Not the sessions of who runs the tests.
+    // Ignore the sessions of the user who runs the tests.
     command.args(more).env("XDG_CONFIG_HOME", pond.folder().join("settings"));
     let output = command.output().expect("the binary starts");
     assert!(output.stderr.is_empty(), "{output:?}");
@@ -30,7 +30,7 @@ fn doctor(pond: &Pond, more: &[&str]) -> (i32, Vec<Value>) {
     (code, said["checks"].as_array().expect("checks").clone())
 }
 
-/// What is said of one thing, without what is fine.
+/// Returns the failed checks of one kind.
 fn of<'a>(checks: &'a [Value], what: &str) -> Vec<&'a Value> {
     checks.iter().filter(|check| check["what"] == what && check["verdict"] != "ok").collect()
 }
@@ -39,7 +39,7 @@ fn all<'a>(checks: &'a [Value], what: &str) -> Vec<&'a Value> {
     checks.iter().filter(|check| check["what"] == what).collect()
 }
 
-/// Types what stands between the first two backticks of a fix.
+/// Runs the command between the first two backticks of a fix.
 #[track_caller]
 fn type_fix(check: &Value) {
     let fix = check["fix"].as_str().expect("a fix");
@@ -64,7 +64,7 @@ fn a_group_is_looked_at_from_its_board() {
     assert_eq!(all(&checks, "disk speed").len(), 1, "{checks:?}");
     assert!(of(&checks, "key").is_empty() && of(&checks, "cluster file").is_empty(), "{checks:?}");
 
-    // A cluster file that is not theirs.
+    // The cluster file of another cluster.
     let elsewhere = tempfile::tempdir().expect("a temporary folder");
     let foreign = elsewhere.path().join("foreign.ribbit");
     let foreign = foreign.to_str().expect("text");
@@ -77,7 +77,7 @@ fn a_group_is_looked_at_from_its_board() {
     assert!(code == 1 && !wrong.is_empty(), "{checks:?}");
     assert!(wrong[0]["fix"].as_str().expect("a fix").contains("ribbit key"), "{wrong:?}");
 
-    // One that is dead.
+    // A dead member.
     pond.kill(&["coordinator-1"]);
     let address = pond.address("COORDINATOR_1");
     awaited_within(PATIENCE, "it is missed", || {
@@ -102,7 +102,7 @@ fn without_a_group_what_lies_there_is_looked_at() {
 
     let init = pond.ribbit(&["init", "--coordinator", "127.0.0.1:1,no-such-board.invalid:9000"]).output();
     assert!(init.expect("the binary starts").status.success());
-    // The usual ports may be held by others on the machine of these tests.
+    // Other programs on this machine may use the default ports.
     let any = ["--listen", "127.0.0.1:0"];
     let (code, checks) = doctor(&pond, &any);
     let missing: Vec<_> = of(&checks, "reachable").iter().map(|it| it["words"].to_string()).collect();
@@ -110,7 +110,7 @@ fn without_a_group_what_lies_there_is_looked_at() {
     let left = fs::read_dir(pond.folder()).expect("a folder").count();
     assert_eq!(left, 1, "nothing but the cluster file is there");
 
-    // Others can open the file: it is refused by members, and what the doctor says mends it.
+    // The file is readable by others: members refuse it, and the doctor's fix works.
     let file = pond.folder().join("cluster.ribbit");
     set_mode(&file, 0o644);
     let (code, checks) = doctor(&pond, &[]);
@@ -119,7 +119,7 @@ fn without_a_group_what_lies_there_is_looked_at() {
     type_fix(open[0]);
     assert_eq!(of(&doctor(&pond, &[]).1, "mode").len(), 0);
 
-    // Something else holds a port.
+    // Another program uses a port.
     let holder = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = holder.local_addr().expect("an address").to_string();
     let (code, checks) = doctor(&pond, &["--listen", &address]);

@@ -1,4 +1,4 @@
-//! People are spread evenly again after every backend was restarted, and nobody noticed.
+//! Clients are spread evenly again after every backend was restarted, without failed requests.
 
 use crate::pond::{Pond, Status, keys};
 use ribbit_net::client::Client;
@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 const CLIENTS: u32 = 12;
-/// Between two questions of a client: longer than a connection has to be quiet.
+/// Pause between two requests of a client: longer than a connection must be idle to be moved.
 const PAUSE: Duration = Duration::from_millis(1_500);
-/// No question takes longer than this, whatever is restarted or ended.
+/// Time limit of a request during restarts.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
-/// Clients that ask something now and then, each over a connection of its own, as long as this lives.
+/// Clients that send a request now and then, each over its own connection, until this is dropped.
 struct Crowd {
     stopping: Arc<AtomicBool>,
     unanswered: Arc<AtomicU32>,
@@ -63,16 +63,16 @@ fn is_even(status: &Status) -> bool {
 #[test]
 fn after_a_rolling_restart_everybody_has_as_many_clients_again() {
     let mut pond = Pond::dry();
-    // Seconds instead of minutes.
+    // Rebalance within seconds instead of minutes.
     pond.environment = vec![("RIBBIT_TEST_EVEN_STEPS", "3".into())];
     pond.up(&["--restart", "never"]);
     pond.await_whole();
     let crowd = Crowd::start(&pond.address("BALANCER"));
-    pond.await_status("everybody is there, evenly", is_even);
+    pond.await_status("all members are alive and clients are spread evenly", is_even);
     for id in 1..=3 {
         let name = format!("backend-{id}");
         pond.signal(&[&name], Signal::TERM);
-        // It is away for so long that all its clients are the others' before it comes back.
+        // The backend is away until all its clients have moved to the others.
         pond.await_status("the others have them all", |status| {
             let others = status.backends().filter(|backend| backend.alive && backend.name != name);
             status.leader.is_some() && others.map(|backend| backend.clients).sum::<u32>() >= CLIENTS

@@ -1,4 +1,4 @@
-//! What one account may do in a while: said in words and codes, to pages and to scripts, and nobody else is kept waiting.
+//! Rate limits per account: error messages and codes on pages and in scripts, and no effect on other users.
 
 use crate::http::{Browser, Reply};
 use crate::pages::{croaks, typed};
@@ -10,7 +10,7 @@ use ribbit_net::secret::new_request_id;
 use ribbit_state::{Code, Command, Denied, Request, TokenHash};
 use ribbit_ui::words::refusal;
 
-/// One backend, so that one node's counts are all there are.
+/// Starts a cluster of one backend, so that all counters are on one node.
 fn small(options: &[&str]) -> Pond {
     let mut pond = Pond::dry();
     pond.environment = vec![("RIBBIT_TEST_PASSWORD_PASSES", "1".into())];
@@ -43,16 +43,16 @@ fn so_much_is_taken_of_one_account_in_a_minute_and_the_words_are_kept() {
     is_rate_limit(&page, Code::TooMuchWritten);
     assert_eq!(typed(&page), "one too many");
     is_rate_limit(&ada.post("/messages/bob", &[("message", "this way?")]), Code::TooMuchWritten);
-    // What was taken is told again, as often as somebody asks.
+    // A repeated request id gets the stored answer, without a limit.
     for _ in 0..3 {
         ada.post("/main", &[("post", "0 of six"), ("request", &request)]).leads_to("/main");
     }
     assert_eq!(croaks(&ada.get("/main")).len(), 6);
     bob.croak("I have said nothing yet");
-    // What leaves little behind is not in the way.
+    // Small writes have a higher limit.
     ada.post("/logout", &[]).leads_to("/login");
 
-    // In a script: the same refusal, and its exit code.
+    // A script gets the same refusal with its exit code.
     let eve = Somebody::called(&pond, "eve");
     for number in 0..6 {
         eve.says(&pond, &["post", &format!("{number} of six")]).well();
@@ -89,14 +89,14 @@ fn a_name_has_so_many_tries_and_who_is_logged_in_does_not_notice() {
     let (mut ada, mut bob, mut stranger) = (pond.browser(), pond.browser(), pond.browser());
     ada.join("ada");
     bob.join("bob");
-    // One try is gone with ada's own log-in.
+    // Ada's own log-in has used one attempt.
     (0..9).for_each(|_| try_log_in(&mut stranger, "ADA", "not that one").refuses(Code::WrongPassword));
     is_rate_limit(&try_log_in(&mut stranger, "ada", "not that one"), Code::TooManyTries);
     is_rate_limit(&try_log_in(&mut stranger, "ada", "password"), Code::TooManyTries);
-    // A name that nobody has is counted the same.
+    // Attempts for an unknown user name count in the same way.
     (0..10).for_each(|_| try_log_in(&mut stranger, "nobody", "password").refuses(Code::NoSuchUser));
     is_rate_limit(&try_log_in(&mut stranger, "nobody", "password"), Code::TooManyTries);
-    // Others log in, and ada goes on, changes her password with it.
+    // Other users log in, and ada's session still works and can change the password.
     try_log_in(&mut stranger, "bob", "password").leads_to("/main");
     ada.croak("still here");
     let change = [("choice", "password"), ("password", "password"), ("new-password", "sesame street")];

@@ -1,4 +1,4 @@
-//! `ribbit lock`: one holder at a time, whatever is killed or stopped, and a fence that only rises.
+//! `ribbit lock`: one holder at a time across failures, and a fencing token that only rises.
 
 use crate::pond::{Pond, awaited, awaited_within, is_alive};
 use rustix::process::{Pid, Signal, kill_process};
@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-/// `ribbit lock … -- sh -c SCRIPT`, running. The script finds the binary as `$R`.
+/// A running `ribbit lock … -- sh -c SCRIPT`. The script finds the binary as `$R` and the folder as `$D`.
 struct Holder {
     child: Child,
     said: PathBuf,
@@ -49,7 +49,7 @@ impl Drop for Holder {
     }
 }
 
-/// The number in a file that a script has written, with its line's end.
+/// Waits for a file with a complete line and returns the number in it.
 #[track_caller]
 fn number_in(pond: &Pond, file: &str) -> u64 {
     awaited(file, || {
@@ -94,7 +94,7 @@ fn the_code_of_the_command_is_ribbits_and_so_are_its_signals() {
     assert_eq!(run(&["--lease", "1s", "--", "true"]).0, 2);
     assert_eq!(run(&[]).0, 2);
 
-    // What is sent to ribbit is sent to the command.
+    // Signals to ribbit are forwarded to the command.
     for (signal, code) in [(Signal::TERM, 9), (Signal::INT, 8)] {
         let script = format!("trap 'exit 9' TERM; trap 'exit 8' INT; {UNTIL_GO}");
         let mut holder = Holder::start(&pond, "signals", &[], &script);
@@ -127,7 +127,7 @@ fn who_waits_gets_it_one_after_the_other_and_is_told_who_has_it() {
     for waiter in &waiters {
         awaited("it waits", || waiter.said().contains("waiting: /jobs/it: it is locked").then_some(()));
     }
-    // One that is told to end while it waits does, as shells say it.
+    // SIGTERM while waiting ends the process with 128 plus the signal number.
     let mut impatient = Holder::start(&pond, "impatient", &[], "touch $D/never");
     awaited("it waits", || impatient.said().contains("waiting").then_some(()));
     impatient.signal(Signal::TERM);
@@ -164,7 +164,7 @@ fn a_holder_that_is_killed_takes_its_command_along_and_the_next_gets_a_higher_fe
     assert!(code == 0 && next > fence, "{code}: {said}");
     let waited = killed.elapsed();
     println!("free {waited:?} after its holder was killed, with a lease of 3 s");
-    // It was heard at most a quarter of the lease before.
+    // The last renewal was at most a quarter of the lease earlier.
     assert!(waited > Duration::from_secs(2) && waited < Duration::from_secs(8), "{waited:?}");
 }
 
@@ -180,7 +180,7 @@ fn a_holder_that_was_stopped_wakes_up_to_a_stale_fence_and_ends_its_command() {
     let words = ["lock", "/jobs/it", "--wait", "30s", "--", "sh", "-c", &write];
     let (code, said) = pond.ended(pond.plain(&words), "");
     assert_eq!(code, 0, "{said}");
-    // Its command was not stopped, and writes what it has long wanted to.
+    // The command was not stopped, and now tries its late write.
     fs::write(pond.folder().join("go"), "").expect("a file");
     assert_eq!(number_in(&pond, "code"), 1);
     let stale =
@@ -208,7 +208,7 @@ fn a_lock_and_its_command_outlive_the_leader() {
         status.leader.as_ref().is_some_and(|other| *other != leader)
     });
     assert_eq!(fence_of(&pond), Some(fence));
-    // For longer than the lease: so it was renewed with the new leader.
+    // Longer than the lease, so it was renewed with the new leader.
     let began = Instant::now();
     awaited("longer than a lease", || (began.elapsed() > Duration::from_secs(11)).then_some(()));
     assert_eq!(fence_of(&pond), Some(fence));
@@ -223,7 +223,7 @@ fn a_lock_and_its_command_outlive_the_leader() {
 fn a_command_is_ended_at_half_of_the_lease_when_nobody_confirms_it() {
     let pond = Pond::start();
     pond.await_leading_backend();
-    // It does not listen, and has started something that does not either.
+    // The command ignores SIGTERM, and so does its child.
     let script = "trap '' TERM; sh -c 'trap \"\" TERM; echo $$ > $D/inner; while :; do sleep 0.1; done' & \
                   echo $$ > $D/pid; while :; do sleep 0.1; done";
     let mut holder = Holder::start(&pond, "lost", &["--lease", "6s"], script);
@@ -237,7 +237,7 @@ fn a_command_is_ended_at_half_of_the_lease_when_nobody_confirms_it() {
     });
     let took = cut.elapsed();
     println!("ended {took:?} after the servers fell silent, with a lease of 6 s");
-    // Half of it from the last renewal, and a quarter for a command that does not listen.
+    // Half of the lease from the last renewal, plus a quarter for a command that ignores SIGTERM.
     assert!(took < Duration::from_secs(6), "{took:?}");
     assert_eq!(holder.ended(), 75);
     assert!(holder.said().contains("no server has confirmed the lease for 3 s"), "{}", holder.said());

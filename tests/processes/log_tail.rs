@@ -1,4 +1,4 @@
-//! The end of a member's log: damage before it is reported, and what may not be synced is written again.
+//! Tail of a member's log: damage before the tail is reported, and a batch that may not be synced is written again.
 
 use crate::pond::{Pond, awaited};
 use crate::preload::library;
@@ -13,7 +13,7 @@ fn segments(folder: &Path) -> Vec<PathBuf> {
     segments
 }
 
-/// Zeros over a record's frame were taken for a torn write: 20 to 46 of 60 acknowledged croaks were gone in silence.
+/// Bug: zeros over a record's frame were taken for a torn write, and 20 to 46 of 60 acknowledged croaks were lost silently.
 #[test]
 fn a_lone_backend_never_takes_damage_in_the_middle_of_its_log_for_a_torn_write() {
     let mut pond = Pond::start_with(&["--backends", "1", "--coordinators", "0", "--restart", "never"]);
@@ -30,7 +30,7 @@ fn a_lone_backend_never_takes_damage_in_the_middle_of_its_log_for_a_torn_write()
     let text = |bytes: &[u8], words: &str| bytes.windows(words.len()).position(|at| at == words.as_bytes());
     let middle = text(&whole, "croak 30").expect("it was written");
     assert!(used > middle);
-    // The end of a record with the next one's frame; a whole page.
+    // The end of a record with the next frame, and a whole page.
     for (what, from, length) in
         [("zeros", middle, 64), ("a zeroed page", middle.saturating_sub(4_096).max(512), 4_096)]
     {
@@ -42,7 +42,7 @@ fn a_lone_backend_never_takes_damage_in_the_middle_of_its_log_for_a_torn_write()
         assert!(fs::read(&path).expect("a log") == bytes, "{what}: nothing is cut off");
         fs::remove_file(folder.join("lost")).expect("it was marked");
     }
-    // With the bytes back everything is there.
+    // With the original bytes, all croaks are there.
     fs::write(&path, &whole).expect("a log");
     pond.backend_by_hand(1);
     pond.await_status("it leads again", |status| status.leader.is_some());
@@ -77,11 +77,11 @@ fn a_member_that_is_killed_before_its_fsync_writes_the_batch_again() {
     let newest = segments(&folder).pop().expect("a log");
     fs::write(&broken, format!("stall {}", fs::metadata(&newest).expect("a log").ino())).expect("a file");
     ada.croak("written, and synced by the others");
-    // The croak's batch, or one that the restart brought just before it.
+    // The batch of the croak, or one from the restart just before it.
     awaited("a sync stalls", || stalled.exists().then_some(()));
     pond.kill(&[&name]);
     fs::remove_file(&broken).expect("a file");
-    // A new segment ends in zeros: before them is the end of the last batch, which is in the page cache.
+    // A new segment ends in zeros; before them is the end of the last batch, which is in the page cache.
     let bytes = fs::read(&newest).expect("a log");
     let end = bytes.iter().rposition(|byte| *byte != 0).expect("something was written") + 1;
     let batch = &bytes[end - 24..end];

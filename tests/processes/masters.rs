@@ -1,4 +1,4 @@
-//! Who is there, and who is master: beats, leases, fences.
+//! Heartbeats, leases and masters with their fencing tokens.
 
 use crate::pond::{Pond, Status, ask, asked, awaited, awaited_within, tree};
 use crate::writers::session_of;
@@ -8,7 +8,7 @@ use ribbit_state::{Code, Denied, LeaseCommand, Reply, Request, RequestId, TokenH
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// The address and the fence of a cluster's master, as one of these members says.
+/// Returns the address and the fencing token of a region's master, as a member reports it.
 pub fn master_of(pond: &Pond, cluster: u32) -> Option<(String, u64)> {
     let addresses = pond.try_status()?.members.into_iter().filter(|member| member.alive);
     let path = format!("/clusters/{cluster}/master");
@@ -37,7 +37,7 @@ fn a_master_that_dies_is_replaced_under_a_higher_fence_and_is_a_slave_when_it_is
     let pond = Pond::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let leader = pond.status().member(&leader).clone();
-    // The leader is preferred; whoever was master before gives way.
+    // The leader is preferred as master; the previous master steps down.
     let (_, fence) = await_master(&pond, "the leader is master", |address, _| address == leader.address);
     let others: Vec<_> = pond.status().members.into_iter().filter(|it| it.name != leader.name).collect();
     let witness = &others.iter().find(|it| it.role == "coordinator").expect("one of two").address;
@@ -75,7 +75,7 @@ fn with_all_coordinators_dead_the_group_still_notices_who_is_gone() {
     awaited("all five are there", || (said(&witness).leases.active.len() == 5).then_some(()));
     pond.kill(&["coordinator-1", "coordinator-2"]);
     awaited("the leader lets go of both", || (said(&witness).leases.active.len() == 3).then_some(()));
-    // Three of five voters are left: with one more gone nothing could be decided, so it is only stopped for a while.
+    // Three of five voters are left, so the next one is only stopped for a while: without it there would be no quorum.
     pond.signal(&[&victim.name], rustix::process::Signal::STOP);
     std::thread::sleep(Duration::from_secs(3));
     pond.signal(&[&victim.name], rustix::process::Signal::CONT);
@@ -85,14 +85,14 @@ fn with_all_coordinators_dead_the_group_still_notices_who_is_gone() {
 #[test]
 fn who_is_cut_from_the_leader_is_heard_by_way_of_the_coordinators() {
     let mut pond = Pond::dry();
-    // Raft id 1 is the founder's, which is a coordinator.
+    // Raft id 1 belongs to the founder, a coordinator.
     pond.environment.push(("RIBBIT_TEST_DEAF", "3".into()));
     pond.up(&["--restart", "never"]);
     pond.await_leading_backend_of(Status::is_whole);
     let leads = || pond.status().leader.and_then(|name| asked(&pond.status().member(&name).address));
-    let mut leader = awaited("somebody leads", leads);
+    let mut leader = awaited("a member leads", leads);
     if leader.me.raft_id == 3 {
-        // Its own word is its own.
+        // A leader always hears itself, so another member must lead.
         let heir =
             pond.status().backends().find(|it| it.name != leader.me.name()).expect("another").name.clone();
         let (code, said) = pond.typed(&["transfer", &heir]);
@@ -101,11 +101,11 @@ fn who_is_cut_from_the_leader_is_heard_by_way_of_the_coordinators() {
     }
     let address = leader.me.address;
     awaited("all five are there", || (said(&address).leases.active.len() == 5).then_some(()));
-    // Longer than its lease.
+    // Longer than the lease.
     std::thread::sleep(Duration::from_secs(4));
     assert!(said(&address).leases.active.contains(&3));
     pond.kill(&["coordinator-1", "coordinator-2"]);
-    awaited("nobody tells of it any more", || (!said(&address).leases.active.contains(&3)).then_some(()));
+    awaited("no member relays its heartbeat", || (!said(&address).leases.active.contains(&3)).then_some(()));
     assert!(pond.status().members.iter().any(|it| it.alive && it.role == "backend" && it.in_sync));
 }
 
@@ -151,7 +151,7 @@ fn a_chat_place_belongs_to_its_client_and_outlives_the_backend_that_it_hangs_on(
     let Ok(Reply::Fenced { fence }) = enter(&other.address, 1, 1, false) else { panic!("not entered") };
     assert!(matches!(renew(&other.address, 1), Answer::Renewed { lease_ms: 2_000 }));
 
-    // The backend that it hangs on dies: through another one it is still its own.
+    // The backend of the client dies; the lease continues through another one.
     pond.kill(&[&other.name]);
     let left: Vec<_> = backends.iter().filter(|address| **address != other.address).collect();
     for address in &left {
@@ -163,7 +163,7 @@ fn a_chat_place_belongs_to_its_client_and_outlives_the_backend_that_it_hangs_on(
     assert!(matches!(taken, Ok(Reply::Fenced { fence: higher }) if higher > fence), "{taken:?}");
     assert_eq!(renew(left[0], 1), Answer::Refused(Denied::new(Code::LeaseOver)));
 
-    // Nobody renews: it is free after the lease.
+    // Without renewals the slot is free after the lease.
     awaited("it is let go", || (tree(left[0], "/people")?.len() == 1).then_some(()));
     assert_eq!(renew(left[0], 2), Answer::Refused(Denied::new(Code::LeaseOver)));
 }
@@ -186,7 +186,7 @@ fn a_server_with_a_taken_number_is_refused_and_one_that_is_started_again_is_not(
     assert_eq!(code, Some(78), "{words}");
     assert!(words.contains("backend-2 is already running") && words.contains(&address), "{words}");
 
-    // With a copy of its store, too.
+    // The same with a copy of its store.
     let copy = elsewhere.path().join("backend-2");
     let _ = std::fs::remove_dir_all(&copy);
     std::fs::create_dir_all(&copy).expect("a folder");

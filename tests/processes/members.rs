@@ -1,4 +1,4 @@
-//! Members that people move, send away and take back, and seats that find new voters by themselves.
+//! Membership: moving leadership, draining, removing and adding members, and automatic replacement of voters.
 
 use crate::pond::{PATIENCE, Pond, Status, awaited};
 use crate::writers::{Writers, stores_agree};
@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// Types it, expects this exit code, answers what was said.
+/// Runs a command, asserts its exit code and returns its output.
 #[track_caller]
 fn typed(pond: &Pond, line: &str, code: i32) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
@@ -16,7 +16,7 @@ fn typed(pond: &Pond, line: &str, code: i32) -> String {
     said
 }
 
-/// What `members --json` says of a member.
+/// Returns the entry of a member in `members --json`.
 #[track_caller]
 fn member(pond: &Pond, name: &str) -> Value {
     let all: Value = serde_json::from_str(&typed(pond, "members --json", 0)).expect("JSON");
@@ -25,7 +25,7 @@ fn member(pond: &Pond, name: &str) -> Value {
     found.unwrap_or_else(|| panic!("no {name} in {all}")).clone()
 }
 
-/// A backend that votes and does not lead.
+/// Returns a voting backend that is not the leader.
 fn follower(status: &Status) -> String {
     let leads = |name: &String| status.leader.as_ref() == Some(name);
     let other = status.backends().find(|member| member.voter && !leads(&member.name));
@@ -59,7 +59,7 @@ fn a_drained_member_serves_and_does_not_vote() {
     let leader = pond.await_leading_backend();
     let mut ada = pond.browser();
     ada.join("ada");
-    // The leader too: it hands over first.
+    // The leader can be drained, too; it hands over first.
     for name in [leader.as_str(), "coordinator-2"] {
         let said = typed(&pond, &format!("member drain {name}"), 0);
         assert!(said.contains("does not vote"), "{said}");
@@ -78,7 +78,7 @@ fn a_drained_member_serves_and_does_not_vote() {
     typed(&pond, "member drain backend-9", 1);
 }
 
-/// Two of five are away: with one voter less nobody could decide anything.
+/// Two of five voters are down: removing another one would lose the quorum.
 #[test]
 fn a_voter_stays_where_the_rest_would_be_no_majority() {
     let pond = Pond::start();
@@ -120,7 +120,7 @@ fn a_learner_takes_the_seat_of_the_dead_and_the_removed_come_back_as_new() {
     let line = pond.said().into_iter().find(|line| line.contains("start it again with")).expect("how to");
     assert!(line.contains(&format!("--id {} --evict-after 2s", status.member(&dead).id)), "{line}");
 
-    // It comes back, and gets a seat again: backends before coordinators.
+    // The member comes back and gets a seat again: backends before coordinators.
     let id = status.member(&dead).id;
     pond.backend_by_hand(id);
     pond.await_status("it is back and votes", |status| {
@@ -130,7 +130,7 @@ fn a_learner_takes_the_seat_of_the_dead_and_the_removed_come_back_as_new() {
     });
     let first_life = member(&pond, &dead)["raft_id"].as_u64().expect("a number");
 
-    // Alive, it is not removed by mistake.
+    // A live member is not removed by mistake.
     let said = typed(&pond, &format!("member remove {dead}"), 1);
     assert!(said.contains("(622)") && said.contains("--yes"), "{said}");
     pond.kill(&[&dead]);
@@ -138,7 +138,7 @@ fn a_learner_takes_the_seat_of_the_dead_and_the_removed_come_back_as_new() {
     pond.await_status("it is gone", |status| status.members.len() == 5);
     assert!(typed(&pond, &format!("member remove {dead}"), 1).contains("(621)"));
 
-    // With what it had, it is not taken back; with nothing, it is somebody new.
+    // With its old store it is refused; with an empty folder it joins as a new member.
     let begin = Instant::now();
     let by_hand = format!("backend --id {id}");
     let said = typed(&pond, &by_hand, 78);
@@ -159,7 +159,7 @@ fn a_member_that_is_removed_while_it_lives_ends() {
     let leader = pond.await_leading_backend();
     let mut ada = pond.browser();
     ada.join("ada");
-    // The leader hands over before it goes; `up` does not start it again.
+    // The leader hands over before it leaves, and `up` does not restart it.
     typed(&pond, &format!("member remove {leader} --yes"), 0);
     let status = pond.await_status("four are left", |status| {
         status.members.len() == 4
@@ -167,7 +167,7 @@ fn a_member_that_is_removed_while_it_lives_ends() {
             && status.members.iter().all(|member| member.alive)
     });
     assert_ne!(status.leader, Some(leader.clone()));
-    // The group has let it go; it learns that when it dials the next time.
+    // The member learns of its removal the next time it connects.
     let ended = format!("{leader} (pid ");
     awaited("it has ended for good", || {
         pond.said().iter().any(|line| line.starts_with(&ended) && line.contains("78")).then_some(())
@@ -194,7 +194,7 @@ fn a_rolling_restart_of_everything_is_not_noticed() {
     }
     let mut written = writers.stop();
     written.nobody_noticed();
-    // An election timeout alone is longer: every leader has handed over before it went.
+    // Shorter than an election timeout, so every leader handed over before it stopped.
     println!("a rolling restart of everything: the slowest croak took {:?}", written.slowest());
     pond.await_whole();
     written.judge_pages();

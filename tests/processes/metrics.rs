@@ -1,4 +1,4 @@
-//! What every process shows to programs that watch, on the port that it has anyway.
+//! Metrics and health of every process, on its main port.
 
 use crate::http::{Reply, exchange};
 use crate::pond::{Pond, awaited};
@@ -16,7 +16,7 @@ fn get(address: &str, path: &str) -> Reply {
     )
 }
 
-/// Every series and its value.
+/// Returns every series with its value.
 #[track_caller]
 fn metrics(address: &str) -> BTreeMap<String, f64> {
     let reply = get(address, "/metrics");
@@ -44,7 +44,7 @@ fn every_process_shows_its_figures_and_whether_it_is_well() {
     let leader = pond.await_leading_backend();
     let mut ada = pond.browser();
     ada.join("adalovelace");
-    ada.croak("nobody's figures say this");
+    ada.croak("no metric contains this");
     let mut leaders = 0;
     for part in ["BACKEND_1", "BACKEND_2", "BACKEND_3", "COORDINATOR_1", "COORDINATOR_2"] {
         let address = pond.address(part);
@@ -54,7 +54,7 @@ fn every_process_shows_its_figures_and_whether_it_is_well() {
         leaders += u32::from(figures["ribbit_leads"] == 1.0);
         get(&address, "/health").says(200, "fine\n");
         assert_eq!(get(&address, "/").status, 404);
-        // What is no GET is no ribbit either: closed without a word.
+        // Other methods are not part of the protocol: the connection is closed without an answer.
         let mut stream = TcpStream::connect(&address).expect("it listens");
         stream.write_all(b"POST /metrics HTTP/1.1\r\n\r\n").expect("written");
         let _ = stream.read_to_end(&mut Vec::new());
@@ -75,7 +75,7 @@ fn every_process_shows_its_figures_and_whether_it_is_well() {
         assert!(!said.contains("adalovelace") && !said.contains("127.0.0.1"), "{said}");
     }
 
-    // Who dawdles over a request is not waited for, and holds up nobody.
+    // A slow request times out and does not block other requests.
     let mut slow = TcpStream::connect(&balancer).expect("it listens");
     slow.write_all(b"GET /met").expect("written");
     let began = Instant::now();

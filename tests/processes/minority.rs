@@ -1,11 +1,11 @@
-//! The lock namespace where too few members are left to agree: a read is an error that says what to try, and the old
-//! answer is had by asking for it, with a mark.
+//! The lock namespace without a quorum: a read fails with an error that names the alternatives, and a stale read is marked as
+//! such.
 
 use crate::pond::Pond;
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
-/// Every read of a command together, and what it takes to find the members that are left.
+/// Time limit of a command: all its reads, and the search for the remaining members.
 const COMMAND_MAX: Duration = Duration::from_secs(9);
 
 #[test]
@@ -36,7 +36,7 @@ fn a_read_without_a_majority_is_an_error_and_a_stale_one_is_marked() {
         assert!(took < COMMAND_MAX, "{words:?} took {took:?}");
     }
 
-    // What an operator does to an account is not decided by what one server has.
+    // An operator's change of an account is not based on a stale read.
     let (code, said) = pond.typed(&["user", "suspend", "nobody"]);
     assert!(code == 3 && !said.contains("no user with that name"), "{code}: {said}");
 

@@ -1,4 +1,4 @@
-//! What is kept of a password, and what checking one costs.
+//! Password hashes, and the cost of checking them.
 
 use crate::http::Browser;
 use crate::pond::{Pond, awaited, keys};
@@ -12,7 +12,7 @@ use ribbit_state::{Code, TokenHash};
 use std::fs;
 use std::io;
 
-/// The hash that a stopped member keeps of somebody's password, and the version of the credentials.
+/// Returns the password hash of an account in a stopped member's store, and the version of the credentials.
 fn kept(pond: &Pond, member: &str, username: &str) -> (String, u32) {
     let store = Store::open(FileDisk::new(&pond.folder().join(member)).expect("a folder")).expect("a store");
     let view = store.reader().view().expect("it can be read");
@@ -26,7 +26,7 @@ fn log_in(pond: &Pond, username: &str, password: &str) -> Browser {
     browser
 }
 
-/// What is said of hashes is said to those who want to know.
+/// Returns the environment that turns on log messages about hashes.
 fn told() -> (&'static str, String) {
     ("RUST_LOG", "ribbit=info".into())
 }
@@ -34,7 +34,7 @@ fn told() -> (&'static str, String) {
 #[test]
 fn a_log_in_makes_a_weak_hash_anew_and_ends_no_session() {
     let mut pond = Pond::dry();
-    // As a version would that asked for less.
+    // As an earlier version with a lower cost.
     pond.environment = vec![("RIBBIT_TEST_PASSWORD_PASSES", "1".into()), told()];
     pond.up(&[]);
     let mut before = pond.browser();
@@ -62,7 +62,7 @@ fn a_log_in_makes_a_weak_hash_anew_and_ends_no_session() {
         assert!(kept(&pond, member, "bob").0.contains("t=1"), "who did not log in keeps theirs");
     }
 
-    // Never the other way: what was made with more stays as it is.
+    // A hash with a higher cost is never replaced.
     pond.environment = vec![("RIBBIT_TEST_PASSWORD_PASSES", "1".into()), told()];
     pond.up(&[]);
     let said = pond.log_text().matches("was made anew").count();
@@ -73,14 +73,14 @@ fn a_log_in_makes_a_weak_hash_anew_and_ends_no_session() {
     assert_eq!(pond.log_text().matches("was made anew").count(), said);
 }
 
-/// KiB of memory that a process has now.
+/// Returns the resident memory of a process in KiB.
 fn resident_kib(pid: u32) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     Ok(line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0))
 }
 
-/// What a password is checked with, in KiB; less than half of it may be left when nobody logs in any more.
+/// Memory for checking one password in KiB. Less than half of it may remain in use after the last log-in.
 const ROOM_KIB: u64 = 7 * 1024;
 
 #[test]
@@ -113,17 +113,17 @@ fn what_checking_passwords_takes_is_given_back_round_after_round() {
     assert!(least[4] < least[0] + ROOM_KIB / 2, "{least:?}");
 }
 
-/// As many passwords as may wait, and those that are worked on where there are many cores.
+/// Number of log-ins: the capacity of the queue plus those in progress on a machine with many cores.
 const WAITING: u8 = 66;
 
 #[test]
 fn who_finds_the_queue_full_is_told_so_and_gets_in_later() {
     let mut pond = Pond::dry();
-    // Each takes a good part of a second: one alone is answered, behind sixty nobody is.
+    // Each check takes most of a second: one alone is answered in time, one behind sixty others is not.
     pond.environment = vec![("RIBBIT_TEST_PASSWORD_PASSES", "150".into())];
     pond.up(&["--backends", "1", "--coordinators", "0"]);
     let backend = pond.address("BACKEND_1");
-    // Connections of their own, and names of their own: nobody has them, which takes as long.
+    // Each log-in has its own connection and an unknown user name, which takes as long as a known one.
     let waiting: Vec<_> = (0..WAITING)
         .map(|number| {
             let (client, id) = (Client::new(vec![backend.clone()], keys()), new_request_id());
@@ -133,8 +133,8 @@ fn who_finds_the_queue_full_is_told_so_and_gets_in_later() {
             smol::spawn(async move { client.ask(ask, ASK_DEADLINE_MAX).await })
         })
         .collect();
-    // Another name at each try: one that is tried often is refused for that before the queue is looked at, and it may take
-    // those who wait a while until all are there.
+    // Each attempt uses another name, because the rate limit of a name is checked before the queue. It may take a while until
+    // the queue is full.
     let mut browser = pond.browser();
     let mut tries = 0;
     let mut log_in = || {
@@ -148,7 +148,7 @@ fn who_finds_the_queue_full_is_told_so_and_gets_in_later() {
             assert_eq!(page.header("retry-after"), Some("2"));
         })
     });
-    // What nobody waits for any more is not worked on.
+    // Abandoned log-ins are not processed.
     drop(waiting);
     awaited("there is room again", || {
         let page = log_in();

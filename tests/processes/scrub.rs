@@ -40,7 +40,7 @@ fn a_store_whose_pages_cannot_be_is_damaged_and_no_reason_to_crash_again_and_aga
     let folder = stop_well(&pond, &format!("backend-{id}"));
     let path = folder.join("store.redb");
     let mut bytes = fs::read(&path).expect("a store");
-    // The header is valid, and the pages that it points to are zeroed.
+    // The header is valid, and all pages after it are overwritten.
     bytes[4096..].iter_mut().for_each(|byte| *byte = 0x5a);
     fs::write(&path, bytes).expect("a store");
     let (code, said) = pond.typed(&["backend", "--id", &id.to_string()]);

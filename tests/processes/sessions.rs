@@ -1,4 +1,4 @@
-//! Sessions: what is kept of them opens nothing, and once ended they are over everywhere.
+//! Sessions: stored data cannot be used to log in, and an ended session is over on every server.
 
 use crate::pond::{PATIENCE, Pond, ask, keys};
 use crate::writers::session_of;
@@ -10,7 +10,7 @@ use ribbit_state::rows::{Order, Sessions, scan};
 use ribbit_state::{Code, Consistency, Page, Query, TokenHash, Topic};
 use smol::future::FutureExt;
 
-/// Who a backend takes the shower of this for.
+/// Returns the user name of a session token, as a backend answers.
 #[track_caller]
 fn me(pond: &Pond, backend: &str, session: TokenHash) -> Result<String, Code> {
     let read = Ask::Read { seen: None, consistency: Consistency::Linearizable, query: Query::Me { session } };
@@ -41,7 +41,7 @@ fn what_is_stored_of_a_session_opens_none_and_a_session_outlives_a_stop() {
     ada.address = pond.web();
     ada.get("/main").says(200, "@ada");
     assert_eq!(me(&pond, "BACKEND_1", session_of(&ada)), Ok("ada".into()));
-    // Whoever has read a card, or a backup, has this.
+    // The hash, as it is on a disk or in a backup.
     assert_eq!(me(&pond, "BACKEND_1", stored[0]), Err(Code::NotLoggedIn));
 }
 
@@ -98,7 +98,7 @@ fn who_logs_in_again_ends_the_session_before() {
     assert_ne!(session_of(&ada), session_of(&before));
     assert_eq!(me(&pond, "BACKEND_2", session_of(&before)), Err(Code::NotLoggedIn));
     assert_eq!(me(&pond, "BACKEND_3", session_of(&ada)), Ok("ada".into()));
-    // Also when the session before was over already.
+    // The same if the previous session was over already.
     let mut stale = before;
     stale.post("/login", &[("username", "ada"), ("password", "password")]).leads_to("/main");
     stale.get("/main").says(200, "@ada");

@@ -1,4 +1,4 @@
-//! `ribbit shell`, one command at a time and line by line: what it shows, what it refuses, and in which words.
+//! `ribbit shell` with single commands and scripts: output, errors and exit codes.
 
 use crate::pond::{Pond, awaited, keys};
 use ribbit_net::client::Client;
@@ -14,7 +14,7 @@ use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Types it, expects this exit code, answers what was said.
+/// Runs a shell command, asserts its exit code and returns its output.
 #[track_caller]
 fn shell(pond: &Pond, words: &[&str], code: i32) -> String {
     let (ended, said) = pond.shell(words);
@@ -22,7 +22,7 @@ fn shell(pond: &Pond, words: &[&str], code: i32) -> String {
     said
 }
 
-/// A command with these in its environment.
+/// Runs a shell command with a lock and a fencing token in its environment.
 #[track_caller]
 fn guarded(pond: &Pond, words: &[&str], lock: &str, fence: u64) -> (i32, String) {
     let mut command = pond.plain(&[&["shell"], words].concat());
@@ -119,7 +119,7 @@ fn every_command_does_what_it_says_and_says_what_is_in_the_way() {
     assert!(shell(&pond, &["holders", "/clusters"], 0).starts_with("/clusters/1/master  backend-"));
     assert_eq!(shell(&pond, &["holders", "/jobs"], 0), "/jobs: no locks are held\n");
 
-    // What cannot be done at all.
+    // Usage errors.
     assert!(shell(&pond, &["sl", "/"], 2).contains("unknown command `sl`; did you mean `ls`?"));
     assert!(shell(&pond, &["cat", "jobs"], 2).contains("a path starts with a slash: /jobs"));
     assert!(shell(&pond, &["cat"], 2).contains("<PATH>"));
@@ -163,7 +163,7 @@ fn a_copy_is_saved_with_safe_names_and_nothing_is_overwritten() {
 fn a_guard_lets_only_the_holder_write_and_words_of_others_are_only_shown() {
     let pond = Pond::start();
     pond.await_leading_backend();
-    // A holder that says odd things of itself.
+    // A lease whose description contains control characters.
     let client =
         Client::on(Plane::Control, vec![pond.address("BACKEND_1"), pond.address("BACKEND_2")], keys());
     let token = token_hash(&new_token());
@@ -243,7 +243,7 @@ fn a_script_holds_locks_until_it_ends_and_stops_where_something_fails() {
     assert_eq!(pond.ended(pond.plain(&["shell"]), "exit\nfrog\n"), (0, String::new()));
 }
 
-/// `ribbit shell watch PATH`, and the lines it has told.
+/// A running `ribbit shell watch PATH` and its output.
 struct Watch {
     child: Child,
     told: Arc<Mutex<Vec<String>>>,
@@ -263,7 +263,7 @@ impl Watch {
         let err: Box<dyn BufRead + Send> = Box::new(BufReader::new(child.stderr.take().expect("piped")));
         for pipe in [out, err] {
             let tells = told.clone();
-            // Ends with the pipe.
+            // The thread ends when the pipe is closed.
             std::thread::spawn(move || {
                 for line in pipe.lines().map_while(Result::ok) {
                     tells.locked().push(line);
@@ -316,7 +316,7 @@ fn a_watch_goes_on_where_it_was_when_members_die() {
         number
     };
     write(&pond);
-    // Whoever tells it is among them.
+    // The member that serves the watch is among them.
     for name in ["coordinator-1", "coordinator-2", "backend-1", "backend-2", "backend-3"] {
         pond.kill(&[name]);
         let last = write(&pond);
@@ -344,8 +344,7 @@ fn a_watch_that_missed_too_much_says_so_and_shows_how_it_is() {
     shell(&pond, &["mkdir", "/jobs"], 0);
     let watch = Watch::start(&pond, "/jobs");
     watch.signal(Signal::STOP);
-    // Cut off, it is not even sent what happens; and what all have applied before they stop is not told again when
-    // they start.
+    // The stopped watch receives no events, and members forget the events from before their restart.
     pond.stop();
     pond.up(&[]);
     pond.await_leading_backend();

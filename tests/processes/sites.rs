@@ -1,4 +1,4 @@
-//! Clusters: places with servers of their own, all with the same data.
+//! Regions: groups of servers in one place, all with the same data.
 
 use crate::masters::master_of;
 use crate::pond::{Pond, ask, asked, awaited, keys, tree};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const CLUSTER: &str = "2";
 
-/// The server for this client, as a coordinator says.
+/// Returns the server for a client, as a coordinator answers.
 fn server_of(coordinator: &str, client: u64, before: Option<&str>) -> Option<(AssignedServer, bool)> {
     let ask = Ask::GetServer { client, before: before.map(str::to_string) };
     match smol::block_on(ask_once(coordinator, Plane::Control, &keys(), ask, Duration::from_secs(1))) {
@@ -39,7 +39,7 @@ fn a_second_cluster_serves_its_clients_has_a_master_and_never_votes() {
     let master = status.members.iter().find(|it| it.address == address).expect("one of them").name.clone();
     assert!(names.contains(&master), "{master}");
 
-    // A client of that cluster is served there, and writes there.
+    // A client of that region is served there, and writes there.
     let client = 1;
     let (server, changed) = awaited("served at home", || {
         server_of(&coordinator, client, None).filter(|(server, _)| server.name.region == 2)
@@ -58,13 +58,13 @@ fn a_second_cluster_serves_its_clients_has_a_master_and_never_votes() {
     let another = ask(&other.address, numbered(&coordinator, 78));
     assert!(matches!(another, Answer::Written { outcome: Ok(_), .. }), "{another:?}");
 
-    // Whoever is asked may have heard of the second cluster a beat later than the coordinator.
+    // Other members may learn of the second region a heartbeat later than the coordinator.
     for part in ["BACKEND_1", "BACKEND_2", "BACKEND_3", "COORDINATOR_1"] {
         awaited("known everywhere", || {
             server_of(&pond.address(part), client, None).filter(|(server, _)| server.name.region == 2)
         });
     }
-    // As a person asks. Two ids are taken, so this is the third client, of the second cluster; what was told is kept.
+    // Through the command line. Two ids are taken, so this is the third client, in the second region. The answer is stored.
     for changed in [true, false] {
         let (code, said) = pond.typed(&["client", "server", "--json"]);
         let said: serde_json::Value =
@@ -73,20 +73,20 @@ fn a_second_cluster_serves_its_clients_has_a_master_and_never_votes() {
         assert_eq!(said["changed"], changed, "{said}");
     }
 
-    // Its master dies: another one of it.
+    // The master dies and is replaced by another member of the region.
     pond.kill(&[&master]);
     let (next, higher) =
         awaited("another master", || master_of(&pond, 2).filter(|(other, _)| *other != address));
     assert!(higher > fence && next != address);
 
-    // All of it dies: its clients are served by the next, and at home again when home is back.
+    // The whole region dies: its clients are served by the next region, and at home again once it is back.
     let left: Vec<&str> = names.iter().filter(|name| **name != master).map(String::as_str).collect();
     pond.kill(&left);
     let (away, _) = awaited("served by the next", || {
         server_of(&coordinator, client, Some(&next)).filter(|(server, _)| server.name.region == 1)
     });
     assert_eq!(away.home, 2);
-    awaited("nobody is left there", || {
+    awaited("no member of the region is alive", || {
         (tree(&coordinator, "/clusters/2/slaves")?.len() == 1 && master_of(&pond, 2).is_none()).then_some(())
     });
     (1..=3).for_each(|id| begin(&mut pond, id));
@@ -99,13 +99,13 @@ fn a_second_cluster_serves_its_clients_has_a_master_and_never_votes() {
         let (here, there) = (asked(&back.address)?, asked(&coordinator)?);
         (here.me.applied == there.me.applied && here.in_sync).then_some(())
     });
-    let status = pond.await_status("somebody leads", |status| status.leader.is_some());
+    let status = pond.await_status("a member leads", |status| status.leader.is_some());
     assert!(status.members.iter().filter(|it| names.contains(&it.name)).all(|it| !it.voter));
     assert!(status.leader.is_some_and(|leader| !names.contains(&leader)));
     assert!(matches!(ask(&back.address, numbered(&coordinator, 77)), Answer::Written { outcome: Ok(_), .. }));
 }
 
-/// A write: a client asks for an id.
+/// Returns the write by which a client asks for an id.
 fn numbered(coordinator: &str, id: u128) -> Ask {
     Ask::Write(ribbit_state::Request {
         id: ribbit_state::RequestId(id),

@@ -1,4 +1,4 @@
-//! `ribbit user`: those who run the group look after people's accounts.
+//! `ribbit user`: account management by operators.
 
 use crate::pond::Pond;
 use crate::pty::Terminal;
@@ -35,7 +35,7 @@ fn an_operator_looks_after_accounts() {
     assert_eq!(lines[0], ["USER", "NAME", "EMAIL", "CREATED", "SESSIONS", "IS"]);
     assert_eq!((lines.len(), lines[1][0], lines[1].last()), (2, "bob", Some(&"-")), "{table}");
 
-    // Suspended: no session is left, none is given, and the croaks are there still.
+    // A suspended account has no sessions and gets none; its croaks stay.
     bob.says(&pond, &["post", "before"]).well();
     ada.says(&pond, &["add", "bob"]).well();
     assert_eq!(operator(&pond, &["suspend", "Bob"]).well(), "suspended @bob and ended their sessions\n");
@@ -47,14 +47,14 @@ fn an_operator_looks_after_accounts() {
     bob.hands(&pond, &["login", "bob"], "password\n").well();
     assert_eq!(bob.says(&pond, &["feed", "--json"]).lines().len(), 1);
 
-    // One croak, whoever wrote it.
+    // An operator can delete any croak.
     let [after] = &bob.says(&pond, &["post", "after", "--json"]).lines()[..] else { panic!() };
     let after = after["id"].to_string();
     assert_eq!(operator(&pond, &["uncroak", &after]).well(), format!("deleted croak {after}\n"));
     assert_eq!(bob.says(&pond, &["feed", "--json"]).lines().len(), 1);
     operator(&pond, &["uncroak", &after]).badly(1, "there is no such croak (645)");
 
-    // A new password, from standard input: the old one and its sessions are worth nothing.
+    // A new password from standard input invalidates the old one and all sessions.
     let passwd = |input| ran(pond.plain(&["user", "passwd", "bob"]), input);
     passwd("short\n").badly(1, "password: ");
     passwd("").badly(2, "the password is missing");
@@ -92,7 +92,8 @@ fn an_operator_looks_after_accounts() {
     assert_eq!(operator(&pond, &["list", "b*", "--json"]).well(), "");
 }
 
-/// It went to every server, each of which hung up: "no servers are running", after thirteen seconds.
+/// Bug: an invalid pattern went to every server, each of which closed the connection, and after thirteen seconds the error was
+/// "no servers are running".
 #[test]
 fn a_pattern_that_none_can_be_is_refused_at_once_and_in_words() {
     let pond = Pond::start();

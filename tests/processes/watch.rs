@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::process::{Child, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
-/// A `ribbit watch` under way, and what it has said so far.
+/// A running `ribbit watch` and its output so far.
 struct Watch {
     child: Child,
     said: Arc<Mutex<String>>,
@@ -18,7 +18,7 @@ impl Watch {
     fn hearing(child: Child, mut from: impl Read + Send + 'static) -> Watch {
         let said = Arc::new(Mutex::new(String::new()));
         let heard = said.clone();
-        // Ends with the pipe, or the terminal.
+        // The thread ends when the pipe or the terminal is closed.
         std::thread::spawn(move || {
             let mut piece = [0; 4096];
             while let Ok(bytes @ 1..) = from.read(&mut piece) {
@@ -74,7 +74,7 @@ fn the_group_is_shown_again_and_again_until_one_has_seen_enough() {
         assert!(said.contains(name), "{said}");
     }
 
-    // Into a pipe: lines are appended, and the end of its input ends it.
+    // Into a pipe, lines are appended, and the end of standard input ends the watch.
     let mut command = pond.ribbit(&["watch"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the binary starts");
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take().expect("piped"));
@@ -84,7 +84,7 @@ fn the_group_is_shown_again_and_again_until_one_has_seen_enough() {
     assert!(piped.ended().success());
     assert!(!piped.said().contains('\x1b'), "{}", piped.said());
 
-    // On a terminal: drawn in place.
+    // On a terminal, the table is redrawn in place.
     for control_d in [true, false] {
         let (mut ours, theirs) = terminal();
         let mut command = pond.ribbit(&["watch"]);
@@ -107,7 +107,7 @@ fn the_group_is_shown_again_and_again_until_one_has_seen_enough() {
         assert!(shown.ended().success());
     }
 
-    // Nobody takes what it says any more.
+    // The reader closes the pipe.
     let mut command = pond.ribbit(&["watch"]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the binary starts");
     drop(child.stdout.take());

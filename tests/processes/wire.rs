@@ -1,5 +1,4 @@
-//! What travels between people's programs and the servers is nobody else's to read, and whose servers they are is
-//! checked.
+//! Encryption and server authentication between clients and servers.
 
 use crate::pond::{Pond, keys};
 use crate::verbs::{Ran, Somebody, ran};
@@ -8,7 +7,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// Stands in the way to a server, hears everything, and may be turned to another server.
+/// A proxy in front of a server that records all bytes and can switch to another server.
 struct Tap {
     address: String,
     server: Arc<Mutex<String>>,
@@ -21,7 +20,7 @@ impl Tap {
         let address = listener.local_addr().expect("it is bound").to_string();
         let (server, heard) = (Arc::new(Mutex::new(server)), Arc::new(Mutex::new(Vec::new())));
         let tap = Tap { address, server: server.clone(), heard: heard.clone() };
-        // Ends with the test process, and so do the others.
+        // All threads end with the test process.
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let server = server.locked().clone();
@@ -40,7 +39,7 @@ impl Tap {
         *self.server.locked() = server;
     }
 
-    /// Whether these bytes have passed.
+    /// Returns true if these bytes have passed.
     fn has_heard(&self, bytes: &[u8]) -> bool {
         let heard = self.heard.locked();
         heard.windows(bytes.len()).any(|window| window == bytes)
@@ -58,7 +57,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, heard: &Mutex<Vec<u8>>) {
     let _ = to.shutdown(Shutdown::Write);
 }
 
-/// A verb of somebody who knows nothing of the group but an address.
+/// Runs a verb of a user who knows only an address of the cluster.
 fn stranger(somebody: &Somebody, pond: &Pond, arguments: &[&str], input: &str) -> Ran {
     let mut command = somebody.command(pond, arguments);
     command.env_remove("RIBBIT_DATA_DIR").current_dir(somebody.home());
@@ -96,13 +95,13 @@ fn servers_are_known_by_the_key_that_was_given_or_by_the_first_that_was_met() {
     let wrong = "0".repeat(64);
     create(&["--public-key", &wrong], "ada").badly(3, "which is not this cluster's");
     create(&["--public-key", key.trim()], "ada").well();
-    // Nothing was remembered: the key was given. Now it is met, and stays what it was.
+    // A given key is not stored. Without one, the first key seen is stored and pinned.
     create(&[], "bob").well();
-    let known = std::fs::read_to_string(ada.home().join("ribbit/servers")).expect("it is remembered");
+    let known = std::fs::read_to_string(ada.home().join("ribbit/servers")).expect("the key is pinned");
     assert_eq!(known.split(' ').collect::<Vec<_>>()[..1], [tap.address.as_str()], "{known}");
     assert!(known.trim_end().ends_with(key.trim()), "{known}");
 
-    // Somebody else answers there.
+    // Another server answers at the address.
     pond.stop();
     pond.dry_out();
     pond.up(&[]);
@@ -111,7 +110,7 @@ fn servers_are_known_by_the_key_that_was_given_or_by_the_first_that_was_met() {
     let refused = stranger(&ada, &pond, &words, "password\n");
     assert!(refused.code == 3 && refused.err.contains("ANOTHER KEY"), "{refused:?}");
     assert!(refused.err.contains("line 1 of") && refused.err.contains(key.trim()), "{refused:?}");
-    // Who believes that it is right does what was said.
+    // After the pinned key is removed, as the message advises, the new key is accepted.
     std::fs::write(ada.home().join("ribbit/servers"), "").expect("a file");
     stranger(&ada, &pond, &words, "password\n").badly(1, "601");
 }
@@ -127,14 +126,14 @@ fn who_runs_the_group_has_its_cluster_file() {
         command.current_dir(nobody.home()).args(["--server", &server]);
         ran(command, "")
     };
-    // How it is, anybody may know who reaches it.
+    // The status is public.
     assert!(run(&["status"]).well().contains("backend-1"));
     for words in
         [&["user", "list"][..], &["member", "drain", "backend-2"], &["shell"], &["transfer", "backend-2"]]
     {
         run(words).badly(78, "--cluster-file");
     }
-    // Of another cluster, or of this one with another key.
+    // The cluster file of another cluster, or of this one with another key.
     let folder = pond.folder().join("cluster.ribbit");
     let text = std::fs::read_to_string(&folder).expect("a cluster file");
     let line = |name: &str| text.lines().find(|line| line.starts_with(name)).expect("it has one").to_string();
@@ -156,7 +155,7 @@ fn write_private(path: &std::path::Path, text: &str) {
     file.and_then(|mut file| file.write_all(text.as_bytes())).expect("a file");
 }
 
-/// A board that was given the wrong file.
+/// A board with the wrong cluster file.
 #[test]
 fn a_member_with_another_key_of_the_same_cluster_is_kept_out_and_told() {
     let pond = Pond::start();
