@@ -1,11 +1,11 @@
-//! The fuzzers' corpora, replayed: what was found once stays found. The bodies are those of `fuzz/`, on the stable
-//! toolchain and without libFuzzer; whatever one asserts is asserted here, too.
+//! Replay of the fuzzing corpora with the bodies of `fuzz/`, on the stable toolchain and without libFuzzer. All assertions of
+//! the bodies apply.
 //!
-//! A file that begins with `found-` is an input that broke something once. See fuzz/run for how to find more.
+//! Files named `found-…` are inputs that once triggered a bug. See fuzz/run to search for more.
 
 #![allow(clippy::unwrap_used)]
 
-// Some of it is for the seeds alone.
+// Some items are used by the seeds binary only.
 #[allow(dead_code)]
 #[path = "../fuzz/src/bodies/mod.rs"]
 mod bodies;
@@ -27,7 +27,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-/// All corpora together: they are part of the repository, and this test reads them all.
+/// Maximum size of all corpora together, because they are part of the repository and this test reads them all.
 const CORPORA_BYTES_MAX: u64 = 300 * 1024;
 
 fn corpus() -> PathBuf {
@@ -46,11 +46,11 @@ fn replay(target: &str) {
     for path in inputs {
         let input = fs::read(&path).unwrap();
         let went = catch_unwind(AssertUnwindSafe(|| run(&input)));
-        assert!(went.is_ok(), "{} broke it", path.display());
+        assert!(went.is_ok(), "{} triggers a bug", path.display());
     }
 }
 
-/// A test for each, so that they run beside each other and say which one broke.
+/// Defines a test per target, so that targets run in parallel and a failure names its target.
 macro_rules! replayed {
     ($($target:ident)*) => {
         $(#[test]

@@ -1,5 +1,5 @@
-//! The soak's checker notices what it is for, and a minute of the soak holds (ignored: it takes its time, and as root it
-//! makes network namespaces). The long one: examples/soak.
+//! Tests of the soak test's checker, and one minute of the soak test itself (ignored by default: it takes long, and as root it
+//! creates network namespaces). The long run is examples/soak.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,7 +14,8 @@ use std::io::BufWriter;
 use std::process::Command;
 use std::time::Duration;
 
-/// One writer, whose first croak was acknowledged as 5 and second as 9; the third was refused, the fourth is undecided.
+/// Returns the history of one writer: the first croak was acknowledged as 5, the second as 9, the third was refused and the
+/// fourth is undecided.
 fn history(folder: &tempfile::TempDir) -> History {
     let mut history = History::new(1, BufWriter::new(File::create(folder.path().join("history")).unwrap()));
     let outcomes = [
@@ -29,7 +30,7 @@ fn history(folder: &tempfile::TempDir) -> History {
     history
 }
 
-/// What the checker says of these croaks, by their ids and numbers.
+/// Runs the checker on croaks given by id and number, and returns its findings.
 fn said(found: &[(LogIndex, u32)]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let mut history = history(&folder);
@@ -42,7 +43,7 @@ fn said(found: &[(LogIndex, u32)]) -> Vec<String> {
 #[test]
 fn what_is_as_it_was_answered_is_fine() {
     assert_eq!(said(&[(5, 1), (9, 2)]), [] as [&str; 0]);
-    assert_eq!(said(&[(5, 1), (9, 2), (12, 4)]), [] as [&str; 0], "undecided is there once, or not");
+    assert_eq!(said(&[(5, 1), (9, 2), (12, 4)]), [] as [&str; 0], "an undecided croak may exist once or not at all");
 }
 
 #[test]

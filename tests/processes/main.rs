@@ -1,20 +1,20 @@
-//! Whole groups as people run them: the real binary, processes of their own, real sockets, and `kill -9`.
+//! Whole clusters as operators run them: the real binary, separate processes, real sockets and SIGKILL.
 //!
-//! - [`pond`]: a group on a temporary folder, and the ways to break it
-//! - [`writers`]: people who croak all the time, and what must have become of it
-//! - [`preload`]: a wall clock and a disk that tests move and break
-//! - [`pages`]: what stands on a page; [`pty`]: a terminal
-//! - one module a promise: [`people`], [`letters`], [`races`], [`hostile`], [`belonging`], [`failover`], [`following`], [`power`], [`status`],
-//!   [`stopped`], [`moved`], [`away`], [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`],
-//!   [`recover`], [`rolled_back`], [`earlier_build`], [`backup`], [`verify`], [`harmed`], [`secrets`], [`clock`], [`masters`], [`sites`], [`members`], [`minority`], [`directory`], [`doctor`], [`even`], [`metrics`], [`watch`],
-//!   [`verbs`], [`verbs_failing`], [`users`], [`chat`], [`wire`], and [`browser`] for
-//!   the eyes
+//! - Helpers: [`pond`], a test cluster in a temporary folder; [`writers`], users who post under load; [`preload`], a wall clock
+//!   and a disk under the control of a test; [`pages`], the content of web pages; [`pty`], a terminal.
+//! - Users: [`people`], [`letters`], [`sessions`], [`passwords`], [`limits`], [`races`], [`following`], [`hostile`], [`browser`].
+//! - Command line: [`verbs`], [`verbs_failing`], [`chat`], [`terminal`], [`shell`], [`locks`], [`users`], [`watch`], [`demo`].
+//! - Membership and failures: [`belonging`], [`failover`], [`power`], [`stopped`], [`moved`], [`away`], [`members`], [`masters`],
+//!   [`sites`], [`minority`], [`directory`], [`even`].
+//! - Disks and stores: [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`], [`log_tail`], [`harmed`],
+//!   [`rolled_back`], [`earlier_build`], [`recover`], [`backup`], [`verify`].
+//! - Operation and security: [`status`], [`metrics`], [`doctor`], [`clock`], [`wire`], [`secrets`].
 //!
-//! Each group is seven processes, so one test runs at a time, whatever `--test-threads` says.
-//! `RIBBIT_POWER_CUTS=20` cuts the power more often than the five times of a plain run.
+//! Each cluster has seven processes, so one test runs at a time, whatever `--test-threads` says. `RIBBIT_POWER_CUTS=20` raises
+//! the number of power cuts from five.
 
 #[path = "../support/driver.rs"]
-#[allow(dead_code)] // What only other tests do with it.
+#[allow(dead_code)] // Parts are used by other test binaries only.
 mod driver;
 #[path = "../support/http.rs"]
 #[allow(dead_code)]

@@ -1,4 +1,4 @@
-//! axe-core: finds what keeps people out who do not see, or do not use a mouse.
+//! axe-core: finds accessibility problems of a page.
 
 use super::driver::Driver;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 pub struct Axe(String);
 
 impl Axe {
-    /// From RIBBIT_AXE, or where .ci/run puts it. Nothing, and a word about it, where it is missing.
+    /// Loads the script from RIBBIT_AXE or the place where `.ci/run` puts it. Prints a note and returns `None` if it is missing.
     pub fn find() -> Option<Axe> {
         let file = std::env::var_os("RIBBIT_AXE").map(PathBuf::from).or_else(|| {
             let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
@@ -25,7 +25,7 @@ impl Axe {
         source.map(Axe)
     }
 
-    /// What is wrong with the page that is open, each with where.
+    /// Returns the problems of the open page with their places.
     pub fn violations(&self, driver: &Driver) -> Vec<String> {
         if driver.run("return typeof axe") == "undefined" {
             driver.run(&self.0);

@@ -1,4 +1,4 @@
-//! A real browser: Chromium without a screen, told what to do through chromedriver (the WebDriver protocol).
+//! Headless Chromium, controlled through chromedriver (the WebDriver protocol).
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Whether there is no browser to test with. Says why, past what the test harness swallows.
+/// Returns true if there is no browser. Prints the reason in a way that the test harness does not capture.
 pub fn missing() -> bool {
     let lacks = |program: &&str| Command::new(program).arg("--version").output().is_err();
     let Some(program) = ["chromium", "chromedriver"].into_iter().find(lacks) else { return false };
@@ -24,17 +24,17 @@ pub struct Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // Ends Chromium; chromedriver itself stays until it is told.
+        // Ends Chromium; chromedriver keeps running until it is killed.
         self.request("DELETE", &format!("/session/{}", self.session), Value::Null);
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// It takes a port that is free on IPv4, and ends when somebody has the same one on IPv6.
+/// Number of attempts to start chromedriver: it picks a port that is free on IPv4, and exits if the port is used on IPv6.
 const STARTS_MAX: u32 = 5;
 
-/// chromedriver and its port, or nothing when it has ended.
+/// Starts chromedriver and returns its address, or `None` if it has exited.
 fn started() -> Option<(Child, String)> {
     let mut command = Command::new("chromedriver");
     command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
@@ -101,7 +101,7 @@ impl Driver {
         let mut reader = BufReader::new(stream);
         let mut length = 0;
         loop {
-            // chromedriver leaves the connection open: what it says of the length counts.
+            // chromedriver leaves the connection open, so the content length ends the answer.
             let mut line = String::new();
             reader.read_line(&mut line).expect("chromedriver answers");
             match line.trim().to_ascii_lowercase().split_once("content-length:") {
@@ -116,7 +116,7 @@ impl Driver {
         answer["value"].take()
     }
 
-    /// A command of this session; panics on what chromedriver calls an error.
+    /// Sends a command of this session; panics on an error of chromedriver.
     #[track_caller]
     fn call(&self, method: &str, path: &str, body: Value) -> Value {
         let answer = self.request(method, &format!("/session/{}{path}", self.session), body);
@@ -129,7 +129,7 @@ impl Driver {
         self.call("POST", "/url", json!({ "url": url }));
     }
 
-    /// The path of the page that is open, with its query.
+    /// Returns the path and query of the open page.
     pub fn path(&self) -> String {
         let url = self.call("GET", "/url", Value::Null);
         let url = url.as_str().expect("an address");
@@ -155,20 +155,20 @@ impl Driver {
         self.call("POST", &format!("/element/{element}/clear"), json!({}));
     }
 
-    /// Clicks what leads to another page, and waits until that page is there: loaded, or put in place by the script.
+    /// Clicks an element that opens another page, and waits until that page is loaded or inserted by the script.
     #[track_caller]
     pub fn click(&self, selector: &str) {
         self.leads_away(|| self.press(selector));
     }
 
-    /// Clicks, and waits for nothing.
+    /// Clicks an element without waiting.
     #[track_caller]
     pub fn press(&self, selector: &str) {
         let element = self.find(selector);
         self.call("POST", &format!("/element/{element}/click"), json!({}));
     }
 
-    /// Does what leads to another page, and waits until that page is there.
+    /// Runs an action that opens another page, and waits for that page.
     #[track_caller]
     pub fn leads_away(&self, act: impl FnOnce()) {
         self.run("document.querySelector('main').isOld = true");
@@ -179,7 +179,7 @@ impl Driver {
         );
     }
 
-    /// Waits until a script says so.
+    /// Waits until a script returns true.
     #[track_caller]
     pub fn awaits(&self, script: &str) {
         let came = (0..3_000).any(|_| {
@@ -189,7 +189,7 @@ impl Driver {
         assert!(came, "never came: {script}\n{}", self.text("body"));
     }
 
-    /// Presses keys, wherever the focus is: text, or a key by its WebDriver code.
+    /// Sends keys to the focused element: text, or keys by their WebDriver codes.
     pub fn keys(&self, keys: &[&str]) {
         let strokes: Vec<Value> = keys
             .iter()
@@ -199,7 +199,7 @@ impl Driver {
         self.call("POST", "/actions", json!({ "actions": [keyboard] }));
     }
 
-    /// Clicks twice, as fast as a hand can.
+    /// Clicks twice in quick succession.
     #[track_caller]
     pub fn press_twice(&self, selector: &str) {
         let element = json!({ "element-6066-11e4-a52e-4f735466cecf": self.find(selector) });
@@ -213,7 +213,7 @@ impl Driver {
         self.call("POST", "/actions", json!({ "actions": [mouse] }));
     }
 
-    /// What this browser keeps of the site.
+    /// Returns the cookies of the site.
     pub fn cookies(&self) -> std::collections::BTreeMap<String, String> {
         let cookies = self.call("GET", "/cookie", Value::Null);
         let pair = |cookie: &Value| {
@@ -226,7 +226,7 @@ impl Driver {
         self.call("POST", "/back", json!({}));
     }
 
-    /// The words on the page, as laid out.
+    /// Returns the visible text of an element.
     #[track_caller]
     pub fn text(&self, selector: &str) -> String {
         let element = self.find(selector);
@@ -238,7 +238,7 @@ impl Driver {
         self.call("POST", "/execute/sync", json!({ "script": script, "args": [] }))
     }
 
-    /// A script that calls `arguments[0]` with what it found.
+    /// Runs a script that calls `arguments[0]` with its result.
     pub fn run_async(&self, script: &str) -> Value {
         self.call("POST", "/execute/async", json!({ "script": script, "args": [] }))
     }
@@ -247,12 +247,12 @@ impl Driver {
         self.call("POST", "/goog/cdp/execute", json!({ "cmd": command, "params": parameters }))
     }
 
-    /// Scripts of pages do not run from now on; what is run through here does.
+    /// Disables the scripts of pages. Scripts run through this driver still work.
     pub fn without_scripts(&self) {
         self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
     }
 
-    /// How wide the window is, in CSS pixels, and whether the person likes it dark.
+    /// Sets the width of the window in CSS pixels and the preferred colour scheme.
     pub fn look(&self, width: u32, dark: bool) {
         let size = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", size);
@@ -261,18 +261,18 @@ impl Driver {
         self.devtools("Emulation.setEmulatedMedia", media);
     }
 
-    /// The page as a PNG, in base64.
+    /// Returns a screenshot as base64-encoded PNG.
     pub fn picture(&self) -> String {
         let taken = self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true }));
         taken["data"].as_str().expect("a picture").to_string()
     }
 
-    /// What the browser found wrong since this was last asked.
+    /// Returns the browser's error messages since the last call.
     pub fn complaints(&self) -> Vec<String> {
         let log = self.call("POST", "/se/log", json!({ "type": "browser" }));
         let entries = log.as_array().cloned().unwrap_or_default();
         let severe = entries.iter().filter(|entry| entry["level"] == "SEVERE");
-        // Its own pages, of the network's errors say, are not ours.
+        // Messages about the browser's own pages, such as network errors, do not count.
         let ours = |message: &String| !message.starts_with("chrome://");
         severe.filter_map(|entry| Some(entry["message"].as_str()?.to_string())).filter(ours).collect()
     }

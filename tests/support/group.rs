@@ -1,7 +1,7 @@
-//! A group in a box: the real rules over the model, behind the real wire, in this process.
+//! In-process fake cluster: the real rules on the in-memory model, behind the real wire protocol.
 //!
-//! It speaks the client plane on a port of its own, checks passwords by comparing them, tells followers what happens,
-//! and can be told to be out of order in the ways a group can be.
+//! It serves the client plane on its own port, compares passwords as plain text, sends events to subscribers, and simulates the
+//! failures of a cluster ([`Mood`]).
 
 use crate::keys::keys;
 use ribbit_net::channel::ChannelWriter;
@@ -24,27 +24,27 @@ use smol::future::FutureExt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// How the group is.
+/// Simulated state of the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mood {
     Well,
-    /// Every question is answered so.
+    /// Every request is answered with this reason.
     Unavailable(UnavailableReason),
-    /// A queue is full: said as a refusal.
+    /// Every request is refused as busy.
     Busy,
-    /// Reads are answered and marked old, writes are not.
+    /// Reads are answered as stale, writes are not answered.
     Minority,
-    /// Writes are refused by the server that is asked; the log decides nothing.
+    /// Writes are refused by the server before they reach the log.
     Refusing(Code),
-    /// Writes are carried out, but their answers get lost.
+    /// Writes are applied, but their answers are lost.
     Forgetful,
-    /// Connections are closed before a word is said.
+    /// Connections are closed before any byte is sent.
     Gone,
-    /// A read ends its connection, as it does where it ends the server.
+    /// A read closes its connection, as if it crashed the server.
     Mortal,
 }
 
-/// Events that are remembered, few enough that a test can outrun them.
+/// Capacity of the event ring, small enough that a test can overflow it.
 pub const EVENTS_MAX: usize = 512;
 
 struct Store {
@@ -71,7 +71,7 @@ impl Store {
         Answer::Written { token: self.token(), outcome: applied.outcome }
     }
 
-    /// What a backend does before it proposes: the password is its own hash here.
+    /// Checks a request as a backend does before it proposes. The password is its own hash here.
     fn answer(&mut self, ask: Ask) -> Answer {
         match ask {
             Ask::Write(request) => self.write(request.id, request.submitted_at, request.command),
@@ -126,7 +126,7 @@ impl Store {
                 Some(seen) if seen.history.0 != self.history => {
                     Answer::Unavailable(UnavailableReason::OtherHistory)
                 }
-                // No server gave that out.
+                // No server has issued this token.
                 Some(seen) if seen.index > self.index => Answer::Unavailable(UnavailableReason::OtherHistory),
                 _ => Answer::Read { token: self.token(), old: false, page: self.model.answer(&query) },
             },
@@ -151,16 +151,16 @@ impl Store {
     }
 }
 
-/// A server that has not applied the newest entries yet.
+/// A server that lags behind the newest entries.
 struct Lagging {
     model: Model,
     index: LogIndex,
-    /// How many times it says so before it has caught up.
+    /// Number of requests it answers as behind before it has caught up.
     behind: u32,
 }
 
 impl Lagging {
-    /// Its answer; nothing where it is not to judge.
+    /// Returns the lagging answer, or `None` for requests that do not depend on the lag.
     fn answer(&mut self, ask: &Ask, history: u128) -> Option<Answer> {
         let at_least = match ask {
             Ask::Read { seen, .. } => seen.map_or(0, |seen| seen.index),
@@ -194,11 +194,11 @@ struct Shared {
     store: Store,
     mood: Mood,
     lagging: Option<Lagging>,
-    /// The newest writes that were asked for.
+    /// Ids of the newest writes that were requested.
     asked: Vec<RequestId>,
 }
 
-/// A running group; its thread lives as long as the test process.
+/// A running fake cluster. Its thread lives as long as the test process.
 pub struct Group {
     pub address: String,
     shared: Arc<Mutex<Shared>>,
@@ -208,7 +208,7 @@ impl Group {
     pub fn start() -> Group {
         let listener = smol::block_on(async_net::TcpListener::bind("127.0.0.1:0")).expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();
-        // 2026-07-01, so that croaks show a time.
+        // 2026-07-01, so that croaks have a time.
         let live = Arc::new(EventRing::new(0, EVENTS_MAX));
         let store =
             Store { model: Model::new(), live, index: 0, history: 0xf00d, wall_ms: 1_782_900_000_000 };
@@ -229,31 +229,31 @@ impl Group {
         self.shared.lock().unwrap().mood = mood;
     }
 
-    /// Reads, and passwords, are answered from the state as it is now, until that was too old for this many questions.
+    /// Answers reads and password checks from the current state, until it was too old for `behind` requests.
     pub fn lag(&self, behind: u32) {
         let mut shared = self.shared.lock().unwrap();
         let Store { model, index, .. } = &shared.store;
         shared.lagging = Some(Lagging { model: model.clone(), index: *index, behind });
     }
 
-    /// Everything is as it was, in another history.
+    /// Continues with the same data under another history.
     pub fn refound(&self, history: u128) {
         self.shared.lock().unwrap().store.history = history;
     }
 
-    /// An operator's command is carried out.
+    /// Applies an operator's command.
     pub fn operate(&self, command: OperatorCommand) {
         let store = &mut self.shared.lock().unwrap().store;
         let submitted_at = store.index;
         store.write(RequestId(u128::from(submitted_at) + 1), submitted_at, command.into());
     }
 
-    /// The clocks have never been set.
+    /// Simulates clocks that were never set.
     pub fn forget_the_time(&self) {
         self.shared.lock().unwrap().store.wall_ms = 0;
     }
 
-    /// The ids of the writes asked for, in order, retries included.
+    /// Returns the ids of the requested writes in order, including retries.
     pub fn asked(&self) -> Vec<RequestId> {
         self.shared.lock().unwrap().asked.clone()
     }
@@ -277,7 +277,7 @@ async fn serve(mut stream: async_net::TcpStream, shared: Arc<Mutex<Shared>>) -> 
     }
 }
 
-/// Tells what is wanted behind the cursor; gives the last word.
+/// Sends the subscribed events after the cursor, and returns the final answer.
 async fn follow(
     stream: &mut ChannelWriter,
     tag: u32,
@@ -353,7 +353,7 @@ fn answer(shared: &mut Shared, ask: Ask) -> Option<Answer> {
         Mood::Busy if !is_read => Some(Answer::Refused(Denied::new(Code::Busy))),
         Mood::Refusing(code) if !is_read => Some(Answer::Refused(Denied::new(code))),
         Mood::Minority if !is_read => Some(Answer::Unavailable(UnavailableReason::NoLeader)),
-        // Without a majority it cannot be known whether that was ever given out.
+        // Without a majority, it is unknown whether this token was ever issued.
         Mood::Minority if matches!(&ask, Ask::Read { seen: Some(seen), .. } if ahead(seen)) => {
             Some(Answer::Unavailable(UnavailableReason::Behind))
         }

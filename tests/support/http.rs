@@ -1,4 +1,4 @@
-//! A browser without a screen: HTTP over a socket, cookies, forms. One connection a request.
+//! Minimal browser: HTTP over a socket with cookies and forms. One connection per request.
 
 use ribbit_state::{Code, Denied};
 use ribbit_ui::words::refusal;
@@ -7,13 +7,13 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// How often a form is sent again to servers that are busy; each of them has taken its time to say so.
+/// Number of attempts to send a form to busy servers. Each attempt takes as long as the server's timeout.
 const BUSY_MAX: u32 = 10;
 
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
-    /// Names in lower case.
+    /// Header names in lower case.
     pub headers: Vec<(String, String)>,
     pub body: String,
 }
@@ -23,7 +23,7 @@ impl Reply {
         self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value.as_str())
     }
 
-    /// The request ids that the page's forms carry, in their order.
+    /// Returns the request ids of the page's forms, in order.
     pub fn requests(&self) -> Vec<String> {
         self.body
             .split("name=\"request\" value=\"")
@@ -32,7 +32,7 @@ impl Reply {
             .collect()
     }
 
-    /// Asserts a redirect that turns a POST into a GET of `path`.
+    /// Asserts a redirect from a POST to a GET of `path`.
     #[track_caller]
     pub fn leads_to(&self, path: &str) {
         assert_eq!((self.status, self.header("location")), (303, Some(path)), "{}", self.body);
@@ -53,16 +53,16 @@ impl Reply {
     }
 }
 
-/// Sends bytes, and reads what comes until the other side closes.
+/// Sends bytes and reads the answer until the other side closes the connection.
 pub fn exchange(address: &str, bytes: &[u8]) -> Reply {
     try_exchange(address, bytes).expect("the web role answers")
 }
 
-/// As [`exchange`], where the web role may be dead, or die over it.
+/// Sends bytes like [`exchange`], but returns an error when the web process is dead or dies meanwhile.
 pub fn try_exchange(address: &str, bytes: &[u8]) -> io::Result<Reply> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    // A server that has answered already may take no more.
+    // The server may have answered and closed the connection before reading everything.
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
@@ -73,7 +73,7 @@ pub fn parse(answer: &[u8]) -> Reply {
     try_parse(answer).unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(answer)))
 }
 
-/// Nothing when not even the head is whole.
+/// Parses an answer; returns `None` when the head is incomplete.
 fn try_parse(answer: &[u8]) -> Option<Reply> {
     let text = String::from_utf8_lossy(answer).into_owned();
     let (head, body) = text.split_once("\r\n\r\n")?;
@@ -105,7 +105,7 @@ impl Browser {
         self.try_post(path, fields).expect("the web role answers")
     }
 
-    /// As [`Browser::post`], where the web role may be dead, or die over it.
+    /// Posts a form like [`Browser::post`], but returns an error when the web process is dead or dies meanwhile.
     pub fn try_post(&mut self, path: &str, fields: &[(&str, &str)]) -> io::Result<Reply> {
         let form: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         self.try_send("POST", path, &[("Content-Type", "application/x-www-form-urlencoded")], &form)
@@ -115,7 +115,7 @@ impl Browser {
         self.try_send(method, path, headers, body).expect("the web role answers")
     }
 
-    /// As [`Browser::send`], where the web role may be dead, or die over it.
+    /// Sends a request like [`Browser::send`], but returns an error when the web process is dead or dies meanwhile.
     pub fn try_send(
         &mut self,
         method: &str,
@@ -156,7 +156,7 @@ impl Browser {
             .leads_to("/main");
     }
 
-    /// Sends a form again, as its page says, while the servers are busy: emulated, a password takes seconds.
+    /// Repeats a form while the servers are busy: in an emulator, hashing a password takes seconds.
     fn post_until_taken(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
         let mut reply = self.post(path, fields);
         for _ in 0..BUSY_MAX {

@@ -1,5 +1,5 @@
-//! Hosts on one machine: network namespaces, each at the end of a cable (a veth pair) to a switch (a bridge), which
-//! has a namespace of its own. Nothing of it touches the machine's own network.
+//! Simulated hosts: network namespaces, each connected by a cable (a veth pair) to a switch (a bridge) in a namespace of its
+//! own. The machine's own network is not touched.
 //!
 //! ```text
 //!   PREFIX-switch: bridge ─┬─ cable0 ══ eth0 of PREFIX-0, 10.77.0.1
@@ -7,11 +7,11 @@
 //!                          └─ …
 //! ```
 //!
-//! The prefix carries the number of the process that made them: several may run, each with the same addresses, and what
-//! a killed one left is removed by the next. A thread that wants to talk to the hosts goes to one of them, or to the
-//! switch ([`enter`]); threads and processes that it starts are there, too.
-//!
-//! Root may do this where there is `ip`; faults of single packets need `nft`. Elsewhere [`Network::make`] says why not.
+//! - The prefix contains the pid of the creating process, so several networks can exist with the same addresses. The remains of
+//!   a killed process are removed by the next one.
+//! - A thread that talks to the hosts enters the namespace of a host or of the switch ([`enter`]). Its threads and processes
+//!   inherit the namespace.
+//! - This needs root and `ip`; packet faults need `nft`. Otherwise [`Network::make`] returns the reason.
 
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::fs::File;
@@ -20,7 +20,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The table of our rules in a packet filter.
+/// Name of the nftables table with the rules of the tests.
 const TABLE: &str = "fault";
 
 pub struct Network {
@@ -29,10 +29,10 @@ pub struct Network {
 }
 
 impl Network {
-    /// So many hosts. `kind` says whose they are, and stands in their names.
+    /// Creates `hosts` hosts. `kind` is part of their names and identifies the test.
     ///
     /// # Errors
-    /// Why this cannot be done here.
+    /// The reason why this machine cannot do it.
     pub fn make(kind: &str, hosts: usize) -> Result<Network, String> {
         if !rustix::process::geteuid().is_root() {
             return Err("network namespaces need root".into());
@@ -45,7 +45,7 @@ impl Network {
         sweep(kind);
         let network = Network { prefix: format!("{}{}", prefix(kind), std::process::id()), hosts };
         let switch = network.switch();
-        // What it cannot do it says here, and not in the middle.
+        // Missing abilities are reported here and not in the middle of a test.
         try_ip(&["netns", "add", &switch])?;
         network.switch_ip(&["link", "add", "bridge", "type", "bridge"])?;
         network.switch_ip(&["addr", "add", "10.77.0.254/16", "dev", "bridge"])?;
@@ -66,7 +66,7 @@ impl Network {
         try_ip(&["-n", &name, "link", "set", "eth0", "up"])
     }
 
-    /// The namespace of a host.
+    /// Returns the name of a host's namespace.
     pub fn name(&self, at: usize) -> String {
         format!("{}-{at}", self.prefix)
     }
@@ -79,46 +79,46 @@ impl Network {
         try_ip(&[&["-n", &self.switch()], words].concat())
     }
 
-    /// A command that runs on a host, and becomes what it runs: its process is the program's own.
+    /// Returns a command that runs a program on a host. Its pid is that of the program, because `ip` replaces itself.
     pub fn command(&self, at: usize, program: &Path) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name(at)]).arg(program);
         command
     }
 
-    /// The calling thread goes to a host; it cannot come back, so it had better end there.
+    /// Moves the calling thread to a host. The thread cannot return.
     pub fn enter(&self, at: usize) {
         enter(&self.name(at));
     }
 
-    /// The same, to the switch, which is reached by all and stands in nobody's way.
+    /// Moves the calling thread to the switch, which all hosts can reach.
     pub fn enter_switch(&self) {
         enter(&self.switch());
     }
 
-    /// The cable is pulled, or put back.
+    /// Unplugs a host's cable, or plugs it in again.
     pub fn pull(&self, at: usize, is_out: bool) {
         let state = if is_out { "down" } else { "up" };
         self.switch_ip(&["link", "set", &cable(at), state]).expect("a cable");
     }
 
-    /// Nothing of the first reaches the second: neither hears anything on a connection between the two.
+    /// Blocks packets from one host to another. A connection between the two then works in neither direction.
     pub fn cut_between(&self, from: usize, to: usize, is_cut: bool) {
         let verb = if is_cut { "add" } else { "del" };
         ip(&["-n", &self.name(from), "route", verb, "blackhole", &address(to)]);
     }
 
-    /// What a host sends is lost on its cable; what comes reaches it.
+    /// Drops all packets that a host sends; received packets still arrive.
     pub fn mute(&self, at: usize) {
         self.filter(&self.switch(), &cable(at), "drop");
     }
 
-    /// What comes to a host is lost on its cable; what it sends leaves it.
+    /// Drops all packets to a host; sent packets still leave.
     pub fn deafen(&self, at: usize) {
         self.filter(&self.name(at), "eth0", "drop");
     }
 
-    /// Of what comes to a host so many percent are lost, each packet for itself.
+    /// Drops a percentage of the packets to a host, each independently.
     pub fn lose(&self, at: usize, percent: u32) {
         self.filter(&self.name(at), "eth0", &format!("numgen random mod 100 < {percent} drop"));
     }
@@ -127,20 +127,20 @@ impl Network {
     pub fn hear_all(&self) {
         let hosts = (0..self.hosts).map(|at| self.name(at));
         for name in hosts.chain([self.switch()]) {
-            // Made first: what is not there cannot be removed.
+            // Created first, because deleting a missing table fails.
             nft(&name, &format!("table netdev {TABLE}\ndelete table netdev {TABLE}\n"));
         }
     }
 
-    /// Before anything else looks at a packet.
+    /// Adds a rule on ingress, before all other processing.
     fn filter(&self, namespace: &str, device: &str, rule: &str) {
         let chain = format!("type filter hook ingress device {device} priority 0; policy accept; {rule};");
         nft(namespace, &format!("table netdev {TABLE} {{\n chain {device} {{ {chain} }}\n}}\n"));
     }
 
-    /// A host gets another address and loses the one it had, as when a router was exchanged.
+    /// Replaces the address of a host, as when a router was exchanged.
     pub fn move_host(&self, at: usize, from: &str, to: &str) {
-        // The other way round the new one would go with the old one.
+        // Removed first: removing it last would remove the new secondary address as well.
         ip(&["-n", &self.name(at), "addr", "del", &format!("{from}/16"), "dev", "eth0"]);
         ip(&["-n", &self.name(at), "addr", "add", &format!("{to}/16"), "dev", "eth0"]);
     }
@@ -148,7 +148,7 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
-        // Cables end with their hosts.
+        // Cables are removed with their hosts.
         let hosts = (0..self.hosts).map(|at| self.name(at));
         for name in hosts.chain([self.switch()]) {
             let _ = try_ip(&["netns", "del", &name]);
@@ -156,7 +156,7 @@ impl Drop for Network {
     }
 }
 
-/// Where a host is at first.
+/// Returns the initial address of a host.
 pub fn address(at: usize) -> String {
     format!("10.77.0.{}", at + 1)
 }
@@ -165,18 +165,18 @@ fn cable(at: usize) -> String {
     format!("cable{at}")
 }
 
-/// The calling thread goes to this namespace.
+/// Moves the calling thread to a namespace.
 pub fn enter(name: &str) {
     let file = File::open(format!("/run/netns/{name}")).expect("a namespace");
     move_into_link_name_space(file.as_fd(), Some(LinkNameSpaceType::Network)).expect("root may go there");
 }
 
-/// Begins the names of all namespaces of a kind; no other program's do.
+/// Returns the prefix of all namespaces of a kind, which no other program uses.
 fn prefix(kind: &str) -> String {
     format!("ribbit-test-{kind}-")
 }
 
-/// Removes what processes that are no more have left. Where anybody still lives, nothing is touched.
+/// Removes the namespaces of ended processes, unless a process still runs in one of them.
 fn sweep(kind: &str) {
     let Ok(names) = std::fs::read_dir("/run/netns") else { return };
     for name in names.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
@@ -188,7 +188,7 @@ fn sweep(kind: &str) {
     }
 }
 
-/// Whether no process lives in this namespace.
+/// Returns true if no process runs in a namespace.
 fn is_empty(name: &str) -> bool {
     let asked = Command::new("ip").args(["netns", "pids", name]).output();
     asked.is_ok_and(|output| output.status.success() && output.stdout.trim_ascii().is_empty())
@@ -198,7 +198,7 @@ fn nft(namespace: &str, rules: &str) {
     let mut command = Command::new("ip");
     command.args(["netns", "exec", namespace, "nft", "-f", "-"]).stdin(Stdio::piped());
     let mut child = command.spawn().expect("`ip` is there");
-    // The pipe ends with the statement.
+    // Dropping the pipe at the end of the statement closes it.
     child.stdin.take().expect("piped").write_all(rules.as_bytes()).expect("it reads");
     assert!(child.wait().expect("our child").success(), "nft: {rules}");
 }

@@ -1,4 +1,4 @@
-//! `ribbit client web` as a process of its own, for what only a process has: signals, limits, exit codes.
+//! `ribbit client web` as a separate process, to test signals, limits and exit codes.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -7,13 +7,13 @@ use std::time::Duration;
 
 pub struct Pages {
     child: Child,
-    /// HOST:PORT of the pages.
+    /// HOST:PORT of the web pages.
     pub address: String,
     log: Receiver<String>,
 }
 
 impl Pages {
-    /// With these flags, and nobody behind it.
+    /// Starts the web process with these flags and without a cluster.
     pub fn start(flags: &[&str]) -> Pages {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ribbit"));
         command.args(ARGUMENTS).args(flags);
@@ -35,7 +35,7 @@ impl Pages {
         self.child.id()
     }
 
-    /// Waits for this in its log.
+    /// Waits for `words` in its log.
     #[track_caller]
     pub fn says(&self, words: &str) -> String {
         let mut said = Vec::new();
@@ -48,7 +48,7 @@ impl Pages {
         }
     }
 
-    /// What it said meanwhile.
+    /// Returns the log lines since the last call.
     pub fn said(&self) -> Vec<String> {
         self.log.try_iter().collect()
     }
@@ -61,10 +61,10 @@ impl Drop for Pages {
     }
 }
 
-/// A free port, and nobody to ask.
+/// Flags for a free port and no cluster.
 pub const ARGUMENTS: [&str; 6] = ["client", "web", "--listen", "127.0.0.1:0", "--server", "127.0.0.1:1"];
 
-/// Starts it where it is expected to end by itself: its exit code and what it says.
+/// Starts the web process with flags that it must refuse, and returns its exit code and output.
 pub fn refused(flags: &[&str]) -> (Option<i32>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ribbit"));
     let mut child = command.args(ARGUMENTS).args(flags).stderr(Stdio::piped()).spawn().expect("it starts");

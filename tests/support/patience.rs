@@ -1,12 +1,12 @@
-//! Waiting for what other processes do: asked again and again, within a bound.
+//! Polling for a condition in other processes, with a time limit.
 
 use std::time::{Duration, Instant};
 
-/// Whatever is awaited comes within this, also on a machine that is busy with other things.
+/// Default time limit, long enough for a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(40);
 pub const PAUSE: Duration = Duration::from_millis(20);
 
-/// Asks again and again until there is something. Panics with `what` when nothing came.
+/// Polls until `something` returns a value. Panics with `what` after the time limit.
 #[track_caller]
 pub fn awaited<T>(what: &str, ask: impl FnMut() -> Option<T>) -> T {
     awaited_within(PATIENCE, what, ask)

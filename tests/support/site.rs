@@ -1,4 +1,4 @@
-//! The web role in this process, over a group in a box.
+//! The web role in this process, in front of a fake cluster.
 
 use super::group::Group;
 use crate::keys::keys;
@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 pub struct Site {
     pub group: Group,
-    /// HOST:PORT of the pages.
+    /// HOST:PORT of the web pages.
     pub address: String,
     stop: Arc<event_listener::Event>,
     thread: JoinHandle<()>,
@@ -21,7 +21,7 @@ impl Site {
         Site::start_with(|_| {})
     }
 
-    /// With other options than none.
+    /// Starts the web role with changed options.
     pub fn start_with(change: impl FnOnce(&mut WebOptions)) -> Site {
         let group = Group::start();
         let servers = vec![group.address.clone()];
@@ -37,19 +37,19 @@ impl Site {
         Site { group, address, stop, thread }
     }
 
-    /// Stops the pages and waits until they have ended.
-    #[allow(dead_code)] // Not every test ends what it started.
+    /// Stops the web role and waits until it has ended.
+    #[allow(dead_code)] // Not every test stops the web role.
     pub fn stop(self) {
         self.stop.notify(usize::MAX);
         self.thread.join().expect("the web role ends well");
     }
 }
 
-/// This machine's address on its network; nothing where it has none.
-#[allow(dead_code)] // Most tests stay on this machine.
+/// Returns this machine's address on its network, if it has one.
+#[allow(dead_code)] // Used by few test binaries.
 pub fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
-    // Sends nothing: it only asks which way it would go.
+    // Connecting a UDP socket sends nothing; it only selects the route.
     socket.connect("192.0.2.1:9").ok()?;
     socket.local_addr().ok().map(|address| address.ip()).filter(|ip| !ip.is_loopback())
 }

@@ -1,9 +1,9 @@
-//! What `ribbit status --json` says, as a program reads it.
+//! Parsed output of `ribbit status --json`.
 
 use serde::Deserialize;
 
-/// What `ribbit status --json` says; a field more or less fails.
-#[allow(dead_code)] // That it can be read is what counts of some.
+/// The whole output; an additional or missing field is an error.
+#[allow(dead_code)] // Some fields only need to parse.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Status {
@@ -59,7 +59,7 @@ impl Status {
         self.members.iter().filter(|member| member.role == "backend")
     }
 
-    /// All are there, vote, and have applied the same.
+    /// Returns true if all members are alive, vote and have applied the same index.
     pub fn is_whole(&self) -> bool {
         let well = |member: &MemberStatus| member.alive && member.voter && member.in_sync && member.lag == 0;
         self.leader.is_some() && self.members.iter().all(well)

@@ -1,4 +1,4 @@
-//! A browser's live stream without a browser: Server-Sent Events over a socket.
+//! Live stream of a browser: Server-Sent Events over a socket.
 
 use super::http::Browser;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,24 +14,24 @@ pub struct Told {
 
 pub struct Stream {
     reader: BufReader<TcpStream>,
-    /// The last cursor that was told.
+    /// Last received cursor.
     pub last: String,
 }
 
 impl Stream {
-    /// Opens a stream as this browser. `last` is what a browser sends that comes back.
+    /// Opens a stream with the cookies of a browser. `last` is the `Last-Event-ID` of a reconnecting browser.
     #[track_caller]
     pub fn open(browser: &Browser, path: &str, last: Option<&str>) -> Stream {
         Stream::try_open(browser, path, last).unwrap_or_else(|status| panic!("no stream: {status}"))
     }
 
-    /// Or the status line that says why not.
+    /// Opens a stream, or returns the status line of the refusal.
     pub fn try_open(browser: &Browser, path: &str, last: Option<&str>) -> Result<Stream, String> {
         let mut stream = TcpStream::connect(&browser.address).expect("the web role listens");
         stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
         let cookies: Vec<_> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let last = last.map(|last| format!("Last-Event-ID: {last}\r\n")).unwrap_or_default();
-        // In HTTP/1.0 the pieces come as they are.
+        // HTTP/1.0 has no chunked encoding.
         let head = format!("GET {path} HTTP/1.0\r\nHost: a\r\nCookie: {}\r\n{last}\r\n", cookies.join("; "));
         stream.write_all(head.as_bytes()).expect("the web role reads");
         let mut reader = BufReader::new(stream);
@@ -48,7 +48,7 @@ impl Stream {
         Ok(Stream { reader, last: String::new() })
     }
 
-    /// The next thing told; nothing when the stream has ended.
+    /// Waits for the next event; returns `None` at the end of the stream.
     pub fn next(&mut self) -> Option<Told> {
         let mut told = Told::default();
         loop {
@@ -72,7 +72,7 @@ impl Stream {
         }
     }
 
-    /// The next thing that is not a sign of life.
+    /// Waits for the next event that is not a keep-alive.
     #[track_caller]
     pub fn news(&mut self) -> Told {
         loop {
@@ -83,7 +83,7 @@ impl Stream {
         }
     }
 
-    /// The next croak, which says this.
+    /// Waits for the next croak and asserts its text.
     #[track_caller]
     pub fn croaks(&mut self, words: &str) -> Told {
         let told = self.news();
@@ -91,7 +91,7 @@ impl Stream {
         told
     }
 
-    /// Reads on until the end; gives how many bytes came.
+    /// Reads to the end of the stream and returns the number of bytes.
     pub fn drain(&mut self) -> usize {
         let mut bytes = Vec::new();
         let _ = self.reader.read_to_end(&mut bytes);

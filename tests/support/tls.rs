@@ -1,4 +1,4 @@
-//! Certificates for a test, and a browser that trusts one.
+//! Test certificates, and a TLS client that trusts one of them.
 
 use super::http::{Reply, parse};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
@@ -12,14 +12,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A certificate, by itself.
+/// A self-signed certificate.
 pub struct Made {
     pub der: CertificateDer<'static>,
     pub cert_pem: String,
     pub key_pem: String,
 }
 
-/// For `localhost`, until the end of that year.
+/// Creates a certificate for `localhost` that is valid until the end of `until_year`.
 pub fn make(until_year: i32) -> Made {
     let mut params = CertificateParams::new(["localhost".to_string()]).unwrap();
     params.not_before = date_time_ymd(2015, 1, 1);
@@ -30,7 +30,7 @@ pub fn make(until_year: i32) -> Made {
 }
 
 impl Made {
-    /// Writes both files, the key for its owner alone.
+    /// Writes the certificate and the key; only the owner can read the key.
     pub fn write(&self, folder: &Path) -> TlsFiles {
         let (cert, key) = (folder.join("web.pem"), folder.join("web.key"));
         std::fs::write(&cert, &self.cert_pem).unwrap();
@@ -42,12 +42,12 @@ impl Made {
 
 pub type Secure = StreamOwned<ClientConnection, TcpStream>;
 
-/// Agrees on keys with whoever has this certificate.
+/// Connects to a server with this certificate.
 pub fn connect(address: &str, trusted: &Made) -> io::Result<Secure> {
     connect_speaking(address, trusted, rustls::DEFAULT_VERSIONS)
 }
 
-/// The same, by nothing but these versions of TLS.
+/// Connects with the given TLS versions only.
 pub fn connect_speaking(
     address: &str,
     trusted: &Made,
@@ -72,13 +72,13 @@ pub fn connect_speaking(
     Ok(stream)
 }
 
-/// One request, one connection, to its proper end.
+/// Sends a request over a new connection and reads to the TLS close.
 #[track_caller]
 pub fn ask(address: &str, trusted: &Made, request: &str) -> Reply {
     let mut stream = connect(address, trusted).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = Vec::new();
-    // An end that was not said is an error here.
+    // A connection without a TLS close is an error here.
     stream.read_to_end(&mut answer).unwrap();
     parse(&answer)
 }

@@ -1,8 +1,8 @@
-//! People who croak all the time through the pages, and what must have become of every croak.
+//! Load of writers on the web pages, and the check of every croak afterwards.
 //!
-//! A writer sends each croak with a request id of its own and under that id again until it is answered with
-//! success, as a browser does whose form comes back. So each must be in the feed exactly once, whatever died
-//! meanwhile; only the last one of each writer may be undecided, and then there at most once.
+//! A writer sends each croak under its own request id and repeats it under the same id until it succeeds, as a browser does with
+//! a returned form. So each croak must be in the feed exactly once, across all failures. Only the last one of each writer may
+//! be undecided, and is then there at most once.
 
 use crate::http::Browser;
 use crate::pages;
@@ -19,12 +19,12 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// A writer whose croak was not answered with success tries again after this.
+/// Pause of a writer before it repeats a failed request.
 const PAUSE: Duration = Duration::from_millis(50);
-/// One page of a feed that is read of one server.
+/// Size of a feed page read from one server.
 const FEED_PAGE_MAX: Duration = Duration::from_secs(10);
 
-/// Under which name the group knows this browser's session.
+/// Returns the hash of the browser's session token.
 pub fn session_of(browser: &Browser) -> TokenHash {
     let hex = &browser.cookies["session"];
     let digits = hex.as_bytes().chunks_exact(2).map(|pair| std::str::from_utf8(pair).expect("hex"));
@@ -32,51 +32,51 @@ pub fn session_of(browser: &Browser) -> TokenHash {
     token_hash(&bytes)
 }
 
-/// What one writer met with.
+/// Results of one writer.
 #[derive(Debug, Default)]
 struct Log {
     acknowledged: Vec<String>,
     undecided: Option<String>,
-    /// Answers other than success, and answers that never came.
+    /// Number of failed requests and of requests without an answer.
     troubles: Vec<String>,
-    /// The longest that one answer took.
+    /// Longest time to an answer.
     slowest: Duration,
 }
 
 struct Shared {
-    /// HOST:PORT of the pages.
+    /// HOST:PORT of the web pages.
     web: Mutex<String>,
     stop: AtomicBool,
-    /// Between one's croak and its next.
+    /// Pause between two croaks of a writer.
     pace: Duration,
     acknowledged: Vec<AtomicUsize>,
-    /// When each of them was answered with success.
+    /// Time of each success.
     times: Mutex<Vec<Instant>>,
 }
 
 pub struct Writers {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<Log>>,
-    /// Follows them all, and writes nothing.
+    /// Follows all writers and writes nothing.
     pub reader: Browser,
 }
 
-/// What they leave.
+/// Results of all writers.
 pub struct Written {
     logs: Vec<Log>,
     pub reader: Browser,
 }
 
 impl Writers {
-    /// So many people join, one reader follows them all, and they begin. They live where the calling thread does, in
-    /// its network namespace.
+    /// Creates `count` writers and a reader that follows them all, and starts. The threads stay in the network namespace of the
+    /// calling thread.
     pub fn start(web: &str, count: usize) -> Writers {
         Writers::at_pace(web, count, Duration::ZERO)
     }
 
-    /// The same, of people who take this long from one croak to the next.
+    /// Starts writers with a pause between two croaks.
     pub fn at_pace(web: &str, count: usize, pace: Duration) -> Writers {
-        // One after the other: passwords are hashed one at a time anyway, and a long queue of them is refused.
+        // One after the other: passwords are hashed one at a time, and a long queue would be refused.
         let join = |username: &str| {
             let mut browser = Browser::new(web);
             browser.join(username);
@@ -107,12 +107,12 @@ impl Writers {
         self.shared.acknowledged.iter().map(|count| count.load(Ordering::SeqCst)).collect()
     }
 
-    /// Croaks answered with success so far.
+    /// Returns the number of acknowledged croaks.
     pub fn acknowledged(&self) -> usize {
         self.counts().iter().sum()
     }
 
-    /// Waits until every writer has begun another croak and was answered with success.
+    /// Waits until every writer has started another croak and succeeded.
     #[track_caller]
     pub fn await_progress(&self) {
         self.await_progress_within(PATIENCE);
@@ -127,7 +127,7 @@ impl Writers {
         });
     }
 
-    /// The longest that nobody was answered with success, from then on until now.
+    /// Returns the longest time without a success since `begin`.
     pub fn gap_since(&self, begin: Instant) -> Duration {
         let times = self.shared.times.locked().clone();
         let marks = times.into_iter().filter(|time| *time > begin).chain([Instant::now()]);
@@ -135,12 +135,12 @@ impl Writers {
         marks.map(|mark| mark.duration_since(std::mem::replace(&mut last, mark))).max().unwrap_or_default()
     }
 
-    /// The pages are at another address now.
+    /// Changes the address of the web pages.
     pub fn move_to(&self, web: String) {
         *self.shared.web.locked() = web;
     }
 
-    /// Lets everybody finish.
+    /// Waits until all writers have finished their croak.
     pub fn stop(self) -> Written {
         self.shared.stop.store(true, Ordering::SeqCst);
         let logs = self.threads.into_iter().map(|thread| thread.join().expect("no writer was refused"));
@@ -191,7 +191,7 @@ fn write(number: usize, mut browser: Browser, shared: &Shared) -> Log {
 }
 
 impl Written {
-    /// No writer had to do anything: every croak was answered with success at the first try, and in time.
+    /// Asserts that every croak succeeded at the first attempt and in time.
     #[track_caller]
     pub fn nobody_noticed(&self) {
         for log in &self.logs {
@@ -200,7 +200,7 @@ impl Written {
         }
     }
 
-    /// The longest that any answer took.
+    /// Returns the longest time to an answer.
     pub fn slowest(&self) -> Duration {
         self.logs.iter().map(|log| log.slowest).max().unwrap_or_default()
     }
@@ -209,15 +209,15 @@ impl Written {
         self.logs.iter().map(|log| log.acknowledged.len()).sum()
     }
 
-    /// Reads the feed through the pages and checks it.
+    /// Reads the feed through the web pages and checks it.
     #[track_caller]
     pub fn judge_pages(&mut self) {
         let feed = pages::whole_feed(&mut self.reader);
         self.judge(&feed);
     }
 
-    /// Newest first, each acknowledged croak is there exactly once and nothing else is; each writer's croaks are
-    /// in the order in which they were written.
+    /// Checks a feed, newest first: it contains each acknowledged croak exactly once and nothing else, and each writer's croaks
+    /// are in order.
     #[track_caller]
     pub fn judge(&self, feed: &[String]) {
         let mut times: BTreeMap<&str, usize> = BTreeMap::new();
@@ -238,7 +238,7 @@ impl Written {
     }
 }
 
-/// The whole feed as this server has it: ids and texts, newest first.
+/// Returns the whole feed of one server: ids and texts, newest first.
 #[track_caller]
 pub fn feed_of(address: &str, keys: &Keys, session: TokenHash) -> Vec<(LogIndex, String)> {
     let client = Client::new(vec![address.to_string()], keys.clone());
