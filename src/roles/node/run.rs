@@ -83,8 +83,8 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         drop(starting);
         let _supervised = supervisor_status::ready(&node).await?;
         node.advertised.first_lookup(&node.options.coordinators).await;
-        let chores = become_member(&node, store).await?;
-        smol::future::zip(chores, node.pulse.beat()).await;
+        let work = become_member(&node, store).await?;
+        smol::future::zip(work, node.pulse.beat()).await;
         Ok(())
     };
     let failing = async {
@@ -244,11 +244,12 @@ async fn become_member(
     let writer = Writer::new(store);
     let members = writer.members().map_err(broken)?;
     let core = Core::new(options, reader, &loaded, members)
-        .map_err(|error| Failure::new(Exit::Refused, format!("the log cannot be used: {error}")))?;
+        .map_err(|error| Failure::new(Exit::Refused, format!("cannot use the log: {error}")))?;
     let member_list = MemberList::new(&identity);
     let (transport, wanted) = links::transport(&member_list);
-    let (replica, raft) = Replica::start(core, writer, transport, node.failed.clone())
-        .map_err(|error| Failure::new(Exit::Refused, format!("no thread for the store: {error}")))?;
+    let (replica, raft) = Replica::start(core, writer, transport, node.failed.clone()).map_err(|error| {
+        Failure::new(Exit::Refused, format!("cannot start a thread for the store: {error}"))
+    })?;
     tasks::spawn(raft).detach();
     let (digest_comparison, scrubbed) = (DigestComparison::default(), Mutex::default());
     let coordination = CoordinationState::default();
@@ -256,7 +257,7 @@ async fn become_member(
         Membership { identity, replica, member_list, digest_comparison, scrubbed, disk, coordination };
     assert!(node.membership.set(member).is_ok(), "a node becomes a member once");
     let links = links::run(node.clone(), wanted);
-    let chores = background_commands::run(node.clone(), founding);
+    let commands = background_commands::run(node.clone(), founding);
     let coordinating = coordination::run(node.clone());
     let comparing = digest_comparison::watch(node.clone());
     let measuring = disk_quota::watch(node.clone());
@@ -264,7 +265,7 @@ async fn become_member(
     let scrubbing = scrub::run(node.clone(), pause);
     Ok(async move {
         let work =
-            smol::future::zip(smol::future::zip(links, chores), smol::future::zip(measuring, coordinating));
+            smol::future::zip(smol::future::zip(links, commands), smol::future::zip(measuring, coordinating));
         smol::future::zip(work, smol::future::zip(comparing, scrubbing)).await;
     })
 }

@@ -2,7 +2,7 @@
 //! the heartbeat arrived, that this node still leads.
 //!
 //! ```text
-//!   heartbeat ─▶ waiting ─▶ one read-index round for all waiting ones ─▶ Heard to each
+//!   heartbeat ─▶ waiting ─▶ one read-index round for all waiting ones ─▶ LeaseRenewed to each
 //!                          └── not confirmed in time, or another term ──▶ no answer: the holder sends the next heartbeat
 //! ```
 //!

@@ -1,11 +1,12 @@
 //! Liveness of the servers: heartbeats, leases and one master per region.
 //!
 //! ```text
-//!   every member ── Alive, four per lease time ──▶ leader ──▶ judge ──▶ commands: Register, End, Appoint
-//!                └────────▶ coordinators ── relayed ──┘  └──▶ Heard: extends the lease, counted from when Alive was sent
+//!   every member ── RenewLease, four per lease time ──▶ leader ──▶ judge ──▶ commands: Register, End, Appoint
+//!                └────────▶ coordinators ── relayed ─────┘  └──▶ LeaseRenewed: extends the lease, from the sending on
 //! ```
 //!
-//! Heartbeats are kept in memory only, and an idle cluster writes nothing. Their consequences are commands in the log, so
+//! The modules here call a `RenewLease` message a heartbeat, because the leader also judges liveness by it. Heartbeats are
+//! kept in memory only, and an idle cluster writes nothing. Their consequences are commands in the log, so
 //! every member knows them. A leader that was itself stopped or starved for longer than `STALL` does not count that time as
 //! silence of the others: it starts all lease times anew.
 //!
@@ -72,13 +73,13 @@ pub(crate) struct CoordinationState {
 impl CoordinationState {
     /// Returns active members and masters for the status query.
     pub(crate) fn status(&self) -> LeaseStatus {
-        let known = self.view.locked().clone();
+        let view = self.view.locked().clone();
         let member = |owner: &Owner| match owner {
             Owner::Member(raft_id) => Some(*raft_id),
             Owner::Client(_) => None,
         };
-        let active = known.leases.iter().filter(|(_, lease)| lease.active);
-        let masters = known.masters.iter().filter_map(|(region, owner, fence)| {
+        let active = view.leases.iter().filter(|(_, lease)| lease.active);
+        let masters = view.masters.iter().filter_map(|(region, owner, fence)| {
             Some(Master { region: *region, raft_id: member(owner.as_ref()?)?, fence: *fence })
         });
         LeaseStatus {
@@ -92,8 +93,8 @@ impl CoordinationState {
 /// Sends heartbeats, judges, confirms and records history for as long as the process lives.
 pub(crate) async fn run(node: Arc<NodeState>) {
     let work = smol::future::zip(send_heartbeats(&node), judge(&node));
-    let told = smol::future::zip(history::record(&node), heartbeat_confirmation::run(&node));
-    smol::future::zip(work, told).await;
+    let reporting = smol::future::zip(history::record(&node), heartbeat_confirmation::run(&node));
+    smol::future::zip(work, reporting).await;
 }
 
 /// Sends heartbeats of this node and of the clients that renew their leases here.
@@ -235,50 +236,51 @@ impl LeaseView {
 /// Runs the judging rounds. The leader decides about leases; any other member steps down as master when it should.
 async fn judge(node: &NodeState) {
     let Some(member) = node.membership.get() else { return };
-    let mut known: Option<Arc<LeaseView>> = None;
-    let mut looked = Instant::now();
+    let mut view: Option<Arc<LeaseView>> = None;
+    let mut last_round = Instant::now();
     let mut tenure = LeaderTenure::default();
-    let mut clusters = node.options.clusters;
+    // Number of regions from the options, until the cluster has it.
+    let mut regions = node.options.clusters;
     loop {
         let now = Instant::now();
-        let stalled = now.duration_since(looked) > STALL;
-        looked = now;
+        let stalled = now.duration_since(last_round) > STALL;
+        last_round = now;
         let status = member.replica.status();
-        if known.as_ref().is_none_or(|known| known.at != member.replica.reader().applied()) {
+        if view.as_ref().is_none_or(|view| view.at != member.replica.reader().applied()) {
             match LeaseView::read(node) {
-                Ok(read) => *member.coordination.view.locked() = known.insert(Arc::new(read)).clone(),
+                Ok(read) => *member.coordination.view.locked() = view.insert(Arc::new(read)).clone(),
                 // The store's writer meets the same error and ends the process.
                 Err(error) => log::error!("cannot read members and leases: {error}"),
             }
         }
-        let Some(facts) = known.as_deref() else {
+        let Some(current) = view.as_deref() else {
             smol::Timer::after(LOOK).await;
             continue;
         };
         let leader = status.leader.filter(|_| status.in_sync);
         tenure.look(leader, now);
         let command = match status.leads {
-            true => verdict(node, facts, status.term, stalled, now),
+            true => verdict(node, current, status.term, stalled, now),
             false => {
                 member.coordination.judge.locked().follow();
-                stepping_down(node, facts, &tenure, now)
+                stepping_down(node, current, &tenure, now)
             }
         };
         let command = command.or_else(|| {
-            let clusters = clusters.filter(|_| leader.is_some())?;
-            Some(LeaseCommand::SetRegions { regions: clusters })
+            let regions = regions.filter(|_| leader.is_some())?;
+            Some(LeaseCommand::SetRegions { regions })
         });
         let Some(command) = command else {
             smol::Timer::after(LOOK).await;
             continue;
         };
-        let told = matches!(command, LeaseCommand::SetRegions { .. });
+        let sets_regions = matches!(command, LeaseCommand::SetRegions { .. });
         let decided = propose(node, command, DECIDE).await;
-        if told && decided.is_some() {
-            clusters = None;
+        if sets_regions && decided.is_some() {
+            regions = None;
         }
         // The time spent on the command does not count as a stall.
-        looked = Instant::now();
+        last_round = Instant::now();
         if !matches!(decided, Some(Ok(_))) {
             smol::Timer::after(LOOK).await;
         }

@@ -1,8 +1,8 @@
 //! The lease holder's side: this node's own lease and those of the clients connected to it. Pure: takes times.
 //!
 //! ```text
-//!   heartbeat, clients' renewals ─▶ Alive { serial } ─▶ leader, and coordinators, which relay it
-//!                                   Heard { serial } ◀─ leader      extends the lease from when that serial was sent
+//!   heartbeat, clients' renewals ─▶ RenewLease { serial } ─▶ leader, and coordinators, which relay it
+//!                                   LeaseRenewed { serial } ◀─ leader      extends the lease from when that serial was sent
 //! ```
 //!
 //! A holder counts its lease from the time at which it sent the last confirmed heartbeat, and considers it lost after half of
