@@ -179,46 +179,46 @@ impl Note {
 /// Reason why nothing could be decided, answered with status 503 or 429. What was typed is kept, and sending it again is
 /// safe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
+pub enum ServiceError {
     /// No server answered, or none that serves clients.
-    Nobody,
+    Unreachable,
     /// A queue is full.
     Busy,
     /// Servers answered, but decided nothing in time.
-    Disagree,
+    Undecided,
     /// Servers stopped while they handled this request.
-    Spared,
+    Abandoned,
     /// The rate limit of this client's address is exceeded.
-    TooMany {
+    RateLimited {
         /// Seconds until the next request is allowed.
         wait_s: u32,
     },
 }
 
-impl Trouble {
+impl ServiceError {
     /// Returns the headline, without a full stop. It is also the page's title.
     pub fn title(self) -> &'static str {
         match self {
-            Trouble::Nobody => "No servers are running",
-            Trouble::Busy => "The servers are busy",
-            Trouble::Disagree => "Not available right now",
-            Trouble::Spared => "Something went wrong",
-            Trouble::TooMany { .. } => "Too many attempts",
+            ServiceError::Unreachable => "No servers are running",
+            ServiceError::Busy => "The servers are busy",
+            ServiceError::Undecided => "Not available right now",
+            ServiceError::Abandoned => "Something went wrong",
+            ServiceError::RateLimited { .. } => "Too many attempts",
         }
     }
 
     /// Returns the explanation, in whole sentences.
     pub fn words(self) -> String {
         match self {
-            Trouble::Nobody => "None of the servers can be reached at the moment.".to_string(),
-            Trouble::Busy => "Too many requests are waiting.".to_string(),
-            Trouble::Disagree => "The servers could not complete this in time.".to_string(),
-            Trouble::Spared => {
+            ServiceError::Unreachable => "None of the servers can be reached at the moment.".to_string(),
+            ServiceError::Busy => "Too many requests are waiting.".to_string(),
+            ServiceError::Undecided => "The servers could not complete this in time.".to_string(),
+            ServiceError::Abandoned => {
                 "Two servers stopped while they worked on this page, so no other server was asked. \
                 Other pages may work. If it happens again, tell the people who run the servers."
                     .to_string()
             }
-            Trouble::TooMany { wait_s } => {
+            ServiceError::RateLimited { wait_s } => {
                 let seconds = if wait_s == 1 { "1 second".into() } else { format!("{wait_s} seconds") };
                 format!("Too many requests came from your address. Try again in {seconds}.")
             }
@@ -226,16 +226,16 @@ impl Trouble {
     }
 }
 
-impl From<ClientError> for Trouble {
-    fn from(unreachable: ClientError) -> Trouble {
+impl From<ClientError> for ServiceError {
+    fn from(unreachable: ClientError) -> ServiceError {
         match unreachable {
             // A server that is stopping looks the same to people as one that cannot be reached.
             ClientError::Unreachable | ClientError::Undecided(UnavailableReason::NotServing) => {
-                Trouble::Nobody
+                ServiceError::Unreachable
             }
-            ClientError::Undecided(UnavailableReason::Busy) => Trouble::Busy,
-            ClientError::Undecided(_) => Trouble::Disagree,
-            ClientError::Abandoned => Trouble::Spared,
+            ClientError::Undecided(UnavailableReason::Busy) => ServiceError::Busy,
+            ClientError::Undecided(_) => ServiceError::Undecided,
+            ClientError::Abandoned => ServiceError::Abandoned,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! `/create`, `/login`, `/logout` and `/delete`: accounts and sessions.
 
-use super::answer::{self, Answer};
-use super::feed::{NO_SESSION, WRONG_PAGE, status, stopped};
+use super::feed::{NO_SESSION, WRONG_PAGE, error_page, status};
 use super::limits::READ_DEADLINE;
-use super::visit::{Got, Stop, Visit};
+use super::request_context::{PageError, ReadPage, RequestContext};
+use super::response::{self, HttpResponse};
 use hyper::StatusCode;
 use ribbit_net::protocol::{Ask, NewAccount, Password};
 use ribbit_net::secret::{new_token, token_hash};
@@ -14,69 +14,69 @@ use ribbit_ui::form::{Form, FormRequest};
 use ribbit_ui::pages::{FormPage, MessagePage, Place};
 use ribbit_ui::words::{Note, refusal};
 
-fn create_page(visit: &Visit, form: &Form) -> FormPage {
-    let shell = visit.shell("Sign up", Place::Create);
+fn create_page(context: &RequestContext, form: &Form) -> FormPage {
+    let shell = context.shell("Sign up", Place::Create);
     let text = |field: Field| form.text(field.name());
     let page = FormPage::create(shell, text(Field::Name), text(Field::Username), text(Field::Email));
-    FormPage { in_the_clear: visit.way().in_the_clear(), ..page }
+    FormPage { in_the_clear: context.origin().is_unencrypted(), ..page }
 }
 
-fn login_page(visit: &Visit, username: &str) -> FormPage {
-    let page = FormPage::login(visit.shell("Log in", Place::Login), username);
-    FormPage { in_the_clear: visit.way().in_the_clear(), ..page }
+fn login_page(context: &RequestContext, username: &str) -> FormPage {
+    let page = FormPage::login(context.shell("Log in", Place::Login), username);
+    FormPage { in_the_clear: context.origin().is_unencrypted(), ..page }
 }
 
-fn logout_page(visit: &Visit) -> FormPage {
-    FormPage::logout(visit.shell("Log out", Place::Logout))
+fn logout_page(context: &RequestContext) -> FormPage {
+    FormPage::logout(context.shell("Log out", Place::Logout))
 }
 
-fn delete_page(visit: &Visit) -> FormPage {
-    FormPage::delete(visit.shell("Delete account", Place::Delete))
+fn delete_page(context: &RequestContext) -> FormPage {
+    FormPage::delete(context.shell("Delete account", Place::Delete))
 }
 
 /// Shows the form again with the reason, and with the request id for the next try.
 async fn again(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     mut page: FormPage,
     form: &Form,
     tried: Option<FormRequest>,
-    stop: Stop,
-) -> Answer {
-    page.request = visit.request_again(form, tried, &stop).await;
-    back(visit, page, stop)
+    error: PageError,
+) -> HttpResponse {
+    page.request = context.request_again(form, tried, &error).await;
+    back(context, page, error)
 }
 
 /// Shows the form again with the reason, and with the request id that it has.
-fn back(visit: &Visit, page: FormPage, stop: Stop) -> Answer {
-    let mut page = page.refused(stop.denied());
-    page.shell.trouble = stop.trouble();
+fn back(context: &RequestContext, page: FormPage, error: PageError) -> HttpResponse {
+    let mut page = page.refused(error.denied());
+    page.shell.service_error = error.service_error();
     // This answer may have ended the session.
-    page.shell.logged_in = visit.has_session();
-    answer::page(status(&stop), &page)
+    page.shell.logged_in = context.has_session();
+    response::page(status(&error), &page)
 }
 
 /// Shows the sign-up page.
-pub async fn show_create(visit: &mut Visit) -> Answer {
-    match visit.read(Query::Settings, READ_DEADLINE).await {
-        Ok(Got { page: Page::Settings(Settings { registration_open: false }), .. }) => {
+pub async fn show_create(context: &mut RequestContext) -> HttpResponse {
+    match context.read(Query::Settings, READ_DEADLINE).await {
+        Ok(ReadPage { page: Page::Settings(Settings { registration_open: false }), .. }) => {
             let words = refusal(Denied::new(Code::RegistrationClosed));
-            let shell = visit.shell("Sign-up is closed", Place::Create);
-            answer::page(StatusCode::OK, &MessagePage { shell, words })
+            let shell = context.shell("Sign-up is closed", Place::Create);
+            response::page(StatusCode::OK, &MessagePage { shell, words })
         }
         Ok(_) => {
-            let page = create_page(visit, &Form::default());
-            answer::page(StatusCode::OK, &FormPage { request: Some(visit.request_here()), ..page })
+            let page = create_page(context, &Form::default());
+            response::page(StatusCode::OK, &FormPage { request: Some(context.request_here()), ..page })
         }
-        Err(stop) => stopped(visit, Place::Create, stop),
+        Err(error) => error_page(context, Place::Create, error),
     }
 }
 
 /// Creates an account.
-pub async fn create(visit: &mut Visit, form: &Form) -> Answer {
-    let page = create_page(visit, form);
+pub async fn create(context: &mut RequestContext, form: &Form) -> HttpResponse {
+    let page = create_page(context, form);
     let text = |field: Field| form.text(field.name()).to_string();
     let password = text(Field::Password);
-    // The backends check the same, but stop at the first error. Checked here too, all fields are reported at once.
+    // The backends check the same, but error at the first error. Checked here too, all fields are reported at once.
     let username = fold_username(form.text(Field::Username.name()));
     let denied: Vec<_> = [
         check_name(form.text(Field::Name.name())).err(),
@@ -89,13 +89,13 @@ pub async fn create(visit: &mut Visit, form: &Form) -> Answer {
     .collect();
     let (Ok(username), []) = (username, &denied[..]) else {
         let mut page = page.refused(&denied);
-        let stop = Stop::Denied(Denied::new(Code::InvalidEntry));
-        page.request = visit.request_again(form, None, &stop).await;
-        return answer::page(StatusCode::UNPROCESSABLE_ENTITY, &page);
+        let error = PageError::Denied(Denied::new(Code::InvalidEntry));
+        page.request = context.request_again(form, None, &error).await;
+        return response::page(StatusCode::UNPROCESSABLE_ENTITY, &page);
     };
-    let request = match visit.request_of(form).await {
+    let request = match context.request_of(form).await {
         Ok(request) => request,
-        Err(stop) => return again(visit, page, form, None, stop).await,
+        Err(error) => return again(context, page, form, None, error).await,
     };
     let FormRequest { id, submitted_at } = request;
     let account = NewAccount {
@@ -104,63 +104,63 @@ pub async fn create(visit: &mut Visit, form: &Form) -> Answer {
         email: text(Field::Email),
         password: Password(password),
     };
-    match visit.write(Ask::CreateAccount { id, submitted_at, form: account }).await {
-        Ok(_) => answer::see_other(&format!("/login?created={username}")),
-        Err(stop) => again(visit, page, form, Some(request), stop).await,
+    match context.write(Ask::CreateAccount { id, submitted_at, form: account }).await {
+        Ok(_) => response::see_other(&format!("/login?created={username}")),
+        Err(error) => again(context, page, form, Some(request), error).await,
     }
 }
 
 /// Shows the log-in page.
-pub async fn show_login(visit: &mut Visit, query: &Form) -> Answer {
-    if let Err(stop) = visit.read(Query::Position, READ_DEADLINE).await {
-        return stopped(visit, Place::Login, stop);
+pub async fn show_login(context: &mut RequestContext, query: &Form) -> HttpResponse {
+    if let Err(error) = context.read(Query::Position, READ_DEADLINE).await {
+        return error_page(context, Place::Login, error);
     }
     // Only a valid username, so that a link cannot put an arbitrary text on this page.
     let created = query.get("created").and_then(|name| fold_username(name).ok());
-    let mut page = login_page(visit, created.as_deref().unwrap_or_default());
+    let mut page = login_page(context, created.as_deref().unwrap_or_default());
     page.shell.note = match (created, query.get("note").and_then(Note::from_name)) {
         (Some(username), _) => {
             Some(format!("Welcome, @{username}! Your account is ready. Log in to get started."))
         }
         (None, note) => note.map(|note| note.words().to_string()),
     };
-    answer::page(StatusCode::OK, &page)
+    response::page(StatusCode::OK, &page)
 }
 
 /// Logs in. Each try has a new request id, because its session token is made here and must not be used twice.
-pub async fn login(visit: &mut Visit, form: &Form) -> Answer {
+pub async fn login(context: &mut RequestContext, form: &Form) -> HttpResponse {
     let username = form.text(Field::Username.name());
-    let page = login_page(visit, username);
+    let page = login_page(context, username);
     if let Err(denied) = fold_username(username) {
-        return back(visit, page, denied.into());
+        return back(context, page, denied.into());
     }
-    let FormRequest { id, submitted_at } = match visit.new_request().await {
+    let FormRequest { id, submitted_at } = match context.new_request().await {
         Ok(request) => request,
-        Err(stop) => return back(visit, page, stop),
+        Err(error) => return back(context, page, error),
     };
     let token = new_token();
     let password = Password(form.text(Field::Password.name()).to_string());
     let ask =
         Ask::LogIn { id, submitted_at, username: username.to_string(), password, token: token_hash(&token) };
-    match visit.write(ask).await {
+    match context.write(ask).await {
         Ok(_) => {
-            end_the_one_before(visit).await;
-            visit.open_session(token);
-            answer::see_other("/main")
+            end_the_one_before(context).await;
+            context.open_session(token);
+            response::see_other("/main")
         }
-        Err(stop) => back(visit, page, stop),
+        Err(error) => back(context, page, error),
     }
 }
 
-/// Ends the browser's previous session after a new log-in: nobody but a thief would use it again. If that fails, the session
+/// PeerInfo the browser's previous session after a new log-in: nobody but a thief would use it again. If that fails, the session
 /// ends with its age, and `/settings` shows it until then.
-async fn end_the_one_before(visit: &mut Visit) {
-    let Some(session) = visit.session() else { return };
-    let request = visit.request_here();
-    if let Err(stop) = visit.command(request, Command::LogOut { session }).await
-        && !stop.lacks_session()
+async fn end_the_one_before(context: &mut RequestContext) {
+    let Some(session) = context.session() else { return };
+    let request = context.request_here();
+    if let Err(error) = context.command(request, Command::LogOut { session }).await
+        && !error.lacks_session()
     {
-        log::warn!("could not end the previous session after a log-in: {stop:?}");
+        log::warn!("could not end the previous session after a log-in: {error:?}");
     }
 }
 
@@ -168,72 +168,76 @@ async fn end_the_one_before(visit: &mut Visit) {
 ///
 /// # Errors
 /// `NotLoggedIn` without a session, or the reason why it could not be read.
-async fn me(visit: &mut Visit) -> Result<String, Stop> {
-    let session = visit.session().ok_or(NO_SESSION)?;
-    match visit.read(Query::Me { session }, READ_DEADLINE).await?.page {
+async fn me(context: &mut RequestContext) -> Result<String, PageError> {
+    let session = context.session().ok_or(NO_SESSION)?;
+    match context.read(Query::Me { session }, READ_DEADLINE).await?.page {
         Page::Me(person) => Ok(person.username),
         _ => Err(WRONG_PAGE),
     }
 }
 
 /// Shows a page that asks for confirmation of something that a link alone must not do.
-async fn ask_first(visit: &mut Visit, here: Place, page: fn(&Visit) -> FormPage) -> Answer {
-    match me(visit).await {
+async fn ask_first(
+    context: &mut RequestContext,
+    here: Place,
+    page: fn(&RequestContext) -> FormPage,
+) -> HttpResponse {
+    match me(context).await {
         Ok(username) => {
-            let mut page = page(visit);
+            let mut page = page(context);
             page.shell.me = Some(username);
-            page.request = Some(visit.request_here());
-            answer::page(StatusCode::OK, &page)
+            page.request = Some(context.request_here());
+            response::page(StatusCode::OK, &page)
         }
-        Err(stop) => stopped(visit, here, stop),
+        Err(error) => error_page(context, here, error),
     }
 }
 
 /// Shows the page that asks for confirmation of a log-out.
-pub async fn show_logout(visit: &mut Visit) -> Answer {
-    ask_first(visit, Place::Logout, logout_page).await
+pub async fn show_logout(context: &mut RequestContext) -> HttpResponse {
+    ask_first(context, Place::Logout, logout_page).await
 }
 
 /// Shows the page that deletes the account.
-pub async fn show_delete(visit: &mut Visit) -> Answer {
-    ask_first(visit, Place::Delete, delete_page).await
+pub async fn show_delete(context: &mut RequestContext) -> HttpResponse {
+    ask_first(context, Place::Delete, delete_page).await
 }
 
-/// Ends the session.
-pub async fn logout(visit: &mut Visit, form: &Form) -> Answer {
+/// PeerInfo the session.
+pub async fn logout(context: &mut RequestContext, form: &Form) -> HttpResponse {
     // Already logged out.
-    let Some(session) = visit.session() else { return answer::see_other("/login") };
-    let page = logout_page(visit);
-    let request = match visit.request_of(form).await {
+    let Some(session) = context.session() else { return response::see_other("/login") };
+    let page = logout_page(context);
+    let request = match context.request_of(form).await {
         Ok(request) => request,
-        Err(stop) => return again(visit, page, form, None, stop).await,
+        Err(error) => return again(context, page, form, None, error).await,
     };
-    match visit.command(request, Command::LogOut { session }).await {
+    match context.command(request, Command::LogOut { session }).await {
         Ok(_) => {
-            visit.drop_session();
-            answer::see_other("/login")
+            context.drop_session();
+            response::see_other("/login")
         }
-        Err(stop) if stop.lacks_session() => answer::see_other("/login"),
+        Err(error) if error.lacks_session() => response::see_other("/login"),
         // The session is still open on the servers, so the cookie stays for the next try.
-        Err(stop) => again(visit, page, form, Some(request), stop).await,
+        Err(error) => again(context, page, form, Some(request), error).await,
     }
 }
 
 /// Deletes the account, after a check of its password.
-pub async fn delete(visit: &mut Visit, form: &Form) -> Answer {
-    let page = delete_page(visit);
-    let Some(session) = visit.session() else { return again(visit, page, form, None, NO_SESSION).await };
-    let request = match visit.request_of(form).await {
+pub async fn delete(context: &mut RequestContext, form: &Form) -> HttpResponse {
+    let page = delete_page(context);
+    let Some(session) = context.session() else { return again(context, page, form, None, NO_SESSION).await };
+    let request = match context.request_of(form).await {
         Ok(request) => request,
-        Err(stop) => return again(visit, page, form, None, stop).await,
+        Err(error) => return again(context, page, form, None, error).await,
     };
     let FormRequest { id, submitted_at } = request;
     let password = Password(form.text(Field::Password.name()).to_string());
-    match visit.write(Ask::DeleteAccount { id, submitted_at, session, password }).await {
+    match context.write(Ask::DeleteAccount { id, submitted_at, session, password }).await {
         Ok(_) => {
-            visit.drop_session();
-            answer::see_other(&format!("/login?note={}", Note::Deleted.name()))
+            context.drop_session();
+            response::see_other(&format!("/login?note={}", Note::Deleted.name()))
         }
-        Err(stop) => again(visit, page, form, Some(request), stop).await,
+        Err(error) => again(context, page, form, Some(request), error).await,
     }
 }

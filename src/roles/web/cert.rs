@@ -2,8 +2,8 @@
 //!
 //! It is a server's alone (no CA, `serverAuth`) and valid for at most 397 days: strict clients take no other.
 
+use super::request_context::wall_ms;
 use super::validity::Validity;
-use super::visit::wall_ms;
 use crate::common::failure::{Exit, Failure};
 use crate::common::machine::host_name;
 use crate::common::options::CertOptions;

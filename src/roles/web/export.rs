@@ -3,10 +3,10 @@
 //! The file is streamed page by page as it is read, no faster than the browser takes it. If it cannot be read to its end, the
 //! connection is cut, so that the browser reports a failed download: a file that looks complete is complete.
 
-use super::answer::{self, Answer, CutShort};
-use super::feed::{NO_SESSION, WRONG_PAGE, stopped};
+use super::feed::{NO_SESSION, WRONG_PAGE, error_page};
 use super::limits::{EXPORT_DEADLINE, EXPORT_PAGE_DEADLINE, EXPORTS_MAX, READ_DEADLINE};
-use super::visit::Visit;
+use super::request_context::RequestContext;
+use super::response::{self, HttpResponse, IncompleteBody};
 use hyper::body::Bytes;
 use ribbit_net::client::Client;
 use ribbit_net::protocol::{self, Ask};
@@ -20,18 +20,18 @@ use std::time::Instant;
 
 /// Number of exports that are running.
 #[derive(Debug, Default)]
-pub struct Exports(Rc<Cell<usize>>);
+pub struct RunningExports(Rc<Cell<usize>>);
 
 /// A slot of a running export, released when dropped.
-struct UnderWay(Rc<Cell<usize>>);
+struct ExportSlot(Rc<Cell<usize>>);
 
-impl Drop for UnderWay {
+impl Drop for ExportSlot {
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
     }
 }
 
-struct Reading {
+struct ExportStream {
     client: Client,
     seen: Option<Token>,
     export: Export,
@@ -39,50 +39,54 @@ struct Reading {
     first: Option<String>,
     /// Time at which a download that is not complete is cut off.
     ends: Instant,
-    _place: UnderWay,
+    _place: ExportSlot,
 }
 
-impl Exports {
+impl RunningExports {
     /// Starts an export. Refused with 503 while [`EXPORTS_MAX`] others run.
-    pub async fn begin(&self, visit: &mut Visit, client: &Client) -> Answer {
-        let Some(session) = visit.session() else { return stopped(visit, Place::Settings, NO_SESSION) };
+    pub async fn begin(&self, context: &mut RequestContext, client: &Client) -> HttpResponse {
+        let Some(session) = context.session() else {
+            return error_page(context, Place::Settings, NO_SESSION);
+        };
         if self.0.get() >= EXPORTS_MAX {
-            return answer::later("too many downloads are running; try again in a moment");
+            return response::later("too many downloads are running; try again in a moment");
         }
         self.0.set(self.0.get() + 1);
-        let place = UnderWay(self.0.clone());
+        let place = ExportSlot(self.0.clone());
         let mut export = Export::new(session);
-        let Some(query) = export.query() else { return stopped(visit, Place::Settings, WRONG_PAGE) };
-        let first = match visit.read(query, READ_DEADLINE).await {
+        let Some(query) = export.query() else { return error_page(context, Place::Settings, WRONG_PAGE) };
+        let first = match context.read(query, READ_DEADLINE).await {
             Ok(got) => export.take(got.page).map_err(|_| WRONG_PAGE),
-            Err(stop) => Err(stop),
+            Err(error) => Err(error),
         };
         match first {
             Ok(first) => {
-                let (client, seen, first) = (client.clone(), visit.answered(), Some(first));
+                let (client, seen, first) = (client.clone(), context.answered(), Some(first));
                 let ends = Instant::now() + EXPORT_DEADLINE;
-                let reading = Reading { client, seen, export, first, ends, _place: place };
-                answer::attachment(
+                let reading = ExportStream { client, seen, export, first, ends, _place: place };
+                response::attachment(
                     "ribbit.json",
                     "application/json",
-                    stream::unfold(Some(reading), Reading::next),
+                    stream::unfold(Some(reading), ExportStream::next),
                 )
             }
-            Err(stop) => stopped(visit, Place::Settings, stop),
+            Err(error) => error_page(context, Place::Settings, error),
         }
     }
 }
 
-impl Reading {
+impl ExportStream {
     /// Returns the next piece: `None` at the end, an error if the file has to be cut off.
-    async fn next(reading: Option<Reading>) -> Option<(Result<Bytes, CutShort>, Option<Reading>)> {
+    async fn next(
+        reading: Option<ExportStream>,
+    ) -> Option<(Result<Bytes, IncompleteBody>, Option<ExportStream>)> {
         let mut reading = reading?;
         if let Some(first) = reading.first.take() {
             return Some((Ok(first.into()), Some(reading)));
         }
         let query = reading.export.query()?;
         if Instant::now() > reading.ends {
-            return Some((Err(CutShort), None));
+            return Some((Err(IncompleteBody), None));
         }
         let ask = Ask::Read { seen: reading.seen, consistency: Consistency::Session, query };
         let read = match reading.client.ask(ask, EXPORT_PAGE_DEADLINE).await {
@@ -91,7 +95,7 @@ impl Reading {
         };
         Some(match read {
             Some(text) => (Ok(text.into()), Some(reading)),
-            None => (Err(CutShort), None),
+            None => (Err(IncompleteBody), None),
         })
     }
 }

@@ -1,130 +1,142 @@
 //! `/main`: the feed, and posting a croak.
 
-use super::answer::{self, Answer};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
-use super::visit::{Stop, Visit};
+use super::request_context::{PageError, RequestContext};
+use super::response::{self, HttpResponse};
 use hyper::StatusCode;
 use ribbit_state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
 use ribbit_state::text::{check_croak, croak_chars};
 use ribbit_state::{Code, Command, Denied, Field, LogIndex, Page, Query};
 use ribbit_ui::form::{Form, FormRequest};
 use ribbit_ui::pages::{Feed, MainPage, MessagePage, Place, Shell, ShownCroak, lacks_session};
-use ribbit_ui::words::{Note, Refusals, Trouble, refusal};
+use ribbit_ui::words::{Note, Refusals, ServiceError, refusal};
 use std::time::Duration;
 
 /// Shows a page of the feed.
-pub async fn show(visit: &mut Visit, query: &Form) -> Answer {
+pub async fn show(context: &mut RequestContext, query: &Form) -> HttpResponse {
     let before = query.get("before").and_then(|before| before.parse().ok());
-    let mut shell = visit.shell("Feed", Place::Main);
+    let mut shell = context.shell("Feed", Place::Main);
     shell.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
-    let mut feed = match read(visit, &mut shell, before, READ_DEADLINE).await {
+    let mut feed = match read(context, &mut shell, before, READ_DEADLINE).await {
         Ok(feed) => feed,
-        Err(stop) => return stopped(visit, Place::Main, stop),
+        Err(error) => return error_page(context, Place::Main, error),
     };
-    if let Some(unread) = visit.unread().await {
+    if let Some(unread) = context.unread().await {
         shell.unread = Some(unread.messages);
         feed.note_unread(unread);
     }
-    shell.old |= visit.is_old();
+    shell.old |= context.is_old();
     let page = MainPage {
         shell,
-        request: Some(visit.request_here()),
+        request: Some(context.request_here()),
         post: String::new(),
         refusals: Refusals::default(),
         too_long: None,
         log_in: false,
         feed: Some(feed),
     };
-    answer::page(StatusCode::OK, &page)
+    response::page(StatusCode::OK, &page)
 }
 
 /// Reads one page of the feed. Sets the username and the out-of-date mark of the shell.
 async fn read(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     shell: &mut Shell,
     before: Option<LogIndex>,
     limit: Duration,
-) -> Result<Feed, Stop> {
-    let session = visit.session().ok_or(NO_SESSION)?;
+) -> Result<Feed, PageError> {
+    let session = context.session().ok_or(NO_SESSION)?;
     let page_len = u16::try_from(FEED_PAGE_MAX).expect("a page is short");
-    let got = visit.read(Query::Feed { session, before, limit: page_len }, limit).await?;
+    let got = context.read(Query::Feed { session, before, limit: page_len }, limit).await?;
     let Page::Feed { me, croaks, older } = got.page else { return Err(WRONG_PAGE) };
     shell.me = Some(me.username);
     shell.old = got.old;
-    let now_ms = visit.now_ms();
+    let now_ms = context.now_ms();
     let croaks = croaks.into_iter().map(|croak| ShownCroak::new(croak, now_ms)).collect();
     let newest = before.is_none();
-    Ok(Feed { croaks, older, newest, cursor: visit.answered().filter(|_| newest), new: None, receipt: None })
+    Ok(Feed {
+        croaks,
+        older,
+        newest,
+        cursor: context.answered().filter(|_| newest),
+        new: None,
+        receipt: None,
+    })
 }
 
 /// Posts a croak.
-pub async fn croak(visit: &mut Visit, form: &Form) -> Answer {
+pub async fn croak(context: &mut RequestContext, form: &Form) -> HttpResponse {
     let text = form.text(Field::Post.name());
-    let Some(session) = visit.session() else { return again(visit, form, None, NO_SESSION).await };
+    let Some(session) = context.session() else { return again(context, form, None, NO_SESSION).await };
     if let Err(denied) = check_croak(text) {
-        return again(visit, form, None, denied.into()).await;
+        return again(context, form, None, denied.into()).await;
     }
-    let request = match visit.request_of(form).await {
+    let request = match context.request_of(form).await {
         Ok(request) => request,
-        Err(stop) => return again(visit, form, None, stop).await,
+        Err(error) => return again(context, form, None, error).await,
     };
-    match visit.command(request, Command::Croak { session, text: text.to_string() }).await {
-        Ok(_) => answer::see_other("/main"),
-        Err(stop) => again(visit, form, Some(request), stop).await,
+    match context.command(request, Command::Croak { session, text: text.to_string() }).await {
+        Ok(_) => response::see_other("/main"),
+        Err(error) => again(context, form, Some(request), error).await,
     }
 }
 
 /// Shows the page again with the text and the reason.
-async fn again(visit: &mut Visit, form: &Form, tried: Option<FormRequest>, stop: Stop) -> Answer {
+async fn again(
+    context: &mut RequestContext,
+    form: &Form,
+    tried: Option<FormRequest>,
+    error: PageError,
+) -> HttpResponse {
     let text = form.text(Field::Post.name());
-    let request = visit.request_again(form, tried, &stop).await;
-    let mut shell = visit.shell("Feed", Place::Main);
-    shell.trouble = stop.trouble();
-    let feed = match stop {
+    let request = context.request_again(form, tried, &error).await;
+    let mut shell = context.shell("Feed", Place::Main);
+    shell.service_error = error.service_error();
+    let feed = match error {
         // The servers did not answer; another read would only use up the time that is left.
-        Stop::Trouble(_) => None,
-        Stop::Denied(_) => read(visit, &mut shell, None, AROUND_DEADLINE).await.ok(),
+        PageError::Service(_) => None,
+        PageError::Denied(_) => read(context, &mut shell, None, AROUND_DEADLINE).await.ok(),
     };
     let chars = croak_chars(text);
     let page = MainPage {
         shell,
         request,
         post: text.to_string(),
-        refusals: Refusals::on(&[Field::Post.name()], stop.denied()),
+        refusals: Refusals::on(&[Field::Post.name()], error.denied()),
         too_long: (chars > CROAK_CHARS_MAX).then_some(chars),
-        log_in: lacks_session(stop.denied()),
+        log_in: lacks_session(error.denied()),
         feed,
     };
-    answer::page(status(&stop), &page)
+    response::page(status(&error), &page)
 }
 
 /// Refusal of a request without a session.
-pub const NO_SESSION: Stop = Stop::Denied(Denied::new(Code::NotLoggedIn));
+pub const NO_SESSION: PageError = PageError::Denied(Denied::new(Code::NotLoggedIn));
 /// Error for a server that answered another query than it was sent, which is a bug there.
-pub const WRONG_PAGE: Stop = Stop::Trouble(Trouble::Disagree);
+pub const WRONG_PAGE: PageError = PageError::Service(ServiceError::Undecided);
 
 /// Returns the HTTP status of a form that is shown again.
-pub fn status(stop: &Stop) -> StatusCode {
-    match stop {
-        Stop::Denied(denied) if denied.code.is_rate_limit() => StatusCode::TOO_MANY_REQUESTS,
-        Stop::Denied(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        Stop::Trouble(Trouble::TooMany { .. }) => StatusCode::TOO_MANY_REQUESTS,
-        Stop::Trouble(_) => StatusCode::SERVICE_UNAVAILABLE,
+pub fn status(error: &PageError) -> StatusCode {
+    match error {
+        PageError::Denied(denied) if denied.code.is_rate_limit() => StatusCode::TOO_MANY_REQUESTS,
+        PageError::Denied(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        PageError::Service(ServiceError::RateLimited { .. }) => StatusCode::TOO_MANY_REQUESTS,
+        PageError::Service(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
 /// Answers a GET whose page cannot be read: leads to the log-in page without a session, else shows the reason.
-pub fn stopped(visit: &Visit, here: Place, stop: Stop) -> Answer {
-    match stop {
-        stop if stop.lacks_session() => answer::see_other("/login"),
-        Stop::Trouble(trouble) => {
-            let page = MessagePage::trouble(here, visit.has_session(), trouble);
-            answer::page(status(&stop), &page)
+pub fn error_page(context: &RequestContext, here: Place, error: PageError) -> HttpResponse {
+    match error {
+        error if error.lacks_session() => response::see_other("/login"),
+        PageError::Service(service_error) => {
+            let page = MessagePage::service_error(here, context.has_session(), service_error);
+            response::page(status(&error), &page)
         }
-        Stop::Denied(denied) => {
-            let shell = visit.shell("That didn't work", here);
+        PageError::Denied(denied) => {
+            let shell = context.shell("That didn't work", here);
             let page = MessagePage { shell, words: refusal(denied) };
-            answer::page(StatusCode::UNPROCESSABLE_ENTITY, &page)
+            response::page(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
     }
 }

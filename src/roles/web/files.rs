@@ -3,9 +3,9 @@
 //! A file's tag is a hash of what it holds: a browser that has the file is told so (304) instead of being sent it again, and one
 //! that has another version's never keeps it beyond `max-age`.
 
-use super::answer::{self, Answer};
 use super::limits::SECURITY_TEXT_DAYS;
-use super::visit::wall_ms;
+use super::request_context::wall_ms;
+use super::response::{self, HttpResponse};
 use blake2::{Blake2s256, Digest};
 use hyper::header::{ETAG, HeaderValue, IF_NONE_MATCH};
 use hyper::{HeaderMap, StatusCode};
@@ -30,10 +30,10 @@ impl StaticFile {
         StaticFile { content_type, text, tag }
     }
 
-    fn answer(&self, headers: &HeaderMap) -> Answer {
-        let mut answer = answer::file(self.content_type, self.text);
+    fn answer(&self, headers: &HeaderMap) -> HttpResponse {
+        let mut answer = response::file(self.content_type, self.text);
         if self.is_known(headers) {
-            answer = answer::unchanged(answer);
+            answer = response::unchanged(answer);
         }
         answer.headers_mut().insert(ETAG, self.tag.clone());
         answer
@@ -51,9 +51,9 @@ impl StaticFile {
     }
 }
 
-/// Which file is asked for.
+/// Asset file is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub enum Asset {
     Style,
     Script,
     Favicon,
@@ -79,22 +79,22 @@ impl Files {
         }
     }
 
-    pub fn answer(&self, which: Which, headers: &HeaderMap) -> Answer {
+    pub fn answer(&self, which: Asset, headers: &HeaderMap) -> HttpResponse {
         let file = match which {
-            Which::Style => &self.style,
-            Which::Script => &self.script,
-            Which::Favicon => &self.favicon,
-            Which::Robots => &self.robots,
+            Asset::Style => &self.style,
+            Asset::Script => &self.script,
+            Asset::Favicon => &self.favicon,
+            Asset::Robots => &self.robots,
         };
         file.answer(headers)
     }
 }
 
 /// `/.well-known/security.txt` (RFC 9116). Nothing where nobody is named.
-pub fn security_text(contact: Option<&str>) -> Option<Answer> {
+pub fn security_text(contact: Option<&str>) -> Option<HttpResponse> {
     let ends_ms = wall_ms() + SECURITY_TEXT_DAYS * 24 * 3_600_000;
     // On a board whose clock was never set no date would be true.
     let expires = time::shown(ends_ms)?.machine;
     let text = format!("Contact: {}\nExpires: {expires}\nPreferred-Languages: en\n", contact?);
-    Some(answer::text(StatusCode::OK, "text/plain; charset=utf-8", text))
+    Some(response::text(StatusCode::OK, "text/plain; charset=utf-8", text))
 }

@@ -1,9 +1,9 @@
 //! `/manage`: the people a user follows; follow and unfollow.
 
-use super::answer::{self, Answer};
-use super::feed::{NO_SESSION, WRONG_PAGE, status, stopped};
+use super::feed::{NO_SESSION, WRONG_PAGE, error_page, status};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
-use super::visit::{Stop, Visit};
+use super::request_context::{PageError, RequestContext};
+use super::response::{self, HttpResponse};
 use hyper::StatusCode;
 use ribbit_state::{AccountId, Code, Command, Denied, Field, Page, Query};
 use ribbit_ui::form::{Form, FormRequest};
@@ -12,81 +12,87 @@ use ribbit_ui::words::{Note, Refusals};
 use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Choice {
+enum FollowChoice {
     Add,
     Remove,
 }
 
 /// Shows the people that the user follows.
-pub async fn show(visit: &mut Visit, query: &Form) -> Answer {
+pub async fn show(context: &mut RequestContext, query: &Form) -> HttpResponse {
     let after = query.get("after").and_then(|after| after.parse().ok()).map(AccountId);
-    let mut shell = visit.shell("Following", Place::Manage);
+    let mut shell = context.shell("Following", Place::Manage);
     let note = query.get("note").and_then(Note::from_name);
     shell.note = note.map(|note| note.words().to_string());
-    let friends = match read(visit, &mut shell, after, READ_DEADLINE).await {
+    let friends = match read(context, &mut shell, after, READ_DEADLINE).await {
         Ok(friends) => friends,
-        Err(stop) => return stopped(visit, Place::Manage, stop),
+        Err(error) => return error_page(context, Place::Manage, error),
     };
-    visit.count_unread(&mut shell).await;
+    context.count_unread(&mut shell).await;
     let page = ManagePage {
         shell,
-        request: Some(visit.request_here()),
+        request: Some(context.request_here()),
         username: String::new(),
         refusals: Refusals::default(),
         log_in: false,
         removing: false,
         friends: Some(friends),
     };
-    answer::page(StatusCode::OK, &page)
+    response::page(StatusCode::OK, &page)
 }
 
 async fn read(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     shell: &mut Shell,
     after: Option<AccountId>,
     limit: Duration,
-) -> Result<Friends, Stop> {
-    let session = visit.session().ok_or(NO_SESSION)?;
-    let got = visit.read(Query::Friends { session, after }, limit).await?;
+) -> Result<Friends, PageError> {
+    let session = context.session().ok_or(NO_SESSION)?;
+    let got = context.read(Query::Friends { session, after }, limit).await?;
     let Page::Friends { me, friends, more } = got.page else { return Err(WRONG_PAGE) };
     shell.me = Some(me.username);
     shell.old = got.old;
     let people = friends
         .into_iter()
-        .map(|person| Friend { name: person.name, username: person.username, request: visit.request_here() })
+        .map(|person| Friend {
+            name: person.name,
+            username: person.username,
+            request: context.request_here(),
+        })
         .collect();
     Ok(Friends { people, more, first: after.is_none() })
 }
 
 /// Follows or unfollows somebody.
-pub async fn manage(visit: &mut Visit, form: &Form) -> Answer {
+pub async fn manage(context: &mut RequestContext, form: &Form) -> HttpResponse {
     let username = form.text(Field::Username.name()).to_string();
     let choice = match form.get("choice") {
-        Some("add") => Choice::Add,
-        Some("remove") => Choice::Remove,
+        Some("add") => FollowChoice::Add,
+        Some("remove") => FollowChoice::Remove,
         _ => {
-            let denied = Stop::Denied(Denied::new(Code::InvalidEntry));
-            return again(visit, form, None, None, denied).await;
+            let denied = PageError::Denied(Denied::new(Code::InvalidEntry));
+            return again(context, form, None, None, denied).await;
         }
     };
-    let Some(session) = visit.session() else {
-        return again(visit, form, Some(choice), None, NO_SESSION).await;
+    let Some(session) = context.session() else {
+        return again(context, form, Some(choice), None, NO_SESSION).await;
     };
-    let request = match visit.request_of(form).await {
+    let request = match context.request_of(form).await {
         Ok(request) => request,
-        Err(stop) => return again(visit, form, Some(choice), None, stop).await,
+        Err(error) => return again(context, form, Some(choice), None, error).await,
     };
     let (command, note) = match choice {
-        Choice::Add => (Command::AddFriend { session, username: username.clone() }, Note::Added),
-        Choice::Remove => (Command::RemoveFriend { session, username: username.clone() }, Note::Removed),
+        FollowChoice::Add => (Command::AddFriend { session, username: username.clone() }, Note::Added),
+        FollowChoice::Remove => {
+            (Command::RemoveFriend { session, username: username.clone() }, Note::Removed)
+        }
     };
     // A form can hold a longer text than a command. Checked here, so that the error is shown beside the field.
     if let Err(denied) = ribbit_state::text::fold_username(&username) {
-        return again(visit, form, Some(choice), Some(request), denied.into()).await;
+        return again(context, form, Some(choice), Some(request), denied.into()).await;
     }
-    match visit.command(request, command).await {
-        Ok(_) => answer::see_other(&format!("{}?note={}", back(form, &username), note.name())),
-        Err(stop) => again(visit, form, Some(choice), Some(request), stop).await,
+    match context.command(request, command).await {
+        Ok(_) => response::see_other(&format!("{}?note={}", back(form, &username), note.name())),
+        Err(error) => again(context, form, Some(choice), Some(request), error).await,
     }
 }
 
@@ -101,21 +107,21 @@ fn back(form: &Form, username: &str) -> String {
 
 /// Shows the page again with the text and the reason.
 async fn again(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     form: &Form,
-    choice: Option<Choice>,
+    choice: Option<FollowChoice>,
     tried: Option<FormRequest>,
-    stop: Stop,
-) -> Answer {
+    error: PageError,
+) -> HttpResponse {
     let username = form.text(Field::Username.name()).to_string();
-    let request = visit.request_again(form, tried, &stop).await;
-    let mut shell = visit.shell("Following", Place::Manage);
-    shell.trouble = stop.trouble();
-    let friends = match stop {
-        Stop::Trouble(_) => None,
-        Stop::Denied(_) => read(visit, &mut shell, None, AROUND_DEADLINE).await.ok(),
+    let request = context.request_again(form, tried, &error).await;
+    let mut shell = context.shell("Following", Place::Manage);
+    shell.service_error = error.service_error();
+    let friends = match error {
+        PageError::Service(_) => None,
+        PageError::Denied(_) => read(context, &mut shell, None, AROUND_DEADLINE).await.ok(),
     };
-    let mut refusals = Refusals::on(&[Field::Username.name()], stop.denied());
+    let mut refusals = Refusals::on(&[Field::Username.name()], error.denied());
     if choice.is_none() {
         refusals.general.push("Choose Follow or Unfollow.".to_string());
     }
@@ -124,9 +130,9 @@ async fn again(
         request,
         username,
         refusals,
-        log_in: lacks_session(stop.denied()),
-        removing: choice == Some(Choice::Remove),
+        log_in: lacks_session(error.denied()),
+        removing: choice == Some(FollowChoice::Remove),
         friends,
     };
-    answer::page(status(&stop), &page)
+    response::page(status(&error), &page)
 }

@@ -1,8 +1,8 @@
 //! `/readyz`: readiness probe for load balancers: 200 while writes would be accepted. `/health`: health of the cluster, as
 //! `ribbit health --json` prints it; 503 when it is down.
 
-use super::answer::{self, Answer};
 use super::limits::READY_DEADLINE;
+use super::response::{self, HttpResponse};
 use hyper::StatusCode;
 use ribbit_net::client::Client;
 use ribbit_net::health::{Health, overall, problems};
@@ -10,21 +10,21 @@ use ribbit_net::protocol::{self, Ask};
 use ribbit_net::survey::Survey;
 
 /// Answers `/health`.
-pub fn health(survey: &Survey) -> Answer {
+pub fn health(survey: &Survey) -> HttpResponse {
     let status = match overall(&problems(survey)) {
         Health::Fine | Health::Degraded => StatusCode::OK,
         Health::Down | Health::Unknown => StatusCode::SERVICE_UNAVAILABLE,
     };
-    answer::text(status, "application/json", ribbit_ui::health::json(survey))
+    response::text(status, "application/json", ribbit_ui::health::json(survey))
 }
 
 /// Answers `/readyz`: ready if a server of an in-sync member with a leader answers.
-pub async fn ready(client: &Client) -> Answer {
+pub async fn ready(client: &Client) -> HttpResponse {
     match client.ask(Ask::NodeStatus, READY_DEADLINE).await {
         Ok(protocol::Answer::NodeStatus(node)) if node.leader.is_some() && node.in_sync => {
-            answer::plain(StatusCode::OK, "ready")
+            response::plain(StatusCode::OK, "ready")
         }
-        Ok(_) => answer::plain(StatusCode::SERVICE_UNAVAILABLE, "no leader, or not in sync"),
-        Err(_) => answer::plain(StatusCode::SERVICE_UNAVAILABLE, "no servers are running"),
+        Ok(_) => response::plain(StatusCode::SERVICE_UNAVAILABLE, "no leader, or not in sync"),
+        Err(_) => response::plain(StatusCode::SERVICE_UNAVAILABLE, "no servers are running"),
     }
 }

@@ -14,39 +14,39 @@ const NAME_BYTES_MAX: usize = 253;
 
 /// What is wrong with the host that a request names.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Wrong {
+pub enum HostError {
     /// None, two, or none that can be.
-    Unclear,
+    Invalid,
     /// A name that is not ours.
-    Stranger(String),
+    Unknown(String),
 }
 
 /// In lower case.
 #[derive(Debug, Default)]
-pub struct Hosts(Vec<String>);
+pub struct AllowedHosts(Vec<String>);
 
-impl Hosts {
+impl AllowedHosts {
     /// `machine` is this machine's own name.
-    pub fn new(named: &[String], machine: &str) -> Hosts {
+    pub fn new(named: &[String], machine: &str) -> AllowedHosts {
         let label = machine.split('.').next().unwrap_or_default();
         let own = [machine.to_string(), format!("{label}.local")];
-        Hosts(own.iter().chain(named).map(|name| plain(name)).collect())
+        AllowedHosts(own.iter().chain(named).map(|name| plain(name)).collect())
     }
 
     /// Looks at what a request says it is for.
     ///
     /// # Errors
     /// Why it is not answered.
-    pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Wrong> {
+    pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), HostError> {
         let mut lines = headers.get_all(HOST).into_iter();
-        let (Some(line), None) = (lines.next(), lines.next()) else { return Err(Wrong::Unclear) };
-        let host = line.to_str().map_err(|_| Wrong::Unclear)?;
+        let (Some(line), None) = (lines.next(), lines.next()) else { return Err(HostError::Invalid) };
+        let host = line.to_str().map_err(|_| HostError::Invalid)?;
         // `GET http://host/path`: two names for one request are one too many.
         if uri.authority().is_some_and(|authority| !authority.as_str().eq_ignore_ascii_case(host)) {
-            return Err(Wrong::Unclear);
+            return Err(HostError::Invalid);
         }
-        let name = name_in(host).ok_or(Wrong::Unclear)?;
-        if self.knows(&name) { Ok(()) } else { Err(Wrong::Stranger(name)) }
+        let name = name_in(host).ok_or(HostError::Invalid)?;
+        if self.knows(&name) { Ok(()) } else { Err(HostError::Unknown(name)) }
     }
 
     fn knows(&self, name: &str) -> bool {
@@ -84,12 +84,12 @@ mod tests {
     use super::*;
     use hyper::header::HeaderValue;
 
-    fn check(uri: &str, lines: &[&'static str]) -> Result<(), Wrong> {
+    fn check(uri: &str, lines: &[&'static str]) -> Result<(), HostError> {
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(HOST, HeaderValue::from_static(line));
         }
-        let hosts = Hosts::new(&["Frogs.Example.org".to_string()], "board1.school.lan");
+        let hosts = AllowedHosts::new(&["Frogs.Example.org".to_string()], "board1.school.lan");
         hosts.check(&uri.parse().unwrap(), &headers)
     }
 
@@ -108,7 +108,7 @@ mod tests {
             assert_eq!(check("/", &[ours]), Ok(()), "{ours}");
         }
         for stranger in ["evil.example", "board2.local:8080", "x.localhost", "10.0.0.7.evil.example:8080"] {
-            assert!(matches!(check("/", &[stranger]), Err(Wrong::Stranger(_))), "{stranger}");
+            assert!(matches!(check("/", &[stranger]), Err(HostError::Unknown(_))), "{stranger}");
         }
     }
 
@@ -127,10 +127,10 @@ mod tests {
             &["a..b"],
             &["<i>"],
         ] {
-            assert_eq!(check("/", lines), Err(Wrong::Unclear), "{lines:?}");
+            assert_eq!(check("/", lines), Err(HostError::Invalid), "{lines:?}");
         }
         assert_eq!(check("http://BOARD1:80/x", &["board1:80"]), Ok(()));
-        assert_eq!(check("http://board2/x", &["board1"]), Err(Wrong::Unclear));
-        assert_eq!(check("http://evil.example@board1/x", &["board1"]), Err(Wrong::Unclear));
+        assert_eq!(check("http://board2/x", &["board1"]), Err(HostError::Invalid));
+        assert_eq!(check("http://evil.example@board1/x", &["board1"]), Err(HostError::Invalid));
     }
 }

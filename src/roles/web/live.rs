@@ -19,14 +19,14 @@
 //! Browsers pull: a stream is asked for its next piece when the last one is written, and holds no more than one. A
 //! browser that does not take its piece is cut off by `patience`; meanwhile what happens waits in the subscription,
 //! then in the backend's ring, and a subscription that falls out of that is told to read again. A croak is read once
-//! for all who follow it ([`Readings`]), since its markup is the same for everybody.
+//! for all who follow it ([`RenderedCroaks`]), since its markup is the same for everybody.
 
-use super::answer::{self, Answer};
 use super::limits::{
     LIVE_BEAT, LIVE_READ_DEADLINE, LIVE_READINGS_MAX, LIVE_RETRY, LIVE_STREAMS_MAX,
     LIVE_STREAMS_PER_ADDRESS_MAX, READ_DEADLINE,
 };
-use super::visit::{self, Visit};
+use super::request_context::{self, RequestContext};
+use super::response::{self, HttpResponse};
 use askama::Template;
 use event_listener::Event;
 use hyper::body::Bytes;
@@ -47,23 +47,23 @@ use std::rc::Rc;
 use std::time::Instant;
 
 /// What all streams of this process share.
-pub struct Streams {
+pub struct LiveStreams {
     client: Client,
     /// Open now.
     open: Cell<usize>,
-    crowd: AddressLimit,
-    readings: Mutex<Readings>,
-    stopping: Rc<Stopping>,
+    address_limit: AddressLimit,
+    rendered: Mutex<RenderedCroaks>,
+    shutdown: Rc<Shutdown>,
 }
 
 /// Whether the role is being stopped. Connections and streams wait for it.
 #[derive(Default)]
-pub struct Stopping {
+pub struct Shutdown {
     began: Cell<bool>,
     changed: Event,
 }
 
-impl Stopping {
+impl Shutdown {
     pub fn begin(&self) {
         self.began.set(true);
         self.changed.notify(usize::MAX);
@@ -80,19 +80,25 @@ impl Stopping {
 
 /// The newest croaks that were told, as they were told: whoever follows their author gets the same bytes.
 #[derive(Default)]
-struct Readings {
+struct RenderedCroaks {
     newest: VecDeque<(Token, Bytes)>,
     /// When reading failed the last time: those who waited for their turn since before that do not try again.
     failed: Option<Instant>,
 }
 
 /// The stream could not be continued here. Its browser comes back from its cursor.
-struct CutOff;
+struct StreamCutOff;
 
-impl Streams {
-    pub fn new(client: Client, stopping: Rc<Stopping>) -> Rc<Streams> {
-        let crowd = AddressLimit::new(LIVE_STREAMS_PER_ADDRESS_MAX);
-        Rc::new(Streams { client, open: Cell::new(0), crowd, readings: Mutex::default(), stopping })
+impl LiveStreams {
+    pub fn new(client: Client, shutdown: Rc<Shutdown>) -> Rc<LiveStreams> {
+        let address_limit = AddressLimit::new(LIVE_STREAMS_PER_ADDRESS_MAX);
+        Rc::new(LiveStreams {
+            client,
+            open: Cell::new(0),
+            address_limit,
+            rendered: Mutex::default(),
+            shutdown,
+        })
     }
 
     pub fn open(&self) -> usize {
@@ -102,91 +108,91 @@ impl Streams {
     /// Begins a stream. `last` is what the browser was told last, `from` what the page knew that asks.
     pub async fn begin(
         self: &Rc<Self>,
-        visit: &mut Visit,
+        context: &mut RequestContext,
         last: Option<Token>,
         from: Option<Token>,
-    ) -> Answer {
-        let Some(session) = visit.session() else { return answer::events(smol::stream::once(ended())) };
-        if self.open.get() >= LIVE_STREAMS_MAX || self.stopping.began() {
-            return answer::later("too many live connections; try again in a moment");
+    ) -> HttpResponse {
+        let Some(session) = context.session() else { return response::events(smol::stream::once(ended())) };
+        if self.open.get() >= LIVE_STREAMS_MAX || self.shutdown.began() {
+            return response::later("too many live connections; try again in a moment");
         }
-        let way = visit.way();
-        let Some(presence) = self.crowd.enter(way.person, !way.is_local()) else {
-            return answer::later("too many live connections from your address; try again in a moment");
+        let origin = context.origin();
+        let Some(slot) = self.address_limit.enter(origin.address, !origin.is_local()) else {
+            return response::later("too many live connections from your address; try again in a moment");
         };
-        let place = Place::take(self.clone(), presence);
+        let place = StreamSlot::take(self.clone(), slot);
         let cursor = match last.or(from) {
             Some(cursor) => cursor,
-            None => match visit.read(Query::Position, READ_DEADLINE).await {
-                Ok(_) => visit.answered().expect("an answer was read"),
-                Err(_) => return answer::later("no servers are running"),
+            None => match context.read(Query::Position, READ_DEADLINE).await {
+                Ok(_) => context.answered().expect("an answer was read"),
+                Err(_) => return response::later("no servers are running"),
             },
         };
         let subscription = self.client.subscribe(cursor, Topic::Feed { session });
-        let stream = Stream { place, session, me: None, subscription, beat: Instant::now(), over: false };
-        answer::events(smol::stream::unfold(stream, Stream::next))
+        let stream = LiveStream { place, session, me: None, subscription, beat: Instant::now(), over: false };
+        response::events(smol::stream::unfold(stream, LiveStream::next))
     }
 
     /// A croak that this session's feed has, ready to be sent; nothing when it is gone.
-    async fn reading(&self, session: TokenHash, croak: Token) -> Result<Option<Bytes>, CutOff> {
+    async fn reading(&self, session: TokenHash, croak: Token) -> Result<Option<Bytes>, StreamCutOff> {
         let asked = Instant::now();
-        let mut readings = self.readings.lock().await;
-        if let Some((_, bytes)) = readings.newest.iter().find(|(token, _)| *token == croak) {
+        let mut rendered = self.rendered.lock().await;
+        if let Some((_, bytes)) = rendered.newest.iter().find(|(token, _)| *token == croak) {
             return Ok(Some(bytes.clone()));
         }
-        if readings.failed.is_some_and(|failed| failed >= asked) {
-            return Err(CutOff);
+        if rendered.failed.is_some_and(|failed| failed >= asked) {
+            return Err(StreamCutOff);
         }
         let found = match self.ask(croak, Query::Croak { session, id: croak.index }).await {
             Ok(Some(Page::Croak(found))) => found,
             Ok(_) => return Ok(None),
-            Err(CutOff) => {
-                readings.failed = Some(Instant::now());
-                return Err(CutOff);
+            Err(StreamCutOff) => {
+                rendered.failed = Some(Instant::now());
+                return Err(StreamCutOff);
             }
         };
-        let fragment = CroakFragment { croak: ShownCroak::new(found, visit::wall_ms()) };
+        let fragment = CroakFragment { croak: ShownCroak::new(found, request_context::wall_ms()) };
         let html = fragment.render().expect("writing to a string cannot fail");
         let bytes = event(Some(croak), "croak", &html);
-        if readings.newest.len() == LIVE_READINGS_MAX {
-            readings.newest.pop_front();
+        if rendered.newest.len() == LIVE_READINGS_MAX {
+            rendered.newest.pop_front();
         }
-        readings.newest.push_back((croak, bytes.clone()));
+        rendered.newest.push_back((croak, bytes.clone()));
         Ok(Some(bytes))
     }
 
     /// What is read is at least as new as `at`. Nothing when it is refused.
-    async fn ask(&self, at: Token, query: Query) -> Result<Option<Page>, CutOff> {
+    async fn ask(&self, at: Token, query: Query) -> Result<Option<Page>, StreamCutOff> {
         let ask = Ask::Read { seen: Some(at), consistency: Consistency::Session, query };
         match self.client.ask(ask, LIVE_READ_DEADLINE).await {
             Ok(protocol::Answer::Read { page, .. }) => Ok(page.ok()),
-            _ => Err(CutOff),
+            _ => Err(StreamCutOff),
         }
     }
 
     async fn forget(&self, croak: LogIndex) {
-        self.readings.lock().await.newest.retain(|(token, _)| token.index != croak);
+        self.rendered.lock().await.newest.retain(|(token, _)| token.index != croak);
     }
 }
 
 /// One of the places for streams; free again when it is dropped.
-struct Place(Rc<Streams>, #[expect(dead_code, reason = "held, not read")] AddressSlot);
+struct StreamSlot(Rc<LiveStreams>, #[expect(dead_code, reason = "held, not read")] AddressSlot);
 
-impl Place {
-    fn take(streams: Rc<Streams>, presence: AddressSlot) -> Place {
+impl StreamSlot {
+    fn take(streams: Rc<LiveStreams>, slot: AddressSlot) -> StreamSlot {
         streams.open.set(streams.open.get() + 1);
-        Place(streams, presence)
+        StreamSlot(streams, slot)
     }
 }
 
-impl Drop for Place {
+impl Drop for StreamSlot {
     fn drop(&mut self) {
         self.0.open.set(self.0.open.get() - 1);
     }
 }
 
-struct Stream {
-    place: Place,
+struct LiveStream {
+    place: StreamSlot,
     session: TokenHash,
     /// Once it was needed.
     me: Option<AccountId>,
@@ -197,39 +203,41 @@ struct Stream {
 }
 
 /// What a stream waits for.
-enum Heard {
+enum StreamEvent {
     News(SubscriptionMessage),
     Beat,
-    Stop,
+    Shutdown,
 }
 
-impl Stream {
+impl LiveStream {
     /// The next piece. Nothing when the stream ends.
-    async fn next(mut self) -> Option<(Bytes, Stream)> {
+    async fn next(mut self) -> Option<(Bytes, LiveStream)> {
         let streams = self.place.0.clone();
         while !self.over {
             let beat = async {
                 smol::Timer::at(self.beat).await;
-                Heard::Beat
+                StreamEvent::Beat
             };
             let stop = async {
-                streams.stopping.wait().await;
-                Heard::Stop
+                streams.shutdown.wait().await;
+                StreamEvent::Shutdown
             };
-            let news = async { Heard::News(self.subscription.next().await) };
+            let news = async { StreamEvent::News(self.subscription.next().await) };
             let piece = match news.or(beat).or(stop).await {
-                Heard::Stop => return None,
-                Heard::Beat => event(Some(self.subscription.cursor()), "beat", "-"),
-                Heard::News(SubscriptionMessage::Heartbeat) => continue,
-                Heard::News(SubscriptionMessage::Ended(_)) => self.last(ended()),
-                Heard::News(SubscriptionMessage::ReadAgain { .. }) => {
+                StreamEvent::Shutdown => return None,
+                StreamEvent::Beat => event(Some(self.subscription.cursor()), "beat", "-"),
+                StreamEvent::News(SubscriptionMessage::Heartbeat) => continue,
+                StreamEvent::News(SubscriptionMessage::Ended(_)) => self.last(ended()),
+                StreamEvent::News(SubscriptionMessage::ReadAgain { .. }) => {
                     self.last(event(None, "again", "read again"))
                 }
-                Heard::News(SubscriptionMessage::Event(event)) => match self.told(&streams, event).await {
-                    Ok(Some(piece)) => piece,
-                    Ok(None) => continue,
-                    Err(CutOff) => return None,
-                },
+                StreamEvent::News(SubscriptionMessage::Event(event)) => {
+                    match self.told(&streams, event).await {
+                        Ok(Some(piece)) => piece,
+                        Ok(None) => continue,
+                        Err(StreamCutOff) => return None,
+                    }
+                }
             };
             self.beat = Instant::now() + LIVE_BEAT;
             return Some((piece, self));
@@ -238,7 +246,11 @@ impl Stream {
     }
 
     /// What a browser is told of this, if anything.
-    async fn told(&mut self, streams: &Streams, happened: Happened) -> Result<Option<Bytes>, CutOff> {
+    async fn told(
+        &mut self,
+        streams: &LiveStreams,
+        happened: Happened,
+    ) -> Result<Option<Bytes>, StreamCutOff> {
         let at = Token { index: happened.index, ..self.subscription.cursor() };
         match happened.what {
             EventKind::Croaked { .. } => streams.reading(self.session, at).await,
@@ -261,7 +273,7 @@ impl Stream {
     }
 
     /// Whose session this is.
-    async fn me(&mut self, streams: &Streams, at: Token) -> Result<Option<AccountId>, CutOff> {
+    async fn me(&mut self, streams: &LiveStreams, at: Token) -> Result<Option<AccountId>, StreamCutOff> {
         if self.me.is_none() {
             let read = streams.ask(at, Query::Me { session: self.session }).await?;
             self.me = read.and_then(|page| if let Page::Me(me) = page { Some(me.account) } else { None });

@@ -3,10 +3,10 @@
 //! The page of a conversation holds an empty image (`/shown`), the read receipt. The browser loads it once it has the page, so
 //! the sender learns without a script that a message was read. A page that never arrived marks nothing.
 
-use super::answer::{self, Answer};
-use super::feed::{NO_SESSION, WRONG_PAGE, status, stopped};
+use super::feed::{NO_SESSION, WRONG_PAGE, error_page, status};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
-use super::visit::{Stop, Visit};
+use super::request_context::{PageError, RequestContext};
+use super::response::{self, HttpResponse};
 use hyper::StatusCode;
 use ribbit_state::limits::{MESSAGE_CHARS_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
 use ribbit_state::query::TalkPartner;
@@ -20,35 +20,35 @@ use ribbit_ui::words::Refusals;
 use std::time::Duration;
 
 /// Shows the list of conversations, or leads to the one with `?to=`.
-pub async fn list(visit: &mut Visit, query: &Form) -> Answer {
-    let Some(session) = visit.session() else { return stopped(visit, Place::Messages, NO_SESSION) };
+pub async fn list(context: &mut RequestContext, query: &Form) -> HttpResponse {
+    let Some(session) = context.session() else { return error_page(context, Place::Messages, NO_SESSION) };
     let to = query.text("to");
     let mut refusals = Refusals::default();
     if query.get("to").is_some() {
         match fold_username(to) {
-            Ok(username) => return answer::see_other(&format!("/messages/{username}")),
+            Ok(username) => return response::see_other(&format!("/messages/{username}")),
             Err(denied) => refusals = Refusals::on(&[Field::Username.name()], &[denied]),
         }
     }
     let before = query.get("before").and_then(|before| before.parse().ok());
     let limit = u16::try_from(TALKS_PAGE_MAX).expect("a page is short");
-    let got = match visit.read(Query::Talks { session, before, limit }, READ_DEADLINE).await {
+    let got = match context.read(Query::Talks { session, before, limit }, READ_DEADLINE).await {
         Ok(got) => got,
-        Err(stop) => return stopped(visit, Place::Messages, stop),
+        Err(error) => return error_page(context, Place::Messages, error),
     };
     let Page::Talks { me, talks, older } = got.page else {
-        return stopped(visit, Place::Messages, WRONG_PAGE);
+        return error_page(context, Place::Messages, WRONG_PAGE);
     };
-    let mut shell = visit.shell("Messages", Place::Messages);
+    let mut shell = context.shell("Messages", Place::Messages);
     shell.old = got.old;
     shell.me = Some(me.username);
-    visit.count_unread(&mut shell).await;
+    context.count_unread(&mut shell).await;
     let now_ms = shell.now_ms;
     let talks = talks.into_iter().map(|talk| TalkRow::new(talk, now_ms)).collect();
     let username = to.to_string();
     let newest = before.is_none();
-    let cursor = visit.answered().filter(|_| newest);
-    answer::page(
+    let cursor = context.answered().filter(|_| newest);
+    response::page(
         StatusCode::OK,
         &TalksPage { shell, username, refusals, log_in: false, talks, older, newest, cursor },
     )
@@ -63,45 +63,45 @@ fn whom(name: &str) -> TalkPartner {
 }
 
 /// Shows one conversation.
-pub async fn show(visit: &mut Visit, name: &str, query: &Form) -> Answer {
+pub async fn show(context: &mut RequestContext, name: &str, query: &Form) -> HttpResponse {
     let before = query.get("before").and_then(|before| before.parse().ok());
-    let mut shell = visit.shell("Messages", Place::Messages);
-    let (talk, waiting) = match read(visit, &mut shell, name, before, READ_DEADLINE).await {
+    let mut shell = context.shell("Messages", Place::Messages);
+    let (talk, waiting) = match read(context, &mut shell, name, before, READ_DEADLINE).await {
         Ok(read) => read,
-        Err(Stop::Denied(denied)) if denied.code == Code::NoSuchUser => {
-            let shell = visit.shell("Person not found", Place::Messages);
+        Err(PageError::Denied(denied)) if denied.code == Code::NoSuchUser => {
+            let shell = context.shell("Person not found", Place::Messages);
             let words = "Nobody has this username. The account may have been deleted.".to_string();
-            return answer::page(StatusCode::NOT_FOUND, &MessagePage { shell, words });
+            return response::page(StatusCode::NOT_FOUND, &MessagePage { shell, words });
         }
-        Err(stop) => return stopped(visit, Place::Messages, stop),
+        Err(error) => return error_page(context, Place::Messages, error),
     };
-    visit.count_unread(&mut shell).await;
+    context.count_unread(&mut shell).await;
     // The messages on this page are about to be read.
     shell.unread = shell.unread.map(|unread| unread.saturating_sub(waiting));
     let page = TalkPage {
         shell,
         action: talk.with.username.as_ref().map_or(String::new(), |_| talk.with.path.clone()),
-        request: Some(visit.request_here()),
+        request: Some(context.request_here()),
         message: String::new(),
         refusals: Refusals::default(),
         too_long: None,
         log_in: false,
         talk: Some(talk),
     };
-    answer::page(StatusCode::OK, &page)
+    response::page(StatusCode::OK, &page)
 }
 
 /// Reads a page of a conversation. Returns it with the number of its unread messages that the read receipt will mark.
 async fn read(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     shell: &mut Shell,
     name: &str,
     before: Option<LogIndex>,
     limit: Duration,
-) -> Result<(TalkView, u32), Stop> {
-    let session = visit.session().ok_or(NO_SESSION)?;
+) -> Result<(TalkView, u32), PageError> {
+    let session = context.session().ok_or(NO_SESSION)?;
     let page_len = u16::try_from(TALK_PAGE_MAX).expect("a page is short");
-    let got = visit.read(Query::Talk { session, with: whom(name), before, limit: page_len }, limit).await?;
+    let got = context.read(Query::Talk { session, with: whom(name), before, limit: page_len }, limit).await?;
     let Page::Talk(talk) = got.page else { return Err(WRONG_PAGE) };
     shell.old = got.old;
     shell.me = Some(talk.me.username.clone());
@@ -113,7 +113,7 @@ async fn read(
     shell.title.clone_from(&with.name);
     messages.reverse();
     let messages = messages.into_iter().map(|message| ShownMessage::new(message, shell.now_ms)).collect();
-    let cursor = visit.answered().filter(|_| newest);
+    let cursor = context.answered().filter(|_| newest);
     Ok((TalkView { with, messages, older, newest, cursor, receipt }, waiting))
 }
 
@@ -125,40 +125,46 @@ fn receipt(talk: &Talk) -> Option<String> {
 }
 
 /// Sends a message.
-pub async fn send(visit: &mut Visit, name: &str, form: &Form) -> Answer {
+pub async fn send(context: &mut RequestContext, name: &str, form: &Form) -> HttpResponse {
     let text = form.text(Field::Message.name());
-    let Some(session) = visit.session() else { return again(visit, name, form, None, NO_SESSION).await };
+    let Some(session) = context.session() else { return again(context, name, form, None, NO_SESSION).await };
     let checked = fold_username(name).and_then(|username| check_message(text).map(|()| username));
     let username = match checked {
         Ok(username) => username,
-        Err(denied) => return again(visit, name, form, None, denied.into()).await,
+        Err(denied) => return again(context, name, form, None, denied.into()).await,
     };
-    let request = match visit.request_of(form).await {
+    let request = match context.request_of(form).await {
         Ok(request) => request,
-        Err(stop) => return again(visit, name, form, None, stop).await,
+        Err(error) => return again(context, name, form, None, error).await,
     };
     let path = format!("/messages/{username}");
     let send = MessageCommand::Send { session, username, text: text.to_string() };
-    match visit.command(request, send.into()).await {
-        Ok(_) => answer::see_other(&path),
-        Err(stop) => again(visit, name, form, Some(request), stop).await,
+    match context.command(request, send.into()).await {
+        Ok(_) => response::see_other(&path),
+        Err(error) => again(context, name, form, Some(request), error).await,
     }
 }
 
 /// Shows the page again with the text and the reason.
-async fn again(visit: &mut Visit, name: &str, form: &Form, tried: Option<FormRequest>, stop: Stop) -> Answer {
+async fn again(
+    context: &mut RequestContext,
+    name: &str,
+    form: &Form,
+    tried: Option<FormRequest>,
+    error: PageError,
+) -> HttpResponse {
     let text = form.text(Field::Message.name());
-    let request = visit.request_again(form, tried, &stop).await;
-    let mut shell = visit.shell("Messages", Place::Messages);
-    shell.trouble = stop.trouble();
-    let talk = match stop {
-        Stop::Trouble(_) => None,
-        Stop::Denied(_) => {
-            read(visit, &mut shell, name, None, AROUND_DEADLINE).await.ok().map(|(talk, _)| talk)
+    let request = context.request_again(form, tried, &error).await;
+    let mut shell = context.shell("Messages", Place::Messages);
+    shell.service_error = error.service_error();
+    let talk = match error {
+        PageError::Service(_) => None,
+        PageError::Denied(_) => {
+            read(context, &mut shell, name, None, AROUND_DEADLINE).await.ok().map(|(talk, _)| talk)
         }
     };
     let chars = croak_chars(text);
-    let denied: Vec<Denied> = stop.denied().to_vec();
+    let denied: Vec<Denied> = error.denied().to_vec();
     // The recipient is in the path, so the form is only shown for a valid username.
     let action = fold_username(name).map_or(String::new(), |username| format!("/messages/{username}"));
     let page = TalkPage {
@@ -171,5 +177,5 @@ async fn again(visit: &mut Visit, name: &str, form: &Form, tried: Option<FormReq
         log_in: lacks_session(&denied),
         talk,
     };
-    answer::page(status(&stop), &page)
+    response::page(status(&error), &page)
 }

@@ -1,23 +1,23 @@
 //! `ribbit client web`: pages for browsers, made from what the group answers.
 //!
 //! ```text
-//!   browser ──▶ listener ──▶ Patient (bounds) ──▶ tls? ──▶ hyper ──▶ Site (checks, routes) ──▶ handler ──▶ ui::pages
+//!   browser ──▶ listener ──▶ TimedStream (bounds) ──▶ tls? ──▶ hyper ──▶ Site (checks, routes) ──▶ handler ──▶ ui::pages
 //!                                                                                               │
-//!                                                             group ◀── net::client ◀── Visit ──┘
+//!                                                             group ◀── net::client ◀── RequestContext ──┘
 //! ```
 //!
 //! - [`limits`]: every bound
-//! - `door`: the connections that are open, counted, those of each address too
+//! - `server`: the connections that are open, counted, those of each address too
 //! - `patience`: how long a connection may dawdle; `wire`: encrypted or not
 //! - `tls`: certificate and key, and agreeing on keys; `validity`: until when a certificate counts
 //! - `site`: one request from head to answer: host, path, method, whose form it is, size, then the handler
 //! - `way`: whose request it is, and whether others can read it; `hosts`: the names this site goes by; `foreign`: what
 //!   other sites' pages sent; `pace`: how often an address may try something
-//! - `visit`: one browser's cookies and deadline; asks the group
+//! - `context`: one browser's cookies and deadline; asks the group
 //! - `live`: streams of what happens
 //! - `feed`, `friends`, `account`, `people`, `croak`, `messages`, `settings`, `export`, `status`: the handlers; `shown` for
 //!   what a page says once it has arrived, `health` for programs
-//! - `group`: how the group is, asked once for all; `tally`: what was answered, counted
+//! - `group`: how the group is, asked once for all; `metrics`: what was answered, counted
 //! - `answer`: the headers that every answer has
 //!
 //! Nothing is kept between requests but the client's connections, counts, what the group was like a second ago and
@@ -25,48 +25,49 @@
 //! building. Every request is answered within four seconds; only streams go on.
 
 mod account;
-mod answer;
 pub mod cert;
+mod client_origin;
+mod cluster;
+mod connection;
+mod connections;
 mod croak;
-mod door;
+mod cross_site;
 mod export;
 mod feed;
 mod files;
-mod foreign;
 mod friends;
-mod group;
 mod health;
 mod hosts;
-mod leading;
+mod https_redirect;
 pub mod limits;
 mod live;
 mod messages;
-mod pace;
-mod patience;
+mod metrics;
 mod people;
+mod rate_limit;
+mod receipts;
+mod request_context;
+mod response;
 mod settings;
-mod shown;
 mod site;
 mod status;
-mod tally;
+mod timeouts;
 mod tls;
 mod validity;
-mod visit;
-mod way;
-mod wire;
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::WebOptions;
 use crate::common::systemd::{notify, sockets};
 use async_net::{TcpListener, TcpStream};
 use async_signal::{Signal, Signals};
-use door::{Counted, Door};
+use client_origin::PeerInfo;
+use connection::{HttpStream, Transport};
+use connections::{CountedConnection, WebServer};
 use hyper::Request;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use live::Stopping;
-use patience::{Patience, Patient, Phase, Watch};
+use live::Shutdown;
 use ribbit_net::client::Client;
 use site::Site;
 use smol::LocalExecutor;
@@ -81,9 +82,8 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
+use timeouts::{ConnectionClock, ConnectionPhase, ReadTimeout, TimedStream};
 use tls::Tls;
-use way::Ends;
-use wire::{Stream, Wire};
 
 /// Serves pages until `stop`, then answers what is under way.
 ///
@@ -129,7 +129,9 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
     let tls = options.tls.clone().map(Tls::read).transpose()?;
-    let port = listener.local_addr().map_or(leading::Port::Same, |at| leading::Port::Other(at.port()));
+    let port = listener
+        .local_addr()
+        .map_or(https_redirect::RedirectPort::Same, |at| https_redirect::RedirectPort::Other(at.port()));
     let scheme = if tls.is_some() { "https" } else { "http" };
     let words = match listener.local_addr() {
         Ok(address) => format!("serving pages on {scheme}://{address}"),
@@ -142,27 +144,27 @@ pub async fn serve(
     // Before anybody comes: a SIGHUP that is not waited for ends the process, and a crowd may take every descriptor.
     let hangups = Signals::new([Signal::Hup]);
     log::info!("{words}");
-    let stopping = Rc::new(Stopping::default());
+    let shutdown = Rc::new(Shutdown::default());
     let site =
-        Site::new(Client::new(options.servers.clone(), options.keys.clone()), options, stopping.clone());
-    let door = Door::new(site, tls, stopping);
+        Site::new(Client::new(options.servers.clone(), options.keys.clone()), options, shutdown.clone());
+    let server = WebServer::new(site, tls, shutdown);
     let executor = LocalExecutor::new();
     let life = async {
-        let served = accept(&listener, Purpose::Pages, &executor, &door);
+        let served = accept(&listener, Purpose::Pages, &executor, &server);
         let led = async {
             match &beside {
-                Some(beside) => accept(beside, Purpose::Leading(port), &executor, &door).await,
+                Some(beside) => accept(beside, Purpose::Redirect(port), &executor, &server).await,
                 None => pending().await,
             }
         };
-        let served = served.or(led).or(read_certificates(&door, hangups));
+        let served = served.or(led).or(read_certificates(&server, hangups));
         stop.or(served).or(notify::serving(|| words.clone())).await;
         drop((listener, beside));
-        door.stopping.begin();
+        server.shutdown.begin();
         let late = async {
             smol::Timer::after(limits::STOP_DEADLINE).await;
         };
-        door.empty().or(late).await;
+        server.empty().or(late).await;
     };
     executor.run(life).await;
     log::info!("no longer serving pages");
@@ -171,11 +173,11 @@ pub async fn serve(
 
 /// Reads certificate and key anew at each SIGHUP, for ever. Where there are none it is no reason to end, either: `systemctl
 /// reload` sends it to any.
-async fn read_certificates(door: &Door, hangups: io::Result<Signals>) {
+async fn read_certificates(server: &WebServer, hangups: io::Result<Signals>) {
     match hangups {
         Ok(mut hangups) => {
             while hangups.next().await.is_some() {
-                match &door.tls {
+                match &server.tls {
                     Some(tls) => tls.read_again(),
                     None => log::info!("SIGHUP: there is no certificate to read anew"),
                 }
@@ -191,26 +193,31 @@ async fn read_certificates(door: &Door, hangups: io::Result<Signals>) {
 enum Purpose {
     Pages,
     /// HTTP, where pages are encrypted.
-    Leading(leading::Port),
+    Redirect(https_redirect::RedirectPort),
 }
 
 /// Accepts for ever.
-async fn accept(listener: &TcpListener, purpose: Purpose, executor: &LocalExecutor<'_>, door: &Rc<Door>) {
+async fn accept(
+    listener: &TcpListener,
+    purpose: Purpose,
+    executor: &LocalExecutor<'_>,
+    server: &Rc<WebServer>,
+) {
     let words = "The server is full right now. Try again in a moment.";
-    let full_answer = answer::to_bytes(answer::later(words));
-    // Said once, however often it is tried.
+    let full_answer = response::to_bytes(response::later(words));
+    // ResponseBody once, however often it is tried.
     let mut failing = false;
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
                 failing = false;
-                let full = door.open() >= limits::CONNECTIONS_MAX;
-                match Counted::enter(door, peer.ip().to_canonical()).filter(|_| !full) {
+                let full = server.open() >= limits::CONNECTIONS_MAX;
+                match CountedConnection::enter(server, peer.ip().to_canonical()).filter(|_| !full) {
                     Some(counted) => {
                         executor.spawn(connection(stream, peer, purpose, Rc::new(counted))).detach();
                     }
                     None => {
-                        door.site.tally.turned_away();
+                        server.site.metrics.turned_away();
                         turn_away(stream, &full_answer).await;
                     }
                 }
@@ -233,72 +240,77 @@ async fn turn_away(mut stream: TcpStream, full_answer: &[u8]) {
 }
 
 /// One browser's connection, to its end.
-async fn connection(stream: TcpStream, peer: SocketAddr, purpose: Purpose, counted: Rc<Counted>) {
+async fn connection(stream: TcpStream, peer: SocketAddr, purpose: Purpose, counted: Rc<CountedConnection>) {
     // Answers are written whole: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
-    let watch = Watch::new();
-    if let Some(wire) = wire(&stream, purpose, &watch, &counted.door).await {
+    let watch = ConnectionClock::new();
+    if let Some(wire) = wire(&stream, purpose, &watch, &counted.server).await {
         let purpose = match purpose {
-            Purpose::Pages if counted.door.tls.is_some() && !wire.is_tls() => {
-                Purpose::Leading(leading::Port::Same)
+            Purpose::Pages if counted.server.tls.is_some() && !wire.is_tls() => {
+                Purpose::Redirect(https_redirect::RedirectPort::Same)
             }
             purpose => purpose,
         };
-        let ends = Ends { peer: peer.ip().to_canonical(), tls: wire.is_tls() };
+        let ends = PeerInfo { address: peer.ip().to_canonical(), tls: wire.is_tls() };
         talk(wire, &stream, ends, purpose, watch, counted.clone()).await;
     }
     // It takes nobody's place while it waits for its browser to close.
     if counted.become_lingering() {
-        patience::linger(stream, limits::LINGER_BYTES_MAX, limits::LINGER).await;
+        timeouts::linger(stream, limits::LINGER_BYTES_MAX, limits::LINGER).await;
     }
 }
 
 /// What HTTP is spoken over. Nothing when keys were not agreed on, or a stop came first.
-async fn wire(stream: &TcpStream, purpose: Purpose, watch: &Watch, door: &Door) -> Option<Wire> {
-    let (Some(tls), Purpose::Pages) = (&door.tls, purpose) else {
-        let plain = Stream::Plain(Box::new(Patient::new(stream.clone(), watch.clone())));
-        return Some(Wire::new(plain, watch.clone()));
+async fn wire(
+    stream: &TcpStream,
+    purpose: Purpose,
+    watch: &ConnectionClock,
+    server: &WebServer,
+) -> Option<HttpStream> {
+    let (Some(tls), Purpose::Pages) = (&server.tls, purpose) else {
+        let plain = Transport::Plain(Box::new(TimedStream::new(stream.clone(), watch.clone())));
+        return Some(HttpStream::new(plain, watch.clone()));
     };
-    watch.enter(Phase::Agreeing);
+    watch.enter(ConnectionPhase::Agreeing);
     let stopped = async {
-        door.stopping.wait().await;
+        server.shutdown.wait().await;
         None
     };
     let agreed = tls.accept(stream, watch).or(stopped).await?;
-    watch.enter(Phase::Head);
-    Some(Wire::new(agreed, watch.clone()))
+    watch.enter(ConnectionPhase::Head);
+    Some(HttpStream::new(agreed, watch.clone()))
 }
 
 /// Request after request, until one side has had enough.
 async fn talk(
-    wire: Wire,
+    wire: HttpStream,
     stream: &TcpStream,
-    ends: Ends,
+    peer: PeerInfo,
     purpose: Purpose,
-    watch: Watch,
-    counted: Rc<Counted>,
+    watch: ConnectionClock,
+    counted: Rc<CountedConnection>,
 ) {
-    let mut patience = Patience::new(watch.clone());
+    let mut patience = ReadTimeout::new(watch.clone());
     let service = service_fn(|request: Request<Incoming>| {
         let (counted, watch, stream) = (counted.clone(), watch.clone(), stream.clone());
         let whole = Body::is_end_stream(Request::body(&request));
-        watch.enter(if whole { Phase::Answering } else { Phase::Serving });
+        watch.enter(if whole { ConnectionPhase::Answering } else { ConnectionPhase::Serving });
         let answered = async move {
-            let door = &counted.door;
-            let crowded = door.open() > limits::KEEP_ALIVE_CONNECTIONS_MAX || door.stopping.began();
+            let server = &counted.server;
+            let crowded = server.open() > limits::KEEP_ALIVE_CONNECTIONS_MAX || server.shutdown.began();
             let answer = match purpose {
-                Purpose::Pages => door.site.answer(request, ends, &watch, Instant::now()).await,
-                Purpose::Leading(port) => door.site.lead(&request, ends, port),
+                Purpose::Pages => server.site.answer(request, peer, &watch, Instant::now()).await,
+                Purpose::Redirect(port) => server.site.redirect(&request, peer, port),
             };
             if answer.body().is_live() {
                 // It goes on being served until its end, which is the connection's.
                 counted.become_live();
-                watch.enter(Phase::Live);
-                patience::end_with_its_reader(&stream);
+                watch.enter(ConnectionPhase::Live);
+                timeouts::end_with_its_reader(&stream);
                 return Ok::<_, Infallible>(answer);
             }
-            watch.enter(Phase::Idle);
-            Ok::<_, Infallible>(if crowded { answer::closing(answer) } else { answer })
+            watch.enter(ConnectionPhase::Idle);
+            Ok::<_, Infallible>(if crowded { response::closing(answer) } else { answer })
         };
         // Boxed so that hyper's connection can be polled without pinning, and taken apart at its end.
         Box::pin(answered) as Pin<Box<dyn Future<Output = _>>>
@@ -310,7 +322,7 @@ async fn talk(
         .header_read_timeout(None)
         .serve_connection(FuturesIo::new(wire), service);
     let ended = {
-        let mut stopped = pin!(counted.door.stopping.wait());
+        let mut stopped = pin!(counted.server.shutdown.wait());
         let mut told = false;
         std::future::poll_fn(|cx| {
             if !told && stopped.as_mut().poll(cx).is_ready() {
@@ -330,8 +342,8 @@ async fn talk(
         Some(Err(error)) => {
             log::debug!("a browser's connection ended: {error}");
             if let Some(answer) = wire.refused().and_then(site::no_request) {
-                counted.door.site.tally.count(answer.status(), Duration::ZERO);
-                let said = wire.say(&answer::to_bytes(answer)).await;
+                counted.server.site.metrics.count(answer.status(), Duration::ZERO);
+                let said = wire.say(&response::to_bytes(answer)).await;
                 log::debug!("what is no request was answered: {}", said.is_ok());
                 wire.say_end().await;
             }

@@ -1,9 +1,9 @@
 //! `/people` and `/@name`: lists of people, and profiles. Follow and unfollow are posted to `/manage`.
 
-use super::answer::{self, Answer};
-use super::feed::{NO_SESSION, WRONG_PAGE, stopped};
+use super::feed::{NO_SESSION, WRONG_PAGE, error_page};
 use super::limits::READ_DEADLINE;
-use super::visit::{Stop, Visit};
+use super::request_context::{PageError, RequestContext};
+use super::response::{self, HttpResponse};
 use hyper::StatusCode;
 use ribbit_state::limits::{FEED_PAGE_MAX, FOLLOWERS_COUNT_MAX};
 use ribbit_state::people::PersonRelation;
@@ -15,41 +15,41 @@ use ribbit_ui::time;
 use ribbit_ui::words::{Note, Refusals};
 
 /// Shows everyone, the results of a search, or the user's followers.
-pub async fn show(visit: &mut Visit, query: &Form) -> Answer {
+pub async fn show(context: &mut RequestContext, query: &Form) -> HttpResponse {
     let names = query.text(Field::Names.name()).trim().to_string();
     let which = match query.get("who") {
         Some("followers") => Which::Followers,
         _ => Which::Everyone,
     };
-    let mut shell = visit.shell("People", Place::People);
+    let mut shell = context.shell("People", Place::People);
     shell.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
     let read = match which {
-        Which::Everyone => everyone(visit, &mut shell, &names, query.get("after")).await,
-        Which::Followers => followers(visit, &mut shell, query.get("after")).await,
+        Which::Everyone => everyone(context, &mut shell, &names, query.get("after")).await,
+        Which::Followers => followers(context, &mut shell, query.get("after")).await,
     };
     let (list, refusals, status) = match read {
         Ok(list) => (Some(list), Refusals::default(), StatusCode::OK),
-        Err(Stop::Denied(denied)) if denied.code == Code::InvalidEntry => {
+        Err(PageError::Denied(denied)) if denied.code == Code::InvalidEntry => {
             (None, Refusals::on(&[Field::Names.name()], &[denied]), StatusCode::UNPROCESSABLE_ENTITY)
         }
-        Err(stop) => return stopped(visit, Place::People, stop),
+        Err(error) => return error_page(context, Place::People, error),
     };
-    visit.count_unread(&mut shell).await;
-    answer::page(status, &PeoplePage { shell, which, names, refusals, log_in: false, list })
+    context.count_unread(&mut shell).await;
+    response::page(status, &PeoplePage { shell, which, names, refusals, log_in: false, list })
 }
 
 async fn everyone(
-    visit: &mut Visit,
+    context: &mut RequestContext,
     shell: &mut Shell,
     names: &str,
     after: Option<&str>,
-) -> Result<PeopleList, Stop> {
-    let session = visit.session().ok_or(NO_SESSION)?;
+) -> Result<PeopleList, PageError> {
+    let session = context.session().ok_or(NO_SESSION)?;
     let query = Query::People { session, names: names.to_string(), after: after.map(str::to_string) };
-    let got = visit.read(query, READ_DEADLINE).await?;
+    let got = context.read(query, READ_DEADLINE).await?;
     let Page::People { me, people, more } = got.page else { return Err(WRONG_PAGE) };
     shell.old = got.old;
-    let people = rows(visit, &me.username, people);
+    let people = rows(context, &me.username, people);
     shell.me = Some(me.username);
     let more = more.map(|more| {
         let mut address = form_urlencoded::Serializer::new("/people?".to_string());
@@ -59,46 +59,50 @@ async fn everyone(
     Ok(PeopleList { people, more, first: after.is_none() })
 }
 
-async fn followers(visit: &mut Visit, shell: &mut Shell, after: Option<&str>) -> Result<PeopleList, Stop> {
-    let session = visit.session().ok_or(NO_SESSION)?;
+async fn followers(
+    context: &mut RequestContext,
+    shell: &mut Shell,
+    after: Option<&str>,
+) -> Result<PeopleList, PageError> {
+    let session = context.session().ok_or(NO_SESSION)?;
     let after = after.and_then(|after| after.parse().ok()).map(AccountId);
-    let got = visit.read(Query::Followers { session, after }, READ_DEADLINE).await?;
+    let got = context.read(Query::Followers { session, after }, READ_DEADLINE).await?;
     let Page::Followers { me, people, more } = got.page else { return Err(WRONG_PAGE) };
     shell.old = got.old;
-    let people = rows(visit, &me.username, people);
+    let people = rows(context, &me.username, people);
     shell.me = Some(me.username);
     let more = more.map(|more| format!("/people?who=followers&after={}", more.0));
     Ok(PeopleList { people, more, first: after.is_none() })
 }
 
-fn rows(visit: &Visit, me: &str, people: Vec<PersonRelation>) -> Vec<PersonRow> {
-    people.into_iter().map(|who| PersonRow::new(who, me, visit.request_here())).collect()
+fn rows(context: &RequestContext, me: &str, people: Vec<PersonRelation>) -> Vec<PersonRow> {
+    people.into_iter().map(|who| PersonRow::new(who, me, context.request_here())).collect()
 }
 
 /// Shows a profile.
-pub async fn profile(visit: &mut Visit, username: &str, query: &Form) -> Answer {
+pub async fn profile(context: &mut RequestContext, username: &str, query: &Form) -> HttpResponse {
     let before = query.get("before").and_then(|before| before.parse().ok());
-    let Some(session) = visit.session() else { return stopped(visit, Place::People, NO_SESSION) };
+    let Some(session) = context.session() else { return error_page(context, Place::People, NO_SESSION) };
     let limit = u16::try_from(FEED_PAGE_MAX).expect("a page is short");
     let ask = Query::Profile { session, username: username.to_string(), before, limit };
-    let got = match visit.read(ask, READ_DEADLINE).await {
+    let got = match context.read(ask, READ_DEADLINE).await {
         Ok(got) => got,
-        Err(Stop::Denied(denied)) if [Code::NoSuchUser, Code::InvalidEntry].contains(&denied.code) => {
-            let shell = visit.shell("Person not found", Place::People);
+        Err(PageError::Denied(denied)) if [Code::NoSuchUser, Code::InvalidEntry].contains(&denied.code) => {
+            let shell = context.shell("Person not found", Place::People);
             let words = "Nobody has this username. The account may have been deleted.".to_string();
-            return answer::page(StatusCode::NOT_FOUND, &MessagePage { shell, words });
+            return response::page(StatusCode::NOT_FOUND, &MessagePage { shell, words });
         }
-        Err(stop) => return stopped(visit, Place::People, stop),
+        Err(error) => return error_page(context, Place::People, error),
     };
     let Page::Profile { me, profile, croaks, older } = got.page else {
-        return stopped(visit, Place::People, WRONG_PAGE);
+        return error_page(context, Place::People, WRONG_PAGE);
     };
-    let mut shell = visit.shell(&profile.relation.person.name, Place::People);
+    let mut shell = context.shell(&profile.relation.person.name, Place::People);
     shell.old = got.old;
     shell.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
-    visit.count_unread(&mut shell).await;
+    context.count_unread(&mut shell).await;
     let now_ms = shell.now_ms;
-    let person = PersonRow::new(profile.relation, &me.username, visit.request_here());
+    let person = PersonRow::new(profile.relation, &me.username, context.request_here());
     shell.me = Some(me.username);
     let page = ProfilePage {
         shell,
@@ -110,7 +114,7 @@ pub async fn profile(visit: &mut Visit, username: &str, query: &Form) -> Answer 
         older,
         newest: before.is_none(),
     };
-    answer::page(StatusCode::OK, &page)
+    response::page(StatusCode::OK, &page)
 }
 
 fn followers_words(followers: u32) -> String {

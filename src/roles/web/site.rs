@@ -5,21 +5,21 @@
 //!   same origin? ─403   content type? ─415   size? ─413   in time? ─408   ──▶ handler ─429 rate limit
 //! ```
 
-use super::answer::{self, Answer, closing};
-use super::export::Exports;
-use super::files::{self, Files, Which};
-use super::foreign;
-use super::group::Group;
-use super::hosts::{Hosts, Wrong};
-use super::leading;
+use super::client_origin::{ClientOrigin, PeerInfo};
+use super::cluster::ClusterMonitor;
+use super::cross_site;
+use super::export::RunningExports;
+use super::files::{self, Asset, Files};
+use super::hosts::{AllowedHosts, HostError};
+use super::https_redirect;
 use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
-use super::live::{Stopping, Streams, cursor};
-use super::pace::Paces;
-use super::patience::{Phase, Watch};
-use super::tally::Tally;
-use super::visit::Visit;
-use super::way::{Ends, Way};
-use super::{account, croak, feed, friends, health, messages, people, settings, shown, status};
+use super::live::{LiveStreams, Shutdown, cursor};
+use super::metrics::WebMetrics;
+use super::rate_limit::RateLimiter;
+use super::request_context::RequestContext;
+use super::response::{self, HttpResponse, closing};
+use super::timeouts::{ConnectionClock, ConnectionPhase};
+use super::{account, croak, feed, friends, health, messages, people, receipts, settings, status};
 use crate::common::machine::host_name;
 use crate::common::network::Network;
 use crate::common::options::WebOptions;
@@ -32,7 +32,7 @@ use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
 use ribbit_net::client::Client;
 use ribbit_ui::form::Form;
 use ribbit_ui::pages::{MessagePage, Place, Shell};
-use ribbit_ui::words::Trouble;
+use ribbit_ui::words::ServiceError;
 use smol::future::FutureExt;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -47,7 +47,7 @@ enum Route {
     Main,
     Manage,
     Delete,
-    File(Which),
+    File(Asset),
     SecurityText,
     ChangePassword,
     Livez,
@@ -81,7 +81,7 @@ impl Route {
 
 /// A route, with the parameter of its path: a username, a croak's id.
 #[derive(Debug, Clone, Copy)]
-struct Address<'a> {
+struct MatchedRoute<'a> {
     route: Route,
     named: &'a str,
 }
@@ -89,23 +89,23 @@ struct Address<'a> {
 /// The web site: what all connections share.
 pub struct Site {
     client: Client,
-    hosts: Hosts,
+    hosts: AllowedHosts,
     trusted_proxies: Vec<Network>,
-    paces: Rc<Paces>,
-    group: Group,
-    pub streams: Rc<Streams>,
-    exports: Exports,
+    rate_limiter: Rc<RateLimiter>,
+    cluster: ClusterMonitor,
+    pub streams: Rc<LiveStreams>,
+    exports: RunningExports,
     files: Files,
     security_contact: Option<String>,
     /// Value of `Strict-Transport-Security` on encrypted connections.
     hsts: Option<HeaderValue>,
-    pub tally: Tally,
+    pub metrics: WebMetrics,
     routes: matchit::Router<Route>,
 }
 
 impl Site {
     /// Makes a site that asks `client`.
-    pub fn new(client: Client, options: WebOptions, stopping: Rc<Stopping>) -> Site {
+    pub fn new(client: Client, options: WebOptions, shutdown: Rc<Shutdown>) -> Site {
         let WebOptions { servers, keys, hosts, trusted_proxies, security_contact, hsts_days, .. } = options;
         let mut routes = matchit::Router::new();
         for (path, route) in [
@@ -116,10 +116,10 @@ impl Site {
             ("/main", Route::Main),
             ("/manage", Route::Manage),
             ("/delete", Route::Delete),
-            ("/style.css", Route::File(Which::Style)),
-            ("/script.js", Route::File(Which::Script)),
-            ("/favicon.svg", Route::File(Which::Favicon)),
-            ("/robots.txt", Route::File(Which::Robots)),
+            ("/style.css", Route::File(Asset::Style)),
+            ("/script.js", Route::File(Asset::Script)),
+            ("/favicon.svg", Route::File(Asset::Favicon)),
+            ("/robots.txt", Route::File(Asset::Robots)),
             ("/.well-known/security.txt", Route::SecurityText),
             ("/.well-known/change-password", Route::ChangePassword),
             ("/livez", Route::Livez),
@@ -140,27 +140,27 @@ impl Site {
         ] {
             routes.insert(path, route).expect("the paths differ");
         }
-        let group = Group::new(client.clone(), servers, keys);
-        let streams = Streams::new(client.clone(), stopping);
+        let cluster = ClusterMonitor::new(client.clone(), servers, keys);
+        let streams = LiveStreams::new(client.clone(), shutdown);
         Site {
-            group,
+            cluster,
             streams,
             client,
-            hosts: Hosts::new(&hosts, &host_name()),
+            hosts: AllowedHosts::new(&hosts, &host_name()),
             trusted_proxies,
-            paces: Rc::default(),
-            exports: Exports::default(),
+            rate_limiter: Rc::default(),
+            exports: RunningExports::default(),
             files: Files::new(),
             security_contact,
             hsts: hsts_days.map(hsts),
-            tally: Tally::default(),
+            metrics: WebMetrics::default(),
             routes,
         }
     }
 
     /// Returns true if connections from an address are limited as one client's. A proxy's and this machine's may belong to many
     /// people.
-    pub fn is_one_person(&self, peer: IpAddr) -> bool {
+    pub fn is_single_client(&self, peer: IpAddr) -> bool {
         !peer.is_loopback() && !self.trusted_proxies.iter().any(|proxy| proxy.holds(peer))
     }
 
@@ -168,54 +168,66 @@ impl Site {
     pub async fn answer(
         &self,
         request: Request<Incoming>,
-        ends: Ends,
-        watch: &Watch,
+        peer: PeerInfo,
+        watch: &ConnectionClock,
         began: Instant,
-    ) -> Answer {
-        let way = Way::of(ends, request.headers(), &self.trusted_proxies);
-        let mut answer = self.answer_on(way, request, watch, began).await;
-        if let Some(hsts) = self.hsts.as_ref().filter(|_| way.secure) {
+    ) -> HttpResponse {
+        let origin = ClientOrigin::of(peer, request.headers(), &self.trusted_proxies);
+        let mut answer = self.answer_on(origin, request, watch, began).await;
+        if let Some(hsts) = self.hsts.as_ref().filter(|_| origin.secure) {
             answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
         answer
     }
 
     /// Redirects a request over HTTP to HTTPS.
-    pub fn lead<B>(&self, request: &Request<B>, ends: Ends, port: leading::Port) -> Answer {
-        let way = Way::of(ends, request.headers(), &self.trusted_proxies);
-        let answer = match self.check(request.uri(), request.headers(), way, false) {
-            Ok(()) => leading::answer(request.method(), request.uri(), request.headers(), port),
+    pub fn redirect<B>(
+        &self,
+        request: &Request<B>,
+        peer: PeerInfo,
+        port: https_redirect::RedirectPort,
+    ) -> HttpResponse {
+        let origin = ClientOrigin::of(peer, request.headers(), &self.trusted_proxies);
+        let answer = match self.check(request.uri(), request.headers(), origin, false) {
+            Ok(()) => https_redirect::answer(request.method(), request.uri(), request.headers(), port),
             Err(refused) => *refused,
         };
-        self.tally.count(answer.status(), Duration::ZERO);
+        self.metrics.count(answer.status(), Duration::ZERO);
         answer
     }
 
-    async fn answer_on(&self, way: Way, request: Request<Incoming>, watch: &Watch, began: Instant) -> Answer {
+    async fn answer_on(
+        &self,
+        origin: ClientOrigin,
+        request: Request<Incoming>,
+        watch: &ConnectionClock,
+        began: Instant,
+    ) -> HttpResponse {
         let (head, body) = request.into_parts();
-        let mut visit = Visit::new(self.client.clone(), way, self.paces.clone(), &head.headers, began);
-        let has_session = visit.has_session();
-        if let Err(refused) = self.check(&head.uri, &head.headers, way, has_session) {
-            self.tally.count(refused.status(), began.elapsed());
+        let mut context =
+            RequestContext::new(self.client.clone(), origin, self.rate_limiter.clone(), &head.headers, began);
+        let has_session = context.has_session();
+        if let Err(refused) = self.check(&head.uri, &head.headers, origin, has_session) {
+            self.metrics.count(refused.status(), began.elapsed());
             return *refused;
         }
         let Ok(found) = self.routes.at(head.uri.path()) else {
-            self.tally.count(StatusCode::NOT_FOUND, began.elapsed());
+            self.metrics.count(StatusCode::NOT_FOUND, began.elapsed());
             return no_such_page(has_session);
         };
         let route = *found.value;
-        let place = Address { route, named: found.params.iter().next().map_or("", |(_, named)| named) };
+        let place = MatchedRoute { route, named: found.params.iter().next().map_or("", |(_, named)| named) };
         let handled = async {
             match head.method {
                 Method::GET | Method::HEAD => {
                     let query = Form::parse(head.uri.query().unwrap_or_default().as_bytes());
-                    self.get(place, &mut visit, &query, &head.headers).await
+                    self.get(place, &mut context, &query, &head.headers).await
                 }
                 Method::POST if route.takes_forms() => {
-                    let form = read_form(&head.headers, way.secure, body, watch, began).await;
-                    watch.enter(Phase::Answering);
+                    let form = read_form(&head.headers, origin.secure, body, watch, began).await;
+                    watch.enter(ConnectionPhase::Answering);
                     match form {
-                        Ok(form) => post(place, &mut visit, &form).await,
+                        Ok(form) => post(place, &mut context, &form).await,
                         Err(unread) => refuse(unread, has_session),
                     }
                 }
@@ -225,85 +237,97 @@ impl Site {
         // The handlers bound their own waits; this is the last resort that keeps the deadline.
         let overdue = async {
             smol::Timer::at(began + ANSWER_DEADLINE).await;
-            let page = MessagePage::trouble(Place::Nowhere, has_session, Trouble::Disagree);
-            answer::page(StatusCode::SERVICE_UNAVAILABLE, &page)
+            let page = MessagePage::service_error(Place::Nowhere, has_session, ServiceError::Undecided);
+            response::page(StatusCode::SERVICE_UNAVAILABLE, &page)
         };
         let answer = handled.or(overdue).await;
-        self.tally.count(answer.status(), began.elapsed());
-        visit.seal(answer)
+        self.metrics.count(answer.status(), began.elapsed());
+        context.set_cookies(answer)
     }
 
     /// Makes the checks that come before the path is looked at.
     ///
     /// # Errors
     /// The answer to a request without a valid host, for a host that is not this site, or with a body in chunks.
-    fn check(&self, uri: &Uri, headers: &HeaderMap, way: Way, has_session: bool) -> Result<(), Box<Answer>> {
+    fn check(
+        &self,
+        uri: &Uri,
+        headers: &HeaderMap,
+        origin: ClientOrigin,
+        has_session: bool,
+    ) -> Result<(), Box<HttpResponse>> {
         let refused = match self.hosts.check(uri, headers) {
             Ok(()) if headers.contains_key(TRANSFER_ENCODING) => refuse(NO_LENGTH, has_session),
             Ok(()) => return Ok(()),
-            Err(Wrong::Unclear) => refuse(WHICH_HOST, has_session),
-            Err(Wrong::Stranger(name)) => {
-                log::debug!("{} asked for the host {name}", way.person);
+            Err(HostError::Invalid) => refuse(WHICH_HOST, has_session),
+            Err(HostError::Unknown(name)) => {
+                log::debug!("{} asked for the host {name}", origin.address);
                 let words = format!(
                     "This site is not set up for the name {name}. To allow it, start the web pages with --host {name}."
                 );
-                closing(message(StatusCode::MISDIRECTED_REQUEST, "Wrong site name", &words, false))
+                closing(message(StatusCode::MISDIRECTED_REQUEST, "HostError site name", &words, false))
             }
         };
         Err(Box::new(refused))
     }
 
-    async fn get(&self, at: Address<'_>, visit: &mut Visit, query: &Form, headers: &HeaderMap) -> Answer {
+    async fn get(
+        &self,
+        at: MatchedRoute<'_>,
+        context: &mut RequestContext,
+        query: &Form,
+        headers: &HeaderMap,
+    ) -> HttpResponse {
         match at.route {
-            route if route.is_ours_to_load() && foreign::load(headers, visit.way().secure) => {
-                answer::plain(StatusCode::FORBIDDEN, "this was requested by another site")
+            route if route.is_ours_to_load() && cross_site::load(headers, context.origin().secure) => {
+                response::plain(StatusCode::FORBIDDEN, "this was requested by another site")
             }
-            Route::Home if visit.has_session() => answer::see_other("/main"),
-            Route::Home => answer::see_other("/login"),
-            Route::Create => account::show_create(visit).await,
-            Route::Login => account::show_login(visit, query).await,
-            Route::Logout => account::show_logout(visit).await,
-            Route::Delete => account::show_delete(visit).await,
-            Route::Main => feed::show(visit, query).await,
-            Route::Manage => friends::show(visit, query).await,
+            Route::Home if context.has_session() => response::see_other("/main"),
+            Route::Home => response::see_other("/login"),
+            Route::Create => account::show_create(context).await,
+            Route::Login => account::show_login(context, query).await,
+            Route::Logout => account::show_logout(context).await,
+            Route::Delete => account::show_delete(context).await,
+            Route::Main => feed::show(context, query).await,
+            Route::Manage => friends::show(context, query).await,
             Route::File(which) => self.files.answer(which, headers),
             Route::SecurityText => files::security_text(self.security_contact.as_deref())
-                .unwrap_or_else(|| no_such_page(visit.has_session())),
-            Route::ChangePassword => answer::found("/settings#change-password"),
-            Route::Livez => answer::plain(StatusCode::OK, "ok"),
+                .unwrap_or_else(|| no_such_page(context.has_session())),
+            Route::ChangePassword => response::found("/settings#change-password"),
+            Route::Livez => response::plain(StatusCode::OK, "ok"),
             Route::Readyz => health::ready(&self.client).await,
-            Route::Health => health::health(&self.group.look().await.survey),
-            Route::Metrics => self.tally.show(self.streams.open()),
-            Route::Status => status::show(visit, &self.group, query).await,
-            Route::About => status::about(visit),
+            Route::Health => health::health(&self.cluster.look().await.survey),
+            Route::Metrics => self.metrics.show(self.streams.open()),
+            Route::Status => status::show(context, &self.cluster, query).await,
+            Route::About => status::about(context),
             Route::Live => {
                 let last = headers.get("last-event-id").and_then(|last| cursor(last.to_str().ok()));
-                self.streams.begin(visit, last, cursor(query.get("from"))).await
+                self.streams.begin(context, last, cursor(query.get("from"))).await
             }
-            Route::People => people::show(visit, query).await,
-            Route::Profile => people::profile(visit, at.named, query).await,
-            Route::Croak => croak::show(visit, at.named).await,
-            Route::Talks => messages::list(visit, query).await,
-            Route::Talk => messages::show(visit, at.named, query).await,
-            Route::Settings => settings::show(visit, query).await,
-            Route::Shown => shown::show(visit, query, headers).await,
-            Route::Export => self.exports.begin(visit, &self.client).await,
+            Route::People => people::show(context, query).await,
+            Route::Profile => people::profile(context, at.named, query).await,
+            Route::Croak => croak::show(context, at.named).await,
+            Route::Talks => messages::list(context, query).await,
+            Route::Talk => messages::show(context, at.named, query).await,
+            Route::Settings => settings::show(context, query).await,
+            Route::Shown => receipts::show(context, query, headers).await,
+            Route::Export => self.exports.begin(context, &self.client).await,
         }
     }
 }
 
-async fn post(at: Address<'_>, visit: &mut Visit, form: &Form) -> Answer {
+async fn post(at: MatchedRoute<'_>, context: &mut RequestContext, form: &Form) -> HttpResponse {
     match at.route {
-        Route::Create => account::create(visit, form).await,
-        Route::Login => account::login(visit, form).await,
-        Route::Logout => account::logout(visit, form).await,
-        Route::Delete => account::delete(visit, form).await,
-        Route::Main => feed::croak(visit, form).await,
-        Route::Manage => friends::manage(visit, form).await,
-        Route::Croak => croak::take_back(visit, at.named, form).await,
-        Route::Talk => messages::send(visit, at.named, form).await,
-        Route::Settings => settings::change(visit, form).await,
-        _ => wrong_method(at.route, visit.has_session()),
+        Route::Create => account::create(context, form).await,
+        Route::Login => account::login(context, form).await,
+        Route::Logout => account::logout(context, form).await,
+        Route::Delete => account::delete(context, form).await,
+        Route::Main => feed::croak(context, form).await,
+        Route::Manage => friends::manage(context, form).await,
+        Route::Croak => croak::take_back(context, at.named, form).await,
+        Route::Talk => messages::send(context, at.named, form).await,
+        Route::Settings => settings::change(context, form).await,
+        _ => wrong_method(at.route, context.has_session()),
     }
 }
 
@@ -314,16 +338,16 @@ fn hsts(days: u32) -> HeaderValue {
     HeaderValue::from_str(&format!("max-age={seconds}")).expect("digits are ASCII")
 }
 
-fn message(status: StatusCode, title: &str, words: &str, logged_in: bool) -> Answer {
+fn message(status: StatusCode, title: &str, words: &str, logged_in: bool) -> HttpResponse {
     let shell = Shell::new(title, Place::Nowhere, logged_in);
-    answer::page(status, &MessagePage { shell, words: words.to_string() })
+    response::page(status, &MessagePage { shell, words: words.to_string() })
 }
 
-fn no_such_page(logged_in: bool) -> Answer {
+fn no_such_page(logged_in: bool) -> HttpResponse {
     message(StatusCode::NOT_FOUND, "Page not found", "There is nothing at this address.", logged_in)
 }
 
-fn wrong_method(route: Route, logged_in: bool) -> Answer {
+fn wrong_method(route: Route, logged_in: bool) -> HttpResponse {
     let words = "This address does not support that kind of request.";
     let mut answer = message(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", words, logged_in);
     let allowed = if route.takes_forms() { "GET, HEAD, POST" } else { "GET, HEAD" };
@@ -332,7 +356,7 @@ fn wrong_method(route: Route, logged_in: bool) -> Answer {
 }
 
 /// Returns the answer to a request head that hyper rejected with this status.
-pub fn no_request(status: u16) -> Option<Answer> {
+pub fn no_request(status: u16) -> Option<HttpResponse> {
     let status = StatusCode::from_u16(status).ok()?;
     let (title, words) = match status {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::URI_TOO_LONG => {
@@ -344,30 +368,30 @@ pub fn no_request(status: u16) -> Option<Answer> {
 }
 
 /// Reason why a request was not read to its end: status, title and text of the answer.
-type Unread = (StatusCode, &'static str, &'static str);
+type Rejection = (StatusCode, &'static str, &'static str);
 
-fn refuse((status, title, words): Unread, logged_in: bool) -> Answer {
+fn refuse((status, title, words): Rejection, logged_in: bool) -> HttpResponse {
     closing(message(status, title, words, logged_in))
 }
 
-const WHICH_HOST: Unread =
+const WHICH_HOST: Rejection =
     (StatusCode::BAD_REQUEST, "Bad request", "The request has to name exactly one host.");
 /// Refusal of chunked bodies, which no browser sends with a form. If a proxy and this server disagreed about where a request
 /// ends, a body could be taken for the next request (request smuggling).
-const NO_LENGTH: Unread =
+const NO_LENGTH: Rejection =
     (StatusCode::LENGTH_REQUIRED, "Bad request", "The request has to give its length exactly once.");
-const FOREIGN: Unread =
+const FOREIGN: Rejection =
     (StatusCode::FORBIDDEN, "Blocked", "This form was sent from another site, so nothing was changed.");
-const NOT_A_FORM: Unread =
+const NOT_A_FORM: Rejection =
     (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Bad request", "This address only accepts forms.");
-const TOO_LONG: Unread =
+const TOO_LONG: Rejection =
     (StatusCode::PAYLOAD_TOO_LARGE, "Too long", "This is more text than a form can hold.");
-const CUT_SHORT: Unread = (
+const CUT_SHORT: Rejection = (
     StatusCode::BAD_REQUEST,
     "Connection lost",
     "The form did not arrive completely. Go back and try again.",
 );
-const TOO_SLOW: Unread = (
+const TOO_SLOW: Rejection = (
     StatusCode::REQUEST_TIMEOUT,
     "Connection too slow",
     "The form did not arrive in time. Go back and try again.",
@@ -381,10 +405,10 @@ async fn read_form(
     headers: &HeaderMap,
     secure: bool,
     body: Incoming,
-    watch: &Watch,
+    watch: &ConnectionClock,
     began: Instant,
-) -> Result<Form, Unread> {
-    if foreign::form(headers, secure) {
+) -> Result<Form, Rejection> {
+    if cross_site::form(headers, secure) {
         return Err(FOREIGN);
     }
     if body.is_end_stream() {

@@ -11,11 +11,11 @@
 //! is no good the old one stays. Whether browsers will trust a certificate is not checked here: that its key fits is, and
 //! one that has expired is said in the log, and served, since a page that browsers warn of is more than none.
 
+use super::connection::Transport;
 use super::limits::{HANDSHAKE_DEADLINE, TLS_BUFFER_BYTES_MAX};
-use super::patience::{Patient, Watch};
+use super::request_context::wall_ms;
+use super::timeouts::{ConnectionClock, TimedStream};
 use super::validity::Validity;
-use super::visit::wall_ms;
-use super::wire::Stream;
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::TlsFiles;
 use async_net::TcpStream;
@@ -69,21 +69,21 @@ impl Tls {
     }
 
     /// Agrees on keys. Nothing when it comes to nothing.
-    pub async fn accept(&self, stream: &TcpStream, watch: &Watch) -> Option<Stream> {
+    pub async fn accept(&self, stream: &TcpStream, watch: &ConnectionClock) -> Option<Transport> {
         let config = self.config.borrow().clone();
         let agreed = async {
             let mut first = [0];
             if stream.peek(&mut first).await? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            let patient = Patient::new(stream.clone(), watch.clone());
+            let patient = TimedStream::new(stream.clone(), watch.clone());
             match first[0] {
                 HANDSHAKE_RECORD => {
                     let mut stream = TlsAcceptor::from(config).accept(patient).await?;
                     stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX));
-                    Ok(Stream::Tls(Box::new(stream)))
+                    Ok(Transport::Tls(Box::new(stream)))
                 }
-                letter if letter.is_ascii_alphabetic() => Ok(Stream::Plain(Box::new(patient))),
+                letter if letter.is_ascii_alphabetic() => Ok(Transport::Plain(Box::new(patient))),
                 _ => Err(io::Error::new(io::ErrorKind::InvalidData, "it does not begin with a handshake")),
             }
         };

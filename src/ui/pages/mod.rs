@@ -22,7 +22,7 @@ pub use feed::{Feed, MainPage};
 pub use form_page::{FormPage, Input};
 pub use friends::{Friend, Friends, ManagePage};
 
-use super::words::Trouble;
+use super::words::ServiceError;
 use askama::Template;
 use ribbit_state::{Code, Denied};
 
@@ -65,7 +65,7 @@ pub struct Shell {
     /// True if the page may be out of date, because the answering server has lost touch with the others.
     pub old: bool,
     pub note: Option<String>,
-    pub trouble: Option<Trouble>,
+    pub service_error: Option<ServiceError>,
     /// Seconds after which the browser requests the page again.
     pub refresh: Option<u8>,
     /// Number of unread messages, if known.
@@ -84,7 +84,7 @@ impl Shell {
             me: None,
             old: false,
             note: None,
-            trouble: None,
+            service_error: None,
             refresh: None,
             unread: None,
             now_ms: 0,
@@ -106,14 +106,14 @@ pub struct MessagePage {
 
 impl MessagePage {
     /// Makes the page to answer with when the requested page cannot be read.
-    pub fn trouble(here: Place, logged_in: bool, trouble: Trouble) -> MessagePage {
-        let shell = Shell::new(trouble.title(), here, logged_in);
-        if trouble == Trouble::Spared {
+    pub fn service_error(here: Place, logged_in: bool, error: ServiceError) -> MessagePage {
+        let shell = Shell::new(error.title(), here, logged_in);
+        if error == ServiceError::Abandoned {
             // A request that has stopped two servers is not repeated automatically.
-            return MessagePage { shell, words: trouble.words() };
+            return MessagePage { shell, words: error.words() };
         }
         let shell = Shell { refresh: Some(REFRESH_SECONDS), ..shell };
-        let words = format!("{} This page will try again automatically.", trouble.words());
+        let words = format!("{} This page will try again automatically.", error.words());
         MessagePage { shell, words }
     }
 }

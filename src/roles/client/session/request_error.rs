@@ -4,7 +4,7 @@ use crate::common::failure::{Exit, Failure};
 use ribbit_net::client::ClientError;
 use ribbit_net::protocol::UnavailableReason;
 use ribbit_state::{Code, Denied};
-use ribbit_ui::words::{self, Trouble};
+use ribbit_ui::words::{self, ServiceError};
 
 /// Reason why a request failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,12 +72,12 @@ impl std::fmt::Display for RequestError {
         match self {
             RequestError::Denied(denied) => f.write_str(&words::denied(*denied)),
             RequestError::UndecidedWrite(why) => write!(f, "{why}"),
-            RequestError::UnansweredRead(why) => match Trouble::from(*why) {
-                Trouble::Nobody => write!(f, "{}", ClientError::Unreachable),
+            RequestError::UnansweredRead(why) => match ServiceError::from(*why) {
+                ServiceError::Unreachable => write!(f, "{}", ClientError::Unreachable),
                 // `TooMany` occurs in the web role only.
-                Trouble::Busy | Trouble::TooMany { .. } => write!(f, "{}", Code::Busy),
-                Trouble::Disagree => write!(f, "{}", Code::Unavailable),
-                Trouble::Spared => write!(f, "{}", ClientError::Abandoned),
+                ServiceError::Busy | ServiceError::RateLimited { .. } => write!(f, "{}", Code::Busy),
+                ServiceError::Undecided => write!(f, "{}", Code::Unavailable),
+                ServiceError::Abandoned => write!(f, "{}", ClientError::Abandoned),
             },
         }
     }

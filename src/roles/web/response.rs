@@ -9,50 +9,52 @@ use smol::stream::{Stream, StreamExt};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-pub type Answer = Response<Said>;
+pub type HttpResponse = Response<ResponseBody>;
 
 /// What an answer says.
-pub enum Said {
+pub enum ResponseBody {
     /// At once. Nothing when it was taken.
     Whole(Option<Bytes>),
     /// Piece by piece, as long as it takes.
-    Live(Pin<Box<dyn Stream<Item = Result<Bytes, CutShort>>>>),
+    Live(Pin<Box<dyn Stream<Item = Result<Bytes, IncompleteBody>>>>),
 }
 
 /// There is more, and it cannot be had: the connection is cut off, so that nobody takes what came for all.
 #[derive(Debug, thiserror::Error)]
 #[error("an answer was cut short")]
-pub struct CutShort;
+pub struct IncompleteBody;
 
-impl Said {
+impl ResponseBody {
     pub fn is_live(&self) -> bool {
-        matches!(self, Said::Live(_))
+        matches!(self, ResponseBody::Live(_))
     }
 }
 
-impl Body for Said {
+impl Body for ResponseBody {
     type Data = Bytes;
-    type Error = CutShort;
+    type Error = IncompleteBody;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, CutShort>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, IncompleteBody>>> {
         let piece = match &mut *self {
-            Said::Whole(bytes) => Poll::Ready(bytes.take().map(Ok)),
-            Said::Live(pieces) => pieces.as_mut().poll_next(context),
+            ResponseBody::Whole(bytes) => Poll::Ready(bytes.take().map(Ok)),
+            ResponseBody::Live(pieces) => pieces.as_mut().poll_next(context),
         };
         piece.map(|piece| piece.map(|bytes| bytes.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, Said::Whole(None))
+        matches!(self, ResponseBody::Whole(None))
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Said::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Said::Live(_) => SizeHint::default(),
+            ResponseBody::Whole(bytes) => {
+                SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
+            ResponseBody::Live(_) => SizeHint::default(),
         }
     }
 }
@@ -80,7 +82,7 @@ const ALWAYS: [(HeaderName, HeaderValue); 6] = [
     (HeaderName::from_static("permissions-policy"), HeaderValue::from_static(PERMISSIONS_POLICY)),
 ];
 
-pub fn page(status: StatusCode, page: &impl Template) -> Answer {
+pub fn page(status: StatusCode, page: &impl Template) -> HttpResponse {
     let html = page.render().expect("writing to a string cannot fail");
     let mut answer = with_type(status, "text/html; charset=utf-8", html.into());
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -96,7 +98,7 @@ pub fn page(status: StatusCode, page: &impl Template) -> Answer {
 }
 
 /// 303: whatever was posted, what follows is a GET.
-pub fn see_other(path: &str) -> Answer {
+pub fn see_other(path: &str) -> HttpResponse {
     let mut answer = with_type(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", Bytes::new());
     let location = HeaderValue::from_str(path).expect("our paths are ASCII: names in them are checked");
     answer.headers_mut().insert(header::LOCATION, location);
@@ -105,14 +107,14 @@ pub fn see_other(path: &str) -> Answer {
 }
 
 /// 302: what was asked for stands elsewhere, for now.
-pub fn found(path: &'static str) -> Answer {
+pub fn found(path: &'static str) -> HttpResponse {
     let mut answer = see_other(path);
     *answer.status_mut() = StatusCode::FOUND;
     answer
 }
 
 /// Server-Sent Events, for as long as they come. The connection is theirs alone.
-pub fn events(pieces: impl Stream<Item = Bytes> + 'static) -> Answer {
+pub fn events(pieces: impl Stream<Item = Bytes> + 'static) -> HttpResponse {
     live("text/event-stream", pieces.map(Ok))
 }
 
@@ -120,68 +122,71 @@ pub fn events(pieces: impl Stream<Item = Bytes> + 'static) -> Answer {
 pub fn attachment(
     name: &'static str,
     content_type: &'static str,
-    pieces: impl Stream<Item = Result<Bytes, CutShort>> + 'static,
-) -> Answer {
+    pieces: impl Stream<Item = Result<Bytes, IncompleteBody>> + 'static,
+) -> HttpResponse {
     let mut answer = live(content_type, pieces);
     let disposition = HeaderValue::from_str(&format!("attachment; filename=\"{name}\""));
     answer.headers_mut().insert(header::CONTENT_DISPOSITION, disposition.expect("our file names are ASCII"));
     answer
 }
 
-fn live(content_type: &'static str, pieces: impl Stream<Item = Result<Bytes, CutShort>> + 'static) -> Answer {
-    let mut answer = answer(StatusCode::OK, content_type, Said::Live(Box::pin(pieces)));
+fn live(
+    content_type: &'static str,
+    pieces: impl Stream<Item = Result<Bytes, IncompleteBody>> + 'static,
+) -> HttpResponse {
+    let mut answer = answer(StatusCode::OK, content_type, ResponseBody::Live(Box::pin(pieces)));
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     closing(answer)
 }
 
 /// For scripts: not now, come back in a moment.
-pub fn later(words: &'static str) -> Answer {
+pub fn later(words: &'static str) -> HttpResponse {
     let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE, words);
     answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
     answer
 }
 
 /// For programs: a word and a status.
-pub fn plain(status: StatusCode, words: &'static str) -> Answer {
+pub fn plain(status: StatusCode, words: &'static str) -> HttpResponse {
     let mut answer = with_type(status, "text/plain; charset=utf-8", Bytes::from_static(words.as_bytes()));
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 
 /// The same for text that was just made, of a type of its own.
-pub fn text(status: StatusCode, content_type: &'static str, text: String) -> Answer {
+pub fn text(status: StatusCode, content_type: &'static str, text: String) -> HttpResponse {
     let mut answer = with_type(status, content_type, text.into());
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 
 /// A file that comes with the binary; short-lived in caches, since the next version may bring another.
-pub fn file(content_type: &'static str, text: &'static str) -> Answer {
+pub fn file(content_type: &'static str, text: &'static str) -> HttpResponse {
     let mut answer = with_type(StatusCode::OK, content_type, Bytes::from_static(text.as_bytes()));
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
     answer
 }
 
 /// 304, instead of the answer that would say again what the browser has.
-pub fn unchanged(answer: Answer) -> Answer {
+pub fn unchanged(answer: HttpResponse) -> HttpResponse {
     let (mut head, _) = answer.into_parts();
     head.status = StatusCode::NOT_MODIFIED;
     head.headers.remove(header::CONTENT_TYPE);
-    Response::from_parts(head, Said::Whole(None))
+    Response::from_parts(head, ResponseBody::Whole(None))
 }
 
 /// The connection ends with this answer: a part of the request is left unread.
-pub fn closing(mut answer: Answer) -> Answer {
+pub fn closing(mut answer: HttpResponse) -> HttpResponse {
     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
 }
 
 /// An answer as it is sent where hyper does not: at once, and the end of its connection.
-pub fn to_bytes(answer: Answer) -> Vec<u8> {
+pub fn to_bytes(answer: HttpResponse) -> Vec<u8> {
     let (head, body) = closing(answer).into_parts();
     let body = match body {
-        Said::Whole(body) => body.unwrap_or_default(),
-        Said::Live(_) => Bytes::new(),
+        ResponseBody::Whole(body) => body.unwrap_or_default(),
+        ResponseBody::Live(_) => Bytes::new(),
     };
     let mut bytes = format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", head.status, body.len()).into_bytes();
     for (name, value) in &head.headers {
@@ -194,11 +199,11 @@ pub fn to_bytes(answer: Answer) -> Vec<u8> {
     bytes
 }
 
-fn with_type(status: StatusCode, content_type: &'static str, body: Bytes) -> Answer {
-    answer(status, content_type, Said::Whole(Some(body)))
+fn with_type(status: StatusCode, content_type: &'static str, body: Bytes) -> HttpResponse {
+    answer(status, content_type, ResponseBody::Whole(Some(body)))
 }
 
-fn answer(status: StatusCode, content_type: &'static str, said: Said) -> Answer {
+fn answer(status: StatusCode, content_type: &'static str, said: ResponseBody) -> HttpResponse {
     let mut answer = Response::new(said);
     *answer.status_mut() = status;
     for (name, value) in ALWAYS {

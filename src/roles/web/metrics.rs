@@ -1,6 +1,6 @@
 //! What was answered, counted for `/metrics`. One thread: plain cells.
 
-use super::answer::{self, Answer};
+use super::response::{self, HttpResponse};
 use crate::common::process;
 use hyper::StatusCode;
 use ribbit_net::http::METRICS_TYPE;
@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct WebMetrics {
     /// Connections open now.
     pub open: Cell<usize>,
     turned_away: Cell<u64>,
@@ -18,7 +18,7 @@ pub struct Tally {
     answer_ms: Cell<u64>,
 }
 
-impl Tally {
+impl WebMetrics {
     pub fn count(&self, status: StatusCode, took: Duration) {
         if let Some(count) = self.answers.get(usize::from(status.as_u16() / 100).wrapping_sub(1)) {
             count.set(count.get() + 1);
@@ -30,7 +30,7 @@ impl Tally {
         self.turned_away.set(self.turned_away.get() + 1);
     }
 
-    pub fn show(&self, streams: usize) -> Answer {
+    pub fn show(&self, streams: usize) -> HttpResponse {
         let web = Web {
             open: self.open.get() as u64,
             streams: streams as u64,
@@ -38,6 +38,6 @@ impl Tally {
             answers: self.answers.each_ref().map(Cell::get),
             answer_ms: self.answer_ms.get(),
         };
-        answer::text(StatusCode::OK, METRICS_TYPE, metrics::web(&web, process::now()))
+        response::text(StatusCode::OK, METRICS_TYPE, metrics::web(&web, process::now()))
     }
 }

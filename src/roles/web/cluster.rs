@@ -10,33 +10,33 @@ use smol::lock::Mutex;
 use std::rc::Rc;
 use std::time::Instant;
 
-pub struct Group {
+pub struct ClusterMonitor {
     client: Client,
     servers: Vec<String>,
     keys: Keys,
     /// Held while asking. When it was asked, and what came of it.
-    last: Mutex<Option<(Instant, Rc<Seen>)>>,
+    last: Mutex<Option<(Instant, Rc<ClusterSnapshot>)>>,
 }
 
-pub struct Seen {
+pub struct ClusterSnapshot {
     pub survey: Survey,
     /// The newest last; as one of the members remembers it.
     pub history: Vec<HistoryLine>,
 }
 
-impl Group {
-    pub fn new(client: Client, servers: Vec<String>, keys: Keys) -> Group {
-        Group { client, servers, keys, last: Mutex::new(None) }
+impl ClusterMonitor {
+    pub fn new(client: Client, servers: Vec<String>, keys: Keys) -> ClusterMonitor {
+        ClusterMonitor { client, servers, keys, last: Mutex::new(None) }
     }
 
     /// Takes a second when a member is cut off, a few at the worst.
-    pub async fn look(&self) -> Rc<Seen> {
+    pub async fn look(&self) -> Rc<ClusterSnapshot> {
         let mut last = self.last.lock().await;
         if let Some((_, seen)) = last.as_ref().filter(|(at, _)| at.elapsed() < SURVEY_EVERY) {
             return seen.clone();
         }
         let (survey, history) = smol::future::zip(survey(&self.servers, &self.keys), self.history()).await;
-        let seen = Rc::new(Seen { survey, history });
+        let seen = Rc::new(ClusterSnapshot { survey, history });
         *last = Some((Instant::now(), seen.clone()));
         seen
     }

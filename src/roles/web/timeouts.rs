@@ -30,7 +30,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
+pub enum ConnectionPhase {
     /// Keys are agreed on.
     Agreeing,
     /// A request's head is due.
@@ -47,40 +47,40 @@ pub enum Phase {
 
 /// The phase of a connection and since when; shared between the connection and its handler.
 #[derive(Clone)]
-pub struct Watch {
-    phase: Rc<Cell<(Phase, Instant)>>,
+pub struct ConnectionClock {
+    phase: Rc<Cell<(ConnectionPhase, Instant)>>,
     /// An answer was made, and is not written whole.
     unsent: Rc<Cell<bool>>,
     /// The browser has said all that it has to say.
     ended: Rc<Cell<bool>>,
 }
 
-impl Watch {
-    pub fn new() -> Watch {
-        Watch {
-            phase: Rc::new(Cell::new((Phase::Head, Instant::now()))),
+impl ConnectionClock {
+    pub fn new() -> ConnectionClock {
+        ConnectionClock {
+            phase: Rc::new(Cell::new((ConnectionPhase::Head, Instant::now()))),
             unsent: Rc::default(),
             ended: Rc::default(),
         }
     }
-    pub fn enter(&self, phase: Phase) {
+    pub fn enter(&self, phase: ConnectionPhase) {
         self.phase.set((phase, Instant::now()));
-        if phase == Phase::Idle {
+        if phase == ConnectionPhase::Idle {
             self.unsent.set(true);
         }
     }
     /// All that was made is written.
     pub fn sent(&self) {
-        if matches!(self.phase(), Phase::Idle | Phase::Head) {
+        if matches!(self.phase(), ConnectionPhase::Idle | ConnectionPhase::Head) {
             self.unsent.set(false);
         }
     }
     /// Whether the head of a request came, and its answer is not out.
     pub fn owes_an_answer(&self) -> bool {
         match self.phase() {
-            Phase::Serving | Phase::Answering => true,
-            Phase::Idle | Phase::Head => self.unsent.get(),
-            Phase::Agreeing | Phase::Live => false,
+            ConnectionPhase::Serving | ConnectionPhase::Answering => true,
+            ConnectionPhase::Idle | ConnectionPhase::Head => self.unsent.get(),
+            ConnectionPhase::Agreeing | ConnectionPhase::Live => false,
         }
     }
     /// The browser has said all that it has to say.
@@ -94,39 +94,42 @@ impl Watch {
     }
     /// Whether there is nothing to answer before a request comes.
     pub fn awaits_a_head(&self) -> bool {
-        self.phase() == Phase::Head && !self.unsent.get()
+        self.phase() == ConnectionPhase::Head && !self.unsent.get()
     }
-    fn phase(&self) -> Phase {
+    fn phase(&self) -> ConnectionPhase {
         self.phase.get().0
     }
     /// When patience ends, if it does in this phase.
     fn ends(&self) -> Option<Instant> {
         let (phase, since) = self.phase.get();
         match phase {
-            Phase::Head => Some(since + HEAD_DEADLINE),
-            Phase::Idle => Some(since + IDLE_DEADLINE),
-            Phase::Agreeing | Phase::Serving | Phase::Answering | Phase::Live => None,
+            ConnectionPhase::Head => Some(since + HEAD_DEADLINE),
+            ConnectionPhase::Idle => Some(since + IDLE_DEADLINE),
+            ConnectionPhase::Agreeing
+            | ConnectionPhase::Serving
+            | ConnectionPhase::Answering
+            | ConnectionPhase::Live => None,
         }
     }
     /// When an answer must have been taken.
     fn taken_by(&self) -> Option<Instant> {
         let (phase, since) = self.phase.get();
-        (phase != Phase::Live).then(|| since + TAKEN_DEADLINE)
+        (phase != ConnectionPhase::Live).then(|| since + TAKEN_DEADLINE)
     }
 }
 
-/// Ends the wait for who does not send. Beside the connection and not in it: hyper does not read again once it knows
+/// PeerInfo the wait for who does not send. Beside the connection and not in it: hyper does not read again once it knows
 /// that there is nothing to read, so a read that waits cannot tell that what it waits for has changed.
-pub struct Patience {
-    watch: Watch,
+pub struct ReadTimeout {
+    watch: ConnectionClock,
     /// Set to `ends`, the end that was last computed.
     timer: Timer,
     ends: Option<Instant>,
 }
 
-impl Patience {
-    pub fn new(watch: Watch) -> Patience {
-        Patience { watch, timer: Timer::never(), ends: None }
+impl ReadTimeout {
+    pub fn new(watch: ConnectionClock) -> ReadTimeout {
+        ReadTimeout { watch, timer: Timer::never(), ends: None }
     }
 
     /// `Pending` until patience ends. Has to be asked after everything that may have changed the phase.
@@ -141,18 +144,18 @@ impl Patience {
 }
 
 /// The connection, as hyper reads and writes it.
-pub struct Patient {
+pub struct TimedStream {
     stream: TcpStream,
-    watch: Watch,
+    watch: ConnectionClock,
     /// Since a read last found nothing.
     reads_in_a_row: u32,
     /// Runs while a write waits.
     write_timer: Option<Timer>,
 }
 
-impl Patient {
-    pub fn new(stream: TcpStream, watch: Watch) -> Patient {
-        Patient { stream, watch, reads_in_a_row: 0, write_timer: None }
+impl TimedStream {
+    pub fn new(stream: TcpStream, watch: ConnectionClock) -> TimedStream {
+        TimedStream { stream, watch, reads_in_a_row: 0, write_timer: None }
     }
 
     fn poll_written<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
@@ -168,7 +171,7 @@ impl Patient {
     }
 }
 
-impl AsyncRead for Patient {
+impl AsyncRead for TimedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -186,8 +189,8 @@ impl AsyncRead for Patient {
             }
             ready @ Poll::Ready(_) => {
                 self.reads_in_a_row += 1;
-                if self.watch.phase() == Phase::Idle {
-                    self.watch.enter(Phase::Head);
+                if self.watch.phase() == ConnectionPhase::Idle {
+                    self.watch.enter(ConnectionPhase::Head);
                 }
                 ready
             }
@@ -195,7 +198,7 @@ impl AsyncRead for Patient {
     }
 }
 
-impl AsyncWrite for Patient {
+impl AsyncWrite for TimedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.poll_written(cx, written)
@@ -221,7 +224,7 @@ pub fn end_with_its_reader(stream: &TcpStream) {
     }
 }
 
-/// Ends a connection so that what was written arrives: closing a socket with unread bytes resets it, and the
+/// PeerInfo a connection so that what was written arrives: closing a socket with unread bytes resets it, and the
 /// browser would lose the answer. So: no more writing, then what still comes is dropped, within bounds.
 pub async fn linger(mut stream: TcpStream, bytes_max: usize, limit: Duration) {
     use smol::future::FutureExt;
@@ -261,15 +264,15 @@ mod tests {
     fn an_answer_that_trickles_ends_and_a_live_stream_does_not() {
         smol::block_on(async {
             let (near, mut far) = ends().await;
-            let watch = Watch::new();
-            let mut patient = Patient::new(near, watch.clone());
+            let watch = ConnectionClock::new();
+            let mut patient = TimedStream::new(near, watch.clone());
             let begin = |phase, ago| watch.phase.set((phase, Instant::now() - ago));
-            begin(Phase::Idle, TAKEN_DEADLINE / 2);
+            begin(ConnectionPhase::Idle, TAKEN_DEADLINE / 2);
             patient.write_all(b"a").await.unwrap();
-            begin(Phase::Idle, TAKEN_DEADLINE + Duration::from_millis(1));
+            begin(ConnectionPhase::Idle, TAKEN_DEADLINE + Duration::from_millis(1));
             let error = patient.write_all(b"b").await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-            begin(Phase::Live, TAKEN_DEADLINE * 100);
+            begin(ConnectionPhase::Live, TAKEN_DEADLINE * 100);
             patient.write_all(b"c").await.unwrap();
             drop(patient);
             let mut came = String::new();
@@ -283,7 +286,7 @@ mod tests {
         smol::block_on(async {
             let (near, mut far) = ends().await;
             far.write_all(&[7; 1_000]).await.unwrap();
-            let mut patient = Patient::new(near, Watch::new());
+            let mut patient = TimedStream::new(near, ConnectionClock::new());
             // One byte at a time: there is always another.
             let mut reads_in_a_row = 0;
             while let Some(read) = smol::future::poll_once(patient.read(&mut [0])).await {

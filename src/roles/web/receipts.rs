@@ -3,9 +3,9 @@
 //!
 //! A request from another site marks nothing (`foreign`). Marks only rise, so a repeated or late request does no harm.
 
-use super::answer::{self, Answer};
 use super::feed::status;
-use super::visit::Visit;
+use super::request_context::RequestContext;
+use super::response::{self, HttpResponse};
 use hyper::{HeaderMap, StatusCode};
 use ribbit_state::{AccountId, Command, MessageCommand, TokenHash};
 use ribbit_ui::form::Form;
@@ -14,23 +14,27 @@ use ribbit_ui::form::Form;
 const NOTHING: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1\" height=\"1\"/>";
 
 /// Marks messages or croaks as read and answers with an empty image.
-pub async fn show(visit: &mut Visit, query: &Form, headers: &HeaderMap) -> Answer {
+pub async fn show(context: &mut RequestContext, query: &Form, headers: &HeaderMap) -> HttpResponse {
     // Pages load this address; nobody types it.
     if headers.get("sec-fetch-site").is_some_and(|site| site == "none") {
-        return answer::plain(StatusCode::FORBIDDEN, "only pages can load this");
+        return response::plain(StatusCode::FORBIDDEN, "only pages can load this");
     }
-    let Some(session) = visit.session() else { return answer::plain(StatusCode::FORBIDDEN, "not logged in") };
-    let Some(command) = command(session, query) else {
-        return answer::plain(StatusCode::BAD_REQUEST, "a parameter is missing or wrong");
+    let Some(session) = context.session() else {
+        return response::plain(StatusCode::FORBIDDEN, "not logged in");
     };
-    let written = match visit.new_request().await {
-        Ok(request) => visit.command(request, command).await,
-        Err(stop) => Err(stop),
+    let Some(command) = command(session, query) else {
+        return response::plain(StatusCode::BAD_REQUEST, "a parameter is missing or wrong");
+    };
+    let written = match context.new_request().await {
+        Ok(request) => context.command(request, command).await,
+        Err(error) => Err(error),
     };
     match written {
-        Ok(_) => answer::text(StatusCode::OK, "image/svg+xml", NOTHING.to_string()),
-        Err(stop) if stop.trouble().is_some() => answer::plain(status(&stop), "not available right now"),
-        Err(_) => answer::plain(StatusCode::FORBIDDEN, "refused"),
+        Ok(_) => response::text(StatusCode::OK, "image/svg+xml", NOTHING.to_string()),
+        Err(error) if error.service_error().is_some() => {
+            response::plain(status(&error), "not available right now")
+        }
+        Err(_) => response::plain(StatusCode::FORBIDDEN, "refused"),
     }
 }
 

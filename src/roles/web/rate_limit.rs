@@ -1,7 +1,7 @@
 //! How often one address may try what costs the group something. Generous: a school class shares one address, and a
 //! single account is held to less by the group itself.
 //!
-//! Each kind is a bucket of `BURST` tokens that one more falls into every `EVERY`. A bucket is one point in time: when
+//! Each class is a bucket of `BURST` tokens that one more falls into every `EVERY`. A bucket is one point in time: when
 //! it will be full again. What was refused takes nothing out. An IPv6 address stands for its /64, which is what one
 //! household gets.
 //!
@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 /// What is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum WebRateClass {
     /// Everything that tries a password.
     LogIn,
     Creation,
@@ -30,43 +30,43 @@ pub enum Kind {
     Mark,
 }
 
-const KINDS: usize = 4;
+const RATE_CLASSES: usize = 4;
 
-impl Kind {
+impl WebRateClass {
     fn rate(self) -> Rate {
         match self {
-            Kind::LogIn => LOG_INS,
-            Kind::Creation => CREATIONS,
-            Kind::Post => POSTS,
-            Kind::Mark => MARKS,
+            WebRateClass::LogIn => LOG_INS,
+            WebRateClass::Creation => CREATIONS,
+            WebRateClass::Post => POSTS,
+            WebRateClass::Mark => MARKS,
         }
     }
 }
 
-/// The buckets of one address, by kind.
-type Buckets = [TokenBucket; KINDS];
+/// The buckets of one address, by class.
+type Buckets = [TokenBucket; RATE_CLASSES];
 
 /// Rate limits of all addresses.
 #[derive(Debug)]
-pub struct Paces {
+pub struct RateLimiter {
     /// Start of the buckets' times.
     began: Instant,
     /// By address, with the time it was last looked up.
     known: RefCell<HashMap<IpAddr, (Instant, Buckets)>>,
 }
 
-impl Default for Paces {
-    fn default() -> Paces {
-        Paces { began: Instant::now(), known: RefCell::default() }
+impl Default for RateLimiter {
+    fn default() -> RateLimiter {
+        RateLimiter { began: Instant::now(), known: RefCell::default() }
     }
 }
 
-impl Paces {
+impl RateLimiter {
     /// Takes a token.
     ///
     /// # Errors
     /// How long to wait for the next, when there is none.
-    pub fn take(&self, address: IpAddr, kind: Kind, now: Instant) -> Result<(), Duration> {
+    pub fn take(&self, address: IpAddr, class: WebRateClass, now: Instant) -> Result<(), Duration> {
         let key = address_key(address);
         let mut known = self.known.borrow_mut();
         if known.len() >= ADDRESSES_MAX && !known.contains_key(&key) {
@@ -76,7 +76,7 @@ impl Paces {
         let (at, buckets) = known.entry(key).or_insert((now, Buckets::default()));
         *at = now;
         let now_us = micros(now.saturating_duration_since(self.began));
-        buckets[kind as usize].take(kind.rate(), now_us)
+        buckets[class as usize].take(class.rate(), now_us)
     }
 }
 
@@ -89,46 +89,62 @@ mod tests {
     }
 
     /// How many go through at this moment.
-    fn taken(paces: &Paces, from: &str, kind: Kind, now: Instant) -> u32 {
-        (0..).find(|_| paces.take(address(from), kind, now).is_err()).unwrap()
+    fn taken(rate_limiter: &RateLimiter, from: &str, class: WebRateClass, now: Instant) -> u32 {
+        (0..).find(|_| rate_limiter.take(address(from), class, now).is_err()).unwrap()
     }
 
     #[test]
     fn a_burst_then_one_at_a_time() {
-        let (paces, now) = (Paces::default(), Instant::now());
-        assert_eq!(taken(&paces, "10.0.0.1", Kind::LogIn, now), LOG_INS.burst);
-        let wait = paces.take(address("10.0.0.1"), Kind::LogIn, now).unwrap_err();
+        let (rate_limiter, now) = (RateLimiter::default(), Instant::now());
+        assert_eq!(taken(&rate_limiter, "10.0.0.1", WebRateClass::LogIn, now), LOG_INS.burst);
+        let wait = rate_limiter.take(address("10.0.0.1"), WebRateClass::LogIn, now).unwrap_err();
         assert_eq!(wait, LOG_INS.every, "a refusal costs nothing");
-        assert_eq!(taken(&paces, "10.0.0.1", Kind::LogIn, now + wait), 1);
-        assert_eq!(taken(&paces, "10.0.0.1", Kind::Creation, now), CREATIONS.burst, "each kind by itself");
-        assert_eq!(taken(&paces, "10.0.0.2", Kind::LogIn, now), LOG_INS.burst, "each address by itself");
+        assert_eq!(taken(&rate_limiter, "10.0.0.1", WebRateClass::LogIn, now + wait), 1);
+        assert_eq!(
+            taken(&rate_limiter, "10.0.0.1", WebRateClass::Creation, now),
+            CREATIONS.burst,
+            "each class by itself"
+        );
+        assert_eq!(
+            taken(&rate_limiter, "10.0.0.2", WebRateClass::LogIn, now),
+            LOG_INS.burst,
+            "each address by itself"
+        );
         let rested = now + LOG_INS.every * LOG_INS.burst * 2;
-        assert_eq!(taken(&paces, "10.0.0.1", Kind::LogIn, rested), LOG_INS.burst, "and no more than that");
+        assert_eq!(
+            taken(&rate_limiter, "10.0.0.1", WebRateClass::LogIn, rested),
+            LOG_INS.burst,
+            "and no more than that"
+        );
     }
 
     #[test]
     fn a_household_counts_as_one() {
-        let (paces, now) = (Paces::default(), Instant::now());
-        assert_eq!(taken(&paces, "fd00::1", Kind::Creation, now), CREATIONS.burst);
-        assert_eq!(taken(&paces, "fd00::ffff:1:2:3", Kind::Creation, now), 0);
-        assert_eq!(taken(&paces, "fd00:0:0:1::1", Kind::Creation, now), CREATIONS.burst);
+        let (rate_limiter, now) = (RateLimiter::default(), Instant::now());
+        assert_eq!(taken(&rate_limiter, "fd00::1", WebRateClass::Creation, now), CREATIONS.burst);
+        assert_eq!(taken(&rate_limiter, "fd00::ffff:1:2:3", WebRateClass::Creation, now), 0);
+        assert_eq!(taken(&rate_limiter, "fd00:0:0:1::1", WebRateClass::Creation, now), CREATIONS.burst);
     }
 
     #[test]
     fn the_table_is_bounded_and_forgets_who_was_quiet_for_longest() {
-        let (paces, start) = (Paces::default(), Instant::now());
+        let (rate_limiter, start) = (RateLimiter::default(), Instant::now());
         let nth = |n: usize| IpAddr::from(u32::try_from(n).unwrap().to_be_bytes());
         let at = |n: usize| start + Duration::from_micros(u64::try_from(n).unwrap());
-        taken(&paces, "10.0.0.1", Kind::Creation, start);
+        taken(&rate_limiter, "10.0.0.1", WebRateClass::Creation, start);
         for n in 0..ADDRESSES_MAX - 2 {
-            paces.take(nth(n), Kind::Creation, at(n)).unwrap();
+            rate_limiter.take(nth(n), WebRateClass::Creation, at(n)).unwrap();
         }
         let last = at(ADDRESSES_MAX);
-        assert_eq!(taken(&paces, "10.0.0.1", Kind::Creation, last), 0, "still known");
+        assert_eq!(taken(&rate_limiter, "10.0.0.1", WebRateClass::Creation, last), 0, "still known");
         for n in ADDRESSES_MAX..ADDRESSES_MAX + 50 {
-            paces.take(nth(n), Kind::Creation, last).unwrap();
+            rate_limiter.take(nth(n), WebRateClass::Creation, last).unwrap();
         }
-        assert_eq!(paces.known.borrow().len(), ADDRESSES_MAX);
-        assert_eq!(taken(&paces, "10.0.0.1", Kind::Creation, last), 0, "it was looked up lately");
+        assert_eq!(rate_limiter.known.borrow().len(), ADDRESSES_MAX);
+        assert_eq!(
+            taken(&rate_limiter, "10.0.0.1", WebRateClass::Creation, last),
+            0,
+            "it was looked up lately"
+        );
     }
 }

@@ -2,44 +2,44 @@
 //!
 //! A GET is redirected. A form is refused instead: it has crossed the network unencrypted, and its sender should know.
 
-use super::answer::{self, Answer, closing};
 use super::hosts::name_in;
+use super::response::{self, HttpResponse, closing};
 use hyper::header::{HOST, HeaderValue, LOCATION};
 use hyper::{HeaderMap, Method, StatusCode, Uri};
 
 /// Default port of HTTPS.
 const HTTPS_PORT: u16 = 443;
 
-/// Port that a browser is redirected to.
+/// RedirectPort that a browser is redirected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Port {
+pub enum RedirectPort {
     /// The port of this connection.
     Same,
     Other(u16),
 }
 
 /// Returns the requested address with `https`, or `None` if the request names no host. The host was checked.
-fn address(uri: &Uri, headers: &HeaderMap, port: Port) -> Option<HeaderValue> {
+fn address(uri: &Uri, headers: &HeaderMap, port: RedirectPort) -> Option<HeaderValue> {
     let host = headers.get(HOST)?.to_str().ok()?;
     let site = match port {
-        Port::Same => host.to_string(),
-        Port::Other(HTTPS_PORT) => name_in(host)?,
-        Port::Other(port) => format!("{}:{port}", name_in(host)?),
+        RedirectPort::Same => host.to_string(),
+        RedirectPort::Other(HTTPS_PORT) => name_in(host)?,
+        RedirectPort::Other(port) => format!("{}:{port}", name_in(host)?),
     };
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
     HeaderValue::from_str(&format!("https://{site}{path}")).ok()
 }
 
 /// Redirects a request to HTTPS. With 307, because browsers cache 308 for good, and HTTPS may be turned off again.
-pub fn answer(method: &Method, uri: &Uri, headers: &HeaderMap, port: Port) -> Answer {
+pub fn answer(method: &Method, uri: &Uri, headers: &HeaderMap, port: RedirectPort) -> HttpResponse {
     match address(uri, headers, port).filter(|_| matches!(*method, Method::GET | Method::HEAD)) {
         Some(address) => {
-            let mut answer = answer::see_other("/");
+            let mut answer = response::see_other("/");
             *answer.status_mut() = StatusCode::TEMPORARY_REDIRECT;
             answer.headers_mut().insert(LOCATION, address);
             answer
         }
-        None => closing(answer::plain(
+        None => closing(response::plain(
             StatusCode::FORBIDDEN,
             "This site uses HTTPS, so nothing was changed. Put https:// in front of the address and try again. Others on this \
              network may have read what you sent.\n",
@@ -51,7 +51,7 @@ pub fn answer(method: &Method, uri: &Uri, headers: &HeaderMap, port: Port) -> An
 mod tests {
     use super::*;
 
-    fn led(method: Method, uri: &str, host: &'static str, port: Port) -> (u16, String) {
+    fn led(method: Method, uri: &str, host: &'static str, port: RedirectPort) -> (u16, String) {
         let mut headers = HeaderMap::new();
         headers.insert(HOST, HeaderValue::from_static(host));
         let answer = answer(&method, &uri.parse().unwrap(), &headers, port);
@@ -62,12 +62,12 @@ mod tests {
     #[test]
     fn a_get_is_redirected_to_the_same_address_and_a_form_is_refused() {
         for (uri, host, port, address) in [
-            ("/main?before=7", "frogs.lan", Port::Other(443), "https://frogs.lan/main?before=7"),
-            ("/", "frogs.lan:8080", Port::Other(8443), "https://frogs.lan:8443/"),
-            ("/", "[fd00::7]:80", Port::Other(443), "https://[fd00::7]/"),
-            ("/@ada", "board1:8443", Port::Same, "https://board1:8443/@ada"),
-            ("http://board1/@ada", "board1", Port::Same, "https://board1/@ada"),
-            ("//evil.example", "board1", Port::Other(443), "https://board1//evil.example"),
+            ("/main?before=7", "frogs.lan", RedirectPort::Other(443), "https://frogs.lan/main?before=7"),
+            ("/", "frogs.lan:8080", RedirectPort::Other(8443), "https://frogs.lan:8443/"),
+            ("/", "[fd00::7]:80", RedirectPort::Other(443), "https://[fd00::7]/"),
+            ("/@ada", "board1:8443", RedirectPort::Same, "https://board1:8443/@ada"),
+            ("http://board1/@ada", "board1", RedirectPort::Same, "https://board1/@ada"),
+            ("//evil.example", "board1", RedirectPort::Other(443), "https://board1//evil.example"),
         ] {
             assert_eq!(led(Method::GET, uri, host, port), (307, address.to_string()));
             assert_eq!(led(Method::POST, uri, host, port), (403, String::new()));

@@ -7,10 +7,10 @@
 //! on encrypted ways alone. They have nothing to do with those of the plain way: whoever can write on the network could
 //! give somebody those.
 
-use super::answer::Answer;
+use super::client_origin::ClientOrigin;
 use super::limits::{ANSWER_DEADLINE, AROUND_DEADLINE, PAGE_MARGIN};
-use super::pace::{Kind, Paces};
-use super::way::Way;
+use super::rate_limit::{RateLimiter, WebRateClass};
+use super::response::HttpResponse;
 use cookie::{Cookie, SameSite};
 use hyper::HeaderMap;
 use hyper::header::{COOKIE, HeaderValue, RETRY_AFTER, SET_COOKIE};
@@ -25,7 +25,7 @@ use ribbit_state::{
 };
 use ribbit_ui::form::{Form, FormRequest, REQUEST_FIELD};
 use ribbit_ui::pages::{Place, Shell};
-use ribbit_ui::words::Trouble;
+use ribbit_ui::words::ServiceError;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -37,50 +37,50 @@ const SECURE_PREFIX: &str = "__Host-";
 
 /// Why something asked of the group did not come to pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stop {
+pub enum PageError {
     /// Refused, for good.
     Denied(Denied),
     /// Not decided: asking again under the same id is safe.
-    Trouble(Trouble),
+    Service(ServiceError),
 }
 
-impl Stop {
+impl PageError {
     pub fn denied(&self) -> &[Denied] {
         match self {
-            Stop::Denied(denied) => std::slice::from_ref(denied),
-            Stop::Trouble(_) => &[],
+            PageError::Denied(denied) => std::slice::from_ref(denied),
+            PageError::Service(_) => &[],
         }
     }
-    pub fn trouble(&self) -> Option<Trouble> {
+    pub fn service_error(&self) -> Option<ServiceError> {
         match self {
-            Stop::Denied(_) => None,
-            Stop::Trouble(trouble) => Some(*trouble),
+            PageError::Denied(_) => None,
+            PageError::Service(error) => Some(*error),
         }
     }
     pub fn lacks_session(&self) -> bool {
-        matches!(self, Stop::Denied(Denied { code: Code::NotLoggedIn, .. }))
+        matches!(self, PageError::Denied(Denied { code: Code::NotLoggedIn, .. }))
     }
 }
 
-impl From<ClientError> for Stop {
-    fn from(unreachable: ClientError) -> Stop {
-        Stop::Trouble(unreachable.into())
+impl From<ClientError> for PageError {
+    fn from(unreachable: ClientError) -> PageError {
+        PageError::Service(unreachable.into())
     }
 }
 
-impl From<Denied> for Stop {
+impl From<Denied> for PageError {
     /// A full queue is a refusal in form only: nothing was decided.
-    fn from(denied: Denied) -> Stop {
+    fn from(denied: Denied) -> PageError {
         match denied.code {
-            Code::Busy => Stop::Trouble(Trouble::Busy),
-            Code::Unavailable => Stop::Trouble(Trouble::Disagree),
-            _ => Stop::Denied(denied),
+            Code::Busy => PageError::Service(ServiceError::Busy),
+            Code::Unavailable => PageError::Service(ServiceError::Undecided),
+            _ => PageError::Denied(denied),
         }
     }
 }
 
 /// What a read brought.
-pub struct Got {
+pub struct ReadPage {
     pub page: Page,
     /// This, or what was read before it for the same page, may be old: the server that answered lost touch with the others, or no
     /// server has come as far as this browser has seen.
@@ -94,72 +94,78 @@ enum SessionCookie {
     Drop,
 }
 
-pub struct Visit {
+pub struct RequestContext {
     client: Client,
-    way: Way,
-    paces: Rc<Paces>,
+    origin: ClientOrigin,
+    rate_limiter: Rc<RateLimiter>,
     /// What was tried too often has to wait this long.
     wait_s: Option<u32>,
-    ends: Instant,
+    deadline: Instant,
     /// This machine's wall clock, for display alone.
     now_ms: u64,
     session: Option<TokenHash>,
     /// The newest thing this browser has seen.
     seen: Option<Token>,
-    /// The newest token that an answer of this visit carried. Unlike `seen`, no cookie can make it up.
+    /// The newest token that an answer of this context carried. Unlike `seen`, no cookie can make it up.
     answered: Option<Token>,
     /// No server reached `seen` in time: the rest of this page does not wait for it again.
-    outwaited: bool,
+    gave_up_waiting: bool,
     /// Something that this page shows is old, or may be.
     old: bool,
     /// The log has decided about the form's request: what is sent next is another one.
-    settled: bool,
+    decided: bool,
     /// The `seen` cookie as it came.
     seen_text: Option<String>,
     session_cookie: SessionCookie,
 }
 
-impl Visit {
-    pub fn new(client: Client, way: Way, paces: Rc<Paces>, headers: &HeaderMap, began: Instant) -> Visit {
-        let mut visit = Visit {
+impl RequestContext {
+    pub fn new(
+        client: Client,
+        origin: ClientOrigin,
+        rate_limiter: Rc<RateLimiter>,
+        headers: &HeaderMap,
+        began: Instant,
+    ) -> RequestContext {
+        let mut context = RequestContext {
             client,
-            way,
-            paces,
+            origin,
+            rate_limiter,
             wait_s: None,
-            ends: began + ANSWER_DEADLINE - PAGE_MARGIN,
+            deadline: began + ANSWER_DEADLINE - PAGE_MARGIN,
             now_ms: wall_ms(),
             session: None,
             seen: None,
             answered: None,
-            outwaited: false,
+            gave_up_waiting: false,
             old: false,
-            settled: false,
+            decided: false,
             seen_text: None,
             session_cookie: SessionCookie::Keep,
         };
         let lines = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
         for cookie in lines.flat_map(Cookie::split_parse).flatten() {
-            let name = match way.secure {
+            let name = match origin.secure {
                 true => cookie.name().strip_prefix(SECURE_PREFIX).unwrap_or_default(),
                 false => cookie.name(),
             };
             match name {
-                SESSION_COOKIE => visit.session = from_hex(cookie.value()).map(|token| token_hash(&token)),
+                SESSION_COOKIE => context.session = from_hex(cookie.value()).map(|token| token_hash(&token)),
                 SEEN_COOKIE => {
-                    visit.seen = cookie.value().parse().ok();
-                    visit.seen_text = Some(cookie.value().to_string());
+                    context.seen = cookie.value().parse().ok();
+                    context.seen_text = Some(cookie.value().to_string());
                 }
                 _ => {}
             }
         }
-        visit
+        context
     }
 
     /// The session this browser holds; whether it is still open only the group knows.
     pub fn session(&self) -> Option<TokenHash> {
         self.session
     }
-    /// The newest token of this visit's answers: where what the page shows ends, and a stream goes on.
+    /// The newest token of this context's answers: where what the page shows ends, and a stream goes on.
     pub fn answered(&self) -> Option<Token> {
         self.answered
     }
@@ -170,8 +176,8 @@ impl Visit {
     pub fn has_session(&self) -> bool {
         self.session.is_some()
     }
-    pub fn way(&self) -> Way {
-        self.way
+    pub fn origin(&self) -> ClientOrigin {
+        self.origin
     }
     /// What a page of this browser has around its content.
     pub fn shell(&self, title: &str, here: Place) -> Shell {
@@ -189,37 +195,37 @@ impl Visit {
         self.session_cookie = SessionCookie::Drop;
     }
 
-    fn left(&self) -> Duration {
-        self.ends.saturating_duration_since(Instant::now())
+    fn time_left(&self) -> Duration {
+        self.deadline.saturating_duration_since(Instant::now())
     }
 
     /// Reads, at least as new as what this browser has seen. Where no server has come that far when half of the time is over, it
     /// takes what there is, marked as old. Refused for want of a session: the cookie goes.
-    pub async fn read(&mut self, query: Query, limit: Duration) -> Result<Got, Stop> {
-        let limit = limit.min(self.left());
-        let ends = Instant::now() + limit;
+    pub async fn read(&mut self, query: Query, limit: Duration) -> Result<ReadPage, PageError> {
+        let limit = limit.min(self.time_left());
+        let deadline = Instant::now() + limit;
         let answer = match self.seen {
-            Some(seen) if !self.outwaited => {
+            Some(seen) if !self.gave_up_waiting => {
                 match self.ask_read(&query, Some(seen), Instant::now() + limit / 2).await {
                     Err(ClientError::Undecided(UnavailableReason::OtherHistory)) => {
                         // No server gave that out, or only those of a history that is no more: the browser starts afresh.
                         self.seen = None;
-                        self.ask_read(&query, None, ends).await
+                        self.ask_read(&query, None, deadline).await
                     }
-                    Err(_) => self.ask_read(&query, None, ends).await,
+                    Err(_) => self.ask_read(&query, None, deadline).await,
                     answer => answer,
                 }
             }
-            _ => self.ask_read(&query, None, ends).await,
+            _ => self.ask_read(&query, None, deadline).await,
         };
         match answer? {
             protocol::Answer::Read { token, old, page } => {
-                self.outwaited = self.seen.is_some_and(|seen| is_before(token, seen));
-                self.saw(token);
-                self.old |= old || self.outwaited;
-                page.map(|page| Got { page, old: self.old }).map_err(|denied| self.stopped(denied))
+                self.gave_up_waiting = self.seen.is_some_and(|seen| is_before(token, seen));
+                self.note_token(token);
+                self.old |= old || self.gave_up_waiting;
+                page.map(|page| ReadPage { page, old: self.old }).map_err(|denied| self.refused(denied))
             }
-            protocol::Answer::Refused(denied) => Err(self.stopped(denied)),
+            protocol::Answer::Refused(denied) => Err(self.refused(denied)),
             other => Err(unexpected(&other)),
         }
     }
@@ -243,10 +249,10 @@ impl Visit {
         &self,
         query: &Query,
         seen: Option<Token>,
-        ends: Instant,
+        deadline: Instant,
     ) -> Result<protocol::Answer, ClientError> {
         let ask = Ask::Read { seen, consistency: Consistency::Session, query: query.clone() };
-        self.ask(ask, ends.saturating_duration_since(Instant::now())).await
+        self.ask(ask, deadline.saturating_duration_since(Instant::now())).await
     }
 
     /// Asks the group. The client gives `OtherHistory` back as an answer, since only who asked can mend it.
@@ -257,52 +263,52 @@ impl Visit {
         }
     }
 
-    /// Writes: asks with the same id until it is decided or this visit's time is over. Not asked at all when this
+    /// Writes: asks with the same id until it is decided or this context's time is over. Not asked at all when this
     /// address has tried that too often.
-    pub async fn write(&mut self, ask: Ask) -> Result<Reply, Stop> {
-        self.keep_pace(kind(&ask))?;
-        match self.ask(ask, self.left()).await? {
+    pub async fn write(&mut self, ask: Ask) -> Result<Reply, PageError> {
+        self.check_rate(rate_class(&ask))?;
+        match self.ask(ask, self.time_left()).await? {
             protocol::Answer::Written { token, outcome } => {
-                self.saw(token);
-                self.settled = true;
-                outcome.map_err(|denied| self.stopped(denied))
+                self.note_token(token);
+                self.decided = true;
+                outcome.map_err(|denied| self.refused(denied))
             }
             // By a server, not by the log: an earlier try may be on its way still. Unless the log is what the server tells of.
             protocol::Answer::Refused(denied) => {
-                self.settled = matches!(denied.code, Code::RequestReused | Code::OutcomeUnknown);
-                Err(self.stopped(denied))
+                self.decided = matches!(denied.code, Code::RequestReused | Code::OutcomeUnknown);
+                Err(self.refused(denied))
             }
             other => Err(unexpected(&other)),
         }
     }
 
-    fn keep_pace(&mut self, kind: Kind) -> Result<(), Stop> {
-        if self.way.is_local() {
+    fn check_rate(&mut self, class: WebRateClass) -> Result<(), PageError> {
+        if self.origin.is_local() {
             return Ok(());
         }
-        self.paces.take(self.way.person, kind, Instant::now()).map_err(|wait| {
+        self.rate_limiter.take(self.origin.address, class, Instant::now()).map_err(|wait| {
             let wait_s = u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
-            log::debug!("{} has to wait {wait_s} s: {kind:?}", self.way.person);
+            log::debug!("{} has to wait {wait_s} s: {class:?}", self.origin.address);
             self.wait_s = Some(wait_s);
-            Stop::Trouble(Trouble::TooMany { wait_s })
+            PageError::Service(ServiceError::RateLimited { wait_s })
         })
     }
 
     /// Writes a command that needs no password.
-    pub async fn command(&mut self, request: FormRequest, command: Command) -> Result<Reply, Stop> {
+    pub async fn command(&mut self, request: FormRequest, command: Command) -> Result<Reply, PageError> {
         let FormRequest { id, submitted_at } = request;
         self.write(Ask::Write(Request { id, submitted_at, command })).await
     }
 
-    fn stopped(&mut self, denied: Denied) -> Stop {
-        let stop = Stop::from(denied);
-        if stop.lacks_session() {
+    fn refused(&mut self, denied: Denied) -> PageError {
+        let error = PageError::from(denied);
+        if error.lacks_session() {
             self.drop_session();
         }
-        stop
+        error
     }
 
-    fn saw(&mut self, token: Token) {
+    fn note_token(&mut self, token: Token) {
         for newest in [&mut self.seen, &mut self.answered] {
             if newest.is_none_or(|newest| !is_before(token, newest)) {
                 *newest = Some(token);
@@ -311,17 +317,17 @@ impl Visit {
     }
 
     /// The request that a form was made with; a new one for a form without.
-    pub async fn request_of(&mut self, form: &Form) -> Result<FormRequest, Stop> {
+    pub async fn request_of(&mut self, form: &Form) -> Result<FormRequest, PageError> {
         match form.get(REQUEST_FIELD) {
-            Some(text) => text.parse().map_err(|_| Stop::Denied(Denied::new(Code::InvalidEntry))),
+            Some(text) => text.parse().map_err(|_| PageError::Denied(Denied::new(Code::InvalidEntry))),
             None => self.new_request().await,
         }
     }
 
     /// Makes a request of its own, born now: not before what this browser has seen.
-    pub async fn new_request(&mut self) -> Result<FormRequest, Stop> {
+    pub async fn new_request(&mut self) -> Result<FormRequest, PageError> {
         if self.answered.is_none() {
-            self.read(Query::Position, self.left()).await?;
+            self.read(Query::Position, self.time_left()).await?;
         }
         Ok(self.request_here())
     }
@@ -344,19 +350,19 @@ impl Visit {
         &mut self,
         form: &Form,
         tried: Option<FormRequest>,
-        stop: &Stop,
+        error: &PageError,
     ) -> Option<FormRequest> {
         let sent = tried.or_else(|| form.get(REQUEST_FIELD)?.parse().ok());
-        match (sent.filter(|_| !self.settled), stop) {
+        match (sent.filter(|_| !self.decided), error) {
             (Some(sent), _) => Some(sent),
-            (None, Stop::Denied(_)) => self.new_request().await.ok(),
-            (None, Stop::Trouble(_)) => None,
+            (None, PageError::Denied(_)) => self.new_request().await.ok(),
+            (None, PageError::Service(_)) => None,
         }
     }
 
     /// Adds the cookies that changed, and how long to wait.
-    pub fn seal(self, mut answer: Answer) -> Answer {
-        let secure = self.way.secure;
+    pub fn set_cookies(self, mut answer: HttpResponse) -> HttpResponse {
+        let secure = self.origin.secure;
         match self.session_cookie {
             SessionCookie::Keep => {}
             SessionCookie::Set(token) => set(&mut answer, SESSION_COOKIE, Some(to_hex(&token)), secure),
@@ -385,25 +391,25 @@ pub fn wall_ms() -> u64 {
 }
 
 /// As what something counts that is asked.
-fn kind(ask: &Ask) -> Kind {
+fn rate_class(ask: &Ask) -> WebRateClass {
     match ask {
-        Ask::CreateAccount { .. } => Kind::Creation,
-        Ask::LogIn { .. } | Ask::DeleteAccount { .. } | Ask::ChangePassword { .. } => Kind::LogIn,
+        Ask::CreateAccount { .. } => WebRateClass::Creation,
+        Ask::LogIn { .. } | Ask::DeleteAccount { .. } | Ask::ChangePassword { .. } => WebRateClass::LogIn,
         Ask::Write(Request {
             command: Command::Message(MessageCommand::Mark { .. } | MessageCommand::ReadFeed { .. }),
             ..
-        }) => Kind::Mark,
-        _ => Kind::Post,
+        }) => WebRateClass::Mark,
+        _ => WebRateClass::Post,
     }
 }
 
-fn unexpected(answer: &protocol::Answer) -> Stop {
+fn unexpected(answer: &protocol::Answer) -> PageError {
     log::warn!("a server answered what was not asked: {answer:?}");
-    Stop::Trouble(Trouble::Disagree)
+    PageError::Service(ServiceError::Undecided)
 }
 
 /// Sets a cookie, or removes it.
-fn set(answer: &mut Answer, name: &str, value: Option<String>, secure: bool) {
+fn set(answer: &mut HttpResponse, name: &str, value: Option<String>, secure: bool) {
     let age_s = if value.is_some() { SESSION_AGE_MS_MAX / 1000 } else { 0 };
     let age_s = i64::try_from(age_s).expect("a session lasts days");
     let prefix = if secure { SECURE_PREFIX } else { "" };
@@ -423,16 +429,16 @@ mod tests {
     use super::*;
     use ribbit_net::keys::{Keys, PublicKey};
 
-    fn visit(cookies: &'static str) -> Visit {
-        visit_by(false, cookies)
+    fn context(cookies: &'static str) -> RequestContext {
+        context_by(false, cookies)
     }
 
-    fn visit_by(secure: bool, cookies: &'static str) -> Visit {
+    fn context_by(secure: bool, cookies: &'static str) -> RequestContext {
         let mut headers = HeaderMap::new();
         headers.insert(COOKIE, HeaderValue::from_static(cookies));
-        let way = Way { person: std::net::Ipv4Addr::LOCALHOST.into(), secure };
+        let origin = ClientOrigin { address: std::net::Ipv4Addr::LOCALHOST.into(), secure };
         let client = Client::new(Vec::new(), Keys::pinned(PublicKey([0; 32])));
-        Visit::new(client, way, Rc::default(), &headers, Instant::now())
+        RequestContext::new(client, origin, Rc::default(), &headers, Instant::now())
     }
 
     #[test]
@@ -440,12 +446,12 @@ mod tests {
         let token = "ab".repeat(32);
         let plain: &'static str = format!("session={token}").leak();
         let secure: &'static str = format!("__Host-session={token}").leak();
-        assert!(visit_by(false, plain).has_session() && visit_by(true, secure).has_session());
-        assert!(!visit_by(true, plain).has_session(), "anybody on the network may have set that");
-        assert!(!visit_by(false, secure).has_session());
-        let mut visit = visit_by(true, "");
-        visit.open_session([7; TOKEN_BYTES]);
-        let answer = visit.seal(super::super::answer::see_other("/main"));
+        assert!(context_by(false, plain).has_session() && context_by(true, secure).has_session());
+        assert!(!context_by(true, plain).has_session(), "anybody on the network may have set that");
+        assert!(!context_by(false, secure).has_session());
+        let mut context = context_by(true, "");
+        context.open_session([7; TOKEN_BYTES]);
+        let answer = context.set_cookies(super::super::response::see_other("/main"));
         let line = answer.headers()[SET_COOKIE].to_str().unwrap();
         assert!(line.starts_with("__Host-session=0707") && line.contains("; Secure"), "{line}");
         assert!(line.contains("Path=/") && !line.contains("Domain"), "{line}");
@@ -453,21 +459,21 @@ mod tests {
 
     #[test]
     fn bad_cookies_count_as_none_and_are_removed() {
-        let visit = visit("session=zz; seen=nonsense; other=1");
-        assert!(!visit.has_session());
-        let answer = visit.seal(super::super::answer::see_other("/login"));
+        let context = context("session=zz; seen=nonsense; other=1");
+        assert!(!context.has_session());
+        let answer = context.set_cookies(super::super::response::see_other("/login"));
         let line = answer.headers()[SET_COOKIE].to_str().unwrap().to_string();
         assert!(line.starts_with("seen=;") && line.contains("Max-Age=0"), "{line}");
     }
 
     #[test]
     fn seen_never_falls_within_a_history() {
-        let mut visit = visit("seen=0000000000000000000000000000000a.7");
+        let mut context = context("seen=0000000000000000000000000000000a.7");
         let history = ribbit_state::HistoryId(10);
-        visit.saw(Token { history, index: 5 });
-        assert_eq!(visit.seen, Some(Token { history, index: 7 }));
+        context.note_token(Token { history, index: 5 });
+        assert_eq!(context.seen, Some(Token { history, index: 7 }));
         let other = Token { history: ribbit_state::HistoryId(11), index: 2 };
-        visit.saw(other);
-        assert_eq!(visit.seen, Some(other));
+        context.note_token(other);
+        assert_eq!(context.seen, Some(other));
     }
 }

@@ -5,23 +5,23 @@
 //! - **A browser that has said all.** hyper takes the end of what it reads for a browser that left, and drops the request under
 //!   way. The end is withheld until the answer is out.
 //! - **A head that is none.** hyper answers that by itself, without a body and without the headers that every answer carries. What
-//!   it writes before a request was understood is kept back ([`Wire::refused`]), and answered by us.
+//!   it writes before a request was understood is kept back ([`HttpStream::refused`]), and answered by us.
 
-use super::patience::{Patient, Watch};
+use super::timeouts::{ConnectionClock, TimedStream};
 use futures_rustls::server::TlsStream;
 use smol::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-pub enum Stream {
-    Plain(Box<Patient>),
-    Tls(Box<TlsStream<Patient>>),
+pub enum Transport {
+    Plain(Box<TimedStream>),
+    Tls(Box<TlsStream<TimedStream>>),
 }
 
-pub struct Wire {
-    stream: Stream,
-    watch: Watch,
+pub struct HttpStream {
+    stream: Transport,
+    watch: ConnectionClock,
     /// Who waits for an end that was withheld.
     withheld: Option<Waker>,
     /// The beginning of what hyper wrote by itself.
@@ -31,13 +31,13 @@ pub struct Wire {
 /// As much of a status line as has the status in it: `HTTP/1.1 400`.
 const STATUS_BYTES: usize = 12;
 
-impl Wire {
-    pub fn new(stream: Stream, watch: Watch) -> Wire {
-        Wire { stream, watch, withheld: None, kept_back: Vec::new() }
+impl HttpStream {
+    pub fn new(stream: Transport, watch: ConnectionClock) -> HttpStream {
+        HttpStream { stream, watch, withheld: None, kept_back: Vec::new() }
     }
 
     pub fn is_tls(&self) -> bool {
-        matches!(self.stream, Stream::Tls(_))
+        matches!(self.stream, Transport::Tls(_))
     }
 
     /// The status with which hyper would have answered a head that is none.
@@ -51,8 +51,8 @@ impl Wire {
     /// The browser does not take it.
     pub async fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.stream {
-            Stream::Plain(stream) => stream.write_all(bytes).await,
-            Stream::Tls(stream) => {
+            Transport::Plain(stream) => stream.write_all(bytes).await,
+            Transport::Tls(stream) => {
                 stream.write_all(bytes).await?;
                 stream.flush().await
             }
@@ -61,7 +61,7 @@ impl Wire {
 
     /// Says, where that can be said, that everything was sent: what ends without is known to be cut short.
     pub async fn say_end(&mut self) {
-        if let Stream::Tls(stream) = &mut self.stream {
+        if let Transport::Tls(stream) = &mut self.stream {
             stream.get_mut().1.send_close_notify();
             if let Err(error) = stream.flush().await {
                 log::debug!("a browser's connection ended before its end: {error}");
@@ -70,15 +70,15 @@ impl Wire {
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for HttpStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let read = match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Transport::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Transport::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
         };
         if matches!(read, Poll::Ready(Ok(0))) && self.watch.owes_an_answer() {
             self.watch.end();
@@ -92,7 +92,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for HttpStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.watch.awaits_a_head() {
             let room = STATUS_BYTES.saturating_sub(self.kept_back.len()).min(bytes.len());
@@ -100,14 +100,14 @@ impl AsyncWrite for Wire {
             return Poll::Ready(Ok(bytes.len()));
         }
         match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Transport::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Transport::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Transport::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Transport::Tls(stream) => Pin::new(stream).poll_flush(cx),
         };
         if matches!(flushed, Poll::Ready(Ok(()))) {
             self.watch.sent();
@@ -119,8 +119,8 @@ impl AsyncWrite for Wire {
     }
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.stream {
-            Stream::Plain(stream) => Pin::new(stream).poll_close(cx),
-            Stream::Tls(stream) => Pin::new(stream).poll_close(cx),
+            Transport::Plain(stream) => Pin::new(stream).poll_close(cx),
+            Transport::Tls(stream) => Pin::new(stream).poll_close(cx),
         }
     }
 }

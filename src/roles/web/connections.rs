@@ -2,7 +2,7 @@
 //! counted among those, by [`super::live`]; one that is over and waits for its browser to close takes no place.
 
 use super::limits::{CONNECTIONS_PER_ADDRESS_MAX, LINGERING_MAX};
-use super::live::Stopping;
+use super::live::Shutdown;
 use super::site::Site;
 use super::tls::Tls;
 use event_listener::Event;
@@ -12,7 +12,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 /// What the connections share.
-pub struct Door {
+pub struct WebServer {
     pub site: Site,
     /// Nothing where pages are not encrypted.
     pub tls: Option<Tls>,
@@ -22,22 +22,22 @@ pub struct Door {
     live: Cell<usize>,
     /// Connections that have ended here and wait for their browsers.
     lingering: Cell<usize>,
-    crowd: AddressLimit,
-    pub stopping: Rc<Stopping>,
+    address_limit: AddressLimit,
+    pub shutdown: Rc<Shutdown>,
     /// Tells the stop that a connection is gone.
     gone: Event,
 }
 
-impl Door {
-    pub fn new(site: Site, tls: Option<Tls>, stopping: Rc<Stopping>) -> Rc<Door> {
-        Rc::new(Door {
+impl WebServer {
+    pub fn new(site: Site, tls: Option<Tls>, shutdown: Rc<Shutdown>) -> Rc<WebServer> {
+        Rc::new(WebServer {
             site,
             tls,
             open: Cell::new(0),
             live: Cell::new(0),
             lingering: Cell::new(0),
-            crowd: AddressLimit::new(CONNECTIONS_PER_ADDRESS_MAX),
-            stopping,
+            address_limit: AddressLimit::new(CONNECTIONS_PER_ADDRESS_MAX),
+            shutdown,
             gone: Event::new(),
         })
     }
@@ -56,64 +56,65 @@ impl Door {
 
 /// As what a connection is counted.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum ConnectionState {
     Open,
     Live,
     Lingering,
 }
 
 /// A connection, counted.
-pub struct Counted {
-    pub door: Rc<Door>,
-    kind: Cell<Kind>,
-    presence: RefCell<Option<AddressSlot>>,
+pub struct CountedConnection {
+    pub server: Rc<WebServer>,
+    kind: Cell<ConnectionState>,
+    slot: RefCell<Option<AddressSlot>>,
 }
 
-impl Counted {
+impl CountedConnection {
     /// Nothing when there are too many from that address.
-    pub fn enter(door: &Rc<Door>, peer: IpAddr) -> Option<Counted> {
-        let presence = door.crowd.enter(peer, door.site.is_one_person(peer))?;
-        let presence = RefCell::new(Some(presence));
-        let counted = Counted { door: door.clone(), kind: Cell::new(Kind::Open), presence };
+    pub fn enter(server: &Rc<WebServer>, peer: IpAddr) -> Option<CountedConnection> {
+        let slot = server.address_limit.enter(peer, server.site.is_single_client(peer))?;
+        let slot = RefCell::new(Some(slot));
+        let counted =
+            CountedConnection { server: server.clone(), kind: Cell::new(ConnectionState::Open), slot };
         counted.count(1);
         Some(counted)
     }
 
     pub fn become_live(&self) {
-        self.become_another(Kind::Live);
+        self.become_another(ConnectionState::Live);
     }
 
     /// It is over here, and its browser has not closed it. Whether there is room for more of those.
     pub fn become_lingering(&self) -> bool {
-        let room = self.door.lingering.get() < LINGERING_MAX;
+        let room = self.server.lingering.get() < LINGERING_MAX;
         if room {
-            self.become_another(Kind::Lingering);
+            self.become_another(ConnectionState::Lingering);
         }
         room
     }
 
-    fn become_another(&self, kind: Kind) {
+    fn become_another(&self, kind: ConnectionState) {
         self.count(-1);
         self.kind.set(kind);
-        self.presence.take();
+        self.slot.take();
         self.count(1);
     }
 
     fn count(&self, by: isize) {
-        let door = &self.door;
+        let server = &self.server;
         let count = match self.kind.get() {
-            Kind::Open => &door.open,
-            Kind::Live => &door.live,
-            Kind::Lingering => &door.lingering,
+            ConnectionState::Open => &server.open,
+            ConnectionState::Live => &server.live,
+            ConnectionState::Lingering => &server.lingering,
         };
         count.set(count.get().saturating_add_signed(by));
-        door.site.tally.open.set(door.open.get());
+        server.site.metrics.open.set(server.open.get());
     }
 }
 
-impl Drop for Counted {
+impl Drop for CountedConnection {
     fn drop(&mut self) {
         self.count(-1);
-        self.door.gone.notify(usize::MAX);
+        self.server.gone.notify(usize::MAX);
     }
 }
