@@ -43,7 +43,11 @@ fn said(found: &[(LogIndex, u32)]) -> Vec<String> {
 #[test]
 fn what_is_as_it_was_answered_is_fine() {
     assert_eq!(said(&[(5, 1), (9, 2)]), [] as [&str; 0]);
-    assert_eq!(said(&[(5, 1), (9, 2), (12, 4)]), [] as [&str; 0], "an undecided croak may exist once or not at all");
+    assert_eq!(
+        said(&[(5, 1), (9, 2), (12, 4)]),
+        [] as [&str; 0],
+        "an undecided croak may exist once or not at all"
+    );
 }
 
 #[test]

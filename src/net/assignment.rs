@@ -14,7 +14,7 @@ use ribbit_state::{Consistency, LeaseCommand, Query, Reply, Request};
 
 /// Server assigned to a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Assignment {
+pub struct ServerAssignment {
     pub server: AssignedServer,
     /// True if it is not the server that was used before.
     pub changed: bool,
@@ -48,10 +48,10 @@ pub async fn assign_server(
     keys: &Keys,
     client: u64,
     before: Option<&str>,
-) -> Result<Assignment, ClientError> {
+) -> Result<ServerAssignment, ClientError> {
     asked(seeds, async |address| {
         match one(address, keys, Ask::GetServer { client, before: before.map(str::to_string) }).await? {
-            Answer::Server { server: Some(server), changed } => Some(Assignment { server, changed }),
+            Answer::Server { server: Some(server), changed } => Some(ServerAssignment { server, changed }),
             _ => None,
         }
     })

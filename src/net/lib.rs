@@ -25,7 +25,7 @@
 //! - [`protocol`]: the requests and answers; [`peer`]: the messages between members; [`pinned`]: reading a snapshot of the
 //!   rows of a member
 //! - [`secret`]: session tokens and request ids
-//! - [`backoff`], [`rate_limit`]: exponential backoff and token buckets
+//! - [`backoff`]: exponential backoff, also for the roles
 //! - [`tasks`]: the threads that run tasks
 //!
 //! The server's side:
@@ -69,7 +69,6 @@ pub mod oneshot;
 pub mod peer;
 pub mod pinned;
 pub mod protocol;
-pub mod rate_limit;
 pub mod secret;
 pub mod servers;
 pub mod socket;

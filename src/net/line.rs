@@ -37,13 +37,13 @@ const PING_TAG: u32 = 0;
 /// Open connection to a server. It is shared in an `Arc`.
 #[derive(Debug)]
 pub struct Line {
-    shared: Arc<LineState>,
+    shared: Arc<LineShared>,
     /// Task that owns the socket. It ends when the line is dropped.
     driver: smol::Task<()>,
 }
 
 #[derive(Debug)]
-struct LineState {
+struct LineShared {
     table: Mutex<Table>,
     frames: Sender<Vec<u8>>,
     /// Wakes the watch, because an answer is due.
@@ -80,7 +80,8 @@ impl Line {
         let channel = handshake::connect(address, plane, keys).await?;
         let (frames, queue) = channel::bounded(ASKS_UNDER_WAY_MAX);
         let (owing, owed) = channel::bounded(1);
-        let shared = Arc::new(LineState { table: Mutex::default(), frames, owing, heard: AtomicU32::new(0) });
+        let shared =
+            Arc::new(LineShared { table: Mutex::default(), frames, owing, heard: AtomicU32::new(0) });
         let driven = shared.clone();
         let address = address.to_string();
         let driver = tasks::spawn(async move {
@@ -122,24 +123,24 @@ impl Line {
 }
 
 /// Guard of a pending request. Dropping it removes the request from the table.
-struct PendingRequest<'a> {
-    shared: &'a LineState,
+struct RequestGuard<'a> {
+    shared: &'a LineShared,
     tag: u32,
 }
 
-impl Drop for PendingRequest<'_> {
+impl Drop for RequestGuard<'_> {
     fn drop(&mut self) {
         self.shared.table().waiting.remove(&self.tag);
     }
 }
 
-impl LineState {
+impl LineShared {
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.locked()
     }
 
     /// Adds a pending request under a new tag, and wakes the watch.
-    fn enter(&self, answer_to: oneshot::Sender<Answer>) -> Result<PendingRequest<'_>, FrameError> {
+    fn enter(&self, answer_to: oneshot::Sender<Answer>) -> Result<RequestGuard<'_>, FrameError> {
         let mut table = self.table();
         if table.end.is_some() {
             return Err(FrameError::Unsent);
@@ -153,7 +154,7 @@ impl LineState {
         table.waiting.insert(tag, answer_to);
         drop(table);
         let _ = self.owing.try_send(()); // fails when it is full: the watch is awake or about to wake
-        Ok(PendingRequest { shared: self, tag })
+        Ok(RequestGuard { shared: self, tag })
     }
 
     /// Ends the line. Pending requests fail, and new ones are refused.

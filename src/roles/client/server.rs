@@ -9,7 +9,7 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::options::ClientServerOptions;
 use crate::common::output;
 use crate::common::write_file;
-use ribbit_net::assignment::{self, Assignment};
+use ribbit_net::assignment::{self, ServerAssignment};
 use ribbit_net::frame::Plane;
 use ribbit_net::keys::Keys;
 use ribbit_net::oneshot::ask_status;
@@ -116,8 +116,8 @@ impl Kept {
     }
 }
 
-fn words(client: u64, homed: &Assignment) -> String {
-    let Assignment { server, changed } = homed;
+fn words(client: u64, homed: &ServerAssignment) -> String {
+    let ServerAssignment { server, changed } = homed;
     let away = match server.name.region == server.home {
         true => String::new(),
         false => format!(", because no server of cluster {} is running", server.home),
@@ -139,8 +139,8 @@ struct ServerJson {
     changed: bool,
 }
 
-fn json(client: u64, homed: &Assignment) -> String {
-    let Assignment { server, changed } = homed;
+fn json(client: u64, homed: &ServerAssignment) -> String {
+    let ServerAssignment { server, changed } = homed;
     let json = ServerJson {
         client,
         home: server.home,

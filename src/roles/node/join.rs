@@ -14,6 +14,7 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::options::NodeOptions;
 use crate::common::random::random_history;
 use ribbit_db::{Configuration, Identity, Store};
+use ribbit_net::backoff::Backoff;
 use ribbit_net::frame::Plane;
 use ribbit_net::oneshot::{ask_once, ask_status};
 use ribbit_net::protocol::{Answer, Ask};
@@ -126,7 +127,7 @@ async fn join(
     id: RequestId,
     member: &NewMember,
 ) -> Result<Option<(u64, HistoryId)>, Failure> {
-    let mut pause = PAUSE_MIN;
+    let mut backoff = Backoff::new(PAUSE_MIN, PAUSE_MAX);
     let mut told = false;
     loop {
         for address in &node.seed_addresses() {
@@ -150,13 +151,12 @@ async fn join(
                 Err(error) => seeds::not_answered(address, &error),
             }
         }
-        if !told && pause == PAUSE_MAX {
+        if !told && backoff.is_longest() {
             log::info!("waiting to join a cluster; tried {}", node.seed_addresses().join(", "));
             told = true;
         }
         seeds::ask_around(node).await;
-        smol::Timer::after(pause).await;
-        pause = (pause * 2).min(PAUSE_MAX);
+        backoff.wait().await;
     }
 }
 

@@ -15,6 +15,7 @@
 use super::hello::{self, HelloRefusal};
 use super::member_list::{MemberList, ReplicatedMembers};
 use super::{NodeState, coordination, describe};
+use ribbit_net::backoff::Backoff;
 use ribbit_net::channel::{Channel, ChannelWriter};
 use ribbit_net::frame::{self, FrameError, Plane};
 use ribbit_net::limits::{FRAME_BYTES_MAX, LINK_UNHEARD_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, WRITE_BYTES};
@@ -193,7 +194,7 @@ async fn ask_around(node: &Arc<NodeState>) {
 /// Keeps the outgoing link to one member for as long as the process lives.
 async fn link(node: Arc<NodeState>, to: RaftId, frames: Receiver<Vec<u8>>) {
     let Some(member) = node.membership.get() else { return };
-    let mut pause = REDIAL_MIN;
+    let mut backoff = Backoff::new(REDIAL_MIN, REDIAL_MAX);
     loop {
         if let Some(address) = member.member_list.address(to) {
             let own = node.advertised.address();
@@ -215,15 +216,14 @@ async fn link(node: Arc<NodeState>, to: RaftId, frames: Receiver<Vec<u8>>) {
                         "the link to {} ended: {ended}",
                         describe(to, member.member_list.info(to).as_ref())
                     );
-                    pause = REDIAL_MIN;
+                    backoff.reset();
                 }
                 Err(error) => super::seeds::not_answered(&address, &error),
             }
         }
         // Queued messages are outdated by now. The engine sends what is needed again.
         while frames.try_recv().is_ok() {}
-        smol::Timer::after(pause).await;
-        pause = (pause * 2).min(REDIAL_MAX);
+        backoff.wait().await;
     }
 }
 

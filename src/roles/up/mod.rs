@@ -42,7 +42,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use supervisor::{Backoff, Ending, Event, Slot, Supervisor};
+use supervisor::{Ending, Event, RestartDelay, Slot, Supervisor};
 
 /// Timeout from the start until the web pages answer.
 const UP_MAX: Duration = Duration::from_secs(60);
@@ -134,7 +134,7 @@ struct MemberSettings {
 struct Child {
     part: Part,
     slot: Slot,
-    backoff: Backoff,
+    restart_delay: RestartDelay,
     /// Its death was printed, so its return is printed as well.
     missed: bool,
 }
@@ -181,7 +181,7 @@ impl Up {
         let parts = members.chain([Part::Balancer, Part::Web]);
         let children = parts.map(|part| {
             let slot = supervisor.add();
-            Child { part, slot, backoff: Backoff::default(), missed: false }
+            Child { part, slot, restart_delay: RestartDelay::default(), missed: false }
         });
         let children = children.collect();
         Ok(Up {
@@ -313,7 +313,7 @@ impl Up {
         self.renew_address(part)?;
         // A full disk stays full for a while, so the backoff must not be reset by a long life.
         let lived = if ending == Ending::Code(Exit::Disk as i32) { Duration::ZERO } else { lived };
-        let delay = self.children[index].backoff.after(lived);
+        let delay = self.children[index].restart_delay.after(lived);
         let when = match delay {
             delay if delay < SHOWN_DELAY_MIN => String::new(),
             delay => format!(" in {:.1} s", delay.as_secs_f32()),
@@ -367,7 +367,7 @@ impl Up {
             }
             Ok(pid) => log::debug!("{name} started (pid {pid})"),
             Err(error) => {
-                let delay = child.backoff.after(Duration::ZERO);
+                let delay = child.restart_delay.after(Duration::ZERO);
                 output::line(&format!("cannot start {name}: {error}; trying again"));
                 child.missed = true;
                 self.supervisor.wake_after(child.slot, delay);

@@ -9,6 +9,7 @@
 //! Every child has a pipe as standard input, which ends with this process. Every child has its own process group, so Ctrl-C
 //! in a terminal reaches only this process, which then stops the children in order.
 
+use ribbit_net::backoff::Backoff;
 use rustix::process::{Pid, Signal, kill_process};
 use smol::Timer;
 use smol::process::{Child, ChildStdin, Command, Stdio};
@@ -191,22 +192,24 @@ fn ending(status: io::Result<ExitStatus>) -> Ending {
     }
 }
 
-/// Exponential backoff of restarts.
-#[derive(Debug, Default)]
-pub struct Backoff {
-    next: Option<Duration>,
+/// Delays of the restarts of a child.
+#[derive(Debug)]
+pub struct RestartDelay(Backoff);
+
+impl Default for RestartDelay {
+    fn default() -> RestartDelay {
+        RestartDelay(Backoff::new(BACKOFF_MIN, BACKOFF_MAX))
+    }
 }
 
-impl Backoff {
+impl RestartDelay {
     /// Returns the delay before the next start: zero after a normal life, doubling after each failed start.
     pub fn after(&mut self, lived: Duration) -> Duration {
         if lived >= SHORT_LIFE {
-            self.next = None;
+            self.0.reset();
             return Duration::ZERO;
         }
-        let delay = self.next.unwrap_or(BACKOFF_MIN);
-        self.next = Some((delay * 2).min(BACKOFF_MAX));
-        delay
+        self.0.next_pause()
     }
 }
 
@@ -276,11 +279,12 @@ mod tests {
 
     #[test]
     fn the_delay_grows_after_failed_starts_and_is_reset_by_a_long_life() {
-        let mut backoff = Backoff::default();
-        let ms = |lived: u64, backoff: &mut Backoff| backoff.after(Duration::from_millis(lived)).as_millis();
-        assert_eq!(ms(60_000, &mut backoff), 0);
-        let waits: Vec<u128> = (0..7).map(|_| ms(10, &mut backoff)).collect();
+        let mut delays = RestartDelay::default();
+        let ms =
+            |lived: u64, delays: &mut RestartDelay| delays.after(Duration::from_millis(lived)).as_millis();
+        assert_eq!(ms(60_000, &mut delays), 0);
+        let waits: Vec<u128> = (0..7).map(|_| ms(10, &mut delays)).collect();
         assert_eq!(waits, [250, 500, 1_000, 2_000, 4_000, 5_000, 5_000]);
-        assert_eq!((ms(2_000, &mut backoff), ms(10, &mut backoff)), (0, 250));
+        assert_eq!((ms(2_000, &mut delays), ms(10, &mut delays)), (0, 250));
     }
 }
