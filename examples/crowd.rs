@@ -1,13 +1,13 @@
-//! Fills the stopped store of a lone backend with people and croaks, as if they had been written through it: for
-//! measuring memory, start-up and feeds of a group that is used, without hashing ten thousand passwords.
+//! Fills the store of a stopped single backend with accounts and croaks, as if they had been written through it. For
+//! measuring memory, start-up and feeds of a cluster in use, without hashing ten thousand passwords.
 //!
 //! ```text
 //!   ribbit up --backends 1 --coordinators 0 --data-dir DIR     once, then stop it
 //!   cargo run --release --example crowd -- DIR/backend-1 [--people 10000] [--croaks 100000]
 //! ```
 //!
-//! Makes accounts crowd-1, crowd-2, … that nobody can log in to. A lone voter's log is what it says it is; in a group
-//! of several this would be a difference between members, which they halt for.
+//! Creates accounts crowd-1, crowd-2, … that have no usable password. Everything in the log of a single voter is committed. In
+//! a cluster of several members, the members would detect the difference and stop.
 
 use clap::Parser;
 use ribbit_db::{DbError, EntryKind, FileDisk, LogEntry, Store};
@@ -26,7 +26,7 @@ struct Options {
     croaks: u64,
 }
 
-/// Entries of one append.
+/// Number of entries per append.
 const BATCH: usize = 1_000;
 
 struct Crowd {
@@ -74,10 +74,10 @@ fn token(person: u64) -> TokenHash {
 fn main() -> Result<(), DbError> {
     let options = Options::parse();
     let mut store = Store::open(FileDisk::new(&options.folder)?)?;
-    // What is in a lone voter's log is committed.
+    // Everything in the log of a single voter is committed.
     store.apply_whole_log()?;
     let loaded = store.loaded()?;
-    assert_eq!(loaded.configuration.voters.len(), 1, "only for a group of one");
+    assert_eq!(loaded.configuration.voters.len(), 1, "only for a cluster of one member");
     let age_ms = store.reader().age_ms();
     let began = Instant::now();
     let (index, term) = (loaded.last.index, loaded.last.term);

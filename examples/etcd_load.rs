@@ -1,13 +1,13 @@
-//! Drives etcd as `ribbit bench --op post` drives ribbit: a closed loop, each client with one put under way on a
-//! connection of its own, values of a given size under ever new keys. For `benches/beside-etcd`.
+//! Loads etcd as `ribbit bench --op post` loads ribbit: a closed loop, each client with one put in flight on a connection of
+//! its own, values of a given size under new keys. For `benches/beside-etcd`.
 //!
 //! ```text
 //!   etcd_load --endpoints 127.0.0.1:2379,127.0.0.1:22379 --clients 64 --seconds 10 [--bytes 128]
 //! ```
 //!
-//! Speaks just enough HTTP/2 for unary gRPC: no dynamic header table, one stream at a time, windows given back as
-//! they are used. That is less work a request than any general client does, so what is measured is the server.
-//! A put counts once its reply's message and the end of its stream have come; an error ends the program.
+//! Implements just enough of HTTP/2 for unary gRPC: no dynamic header table, one stream at a time, flow-control windows
+//! returned as they are used. That is less work per request than in any general client, so the server is measured. A put
+//! counts when its reply message and the end of its stream have arrived; an error ends the program.
 
 use clap::Parser;
 use ribbit_net::socket::SocketReader;
@@ -20,14 +20,14 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, Parser)]
 struct Options {
-    /// HOST:PORT of the servers; clients take them in turn
+    /// HOST:PORT of the servers; clients are spread over them
     #[arg(long, value_delimiter = ',', required = true)]
     endpoints: Vec<String>,
     #[arg(long, default_value_t = 1)]
     clients: usize,
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// Of each value
+    /// Size of each value
     #[arg(long, default_value_t = 128)]
     bytes: usize,
 }
@@ -44,7 +44,7 @@ const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 /// Frames of the default size.
 const FRAME_BYTES_MAX: usize = 16 * 1024;
-/// The connection's window is given back after so many bytes.
+/// Number of bytes after which the connection's window is returned.
 const WINDOW_STEP: usize = 16 * 1024;
 
 struct Connection {

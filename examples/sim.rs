@@ -1,12 +1,12 @@
-//! The long hunt: the simulator of tests/sim over many seeds, or one of them with a trace.
+//! Runs the simulator of tests/sim over many seeds, or over one of them with a trace.
 //!
 //! ```text
 //!   cargo run --profile sim --example sim -- --seeds 10000               seeds 1 to 10000
-//!   cargo run --profile sim --example sim -- --from 10001 --seeds 5000   goes on where another hunt ended
+//!   cargo run --profile sim --example sim -- --from 10001 --seeds 5000   continues where another run ended
 //!   cargo run --profile sim --example sim -- --seed 1132 --trace         replays one
 //! ```
 //!
-//! Exits with 1 when a seed failed.
+//! Exits with 1 if a seed failed.
 
 #[path = "../tests/sim/mod.rs"]
 mod sim;
@@ -18,33 +18,33 @@ use std::process::ExitCode;
 
 #[derive(Debug, Parser)]
 struct Options {
-    /// How many seeds
+    /// Number of seeds
     #[arg(long, default_value_t = 1_000)]
     seeds: u64,
-    /// The first of them
+    /// First seed
     #[arg(long, default_value_t = 1)]
     from: u64,
-    /// Seeds that run at the same time
+    /// Number of seeds that run concurrently
     #[arg(long, default_value_t = 1)]
     threads: usize,
-    /// Goes on after a seed that failed
+    /// Continue after a seed that failed
     #[arg(long)]
     keep_going: bool,
-    /// Replays this one alone
+    /// Replay only this seed
     #[arg(long)]
     seed: Option<u64>,
-    /// Prints the digest of each seed's whole trace: every event, message, disk operation, outcome and answer
+    /// Print the digest of each seed's whole trace: every event, message, disk operation, outcome and answer
     #[arg(long)]
     traces: bool,
-    /// With --seed: says what happens
+    /// With --seed, print what happens
     #[arg(long, requires = "seed")]
     trace: bool,
-    /// With --seed: and every message
+    /// With --seed, print every message as well
     #[arg(long, requires = "trace")]
     messages: bool,
 }
 
-/// So often the hunt says how far it is.
+/// Number of seeds between two progress lines.
 const PROGRESS_SEEDS: u64 = 100;
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! The command line as a person meets it: the real binary, its exit codes, its files.
+//! The command line from outside: the real binary, its exit codes and its files.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,10 +10,10 @@ use std::process::Output;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// No command here waits for anybody for longer.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Timeout of every command here.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A command in a folder of its own, with nothing of ours in its environment.
+/// Returns a command in a folder of its own, without ribbit's variables in its environment.
 fn ribbit(folder: &TempDir) -> Command {
     let mut command = Command::cargo_bin("ribbit").unwrap();
     for (key, _) in std::env::vars_os() {
@@ -21,7 +21,7 @@ fn ribbit(folder: &TempDir) -> Command {
             command.env_remove(key);
         }
     }
-    command.env_remove("RUST_LOG").current_dir(folder.path()).timeout(PATIENCE);
+    command.env_remove("RUST_LOG").current_dir(folder.path()).timeout(TIMEOUT);
     command
 }
 
@@ -34,7 +34,7 @@ fn ended(output: &Output) -> (i32, String) {
     (output.status.code().unwrap_or(-1), String::from_utf8(text).unwrap())
 }
 
-/// The soft limit of a role that was started with few file descriptors.
+/// A server started with a low soft limit raises it.
 #[test]
 fn a_server_takes_the_file_descriptors_it_needs() {
     let folder = folder();
@@ -53,13 +53,13 @@ fn a_server_takes_the_file_descriptors_it_needs() {
         word.parse().unwrap_or(u64::MAX)
     };
     let begin = std::time::Instant::now();
-    // Before the shell has lowered it, the limit is that of this process.
+    // Until the shell has lowered it, the limit is that of this process.
     let is_lowered = || fs::read(format!("/proc/{}/comm", child.id())).unwrap().starts_with(b"ribbit");
-    while !is_lowered() && begin.elapsed() < PATIENCE {
+    while !is_lowered() && begin.elapsed() < TIMEOUT {
         std::thread::sleep(Duration::from_millis(5));
     }
     let wanted = limits(4).min(4_096);
-    while limits(3) < wanted && begin.elapsed() < PATIENCE {
+    while limits(3) < wanted && begin.elapsed() < TIMEOUT {
         std::thread::sleep(Duration::from_millis(20));
     }
     let soft = limits(3);
@@ -77,7 +77,7 @@ fn mode(path: &Path) -> u32 {
 }
 
 #[test]
-fn every_command_explains_itself_with_examples() {
+fn every_command_has_help_with_examples() {
     let folder = folder();
     let commands =
         ["up", "init", "backend", "coordinator", "balancer", "client web", "status", "members", "bench"];
@@ -153,7 +153,7 @@ fn wrong_usage_exits_2() {
 }
 
 #[test]
-fn nobody_there_exits_3_and_says_where_it_looked() {
+fn an_unreachable_cluster_exits_3_and_names_the_address() {
     let folder = folder();
     let (code, text) = run(&folder, "status --server 127.0.0.1:1 --json");
     assert_eq!(code, 3);
@@ -162,14 +162,14 @@ fn nobody_there_exits_3_and_says_where_it_looked() {
     assert!(code == 3 && text.contains("ribbit-data"), "{code}: {text}");
     let (code, text) = run(&folder, "client feed --server 127.0.0.1:1");
     assert!(code == 3 && text.contains("127.0.0.1:1"), "{code}: {text}");
-    // Those who run the group have its cluster file.
+    // Commands for operators need the cluster file.
     for verb in ["user list", "member drain backend-1", "shell"] {
         let (code, text) = run(&folder, &format!("{verb} --server 127.0.0.1:1"));
         assert!(code == 78 && text.contains("--cluster-file"), "{verb}: {code}: {text}");
     }
     let (code, text) = run(&folder, "init --coordinator 127.0.0.1:1 --cluster-file cluster");
     assert_eq!(code, 0, "{text}");
-    // What `health` has to say is what was asked for.
+    // The result of `health` goes to standard output.
     let output = ribbit(&folder).args(["health", "--server", "127.0.0.1:1"]).output().unwrap();
     assert_eq!(
         (output.status.code(), output.stdout.as_slice()),
@@ -204,7 +204,7 @@ fn nobody_there_exits_3_and_says_where_it_looked() {
 }
 
 #[test]
-fn init_makes_a_secret_file_once_and_says_what_to_type() {
+fn init_creates_a_secret_file_once_and_prints_the_next_steps() {
     let folder = folder();
     let file = folder.path().join("ribbit-data/cluster.ribbit");
     let (code, text) = run(&folder, "init --name frogs --coordinator board1:9000,board2:9001");
@@ -215,7 +215,7 @@ fn init_makes_a_secret_file_once_and_says_what_to_type() {
     let made = fs::read_to_string(&file).unwrap();
     assert!(made.contains("NAME=frogs\n") && made.contains("COORDINATORS=board1:9000,board2:9001\n"));
     let key = made.lines().find_map(|line| line.strip_prefix("KEY=")).unwrap();
-    assert!(!text.contains(key), "the key is not shown");
+    assert!(!text.contains(key), "the secret key is not printed");
 
     let (code, text) = run(&folder, "init --coordinator board3:9000");
     assert!(code == 1 && text.contains("exists"), "{code}: {text}");
@@ -227,7 +227,7 @@ fn init_makes_a_secret_file_once_and_says_what_to_type() {
 }
 
 #[test]
-fn the_cluster_file_may_be_what_systemd_gives_a_unit() {
+fn the_cluster_file_may_be_a_systemd_credential() {
     let folder = folder();
     let credentials = folder.path().join("credentials");
     fs::create_dir(&credentials).unwrap();
@@ -239,18 +239,18 @@ fn the_cluster_file_may_be_what_systemd_gives_a_unit() {
     };
     let (code, public) = key(0o400);
     assert!(code == 0 && text.contains(&format!("--public-key {}", public.trim())), "{code}: {public}");
-    // The mask of its access list stands where the group's bits do.
+    // The mask of its access list appears in place of the group's bits.
     assert_eq!(key(0o440), (0, public));
     let (code, text) = key(0o444);
     assert!(code == 78 && text.contains("others can open"), "{code}: {text}");
-    // Nowhere else is the group let in.
+    // Elsewhere the group must have no access.
     fs::set_permissions(credentials.join("cluster.ribbit"), fs::Permissions::from_mode(0o440)).unwrap();
     let (code, text) = run(&folder, "key --cluster-file credentials/cluster.ribbit");
     assert!(code == 78 && text.contains("others can open"), "{code}: {text}");
 }
 
 #[test]
-fn a_missing_cluster_file_says_how_to_get_one() {
+fn a_missing_cluster_file_is_reported_with_advice() {
     let folder = folder();
     for line in ["backend --id 1", "coordinator --id 1 --found", "balancer", "status --cluster-file none"] {
         let (code, text) = run(&folder, line);
@@ -259,7 +259,7 @@ fn a_missing_cluster_file_says_how_to_get_one() {
 }
 
 #[test]
-fn a_cluster_file_that_others_can_open_is_refused_with_the_cure() {
+fn a_cluster_file_that_others_can_open_is_refused_with_advice() {
     let folder = folder();
     assert_eq!(run(&folder, "init --coordinator board1:9000").0, 0);
     let file = folder.path().join("ribbit-data/cluster.ribbit");
@@ -281,9 +281,9 @@ fn a_damaged_cluster_file_is_named() {
     assert!(code == 78 && text.contains("broken is not a cluster file"), "{code}: {text}");
 }
 
-/// What a status that finds nobody says it asked tells where the value came from.
+/// The error of `status` names the address it tried, which shows the source of the value.
 #[test]
-fn a_flag_counts_before_the_environment_and_that_before_the_file() {
+fn a_flag_overrides_the_environment_and_that_overrides_the_file() {
     let folder = folder();
     let file = folder.path().join("conf");
     fs::write(&file, "# where\nRIBBIT_SERVER=\"127.0.0.1:1,\\\n127.0.0.1:2\"\nRIBBIT_ID=7\nOTHER=x\n")
@@ -300,7 +300,7 @@ fn a_flag_counts_before_the_environment_and_that_before_the_file() {
     assert!(text.contains("127.0.0.1:1, 127.0.0.1:2 "), "{text}");
     assert!(asked("--config=conf status", Some("127.0.0.1:3")).contains("127.0.0.1:3 "));
     assert!(asked("status --config conf --server 127.0.0.1:4", Some("127.0.0.1:3")).contains("127.0.0.1:4 "));
-    // A folder that was typed counts before servers that were not.
+    // A folder on the command line overrides servers from the environment or the file.
     let text = asked("status --data-dir elsewhere --config conf", Some("127.0.0.1:3"));
     assert!(text.contains("elsewhere"), "{text}");
     let mut command = ribbit(&folder);
@@ -309,7 +309,7 @@ fn a_flag_counts_before_the_environment_and_that_before_the_file() {
 }
 
 #[test]
-fn what_is_wrong_in_the_config_file_is_named_with_its_line() {
+fn an_error_in_the_config_file_is_named_with_its_line() {
     let folder = folder();
     let file = folder.path().join("conf");
     for (text, line, words) in [
@@ -328,7 +328,7 @@ fn what_is_wrong_in_the_config_file_is_named_with_its_line() {
     }
     let (code, said) = run(&folder, "backend --config nowhere");
     assert!(code == 78 && said.contains("nowhere"), "{said}");
-    // What was typed is wrong, whatever the file says.
+    // An error on the command line is reported as such.
     fs::write(&file, "RIBBIT_ID=1\nRIBBIT_COORDINATOR=a:1\n").unwrap();
     assert_eq!(run(&folder, "backend --config conf --coordinator x").0, 2);
 }
@@ -342,14 +342,14 @@ fn a_taken_web_port_is_named_with_the_flag() {
     assert!(code == 1 && text.contains(&address.to_string()) && text.contains("--web"), "{code}: {text}");
 }
 
-/// As a person starts it, who has read nothing.
+/// Started without the required capabilities.
 #[test]
-fn a_balancer_that_may_not_hold_an_address_says_what_it_needs() {
+fn a_balancer_without_capabilities_says_what_it_needs() {
     let folder = folder();
     assert_eq!(run(&folder, "init --coordinator 127.0.0.1:1").0, 0);
     let words = "balancer --listen 127.0.0.1:0 --floating 192.0.2.50/24 --interface lo";
     let binary = assert_cmd::cargo::cargo_bin("ribbit");
-    // Root without these two, where it is root who tests.
+    // If the test runs as root, root without these two capabilities.
     let mut command = match rustix::process::geteuid().is_root() {
         true => {
             let mut command = Command::new("setpriv");
@@ -359,7 +359,7 @@ fn a_balancer_that_may_not_hold_an_address_says_what_it_needs() {
         }
         false => Command::new(binary),
     };
-    command.args(words.split(' ')).current_dir(folder.path()).timeout(PATIENCE);
+    command.args(words.split(' ')).current_dir(folder.path()).timeout(TIMEOUT);
     let (code, said) = match command.output() {
         Ok(output) => ended(&output),
         Err(error) => return println!("skipped: setpriv cannot be run: {error}"),

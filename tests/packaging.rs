@@ -1,5 +1,5 @@
-//! What is carried to the boards, as far as it can be tried without building for them: completions in a real shell, the
-//! manual page, and `install.sh` with an archive of its own making, into a folder that stands for a card.
+//! Packaging, as far as it can be tested without cross-compiling: completions in real shells, the manual page, and `install.sh`
+//! with a test archive, into a folder that represents a mounted SD card.
 
 #![allow(clippy::unwrap_used)]
 
@@ -18,7 +18,7 @@ fn ribbit(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What a shell makes of a script that it is told, with ribbit found by its name; nothing where there is no such shell.
+/// Runs a script in a shell with ribbit in its PATH; `None` if the shell is not installed.
 fn in_shell(shell: &str, script: &str) -> Option<String> {
     let folder = Path::new(RIBBIT).parent().unwrap().to_str().unwrap();
     let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
@@ -45,7 +45,7 @@ fn bash_completes_commands_flags_and_values() {
 }
 
 #[test]
-fn other_shells_take_their_scripts() {
+fn scripts_for_other_shells_are_valid() {
     for shell in ["zsh", "fish"] {
         let script = ribbit(&["completions", shell]);
         assert!(script.contains("ribbit completions") || script.contains("completions"), "{script}");
@@ -58,7 +58,7 @@ fn other_shells_take_their_scripts() {
 }
 
 #[test]
-fn the_manual_page_is_one() {
+fn the_manual_page_is_valid() {
     let page = ribbit(&["man"]);
     assert!(page.starts_with(".TH RIBBIT 1") && page.contains(".SS ribbit doctor\n"), "{page}");
     let folder = tempfile::tempdir().unwrap();
@@ -72,7 +72,7 @@ fn the_manual_page_is_one() {
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
 }
 
-/// The relative links of a Markdown page, from the root of the repository.
+/// Returns the relative links of a Markdown page, as paths from the root of the repository.
 fn links_of(root: &Path, page: &str) -> Vec<String> {
     let text = fs::read_to_string(root.join(page)).unwrap();
     let folder = Path::new(page).parent().unwrap();
@@ -125,14 +125,14 @@ fn the_package_has_every_page_that_the_readme_leads_to() {
 }
 
 #[test]
-fn a_target_that_is_not_built_for_is_refused() {
+fn an_unknown_target_is_refused() {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/dist");
     let output = Command::new("bash").arg(script).arg("frog-unknown-pond").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(1) && said.contains("frog-unknown-pond is none of"), "{output:?}");
 }
 
-/// An archive as scripts/dist packs it, unpacked; its binary is a few words.
+/// Creates an unpacked archive of scripts/dist; its binary is a short text.
 fn archive() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -153,7 +153,7 @@ fn archive() -> TempDir {
     folder
 }
 
-/// Writes the checksums anew.
+/// Updates the checksums.
 fn seal(archive: &Path) {
     let script = "find . -type f ! -name 'SHA256SUMS*' | xargs sha256sum > SHA256SUMS.new && mv SHA256SUMS.new SHA256SUMS";
     assert!(Command::new("sh").args(["-c", script]).current_dir(archive).status().unwrap().success());
@@ -174,7 +174,7 @@ fn installed(archive: &TempDir, card: &TempDir, more: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Every file there, with what is in it.
+/// Returns all files of a folder with their contents.
 fn files(folder: &Path) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
@@ -189,7 +189,7 @@ fn files(folder: &Path) -> Vec<(PathBuf, String)> {
 }
 
 #[test]
-fn a_card_gets_everything_and_is_clean_again() {
+fn a_card_is_installed_upgraded_and_uninstalled() {
     let (archive, card) = (archive(), tempfile::tempdir().unwrap());
     let data = card.path().join("var/lib/ribbit/backend-1/store.redb");
     fs::create_dir_all(data.parent().unwrap()).unwrap();
@@ -204,7 +204,7 @@ fn a_card_gets_everything_and_is_clean_again() {
     let unit = fs::read_to_string(at("usr/local/lib/systemd/system/ribbit-web.service")).unwrap();
     assert_eq!(unit, "ExecStart=/usr/local/bin/ribbit client web\n");
 
-    // A newer one, where somebody has changed a file of the old one.
+    // An upgrade after a configuration file was changed.
     fs::write(at("etc/ribbit/web.conf"), "RIBBIT_LISTEN=0.0.0.0:80\n").unwrap();
     fs::write(archive.path().join(format!("bin/{TARGET}/ribbit")), "second").unwrap();
     for name in ["web.conf", "backend.conf"] {
@@ -219,12 +219,12 @@ fn a_card_gets_everything_and_is_clean_again() {
 
     installed(&archive, &card, &["--uninstall"]);
     let left: Vec<PathBuf> = files(card.path()).into_iter().map(|(path, _)| path).collect();
-    assert_eq!(left, [at("etc/ribbit/web.conf"), data], "what was changed, and the data");
-    assert!(!install(&archive, &card, &["--uninstall"]).status.success(), "there is nothing any more");
+    assert_eq!(left, [at("etc/ribbit/web.conf"), data], "the changed file and the data stay");
+    assert!(!install(&archive, &card, &["--uninstall"]).status.success(), "it is not installed any more");
 }
 
 #[test]
-fn nothing_is_installed_of_a_damaged_archive_or_for_a_machine_that_there_is_nothing_for() {
+fn a_damaged_archive_or_an_unknown_machine_installs_nothing() {
     let (archive, card) = (archive(), tempfile::tempdir().unwrap());
     let refused = |more: &[&str], words: &str| {
         let output = install(&archive, &card, more);

@@ -1,4 +1,4 @@
-//! `ribbit up` as a person meets it: a whole group of real processes, killed and stopped.
+//! `ribbit up` from outside: a complete cluster of real processes, killed and stopped.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,10 +12,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-/// `up` gives itself this long.
+/// Timeout of `up` for the start.
 const UP_MAX: Duration = Duration::from_secs(60);
-/// Anything else that is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Timeout of everything else.
+const TIMEOUT: Duration = Duration::from_secs(20);
 const BINARY: &str = env!("CARGO_BIN_EXE_ribbit");
 
 fn ribbit() -> Command {
@@ -28,17 +28,17 @@ fn ribbit() -> Command {
     command
 }
 
-/// A running `up`, stopped when the test ends however it ends.
+/// A running `up`, killed at the end of the test.
 struct Up {
     child: Child,
     lines: Receiver<String>,
-    /// HOST:PORT of the pages.
+    /// HOST:PORT of the web pages.
     web: String,
     data_dir: PathBuf,
 }
 
 impl Up {
-    /// Starts it and waits until it says that it is up.
+    /// Starts `up` and waits until the cluster is up.
     fn start(arguments: &[&str]) -> Up {
         let mut command = ribbit();
         command.arg("up").args(["--web", "127.0.0.1:0"]).args(arguments);
@@ -54,20 +54,20 @@ impl Up {
         });
         let mut up = Up { child, lines, web: String::new(), data_dir: PathBuf::new() };
         up.web = up.line("ribbit is up: http://", UP_MAX).rsplit('/').next().unwrap().to_string();
-        let place = up.line("  in ", PATIENCE);
+        let place = up.line("  in ", TIMEOUT);
         up.data_dir = PathBuf::from(place.trim_start_matches("  in ").split(" (").next().unwrap());
         up
     }
 
-    /// The next line that begins so.
-    fn line(&self, beginning: &str, patience: Duration) -> String {
-        let end = Instant::now() + patience;
+    /// Waits for the next line with this beginning.
+    fn line(&self, beginning: &str, timeout: Duration) -> String {
+        let end = Instant::now() + timeout;
         let mut passed = Vec::new();
         loop {
             match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(line) if line.starts_with(beginning) => return line,
                 Ok(line) => passed.push(line),
-                Err(RecvTimeoutError::Timeout) => panic!("no {beginning:?} within {patience:?}: {passed:?}"),
+                Err(RecvTimeoutError::Timeout) => panic!("no {beginning:?} within {timeout:?}: {passed:?}"),
                 Err(RecvTimeoutError::Disconnected) => panic!("`up` ended without {beginning:?}: {passed:?}"),
             }
         }
@@ -85,9 +85,9 @@ impl Up {
         member(&self.status(), name)["pid"].as_i64().unwrap() as i32
     }
 
-    /// Waits until the group says of `name` what `wanted` wants.
+    /// Waits until the status of member `name` satisfies `wanted`.
     fn wait_for(&self, name: &str, wanted: impl Fn(&Value) -> bool) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         loop {
             let status = self.status();
             if wanted(member(&status, name)) {
@@ -98,10 +98,10 @@ impl Up {
         }
     }
 
-    /// SIGTERM; the exit code.
+    /// Sends SIGTERM and returns the exit code.
     fn stop(&mut self) -> Option<i32> {
         signal(self.child.id() as i32, Signal::TERM);
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         loop {
             match self.child.try_wait().unwrap() {
                 Some(status) => return status.code(),
@@ -114,7 +114,7 @@ impl Up {
 
 impl Drop for Up {
     fn drop(&mut self) {
-        // Its children see its end and follow.
+        // The children notice its end and stop.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -129,7 +129,7 @@ fn signal(pid: i32, signal: Signal) {
     kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
-/// Processes that have this folder on their command line.
+/// Returns the ribbit processes with this folder on their command line.
 fn processes_on(folder: &Path) -> Vec<String> {
     let folder = folder.to_str().unwrap();
     let entries = fs::read_dir("/proc").unwrap().flatten();
@@ -139,7 +139,7 @@ fn processes_on(folder: &Path) -> Vec<String> {
 }
 
 fn wait_until_none_is_left(folder: &Path) {
-    let end = Instant::now() + PATIENCE;
+    let end = Instant::now() + TIMEOUT;
     while !processes_on(folder).is_empty() {
         assert!(Instant::now() < end, "still there: {:?}", processes_on(folder));
         std::thread::sleep(Duration::from_millis(50));
@@ -148,7 +148,7 @@ fn wait_until_none_is_left(folder: &Path) {
 
 fn get(address: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
@@ -157,7 +157,7 @@ fn get(address: &str, path: &str) -> String {
 
 #[test]
 
-fn what_is_killed_comes_back_and_stopping_leaves_nothing() {
+fn killed_members_are_restarted_and_stopping_leaves_no_process() {
     let mut up = Up::start(&["--ephemeral"]);
     assert!(get(&up.web, "/livez").starts_with("HTTP/1.1 200"));
 
@@ -178,8 +178,8 @@ fn what_is_killed_comes_back_and_stopping_leaves_nothing() {
     let pid = up.pid_of("backend-2");
     let killed = Instant::now();
     signal(pid, Signal::KILL);
-    up.line(&format!("backend-2 (pid {pid}) was killed by signal 9; restarting"), PATIENCE);
-    let back = up.line("backend-2 is back (pid ", PATIENCE);
+    up.line(&format!("backend-2 (pid {pid}) was killed by signal 9; restarting"), TIMEOUT);
+    let back = up.line("backend-2 is back (pid ", TIMEOUT);
     assert!(killed.elapsed() < Duration::from_secs(2), "{:?}", killed.elapsed());
     let new_pid: i64 = back.trim_end_matches(')').rsplit(' ').next().unwrap().parse().unwrap();
     up.wait_for("backend-2", |member| member["alive"] == true && member["pid"] == new_pid);
@@ -191,13 +191,13 @@ fn what_is_killed_comes_back_and_stopping_leaves_nothing() {
 
 #[test]
 
-fn under_never_the_line_shown_brings_it_back() {
+fn with_restart_never_the_printed_command_restarts_a_member() {
     let folder = tempfile::tempdir().unwrap();
     let mut up = Up::start(&["--restart", "never", "--data-dir", folder.path().to_str().unwrap()]);
     let pid = up.pid_of("backend-2");
     signal(pid, Signal::KILL);
     let died =
-        up.line(&format!("backend-2 (pid {pid}) was killed by signal 9; start it again with: "), PATIENCE);
+        up.line(&format!("backend-2 (pid {pid}) was killed by signal 9; start it again with: "), TIMEOUT);
     up.wait_for("backend-2", |member| member["alive"] == false && member["pid"] == pid);
 
     let words: Vec<&str> = died.split("ribbit ").nth(1).unwrap().split(' ').collect();
@@ -205,7 +205,7 @@ fn under_never_the_line_shown_brings_it_back() {
     let mut again = ribbit().args(&words).spawn().unwrap();
     up.wait_for("backend-2", |member| member["alive"] == true && member["pid"] == again.id());
 
-    assert_eq!(up.stop(), Some(0), "whatever died before");
+    assert_eq!(up.stop(), Some(0), "even after a member died");
     signal(again.id() as i32, Signal::TERM);
     assert!(again.wait().unwrap().success());
     wait_until_none_is_left(folder.path());
@@ -232,7 +232,7 @@ fn children_do_not_outlive_up_and_it_starts_again_on_their_data() {
 
 #[test]
 
-fn the_smallest_group_comes_up() {
+fn the_smallest_cluster_comes_up() {
     let mut up = Up::start(&["--ephemeral", "--backends", "1", "--coordinators", "0"]);
     let status = up.status();
     assert_eq!((&status["leader"], &status["can_lose_processes"]), (&"backend-1".into(), &0.into()));

@@ -1,4 +1,4 @@
-//! Honest people, meanwhile: one croaks by a browser, one by a client, a croak a second each.
+//! Honest clients: one posts through the web pages, one through the client protocol, one croak per second each.
 
 use super::Options;
 use super::browser::Browser;
@@ -11,15 +11,16 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+/// Interval between two croaks.
 const EACH: Duration = Duration::from_secs(1);
-/// A person waits no longer for a page; the pages promise four seconds.
+/// Timeout of a request; the web pages promise an answer within four seconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What one person asked and got.
+/// Requests of one client, and their answers.
 #[derive(Debug, Clone, Default)]
 pub struct Served {
     asked: usize,
-    /// In milliseconds, of what was answered well.
+    /// Latencies of successful requests, in milliseconds.
     took_ms: Vec<f64>,
 }
 
@@ -38,13 +39,13 @@ type Log = Arc<Mutex<(Served, Vec<Option<Duration>>)>>;
 pub struct Honest {
     browser: Log,
     client: Log,
-    /// Somebody's session, for attacks of people who have one.
+    /// A valid session, for attacks that need one.
     pub session: TokenHash,
     pub history: HistoryId,
 }
 
 impl Honest {
-    /// Makes the two, and lets them go about.
+    /// Creates the two accounts and starts the clients.
     pub fn begin(options: &Options) -> Honest {
         let tag = &to_hex(&new_token())[..8];
         let (browser, client) = (Log::default(), Log::default());
@@ -61,7 +62,7 @@ impl Honest {
         let balancer = address_of(options, "BALANCER");
         let asking = Client::new(vec![balancer], options.keys());
         let session = smol::block_on(join(&asking, &format!("client-{tag}")));
-        let history = asking.seen().expect("somebody has answered").history;
+        let history = asking.seen().expect("a server has answered").history;
         std::thread::spawn({
             let log = client.clone();
             move || go_about(&log, |text| smol::block_on(croak(&asking, session, text)))
@@ -69,13 +70,13 @@ impl Honest {
         Honest { browser, client, session, history }
     }
 
-    /// What they were served since this was asked last: the browser, the client.
+    /// Returns the results since the last call: of the browser and of the client.
     pub fn take(&self) -> (Served, Served) {
         let take = |log: &Log| std::mem::take(&mut log.locked().0);
         (take(&self.browser), take(&self.client))
     }
 
-    /// Whether the last so many of both were answered within that time.
+    /// Returns whether the last requests of both were answered within that time.
     pub fn served_in_a_row(&self, count: usize, within: Duration) -> bool {
         let well = |log: &Log| {
             let log = log.locked();
@@ -86,7 +87,7 @@ impl Honest {
     }
 }
 
-/// What the ports file says of a part.
+/// Returns the address of a process from the ports file.
 pub fn address_of(options: &Options, part: &str) -> String {
     let text = std::fs::read_to_string(options.data_dir.join("ports")).expect("a ports file");
     let found = text.lines().find_map(|line| line.strip_prefix(part)?.strip_prefix('='));
@@ -117,9 +118,9 @@ async fn join(client: &Client, username: &str) -> TokenHash {
         email: "honest@localhost".into(),
         password: password(),
     };
-    let submitted_at = client.position(PATIENCE).await.expect("the group answers").index;
+    let submitted_at = client.position(PATIENCE).await.expect("the cluster answers").index;
     let create = Ask::CreateAccount { id: new_request_id(), submitted_at, form };
-    let answer = client.ask(create, PATIENCE).await.expect("the group answers");
+    let answer = client.ask(create, PATIENCE).await.expect("the cluster answers");
     assert!(matches!(answer, Answer::Written { outcome: Ok(_), .. }), "{answer:?}");
     let token = token_hash(&new_token());
     let log_in = Ask::LogIn {
@@ -129,7 +130,7 @@ async fn join(client: &Client, username: &str) -> TokenHash {
         password: password(),
         token,
     };
-    let answer = client.ask(log_in, PATIENCE).await.expect("the group answers");
+    let answer = client.ask(log_in, PATIENCE).await.expect("the cluster answers");
     assert!(matches!(answer, Answer::Written { outcome: Ok(_), .. }), "{answer:?}");
     token
 }

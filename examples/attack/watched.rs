@@ -1,4 +1,4 @@
-//! What the attacked process takes, five times a second.
+//! Memory and descriptors of the attacked process, sampled five times per second.
 
 use super::Options;
 use super::raid::Target;
@@ -19,7 +19,7 @@ pub struct Watched {
 }
 
 impl Watched {
-    /// The process of the target, by its command line.
+    /// Finds the process of the target by its command line.
     pub fn of(options: &Options, target: Target) -> Watched {
         let folder = options.data_dir.display().to_string();
         let is_it = |pid: &u32| {
@@ -37,10 +37,10 @@ impl Watched {
         taken(self.pid)
     }
 
-    /// From now on the most is remembered.
+    /// Resets the maxima.
     pub fn begin(&self) {
         let (pid, most) = (self.pid, self.most.clone());
-        // Ends with this process, or with the attacked one.
+        // Ends with this process or with the target.
         std::thread::spawn(move || {
             while fs::metadata(format!("/proc/{pid}")).is_ok() && Arc::strong_count(&most) > 1 {
                 let now = taken(pid);

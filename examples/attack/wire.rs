@@ -1,4 +1,4 @@
-//! What is done to a member's port, and to the balancer's.
+//! Attacks on the port of a member and of the balancer.
 
 use super::raid::Raid;
 use ribbit_net::frame::{self, Plane};
@@ -11,9 +11,9 @@ use smol::Timer;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use std::time::Duration;
 
-/// More than a member takes.
+/// Number of connections; more than a member accepts.
 const MANY: usize = 2_500;
-/// As many as a member takes.
+/// Number of subscriptions; as many as a member accepts.
 const STREAMS: usize = 1_200;
 
 pub fn garbage(raid: &Raid) {
@@ -26,13 +26,13 @@ pub fn garbage(raid: &Raid) {
     });
 }
 
-/// How a connection of people begins, with a key that nobody has the other half of: the other side computes its part.
+/// First message of a client connection, with a public key without a known private key: the server computes its part.
 fn opening(raid: &Raid, plane: Plane) -> Vec<u8> {
     let preface = Preface { plane, cluster: Some(raid.cluster) }.to_bytes();
     [&preface[..], &[9; 32]].concat()
 }
 
-/// Handshakes and nothing behind them: each costs the other side two curves.
+/// Sends handshakes and nothing after them: each costs the server two curve operations.
 pub fn handshakes(raid: &Raid) {
     raid.each(64, async |number| {
         while raid.goes_on() {
@@ -45,7 +45,7 @@ pub fn handshakes(raid: &Raid) {
     });
 }
 
-/// The longest record there may be, but for its last byte: held in memory until its time is over.
+/// Sends the longest possible record without its last byte: the server holds it in memory until its timeout.
 pub fn half_records(raid: &Raid) {
     let length = u16::try_from(RECORD_BYTES_MAX + 16).expect("a record's length").to_le_bytes();
     let bytes = [&opening(raid, Plane::Client)[..], &length, &vec![7; RECORD_BYTES_MAX + 15]].concat();
@@ -56,7 +56,7 @@ pub fn half_records(raid: &Raid) {
     });
 }
 
-/// Records that nobody sealed, on planes that want the cluster's key from the first byte on.
+/// Sends unauthenticated records on planes that need the cluster key from the first byte on.
 pub fn strangers(raid: &Raid) {
     let preface = Preface { plane: Plane::Peer, cluster: Some(raid.cluster) }.to_bytes();
     let bytes = [&preface[..], &[9; 48], &[7; 1_000]].concat();
@@ -67,7 +67,7 @@ pub fn strangers(raid: &Raid) {
     });
 }
 
-/// Connections that were opened properly and then say nothing.
+/// Opens connections with a complete handshake and sends nothing.
 pub fn idle(raid: &Raid) {
     raid.each(MANY, async |number| {
         while raid.goes_on() {
@@ -76,7 +76,7 @@ pub fn idle(raid: &Raid) {
     });
 }
 
-/// Follows a feed in which somebody croaks each second, and takes nothing of it. Each stream is an honest connection.
+/// Subscribes to a feed with one croak per second and reads nothing. Each stream is a valid connection.
 pub fn never_read(raid: &Raid) {
     raid.each(STREAMS, async |_| {
         while raid.goes_on() {
@@ -89,7 +89,7 @@ pub fn never_read(raid: &Raid) {
             let wanted = Topic::Feed { session: raid.session };
             let ask = AskFrame { tag: 1, deadline_ms: 1_000, ask: Ask::Subscribe { cursor, wanted } };
             if frame::write(&mut channel.writer, &ask).await.is_ok() {
-                // Until the other side has had enough: a socket of which nothing is read tells that only by its end.
+                // Until the server closes the connection, which shows only at the end of an unread socket.
                 Timer::after(Duration::from_secs(5)).await;
             }
             raid.let_go();
@@ -98,7 +98,7 @@ pub fn never_read(raid: &Raid) {
     });
 }
 
-/// Half a preface.
+/// Sends half of a preface.
 pub fn half_open(raid: &Raid) {
     raid.each(MANY, async |number| {
         while raid.goes_on() {
@@ -107,7 +107,7 @@ pub fn half_open(raid: &Raid) {
     });
 }
 
-/// Says something, and reads until the other side hangs up.
+/// Sends bytes and reads until the server closes the connection.
 async fn say(raid: &Raid, number: usize, bytes: &[u8]) {
     let Some(mut held) = raid.connect(number).await else { return };
     if held.stream.write_all(bytes).await.is_ok() {

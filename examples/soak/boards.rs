@@ -1,4 +1,4 @@
-//! The processes, each on a board of its own: a network namespace behind a bridge, so that boards can be cut off.
+//! The processes, each on a simulated machine of its own: a network namespace behind a bridge, which can be partitioned.
 
 use crate::network::{self, Network};
 use crate::status_json::Status;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Before what ended is started again, as systemd would.
+/// Pause before a process is restarted, as in systemd.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 const STOP_MAX: Duration = Duration::from_secs(30);
 const PORT: u16 = 9_000;
@@ -19,11 +19,11 @@ const PORT: u16 = 9_000;
 pub struct Board {
     pub name: &'static str,
     words: &'static [&'static str],
-    /// Killed now and then; the others live as long as the soak does, so that what they take can be followed.
+    /// Killed now and then; the other processes live as long as the soak, so that their resource usage can be followed.
     pub mortal: bool,
     pub address: String,
     child: Option<Child>,
-    /// Killed by us, or told to end.
+    /// Killed or terminated by the soak.
     expected: bool,
     ended: Instant,
     pub lives: u32,
@@ -40,7 +40,7 @@ impl Board {
 
     pub fn signal(&self, signal: Signal) {
         if let Some(pid) = self.pid().and_then(|pid| Pid::from_raw(pid.cast_signed())) {
-            // It may have ended by itself.
+            // The process may have ended by itself.
             let _ = kill_process(pid, signal);
         }
     }
@@ -64,11 +64,11 @@ pub struct Boards {
 }
 
 impl Boards {
-    /// Founds a group, and starts everybody. This thread, and those that it starts, are where all boards are reached.
+    /// Creates a cluster and starts all processes. From now on, this thread and the threads that it starts reach all machines.
     pub fn start(binary: &Path, folder: &Path) -> Boards {
         let network = Network::make("soak", BOARDS.len())
             .inspect(Network::enter_switch)
-            .inspect_err(|why| println!("{why}: nobody will be cut off"))
+            .inspect_err(|why| println!("{why}: no machine will be partitioned"))
             .ok();
         let address = |at: usize| match &network {
             Some(_) => format!("{}:{PORT}", network::address(at)),
@@ -114,7 +114,7 @@ impl Boards {
         balancers.map(|board| board.address.clone()).collect()
     }
 
-    /// As every board has them.
+    /// Returns the keys of the cluster file.
     pub fn keys(&self) -> Keys {
         ClusterFile::read(&ClusterFile::path_in(&self.folder)).expect("it was made").keys()
     }
@@ -141,7 +141,7 @@ impl Boards {
         board.lives += 1;
     }
 
-    /// Starts again who ended. Answers who ended by itself.
+    /// Restarts processes that ended. Returns those that ended by themselves.
     pub fn look_after(&mut self) -> Vec<String> {
         let mut wrong = Vec::new();
         for at in 0..self.boards.len() {
@@ -165,21 +165,21 @@ impl Boards {
         self.boards[at].signal(Signal::KILL);
     }
 
-    /// Nothing reaches this board, and nothing leaves it.
+    /// Drops all packets to and from this machine.
     pub fn cut_off(&self, at: usize, is_cut: bool) {
         if let Some(network) = &self.network {
             network.pull(at, is_cut);
         }
     }
 
-    /// Nothing of the first reaches the second: neither hears anything on a connection between the two.
+    /// Drops the packets of the first machine to the second, which stops every connection between the two.
     pub fn cut_between(&self, from: usize, to: usize, is_cut: bool) {
         if let Some(network) = &self.network {
             network.cut_between(from, to, is_cut);
         }
     }
 
-    /// Waits until everybody is there, votes, and has applied the same.
+    /// Waits until all members are up, vote, and have applied the same index.
     pub fn await_whole(&mut self, limit: Duration) {
         let began = Instant::now();
         loop {
@@ -189,7 +189,7 @@ impl Boards {
             }
             assert!(
                 began.elapsed() < limit,
-                "the group is not whole after {limit:?}; see {}",
+                "the cluster is not complete after {limit:?}; see {}",
                 self.folder.display()
             );
             std::thread::sleep(Duration::from_millis(300));
@@ -204,7 +204,7 @@ impl Boards {
         status.is_ok_and(|status| status.members.len() == 5 && status.is_whole())
     }
 
-    /// Ends everybody, as a person would.
+    /// Terminates all processes.
     pub fn stop(&mut self) {
         for board in &mut self.boards {
             board.expected = true;
@@ -221,7 +221,7 @@ impl Boards {
         }
     }
 
-    /// Opens every member's store and compares all of them.
+    /// Opens and compares the stores of all members.
     pub fn differences(&self) -> Vec<String> {
         let mut states = Vec::new();
         let mut wrong = Vec::new();
@@ -241,7 +241,7 @@ impl Boards {
     }
 }
 
-/// Applied index, rows, digest, with all of the log applied: in a group that is whole all of it is committed.
+/// Returns applied index, number of rows and digest, with the whole log applied: in a complete cluster all of it is committed.
 fn state(folder: &Path) -> Result<(u64, u64, u64), ribbit_db::DbError> {
     let mut store = Store::open(FileDisk::new(folder)?)?;
     store.apply_whole_log()?;

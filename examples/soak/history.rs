@@ -1,6 +1,6 @@
-//! What was asked and answered, and what must therefore be there: every acknowledged croak and message once, under the
-//! id that was answered, with its text, in the order in which its author wrote; nothing that was refused; nothing that
-//! nobody wrote. What stayed undecided may be there once, or not.
+//! History of requests and answers, and the check of the final state: every acknowledged croak and message exists once, with
+//! the acknowledged id and its text, in the order of its author. Nothing exists that was refused or never written. Undecided
+//! writes exist at most once.
 
 use ribbit_state::{Code, LogIndex, TokenHash};
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::time::{Duration, Instant};
 
-/// Further ones are counted, and not said.
+/// Maximum number of problems that are printed; further ones are only counted.
 const SAID_MAX: usize = 50;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,13 +19,13 @@ pub enum Kind {
 
 #[derive(Debug, Clone, Copy)]
 pub enum Outcome {
-    /// Its id, and how often it was asked for.
+    /// Id of the write, and the number of attempts.
     Acknowledged(LogIndex, u32),
     Refused(Code),
     Undecided,
 }
 
-/// One writer's, by what it wrote as its first, second…
+/// Writes of one writer, in the order in which it made them.
 #[derive(Default)]
 struct Own {
     acknowledged: BTreeMap<Kind, Vec<(u32, LogIndex)>>,
@@ -34,7 +34,7 @@ struct Own {
 
 pub struct History {
     pub file: BufWriter<File>,
-    /// Who they are, in their order.
+    /// Accounts of the writers, in their order.
     pub people: Vec<(String, TokenHash)>,
     own: Vec<Own>,
     began: Instant,
@@ -45,7 +45,7 @@ pub struct History {
     checked: u64,
     looks: u32,
     blind: u32,
-    /// In whole milliseconds.
+    /// Latencies in milliseconds.
     latencies_ms: BTreeMap<u64, u32>,
     wrong: Vec<String>,
 }
@@ -69,7 +69,7 @@ impl History {
         }
     }
 
-    /// What a writer writes as its `number`th.
+    /// Returns the text of a writer's `number`th write.
     pub fn text(writer: usize, number: u32, kind: Kind) -> String {
         let word = if kind == Kind::Croak { "croaks" } else { "whispers" };
         format!("{writer} {word} {number}: the pond is rough tonight")
@@ -119,7 +119,7 @@ impl History {
         }
     }
 
-    /// What is there of a writer, oldest first.
+    /// Checks the writes of a writer that were found, oldest first.
     pub fn found(&mut self, writer: usize, kind: Kind, found: &[(LogIndex, String)]) {
         let mut wrong = Vec::new();
         let own = &self.own[writer];

@@ -1,29 +1,29 @@
-//! The soak: a group of real processes under writers, while processes are killed, stopped and cut off, and a checker
-//! over all that was answered.
+//! Soak test: a cluster of real processes under load, while processes are killed, stopped and partitioned, and a check of
+//! everything that was acknowledged.
 //!
 //! ```text
 //!   cargo build --release && cargo run --release --example soak -- --minutes 60 --seed 1 [--folder DIR]
 //!
 //!   64 writers ──▶ 2 balancers ──▶ 3 backends, 2 coordinators      each in a network namespace of its own (as root)
-//!        │                              ▲ kill -9, SIGSTOP, cut off, cut from one another
-//!        └─ history ──▶ checker: nothing acknowledged is lost, nothing is there twice, in the order of its author
+//!        │                              ▲ kill -9, SIGSTOP, partitions
+//!        └─ history ──▶ checker: no acknowledged write lost or duplicated, order of each author kept
 //!        /proc ──▶ samples.csv ──▶ memory and descriptors are flat after the warm-up
 //! ```
 //!
 //! - [`boards`]: the processes and the network between them
-//! - [`plague`]: what is done to them, drawn from the seed
-//! - [`writers`]: people who croak and write to each other
-//! - [`history`]: what was answered, and what must be there in the end
+//! - [`plague`]: fault injection, drawn from the seed
+//! - [`writers`]: users that post croaks and send each other messages
+//! - [`history`]: answers, and the check of the final state
 //! - [`samples`]: memory, descriptors, disk
 //!
-//! The seed draws the faults; when they hit what is the machine's to decide, so a run is not repeated by its seed alone.
-//! Without root there are no namespaces: all listen on 127.0.0.1, and nobody is cut off. Exits with 1 when something
-//! did not hold.
+//! The seed draws the faults. Their timing relative to the processes depends on the machine, so the seed alone does not
+//! reproduce a run. Without root there are no namespaces: all processes listen on 127.0.0.1 and there are no partitions. Exits
+//! with 1 if a check failed.
 
 mod boards;
 mod history;
 #[path = "../../tests/support/network.rs"]
-#[allow(dead_code)] // What only tests do with it.
+#[allow(dead_code)] // Parts that only tests use.
 mod network;
 mod plague;
 mod samples;
@@ -46,31 +46,31 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, Parser)]
 struct Options {
-    /// How long people write
+    /// Duration of the load in minutes
     #[arg(long, default_value_t = 60)]
     minutes: u64,
-    /// Draws the faults
+    /// Seed of the faults
     #[arg(long, default_value_t = 1)]
     seed: u64,
     #[arg(long, default_value_t = 64)]
     writers: usize,
-    /// Croaks and messages of each writer a second
+    /// Croaks and messages per writer and second
     #[arg(long, default_value_t = 4.0)]
     rate: f64,
-    /// Where everything is kept; emptied first [default: a temporary folder]
+    /// Folder for all data; emptied first [default: a temporary folder]
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// The binary [default: target/release/ribbit beside this one]
+    /// Binary to run [default: target/release/ribbit beside this one]
     #[arg(long)]
     binary: Option<PathBuf>,
-    /// Which faults; `--faults none` shows the figures without
+    /// Faults to inject; `--faults none` measures without faults
     #[arg(long, value_delimiter = ',', default_values = plague::KINDS)]
     faults: Vec<String>,
 }
 
-/// How often the keeper looks after its processes.
+/// Interval between two checks of the processes.
 const TURN: Duration = Duration::from_millis(50);
-/// After the last fault, until all are there and equal.
+/// Time after the last fault for all members to be up and equal.
 const HEAL_MAX: Duration = Duration::from_secs(120);
 
 fn main() -> ExitCode {
@@ -104,7 +104,7 @@ fn main() -> ExitCode {
     ending.store(true, Ordering::Relaxed);
     let Kept { mut boards, samples, mut wrong, faults } = keeper.join().expect("the keeper does not panic");
     boards.await_whole(HEAL_MAX);
-    println!("everybody is there again; looking for {} croaks and messages", history.acknowledged());
+    println!("all processes are up again; checking {} croaks and messages", history.acknowledged());
     writers::check(&mut history, &balancers, &keys);
     boards.stop();
     wrong.extend(boards.differences());
@@ -124,7 +124,7 @@ struct Kept {
     faults: String,
 }
 
-/// Starts again what ended, hurts what runs, and samples, until it is told to end; then lets everything heal.
+/// Restarts ended processes, injects faults and takes samples until told to end; then ends all faults.
 fn keep(mut boards: Boards, mut plague: Plague, mut samples: Samples, ending: &AtomicBool) -> Kept {
     let mut wrong = Vec::new();
     while !ending.load(Ordering::Relaxed) {
@@ -155,11 +155,11 @@ fn report(
     }
     match wrong.len() {
         0 => {
-            println!("all of it held");
+            println!("all checks passed");
             ExitCode::SUCCESS
         }
         count => {
-            println!("{count} things did not hold");
+            println!("{count} checks failed");
             ExitCode::FAILURE
         }
     }

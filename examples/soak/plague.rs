@@ -1,5 +1,5 @@
-//! What is done to the boards, drawn from a seed: killed, stopped for a while, cut off, cut from one another. Each ends
-//! by itself; at most two members are hurt at a time but for now and then, when a majority is.
+//! Fault injection, drawn from a seed: processes are killed or stopped for a while, machines are partitioned from all others or
+//! from one. Each fault ends by itself. At most two members are affected at a time, except now and then a majority.
 
 use super::boards::Boards;
 use ribbit_replica::random::Random;
@@ -10,15 +10,19 @@ use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Between two faults, in milliseconds.
+/// Range of the pause between two faults, in milliseconds.
 const PAUSE_MS: (u64, u64) = (2_000, 9_000);
+/// Range of the duration of a stop, in milliseconds.
 const STALL_MS: (u64, u64) = (300, 6_000);
+/// Range of the duration of a partition, in milliseconds.
 const CUT_MS: (u64, u64) = (500, 12_000);
-/// Members that may be hurt at a time,
+/// Maximum number of affected members, except when a majority is stopped.
 const HURT_MAX: usize = 2;
-/// but for once in so many faults, when there is no majority for this long.
+/// One in this many faults stops a majority.
 const MAJORITY_ONCE_IN: u64 = 25;
+/// Duration of a stopped majority, in milliseconds.
 const MAJORITY_MS: u64 = 3_000;
+/// Number of members.
 const MEMBERS: u64 = 5;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,18 +32,18 @@ enum Fault {
     CutBetween(usize, usize),
 }
 
-/// Kinds of faults, as they are named.
+/// Names of the kinds of faults.
 pub const KINDS: &[&str] = &["kill", "stall", "cut", "between", "majority"];
 
 pub struct Plague {
-    /// Those that may happen.
+    /// Kinds of faults to inject.
     kinds: Vec<String>,
-    /// What was done when.
+    /// Log of the faults.
     log: File,
     began: Instant,
     random: Random,
     next: Instant,
-    /// What is going on, and when it ends.
+    /// Current faults, with their end.
     going_on: Vec<(Instant, Fault)>,
     counts: BTreeMap<&'static str, u32>,
 }
@@ -78,7 +82,7 @@ impl Plague {
         }
     }
 
-    /// How many members are hurt by what goes on.
+    /// Returns the number of members affected by current faults.
     fn hurt(&self) -> usize {
         let members = self.going_on.iter().map(|(_, fault)| match fault {
             Fault::Stalled(at) | Fault::CutOff(at) | Fault::CutBetween(at, _) => *at,
@@ -123,7 +127,7 @@ impl Plague {
                     self.begin(now, for_ms, fault);
                 }
             }
-            // Not this one, not here.
+            // This fault is not possible here.
             _ => {}
         }
     }
@@ -132,7 +136,7 @@ impl Plague {
         &several[(self.random.draw() % several.len() as u64) as usize]
     }
 
-    /// Three of five at once: nobody can write for as long.
+    /// Stops three of five members at once, so that there is no quorum.
     fn hurt_majority(&mut self, boards: &mut Boards, now: Instant) {
         let first = self.random.draw() % MEMBERS;
         for at in (0..3).map(|step| ((first + step) % MEMBERS) as usize) {
@@ -152,7 +156,7 @@ impl Plague {
         writeln!(self.log, "{at_s:.1} {who} {what} {for_ms}").expect("the faults can be written");
     }
 
-    /// Ends everything that goes on.
+    /// Ends all current faults.
     pub fn heal(&mut self, boards: &mut Boards) {
         for (_, fault) in std::mem::take(&mut self.going_on) {
             end(boards, fault);

@@ -1,5 +1,5 @@
-//! What each process takes, every ten seconds: memory, descriptors, threads, disk. In samples.csv, and judged at the end
-//! by the slope behind the warm-up, of those that lived as long as the soak.
+//! Resource usage of each process, every ten seconds: memory, descriptors, threads, disk. Written to samples.csv. At the end,
+//! the slope after the warm-up is checked for processes that lived as long as the soak.
 
 use super::boards::Boards;
 use std::collections::BTreeMap;
@@ -8,14 +8,15 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+/// Interval between two samples.
 const EVERY: Duration = Duration::from_secs(10);
-/// The share of the time in which everything fills up that fills up: rings, caches, remembered requests.
+/// Share of the time in which buffers fill up: rings, caches, the request deduplication window.
 const WARM_UP: f64 = 0.3;
-/// A shorter soak shows nothing of what grows slowly.
+/// Minimum duration for the check; a shorter soak does not show slow growth.
 const JUDGED_FROM: Duration = Duration::from_secs(20 * 60);
-/// What memory may grow over the judged time: the noise of an allocator.
+/// Allowed growth of memory in kilobytes: allocator noise.
 const GROWTH_KB_MAX: f64 = 4_096.0;
-/// Descriptors come and go with connections.
+/// Allowed growth of descriptors, which vary with connections.
 const GROWTH_DESCRIPTORS_MAX: f64 = 8.0;
 
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +55,7 @@ impl Samples {
         for board in &boards.boards {
             let Some(pid) = board.pid() else { continue };
             let at_s = self.began.elapsed().as_secs_f64();
-            // It may be ending right now.
+            // The process may be ending right now.
             let Some(sample) = sample(pid, at_s, board.lives) else { continue };
             let disk_kb = disk_kb(&boards.folder().join(board.name));
             let Sample { life, memory_kb, descriptors, threads, .. } = sample;
@@ -111,7 +112,7 @@ impl Samples {
         lines.join("\n")
     }
 
-    /// What grew.
+    /// Returns the problems found.
     pub fn wrong(&self) -> Vec<String> {
         let mut wrong = Vec::new();
         if self.time < JUDGED_FROM {
@@ -136,7 +137,7 @@ impl Samples {
     }
 }
 
-/// A second, by least squares.
+/// Returns the slope per second by least squares.
 fn slope(samples: &[Sample], of: fn(&Sample) -> f64) -> f64 {
     let count = samples.len().max(1) as f64;
     let mean = |of: &dyn Fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>() / count;

@@ -1,8 +1,8 @@
-//! People who croak and write to each other, each one thing at a time: the next once the last was answered.
+//! Users that post croaks and send each other messages, one request at a time.
 //!
-//! What was answered as undecided is asked again under the same id, however long it takes: so in the end everything is
-//! acknowledged or refused, and what is neither counts as undecided. Now and then a writer looks whether the newest of
-//! its croaks that was acknowledged is there: a session never travels back.
+//! An undecided request is retried with the same idempotency key, however long it takes. So in the end almost every request
+//! is acknowledged or refused; the rest count as undecided. Now and then a writer checks that it can read its newest
+//! acknowledged croak: a session never goes back in time.
 
 use super::Options;
 use super::history::{History, Kind, Outcome};
@@ -22,39 +22,44 @@ use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+/// Timeout of a request.
 const ANSWER_MAX: Duration = Duration::from_secs(4);
+/// Pause before a retry.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Whoever is refused for being too fast waits.
+/// Pause after a refusal by the rate limit.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
-/// What is under way when time is over is asked for so long again.
+/// Time after the end for requests in flight to be decided.
 const LAST_MAX: Duration = Duration::from_secs(90);
-/// Every so often a writer writes to its partner, marks what that one wrote as read, and looks for its own croaks.
+/// One in this many writes is a message to the partner.
 const MESSAGE_EACH: u32 = 3;
+/// Number of writes between two marks of the partner's messages as read.
 const MARK_EACH: u32 = 20;
+/// Number of writes between two checks of the writer's newest croak.
 const LOOK_EACH: u32 = 25;
+/// Number of croaks or messages per page.
 const PAGE: u16 = 50;
 
-/// A person.
+/// A user.
 struct Writer {
     number: usize,
     client: Client,
     username: String,
     session: TokenHash,
-    /// Whom this one writes to.
+    /// Recipient of its messages.
     partner: TalkPartner,
     partner_name: String,
 }
 
 type Shared = Rc<RefCell<History>>;
 
-/// Everybody writes until the time is over and all of it is decided.
+/// Runs all writers until the time is over and all requests are decided.
 pub fn run(options: &Options, balancers: &[String], keys: &Keys, folder: &Path, time: Duration) -> History {
     let file = File::create(folder.join("history.jsonl")).expect("the history can be written");
     let history = Rc::new(RefCell::new(History::new(options.writers, BufWriter::new(file))));
     let executor = LocalExecutor::new();
     smol::block_on(executor.run(async {
         let writers = join(options, balancers, keys, &executor).await;
-        println!("{} people are there", writers.len());
+        println!("{} users have logged in", writers.len());
         let end = Instant::now() + time;
         let each = Duration::from_secs_f64(1.0 / options.rate);
         let tasks: Vec<_> = writers
@@ -65,7 +70,7 @@ pub fn run(options: &Options, balancers: &[String], keys: &Keys, folder: &Path, 
         history.borrow_mut().people = people.iter().map(|who| (who.username.clone(), who.session)).collect();
     }));
     drop(executor);
-    let mut history = Rc::into_inner(history).expect("everybody has gone").into_inner();
+    let mut history = Rc::into_inner(history).expect("all writers have ended").into_inner();
     history.file.flush().expect("the history can be written");
     history
 }
@@ -78,7 +83,7 @@ async fn all<T>(tasks: Vec<smol::Task<T>>) -> Vec<T> {
     done
 }
 
-/// Accounts, in the order of their writers: partners are neighbours.
+/// Creates the accounts, in the order of their writers; partners are neighbours.
 async fn join(
     options: &Options,
     balancers: &[String],
@@ -134,13 +139,13 @@ async fn submitted_at(client: &Client) -> LogIndex {
 }
 
 enum Decided {
-    /// And how often it was asked.
+    /// Number of attempts.
     Done(Reply, u32),
     Refused(Code),
     Undecided,
 }
 
-/// Asks under the same id until it is decided, or `end`.
+/// Retries a request with the same idempotency key until it is decided, or `end`.
 async fn decide(client: &Client, ask: Ask, end: Option<Instant>) -> Decided {
     let mut tries = 0;
     loop {
@@ -149,7 +154,7 @@ async fn decide(client: &Client, ask: Ask, end: Option<Instant>) -> Decided {
             Ok(Answer::Written { outcome: Ok(reply), .. }) => return Decided::Done(reply, tries),
             Ok(Answer::Written { outcome: Err(denied), .. } | Answer::Refused(denied)) => match denied.code {
                 Code::OutcomeUnknown => return Decided::Undecided,
-                // Refused in form only: nothing was decided.
+                // The request itself was rejected, so nothing was decided.
                 Code::Busy | Code::Unavailable => {}
                 code => return Decided::Refused(code),
             },
@@ -202,18 +207,18 @@ async fn write(writer: Writer, history: Shared, end: Instant, each: Duration) ->
     writer
 }
 
-/// What the partner wrote was read.
+/// Marks the partner's messages as read.
 async fn mark(writer: &Writer) {
     let TalkPartner::Account(with) = writer.partner else { return };
     let submitted_at = submitted_at(&writer.client).await;
     let (delivered_through, read_through) = (LogIndex::MAX, LogIndex::MAX);
     let command = MessageCommand::Mark { session: writer.session, with, delivered_through, read_through };
     let request = Request { id: new_request_id(), submitted_at, command: Command::Message(command) };
-    // Whether it was done shows in whether messages are taken.
+    // A failure shows in refused messages.
     decide(&writer.client, Ask::Write(request), Some(Instant::now() + ANSWER_MAX)).await;
 }
 
-/// The newest croak that was acknowledged is there, wherever one asks.
+/// Checks that every server shows the newest acknowledged croak.
 async fn look(writer: &Writer, history: &Shared) {
     let Some(newest) = history.borrow().newest_croak(writer.number) else { return };
     let (session, username) = (writer.session, writer.username.clone());
@@ -228,7 +233,7 @@ async fn look(writer: &Writer, history: &Shared) {
     history.borrow_mut().looked(writer.number, newest, found);
 }
 
-/// Reads everything that is there, and compares it with what was answered.
+/// Reads the final state and compares it with the answers.
 pub fn check(history: &mut History, balancers: &[String], keys: &Keys) {
     let people = history.people.clone();
     smol::block_on(async {
@@ -255,14 +260,14 @@ async fn page(client: &Client, query: Query) -> Page {
     }
 }
 
-/// Ids and texts, oldest first.
+/// Returns ids and texts of a user's croaks, oldest first.
 async fn croaks(client: &Client, username: &str, session: TokenHash) -> Vec<(LogIndex, String)> {
     let mut found = Vec::new();
     let mut before = None;
     loop {
         let query = Query::Profile { session, username: username.to_string(), before, limit: PAGE };
         let Page::Profile { croaks, older, .. } = page(client, query).await else {
-            panic!("not what was asked")
+            panic!("the answer does not fit the request")
         };
         found.extend(croaks.into_iter().map(|croak| (croak.id, croak.text)));
         before = older;
@@ -273,13 +278,15 @@ async fn croaks(client: &Client, username: &str, session: TokenHash) -> Vec<(Log
     }
 }
 
-/// What this one wrote: ids and texts, oldest first.
+/// Returns ids and texts of the messages a user sent, oldest first.
 async fn messages(client: &Client, with: String, session: TokenHash) -> Vec<(LogIndex, String)> {
     let mut found = Vec::new();
     let mut before = None;
     loop {
         let query = Query::Talk { session, with: TalkPartner::Named(with.clone()), before, limit: PAGE };
-        let Page::Talk(talk) = page(client, query).await else { panic!("not what was asked") };
+        let Page::Talk(talk) = page(client, query).await else {
+            panic!("the answer does not fit the request")
+        };
         found.extend(
             talk.messages
                 .into_iter()

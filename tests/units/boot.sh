@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Starts a systemd of its own, over a copy of this machine's files that goes with it: `boot.sh BINARY UNITS_FOLDER`, as root, in
-# new namespaces (unshare --mount --pid --fork --net --uts --ipc). What would change the kernel for others is masked.
-# The units that are to run are copied from UNITS_FOLDER, and BINARY is /usr/bin/ribbit.
+# Starts a systemd over a temporary overlay of this machine's files: `boot.sh BINARY UNITS_FOLDER`, as root, in new namespaces
+# (unshare --mount --pid --fork --net --uts --ipc). Services that would change the shared kernel are masked. The units are copied
+# from UNITS_FOLDER, and BINARY becomes /usr/bin/ribbit.
 set -euo pipefail
 
 binary=$1
 units=$2
 
 mount --make-rprivate /
-# Everything that is written goes with this namespace.
+# All writes are discarded with this namespace.
 stage=$(mktemp --directory)
 mount -t tmpfs tmpfs "$stage"
 root=$stage/root
@@ -38,7 +38,7 @@ touch "$root/usr/bin/ribbit"
 mount --bind "$binary" "$root/usr/bin/ribbit"
 cp -r "$units/." "$root/etc/systemd/system/"
 
-# Of the machine's own services only the journal; a kernel is shared with everybody else.
+# Of the machine's own services only the journal runs, because the kernel is shared with the host.
 for wanted in "$root"/lib/systemd/system/sysinit.target.wants/* "$root"/lib/systemd/system/local-fs.target.wants/*; do
   name=$(basename "$wanted")
   case $name in
@@ -55,7 +55,7 @@ mkdir -p "$root/old"
 cd "$root"
 pivot_root . old
 umount -l /old
-# Credentials are mounted by a child in a namespace of its own, and arrive by this; with the machine it was ended above.
+# systemd mounts credentials in a child namespace and propagates them through this mount, which was made private above.
 mount --make-rshared /
 exec env -i container=ribbit-units PATH=/usr/sbin:/usr/bin:/sbin:/bin \
   /lib/systemd/systemd --system --unit=basic.target --log-target=journal --show-status=no

@@ -1,11 +1,11 @@
-//! The units as a board runs them: a systemd is started in namespaces of its own, over a copy of this machine's files that goes
-//! with it, and runs the units of systemd/ with the binary of this build. A system call that the units do not allow ends its
-//! process here, where on a board it would be refused.
+//! The units under a real systemd, which is started in namespaces of its own over a temporary overlay of this machine's files.
+//! It runs the units of systemd/ with the binary of this build. A system call that the units do not allow kills its process
+//! here; on a real machine it would fail with an error.
 //!
-//! `RIBBIT_UNITS_BINARY=dist/x86_64-unknown-linux-musl/ribbit` runs another build, such as one that is to be packed.
+//! `RIBBIT_UNITS_BINARY=dist/x86_64-unknown-linux-musl/ribbit` tests another build, such as one for a package.
 //!
-//! Needs root, systemd, overlayfs and cgroup2; skipped with the reason where one is missing. Nothing of it outlives the test:
-//! the namespace's first process goes with its parent.
+//! Needs root, systemd, overlayfs and cgroup2; skipped with the reason if one is missing. Nothing outlives the test: the
+//! namespaces end with their first process, and that ends with its parent.
 
 use crate::judged::{name, units};
 use crate::patience::awaited;
@@ -16,7 +16,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Started here, it is there after a second or two.
+/// Timeout for systemd to boot and for units to change state; booting takes a second or two.
 const BOOT_MAX: Duration = Duration::from_secs(60);
 
 struct Board {
@@ -28,7 +28,7 @@ struct Board {
 }
 
 impl Board {
-    /// Nothing, and the reason is printed, where that cannot be done.
+    /// Boots a systemd. Returns `None` and prints the reason if that is not possible here.
     fn boot() -> Option<Board> {
         match Board::try_boot() {
             Ok(board) => Some(board),
@@ -111,12 +111,12 @@ impl Board {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // It may not want any.
+        // The command may not read its input.
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         child.wait_with_output().unwrap()
     }
 
-    /// What root types there: exit code, and what is shown.
+    /// Runs a command line as root in the namespaces; returns exit code and output.
     fn run(&self, line: &str) -> (i32, String) {
         let output = self.output(line, "");
         let text = [output.stdout, output.stderr].concat();
@@ -156,7 +156,7 @@ impl Drop for Board {
     fn drop(&mut self) {
         let _ = self.unshare.kill();
         let _ = self.unshare.wait();
-        // Its groups of processes are empty in a moment.
+        // The cgroups become empty in a moment.
         let began = Instant::now();
         while remove_cgroup(&self.cgroup).is_err() && began.elapsed() < Duration::from_secs(5) {
             std::thread::sleep(Duration::from_millis(20));
@@ -164,14 +164,14 @@ impl Drop for Board {
     }
 }
 
-/// What is run there.
+/// Returns the binary under test.
 fn binary() -> PathBuf {
     let other = std::env::var_os("RIBBIT_UNITS_BINARY").map(PathBuf::from);
     let binary = other.unwrap_or_else(|| env!("CARGO_BIN_EXE_ribbit").into());
     binary.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", binary.display()))
 }
 
-/// A group of processes that this systemd takes for the whole machine's.
+/// Creates the cgroup that this systemd uses as its root.
 fn own_cgroup() -> Result<PathBuf, String> {
     let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
     let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2"));
@@ -203,11 +203,11 @@ const ALL: [&str; 5] = [
 fn a_board_runs_them_as_they_are() {
     let Some(board) = Board::boot() else { return };
 
-    // Without a cluster file nothing starts, and it is said.
+    // Without a cluster file the unit fails with a message.
     let (code, said) = board.run("systemctl start ribbit-backend@1");
     assert!(code != 0 && said.contains("ribbit-backend@1"), "{said}");
 
-    // What `init` says, as it says it, but for `sudo`: this is root.
+    // The commands that `init` prints, without `sudo`, since the test runs as root.
     board.typed("mkdir /etc/ribbit");
     let init = "ribbit init --coordinator 127.0.0.1:9000 --cluster-file /etc/ribbit/cluster.ribbit";
     let said = board
@@ -227,21 +227,21 @@ fn a_board_runs_them_as_they_are() {
         said.matches("\"voter\":true").count() == 3 && said.matches("\"in_sync\":true").count() == 3
     });
 
-    people_are_served(&board);
-    nobody_has_more_than_he_needs(&board);
-    what_dies_comes_back(&board);
-    what_stands_still_is_ended(&board);
-    pages_are_encrypted(&board);
-    an_address_is_held(&board);
-    backups_are_kept(&board);
-    another_user_number_finds_its_files(&board);
-    a_start_that_takes_its_time_is_no_failed_one(&board);
-    // Nothing was refused by the filter all the while, or it would have been killed.
+    clients_are_served(&board);
+    units_have_no_unneeded_privileges(&board);
+    killed_processes_are_restarted(&board);
+    stuck_processes_are_ended_by_the_watchdog(&board);
+    pages_use_https(&board);
+    the_floating_address_is_held(&board);
+    backups_are_made(&board);
+    a_changed_user_id_keeps_its_files(&board);
+    a_long_start_is_not_a_failed_start(&board);
+    // No system call was refused by the filter: its process would have been killed.
     let journal = board.typed("journalctl --no-pager");
     assert!(!journal.contains("SYS"), "{journal}");
 }
 
-fn people_are_served(board: &Board) {
+fn clients_are_served(board: &Board) {
     for unit in ALL {
         assert_eq!(board.shows(unit, "ActiveState"), "active", "{unit}");
     }
@@ -264,7 +264,7 @@ fn people_are_served(board: &Board) {
         board.output("ribbit client create ada --email ada@pond --server 127.0.0.1:8081", "croak, croak\n");
     assert!(created.status.success(), "{created:?}");
     board.typed("ribbit client post --server 127.0.0.1:8081 Under systemd");
-    // Root finds the board's group without being told, and no other in its place.
+    // Root's commands use the installed cluster by default, and never in place of another one that was named.
     assert_eq!(
         board.typed("ribbit key"),
         board.typed("ribbit key --cluster-file /etc/ribbit/cluster.ribbit")
@@ -272,12 +272,12 @@ fn people_are_served(board: &Board) {
     board.typed("ribbit user list");
     assert_eq!(board.run("ribbit status --data-dir /nonexistent").0, 3);
     assert_eq!(board.run("ribbit user list --data-dir /nonexistent").0, 3);
-    // The port that systemd opened.
+    // The port opened by systemd.
     let page = board.typed("bash -c 'exec 3<>/dev/tcp/127.0.0.1/80; printf \"GET /health HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n\" >&3; cat <&3'");
     assert!(page.contains(" 200 "), "{page}");
 }
 
-fn nobody_has_more_than_he_needs(board: &Board) {
+fn units_have_no_unneeded_privileges(board: &Board) {
     for unit in ALL {
         let pid = board.shows(unit, "MainPID");
         let status = board.typed(&format!("cat /proc/{pid}/status"));
@@ -293,11 +293,11 @@ fn nobody_has_more_than_he_needs(board: &Board) {
         assert!(caps.iter().all(|it| it.trim_matches('0').is_empty()), "{unit}: {caps:?}");
         assert_eq!((field("Seccomp:"), field("NoNewPrivs:")), ("2".into(), "1".into()), "{unit}");
     }
-    // What is kept is root's and the unit's.
+    // Only root and the unit can read the data.
     let (code, _) = board.run("setpriv --reuid 65534 --clear-groups ls /var/lib/ribbit/");
     assert_ne!(code, 0);
     assert!(board.typed("ls /var/lib/ribbit/").contains("backend-2"));
-    // The pages come without the cluster's key.
+    // The web process has no cluster key.
     let pid = board.shows("ribbit-web.service", "MainPID");
     let (_, environment) = board.run(&format!("tr '\\0' '\\n' < /proc/{pid}/environ"));
     assert!(
@@ -306,7 +306,7 @@ fn nobody_has_more_than_he_needs(board: &Board) {
     );
 }
 
-fn what_dies_comes_back(board: &Board) {
+fn killed_processes_are_restarted(board: &Board) {
     let before = board.shows(ALL[1], "MainPID");
     board.typed(&format!("kill -9 {before}"));
     board.awaits("back", &format!("systemctl show -p MainPID,ActiveState,NRestarts {}", ALL[1]), |said| {
@@ -314,7 +314,7 @@ fn what_dies_comes_back(board: &Board) {
             && said.contains("ActiveState=active")
             && !said.contains(&format!("MainPID={before}\n"))
     });
-    // What restarting does not mend is not tried again.
+    // A failure that a restart cannot fix is not retried.
     board.typed("mkdir -p /run/systemd/system/ribbit-balancer.service.d");
     board.typed("printf '[Service]\\nEnvironment=RIBBIT_CLUSTER_FILE=/nonexistent\\n' > /run/systemd/system/ribbit-balancer.service.d/x.conf");
     let (code, _) = board.run("systemctl daemon-reload; systemctl restart ribbit-balancer");
@@ -325,7 +325,7 @@ fn what_dies_comes_back(board: &Board) {
     board.typed("rm /run/systemd/system/ribbit-balancer.service.d/x.conf; systemctl daemon-reload; systemctl restart ribbit-balancer");
 }
 
-fn what_stands_still_is_ended(board: &Board) {
+fn stuck_processes_are_ended_by_the_watchdog(board: &Board) {
     let unit = ALL[2];
     let more = "/run/systemd/system/ribbit-backend@2.service.d";
     board.typed(&format!("mkdir -p {more}"));
@@ -340,9 +340,9 @@ fn what_stands_still_is_ended(board: &Board) {
     assert_eq!(board.shows(unit, "ActiveState"), "active");
 }
 
-fn pages_are_encrypted(board: &Board) {
+fn pages_use_https(board: &Board) {
     let unit = ALL[4];
-    // Without a certificate there is nothing to do, and nobody ends of it.
+    // Without a certificate, a reload does nothing and does not end the process.
     let before = board.shows(unit, "MainPID");
     board.typed(&format!("systemctl reload {unit}"));
     board
@@ -366,8 +366,8 @@ fn pages_are_encrypted(board: &Board) {
     board.typed(&format!("rm {more}/tls.conf; mv /etc/ribbit/web.before /etc/ribbit/web.conf; systemctl daemon-reload; systemctl restart {unit}"));
 }
 
-/// The one unit with rights over the network.
-fn an_address_is_held(board: &Board) {
+/// The only unit with network capabilities.
+fn the_floating_address_is_held(board: &Board) {
     let unit = "ribbit-balancer-floating.service";
     board.typed("ip link add eth0 type veth peer name far && ip addr add 192.168.77.1/24 dev eth0");
     board.typed("ip link set eth0 up && ip link set far up");
@@ -390,9 +390,8 @@ fn an_address_is_held(board: &Board) {
     board.typed(&format!("systemctl start {}", ALL[3]));
 }
 
-/// A member that waits for its group to let go of what it has lost is not ready, and is left waiting: longer than a start may
-/// take.
-fn a_start_that_takes_its_time_is_no_failed_one(board: &Board) {
+/// A member with a lost store waits for the cluster before it is ready, longer than the start timeout allows.
+fn a_long_start_is_not_a_failed_start(board: &Board) {
     let unit = ALL[2];
     board.typed("systemctl stop ribbit.target");
     board.typed("echo tested > /var/lib/private/ribbit/backend-2/lost && chown --reference=/var/lib/private/ribbit /var/lib/private/ribbit/backend-2/lost");
@@ -405,13 +404,13 @@ fn a_start_that_takes_its_time_is_no_failed_one(board: &Board) {
     board.awaits("it waits", &asked, |said| said.contains("is not used"));
     std::thread::sleep(Duration::from_secs(5));
     assert_eq!(board.shows(unit, "ActiveState"), "activating", "{}", board.journal());
-    // With a group to ask it goes on, and comes back as a new member.
+    // Once the cluster is up, the member continues and joins as a new one.
     board.typed(&format!("systemctl start {} {}", ALL[0], ALL[1]));
     board.awaits(unit, &format!("systemctl is-active {unit}"), |said| said.trim() == "active");
     board.typed(&format!("rm {more}/x.conf; systemctl daemon-reload"));
 }
 
-fn backups_are_kept(board: &Board) {
+fn backups_are_made(board: &Board) {
     board.awaits("a backup", "systemctl start ribbit-backup && ls /var/lib/ribbit-backup/", |said| {
         said.contains(".backup")
     });
@@ -420,7 +419,7 @@ fn backups_are_kept(board: &Board) {
     assert_eq!(board.shows("ribbit-backup.timer", "ActiveState"), "active");
 }
 
-fn another_user_number_finds_its_files(board: &Board) {
+fn a_changed_user_id_keeps_its_files(board: &Board) {
     board.typed("systemctl stop ribbit.target || true");
     board.typed(&format!("systemctl stop {} ribbit-web.socket", ALL.join(" ")));
     board.typed("chown -R 64000:64000 /var/lib/private/ribbit");
@@ -433,7 +432,7 @@ fn another_user_number_finds_its_files(board: &Board) {
         (code == 0).then_some(said)
     });
     assert!(found.contains("Under systemd"), "{found}");
-    // All of it stops with one word.
+    // One command stops all units.
     board.typed("systemctl stop ribbit.target");
     for unit in ALL {
         board.awaits(unit, &format!("systemctl show --value -p ActiveState {unit}"), |said| {

@@ -1,11 +1,11 @@
-//! Where things are kept when systemd says so, and a group that is founded by a unit that runs once.
+//! Folders of a systemd unit, and the creation of a cluster by a one-shot unit.
 
 use crate::heard::{Supervisor, cluster, free_port, ribbit};
 use crate::patience::awaited;
 use std::fs;
 
 #[test]
-fn what_is_kept_goes_where_the_unit_has_its_folder() {
+fn data_is_stored_in_the_state_directory() {
     let (credentials, _) = cluster();
     let state = tempfile::tempdir().unwrap();
     let mut supervisor = Supervisor::new();
@@ -16,7 +16,7 @@ fn what_is_kept_goes_where_the_unit_has_its_folder() {
     supervisor.hears("READY=1");
     assert!(state.path().join("backend-7/store.redb").exists());
 
-    // What is typed counts more.
+    // A flag takes precedence.
     let told = ribbit(&format!("key --data-dir {}", credentials.path().display()))
         .env("STATE_DIRECTORY", state.path())
         .output()
@@ -25,7 +25,7 @@ fn what_is_kept_goes_where_the_unit_has_its_folder() {
 }
 
 #[test]
-fn what_goes_with_the_unit_is_in_its_folder_for_that() {
+fn temporary_data_is_stored_in_the_runtime_directory() {
     let runtime = tempfile::tempdir().unwrap();
     let mut supervisor = Supervisor::new();
     let mut command = ribbit("up --ephemeral --backends 1 --coordinators 0 --web 127.0.0.1:0");
@@ -38,11 +38,11 @@ fn what_goes_with_the_unit_is_in_its_folder_for_that() {
     assert_eq!(within(), 1);
     up.signal(rustix::process::Signal::TERM);
     assert_eq!(up.ended().code(), Some(0), "{}", up.said());
-    assert_eq!(within(), 0, "removed at the end");
+    assert_eq!(within(), 0, "removed on exit");
 }
 
 #[test]
-fn a_group_is_founded_once_and_never_beside_a_living_one() {
+fn a_cluster_is_created_once_and_never_beside_a_running_one() {
     let (folder, port) = cluster();
     let found = |data_dir: &std::path::Path| {
         let output = ribbit("coordinator --id 1 --found-only --cluster-file")
@@ -58,7 +58,7 @@ fn a_group_is_founded_once_and_never_beside_a_living_one() {
     let (code, said) = found(folder.path());
     assert!(code == Some(0) && said.contains("nothing to found"), "{said}");
 
-    // Whoever runs it from then on does not found.
+    // The regular start does not create a cluster.
     let mut supervisor = Supervisor::new();
     let mut command = ribbit("coordinator --id 1");
     command.arg("--data-dir").arg(folder.path());
@@ -66,7 +66,7 @@ fn a_group_is_founded_once_and_never_beside_a_living_one() {
     supervisor.hears("STATUS=coordinator-1 leads");
     assert!(coordinator.said().contains(&format!("0.0.0.0:{port}")), "{}", coordinator.said());
 
-    // A second one of another number asks the first.
+    // A second coordinator finds the first one and refuses.
     let elsewhere = tempfile::tempdir().unwrap();
     let output = ribbit("coordinator --id 2 --found-only --cluster-file")
         .arg(folder.path().join("cluster.ribbit"))
@@ -77,7 +77,7 @@ fn a_group_is_founded_once_and_never_beside_a_living_one() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.code() == Some(1) && said.contains("belongs to history"), "{said}");
 
-    // The first is running: its store is its own.
+    // While the coordinator runs, its store is locked.
     let (code, said) = found(folder.path());
     assert!(code == Some(78) && said.contains("running already"), "{said}");
     drop(coordinator);

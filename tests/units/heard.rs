@@ -1,4 +1,4 @@
-//! A supervisor that listens: a datagram socket, and a process that is told of it.
+//! A fake service manager: a notification socket, and a process that is given its name.
 
 use crate::patience::{PAUSE, awaited};
 use rustix::process::{Pid, Signal, kill_process};
@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use tempfile::TempDir;
 
-/// The binary, with nothing of ours in its environment.
+/// Returns a command of the binary without ribbit's variables in its environment.
 pub fn ribbit(line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ribbit"));
     for (key, _) in std::env::vars_os() {
@@ -23,7 +23,7 @@ pub fn ribbit(line: &str) -> Command {
     command
 }
 
-/// A port that was free a moment ago.
+/// Returns a port that was free a moment ago.
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -32,7 +32,7 @@ pub fn listens(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
-/// A folder with the cluster file of one coordinator, and that coordinator's port.
+/// Creates a cluster file with one coordinator; returns its folder and the coordinator's port.
 pub fn cluster() -> (TempDir, u16) {
     let folder = tempfile::tempdir().unwrap();
     let port = free_port();
@@ -44,10 +44,10 @@ pub fn cluster() -> (TempDir, u16) {
     (folder, port)
 }
 
-/// What a process has said, and what it is heard on.
+/// The notification socket and the notifications received.
 pub struct Supervisor {
     socket: UnixDatagram,
-    /// As NOTIFY_SOCKET has it.
+    /// Value of NOTIFY_SOCKET.
     pub name: String,
     pub heard: Vec<String>,
     _folder: TempDir,
@@ -61,7 +61,7 @@ impl Supervisor {
         Supervisor::on(socket, path.display().to_string(), folder)
     }
 
-    /// On a name that is in no folder.
+    /// Uses a name in the abstract namespace.
     pub fn without_path() -> Supervisor {
         let folder = tempfile::tempdir().unwrap();
         let name = format!("ribbit-test-{}", folder.path().display());
@@ -74,7 +74,7 @@ impl Supervisor {
         Supervisor { socket, name, heard: Vec::new(), _folder: folder }
     }
 
-    /// Everything that was said up to now.
+    /// Receives all pending notifications.
     pub fn listen(&mut self) {
         let mut bytes = [0; 4_096];
         while let Ok(length) = self.socket.recv(&mut bytes) {
@@ -83,7 +83,7 @@ impl Supervisor {
         }
     }
 
-    /// Waits until something is said, or was, and answers it.
+    /// Waits for a notification that contains `what`, and returns it.
     #[track_caller]
     pub fn hears(&mut self, what: &str) -> String {
         awaited(what, || {
@@ -96,7 +96,7 @@ impl Supervisor {
         self.heard.iter().filter(|heard| *heard == line).count()
     }
 
-    /// Starts the process that is to speak; what it logs goes to a file beside its data.
+    /// Starts a process with this socket; its log goes to a file in `folder`.
     pub fn start(&self, mut command: Command, folder: &Path) -> Running {
         let log = folder.join("said.log");
         let said = fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
@@ -105,7 +105,7 @@ impl Supervisor {
     }
 }
 
-/// Ended with the test.
+/// A running process, killed at the end of the test.
 pub struct Running {
     pub child: Child,
     log: std::path::PathBuf,

@@ -1,12 +1,13 @@
-//! What systemd itself says of the units: nothing wrong, and an exposure of at most 1.5.
+//! Checks of the units by `systemd-analyze`: no errors, and an exposure of at most 1.5.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
-/// In tenths. The balancer that moves an address (`floating`) needs a right over the network.
+/// Maximum exposure of a unit, in tenths.
 const EXPOSURE_MAX: u32 = 15;
+/// Maximum exposure of the floating balancer, which needs network capabilities.
 const EXPOSURE_FLOATING_MAX: u32 = 20;
 
 pub fn units() -> Vec<PathBuf> {
@@ -21,7 +22,7 @@ pub fn name(path: &Path) -> &str {
     path.file_name().unwrap().to_str().unwrap()
 }
 
-/// Nothing where it is not installed.
+/// Runs systemd-analyze; `None` if it is not installed.
 fn analyze(arguments: &[&str]) -> Option<Output> {
     match Command::new("systemd-analyze").args(arguments).env("SYSTEMD_PAGER", "").output() {
         Ok(output) => Some(output),
@@ -32,7 +33,7 @@ fn analyze(arguments: &[&str]) -> Option<Output> {
     }
 }
 
-/// Copies that name this build's binary, with an instance of each template.
+/// Copies the units, with the path of this build's binary and an instance of each template.
 fn copies() -> (TempDir, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let mut made = Vec::new();
@@ -60,11 +61,11 @@ fn systemd_finds_nothing_wrong_with_the_units() {
     arguments.extend(copies.iter().map(String::as_str));
     let Some(output) = analyze(&arguments) else { return };
     let said = String::from_utf8(output.stderr).unwrap();
-    // What is wrong with this machine's own units is not said of ours.
+    // Errors in this machine's own units are ignored.
     let ours: Vec<&str> = said.lines().filter(|line| line.contains("ribbit")).collect();
     assert!(ours.is_empty() && output.status.success(), "{ours:#?}\n{said}");
 
-    // It would have found something.
+    // The check does find errors.
     let broken = folder.path().join("ribbit-balancer.service");
     let text = fs::read_to_string(&broken).unwrap().replace("WatchdogSec=60", "WatchdogSecs=60");
     fs::write(&broken, text).unwrap();
@@ -86,13 +87,13 @@ fn no_unit_is_exposed() {
     }
 }
 
-/// What every unit that serves has to say, whoever changes one of them.
+/// Settings that every unit of a server must have.
 #[test]
 fn the_units_agree_on_what_a_board_needs() {
     for path in units() {
         let text = fs::read_to_string(&path).unwrap();
         let lines: Vec<&str> = text.lines().collect();
-        // A board may have neither a network nor a clock, and starts all the same.
+        // A machine may have neither network nor clock and must start nevertheless.
         for awaited in ["network-online", "time-sync", "time-set"] {
             assert!(!text.contains(awaited), "{}: {awaited}", name(&path));
         }
@@ -106,7 +107,7 @@ fn the_units_agree_on_what_a_board_needs() {
             assert!(prevented.is_some_and(|line| line.contains("78")), "{}", name(&path));
             assert!(text.contains("WatchdogSec=") && text.contains("MemoryMax="), "{}", name(&path));
         }
-        // Only once, by hand: a board that comes back with an empty card must not found.
+        // Only once and by hand: a machine that returns with an empty disk must not create a cluster.
         let founds = text.contains("--found");
         assert!(!founds || !text.contains("[Install]"), "{}", name(&path));
     }

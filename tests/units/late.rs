@@ -1,4 +1,4 @@
-//! A board that is up before its network: no unit waits for it, so a member has to.
+//! A machine that boots before its network is up: no unit waits for the network, so the member has to.
 //!
 //! Two network namespaces, a coordinator in one, a backend in the other. Needs root and `ip`; skipped with the reason elsewhere.
 
@@ -6,7 +6,7 @@ use crate::heard::{Supervisor, ribbit};
 use crate::patience::awaited;
 use std::process::Command;
 
-/// A namespace, removed with the test; what it is connected by goes with it.
+/// A network namespace, removed at the end of the test together with its links.
 struct Host(String);
 
 impl Host {
@@ -22,7 +22,7 @@ impl Host {
         ip(&format!("-n {} {line}", self.0))
     }
 
-    /// The same command there.
+    /// Returns the command, run in this namespace.
     fn within(&self, command: &Command) -> Command {
         let mut there = Command::new("ip");
         there.args(["netns", "exec", &self.0]).arg(command.get_program()).args(command.get_args());
@@ -61,7 +61,7 @@ fn a_member_whose_network_comes_later_is_found_where_it_then_is() {
         host.within(&command)
     };
 
-    // Both are up, and neither has a network.
+    // Both members run without a network.
     let (mut first, mut second) = (Supervisor::new(), Supervisor::new());
     let _coordinator = first.start(member(&one, "coordinator --id 1 --found"), folder.path());
     let mut backend = second.start(member(&other, "backend --id 1"), folder.path());
@@ -85,7 +85,7 @@ fn a_member_whose_network_comes_later_is_found_where_it_then_is() {
         (said.contains("\"10.77.0.2:10001\"") && said.contains("\"10.77.0.1:9000\"")).then_some(())
     });
 
-    // A router gives it another address: the others hear of that one.
+    // A router assigns another address, and the others learn it.
     other.ip("addr add 10.77.0.3/24 dev eth0").unwrap();
     other.ip("addr del 10.77.0.2/24 dev eth0").unwrap();
     other.ip("addr replace 10.77.0.3/24 dev eth0").unwrap();

@@ -1,11 +1,11 @@
-//! ribbit under systemd: the protocol against a socket of our own, the units against systemd's own judgement, and both
-//! together under a systemd that is started for the test.
+//! Tests of ribbit under systemd: the protocol with a socket of the test, the units with `systemd-analyze`, and both together
+//! with a systemd started for the test.
 //!
-//! - [`heard`]: a supervisor that only listens, and the process that speaks to it
-//! - [`notify`]: READY, STATUS, STOPPING, signs of life; [`sockets`]: a port that was open before; [`folders`]: where things
-//!   are kept, and founding for once
-//! - [`judged`]: what `systemd-analyze` says of the files in systemd/; [`booted`]: the units started, killed, stuck and started
-//!   anew; [`late`]: a network that comes after the member. Each skipped with a printed reason where it cannot be done
+//! - [`heard`]: a fake service manager, and the process that notifies it
+//! - [`notify`]: READY, STATUS, STOPPING, keep-alives; [`sockets`]: socket activation; [`folders`]: folders of a unit, and the
+//!   unit that creates the cluster
+//! - [`judged`]: `systemd-analyze` on the files in systemd/; [`booted`]: the units started, killed, stuck and restarted;
+//!   [`late`]: a network that comes up after the member. Tests that cannot run here are skipped with a printed reason
 
 #![allow(clippy::unwrap_used)]
 

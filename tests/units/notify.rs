@@ -1,4 +1,4 @@
-//! What a supervisor hears.
+//! Notifications that a service manager receives.
 
 use crate::heard::{Supervisor, cluster, free_port, listens, ribbit};
 use crate::patience::awaited;
@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// Half of it is the pause between signs of life.
+/// Watchdog timeout; keep-alives are sent every half of it.
 const WATCHDOG: Duration = Duration::from_millis(400);
 
 fn in_folder(line: &str, folder: &tempfile::TempDir) -> Command {
@@ -29,7 +29,7 @@ fn ready_is_said_when_the_store_is_open_and_the_socket_listens_and_without_a_lea
     assert!(folder.path().join("backend-1/store.redb").exists());
     supervisor.hears("STATUS=backend-1 is waiting to join a cluster");
     backend.runs();
-    // Before it, it asked for patience, and after it no more.
+    // Before READY the start timeout was extended, afterwards no more.
     let ready = supervisor.heard.iter().position(|line| line == "READY=1").unwrap();
     let extended = supervisor.heard.iter().position(|line| line.starts_with("EXTEND_TIMEOUT_USEC="));
     assert!(extended.is_some_and(|at| at < ready), "{:?}", supervisor.heard);
@@ -43,7 +43,7 @@ fn ready_is_said_when_the_store_is_open_and_the_socket_listens_and_without_a_lea
 }
 
 #[test]
-fn a_store_that_cannot_be_opened_yet_is_not_ready_and_asks_for_patience() {
+fn a_store_that_cannot_be_opened_yet_is_not_ready_and_extends_the_timeout() {
     let (folder, port) = cluster();
     let mut supervisor = Supervisor::new();
     let holder = supervisor.start(in_folder("coordinator --id 1 --found", &folder), folder.path());
@@ -69,9 +69,9 @@ fn a_status_tells_who_leads_and_how_far_one_is() {
     assert!(leads.contains("applied up to"), "{leads}");
     let command = in_folder("backend --id 1 --listen 127.0.0.1:0", &folder);
     let _backend = second.start(command, folder.path());
-    // Two do not vote: one could not be lost.
+    // Of two members only one votes: two voters would not tolerate a failure.
     second.hears("STATUS=backend-1 follows coordinator-1, in sync, applied up to");
-    // Nothing happens now, and nothing is said twice in a row.
+    // Without changes, no status is sent twice in a row.
     first.listen();
     let said: Vec<_> = first.heard.iter().filter(|line| line.starts_with("STATUS=")).collect();
     assert!(said.windows(2).all(|pair| pair[0] != pair[1]), "{said:?}");
@@ -91,8 +91,8 @@ fn signs_of_life_come_from_the_thread_of_the_sockets_and_end_when_it_stands_stil
         supervisor.listen();
         (supervisor.count("WATCHDOG=1") >= 5).then_some(())
     });
-    assert!(began.elapsed() >= WATCHDOG * 2, "twice as often as asked, and no more");
-    // It stands still once nobody is answered any more; the process is there all the same.
+    assert!(began.elapsed() >= WATCHDOG * 2, "keep-alives every half of the timeout");
+    // The process is stuck once no request is answered, though it exists.
     awaited("it stands still", || {
         let before = supervisor.count("WATCHDOG=1");
         std::thread::sleep(WATCHDOG * 2);
@@ -105,7 +105,7 @@ fn signs_of_life_come_from_the_thread_of_the_sockets_and_end_when_it_stands_stil
     assert_eq!(supervisor.count("WATCHDOG=1"), before);
     running.runs();
     assert!(listens(port), "the kernel still takes connections: that shows nothing");
-    // What systemd does then.
+    // systemd aborts it then.
     running.signal(Signal::ABORT);
     assert_eq!(running.ended().signal(), Some(Signal::ABORT.as_raw()));
     let said = running.said();
@@ -182,7 +182,7 @@ fn up_speaks_for_all_of_it_and_its_children_do_not() {
         let environment = fs::read_to_string(format!("/proc/{child}/environ")).unwrap();
         assert!(!environment.contains("NOTIFY_SOCKET") && !environment.contains("WATCHDOG"), "{environment}");
     }
-    // Nor does what runs while a lock is held.
+    // Neither does the command of `ribbit lock`.
     let mut locked = ribbit("lock --data-dir");
     locked.arg(folder.path()).args(["/it", "--", "env"]).env("NOTIFY_SOCKET", &supervisor.name);
     let shown = locked.env("LISTEN_FDS", "0").env("LISTEN_PID", "1").output().unwrap();

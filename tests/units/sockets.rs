@@ -1,4 +1,4 @@
-//! A port that was open before the process: the test opens it, and a shell hands it on as systemd does, as descriptor 3.
+//! Socket activation: the test opens a port, and a shell passes it as descriptor 3, as systemd does.
 
 use crate::heard::{Supervisor, cluster, ribbit};
 use crate::patience::awaited;
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Descriptor 3 is `socket`, and it is for the process itself: the number stays when the shell becomes it.
+/// Passes `socket` as descriptor 3. The shell execs the process, so LISTEN_PID is right.
 fn given(socket: OwnedFd, line: &str, folder: &Path) -> Command {
     let plain = ribbit(line);
     let script = "LISTEN_PID=$$ LISTEN_FDS=${FDS:-1} LISTEN_FDNAMES=it exec \"$0\" \"$@\" 3<&0 </dev/null";
@@ -34,7 +34,7 @@ fn each_server_takes_the_port_that_it_is_given() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let mut supervisor = Supervisor::new();
-        // Somebody was there before the server was.
+        // A client connects before the server starts.
         let mut early = TcpStream::connect(address).unwrap();
         let mut running = supervisor.start(given(listener.into(), line, folder.path()), folder.path());
         supervisor.hears("READY=1");
@@ -60,9 +60,9 @@ fn what_is_no_listening_socket_is_refused_in_words() {
     let file = tempfile::tempfile().unwrap();
     let cases: [(OwnedFd, &str, &str); 4] = [
         (stream.into(), "1", "does not listen"),
-        (datagrams.into(), "1", "none for streams"),
+        (datagrams.into(), "1", "not a stream socket"),
         (file.into(), "1", "no socket"),
-        (TcpListener::bind("127.0.0.1:0").unwrap().into(), "2", "2 sockets, and it takes one"),
+        (TcpListener::bind("127.0.0.1:0").unwrap().into(), "2", "LISTEN_FDS is 2, expected 1"),
     ];
     for (socket, count, what) in cases {
         let mut command = given(socket, "balancer", folder.path());
