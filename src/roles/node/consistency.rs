@@ -6,7 +6,7 @@
 //!   linearizable ──▶ the read index: the leader's commit index, once the leader has confirmed that it still leads
 //! ```
 
-use super::request::{RequestContext, broken, undecided};
+use super::request::{RequestContext, store_unreadable, undecided};
 use ribbit_net::protocol::{Answer, UnavailableReason};
 use ribbit_replica::ReachError;
 use ribbit_state::{Code, Consistency, Denied, LogIndex, Query, Token};
@@ -44,7 +44,7 @@ impl RequestContext<'_> {
                 let old = !self.member.replica.with_status(|status| status.in_sync);
                 Answer::Read { token: Token { history, index }, old, page }
             }
-            Err(error) => broken(&error),
+            Err(error) => store_unreadable(&error),
         }
     }
 
@@ -54,7 +54,7 @@ impl RequestContext<'_> {
     /// # Errors
     /// The answer to send: `Unavailable` when no leader confirmed the read index or this node is too far behind, `Refused`
     /// with `OutcomeUnknown` when the request's submitted-at index is beyond the commit index.
-    pub(super) async fn newest(&self, submitted_at: LogIndex) -> Result<(), Answer> {
+    pub(super) async fn wait_for_read_index(&self, submitted_at: LogIndex) -> Result<(), Answer> {
         let ends = self.deadline.min(Instant::now() + READ_WAIT);
         let committed = self.member.replica.read_index(ends).await.map_err(undecided)?;
         if submitted_at > committed {
@@ -67,7 +67,7 @@ impl RequestContext<'_> {
     }
 
     /// Waits for at most `READ_WAIT` until this node has applied `index`. Returns false if it has not.
-    pub(super) async fn caught_up_with(&self, index: LogIndex) -> bool {
+    pub(super) async fn wait_applied(&self, index: LogIndex) -> bool {
         let deadline = self.deadline.min(Instant::now() + READ_WAIT);
         self.member.replica.wait_applied(index, deadline).await
     }

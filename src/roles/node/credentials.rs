@@ -7,7 +7,7 @@
 
 use super::NodeState;
 use super::passwords::Busy;
-use super::request::{RequestContext, broken};
+use super::request::{RequestContext, store_unreadable};
 use ribbit_db::DbError;
 use ribbit_net::protocol::{Answer, NewAccount, Password, UnavailableReason};
 use ribbit_net::secret::new_request_id;
@@ -39,7 +39,7 @@ impl RequestContext<'_> {
         if let Err(code) = self.node.limits.new_account(id, &form.password.0) {
             return Answer::Refused(Denied::new(code));
         }
-        match self.in_time(self.node.passwords.hash(form.password.0, id.0)).await {
+        match self.until_deadline(self.node.passwords.hash(form.password.0, id.0)).await {
             Ok(password_hash) => {
                 let NewAccount { name, username, email, .. } = form;
                 self.submit(id, submitted_at, Command::CreateAccount { username, name, email, password_hash })
@@ -63,15 +63,15 @@ impl RequestContext<'_> {
         if let Err(code) = self.node.limits.log_in(&name, id, &password.0) {
             return Answer::Refused(Denied::of(code, Field::Password));
         }
-        if let Err(answer) = self.newest(submitted_at).await {
+        if let Err(answer) = self.wait_for_read_index(submitted_at).await {
             return answer;
         }
         let account = match self.account_named(username) {
             Ok(account) => account,
-            Err(error) => return broken(&error),
+            Err(error) => return store_unreadable(&error),
         };
         let hash = account.as_ref().map(|(_, account)| account.password_hash.clone());
-        let fits = self.in_time(self.node.passwords.check(password.0.clone(), hash)).await;
+        let fits = self.until_deadline(self.node.passwords.check(password.0.clone(), hash)).await;
         match (account, fits) {
             (_, Err(Busy)) => Answer::Unavailable(UnavailableReason::Busy),
             (None, _) => Answer::Refused(Denied::of(Code::NoSuchUser, Field::Username)),
@@ -82,7 +82,7 @@ impl RequestContext<'_> {
                     .submit(id, submitted_at, Command::LogIn { account, credential_version, token })
                     .await;
                 if matches!(answer, Answer::Written { outcome: Ok(_), .. }) {
-                    self.strengthen(account, row, password);
+                    self.replace_weak_hash(account, row, password);
                 }
                 answer
             }
@@ -91,7 +91,7 @@ impl RequestContext<'_> {
 
     /// Replaces an account's password hash in the background if it is weaker than a new one would be. If this fails, the
     /// next log-in tries again.
-    fn strengthen(&self, account: AccountId, row: Account, password: Password) {
+    fn replace_weak_hash(&self, account: AccountId, row: Account, password: Password) {
         if !self.node.passwords.is_weaker(&row.password_hash) {
             return;
         }
@@ -141,7 +141,7 @@ impl RequestContext<'_> {
             Ok(credential_version) => credential_version,
             Err(answer) => return answer,
         };
-        match self.in_time(self.node.passwords.hash(new.0, id.0)).await {
+        match self.until_deadline(self.node.passwords.hash(new.0, id.0)).await {
             Ok(password_hash) => {
                 let command = AccountCommand::ChangePassword { session, credential_version, password_hash };
                 self.submit(id, submitted_at, command.into()).await
@@ -161,15 +161,15 @@ impl RequestContext<'_> {
         if let Err(denied) = text::check_password(&password.0) {
             return Answer::Refused(denied);
         }
-        if let Err(answer) = self.newest(submitted_at).await {
+        if let Err(answer) = self.wait_for_read_index(submitted_at).await {
             return answer;
         }
         let account = match self.account_named(username) {
             Ok(Some((account, _))) => account,
             Ok(None) => return Answer::Refused(Denied::of(Code::NoSuchUser, Field::Username)),
-            Err(error) => return broken(&error),
+            Err(error) => return store_unreadable(&error),
         };
-        match self.in_time(self.node.passwords.hash(password.0, id.0)).await {
+        match self.until_deadline(self.node.passwords.hash(password.0, id.0)).await {
             Ok(password_hash) => {
                 self.submit(id, submitted_at, OperatorCommand::SetPassword { account, password_hash }.into())
                     .await
@@ -193,22 +193,22 @@ impl RequestContext<'_> {
         password: Password,
         new: &str,
     ) -> Result<u32, Answer> {
-        self.newest(submitted_at).await?;
+        self.wait_for_read_index(submitted_at).await?;
         let reader = self.member.replica.reader();
-        let first = self.first_outcome(id).await.map_err(|error| broken(&error))?;
+        let first = self.first_outcome(id).await.map_err(|error| store_unreadable(&error))?;
         if let Some((index, outcome)) = first {
             let token = Token { history: self.member.identity.history, index };
             return Err(Answer::Written { token, outcome });
         }
         let owner = reader.view().and_then(|view| social::session_account(&view, session, reader.age_ms()));
-        let Some((me, account)) = owner.map_err(|error| broken(&error))? else {
+        let Some((me, account)) = owner.map_err(|error| store_unreadable(&error))? else {
             return Err(Answer::Refused(Denied::new(Code::NotLoggedIn)));
         };
         if let Err(code) = self.node.limits.owner_check(me, id, [&password.0, new]) {
             return Err(Answer::Refused(Denied::of(code, Field::Password)));
         }
         let check = self.node.passwords.check(password.0, Some(account.password_hash));
-        match self.in_time(check).await {
+        match self.until_deadline(check).await {
             Err(Busy) => Err(Answer::Unavailable(UnavailableReason::Busy)),
             Ok(false) => Err(Answer::Refused(Denied::of(Code::WrongPassword, Field::Password))),
             Ok(true) => Ok(account.credential_version),
@@ -219,7 +219,7 @@ impl RequestContext<'_> {
     ///
     /// # Errors
     /// `Busy` at the deadline, or when the queue is full.
-    async fn in_time<T>(&self, work: impl Future<Output = Result<T, Busy>>) -> Result<T, Busy> {
+    async fn until_deadline<T>(&self, work: impl Future<Output = Result<T, Busy>>) -> Result<T, Busy> {
         let late = async {
             smol::Timer::at(self.deadline).await;
             Err(Busy)

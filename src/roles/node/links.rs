@@ -310,8 +310,8 @@ async fn write_frames(
     mut writer: ChannelWriter,
 ) -> FrameError {
     let mut interval = smol::Timer::interval(node.options.heartbeat);
-    let mut sent_news = None;
-    let mut batch = heartbeat_of(node, to, &mut sent_news);
+    let mut sent_report = None;
+    let mut batch = heartbeat_of(node, to, &mut sent_report);
     loop {
         if let Err(error) = frame::write_bytes(&mut writer, &batch).await {
             return error;
@@ -323,7 +323,7 @@ async fn write_frames(
         let next = async { frames.recv().await.map_err(|_| FrameError::Closed) };
         let heartbeat = async {
             smol::stream::StreamExt::next(&mut interval).await;
-            Ok(heartbeat_of(node, to, &mut sent_news))
+            Ok(heartbeat_of(node, to, &mut sent_report))
         };
         match next.or(heartbeat).await {
             Ok(bytes) => batch = bytes,
@@ -337,13 +337,13 @@ async fn write_frames(
     }
 }
 
-/// Returns an encoded heartbeat, and this member's store news if they changed since they were last sent on this link.
-fn heartbeat_of(node: &NodeState, to: RaftId, sent_news: &mut Option<StoreReport>) -> Vec<u8> {
+/// Returns an encoded heartbeat, and this member's store report if they changed since they were last sent on this link.
+fn heartbeat_of(node: &NodeState, to: RaftId, sent_report: &mut Option<StoreReport>) -> Vec<u8> {
     let mut bytes = peer::encode(&PeerFrame::Talk(PeerTalk::Heartbeat(node.info())));
-    let news = node.store_news(to);
-    if sent_news.as_ref() != Some(&news) {
+    let news = node.store_report(to);
+    if sent_report.as_ref() != Some(&news) {
         bytes.extend(peer::encode(&PeerFrame::Talk(PeerTalk::Store(news.clone()))));
-        *sent_news = Some(news);
+        *sent_report = Some(news);
     }
     bytes
 }

@@ -44,7 +44,7 @@ pub(super) struct ListedMember {
     pub(super) queue: Option<Sender<Vec<u8>>>,
     /// The outgoing link is established.
     pub(super) linked: bool,
-    /// Its disk was full in its last store news.
+    /// Its disk was full in its last store report.
     pub(super) full: bool,
     /// Number of incoming links so far. Only the newest one may feed the replica.
     incoming: u64,
@@ -181,7 +181,7 @@ impl MemberList {
         self.table().get(&id)?.info.clone()
     }
 
-    /// Returns true if this member's disk was full in its last store news.
+    /// Returns true if this member's disk was full in its last store report.
     pub(super) fn is_full(&self, id: RaftId) -> bool {
         self.table().get(&id).is_some_and(|peer| peer.full)
     }

@@ -3,15 +3,15 @@
 //! This file defines the state that all parts of a node share.
 //!
 //! ```text
-//!   open store ─▶ listen (READY) ─▶ found or join a cluster ─▶ replica + links ─▶ serve until told to stop
+//!   listen ─▶ open the store (READY) ─▶ found or join a cluster ─▶ replica + links ─▶ serve until told to stop
 //! ```
 //!
-//! READY means that the store is open and that the socket listens. It does not mean that there is a leader: a node that
-//! still waits to join answers `NodeStatus`, and `Unavailable` to clients.
+//! READY, the readiness message to systemd, means that the socket listens and that the store is open. It does not mean that
+//! there is a leader: a node that still waits to join answers `NodeStatus`, and `Unavailable` to clients.
 //!
 //! Start, membership and shutdown:
 //! - [`run`]: wires the store, the replica, the links to the other members and the listener together
-//! - [`open`]: opens and checks the store
+//! - [`open_store`]: opens and checks the store
 //! - [`join`]: founding a cluster or joining one
 //! - [`store_loss`]: a member with a damaged or outdated store leaves and joins again as a new member
 //! - [`duplicate_id_check`]: refuses to start a second server with the same role and number
@@ -56,7 +56,7 @@ mod join;
 mod links;
 mod member_list;
 mod monitoring;
-mod open;
+mod open_store;
 mod passwords;
 mod pins;
 mod rate_limits;
@@ -171,9 +171,9 @@ impl NodeState {
         }
     }
 
-    /// Returns the store news for the member `to`: this member's newest digests, and the digest at the index that `to` has
+    /// Returns the store report for the member `to`: this member's newest digests, and the digest at the index that `to` has
     /// applied. The latter is the only one that a member can compare when it no longer receives the log.
-    pub(crate) fn store_news(&self, to: RaftId) -> StoreReport {
+    pub(crate) fn store_report(&self, to: RaftId) -> StoreReport {
         let digests = self.membership.get().map_or(Vec::new(), |member| {
             let reader = member.replica.reader();
             let applied = member.member_list.info(to).map(|info| info.applied);

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 /// The pins of one member.
 #[derive(Debug)]
 pub(crate) struct Pins {
-    held: Mutex<BTreeMap<PinId, OpenPin>>,
+    open: Mutex<BTreeMap<PinId, OpenPin>>,
     idle_max: Duration,
     time_max: Duration,
     /// Test hook: pause before each step.
@@ -51,7 +51,7 @@ impl std::fmt::Debug for OpenPin {
 
 impl Default for Pins {
     fn default() -> Pins {
-        Pins { held: Mutex::default(), idle_max: PIN_IDLE_MAX, time_max: PIN_TIME_MAX, pause: None }
+        Pins { open: Mutex::default(), idle_max: PIN_IDLE_MAX, time_max: PIN_TIME_MAX, pause: None }
     }
 }
 
@@ -61,27 +61,27 @@ impl Pins {
         Arc::new(Pins { pause, ..Pins::default() })
     }
 
-    fn held(&self) -> MutexGuard<'_, BTreeMap<PinId, OpenPin>> {
-        self.held.locked()
+    fn open(&self) -> MutexGuard<'_, BTreeMap<PinId, OpenPin>> {
+        self.open.locked()
     }
 
     fn has_place(&self) -> bool {
-        self.held().len() < PINS_MAX
+        self.open().len() < PINS_MAX
     }
 
     /// Keeps a pin until its time is over, and returns its number. `None` if all `PINS_MAX` slots are taken.
-    fn keep(self: &Arc<Pins>, pin: Pin) -> Option<PinId> {
-        let mut held = self.held();
-        if held.len() >= PINS_MAX {
+    fn insert(self: &Arc<Pins>, pin: Pin) -> Option<PinId> {
+        let mut open = self.open();
+        if open.len() >= PINS_MAX {
             return None;
         }
         let (id, now) = (random_u64(), Instant::now());
-        held.insert(id, OpenPin { pin: Arc::new(pin), end: now + self.time_max, used: now });
-        drop(held);
+        open.insert(id, OpenPin { pin: Arc::new(pin), end: now + self.time_max, used: now });
+        drop(open);
         let pins = self.clone();
         tasks::spawn(async move {
-            while let Some(until) = pins.until(id) {
-                smol::Timer::at(until).await;
+            while let Some(expiry) = pins.expiry(id) {
+                smol::Timer::at(expiry).await;
             }
         })
         .detach();
@@ -89,28 +89,28 @@ impl Pins {
     }
 
     /// Returns the time at which a pin expires unless it is used. Removes it if that time has come. `None` once it is gone.
-    fn until(&self, id: PinId) -> Option<Instant> {
-        let mut held = self.held();
-        let it = held.get(&id)?;
-        let until = it.end.min(it.used + self.idle_max);
-        if until <= Instant::now() {
-            held.remove(&id);
+    fn expiry(&self, id: PinId) -> Option<Instant> {
+        let mut open = self.open();
+        let it = open.get(&id)?;
+        let expiry = it.end.min(it.used + self.idle_max);
+        if expiry <= Instant::now() {
+            open.remove(&id);
             log::info!("released a pin: it was not used for too long, or its time limit is over");
             return None;
         }
-        Some(until)
+        Some(expiry)
     }
 
     /// Returns a pin for one step, and records its use.
-    fn of(&self, id: PinId) -> Option<Arc<Pin>> {
-        let mut held = self.held();
-        let it = held.get_mut(&id)?;
+    fn get(&self, id: PinId) -> Option<Arc<Pin>> {
+        let mut open = self.open();
+        let it = open.get_mut(&id)?;
         it.used = Instant::now();
         Some(it.pin.clone())
     }
 
     fn end(&self, id: PinId) {
-        self.held().remove(&id);
+        self.open().remove(&id);
     }
 }
 
@@ -156,7 +156,7 @@ impl RequestContext<'_> {
         // Registered before waiting, so that the writer ends a batch at this index.
         let wanted = at.map(|index| reader.request_pin(index));
         if let Some(token) = at_least
-            && !self.caught_up_with(token.index).await
+            && !self.wait_applied(token.index).await
         {
             return match at {
                 Some(_) => Answer::Pin(PinAnswer::Passed { applied: reader.applied() }),
@@ -172,13 +172,13 @@ impl RequestContext<'_> {
         .await;
         match pinned {
             Ok((None, applied)) => Answer::Pin(PinAnswer::Passed { applied }),
-            Ok((Some(pin), _)) => self.held(pin),
+            Ok((Some(pin), _)) => self.keep(pin),
             Err(error) => self.or_damaged(Err(error)),
         }
     }
 
     /// Keeps the pin and returns its head.
-    fn held(&self, pin: Pin) -> Answer {
+    fn keep(&self, pin: Pin) -> Answer {
         let identity = &self.member.identity;
         let mut head = PinHead {
             pin: 0,
@@ -190,7 +190,7 @@ impl RequestContext<'_> {
             rows: pin.rows,
             digest: pin.digest,
         };
-        match self.node.pins.keep(pin) {
+        match self.node.pins.insert(pin) {
             Some(id) => {
                 head.pin = id;
                 Answer::Pin(PinAnswer::Held(head))
@@ -208,7 +208,7 @@ impl RequestContext<'_> {
         id: PinId,
         step: impl FnOnce(&Pin) -> Result<PinAnswer, DbError> + Send + 'static,
     ) -> Result<PinAnswer, DbError> {
-        let Some(pin) = self.node.pins.of(id) else { return Ok(PinAnswer::Gone) };
+        let Some(pin) = self.node.pins.get(id) else { return Ok(PinAnswer::Gone) };
         if let Some(pause) = self.node.pins.pause {
             smol::Timer::after(pause).await;
         }
@@ -246,17 +246,17 @@ mod tests {
         let store = Store::open(FileDisk::new(folder.path()).unwrap()).unwrap();
         let pin = || store.reader().pin().unwrap();
         let many = pins(60_000, 60_000);
-        let first = many.keep(pin()).unwrap();
-        (1..PINS_MAX).for_each(|_| assert!(many.keep(pin()).is_some()));
-        assert!(!many.has_place() && many.keep(pin()).is_none());
+        let first = many.insert(pin()).unwrap();
+        (1..PINS_MAX).for_each(|_| assert!(many.insert(pin()).is_some()));
+        assert!(!many.has_place() && many.insert(pin()).is_none());
         many.end(first);
-        assert!(many.of(first).is_none() && many.keep(pin()).is_some());
+        assert!(many.get(first).is_none() && many.insert(pin()).is_some());
 
         let gone = |pins: &Arc<Pins>, asks: bool| {
-            let id = pins.keep(pin()).unwrap();
+            let id = pins.insert(pin()).unwrap();
             // Ends, because the pin expires.
-            while !pins.held().is_empty() {
-                let _ = asks.then(|| pins.of(id));
+            while !pins.open().is_empty() {
+                let _ = asks.then(|| pins.get(id));
                 std::thread::sleep(Duration::from_millis(5));
             }
         };

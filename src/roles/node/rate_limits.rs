@@ -216,7 +216,7 @@ impl RateLimits {
             Ask::CreateAccount { id, form, .. } => {
                 self.admit(RateClass::NewAccountFrom, from, (id.0, &form.password.0))
             }
-            Ask::Write(request) if self.count_writes() => {
+            Ask::Write(request) if self.limits_writes() => {
                 self.admit(RateClass::WriteFrom, from, request.id.0)
             }
             // `DeleteAccount` and `ChangePassword` are limited per account, by `owner_check`.
@@ -240,7 +240,7 @@ impl RateLimits {
     }
 
     /// Returns true if writes are limited.
-    pub(crate) fn count_writes(&self) -> bool {
+    pub(crate) fn limits_writes(&self) -> bool {
         self.posts.is_some()
     }
 
@@ -253,7 +253,7 @@ impl RateLimits {
     }
 
     /// Caches the account of a session.
-    pub(crate) fn learn_owner(&self, session: TokenHash, account: AccountId) {
+    pub(crate) fn cache_owner(&self, session: TokenHash, account: AccountId) {
         let slot = self.slot(session, SESSIONS);
         self.counts.locked().owners[slot] = Some((session, account));
     }
@@ -430,9 +430,9 @@ mod tests {
     fn session_owners_are_cached_and_zero_means_no_limit() {
         let limits = RateLimits::new(0);
         let (session, other) = (TokenHash([1; 32]), TokenHash([2; 32]));
-        limits.learn_owner(session, AccountId(7));
+        limits.cache_owner(session, AccountId(7));
         assert_eq!((limits.owner(session), limits.owner(other)), (Some(AccountId(7)), None));
-        assert!(!limits.count_writes() && RateLimits::new(60).count_writes());
+        assert!(!limits.limits_writes() && RateLimits::new(60).limits_writes());
     }
 
     /// The messages of the codes promise a new attempt after ten seconds.

@@ -22,7 +22,7 @@ pub(super) struct RequestContext<'a> {
 
 /// Returns the answer to a request for which the store could not be read. The store's writer meets the same error and ends
 /// the process. Until then this node does not serve.
-pub(super) fn broken(error: &DbError) -> Answer {
+pub(super) fn store_unreadable(error: &DbError) -> Answer {
     log::error!("cannot read the store: {error}");
     Answer::Unavailable(UnavailableReason::NotServing)
 }
@@ -50,7 +50,7 @@ impl RequestContext<'_> {
             match self.first_outcome(id).await {
                 Ok(Some(_)) => {}
                 Ok(None) => return Answer::Refused(Denied::new(Code::DisksFull)),
-                Err(error) => return broken(&error),
+                Err(error) => return store_unreadable(&error),
             }
         }
         match self.member.replica.submit(request, self.deadline).await {

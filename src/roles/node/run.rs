@@ -12,7 +12,7 @@ use super::rate_limits::RateLimits;
 use super::seeds::SeedAddresses;
 use super::service::NodeService;
 use super::supervisor_status::{self, MainThreadPulse};
-use super::{Membership, NodeState, background_commands, join, open, scrub};
+use super::{Membership, NodeState, background_commands, join, open_store, scrub};
 use crate::common::disk_space::RESERVE_BYTES;
 use crate::common::failure::{Exit, Failure};
 use crate::common::machine::{boot_id, host_name};
@@ -61,7 +61,7 @@ const TEST_DISK_RESERVE: &str = "RIBBIT_TEST_DISK_RESERVE";
 pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let name = options.name();
     let marking = options.clone();
-    panics::on_damage(move |why| open::lost_store(&marking, why));
+    panics::on_damage(move |why| open_store::lost_store(&marking, why));
     if options.found_only {
         return found_only(&options).await;
     }
@@ -79,7 +79,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
 
     let living = async {
         let starting = notify::starting(&format!("{name} is opening its store"));
-        let store = open::trusted_store(&node).await?;
+        let store = open_store::open_trusted(&node).await?;
         drop(starting);
         let _supervised = supervisor_status::ready(&node).await?;
         node.advertised.first_lookup(&node.options.coordinators).await;
@@ -155,18 +155,18 @@ fn failure_of(options: &NodeOptions, failing: ReplicaFailure) -> Failure {
     match failing {
         ReplicaFailure::Broken(why) => Failure::new(Exit::Refused, format!("{}: {why}", options.name())),
         ReplicaFailure::Disk(why) => disk_quota::failed(options, &why),
-        ReplicaFailure::Lost(why) => open::lost_store(options, &why),
+        ReplicaFailure::Lost(why) => open_store::lost_store(options, &why),
         ReplicaFailure::Differs(why) => digest_comparison::halt(options, &why),
-        ReplicaFailure::TooNew(why) => open::too_new(options, &why),
-        ReplicaFailure::Removed(why) => open::removed(options, &why),
+        ReplicaFailure::TooNew(why) => open_store::too_new(options, &why),
+        ReplicaFailure::Removed(why) => open_store::removed(options, &why),
     }
 }
 
 /// Founds a cluster in an unused store and returns without serving it (`--found-only`).
 async fn found_only(options: &NodeOptions) -> Result<(), Failure> {
-    let mut store = open::open_store(options).await?;
+    let mut store = open_store::open(options).await?;
     let Some(identity) = store.identity() else { return join::found(options, &mut store).await };
-    open::check_identity(identity, options)?;
+    open_store::check_identity(identity, options)?;
     log::info!("nothing to found: {} already belongs to history {}", options.name(), identity.history);
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 use super::consistency::READ_WAIT;
 use super::coordination::{self, server_choice};
-use super::request::{RequestContext, broken};
+use super::request::{RequestContext, store_unreadable};
 use super::{NodeState, links, monitoring, session_tokens, snapshots, subscriptions};
 use ribbit_db::DbError;
 use ribbit_net::channel::Channel;
@@ -36,8 +36,8 @@ pub(crate) struct NodeService {
 }
 
 impl listener::Service for NodeService {
-    async fn answer(self: Arc<Self>, asker: Caller, ask: Ask, deadline: Instant) -> Answer {
-        let plane = asker.plane;
+    async fn answer(self: Arc<Self>, caller: Caller, ask: Ask, deadline: Instant) -> Answer {
+        let plane = caller.plane;
         let ask = session_tokens::stored(ask);
         if matches!(ask, Ask::NodeStatus) {
             return Answer::NodeStatus(Box::new(self.status()));
@@ -55,20 +55,20 @@ impl listener::Service for NodeService {
             return Answer::Unavailable(UnavailableReason::NotServing);
         };
         if plane == Plane::Client
-            && !self.node.is_crowded(asker.from)
-            && let Err(code) = self.node.limits.address(asker.from, &ask)
+            && !self.node.is_crowded(caller.from)
+            && let Err(code) = self.node.limits.address(caller.from, &ask)
         {
             return Answer::Refused(Denied::new(code));
         }
-        let asking = RequestContext { node: &self.node, member, deadline };
+        let context = RequestContext { node: &self.node, member, deadline };
         match ask {
             // The most frequent request. The replica's core enforces its deadline, so it needs no timer of its own.
             Ask::Write(request) if self.node.options.role == Role::Backend && plane != Plane::Control => {
-                asking.write(request).await
+                context.write(request).await
             }
             // The timer answers a request that hangs and drops its work. Boxed, so that the future of a plain write stays
             // small.
-            ask => Box::pin(self.decide(plane, ask, asking)).or(late(deadline)).await,
+            ask => Box::pin(self.decide(plane, ask, context)).or(late(deadline)).await,
         }
     }
 
@@ -97,43 +97,43 @@ impl listener::Service for NodeService {
 
 impl NodeService {
     /// Dispatches a request by its kind, the connection's plane and this node's role.
-    async fn decide(&self, plane: Plane, ask: Ask, asking: RequestContext<'_>) -> Answer {
+    async fn decide(&self, plane: Plane, ask: Ask, context: RequestContext<'_>) -> Answer {
         let is_operator = plane == Plane::Control;
         if let Err(answer) = Access::of(&ask).check(self.node.options.role, is_operator) {
             return answer;
         }
         match ask {
             Ask::NodeStatus => Answer::NodeStatus(Box::new(self.status())),
-            Ask::Join { cluster, id, region, member } => asking.join(cluster, id, region, member).await,
-            Ask::Lose { id, name, alive } => asking.lose(id, name, alive).await,
-            Ask::Drain { id, name, drained } => asking.operate(id, Command::Drain { name, drained }).await,
-            Ask::Transfer { name } => asking.transfer(name).await,
-            Ask::History => Answer::History(asking.member.coordination.history.locked().lines()),
-            Ask::Renew { token } => coordination::renew(&self.node, token, asking.deadline).await,
-            Ask::Pin(ask) => asking.pinned(ask).await,
-            Ask::GetServer { client, before } => asking.server_of(client, before.as_deref()),
+            Ask::Join { cluster, id, region, member } => context.join(cluster, id, region, member).await,
+            Ask::Lose { id, name, alive } => context.lose(id, name, alive).await,
+            Ask::Drain { id, name, drained } => context.operate(id, Command::Drain { name, drained }).await,
+            Ask::Transfer { name } => context.transfer(name).await,
+            Ask::History => Answer::History(context.member.coordination.history.locked().lines()),
+            Ask::Renew { token } => coordination::renew(&self.node, token, context.deadline).await,
+            Ask::Pin(ask) => context.pinned(ask).await,
+            Ask::GetServer { client, before } => context.server_of(client, before.as_deref()),
             Ask::Subscribe { .. } | Ask::Directory(_) => Answer::Refused(Denied::new(Code::InvalidEntry)),
-            Ask::Write(request) if is_operator => asking.write_as_operator(request).await,
-            Ask::Write(request) => asking.write(request).await,
+            Ask::Write(request) if is_operator => context.write_as_operator(request).await,
+            Ask::Write(request) => context.write(request).await,
             Ask::CreateAccount { id, submitted_at, form } => {
-                asking.create_account(id, submitted_at, form).await
+                context.create_account(id, submitted_at, form).await
             }
             Ask::LogIn { id, submitted_at, username, password, token } => {
-                asking.log_in(id, submitted_at, &username, password, token).await
+                context.log_in(id, submitted_at, &username, password, token).await
             }
             Ask::DeleteAccount { id, submitted_at, session, password } => {
-                asking.delete_account(id, submitted_at, session, password).await
+                context.delete_account(id, submitted_at, session, password).await
             }
             Ask::ChangePassword { id, submitted_at, session, old, new } => {
-                asking.change_password(id, submitted_at, session, old, new).await
+                context.change_password(id, submitted_at, session, old, new).await
             }
             Ask::SetPassword { id, submitted_at, username, password } => {
-                asking.set_password(id, submitted_at, &username, password).await
+                context.set_password(id, submitted_at, &username, password).await
             }
             Ask::Read { query, .. } if !is_operator && !query.is_public() => {
                 Answer::Refused(Denied::new(Code::KeptByRibbit))
             }
-            Ask::Read { seen, consistency, query } => asking.read(seen, consistency, &query).await,
+            Ask::Read { seen, consistency, query } => context.read(seen, consistency, &query).await,
         }
     }
 
@@ -228,7 +228,7 @@ impl RequestContext<'_> {
         match self.member.replica.reader().view().and_then(|view| members::all(&view)) {
             Ok(members) if members.is_empty() => return Answer::Unavailable(UnavailableReason::Behind),
             Ok(_) => {}
-            Err(error) => return broken(&error),
+            Err(error) => return store_unreadable(&error),
         }
         self.operate(id, Command::Join { region, member }).await
     }
@@ -256,7 +256,7 @@ impl RequestContext<'_> {
         let heir = match named {
             Ok(Some((raft_id, _))) if status.configuration.voters.contains(&raft_id) => raft_id,
             Ok(_) => return Answer::Refused(Denied::new(Code::NoSuchMember)),
-            Err(error) => return broken(&error),
+            Err(error) => return store_unreadable(&error),
         };
         if status.leads {
             self.member.replica.transfer(heir);
@@ -281,7 +281,7 @@ impl RequestContext<'_> {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
         }
         let session = request.command.session_mut().copied();
-        match self.not_too_much(&request, session).await {
+        match self.check_write_rate(&request, session).await {
             Ok(()) => self.submit(request.id, request.submitted_at, request.command).await,
             Err(answer) => answer,
         }
@@ -292,14 +292,14 @@ impl RequestContext<'_> {
     ///
     /// # Errors
     /// The answer to send: a refusal, or why the session could not be looked up.
-    async fn not_too_much(&self, request: &Request, session: Option<TokenHash>) -> Result<(), Answer> {
+    async fn check_write_rate(&self, request: &Request, session: Option<TokenHash>) -> Result<(), Answer> {
         let limits = &self.node.limits;
-        if !limits.count_writes() {
+        if !limits.limits_writes() {
             return Ok(());
         }
         let known = session.and_then(|session| limits.owner(session));
         let account = match (session, known) {
-            (Some(session), None) => Box::pin(self.learn_owner(session, request.submitted_at)).await?,
+            (Some(session), None) => Box::pin(self.look_up_owner(session, request.submitted_at)).await?,
             _ => known,
         };
         limits.write(&request.command, account, request.id).map_err(|code| match (session, account) {
@@ -314,7 +314,7 @@ impl RequestContext<'_> {
     /// # Errors
     /// The answer to send: this node is behind the session's log-in, the submitted-at index is beyond the commit index, or
     /// the store cannot be read.
-    async fn learn_owner(
+    async fn look_up_owner(
         &self,
         session: TokenHash,
         submitted_at: LogIndex,
@@ -334,9 +334,9 @@ impl RequestContext<'_> {
             let found = social::session_account(&reader.view()?, session, reader.age_ms())?;
             Ok(found.map(|(account, _)| account))
         });
-        match looked_up.await.map_err(|error: DbError| broken(&error))? {
+        match looked_up.await.map_err(|error: DbError| store_unreadable(&error))? {
             Some(account) => {
-                self.node.limits.learn_owner(session, account);
+                self.node.limits.cache_owner(session, account);
                 Ok(Some(account))
             }
             None if caught_up => Ok(None),
@@ -360,7 +360,7 @@ impl RequestContext<'_> {
     fn server_of(&self, client: u64, before: Option<&str>) -> Answer {
         match server_choice::choose(self.node, client, before) {
             Ok((server, changed)) => Answer::Server { server, changed },
-            Err(error) => broken(&error),
+            Err(error) => store_unreadable(&error),
         }
     }
 }
@@ -542,7 +542,7 @@ pub(super) mod tests {
         let held = service.node.membership.get().unwrap().replica.reader().lock_dedup_window();
         let (gave_way, way) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
-            let asking = scope.spawn(|| {
+            let answering = scope.spawn(|| {
                 let deadline = Instant::now() + Duration::from_secs(30);
                 let mut answer = pin!(service.clone().answer(on(Plane::Control), ask, deadline));
                 let first = smol::block_on(smol::future::poll_once(answer.as_mut()));
@@ -551,7 +551,7 @@ pub(super) mod tests {
             });
             let waited = way.recv_timeout(Duration::from_secs(10));
             drop(held);
-            assert_eq!(asking.join().unwrap(), Answer::Refused(Denied::new(Code::DisksFull)));
+            assert_eq!(answering.join().unwrap(), Answer::Refused(Denied::new(Code::DisksFull)));
             assert_eq!(waited, Ok(true), "it blocked on the writer's lock");
         });
     }

@@ -16,7 +16,7 @@
 //! backend may be newer.
 
 use super::consistency::READ_WAIT;
-use super::request::broken;
+use super::request::store_unreadable;
 use super::{Membership, NodeState};
 use ribbit_db::DbError;
 use ribbit_net::frame::FrameError;
@@ -87,8 +87,8 @@ impl ServedSubscription<'_> {
                 return Err(self.lapsed(LapseReason::OtherHistory, live.through()));
             }
         }
-        let (at, view) = replica.reader().view_at().map_err(|error| broken(&error))?;
-        let interest = Interest::load(&view, &wanted).map_err(|error| broken(&error))?;
+        let (at, view) = replica.reader().view_at().map_err(|error| store_unreadable(&error))?;
+        let interest = Interest::load(&view, &wanted).map_err(|error| store_unreadable(&error))?;
         let Some(interest) = interest else { return Err(Answer::Refused(Denied::new(Code::NotLoggedIn))) };
         // Applied events are published a moment later.
         live.beyond(at.saturating_sub(1)).await;
@@ -122,7 +122,7 @@ impl ServedSubscription<'_> {
             match self.is_over(follower, batch.doubtful) {
                 Ok(false) => {}
                 Ok(true) => return Ok(Answer::Refused(Denied::new(Code::NotLoggedIn))),
-                Err(error) => return Ok(broken(&error)),
+                Err(error) => return Ok(store_unreadable(&error)),
             }
             if self.member.replica.status().in_sync {
                 in_touch = Instant::now();

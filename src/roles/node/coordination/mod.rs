@@ -23,7 +23,7 @@ mod renewals;
 pub(super) mod server_choice;
 
 use super::NodeState;
-use super::request::broken;
+use super::request::store_unreadable;
 use heartbeat_confirmation::HeartbeatConfirmation;
 use history::ServerHistory;
 use judge::{Facts, Judge};
@@ -175,7 +175,7 @@ pub(crate) async fn renew(node: &NodeState, token: TokenHash, deadline: Instant)
     let (opened, lease_ms) = match known {
         Ok(Some((Owner::Client(opened), lease))) => (opened, lease.lease_ms),
         Ok(_) => return Answer::Refused(Denied::new(Code::LeaseOver)),
-        Err(error) => return broken(&error),
+        Err(error) => return store_unreadable(&error),
     };
     let (tell, told) = smol::channel::bounded(1);
     if !member.coordination.renewals.locked().renew(opened, tell) {

@@ -57,7 +57,7 @@ pub(crate) fn too_new(options: &NodeOptions, why: &str) -> Failure {
 
 /// Opens the store. If it is marked as lost, first waits until the cluster has removed the old member, and moves the old
 /// store aside.
-pub(crate) async fn trusted_store(node: &Arc<NodeState>) -> Result<Store, Failure> {
+pub(crate) async fn open_trusted(node: &Arc<NodeState>) -> Result<Store, Failure> {
     let options = &node.options;
     let folder = options.store_dir();
     if let Some(failure) = digest_comparison::halted_before(options) {
@@ -70,7 +70,7 @@ pub(crate) async fn trusted_store(node: &Arc<NodeState>) -> Result<Store, Failur
             .map_err(|error| Failure::new(Exit::Refused, format!("{}: {error}", folder.display())))?;
         log::warn!("moved the old store aside in {}", folder.display());
     }
-    let store = open_store(options).await?;
+    let store = open(options).await?;
     node.disk.look();
     if let Some(identity) = store.identity() {
         check_identity(identity, options)?;
@@ -79,13 +79,13 @@ pub(crate) async fn trusted_store(node: &Arc<NodeState>) -> Result<Store, Failur
     Ok(store)
 }
 
-pub(crate) async fn open_store(options: &NodeOptions) -> Result<Store, Failure> {
+pub(crate) async fn open(options: &NodeOptions) -> Result<Store, Failure> {
     let folder = options.store_dir();
     let started = Instant::now();
     loop {
         let level = test_hooks::number(TEST_RULES_LEVEL)?.and_then(|level| u32::try_from(level).ok());
-        let open = |disk| Store::open_at_level(disk, level.unwrap_or(RULES_LEVEL));
-        match FileDisk::new(&folder).and_then(open) {
+        let open_at_level = |disk| Store::open_at_level(disk, level.unwrap_or(RULES_LEVEL));
+        match FileDisk::new(&folder).and_then(open_at_level) {
             Ok(mut store) => {
                 if let Some(entries) = test_hooks::number(TEST_LOG_KEEP)? {
                     store.set_log_keep_entries(entries);
