@@ -1,7 +1,7 @@
 //! Clients of a cluster: the interactive terminal ([`terminal`]) and single actions for scripts ([`verbs`]). Both use a user
 //! [`session`]. [`server`] prints the server that a client should use.
 
-pub mod server;
-pub mod session;
+pub(crate) mod server;
+pub(crate) mod session;
 pub mod terminal;
-pub mod verbs;
+pub(crate) mod verbs;

@@ -26,7 +26,7 @@ const FILE_NAME: &str = "client";
 /// - `Unreachable` (3) when no server answers, or none accepts clients.
 /// - `Refused` (1) when the client file cannot be written.
 /// - `Configuration` (78) when the client file cannot be read.
-pub async fn run(options: &ClientServerOptions) -> Result<(), Failure> {
+pub(crate) async fn run(options: &ClientServerOptions) -> Result<(), Failure> {
     let (seeds, keys) = (&options.group.seeds, &options.group.keys);
     let unreachable = |why| {
         let asked = seeds.join(", ");

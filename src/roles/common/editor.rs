@@ -27,7 +27,7 @@ const HISTORY_LINES_MAX: usize = 1_000;
 
 /// Result of reading a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LineInput {
+pub(crate) enum LineInput {
     Line(String),
     /// Ctrl-C.
     Interrupted,
@@ -36,7 +36,7 @@ pub enum LineInput {
 }
 
 /// Source of the prompt, called whenever the line is drawn. The width of the prompt must not change while a line is read.
-pub trait PromptSource: Send + Sync {
+pub(crate) trait PromptSource: Send + Sync {
     fn prompt(&self) -> &str;
 }
 
@@ -54,13 +54,13 @@ impl PromptSource for &'static str {
 
 /// Completion callback. Takes the line up to the cursor, and returns the byte offset of the word to replace and its
 /// candidates.
-pub type CompleteFn = Box<dyn Fn(&str) -> (usize, Vec<Pair>) + Send>;
+pub(crate) type CompleteFn = Box<dyn Fn(&str) -> (usize, Vec<Pair>) + Send>;
 
 /// Callback that prints above the input line.
-pub type PrintFn = Box<dyn FnMut(String) + Send>;
+pub(crate) type PrintFn = Box<dyn FnMut(String) + Send>;
 
 /// Line editor with history and completion.
-pub struct LineEditor {
+pub(crate) struct LineEditor {
     editor: Editor<EditorHelper, DefaultHistory>,
     history: Option<PathBuf>,
 }
@@ -70,7 +70,7 @@ impl LineEditor {
     ///
     /// # Errors
     /// `Refused` (1) when the terminal cannot be used.
-    pub fn new(history: Option<PathBuf>) -> Result<LineEditor, Failure> {
+    pub(crate) fn new(history: Option<PathBuf>) -> Result<LineEditor, Failure> {
         let config = Config::builder().max_history_size(HISTORY_LINES_MAX).map_err(broken)?;
         let config = config.history_ignore_space(true).completion_type(CompletionType::List);
         // No colours are used, but secrets are masked through the highlighter, which needs colour mode.
@@ -87,19 +87,19 @@ impl LineEditor {
     }
 
     /// Sets the completion callback.
-    pub fn complete_with(&mut self, complete: CompleteFn) {
+    pub(crate) fn complete_with(&mut self, complete: CompleteFn) {
         if let Some(helps) = self.editor.helper_mut() {
             helps.complete = Some(complete);
         }
     }
 
     /// Returns true if the terminal supports only plain lines.
-    pub fn is_plain(&mut self) -> bool {
+    pub(crate) fn is_plain(&mut self) -> bool {
         self.editor.create_external_printer().is_err()
     }
 
     /// Returns the callback that prints above the input line, or `None` if the terminal does not support it.
-    pub fn printer(&mut self) -> Option<PrintFn> {
+    pub(crate) fn printer(&mut self) -> Option<PrintFn> {
         let mut printer = self.editor.create_external_printer().ok()?;
         Some(Box::new(move |text| drop(printer.print(text + "\n"))))
     }
@@ -108,7 +108,7 @@ impl LineEditor {
     ///
     /// # Errors
     /// `Refused` (1) when the terminal cannot be read.
-    pub fn read(&mut self, before: &dyn PromptSource) -> Result<LineInput, Failure> {
+    pub(crate) fn read(&mut self, before: &dyn PromptSource) -> Result<LineInput, Failure> {
         let read = self.ask(before)?;
         if let LineInput::Line(line) = &read
             && !line.trim().is_empty()
@@ -125,7 +125,7 @@ impl LineEditor {
     ///
     /// # Errors
     /// `Refused` (1) when the terminal cannot be read.
-    pub fn ask(&mut self, question: &dyn PromptSource) -> Result<LineInput, Failure> {
+    pub(crate) fn ask(&mut self, question: &dyn PromptSource) -> Result<LineInput, Failure> {
         match self.editor.readline(&EditorPrompt(question)) {
             Ok(line) => Ok(LineInput::Line(line)),
             Err(ReadlineError::Interrupted) => Ok(LineInput::Interrupted),
@@ -138,7 +138,7 @@ impl LineEditor {
     ///
     /// # Errors
     /// `Refused` (1) when the terminal cannot be read.
-    pub fn ask_secret(&mut self, question: &dyn PromptSource) -> Result<LineInput, Failure> {
+    pub(crate) fn ask_secret(&mut self, question: &dyn PromptSource) -> Result<LineInput, Failure> {
         if self.is_plain() {
             return match secret_input::ask(question.prompt()) {
                 Ok(SecretInput::Line(line)) => Ok(LineInput::Line(line)),
@@ -208,12 +208,12 @@ impl Highlighter for EditorHelper {
 }
 
 /// Returns a completion candidate that ends with a space.
-pub fn pair(word: String) -> Pair {
+pub(crate) fn pair(word: String) -> Pair {
     Pair { display: word.clone(), replacement: word + " " }
 }
 
 /// Creates the history file, readable only by its owner. Returns `None` if it cannot be created.
-pub fn history_file(folder: &Path, name: &str) -> Option<PathBuf> {
+pub(crate) fn history_file(folder: &Path, name: &str) -> Option<PathBuf> {
     fs::create_dir_all(folder).ok()?;
     let file = folder.join(name);
     OpenOptions::new().append(true).create(true).mode(0o600).open(&file).ok()?;

@@ -19,14 +19,14 @@ const GOOD: &[u8] = b"HTTP/1.1 200";
 const VOTERS_MAX: u32 = 5;
 
 /// Returns the number of voters of a cluster with this many members: the largest odd number, at most five.
-pub fn voters_of(members: u32) -> usize {
+pub(crate) fn voters_of(members: u32) -> usize {
     let odd = if members.is_multiple_of(2) { members.saturating_sub(1) } else { members };
     odd.min(VOTERS_MAX) as usize
 }
 
 /// Completes once there is a leader and `voters` voters are alive. A cluster that was larger before may have more voters;
 /// those that do not run do not count.
-pub async fn formed(seeds: Vec<String>, keys: Keys, voters: usize) {
+pub(crate) async fn formed(seeds: Vec<String>, keys: Keys, voters: usize) {
     while !is_formed(&survey(&seeds, &keys).await, voters) {
         Timer::after(PAUSE).await;
     }
@@ -37,19 +37,19 @@ fn is_formed(survey: &Survey, voters: usize) -> bool {
 }
 
 /// Returns the number of voters that are alive.
-pub fn alive_voters(survey: &Survey) -> usize {
+pub(crate) fn alive_voters(survey: &Survey) -> usize {
     survey.members.iter().filter(|member| member.alive && member.voter).count()
 }
 
 /// Completes once the web role answers.
-pub async fn serves(address: String) {
+pub(crate) async fn serves(address: String) {
     while !is_live(&address).await {
         Timer::after(PAUSE).await;
     }
 }
 
 /// Returns whether the web role answers at this address.
-pub async fn is_live(address: &str) -> bool {
+pub(crate) async fn is_live(address: &str) -> bool {
     let too_late = async {
         Timer::after(ANSWER_MAX).await;
         Err(io::ErrorKind::TimedOut.into())
@@ -62,7 +62,7 @@ pub async fn is_live(address: &str) -> bool {
 ///
 /// # Errors
 /// An I/O error of the connection.
-pub async fn get(address: &str, path: &str, bytes_max: u64) -> io::Result<Vec<u8>> {
+pub(crate) async fn get(address: &str, path: &str, bytes_max: u64) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address).await?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
@@ -72,7 +72,7 @@ pub async fn get(address: &str, path: &str, bytes_max: u64) -> io::Result<Vec<u8
 }
 
 /// Returns the address at which a process on this machine reaches a listener: loopback in place of a wildcard address.
-pub fn reached_at(listen: &str) -> String {
+pub(crate) fn reached_at(listen: &str) -> String {
     match listen.rsplit_once(':') {
         Some(("0.0.0.0", port)) => format!("127.0.0.1:{port}"),
         Some(("[::]", port)) => format!("[::1]:{port}"),

@@ -14,7 +14,7 @@ const LINE_BYTES_MAX: usize = 4_096;
 
 /// Result of a password prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SecretInput {
+pub(crate) enum SecretInput {
     Line(String),
     /// Ctrl-C.
     Interrupted,
@@ -26,7 +26,7 @@ pub enum SecretInput {
 ///
 /// # Errors
 /// The I/O error of the terminal or file; `InvalidData` when the input is not UTF-8 or longer than [`LINE_BYTES_MAX`].
-pub fn ask(prompt: &str) -> io::Result<SecretInput> {
+pub(crate) fn ask(prompt: &str) -> io::Result<SecretInput> {
     if !isatty(io::stdin()) {
         return read(next_byte, false);
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 const SURVEY_MAX: Duration = Duration::from_secs(5);
 
 /// Surveys the cluster and saves its members' addresses, for the case that all listed coordinators are gone.
-pub async fn surveyed(group: &Group) -> Survey {
+pub(crate) async fn surveyed(group: &Group) -> Survey {
     let survey = survey(&group.seeds, &group.keys).await;
     if let Some(book) = &group.book
         && survey.leader.is_some()
@@ -26,7 +26,7 @@ pub async fn surveyed(group: &Group) -> Survey {
 ///
 /// # Errors
 /// 3: no member answers.
-pub async fn reached(group: &Group) -> Result<Survey, Failure> {
+pub(crate) async fn reached(group: &Group) -> Result<Survey, Failure> {
     let answered = async { Some(surveyed(group).await) };
     let too_late = async {
         Timer::after(SURVEY_MAX).await;

@@ -33,7 +33,7 @@ const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 /// An open lease, renewed in the background until it is dropped.
 #[derive(Debug)]
-pub struct HeldLease {
+pub(crate) struct HeldLease {
     shared: Arc<LeaseState>,
     namespace: Namespace,
     _renewing: smol::Task<()>,
@@ -58,10 +58,10 @@ struct LeaseValidity {
 
 /// Timing of renewals.
 #[derive(Debug, Clone, Copy)]
-pub struct RenewalTimes {
-    pub every: Duration,
+pub(crate) struct RenewalTimes {
+    pub(crate) every: Duration,
     /// Time limit of one attempt on one member.
-    pub answer_max: Duration,
+    pub(crate) answer_max: Duration,
 }
 
 impl HeldLease {
@@ -69,7 +69,11 @@ impl HeldLease {
     ///
     /// # Errors
     /// `Refused` (1) when there are too many leases; `Unreachable` (3) when no server answers.
-    pub async fn open(namespace: &Namespace, what: &str, length: Duration) -> Result<HeldLease, Failure> {
+    pub(crate) async fn open(
+        namespace: &Namespace,
+        what: &str,
+        length: Duration,
+    ) -> Result<HeldLease, Failure> {
         let times = RenewalTimes { every: length / 4, answer_max: length / 8 };
         HeldLease::open_with(times, namespace, what, length).await
     }
@@ -78,7 +82,7 @@ impl HeldLease {
     ///
     /// # Errors
     /// Those of [`HeldLease::open`].
-    pub async fn open_with(
+    pub(crate) async fn open_with(
         times: RenewalTimes,
         namespace: &Namespace,
         what: &str,
@@ -98,22 +102,22 @@ impl HeldLease {
     }
 
     /// Returns the token that identifies the lease.
-    pub fn token(&self) -> TokenHash {
+    pub(crate) fn token(&self) -> TokenHash {
         self.shared.token
     }
 
     /// Returns true while no other client can hold the locks of this lease.
-    pub fn is_good(&self) -> bool {
+    pub(crate) fn is_good(&self) -> bool {
         self.why_lost().is_none()
     }
 
     /// Returns the reason of the loss, if the lease is lost.
-    pub fn why_lost(&self) -> Option<String> {
+    pub(crate) fn why_lost(&self) -> Option<String> {
         self.shared.validity().loss_at(Instant::now(), self.shared.length)
     }
 
     /// Returns the time until which the lease is good, or `None` if it is lost.
-    pub fn good_until(&self) -> Option<Instant> {
+    pub(crate) fn good_until(&self) -> Option<Instant> {
         let mut validity = self.shared.validity();
         let over = validity.loss_at(Instant::now(), self.shared.length);
         over.is_none().then_some(validity.good_until)
@@ -121,12 +125,12 @@ impl HeldLease {
 
     /// Completes when the lease was renewed, or reported as over by the servers. It does not complete when the lease expires
     /// here, so the caller also waits for [`HeldLease::good_until`].
-    pub fn changed(&self) -> impl Future<Output = ()> + Send + use<> {
+    pub(crate) fn changed(&self) -> impl Future<Output = ()> + Send + use<> {
         self.shared.changed.listen()
     }
 
     /// Completes when the lease is lost, with the reason. Cancel safe.
-    pub fn lost(&self) -> impl Future<Output = String> + Send + use<> {
+    pub(crate) fn lost(&self) -> impl Future<Output = String> + Send + use<> {
         let shared = self.shared.clone();
         async move {
             loop {
@@ -147,7 +151,7 @@ impl HeldLease {
     }
 
     /// Closes the lease and releases its locks. Without an answer within [`CLOSE_MAX`], the lease is left to expire.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         let close = LeaseCommand::Close { token: self.shared.token };
         let told = async { self.namespace.write(close).await.map(drop) };
         let late = async {
@@ -217,7 +221,7 @@ async fn renew(namespace: Namespace, shared: Arc<LeaseState>, mut asked: Instant
 }
 
 /// Returns the description of a lease's holder: `lock on board1, pid 99`.
-pub fn description(what: &str) -> String {
+pub(crate) fn description(what: &str) -> String {
     let (host, pid) = (host_name(), std::process::id());
     let mut words = format!("{what} on {host}, pid {pid}");
     if words.len() > LEASE_DESCRIPTION_BYTES_MAX {

@@ -1,6 +1,6 @@
 //! The lock namespace from outside: `ribbit shell` and `ribbit lock`. Both use [`namespace`] and [`lease`].
 
-pub mod lease;
+pub(crate) mod lease;
 pub mod lock;
-pub mod namespace;
+pub(crate) mod namespace;
 pub mod shell;

@@ -37,7 +37,7 @@ const READ_MAX: Duration = Duration::from_secs(5);
 
 /// Client of a cluster's lock namespace. Clones share the connection.
 #[derive(Debug, Clone)]
-pub struct Namespace {
+pub(crate) struct Namespace {
     client: Client,
     servers: ServerSource,
     keys: Keys,
@@ -64,34 +64,34 @@ impl std::fmt::Debug for ServerSource {
 
 /// A place of the namespace and what lies below it.
 #[derive(Debug, Default)]
-pub struct TreeListing {
-    pub nodes: Vec<Drawn>,
+pub(crate) struct TreeListing {
+    pub(crate) nodes: Vec<Drawn>,
     /// Number of pages read.
-    pub pages: usize,
+    pub(crate) pages: usize,
 }
 
 /// One node of the namespace, as a read found it.
 #[derive(Debug)]
-pub struct NodeAnswer {
-    pub token: Token,
-    pub node: Option<TreeNode>,
+pub(crate) struct NodeAnswer {
+    pub(crate) token: Token,
+    pub(crate) node: Option<TreeNode>,
 }
 
 /// One member's state of a path.
 #[derive(Debug)]
-pub struct StaleListing {
-    pub entries: Vec<TreeEntry>,
+pub(crate) struct StaleListing {
+    pub(crate) entries: Vec<TreeEntry>,
     /// True when the member is out of touch with the leader.
-    pub old: bool,
+    pub(crate) old: bool,
 }
 
 /// Descriptions of the owners of leases.
 #[derive(Debug, Default)]
-pub struct LeaseHolders(BTreeMap<Owner, String>);
+pub(crate) struct LeaseHolders(BTreeMap<Owner, String>);
 
 impl LeaseHolders {
     /// Returns the description of an owner, or its number if it is unknown.
-    pub fn words(&self, owner: Owner) -> String {
+    pub(crate) fn words(&self, owner: Owner) -> String {
         self.0.get(&owner).cloned().unwrap_or_else(|| words::holder(owner, None, ""))
     }
 }
@@ -108,7 +108,7 @@ impl Namespace {
     ///
     /// # Errors
     /// `Unreachable` (3) when no server answers.
-    pub async fn reach(group: &Group) -> Result<Namespace, Failure> {
+    pub(crate) async fn reach(group: &Group) -> Result<Namespace, Failure> {
         let survey = survey::reached(group).await?;
         let names = survey.members.iter().map(|it| (it.info.raft_id, it.info.name())).collect();
         let servers = ServerSource(Arc::new(move || (survey.answering(), survey.silent())));
@@ -117,7 +117,7 @@ impl Namespace {
     }
 
     /// Creates a client for a member list that the caller maintains. `servers` is called whenever a connection is opened.
-    pub fn among(
+    pub(crate) fn among(
         servers: impl Fn() -> Vec<String> + Send + Sync + 'static,
         keys: &Keys,
         found_in: &str,
@@ -128,17 +128,17 @@ impl Namespace {
     }
 
     /// Creates a client with its own connection.
-    pub fn another_client(&self) -> Client {
+    pub(crate) fn another_client(&self) -> Client {
         self.servers.client(&self.keys)
     }
 
     /// Creates a namespace client with its own connection.
-    pub fn apart(&self) -> Namespace {
+    pub(crate) fn apart(&self) -> Namespace {
         Namespace { client: self.another_client(), ..self.clone() }
     }
 
     /// Subscribes to the changes at a path and below it, after a log position.
-    pub fn follow(&self, cursor: Token, path: &TreePath) -> Subscription {
+    pub(crate) fn follow(&self, cursor: Token, path: &TreePath) -> Subscription {
         self.client.subscribe(cursor, Topic::Tree { path: path.clone() })
     }
 
@@ -146,7 +146,11 @@ impl Namespace {
     ///
     /// # Errors
     /// 3: no server answers; 5: too few servers are left to agree on the newest state.
-    pub async fn node(&self, path: &TreePath, consistency: Consistency) -> Result<NodeAnswer, Failure> {
+    pub(crate) async fn node(
+        &self,
+        path: &TreePath,
+        consistency: Consistency,
+    ) -> Result<NodeAnswer, Failure> {
         let query = Query::Tree { path: path.clone(), depth: Some(0), after: None, limit: 1 };
         let NamespaceAnswer { token, page, .. } = self.read(query, consistency).await?;
         let node = match page {
@@ -162,7 +166,7 @@ impl Namespace {
     ///
     /// # Errors
     /// 1: there is no such place; 3: no server answers; 5: too few servers are left to agree.
-    pub async fn list(
+    pub(crate) async fn list(
         &self,
         path: &TreePath,
         depth: Option<u8>,
@@ -192,7 +196,7 @@ impl Namespace {
     ///
     /// # Errors
     /// Those of [`Namespace::list`].
-    pub async fn each_page(
+    pub(crate) async fn each_page(
         &self,
         path: &TreePath,
         depth: Option<u8>,
@@ -225,7 +229,7 @@ impl Namespace {
     ///
     /// # Errors
     /// 3: no server answers; 5: too few servers are left to agree.
-    pub async fn holders(&self, consistency: Consistency) -> Result<LeaseHolders, Failure> {
+    pub(crate) async fn holders(&self, consistency: Consistency) -> Result<LeaseHolders, Failure> {
         let mut holders = LeaseHolders::default();
         let mut after = None;
         loop {
@@ -254,7 +258,7 @@ impl Namespace {
     ///
     /// # Errors
     /// [`ClientError`] when no server answers within `limit`.
-    pub async fn list_stale(
+    pub(crate) async fn list_stale(
         &self,
         path: &TreePath,
         depth: u8,
@@ -271,7 +275,7 @@ impl Namespace {
     }
 
     /// Returns the paths in a folder for completion, or nothing if no server answers within `limit`.
-    pub async fn names_in(&self, folder: &TreePath, limit: Duration) -> Vec<(TreePath, NodeKind)> {
+    pub(crate) async fn names_in(&self, folder: &TreePath, limit: Duration) -> Vec<(TreePath, NodeKind)> {
         let (path, limit_nodes) = (folder.clone(), TREE_PAGE_MAX as u16);
         let query = Query::Tree { path, depth: Some(1), after: None, limit: limit_nodes };
         match self.ask_read(query, Consistency::Stale, limit).await {
@@ -286,7 +290,7 @@ impl Namespace {
     ///
     /// # Errors
     /// `Unreachable` (3) when no server decides it in time.
-    pub async fn write(&self, command: impl Into<Command>) -> Result<(Token, Outcome), Failure> {
+    pub(crate) async fn write(&self, command: impl Into<Command>) -> Result<(Token, Outcome), Failure> {
         let submitted_at = match self.client.seen() {
             Some(token) => token,
             None => self.client.position(ASK_MAX).await.map_err(|it| self.nobody(it))?,
@@ -304,7 +308,7 @@ impl Namespace {
     ///
     /// # Errors
     /// `Refused` (1) when the command is refused; `Unreachable` (3) when no server decides it in time.
-    pub async fn change(&self, command: TreeCommand) -> Result<Reply, Failure> {
+    pub(crate) async fn change(&self, command: TreeCommand) -> Result<Reply, Failure> {
         match self.write(command.clone()).await? {
             (_, Ok(reply)) => Ok(reply),
             (_, Err(denied)) => Err(self.refusal(&command, denied).await),
@@ -357,7 +361,7 @@ impl Namespace {
 
     /// Returns the error of a refused command. It names the path in the way, looked up in a state at least as new as the
     /// refusal.
-    pub async fn refusal(&self, command: &TreeCommand, denied: Denied) -> Failure {
+    pub(crate) async fn refusal(&self, command: &TreeCommand, denied: Denied) -> Failure {
         let path = path_of(command);
         let found = match denied.code {
             Code::NoSuchNode | Code::NotAFolder => self.first_missing(path).await,
@@ -422,29 +426,29 @@ fn follow_up(consistency: Consistency) -> Consistency {
 }
 
 /// Returns the folder with the locks of floating addresses.
-pub fn floating_folder() -> TreePath {
+pub(crate) fn floating_folder() -> TreePath {
     TreePath::root().join("floating").expect("a plain name")
 }
 
 /// Returns the lock of a floating address.
-pub fn floating_path(address: Ipv4Addr) -> TreePath {
+pub(crate) fn floating_path(address: Ipv4Addr) -> TreePath {
     floating_folder().join(&address.to_string()).expect("a plain name")
 }
 
 /// Describes the holder of a lock: `it is locked by backend-1 (board1:10001), fence 13`.
-pub fn held(lock: &Drawn) -> String {
+pub(crate) fn held(lock: &Drawn) -> String {
     let holder = lock.holder.as_deref().unwrap_or("an unknown client");
     let fence: LogIndex = lock.fence.unwrap_or_default();
     format!("it is locked by {holder}, fence {fence}")
 }
 
 /// Returns the error of a refusal: `/jobs/x: no such file or folder`.
-pub fn refused(path: &TreePath, denied: Denied) -> Failure {
+pub(crate) fn refused(path: &TreePath, denied: Denied) -> Failure {
     Failure::new(Exit::Refused, format!("{}: {}", shown(path), denied.code.text()))
 }
 
 /// Returns a path with control characters escaped.
-pub fn shown(path: &TreePath) -> String {
+pub(crate) fn shown(path: &TreePath) -> String {
     ribbit_ui::plain::line(path.as_str())
 }
 

@@ -26,7 +26,7 @@ const SILENCE_MAX: Duration = LIVE_SILENCE.saturating_mul(2);
 
 /// An update of the live feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FeedUpdate {
+pub(crate) enum FeedUpdate {
     /// No news; a server is reachable.
     Nothing,
     /// New croaks, oldest first; never empty.
@@ -39,7 +39,7 @@ pub enum FeedUpdate {
 
 /// A live feed.
 #[derive(Debug)]
-pub struct LiveFeed {
+pub(crate) struct LiveFeed {
     person: UserSession,
     events: Subscription,
     /// The newest croak that was reported.
@@ -53,7 +53,7 @@ impl LiveFeed {
     ///
     /// # Errors
     /// `NotLoggedIn` (609) without a session; unreachable when no server answers.
-    pub async fn begin(person: &UserSession, told: LogIndex) -> Result<LiveFeed, RequestError> {
+    pub(crate) async fn begin(person: &UserSession, told: LogIndex) -> Result<LiveFeed, RequestError> {
         // Any position after `told` works: the first read finds the croaks between the two.
         let now = match person.client().seen() {
             Some(seen) => seen,
@@ -70,7 +70,7 @@ impl LiveFeed {
     ///
     /// # Errors
     /// `NotLoggedIn` (609) when the session is over; unreachable when no server answers.
-    pub async fn next(&mut self) -> Result<FeedUpdate, RequestError> {
+    pub(crate) async fn next(&mut self) -> Result<FeedUpdate, RequestError> {
         loop {
             if let Some(at_least) = self.owed {
                 self.person.client().record_seen(at_least);

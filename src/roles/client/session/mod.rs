@@ -9,17 +9,14 @@
 //! A session belongs to a cluster, whatever address the cluster was reached at. The newest log position that the user has
 //! seen is stored with the session, so a read in the next process, through another server, finds what was written here.
 //!
-//! - [`queries`]: queries
-//! - [`live_feed`]: the live feed
-//! - [`session_file`]: the stored session
-//! - [`request_error`]: request errors
+//! The parts: the [`queries`], the [`live_feed`], the stored session ([`session_file`]) and the [`request_error`].
 //!
 //! Clones share the connection, not the session. This module prints nothing and does not read from the terminal.
 
-pub mod live_feed;
-pub mod queries;
-pub mod request_error;
-pub mod session_file;
+pub(crate) mod live_feed;
+pub(crate) mod queries;
+pub(crate) mod request_error;
+pub(crate) mod session_file;
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{Group, PersonOptions};
@@ -33,8 +30,8 @@ use ribbit_state::text::{
     check_croak, check_email, check_message, check_name, check_password, fold_username,
 };
 use ribbit_state::{
-    AccountId, ClusterId, Code, Command, Consistency, Denied, LogIndex, MessageCommand, Page, Query, Reply,
-    Request, Token, TokenHash, Topic,
+    AccountId, Code, Command, Consistency, Denied, LogIndex, MessageCommand, Page, Query, Reply, Request,
+    Token, TokenHash, Topic,
 };
 use ribbit_ui::lines::Style;
 use session_file::{SessionFile, StoredSession};
@@ -46,24 +43,23 @@ const ANSWER_MAX: Duration = Duration::from_secs(20);
 
 /// A user's session and the connection to the cluster.
 #[derive(Debug, Clone)]
-pub struct UserSession {
+pub(crate) struct UserSession {
     client: Client,
-    cluster: ClusterId,
     file: SessionFile,
     session: Option<StoredSession>,
 }
 
 /// Returns the style of lines on standard output: colour only on a terminal, and only if it is allowed.
-pub fn style(options: &PersonOptions) -> Style {
+pub(crate) fn style(options: &PersonOptions) -> Style {
     Style { colour: !options.no_colour && std::io::stdout().is_terminal() }
 }
 
 /// The answer to a read.
 #[derive(Debug)]
-pub struct QueryResult<T> {
-    pub value: T,
+pub(crate) struct QueryResult<T> {
+    pub(crate) value: T,
     /// True when the server that answered is out of touch with the leader, so `value` may be out of date.
-    pub stale: bool,
+    pub(crate) stale: bool,
 }
 
 impl UserSession {
@@ -72,7 +68,10 @@ impl UserSession {
     /// # Errors
     /// - `Unreachable` (3) when no server answers.
     /// - `Configuration` (78) when there is no folder for sessions, or the stored session cannot be read.
-    pub async fn reach(options: &PersonOptions, tell: OnConnectionEvent) -> Result<UserSession, Failure> {
+    pub(crate) async fn reach(
+        options: &PersonOptions,
+        tell: OnConnectionEvent,
+    ) -> Result<UserSession, Failure> {
         let Group { seeds, servers, found_in, keys, book: _ } = &options.group;
         let client = Client::discovering(servers.clone(), seeds.clone(), keys.clone(), tell);
         let cluster = client.connect(ANSWER_MAX).await.map_err(|why| {
@@ -88,20 +87,16 @@ impl UserSession {
                 client.record_seen(seen);
             }
         }
-        Ok(UserSession { client, cluster, file, session })
-    }
-
-    pub fn cluster(&self) -> ClusterId {
-        self.cluster
+        Ok(UserSession { client, file, session })
     }
 
     /// Returns the client, for requests that this type has no method for.
-    pub fn client(&self) -> &Client {
+    pub(crate) fn client(&self) -> &Client {
         &self.client
     }
 
     /// Returns the user name of the session. The servers may have ended the session already.
-    pub fn username(&self) -> Option<&str> {
+    pub(crate) fn username(&self) -> Option<&str> {
         self.session.as_ref().map(|session| session.username.as_str())
     }
 
@@ -109,7 +104,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `NotLoggedIn` (609) without a session.
-    pub fn session(&self) -> Result<TokenHash, Denied> {
+    pub(crate) fn session(&self) -> Result<TokenHash, Denied> {
         let session = self.session.as_ref().map(|session| token_hash(&session.token));
         session.ok_or(Denied::new(Code::NotLoggedIn))
     }
@@ -118,7 +113,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `Refused` (1) when the file cannot be written.
-    pub fn save_position(&mut self) -> Result<(), Failure> {
+    pub(crate) fn save_position(&mut self) -> Result<(), Failure> {
         let seen = self.client.seen();
         let Some(session) = self.session.as_mut().filter(|session| session.seen != seen) else {
             return Ok(());
@@ -131,7 +126,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `Refused` (1) when the file cannot be written.
-    pub fn save_new(&mut self) -> Result<(), Failure> {
+    pub(crate) fn save_new(&mut self) -> Result<(), Failure> {
         let seen = self.client.seen();
         let Some(session) = &mut self.session else { return Ok(()) };
         session.seen = seen;
@@ -142,7 +137,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `Refused` (1) when the file cannot be removed.
-    pub fn discard(&mut self) -> Result<(), Failure> {
+    pub(crate) fn discard(&mut self) -> Result<(), Failure> {
         self.session.take().map_or(Ok(()), |session| self.file.remove(&session))
     }
 
@@ -150,7 +145,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `InvalidEntry` (606), `UsernameTaken` (607); unreachable when no server answers.
-    pub async fn create(&self, form: NewAccount) -> Result<AccountId, RequestError> {
+    pub(crate) async fn create(&self, form: NewAccount) -> Result<AccountId, RequestError> {
         check_name(&form.name)?;
         fold_username(&form.username)?;
         check_email(&form.email)?;
@@ -166,7 +161,11 @@ impl UserSession {
     ///
     /// # Errors
     /// `NoSuchUser` (601), `WrongPassword` (602); unreachable when no server answers.
-    pub async fn log_in(&mut self, username: &str, password: Password) -> Result<AccountId, RequestError> {
+    pub(crate) async fn log_in(
+        &mut self,
+        username: &str,
+        password: Password,
+    ) -> Result<AccountId, RequestError> {
         let username = fold_username(username)?;
         let token = new_token();
         let (id, submitted_at) = (new_request_id(), self.seen_index());
@@ -185,7 +184,7 @@ impl UserSession {
     ///
     /// # Errors
     /// Unreachable when no server answers; the session is then still open.
-    pub async fn log_out(&self) -> Result<(), RequestError> {
+    pub(crate) async fn log_out(&self) -> Result<(), RequestError> {
         let Ok(session) = self.session() else { return Ok(()) };
         match self.write(Command::LogOut { session }).await {
             Ok(_) | Err(RequestError::Denied(Denied { code: Code::NotLoggedIn, .. })) => Ok(()),
@@ -197,7 +196,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `CroakTooLong` (512), `InvalidEntry` (606), `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn post(&self, text: &str) -> Result<LogIndex, RequestError> {
+    pub(crate) async fn post(&self, text: &str) -> Result<LogIndex, RequestError> {
         let session = self.session()?;
         check_croak(text)?;
         match self.write(Command::Croak { session, text: text.to_string() }).await? {
@@ -211,7 +210,7 @@ impl UserSession {
     /// # Errors
     /// `NoSuchUser` (601), `AlreadyFriend` (608), `NotLoggedIn` (609), `Yourself` (611), `TooManyFriends` (612); unreachable
     /// when no server answers.
-    pub async fn follow(&self, username: &str) -> Result<(), RequestError> {
+    pub(crate) async fn follow(&self, username: &str) -> Result<(), RequestError> {
         let (session, username) = (self.session()?, fold_username(username)?);
         self.write(Command::AddFriend { session, username }).await.map(drop)
     }
@@ -220,7 +219,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `NoSuchUser` (601), `NotLoggedIn` (609), `NotAFriend` (610); unreachable when no server answers.
-    pub async fn unfollow(&self, username: &str) -> Result<(), RequestError> {
+    pub(crate) async fn unfollow(&self, username: &str) -> Result<(), RequestError> {
         let (session, username) = (self.session()?, fold_username(username)?);
         self.write(Command::RemoveFriend { session, username }).await.map(drop)
     }
@@ -230,7 +229,7 @@ impl UserSession {
     /// # Errors
     /// `NoSuchUser` (601), `InvalidEntry` (606), `NotLoggedIn` (609), `Yourself` (611), `MessageTooLong` (643), `MailboxFull`
     /// (644); unreachable when no server answers.
-    pub async fn send(&self, username: &str, text: &str) -> Result<LogIndex, RequestError> {
+    pub(crate) async fn send(&self, username: &str, text: &str) -> Result<LogIndex, RequestError> {
         let (session, username) = (self.session()?, fold_username(username)?);
         check_message(text)?;
         let command = MessageCommand::Send { session, username, text: text.to_string() };
@@ -244,7 +243,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn mark(
+    pub(crate) async fn mark(
         &self,
         with: AccountId,
         delivered_through: LogIndex,
@@ -259,7 +258,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `WrongPassword` (602), `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn delete(&self, password: Password) -> Result<(), RequestError> {
+    pub(crate) async fn delete(&self, password: Password) -> Result<(), RequestError> {
         let session = self.session()?;
         let (id, submitted_at) = (new_request_id(), self.seen_index());
         self.submit(Ask::DeleteAccount { id, submitted_at, session, password }).await.map(drop)
@@ -269,7 +268,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `NotLoggedIn` (609) without a session.
-    pub fn subscribe(&self, cursor: Token) -> Result<Subscription, Denied> {
+    pub(crate) fn subscribe(&self, cursor: Token) -> Result<Subscription, Denied> {
         Ok(self.client.subscribe(cursor, Topic::Feed { session: self.session()? }))
     }
 
@@ -277,7 +276,7 @@ impl UserSession {
     ///
     /// # Errors
     /// The refusal of the query; unreachable when no server answers.
-    pub async fn read(&self, query: Query) -> Result<QueryResult<Page>, RequestError> {
+    pub(crate) async fn read(&self, query: Query) -> Result<QueryResult<Page>, RequestError> {
         let mut answer = self.ask_read(&query).await?;
         if answer == Answer::Unavailable(UnavailableReason::OtherHistory) {
             // The seen position belongs to an earlier history of the cluster.
@@ -302,7 +301,7 @@ impl UserSession {
     ///
     /// # Errors
     /// The refusal of the command; unreachable when no server answers.
-    pub async fn write(&self, command: Command) -> Result<Reply, RequestError> {
+    pub(crate) async fn write(&self, command: Command) -> Result<Reply, RequestError> {
         let (id, submitted_at) = (new_request_id(), self.seen_index());
         self.submit(Ask::Write(Request { id, submitted_at, command })).await
     }
@@ -311,7 +310,7 @@ impl UserSession {
     ///
     /// # Errors
     /// The refusal of the write; unreachable when no server answers.
-    pub async fn submit(&self, ask: Ask) -> Result<Reply, RequestError> {
+    pub(crate) async fn submit(&self, ask: Ask) -> Result<Reply, RequestError> {
         match self.client.ask(ask, ANSWER_MAX).await? {
             Answer::Written { outcome, .. } => Ok(outcome?),
             Answer::Refused(denied) => Err(denied.into()),
@@ -321,7 +320,7 @@ impl UserSession {
     }
 
     /// Returns the newest seen log index, which a new request carries as its submitted-at index.
-    pub fn seen_index(&self) -> LogIndex {
+    pub(crate) fn seen_index(&self) -> LogIndex {
         self.client.seen().map_or(0, |seen| seen.index)
     }
 }

@@ -10,18 +10,18 @@ use ribbit_state::{LogIndex, Page, Query};
 
 /// A part of the feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FeedSlice {
+pub(crate) struct FeedSlice {
     /// Croaks, oldest first, as a terminal shows them.
-    pub croaks: Vec<FeedCroak>,
+    pub(crate) croaks: Vec<FeedCroak>,
     /// Position before which the older croaks lie, if there are any.
-    pub older: Option<LogIndex>,
+    pub(crate) older: Option<LogIndex>,
 }
 
 /// An unread message with its conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnreadMessage {
-    pub talk: TalkSummary,
-    pub message: TalkMessage,
+pub(crate) struct UnreadMessage {
+    pub(crate) talk: TalkSummary,
+    pub(crate) message: TalkMessage,
 }
 
 impl UserSession {
@@ -29,7 +29,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn profile(&self) -> Result<Person, RequestError> {
+    pub(crate) async fn profile(&self) -> Result<Person, RequestError> {
         match self.read(Query::Me { session: self.session()? }).await?.value {
             Page::Me(me) => Ok(me),
             other => Err(unexpected(&other)),
@@ -40,7 +40,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn feed(
+    pub(crate) async fn feed(
         &self,
         mut before: Option<LogIndex>,
         limit: usize,
@@ -67,7 +67,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn feed_after(&self, after: LogIndex) -> Result<Vec<FeedCroak>, RequestError> {
+    pub(crate) async fn feed_after(&self, after: LogIndex) -> Result<Vec<FeedCroak>, RequestError> {
         let session = self.session()?;
         let (mut croaks, mut before) = (Vec::new(), None);
         loop {
@@ -88,7 +88,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn friends(&self) -> Result<Vec<Person>, RequestError> {
+    pub(crate) async fn friends(&self) -> Result<Vec<Person>, RequestError> {
         let session = self.session()?;
         let (mut all, mut after) = (Vec::new(), None);
         loop {
@@ -107,7 +107,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `InvalidEntry` (606) for the pattern, `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn people(
+    pub(crate) async fn people(
         &self,
         names: &str,
         after: Option<String>,
@@ -123,7 +123,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn chatting(&self) -> Result<Vec<Person>, RequestError> {
+    pub(crate) async fn chatting(&self) -> Result<Vec<Person>, RequestError> {
         match self.read(Query::Chatting { session: self.session()? }).await?.value {
             Page::Chatting { people } => Ok(people),
             other => Err(unexpected(&other)),
@@ -134,7 +134,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn unread(&self) -> Result<Unread, RequestError> {
+    pub(crate) async fn unread(&self) -> Result<Unread, RequestError> {
         match self.read(Query::Unread { session: self.session()? }).await?.value {
             Page::Unread(unread) => Ok(unread),
             other => Err(unexpected(&other)),
@@ -145,7 +145,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn conversations(
+    pub(crate) async fn conversations(
         &self,
         before: Option<LogIndex>,
     ) -> Result<(Vec<TalkSummary>, Option<LogIndex>), RequestError> {
@@ -160,7 +160,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `NoSuchUser` (601), `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn conversation(
+    pub(crate) async fn conversation(
         &self,
         with: TalkPartner,
         before: Option<LogIndex>,
@@ -177,7 +177,7 @@ impl UserSession {
     ///
     /// # Errors
     /// `NotLoggedIn` (609); unreachable when no server answers.
-    pub async fn unread_messages(&self) -> Result<Vec<UnreadMessage>, RequestError> {
+    pub(crate) async fn unread_messages(&self) -> Result<Vec<UnreadMessage>, RequestError> {
         let mut all = Vec::new();
         let mut left = self.unread().await?.messages;
         let mut before = None;

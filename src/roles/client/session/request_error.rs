@@ -8,7 +8,7 @@ use ribbit_ui::words::{self, ServiceError};
 
 /// Reason why a request failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RequestError {
+pub(crate) enum RequestError {
     /// Refused by the cluster; a retry gives the same result.
     Denied(Denied),
     /// A write whose outcome is unknown.
@@ -19,19 +19,19 @@ pub enum RequestError {
 
 impl RequestError {
     /// Creates the error of a read.
-    pub fn unanswered_read(why: ClientError) -> RequestError {
+    pub(crate) fn unanswered_read(why: ClientError) -> RequestError {
         RequestError::UnansweredRead(why)
     }
     /// Creates the error of a write.
-    pub fn undecided_write(why: UnavailableReason) -> RequestError {
+    pub(crate) fn undecided_write(why: UnavailableReason) -> RequestError {
         RequestError::UndecidedWrite(ClientError::Undecided(why))
     }
     /// Returns true if there is no session, or it is over.
-    pub fn lacks_session(self) -> bool {
+    pub(crate) fn lacks_session(self) -> bool {
         matches!(self, RequestError::Denied(Denied { code: Code::NotLoggedIn, .. }))
     }
     /// Returns true if no server could be reached in several rounds over all servers.
-    pub fn no_server_reachable(self) -> bool {
+    pub(crate) fn no_server_reachable(self) -> bool {
         match self {
             RequestError::Denied(_) => false,
             RequestError::UndecidedWrite(why) | RequestError::UnansweredRead(why) => {
@@ -43,13 +43,13 @@ impl RequestError {
         }
     }
     /// Returns true if servers were reached but could not answer, so a retry may succeed.
-    pub fn is_transient(self) -> bool {
+    pub(crate) fn is_transient(self) -> bool {
         self.is_unanswered()
             && !self.no_server_reachable()
             && self != RequestError::UnansweredRead(ClientError::Abandoned)
     }
     /// Returns true if no server decided the request.
-    pub fn is_unanswered(self) -> bool {
+    pub(crate) fn is_unanswered(self) -> bool {
         !matches!(self, RequestError::Denied(_))
     }
 }

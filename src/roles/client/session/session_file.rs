@@ -26,10 +26,10 @@ const FOLDER_MODE: u32 = 0o700;
 
 /// A session, and the newest log position that its owner has seen.
 #[derive(Clone, PartialEq, Eq)]
-pub struct StoredSession {
-    pub username: String,
-    pub token: [u8; TOKEN_BYTES],
-    pub seen: Option<Token>,
+pub(crate) struct StoredSession {
+    pub(crate) username: String,
+    pub(crate) token: [u8; TOKEN_BYTES],
+    pub(crate) seen: Option<Token>,
 }
 
 /// Leaves out the token, which is a secret.
@@ -44,7 +44,7 @@ impl std::fmt::Debug for StoredSession {
 
 /// The session file of a cluster.
 #[derive(Debug, Clone)]
-pub struct SessionFile {
+pub(crate) struct SessionFile {
     file: PathBuf,
 }
 
@@ -53,7 +53,7 @@ impl SessionFile {
     ///
     /// # Errors
     /// `Configuration` (78) when `folder` is `None`.
-    pub fn of(folder: Option<&Path>, cluster: ClusterId) -> Result<SessionFile, Failure> {
+    pub(crate) fn of(folder: Option<&Path>, cluster: ClusterId) -> Result<SessionFile, Failure> {
         let folder = folder.ok_or_else(|| {
             let message = "no place to store the session: set XDG_CONFIG_HOME or HOME";
             Failure::new(Exit::Configuration, message)
@@ -65,7 +65,7 @@ impl SessionFile {
     ///
     /// # Errors
     /// `Configuration` (78) when the file exists and is damaged or cannot be read.
-    pub fn read(&self) -> Result<Option<StoredSession>, Failure> {
+    pub(crate) fn read(&self) -> Result<Option<StoredSession>, Failure> {
         let unreadable = |why: &dyn std::fmt::Display| {
             let file = self.file.display();
             let message =
@@ -86,7 +86,7 @@ impl SessionFile {
     ///
     /// # Errors
     /// `Refused` (1) when the file cannot be written.
-    pub fn replace(&self, kept: &StoredSession) -> Result<(), Failure> {
+    pub(crate) fn replace(&self, kept: &StoredSession) -> Result<(), Failure> {
         self.locked(|| write_file::replace(&self.file, &format(kept)))
     }
 
@@ -94,7 +94,7 @@ impl SessionFile {
     ///
     /// # Errors
     /// `Refused` (1) when the file cannot be written.
-    pub fn update(&self, kept: &StoredSession) -> Result<(), Failure> {
+    pub(crate) fn update(&self, kept: &StoredSession) -> Result<(), Failure> {
         self.locked(|| match self.is_of(kept) {
             true => write_file::replace(&self.file, &format(kept)),
             false => Ok(()),
@@ -105,7 +105,7 @@ impl SessionFile {
     ///
     /// # Errors
     /// `Refused` (1) when the file cannot be removed.
-    pub fn remove(&self, kept: &StoredSession) -> Result<(), Failure> {
+    pub(crate) fn remove(&self, kept: &StoredSession) -> Result<(), Failure> {
         self.locked(|| match self.is_of(kept) {
             true => fs::remove_file(&self.file),
             false => Ok(()),

@@ -25,7 +25,7 @@ const ENTER_PAUSE: Duration = Duration::from_millis(500);
 
 /// State machine of the chat lease.
 #[derive(Debug, Default)]
-pub struct ChatLease {
+pub(crate) struct ChatLease {
     state: ChatState,
 }
 
@@ -47,7 +47,7 @@ enum ChatState {
 
 /// Next action for the chat lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChatAction {
+pub(crate) enum ChatAction {
     Renew {
         token: TokenHash,
     },
@@ -57,12 +57,12 @@ pub enum ChatAction {
 
 impl ChatLease {
     /// Returns true while live chat is on in this terminal, as far as is known here.
-    pub fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         self.state != ChatState::Out
     }
 
     /// Returns the token of the lease, if it is held.
-    pub fn token(&self) -> Option<TokenHash> {
+    pub(crate) fn token(&self) -> Option<TokenHash> {
         match self.state {
             ChatState::Held { token, .. } => Some(token),
             ChatState::Out | ChatState::Lapsed { .. } => None,
@@ -71,18 +71,18 @@ impl ChatLease {
 
     /// Records that the chat was entered with `token` by a request sent at `asked_at`. The first renewal is due at once,
     /// because only its answer tells the length of the lease.
-    pub fn entered(&mut self, token: TokenHash, asked_at: Instant) {
+    pub(crate) fn entered(&mut self, token: TokenHash, asked_at: Instant) {
         let asked = asked_at.checked_sub(LEASE).unwrap_or(asked_at);
         self.state = ChatState::Held { token, lease: LEASE, asked, confirmed: asked_at };
     }
 
     /// Records that the chat was left.
-    pub fn left(&mut self) {
+    pub(crate) fn left(&mut self) {
         self.state = ChatState::Out;
     }
 
     /// Returns the next action and its time, if there is one.
-    pub fn due(&self) -> Option<(Instant, ChatAction)> {
+    pub(crate) fn due(&self) -> Option<(Instant, ChatAction)> {
         match self.state {
             ChatState::Out => None,
             ChatState::Held { token, lease, asked, .. } => {
@@ -95,7 +95,7 @@ impl ChatLease {
 
     /// Records a renewal sent at `asked_at`. `length` is the confirmed length of the lease, or `None` without an answer; the
     /// renewal is then repeated.
-    pub fn renewed(&mut self, token: TokenHash, asked_at: Instant, length: Option<Duration>) {
+    pub(crate) fn renewed(&mut self, token: TokenHash, asked_at: Instant, length: Option<Duration>) {
         if let ChatState::Held { token: held, lease, asked, confirmed } = &mut self.state
             && *held == token
         {
@@ -108,7 +108,7 @@ impl ChatLease {
 
     /// Records that the servers report the lease of `token` as over. Returns true if another terminal has taken the slot,
     /// which is the case when the lease ends within its confirmed length.
-    pub fn over(&mut self, token: TokenHash, now: Instant) -> bool {
+    pub(crate) fn over(&mut self, token: TokenHash, now: Instant) -> bool {
         match self.state {
             ChatState::Held { token: held, lease, confirmed, .. } if held == token => {
                 let taken = now < confirmed + lease;
@@ -120,7 +120,7 @@ impl ChatLease {
     }
 
     /// Records a failed attempt to enter the chat again; the next one follows after [`ENTER_PAUSE`].
-    pub fn not_entered(&mut self, now: Instant) {
+    pub(crate) fn not_entered(&mut self, now: Instant) {
         if matches!(self.state, ChatState::Lapsed { .. }) {
             self.state = ChatState::Lapsed { at: now + ENTER_PAUSE };
         }

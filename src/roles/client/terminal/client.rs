@@ -24,38 +24,38 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Number of croaks on a page of `/feed`, and when live chat starts.
-pub const PAGE: usize = 20;
+const PAGE: usize = 20;
 /// Maximum number of people that `/people` lists.
 const PEOPLE_MAX: usize = 500;
 /// Maximum number of recently shown ids that are remembered.
 const RECENTLY_SHOWN_MAX: usize = 512;
 
 /// State of the terminal client.
-pub struct TerminalClient {
-    pub user: UserSession,
-    pub me: Person,
-    pub screen: Screen,
-    pub style: Style,
-    pub input_line: Arc<InputLine>,
-    pub names: KnownNames,
-    pub chat: RefCell<ChatLease>,
+pub(crate) struct TerminalClient {
+    pub(crate) user: UserSession,
+    pub(crate) me: Person,
+    pub(crate) screen: Screen,
+    pub(crate) style: Style,
+    pub(crate) input_line: Arc<InputLine>,
+    pub(crate) names: KnownNames,
+    pub(crate) chat: RefCell<ChatLease>,
     /// Notified when live chat is turned on or off.
-    pub live_changed: Event,
-    pub marks: ReadMarks,
-    pub recently_shown: RecentlyShown,
+    pub(crate) live_changed: Event,
+    pub(crate) marks: ReadMarks,
+    pub(crate) recently_shown: RecentlyShown,
     /// Origin of the session, which decides whether exit logs out.
-    pub origin: SessionOrigin,
+    pub(crate) origin: SessionOrigin,
     /// The line whose command is running.
-    pub running: RefCell<Option<String>>,
+    pub(crate) running: RefCell<Option<String>>,
     /// True while `/delete` is running.
-    pub deleting: Cell<bool>,
+    pub(crate) deleting: Cell<bool>,
     /// Position where `/feed more` continues.
     older: Cell<Option<LogIndex>>,
 }
 
 /// Reason why a command failed.
 #[derive(Debug)]
-pub enum CommandError {
+pub(crate) enum CommandError {
     Request(RequestError),
     /// Refused by the client itself, with a message of its own.
     Refused(String),
@@ -75,7 +75,7 @@ impl From<Denied> for CommandError {
 /// Ids of the croaks and messages that were shown recently, so that their events do not show them again. One set serves
 /// both, because both use their log index as id.
 #[derive(Default)]
-pub struct RecentlyShown {
+pub(crate) struct RecentlyShown {
     ids: RefCell<BTreeSet<LogIndex>>,
     /// Number of running writes, whose ids are not known yet.
     writing: Cell<u32>,
@@ -85,7 +85,7 @@ pub struct RecentlyShown {
 
 impl RecentlyShown {
     /// Remembers an id as shown.
-    pub fn insert(&self, id: LogIndex) {
+    pub(crate) fn insert(&self, id: LogIndex) {
         let mut ids = self.ids.borrow_mut();
         ids.insert(id);
         if ids.len() > RECENTLY_SHOWN_MAX {
@@ -95,7 +95,7 @@ impl RecentlyShown {
 
     /// Returns true if the id was shown. With `mine`, first waits for the running writes, because the event of an own croak
     /// can arrive before the answer to its write.
-    pub async fn contains(&self, id: LogIndex, mine: bool) -> bool {
+    pub(crate) async fn contains(&self, id: LogIndex, mine: bool) -> bool {
         while mine && self.writing.get() > 0 {
             self.written.listen().await;
         }
@@ -103,7 +103,7 @@ impl RecentlyShown {
     }
 
     /// Runs a write and remembers the id that it created. Events of the user's own writes wait meanwhile.
-    pub async fn while_writing<T>(
+    pub(crate) async fn while_writing<T>(
         &self,
         write: impl Future<Output = T>,
         id: impl Fn(&T) -> Option<LogIndex>,
@@ -120,7 +120,7 @@ impl RecentlyShown {
 }
 
 impl TerminalClient {
-    pub fn new(
+    pub(crate) fn new(
         user: UserSession,
         me: Person,
         origin: SessionOrigin,
@@ -149,17 +149,17 @@ impl TerminalClient {
     ///
     /// # Errors
     /// `NotLoggedIn` (609) without a session.
-    pub fn token(&self) -> Result<TokenHash, RequestError> {
+    pub(crate) fn token(&self) -> Result<TokenHash, RequestError> {
         Ok(self.user.session()?)
     }
 
     /// Returns true while live chat is on: text without a slash is posted.
-    pub fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         self.chat.borrow().is_live()
     }
 
     /// Runs a command. The event loop itself handles `/delete`, which asks for a password, and `/quit`.
-    pub async fn perform(&self, command: TerminalCommand) -> Result<(), CommandError> {
+    pub(crate) async fn perform(&self, command: TerminalCommand) -> Result<(), CommandError> {
         match command {
             TerminalCommand::Post { text } => self.post(&text).await,
             TerminalCommand::Feed { more } => Ok(self.feed(more).await?),
@@ -211,13 +211,13 @@ impl TerminalClient {
     }
 
     /// Returns the error for a text that is too long, with a hint to get the line back from the input history.
-    pub fn too_long(&self, words: String) -> CommandError {
+    pub(crate) fn too_long(&self, words: String) -> CommandError {
         let again = if self.screen.is_terminal() { " (press the up arrow to edit it)" } else { "" };
         CommandError::Refused(words + again)
     }
 
     /// Shows the newest page of the feed, or with `more` the next older one.
-    pub async fn feed(&self, more: bool) -> Result<(), RequestError> {
+    pub(crate) async fn feed(&self, more: bool) -> Result<(), RequestError> {
         let before = match (more, self.older.get()) {
             (true, None) => {
                 self.screen.show("no older croaks; `/feed` shows the latest").await;
@@ -253,7 +253,7 @@ impl TerminalClient {
     }
 
     /// Warns that the answer came from a server that is out of touch with the leader.
-    pub async fn warn_if_stale(&self, stale: bool) {
+    pub(crate) async fn warn_if_stale(&self, stale: bool) {
         if stale {
             self.screen
                 .note("(the servers cannot reach each other right now, so this may be out of date)")

@@ -12,11 +12,11 @@ const NAMES_MAX: usize = 1_000;
 
 /// User names that appeared in this session. Clones share the set.
 #[derive(Debug, Clone, Default)]
-pub struct KnownNames(Arc<Mutex<BTreeSet<String>>>);
+pub(crate) struct KnownNames(Arc<Mutex<BTreeSet<String>>>);
 
 impl KnownNames {
     /// Remembers a user name.
-    pub fn meet(&self, username: &str) {
+    pub(crate) fn meet(&self, username: &str) {
         let mut names = self.names();
         if names.len() < NAMES_MAX && !names.contains(username) {
             names.insert(username.to_string());
@@ -34,7 +34,11 @@ impl KnownNames {
 
 /// Returns the byte offset of the word at the end of `line` and its completions. `ask` queries the servers for user names
 /// with a given prefix.
-pub fn complete(line: &str, names: &KnownNames, ask: impl Fn(&str) -> Vec<String>) -> (usize, Vec<Pair>) {
+pub(crate) fn complete(
+    line: &str,
+    names: &KnownNames,
+    ask: impl Fn(&str) -> Vec<String>,
+) -> (usize, Vec<Pair>) {
     let begins = line.rfind(char::is_whitespace).map_or(0, |at| at + 1);
     let word = &line[begins..];
     let before: Vec<&str> = line[..begins].split_whitespace().collect();

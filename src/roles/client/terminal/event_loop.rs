@@ -34,7 +34,7 @@ enum QueuedLine {
 }
 
 /// Runs the interactive client until the user exits or a request fails for good.
-pub async fn run(
+pub(crate) async fn run(
     client: &TerminalClient,
     keyboard: &Keyboard,
     take_over: bool,
@@ -238,7 +238,7 @@ fn failure(halt: CommandError) -> Failure {
 }
 
 /// Runs commands from standard input until the first one fails.
-pub async fn script(
+pub(crate) async fn script(
     client: &TerminalClient,
     take_over: bool,
     notices: &Receiver<ConnectionEvent>,

@@ -18,7 +18,7 @@ const TERMINATED: u8 = 143;
 
 /// Reason why the client exits.
 #[derive(Debug)]
-pub enum ExitReason {
+pub(crate) enum ExitReason {
     /// `/quit`, Ctrl-D or the end of input.
     Quit,
     /// Ctrl-C.
@@ -38,7 +38,7 @@ pub enum ExitReason {
 /// # Errors
 /// The failure that ended the client; `Unreachable` when the log-out reached no server; `Refused` when the session file
 /// cannot be removed.
-pub async fn run(client: TerminalClient, why: ExitReason) -> Result<u8, Failure> {
+pub(crate) async fn run(client: TerminalClient, why: ExitReason) -> Result<u8, Failure> {
     let reachable = match &why {
         ExitReason::RequestFailed(error) => !error.is_unanswered(),
         ExitReason::Failed(failure) => failure.exit != Exit::Unreachable,

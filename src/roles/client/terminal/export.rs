@@ -14,7 +14,7 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(3);
 
 impl TerminalClient {
     /// Writes the export to a new file, and removes the file if it cannot be completed.
-    pub async fn export(&self, file: Option<String>) -> Result<(), CommandError> {
+    pub(crate) async fn export(&self, file: Option<String>) -> Result<(), CommandError> {
         let file = file.unwrap_or_else(|| format!("ribbit-{}.json", self.me.username));
         let (path, shown) = (Path::new(&file), super::formatting::name(&file));
         let failed = |error: io::Error| match error.kind() {

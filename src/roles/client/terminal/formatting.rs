@@ -5,17 +5,17 @@ use ribbit_ui::lines::{self, Style};
 use ribbit_ui::plain;
 
 /// Formats a person with a remark: `@ada  Ada Lovelace  (you)`.
-pub fn person(person: &Person, how: &str, style: Style) -> String {
+pub(crate) fn person(person: &Person, how: &str, style: Style) -> String {
     let how = if how.is_empty() { String::new() } else { style.faint(&format!("  ({how})")) };
     format!("{}{how}", lines::person(person, style))
 }
 
 /// Escapes control characters in a name that the user typed.
-pub fn name(typed: &str) -> String {
+pub(crate) fn name(typed: &str) -> String {
     plain::line(typed)
 }
 
 /// Formats a count with its noun: `1 new croak`, `3 new croaks`.
-pub fn count(count: u32, what: &str) -> String {
+pub(crate) fn count(count: u32, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

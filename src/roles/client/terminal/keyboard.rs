@@ -21,7 +21,7 @@ const BRACKETED_PASTE_OFF: &[u8] = b"\x1b[?2004l\n";
 
 /// A request to read input.
 #[derive(Debug)]
-pub enum InputRequest {
+pub(crate) enum InputRequest {
     Line,
     /// A hidden answer to the given question.
     Secret(String),
@@ -29,7 +29,7 @@ pub enum InputRequest {
 
 /// Input from the keyboard.
 #[derive(Debug)]
-pub enum InputEvent {
+pub(crate) enum InputEvent {
     Line(String),
     /// The hidden answer, or `None` after Ctrl-C or Ctrl-D.
     Secret(Option<String>),
@@ -43,7 +43,7 @@ pub enum InputEvent {
 
 /// Handle of the keyboard thread.
 #[derive(Debug)]
-pub struct Keyboard {
+pub(crate) struct Keyboard {
     wants: Sender<InputRequest>,
     pressed: Receiver<InputEvent>,
     input_line: Arc<InputLine>,
@@ -52,7 +52,7 @@ pub struct Keyboard {
 
 impl Keyboard {
     /// Starts the keyboard thread.
-    pub fn start(mut editor: LineEditor, input_line: Arc<InputLine>) -> Keyboard {
+    pub(crate) fn start(mut editor: LineEditor, input_line: Arc<InputLine>) -> Keyboard {
         let (wants, wanted) = channel::bounded(1);
         let (press, pressed) = channel::bounded(1);
         // Without line editing, the terminal itself has to echo the keys.
@@ -68,18 +68,18 @@ impl Keyboard {
     }
 
     /// Requests the next input.
-    pub async fn request(&self, want: InputRequest) {
+    pub(crate) async fn request(&self, want: InputRequest) {
         // The channel is closed only after the end, when the input is no longer needed.
         let _ = self.wants.send(want).await;
     }
 
     /// Waits for the requested input.
-    pub async fn next(&self) -> InputEvent {
+    pub(crate) async fn next(&self) -> InputEvent {
         self.pressed.recv().await.unwrap_or(InputEvent::Ended)
     }
 
     /// Interrupts the line editor and restores the terminal mode.
-    pub async fn end(self) {
+    pub(crate) async fn end(self) {
         self.wants.close();
         self.input_line.set_state(LineState::Ended);
         let ended = async {

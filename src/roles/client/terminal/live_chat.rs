@@ -16,7 +16,7 @@ const RENEW_MAX: Duration = Duration::from_secs(10);
 
 impl TerminalClient {
     /// Turns live chat on or off. `take_over` turns it on even when another terminal of the account is live.
-    pub async fn live(&self, take_over: bool) -> Result<(), CommandError> {
+    pub(crate) async fn live(&self, take_over: bool) -> Result<(), CommandError> {
         if self.is_live() && !take_over {
             self.leave_chat().await?;
             self.screen.show("live chat is off").await;
@@ -48,7 +48,7 @@ impl TerminalClient {
     }
 
     /// Leaves the chat and closes the lease. Returns true if live chat was on in this terminal.
-    pub async fn leave_chat(&self) -> Result<bool, RequestError> {
+    pub(crate) async fn leave_chat(&self) -> Result<bool, RequestError> {
         let (was_here, token) = {
             let chat = self.chat.borrow();
             (chat.is_live(), chat.token())
@@ -71,7 +71,7 @@ impl TerminalClient {
     ///
     /// # Errors
     /// `NotLoggedIn` (609) when the session is over; unreachable when no server answers.
-    pub async fn renew_chat_lease(&self) -> Result<(), RequestError> {
+    pub(crate) async fn renew_chat_lease(&self) -> Result<(), RequestError> {
         loop {
             let moved = self.live_changed.listen();
             let due = self.chat.borrow().due();

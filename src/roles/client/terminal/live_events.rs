@@ -20,7 +20,7 @@ impl TerminalClient {
     ///
     /// # Errors
     /// `NotLoggedIn` (609) when the session is over; unreachable when no server answers.
-    pub async fn follow(&self, from: LogIndex) -> Result<(), RequestError> {
+    pub(crate) async fn follow(&self, from: LogIndex) -> Result<(), RequestError> {
         // A script gets incoming events only while live chat is on.
         while !self.screen.is_terminal() && !self.is_live() {
             self.live_changed.listen().await;
@@ -62,7 +62,7 @@ impl TerminalClient {
     }
 
     /// Repeats a read while the reached servers cannot answer, because an event is reported only once.
-    pub async fn read_patiently(&self, query: Query) -> Result<Page, RequestError> {
+    pub(crate) async fn read_patiently(&self, query: Query) -> Result<Page, RequestError> {
         loop {
             match self.user.read(query.clone()).await {
                 Err(error) if error.is_transient() => {}

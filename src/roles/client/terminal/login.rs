@@ -16,7 +16,7 @@ const TRIES_MAX: u32 = 3;
 
 /// Origin of the session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SessionOrigin {
+pub(crate) enum SessionOrigin {
     /// Stored by an earlier process; other processes may use it too.
     Stored,
     /// Opened here and stored for the next process.
@@ -31,7 +31,7 @@ pub enum SessionOrigin {
 /// - `NotLoggedIn` (4) when the user cancels, or a script has no session and gives no user name.
 /// - `Unreachable` (3) when no server answers.
 /// - `Refused` (1) when the password is wrong in a script, or the session cannot be stored.
-pub async fn log_in(
+pub(crate) async fn log_in(
     person: &mut UserSession,
     username: Option<&str>,
     editor: Option<&mut LineEditor>,
@@ -103,7 +103,7 @@ async fn with_password(
                 };
             }
             Err(error @ RequestError::Denied(Denied { code: Code::WrongPassword, .. })) => {
-                println!("{error}")
+                println!("{error}");
             }
             Err(error) => return Err(error.into()),
         }

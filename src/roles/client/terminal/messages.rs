@@ -30,7 +30,7 @@ const SENT_MAX: usize = 64;
 
 /// Read and delivery marks of this terminal.
 #[derive(Default)]
-pub struct ReadMarks {
+pub(crate) struct ReadMarks {
     /// Marks not yet written, per conversation: delivered through, read through.
     talks: RefCell<BTreeMap<AccountId, (LogIndex, LogIndex)>>,
     /// Newest croak printed on the screen.
@@ -49,12 +49,12 @@ pub struct ReadMarks {
 
 impl ReadMarks {
     /// Records that the croaks up to `croak` are on the screen.
-    pub fn saw_feed(&self, croak: LogIndex) {
+    pub(crate) fn saw_feed(&self, croak: LogIndex) {
         self.feed_shown.set(self.feed_shown.get().max(croak));
     }
 
     /// Records that the user typed a line, which marks the croaks on the screen as read.
-    pub fn typed(&self) {
+    pub(crate) fn typed(&self) {
         if self.feed_shown.get() > self.feed_read.get() {
             self.feed_read.set(self.feed_shown.get());
             self.due.notify(usize::MAX);
@@ -83,7 +83,7 @@ impl TerminalClient {
     ///
     /// # Errors
     /// The [`RequestError`] of a write when no server can be reached or the session is over.
-    pub async fn write_marks_as_due(&self) -> Result<(), RequestError> {
+    pub(crate) async fn write_marks_as_due(&self) -> Result<(), RequestError> {
         loop {
             let due = self.marks.due.listen();
             if !self.marks.is_due() {
@@ -102,7 +102,7 @@ impl TerminalClient {
     ///
     /// # Errors
     /// The [`RequestError`] of a write that no server decided; its marks remain due. `NotLoggedIn` without a session.
-    pub async fn write_marks(&self) -> Result<(), RequestError> {
+    pub(crate) async fn write_marks(&self) -> Result<(), RequestError> {
         let session = self.token()?;
         let (talks, feed) = self.marks.take();
         for (with, (delivered_through, read_through)) in talks {
@@ -126,7 +126,7 @@ impl TerminalClient {
     }
 
     /// Sends a message. [`TerminalClient::tell_fate`] reports its delivery status later.
-    pub async fn send(&self, name: &str, text: &str) -> Result<(), CommandError> {
+    pub(crate) async fn send(&self, name: &str, text: &str) -> Result<(), CommandError> {
         if let Err(Denied { code: Code::MessageTooLong, .. }) = check_message(text) {
             let chars = croak_chars(text);
             let words =
@@ -170,7 +170,7 @@ impl TerminalClient {
     }
 
     /// Shows a conversation and marks it as read.
-    pub async fn talk(&self, name: &str) -> Result<(), RequestError> {
+    pub(crate) async fn talk(&self, name: &str) -> Result<(), RequestError> {
         let talk = self.user.conversation(TalkPartner::Named(name.to_string()), None, TALK_PAGE_MAX).await?;
         let with = ribbit_ui::lines::name_of(talk.with.as_ref());
         let Some(newest) = talk.messages.first().map(|message| message.id) else {
@@ -200,7 +200,7 @@ impl TerminalClient {
     }
 
     /// Shows an incoming message and marks it as delivered once it is on the screen.
-    pub async fn show_message(&self, with: AccountId, who: Option<&Person>, message: &TalkMessage) {
+    pub(crate) async fn show_message(&self, with: AccountId, who: Option<&Person>, message: &TalkMessage) {
         self.recently_shown.insert(message.id);
         if self.screen.shown(ribbit_ui::lines::message(message, who, &self.me, self.style)).await
             && !message.mine
@@ -216,7 +216,7 @@ impl TerminalClient {
     }
 
     /// Reports the new delivery status of the last message that was sent to `with` from here.
-    pub async fn report_delivery(&self, with: AccountId) -> Result<(), RequestError> {
+    pub(crate) async fn report_delivery(&self, with: AccountId) -> Result<(), RequestError> {
         let Some((message, before)) = self.marks.sent.borrow().get(&with).copied() else { return Ok(()) };
         let query = Query::Message { session: self.token()?, id: message };
         let Page::Message { with: who, message: TalkMessage { status, .. }, .. } =
@@ -238,7 +238,7 @@ impl TerminalClient {
     }
 
     /// Shows the unread messages and croaks. With `asked`, also reports that there are none.
-    pub async fn unread(&self, asked: bool) -> Result<(), RequestError> {
+    pub(crate) async fn unread(&self, asked: bool) -> Result<(), RequestError> {
         let unread = self.user.unread().await?;
         let mut shown = Vec::new();
         if unread.messages > 0 {

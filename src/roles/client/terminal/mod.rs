@@ -20,20 +20,20 @@
 //! - [`live_events`]: incoming events; [`chat_lease`]: state machine of the chat lease
 //! - [`screen`] and [`keyboard`]: output and input; [`login`]: log-in and sign-up
 
-pub mod chat_lease;
-pub mod client;
+pub(crate) mod chat_lease;
+pub(crate) mod client;
 pub mod commands;
-pub mod completion;
-pub mod event_loop;
-pub mod exit;
-pub mod export;
-pub mod formatting;
-pub mod keyboard;
-pub mod live_chat;
-pub mod live_events;
-pub mod login;
-pub mod messages;
-pub mod screen;
+pub(crate) mod completion;
+pub(crate) mod event_loop;
+pub(crate) mod exit;
+pub(crate) mod export;
+pub(crate) mod formatting;
+pub(crate) mod keyboard;
+pub(crate) mod live_chat;
+pub(crate) mod live_events;
+pub(crate) mod login;
+pub(crate) mod messages;
+pub(crate) mod screen;
 
 use crate::client::session::UserSession;
 use crate::common::editor::{LineEditor, history_file};
@@ -67,7 +67,7 @@ const HISTORY: &str = "client-history";
 /// - `Unreachable` (3) when no server answers.
 /// - `NotLoggedIn` (4) when there is no session and none can be opened.
 /// - In a script: the failure of the first line that fails.
-pub async fn run(options: &TerminalOptions) -> Result<u8, Failure> {
+pub(crate) async fn run(options: &TerminalOptions) -> Result<u8, Failure> {
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let (notice, notices) = channel::bounded(NOTICES_MAX);
     let gone = AtomicBool::new(false);

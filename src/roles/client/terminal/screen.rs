@@ -32,7 +32,7 @@ const PROMPT_LIVE: &str = "* live> ";
 
 /// Output handle. Clones share the queue.
 #[derive(Debug, Clone)]
-pub struct Screen(ScreenOutput);
+pub(crate) struct Screen(ScreenOutput);
 
 #[derive(Debug, Clone)]
 enum ScreenOutput {
@@ -50,12 +50,12 @@ struct QueuedText {
 
 impl Screen {
     /// Creates a screen that prints plain lines.
-    pub fn plain() -> Screen {
+    pub(crate) fn plain() -> Screen {
         Screen(ScreenOutput::Plain)
     }
 
     /// Creates a screen that prints above the input line of `desk`, and starts its printer thread.
-    pub fn on(input_line: Arc<InputLine>, print: PrintFn) -> (Screen, Printer) {
+    pub(crate) fn on(input_line: Arc<InputLine>, print: PrintFn) -> (Screen, Printer) {
         let (sender, receiver) = channel::bounded(WAITING_MAX);
         let (ended, end) = channel::bounded::<()>(1);
         thread::spawn(move || {
@@ -66,15 +66,15 @@ impl Screen {
     }
 
     /// Returns true for a screen made by [`Screen::on`].
-    pub fn is_terminal(&self) -> bool {
+    pub(crate) fn is_terminal(&self) -> bool {
         matches!(self.0, ScreenOutput::Terminal(_))
     }
 
     /// Prints the result of a command or an incoming event.
-    pub async fn show(&self, text: impl Into<String>) {
+    pub(crate) async fn show(&self, text: impl Into<String>) {
         match &self.0 {
             ScreenOutput::Terminal(queue) => {
-                drop(queue.send(QueuedText { text: text.into(), shown: None }).await)
+                drop(queue.send(QueuedText { text: text.into(), shown: None }).await);
             }
             ScreenOutput::Plain => output::line(&text.into()),
         }
@@ -82,7 +82,7 @@ impl Screen {
 
     /// Prints a text like [`Screen::show`] and waits until it is on the screen. Returns false if it was not printed before
     /// the terminal ended.
-    pub async fn shown(&self, text: impl Into<String>) -> bool {
+    pub(crate) async fn shown(&self, text: impl Into<String>) -> bool {
         let ScreenOutput::Terminal(queue) = &self.0 else {
             output::line(&text.into());
             return true;
@@ -93,14 +93,14 @@ impl Screen {
     }
 
     /// Waits until everything queued so far is on the screen.
-    pub async fn flush(&self) {
+    pub(crate) async fn flush(&self) {
         if self.is_terminal() {
             self.shown("").await;
         }
     }
 
     /// Prints a notice about the client itself: an error, or a change of the connection.
-    pub async fn note(&self, text: impl Into<String>) {
+    pub(crate) async fn note(&self, text: impl Into<String>) {
         match &self.0 {
             ScreenOutput::Terminal(_) => self.show(text).await,
             ScreenOutput::Plain => eprintln!("{}", text.into()),
@@ -110,11 +110,11 @@ impl Screen {
 
 /// Handle to wait for the end of the printer thread.
 #[derive(Debug)]
-pub struct Printer(Receiver<()>);
+pub(crate) struct Printer(Receiver<()>);
 
 impl Printer {
     /// Drops the last screen and waits until the thread has printed the queued texts, at most [`END_MAX`].
-    pub async fn end(self, screen: Screen) {
+    pub(crate) async fn end(self, screen: Screen) {
         drop(screen);
         let ended = async {
             // The thread sends nothing: it closes the channel when it ends.
@@ -145,7 +145,7 @@ fn show_all(input_line: &InputLine, mut print: PrintFn, texts: &Receiver<QueuedT
 
 /// State of the input line, shared between the keyboard thread, the printer thread and the commands.
 #[derive(Debug, Default)]
-pub struct InputLine {
+pub(crate) struct InputLine {
     live: AtomicBool,
     line: Mutex<DrawnLine>,
     changed: Condvar,
@@ -160,7 +160,7 @@ struct DrawnLine {
 
 /// Content of the last line of the terminal.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub enum LineState {
+pub(crate) enum LineState {
     /// No input line, for a moment between two lines.
     #[default]
     Nothing,
@@ -172,12 +172,12 @@ pub enum LineState {
 
 impl InputLine {
     /// Sets the prompt for live chat on or off. The screen shows it the next time that the line is drawn.
-    pub fn set_live(&self, live: bool) {
+    pub(crate) fn set_live(&self, live: bool) {
         self.live.store(live, Ordering::SeqCst);
     }
 
     /// Sets the state of the last line. [`LineState::Ended`] is final.
-    pub fn set_state(&self, state: LineState) {
+    pub(crate) fn set_state(&self, state: LineState) {
         let mut line = self.line();
         if line.state != LineState::Ended {
             line.state = state;

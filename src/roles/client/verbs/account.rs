@@ -10,7 +10,7 @@ use ribbit_state::text::{check_email, check_name, check_password, fold_username}
 use ribbit_state::{Code, Denied, Field};
 use serde_json::json;
 
-pub async fn log_in(context: &mut VerbContext, username: &str) -> Result<(), VerbError> {
+pub(crate) async fn log_in(context: &mut VerbContext, username: &str) -> Result<(), VerbError> {
     let username = fold_username(username).map_err(RequestError::from)?;
     let password = input::password(&format!("Password for @{username}: "))?;
     let account = enter(context, &username, password).await?;
@@ -33,7 +33,7 @@ async fn enter(context: &mut VerbContext, username: &str, password: Password) ->
     Ok(account.0)
 }
 
-pub async fn log_out(context: &mut VerbContext) -> Result<(), VerbError> {
+pub(crate) async fn log_out(context: &mut VerbContext) -> Result<(), VerbError> {
     context.require_session()?;
     let username = context.user.username().unwrap_or_default().to_string();
     context.user.log_out().await?;
@@ -41,7 +41,7 @@ pub async fn log_out(context: &mut VerbContext) -> Result<(), VerbError> {
     context.print(&format!("logged out of @{username}"), &json!({ "username": username }))
 }
 
-pub async fn create(
+pub(crate) async fn create(
     context: &mut VerbContext,
     username: &str,
     name: Option<&str>,
@@ -76,7 +76,7 @@ pub async fn create(
     context.print(&words, &json!({ "account": account, "username": username }))
 }
 
-pub async fn delete(context: &mut VerbContext) -> Result<(), VerbError> {
+pub(crate) async fn delete(context: &mut VerbContext) -> Result<(), VerbError> {
     context.require_session()?;
     let username = context.user.username().unwrap_or_default().to_string();
     let prompt = format!(

@@ -13,7 +13,7 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 
 /// Writes the export to standard output, or to a file that only its owner can read.
-pub async fn export(context: &mut VerbContext, file: Option<&Path>) -> Result<(), VerbError> {
+pub(crate) async fn export(context: &mut VerbContext, file: Option<&Path>) -> Result<(), VerbError> {
     context.require_session()?;
     let mut export = Export::new(context.user.session().map_err(RequestError::from)?);
     let shown = io::stderr().is_terminal();

@@ -11,7 +11,7 @@ use ribbit_ui::{lines, person_json};
 use serde_json::json;
 
 /// Shows the feed, newest croak last; with `follow`, also shows new croaks as they arrive.
-pub async fn feed(
+pub(crate) async fn feed(
     context: &mut VerbContext,
     follow: bool,
     before: Option<LogIndex>,
@@ -55,7 +55,11 @@ fn show(context: &VerbContext, croaks: &[FeedCroak]) -> Result<(), VerbError> {
 }
 
 /// Follows a user, or unfollows them if `wanted` is false.
-pub async fn set_followed(context: &mut VerbContext, username: &str, wanted: bool) -> Result<(), VerbError> {
+pub(crate) async fn set_followed(
+    context: &mut VerbContext,
+    username: &str,
+    wanted: bool,
+) -> Result<(), VerbError> {
     context.require_session()?;
     let words = match wanted {
         true => {
@@ -71,7 +75,7 @@ pub async fn set_followed(context: &mut VerbContext, username: &str, wanted: boo
     context.print(&format!("{words} @{username}"), &json!({ "username": username, "followed": wanted }))
 }
 
-pub async fn people(context: &mut VerbContext, names: &str, whose: Whose) -> Result<(), VerbError> {
+pub(crate) async fn people(context: &mut VerbContext, names: &str, whose: Whose) -> Result<(), VerbError> {
     context.require_session()?;
     let mut after = None;
     loop {

@@ -15,7 +15,7 @@ const TEXT_BYTES_MAX: usize = 4 * 2 * MESSAGE_CHARS_MAX;
 ///
 /// # Errors
 /// `Refused` when standard input cannot be read or is not UTF-8.
-pub fn text(given: Option<&str>) -> Result<String, VerbError> {
+pub(crate) fn text(given: Option<&str>) -> Result<String, VerbError> {
     if let Some(text) = given {
         return Ok(text.to_string());
     }
@@ -39,7 +39,7 @@ pub fn text(given: Option<&str>) -> Result<String, VerbError> {
 ///
 /// # Errors
 /// `Refused` when the terminal cannot be read.
-pub fn line(prompt: &str) -> Result<Option<String>, VerbError> {
+pub(crate) fn line(prompt: &str) -> Result<Option<String>, VerbError> {
     if !io::stdin().is_terminal() {
         return Ok(None);
     }
@@ -56,7 +56,7 @@ pub fn line(prompt: &str) -> Result<Option<String>, VerbError> {
 /// - `Usage` at the end of input.
 /// - `Refused` when the input cannot be read.
 /// - [`VerbError::Interrupted`] after Ctrl-C.
-pub fn password(prompt: &str) -> Result<Password, VerbError> {
+pub(crate) fn password(prompt: &str) -> Result<Password, VerbError> {
     match secret_input::ask(prompt).map_err(|error| unreadable(&error))? {
         SecretInput::Line(password) => Ok(Password(password)),
         SecretInput::Interrupted => Err(VerbError::Interrupted),
@@ -70,7 +70,7 @@ pub fn password(prompt: &str) -> Result<Password, VerbError> {
 ///
 /// # Errors
 /// Those of [`password`]; `Refused` when the two inputs differ.
-pub fn new_password(prompt: &str) -> Result<Password, VerbError> {
+pub(crate) fn new_password(prompt: &str) -> Result<Password, VerbError> {
     let password = password(prompt)?;
     if io::stdin().is_terminal() && self::password("Repeat the password: ")? != password {
         return Err(Failure::new(Exit::Refused, "the two passwords do not match; nothing was changed").into());

@@ -14,14 +14,18 @@ use ribbit_ui::{lines, person_json};
 use serde_json::json;
 use std::collections::BTreeMap;
 
-pub async fn post(context: &mut VerbContext, text: Option<&str>) -> Result<(), VerbError> {
+pub(crate) async fn post(context: &mut VerbContext, text: Option<&str>) -> Result<(), VerbError> {
     context.require_session()?;
     let text = input::text(text)?;
     let id = context.user.post(&text).await?;
     context.print(&format!("posted croak {id}"), &json!({ "id": id }))
 }
 
-pub async fn message(context: &mut VerbContext, username: &str, text: Option<&str>) -> Result<(), VerbError> {
+pub(crate) async fn message(
+    context: &mut VerbContext,
+    username: &str,
+    text: Option<&str>,
+) -> Result<(), VerbError> {
     context.require_session()?;
     let text = input::text(text)?;
     let id = context.user.send(username, &text).await?;
@@ -29,7 +33,7 @@ pub async fn message(context: &mut VerbContext, username: &str, text: Option<&st
     context.print(&format!("sent message {id}: saved"), &json!({ "id": id, "to": to, "fate": "saved" }))
 }
 
-pub async fn inbox(
+pub(crate) async fn inbox(
     context: &mut VerbContext,
     with: Option<&str>,
     keep: bool,

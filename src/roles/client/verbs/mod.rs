@@ -16,7 +16,7 @@
 mod account;
 mod export;
 mod feed;
-pub mod input;
+pub(crate) mod input;
 mod messages;
 mod profile;
 
@@ -29,10 +29,10 @@ use ribbit_ui::lines::{self, Style};
 use std::io::{self, IsTerminal, Write};
 
 /// Exit code after Ctrl-C, as shells report it.
-pub const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Reason why a verb stopped early.
-pub enum VerbError {
+pub(crate) enum VerbError {
     Failed(Failure),
     /// Ctrl-C at a prompt.
     Interrupted,
@@ -66,7 +66,7 @@ struct VerbContext {
 /// - `Usage` (2) when an argument or an input line is missing.
 /// - `Unreachable` (3) when no server answers.
 /// - `NotLoggedIn` (4) when there is no session, or it is over.
-pub async fn run(options: &VerbOptions) -> Result<u8, Failure> {
+pub(crate) async fn run(options: &VerbOptions) -> Result<u8, Failure> {
     let style = session::style(&options.person);
     let user = UserSession::reach(&options.person, notices()).await?;
     let mut context = VerbContext { user, json: options.json, style };
@@ -88,7 +88,7 @@ pub async fn run(options: &VerbOptions) -> Result<u8, Failure> {
 ///
 /// # Errors
 /// The failure of [`VerbError::Failed`].
-pub fn ended(ended: Result<(), VerbError>) -> Result<u8, Failure> {
+pub(crate) fn ended(ended: Result<(), VerbError>) -> Result<u8, Failure> {
     match ended {
         Ok(()) | Err(VerbError::OutputClosed) => Ok(0),
         Err(VerbError::Interrupted) => Ok(INTERRUPTED),
@@ -158,7 +158,7 @@ impl VerbContext {
 ///
 /// # Errors
 /// [`VerbError::OutputClosed`] when the reader closed the pipe; `Refused` when the line cannot be written.
-pub fn say(text: &str) -> Result<(), VerbError> {
+pub(crate) fn say(text: &str) -> Result<(), VerbError> {
     write_out(&format!("{text}\n"))
 }
 
@@ -171,6 +171,6 @@ fn write_out(text: &str) -> Result<(), VerbError> {
 }
 
 /// Returns a usage error: an argument or input that is missing or invalid.
-pub fn usage(message: impl Into<String>) -> VerbError {
+pub(crate) fn usage(message: impl Into<String>) -> VerbError {
     Failure::new(Exit::Usage, message).into()
 }

@@ -9,13 +9,13 @@ use ribbit_state::{AccountCommand, Code, Denied, Field, LogIndex, Page, Query};
 use ribbit_ui::{lines, person_json};
 use serde_json::json;
 
-pub async fn delete_croak(context: &mut VerbContext, croak: LogIndex) -> Result<(), VerbError> {
+pub(crate) async fn delete_croak(context: &mut VerbContext, croak: LogIndex) -> Result<(), VerbError> {
     let session = context.user.session().map_err(RequestError::from)?;
     context.user.write(AccountCommand::RemoveCroak { session, croak }.into()).await?;
     context.print(&format!("deleted croak {croak}"), &json!({ "id": croak, "removed": true }))
 }
 
-pub async fn change_profile(
+pub(crate) async fn change_profile(
     context: &mut VerbContext,
     name: Option<String>,
     email: Option<String>,
@@ -32,7 +32,7 @@ pub async fn change_profile(
     context.print("saved", &json)
 }
 
-pub async fn change_password(context: &mut VerbContext) -> Result<(), VerbError> {
+pub(crate) async fn change_password(context: &mut VerbContext) -> Result<(), VerbError> {
     let session = context.user.session().map_err(RequestError::from)?;
     let username = context.user.username().unwrap_or_default().to_string();
     let old = input::password(&format!("Current password for @{username}: "))?;
@@ -46,7 +46,7 @@ pub async fn change_password(context: &mut VerbContext) -> Result<(), VerbError>
     context.print(words, &json!({ "username": username }))
 }
 
-pub async fn sessions(context: &mut VerbContext) -> Result<(), VerbError> {
+pub(crate) async fn sessions(context: &mut VerbContext) -> Result<(), VerbError> {
     let session = context.user.session().map_err(RequestError::from)?;
     let Page::Sessions(open) = context.user.read(Query::Sessions { session }).await?.value else {
         return Err(RequestError::undecided_write(ribbit_net::protocol::UnavailableReason::NotServing).into());
@@ -57,7 +57,10 @@ pub async fn sessions(context: &mut VerbContext) -> Result<(), VerbError> {
     Ok(())
 }
 
-pub async fn end_session(context: &mut VerbContext, opened: Option<LogIndex>) -> Result<(), VerbError> {
+pub(crate) async fn end_session(
+    context: &mut VerbContext,
+    opened: Option<LogIndex>,
+) -> Result<(), VerbError> {
     let session = context.user.session().map_err(RequestError::from)?;
     let (command, words) = match opened {
         Some(opened) => (AccountCommand::EndSession { session, opened }, format!("ended session {opened}")),

@@ -33,7 +33,7 @@ const BY_SIGNAL: i32 = 128;
 
 /// The running command.
 #[derive(Debug)]
-pub struct LockedCommand {
+pub(crate) struct LockedCommand {
     child: Child,
     pid: Option<Pid>,
     has_group: bool,
@@ -44,7 +44,7 @@ impl LockedCommand {
     ///
     /// # Errors
     /// The I/O error of `fork` or `exec`.
-    pub fn start(command: &[OsString], environment: &[(&str, String)]) -> io::Result<LockedCommand> {
+    pub(crate) fn start(command: &[OsString], environment: &[(&str, String)]) -> io::Result<LockedCommand> {
         let has_group = !io::stdin().is_terminal();
         // This path names the running program even after its file was replaced.
         let mut outer = std::process::Command::new("/proc/self/exe");
@@ -63,7 +63,7 @@ impl LockedCommand {
     }
 
     /// Waits until CMD has ended and returns its exit code as a shell reports it. Cancel safe.
-    pub async fn ended(&mut self) -> u8 {
+    pub(crate) async fn ended(&mut self) -> u8 {
         match self.child.status().await {
             Ok(status) => code_of(status),
             // The exit status is lost, for example because it was collected elsewhere.
@@ -75,14 +75,14 @@ impl LockedCommand {
     }
 
     /// Forwards a signal to CMD, unless the terminal has sent it to both processes already.
-    pub fn pass_on(&self, signal: Signal) {
+    pub(crate) fn pass_on(&self, signal: Signal) {
         if self.has_group || signal != Signal::INT {
             self.send(signal);
         }
     }
 
     /// Sends a signal to CMD, or to its process group if it has its own. Errors are ignored: CMD may have ended.
-    pub fn send(&self, signal: Signal) {
+    pub(crate) fn send(&self, signal: Signal) {
         let Some(pid) = self.pid else { return };
         let sent = if self.has_group { kill_process_group(pid, signal) } else { kill_process(pid, signal) };
         if let Err(error) = sent {

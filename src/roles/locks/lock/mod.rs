@@ -33,7 +33,7 @@ use smol::stream::StreamExt;
 use std::time::Duration;
 
 /// Maximum time between SIGTERM and SIGKILL for CMD. Less if the lease is short.
-pub const KILL_AFTER: Duration = Duration::from_secs(5);
+const KILL_AFTER: Duration = Duration::from_secs(5);
 /// Pause between two attempts while no server answers.
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -43,7 +43,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// - `Refused` (1) when another client holds the lock, the path cannot be a lock, or CMD cannot be started.
 /// - `Unreachable` (3) when no server answers.
 /// - `LockLost` (75) when the lock was lost while CMD ran.
-pub async fn run(options: &LockOptions) -> Result<u8, Failure> {
+pub(crate) async fn run(options: &LockOptions) -> Result<u8, Failure> {
     let mut signals =
         Signals::new([async_signal::Signal::Int, async_signal::Signal::Term, async_signal::Signal::Hup])
             .map_err(|error| Failure::new(Exit::Refused, format!("cannot wait for signals: {error}")))?;

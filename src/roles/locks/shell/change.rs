@@ -11,15 +11,15 @@ use ribbit_state::rows::NodeKind;
 use ribbit_state::{Code, Consistency, Denied, Reply, TreeCommand, TreePath};
 use std::io::{self, IsTerminal, Read};
 
-pub async fn touch(session: &ShellSession, path: TreePath) -> Result<(), Failure> {
+pub(crate) async fn touch(session: &ShellSession, path: TreePath) -> Result<(), Failure> {
     session.namespace.change(TreeCommand::Touch { path, lease: None }).await.map(drop)
 }
 
-pub async fn mkdir(session: &ShellSession, path: TreePath, parents: bool) -> Result<(), Failure> {
+pub(crate) async fn mkdir(session: &ShellSession, path: TreePath, parents: bool) -> Result<(), Failure> {
     session.namespace.change(TreeCommand::MakeFolder { path, parents }).await.map(drop)
 }
 
-pub async fn write(
+pub(crate) async fn write(
     session: &ShellSession,
     path: TreePath,
     text: &[String],
@@ -51,7 +51,7 @@ fn standard_input() -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-pub async fn rm(
+pub(crate) async fn rm(
     session: &ShellSession,
     path: TreePath,
     recursive: bool,
@@ -88,7 +88,7 @@ async fn is_meant(session: &ShellSession, path: &TreePath) -> Result<bool, Failu
     Ok(matches!(answer, editor::LineInput::Line(line) if matches!(line.trim(), "y" | "Y" | "yes")))
 }
 
-pub async fn acquire(session: &ShellSession, path: TreePath) -> Result<(), Failure> {
+pub(crate) async fn acquire(session: &ShellSession, path: TreePath) -> Result<(), Failure> {
     if session.source == InputSource::Arguments {
         return Err(only_while_it_runs("acquire", &path));
     }
@@ -104,7 +104,7 @@ pub async fn acquire(session: &ShellSession, path: TreePath) -> Result<(), Failu
     Ok(())
 }
 
-pub async fn release(session: &ShellSession, path: TreePath) -> Result<(), Failure> {
+pub(crate) async fn release(session: &ShellSession, path: TreePath) -> Result<(), Failure> {
     if session.source == InputSource::Arguments {
         return Err(only_while_it_runs("release", &path));
     }

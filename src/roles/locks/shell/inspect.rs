@@ -11,7 +11,7 @@ use ribbit_ui::table::{self, Side};
 use ribbit_ui::{plain, time, tree};
 use std::io::{self, IsTerminal, Write};
 
-pub async fn ls(
+pub(crate) async fn ls(
     session: &ShellSession,
     path: &TreePath,
     depth: Option<u8>,
@@ -24,7 +24,11 @@ pub async fn ls(
     Ok(())
 }
 
-pub async fn cat(session: &ShellSession, path: &TreePath, consistency: Consistency) -> Result<(), Failure> {
+pub(crate) async fn cat(
+    session: &ShellSession,
+    path: &TreePath,
+    consistency: Consistency,
+) -> Result<(), Failure> {
     warn_if_stale(consistency);
     let node = match session.namespace.node(path, consistency).await?.node {
         None => return Err(missing(session, path, consistency).await),
@@ -59,7 +63,11 @@ async fn missing(session: &ShellSession, path: &TreePath, consistency: Consisten
     session.namespace.refusal(&touch, denied).await
 }
 
-pub async fn stat(session: &ShellSession, path: &TreePath, consistency: Consistency) -> Result<(), Failure> {
+pub(crate) async fn stat(
+    session: &ShellSession,
+    path: &TreePath,
+    consistency: Consistency,
+) -> Result<(), Failure> {
     warn_if_stale(consistency);
     let (_, listing) = session.namespace.list(path, Some(0), consistency).await?;
     let Some(node) = listing.nodes.first() else { return Err(missing(session, path, consistency).await) };
@@ -80,7 +88,7 @@ pub async fn stat(session: &ShellSession, path: &TreePath, consistency: Consiste
 }
 
 /// Returns exit code 0 if the path has the wanted kind, otherwise 1. A person at a terminal also sees `yes` or `no`.
-pub async fn test(session: &ShellSession, line: &TestArgs) -> Result<u8, Failure> {
+pub(crate) async fn test(session: &ShellSession, line: &TestArgs) -> Result<u8, Failure> {
     let consistency = line.fresh.consistency();
     warn_if_stale(consistency);
     let kind = session.namespace.node(&line.path, consistency).await?.node.map(|node| node.kind);
@@ -97,7 +105,7 @@ pub async fn test(session: &ShellSession, line: &TestArgs) -> Result<u8, Failure
     Ok(if is { 0 } else { Exit::Refused as u8 })
 }
 
-pub async fn holders(
+pub(crate) async fn holders(
     session: &ShellSession,
     path: &TreePath,
     consistency: Consistency,
@@ -120,7 +128,7 @@ pub async fn holders(
 }
 
 /// Warns on standard error that the result may be out of date. Standard output contains the content only.
-pub fn warn_if_stale(consistency: Consistency) {
+pub(crate) fn warn_if_stale(consistency: Consistency) {
     if consistency == Consistency::Stale {
         eprintln!("read from one server only; this may be out of date");
     }

@@ -16,13 +16,13 @@
 //! - [`inspect`], [`change`], [`save`], [`watch`]: the commands; [`prompt`]: the interactive mode
 
 pub(crate) mod arguments;
-pub mod change;
+pub(crate) mod change;
 pub mod commands;
-pub mod inspect;
-pub mod prompt;
+pub(crate) mod inspect;
+pub(crate) mod prompt;
 pub mod quoting;
-pub mod save;
-pub mod watch;
+pub(crate) mod save;
+pub(crate) mod watch;
 
 use crate::common::failure::{Exit, Failure};
 use crate::locks::lease::HeldLease;
@@ -44,11 +44,11 @@ const LEASE: Duration = Duration::from_secs(10);
 /// Exit code of a command stopped by Ctrl-C, as in other shells.
 const INTERRUPTED: u8 = 130;
 /// Maximum length of an input line in bytes.
-pub const LINE_BYTES_MAX: usize = 64 * 1024;
+pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// Source of the commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InputSource {
+pub(crate) enum InputSource {
     /// The arguments of `ribbit shell`: a single command.
     Arguments,
     /// A person at a terminal.
@@ -62,15 +62,15 @@ type PrintNotice = Arc<Mutex<Box<dyn FnMut(String) + Send>>>;
 
 /// The lease of a session and the locks held under it. Shared with the signal handler, which closes the lease.
 #[derive(Debug, Default)]
-pub struct HeldLocks {
+struct HeldLocks {
     lease: Option<HeldLease>,
     paths: Vec<TreePath>,
 }
 
 /// State of a shell.
-pub struct ShellSession {
-    pub namespace: Namespace,
-    pub source: InputSource,
+pub(crate) struct ShellSession {
+    pub(crate) namespace: Namespace,
+    pub(crate) source: InputSource,
     held: Arc<smol::lock::Mutex<HeldLocks>>,
     print: PrintNotice,
     /// Message about a lost lease, until a script has handled it.
@@ -85,7 +85,7 @@ pub struct ShellSession {
 /// - `Unreachable` (3) when no server answers.
 /// - `Degraded` (5) when too few servers are left to agree on an answer.
 /// - `LockLost` (75) when a script loses a lock.
-pub async fn run(options: &ShellOptions) -> Result<u8, Failure> {
+pub(crate) async fn run(options: &ShellOptions) -> Result<u8, Failure> {
     let source = match options.command.is_empty() {
         false => InputSource::Arguments,
         true if io::stdin().is_terminal() && io::stdout().is_terminal() => InputSource::Terminal,
@@ -109,7 +109,7 @@ pub async fn run(options: &ShellOptions) -> Result<u8, Failure> {
 }
 
 /// Prints the help or the error of a line, and returns its exit code.
-pub fn explain(error: &clap::Error) -> u8 {
+pub(crate) fn explain(error: &clap::Error) -> u8 {
     // A closed terminal is not a failure.
     let _ = error.print();
     u8::try_from(error.exit_code()).unwrap_or(Exit::Usage as u8)
@@ -134,7 +134,7 @@ impl ShellSession {
     ///
     /// # Errors
     /// The failure of the command.
-    pub async fn perform(&mut self, verb: ShellCommand) -> Result<u8, Failure> {
+    pub(crate) async fn perform(&mut self, verb: ShellCommand) -> Result<u8, Failure> {
         match verb {
             ShellCommand::Ls { long, depth, fresh, path } => {
                 inspect::ls(self, &path, depth, long, fresh.consistency()).await?;
@@ -251,13 +251,13 @@ impl HeldLocks {
 ///
 /// # Errors
 /// `Refused` (1) when the signal handlers cannot be installed.
-pub fn ending_signals() -> Result<Signals, Failure> {
+pub(crate) fn ending_signals() -> Result<Signals, Failure> {
     Signals::new([Signal::Int, Signal::Term, Signal::Hup])
         .map_err(|error| Failure::new(Exit::Refused, format!("cannot wait for signals: {error}")))
 }
 
 /// Reads the next line of standard input, up to [`LINE_BYTES_MAX`]. Returns `None` at the end of input.
-pub fn next_line() -> Option<String> {
+pub(crate) fn next_line() -> Option<String> {
     let mut bytes = Vec::new();
     let input = io::stdin().lock();
     let read = io::Read::take(input, LINE_BYTES_MAX as u64).read_until(b'\n', &mut bytes);

@@ -39,7 +39,7 @@ const TERMINATED: i32 = 143;
 ///
 /// # Errors
 /// `Refused` (1) when the terminal cannot be read.
-pub async fn run(session: &mut ShellSession, options: &ShellOptions) -> Result<u8, Failure> {
+pub(crate) async fn run(session: &mut ShellSession, options: &ShellOptions) -> Result<u8, Failure> {
     let interrupts = end_on_signals(session)?;
     let namespace = session.namespace.clone();
     let complete = move |line: &str| complete(&namespace, line);

@@ -19,7 +19,7 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub async fn save(
+pub(crate) async fn save(
     session: &ShellSession,
     path: &TreePath,
     folder: &Path,

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// `Refused` (1) when the servers end the subscription; the failure of the first read.
-pub async fn watch(session: &ShellSession, path: &TreePath) -> Result<(), Failure> {
+pub(crate) async fn watch(session: &ShellSession, path: &TreePath) -> Result<(), Failure> {
     let at = now(session, path).await?;
     eprintln!("watching {} from index {}; press Ctrl-C to stop", shown(path), at.index);
     let mut following = session.namespace.follow(at, path);
