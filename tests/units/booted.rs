@@ -401,7 +401,7 @@ fn a_long_start_is_not_a_failed_start(board: &Board) {
     ));
     board.typed(&format!("systemctl start --no-block {unit}"));
     let asked = format!("journalctl --no-pager -u {unit} | tail -n 5");
-    board.awaits("it waits", &asked, |said| said.contains("is not used"));
+    board.awaits("it waits", &asked, |said| said.contains("not using the store"));
     std::thread::sleep(Duration::from_secs(5));
     assert_eq!(board.shows(unit, "ActiveState"), "activating", "{}", board.journal());
     // Once the cluster is up, the member continues and joins as a new one.

@@ -45,7 +45,7 @@ fn ip(line: &str) -> Result<String, String> {
 }
 
 #[test]
-fn a_member_whose_network_comes_later_is_found_where_it_then_is() {
+fn a_member_whose_network_comes_up_later_is_found_at_its_new_address() {
     let hosts = Host::new("a").and_then(|one| Ok((one, Host::new("b")?)));
     let (one, other) = match hosts {
         Ok(hosts) => hosts,

@@ -18,7 +18,7 @@ fn in_folder(line: &str, folder: &tempfile::TempDir) -> Command {
 }
 
 #[test]
-fn ready_is_said_when_the_store_is_open_and_the_socket_listens_and_without_a_leader() {
+fn ready_is_sent_when_the_store_is_open_and_the_socket_listens_without_a_leader() {
     let (folder, _) = cluster();
     let port = free_port();
     let mut supervisor = Supervisor::new();
@@ -33,7 +33,7 @@ fn ready_is_said_when_the_store_is_open_and_the_socket_listens_and_without_a_lea
     let ready = supervisor.heard.iter().position(|line| line == "READY=1").unwrap();
     let extended = supervisor.heard.iter().position(|line| line.starts_with("EXTEND_TIMEOUT_USEC="));
     assert!(extended.is_some_and(|at| at < ready), "{:?}", supervisor.heard);
-    assert!(supervisor.heard.iter().any(|line| line == "STATUS=backend-1 opens its store"));
+    assert!(supervisor.heard.iter().any(|line| line == "STATUS=backend-1 is opening its store"));
 
     backend.signal(Signal::TERM);
     supervisor.hears("STOPPING=1");
@@ -61,7 +61,7 @@ fn a_store_that_cannot_be_opened_yet_is_not_ready_and_extends_the_timeout() {
 }
 
 #[test]
-fn a_status_tells_who_leads_and_how_far_one_is() {
+fn the_status_names_the_leader_and_the_applied_index() {
     let (folder, _) = cluster();
     let (mut first, mut second) = (Supervisor::new(), Supervisor::new());
     let _coordinator = first.start(in_folder("coordinator --id 1 --found", &folder), folder.path());
@@ -113,7 +113,7 @@ fn signs_of_life_come_from_the_thread_of_the_sockets_and_end_when_it_stands_stil
 }
 
 #[test]
-fn signs_of_life_are_for_who_asked_for_them() {
+fn keep_alives_are_sent_only_with_a_watchdog() {
     let (folder, _) = cluster();
     let mut supervisor = Supervisor::new();
     let mut command = in_folder("balancer --listen 127.0.0.1:0", &folder);
@@ -148,7 +148,7 @@ fn balancer_and_pages_are_heard_too_also_on_a_socket_without_a_path() {
 }
 
 #[test]
-fn a_supervisor_that_is_gone_or_odd_keeps_nobody_from_serving() {
+fn a_missing_or_malformed_notification_socket_does_not_stop_the_server() {
     let (folder, _) = cluster();
     for name in ["/nonexistent/notify", "vsock:2:1", "@"] {
         let port = free_port();

@@ -52,7 +52,7 @@ fn each_server_takes_the_port_that_it_is_given() {
 }
 
 #[test]
-fn what_is_no_listening_socket_is_refused_in_words() {
+fn anything_but_a_listening_socket_is_refused() {
     let (folder, _) = cluster();
     let other = TcpListener::bind("127.0.0.1:0").unwrap();
     let stream = TcpStream::connect(other.local_addr().unwrap()).unwrap();
@@ -61,7 +61,7 @@ fn what_is_no_listening_socket_is_refused_in_words() {
     let cases: [(OwnedFd, &str, &str); 4] = [
         (stream.into(), "1", "does not listen"),
         (datagrams.into(), "1", "not a stream socket"),
-        (file.into(), "1", "no socket"),
+        (file.into(), "1", "not a socket"),
         (TcpListener::bind("127.0.0.1:0").unwrap().into(), "2", "LISTEN_FDS is 2, expected 1"),
     ];
     for (socket, count, what) in cases {
@@ -73,7 +73,7 @@ fn what_is_no_listening_socket_is_refused_in_words() {
 }
 
 #[test]
-fn what_was_given_to_another_process_is_left_alone() {
+fn descriptors_for_another_process_are_left_alone() {
     let (folder, _) = cluster();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
