@@ -15,25 +15,32 @@
 //! - A request with an unknown outcome is proposed again. Proposals are idempotent: the rules apply a request once.
 //!
 //! The parts: `io` has the inputs and outputs, `jobs` hands jobs to the store, `lead` does the work of a leader, `read`
-//! asks for read indexes, `timeout` draws election timeouts.
+//! asks for read indexes, `progress` has the status, `snapshot` the messages that announce one, `timeout` draws election
+//! timeouts.
 
 mod io;
 mod jobs;
 mod lead;
+mod progress;
 mod read;
+mod snapshot;
 mod timeout;
 
 pub use io::{CoreOptions, CoreStatus, Input, Now, Output};
+pub use snapshot::{announces, describe_snapshot};
 
 use super::check::{ReceiverState, Verdict, check};
-use super::convert::*;
-use super::limits::*;
+use super::convert::{conf_change_from_bytes, configuration_to_store, entry_to_store, hard_state_to_store};
+use super::limits::{
+    COMMITTED_BYTES_PER_READY, ELECTION_TICKS, FORWARD_MAX, HANDOVER_TICKS, HEARTBEAT_TICKS,
+    INFLIGHT_MESSAGES_MAX, MESSAGE_BYTES_MAX, UNCOMMITTED_BYTES_MAX,
+};
 use super::random::Random;
 use super::reads::{ReadAnswer, ReadId, Reads};
 use super::requests::Requests;
 use super::tail::Tail;
 use super::writer::{Install, StoreJob};
-use bytes::Bytes;
+use progress::LogProgress;
 use raft::ReadOnlyOption::{LeaseBased, Safe};
 use raft::eraftpb::{ConfState, Entry, EntryType, Message, MessageType};
 use raft::{RawNode, SnapshotStatus, StateRole, StorageError};
@@ -211,7 +218,7 @@ impl Core {
             Input::Fetched(fetched) => self.fetched(fetched),
             Input::PeerApplied { from, applied } => {
                 if from == self.raw.raft.leader_id {
-                    self.own_progress.to = self.own_progress.to.max(applied);
+                    self.own_progress.raise_target(applied);
                 }
             }
             Input::SnapshotSent { to, complete } => {
@@ -246,77 +253,6 @@ impl Core {
         self.draw_timeout();
         self.outputs.extend(self.raw.mut_store().take_wanted().into_iter().map(Output::Fetch));
         std::mem::take(&mut self.outputs)
-    }
-
-    /// Returns the status of this replica.
-    pub fn status(&self) -> CoreStatus {
-        let raft = &self.raw.raft;
-        let applied = raft.store().applied().index;
-        let heard =
-            self.leads() || self.leader_heard_tick.is_some_and(|at| self.ticks - at <= ELECTION_TICKS as u64);
-        let behind = self.committed().max(self.own_progress.to).saturating_sub(applied);
-        let stalled_ticks = self.own_progress.stalled_ticks(self.ticks);
-        let leader = (raft.leader_id != 0 && heard).then_some(raft.leader_id);
-        CoreStatus {
-            me: self.options.me,
-            leader,
-            leads: self.leads(),
-            term: raft.term,
-            configuration: raft.store().configuration(),
-            commit: raft.raft_log.committed,
-            applied,
-            last: raft.store().last().index,
-            in_sync: leader.is_some()
-                && behind <= SYNC_LAG_MAX
-                && stalled_ticks < FOLLOW_TICKS
-                && self.installing.is_none(),
-            stalled_ms: if stalled_ticks < FOLLOW_TICKS { 0 } else { stalled_ticks * TICK_MS },
-            lagging: self.lagging(),
-        }
-    }
-
-    /// Returns the newest index that this member knows to be committed, by its own log or by its leader's word.
-    fn committed(&self) -> LogIndex {
-        let said = if self.announced_commit.0 == self.raw.raft.term { self.announced_commit.1 } else { 0 };
-        self.raw.raft.raft_log.committed.max(said)
-    }
-
-    /// Returns the members that have stalled or lag far behind, while this node leads.
-    fn lagging(&self) -> Vec<RaftId> {
-        let lags = |it: &LogProgress| {
-            it.stalled_ticks(self.ticks) >= FOLLOW_TICKS || it.to.saturating_sub(it.at) > SYNC_LAG_MAX
-        };
-        self.peer_progress.iter().filter(|(_, it)| lags(it)).map(|(id, _)| *id).collect()
-    }
-
-    /// Records how far this member has applied and, as the leader, how far the logs of the others reach.
-    fn record_progress(&mut self) {
-        let (applied, committed, ticks) =
-            (self.raw.raft.store().applied().index, self.committed(), self.ticks);
-        let was_stalled = self.own_progress.stalled_ticks(ticks - 1) >= FOLLOW_TICKS;
-        self.own_progress.note(applied, committed, ticks);
-        if !was_stalled && self.own_progress.stalled_ticks(ticks) >= FOLLOW_TICKS {
-            log::warn!(
-                "this member has made no progress for {} s: it has applied {applied}, its log ends at {}, and the \
-                 leader has applied or committed {}",
-                FOLLOW_TICKS * TICK_MS / 1_000,
-                self.raw.raft.raft_log.last_index(),
-                self.own_progress.to
-            );
-        }
-        if !self.leads() {
-            return self.peer_progress.clear();
-        }
-        let matched: BTreeMap<RaftId, LogIndex> =
-            self.raw.raft.prs().iter().map(|(id, progress)| (*id, progress.matched)).collect();
-        self.peer_progress.retain(|id, _| matched.contains_key(id));
-        for (id, matched) in matched {
-            let before = self
-                .peer_progress
-                .entry(id)
-                .or_insert(LogProgress { since: ticks, ..LogProgress::default() });
-            before.note(matched, committed, ticks);
-        }
     }
 
     /// Returns true while a received snapshot is being installed.
@@ -526,55 +462,8 @@ impl Core {
     }
 }
 
-/// Progress of a member towards a target index.
-#[derive(Debug, Clone, Copy, Default)]
-struct LogProgress {
-    /// Index that the member has reached.
-    at: LogIndex,
-    /// Index that the member should reach.
-    to: LogIndex,
-    /// Tick at which the member last made progress or was up to date.
-    since: u64,
-}
-
-impl LogProgress {
-    fn note(&mut self, at: LogIndex, to: LogIndex, ticks: u64) {
-        self.to = self.to.max(to);
-        if at != self.at || at >= self.to {
-            self.since = ticks;
-        }
-        self.at = at;
-    }
-
-    fn stalled_ticks(&self, ticks: u64) -> u64 {
-        if self.at < self.to { ticks.saturating_sub(self.since) } else { 0 }
-    }
-}
-
 /// Sorts messages by receiver, so that a simulated run is reproducible: the engine iterates over its peers in the order of
 /// a hash map, which differs between processes. The messages to one peer keep their order.
 fn by_peer(messages: &mut [Message]) {
     messages.sort_by_key(|message| message.to);
-}
-
-/// Returns true if an encoded message announces the state that this snapshot head describes. Both have to agree: the
-/// engine uses the message, the store uses the head.
-pub fn announces(message: &Bytes, head: &ribbit_db::snapshot::SnapshotHead) -> bool {
-    let Some(message) = message_from_bytes(message) else { return false };
-    let metadata = &message.snapshot.metadata;
-    is_snapshot(&message)
-        && Position { index: metadata.index, term: metadata.term } == head.applied
-        && metadata
-            .conf_state
-            .as_ref()
-            .is_some_and(|state| configuration_to_store(state) == head.configuration)
-}
-
-/// Changes a snapshot message to describe the state that is streamed, which is at least as new as the one that the engine
-/// announced.
-pub fn describe_snapshot(message: &mut Message, head: &ribbit_db::snapshot::SnapshotHead) {
-    let metadata = message.mut_snapshot().mut_metadata();
-    metadata.index = head.applied.index;
-    metadata.term = head.applied.term;
-    *metadata.mut_conf_state() = configuration_from_store(&head.configuration);
 }

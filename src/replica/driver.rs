@@ -14,26 +14,29 @@
 //! - After a pause of the process (stopped, starved of CPU), the core gets one tick, not the hundred that were missed.
 //!   Otherwise it would stand for election before it has read the heartbeats that wait in its sockets.
 
+mod errors;
 mod inbox;
 mod log_reads;
+mod raft_task;
 mod store_thread;
 mod waiters;
 
-use super::core::{Core, CoreStatus, Input, Now, Output};
+use super::core::{Core, CoreStatus, Input};
 use super::event_ring::EventRing;
 use super::limits::{EVENT_RING_MAX, REACH_TICKS, TICK_MS};
-use super::writer::{JobResult, StoreJob, Writer};
-use super::{RaftMessage, ReadAnswer, ReadId, convert};
+use super::writer::{JobResult, Writer};
+use super::{RaftMessage, ReadId, convert};
 use bytes::Bytes;
+pub use errors::{ReachError, ReplicaFailure, SubmitError};
 use event_listener::Event;
-use inbox::{Inbox, Messages, Refused, inbox};
+use inbox::{Inbox, Refused, inbox};
 use log_reads::LogReads;
-use ribbit_db::{Configuration, DbError, Reader};
+use raft_task::RaftTask;
+use ribbit_db::{Configuration, Reader};
 use ribbit_state::apply::digest;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{LogIndex, Outcome, RaftId, Request, RequestId};
 use smol::channel::{Receiver, Sender};
-use smol::stream::StreamExt;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -58,57 +61,6 @@ pub trait Transport: Send + 'static {
     /// Streams the state to a peer, then reports with [`Replica::snapshot_sent`]. Until then the peer gets no entries.
     /// Returns false if it cannot begin.
     fn send_snapshot(&self, to: RaftId, message: RaftMessage) -> bool;
-}
-
-/// Reason why a node has not applied an index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReachError {
-    /// The deadline has passed. The index may still be valid.
-    Late,
-    /// The index lies beyond the commit index.
-    NeverCommitted,
-}
-
-/// Reason why a request has no outcome. Except for `Reused`, it may still be applied, and may be submitted again under the
-/// same id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SubmitError {
-    /// The deadline passed before the request was applied.
-    Late,
-    /// Too many requests are pending.
-    Busy,
-    /// The process is ending.
-    Ending,
-    /// Another command with the same id is pending. This one was not submitted.
-    Reused,
-}
-
-/// Reason why a replica cannot go on. Its process has to end.
-#[derive(Debug, Clone)]
-pub enum ReplicaFailure {
-    /// A bug. A restart may help.
-    Broken(String),
-    /// The disk is full, missing or failing. The member goes on once that is repaired.
-    Disk(String),
-    /// The store is damaged or lost synced data. The node has to join as a new member.
-    Lost(String),
-    /// The state differs from that of the other members and cannot be trusted.
-    Differs(String),
-    /// The cluster uses rules that this version does not know. The store is intact and needs a newer version.
-    TooNew(String),
-    /// The cluster has removed this member.
-    Removed(String),
-}
-
-impl From<DbError> for ReplicaFailure {
-    fn from(error: DbError) -> ReplicaFailure {
-        match error {
-            DbError::TooNew(_) => ReplicaFailure::TooNew(error.to_string()),
-            error if error.is_damage() => ReplicaFailure::Lost(error.to_string()),
-            error if error.is_full() => ReplicaFailure::Disk(format!("the disk is full: {error}")),
-            error => ReplicaFailure::Disk(error.to_string()),
-        }
-    }
 }
 
 type SubmitResult = Result<(LogIndex, Outcome), SubmitError>;
@@ -429,139 +381,6 @@ impl Drop for RunGuard {
         if thread::panicking() {
             let why = format!("the {name} panicked: this is a bug");
             let _ = shared.failed.try_send(ReplicaFailure::Broken(why));
-        }
-    }
-}
-
-/// Task that feeds the core and carries out its outputs.
-struct RaftTask<T> {
-    core: Core,
-    messages: Messages<TaskMessage>,
-    jobs: mpsc::Sender<StoreJob>,
-    reading: LogReads,
-    transport: T,
-    shared: Arc<ReplicaState>,
-    _guard: RunGuard,
-}
-
-/// Maximum number of messages fed before the core is polled. It bounds the time for which a peer waits for its answer.
-const DRAIN_MAX: usize = 1_024;
-
-impl<T: Transport> RaftTask<T> {
-    async fn run(mut self) {
-        let started = Instant::now();
-        let tick = Duration::from_millis(TICK_MS);
-        let mut next_tick = started + tick;
-        // One interval timer, because a new timer per turn would wake the reactor every time.
-        let mut timer = smol::Timer::interval(tick);
-        // True while a received snapshot is fed and not yet installed or refused.
-        let mut snapshot = false;
-        loop {
-            let message = async { Some(self.messages.next().await) };
-            let ticked = async {
-                timer.next().await;
-                None
-            };
-            let first = smol::future::or(message, ticked).await;
-            let more = std::iter::from_fn(|| self.messages.next_waiting()).take(DRAIN_MAX);
-            for message in first.into_iter().chain(more) {
-                match message {
-                    TaskMessage::Input(input) => self.core.feed(input),
-                    TaskMessage::Turn(done) => {
-                        let (applied, stored) = *done;
-                        self.core.feed(Input::Applied(applied));
-                        self.core.feed(Input::Stored(stored));
-                    }
-                    TaskMessage::Snapshot { from, message } => {
-                        snapshot = true;
-                        self.core.feed(Input::Message { from, message });
-                    }
-                    TaskMessage::Stop => return,
-                }
-            }
-            self.shared.turns.fetch_add(1, Ordering::Relaxed);
-            let now = Instant::now();
-            if now >= next_tick {
-                self.core.feed(Input::Tick);
-                next_tick = (next_tick + tick).max(now);
-            }
-            let wall_ms = wall_ms();
-            let monotonic_ms = (now - started).as_millis() as u64 + 1;
-            let outputs = self.core.poll(Now { wall_ms, monotonic_ms });
-            // The snapshot is installed or refused, so the next one may be received. If it were received as soon as the
-            // store thread has the new file, it could be complete before the core knows, and its reservation would never
-            // end.
-            if snapshot && !self.core.is_installing() {
-                snapshot = false;
-                self.shared.incoming.store(false, Ordering::Release);
-            }
-            for output in outputs {
-                if let Output::SendSnapshot(message) = output {
-                    let to = message.to;
-                    if !self.transport.send_snapshot(to, message) {
-                        self.core.feed(Input::SnapshotSent { to, complete: false });
-                    }
-                } else if !self.carry_out(output) {
-                    return;
-                }
-            }
-            self.publish();
-        }
-    }
-
-    /// Carries out one output. Returns false when the replica cannot go on.
-    fn carry_out(&self, output: Output) -> bool {
-        match output {
-            Output::Send(message) => {
-                self.transport.send(message.to, Envelope::Raft(convert::message_to_bytes(&message).into()));
-            }
-            Output::Forward { to, requests } => self.transport.send(to, Envelope::Forward(requests)),
-            Output::SendSnapshot(_) => unreachable!("carried out by the loop"),
-            Output::Store(job) => return self.jobs.send(job).is_ok(),
-            Output::Fetch(fetch) => self.reading.begin(fetch),
-            Output::Expired(ids) => {
-                for id in ids {
-                    self.shared.waiters.answer(id, &Err(SubmitError::Late));
-                }
-            }
-            Output::Refused(id) => {
-                self.shared.waiters.answer(id, &Err(SubmitError::Busy));
-            }
-            Output::ReadIndex(ReadAnswer { reads, index }) => {
-                let answer = index.ok_or(SubmitError::Late);
-                for id in reads {
-                    self.shared.reads.answer(id, &answer);
-                }
-            }
-            Output::Fatal(why) => {
-                let _ = self.shared.failed.try_send(ReplicaFailure::Broken(why));
-                return false;
-            }
-            Output::Lost(why) => {
-                let _ = self.shared.failed.try_send(ReplicaFailure::Lost(why));
-                return false;
-            }
-            Output::Fork(why) => {
-                let _ = self.shared.failed.try_send(ReplicaFailure::Differs(why));
-                return false;
-            }
-        }
-        true
-    }
-
-    /// Publishes the status of the core.
-    fn publish(&self) {
-        let mut status = self.core.status();
-        // A member that is receiving a snapshot lags far behind, even while it does not know how far.
-        status.in_sync &= !self.shared.incoming.load(Ordering::Acquire);
-        let (term, leader) = (status.term, status.leader);
-        let mut shared = self.shared.status.locked();
-        let turned = (shared.term, shared.leader) != (term, leader);
-        *shared = status;
-        drop(shared);
-        if turned {
-            self.shared.progress.notify(usize::MAX);
-            log::info!("term {term}, leader {}", leader.map_or("unknown".into(), |id| id.to_string()));
         }
     }
 }
