@@ -199,7 +199,7 @@ impl AddressKeeper {
     fn namespace(&self) -> Namespace {
         let board = self.board.clone();
         let answering = move || board.locked().answering();
-        Namespace::among(answering, &self.keys, "the members that answer")
+        Namespace::with_members(answering, &self.keys, "the members that answer")
     }
 
     /// Logs why this balancer does not hold the address, unless it was the last reason logged.

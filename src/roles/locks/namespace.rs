@@ -117,7 +117,7 @@ impl Namespace {
     }
 
     /// Creates a client for a member list that the caller maintains. `servers` is called whenever a connection is opened.
-    pub(crate) fn among(
+    pub(crate) fn with_members(
         servers: impl Fn() -> Vec<String> + Send + Sync + 'static,
         keys: &Keys,
         found_in: &str,
@@ -133,7 +133,7 @@ impl Namespace {
     }
 
     /// Creates a namespace client with its own connection.
-    pub(crate) fn apart(&self) -> Namespace {
+    pub(crate) fn with_own_connection(&self) -> Namespace {
         Namespace { client: self.another_client(), ..self.clone() }
     }
 
@@ -155,7 +155,7 @@ impl Namespace {
         let NamespaceAnswer { token, page, .. } = self.read(query, consistency).await?;
         let node = match page {
             Ok(Page::Tree { mut entries, .. }) => entries.pop().map(|entry| entry.node),
-            Ok(other) => return Err(strange(&other)),
+            Ok(other) => return Err(unexpected_answer(&other)),
             Err(Denied { code: Code::NoSuchNode | Code::NotAFolder, .. }) => None,
             Err(denied) => return Err(refused(path, denied)),
         };
@@ -213,7 +213,7 @@ impl Namespace {
             };
             let (entries, more) = match page {
                 Ok(Page::Tree { entries, more }) => (entries, more),
-                Ok(other) => return Err(strange(&other)),
+                Ok(other) => return Err(unexpected_answer(&other)),
                 Err(denied) => return Err(refused(path, denied)),
             };
             let token = *first.get_or_insert(token);
@@ -293,14 +293,14 @@ impl Namespace {
     pub(crate) async fn write(&self, command: impl Into<Command>) -> Result<(Token, Outcome), Failure> {
         let submitted_at = match self.client.seen() {
             Some(token) => token,
-            None => self.client.position(ASK_MAX).await.map_err(|it| self.nobody(it))?,
+            None => self.client.position(ASK_MAX).await.map_err(|it| self.unreachable_failure(it))?,
         };
         let (id, command) = (new_request_id(), command.into());
         let ask = Ask::Write(Request { id, submitted_at: submitted_at.index, command });
-        match self.client.ask(ask, ASK_MAX).await.map_err(|it| self.nobody(it))? {
+        match self.client.ask(ask, ASK_MAX).await.map_err(|it| self.unreachable_failure(it))? {
             Answer::Written { token, outcome } => Ok((token, outcome)),
             Answer::Refused(denied) => Ok((submitted_at, Err(denied))),
-            other => Err(strange(&other)),
+            other => Err(unexpected_answer(&other)),
         }
     }
 
@@ -318,8 +318,8 @@ impl Namespace {
     async fn read(&self, query: Query, consistency: Consistency) -> Result<NamespaceAnswer, Failure> {
         let read = self.ask_read(query, consistency, READ_MAX).await;
         read.map_err(|unreachable| match unreachable {
-            ClientError::Unreachable | ClientError::Abandoned => self.nobody(unreachable),
-            ClientError::Undecided(why) => self.unread(why),
+            ClientError::Unreachable | ClientError::Abandoned => self.unreachable_failure(unreachable),
+            ClientError::Undecided(why) => self.read_failure(why),
         })
     }
 
@@ -337,11 +337,11 @@ impl Namespace {
         }
     }
 
-    fn nobody(&self, unreachable: ClientError) -> Failure {
+    fn unreachable_failure(&self, unreachable: ClientError) -> Failure {
         Failure::new(Exit::Unreachable, format!("{unreachable} (from {})", self.found_in))
     }
 
-    fn unread(&self, why: UnavailableReason) -> Failure {
+    fn read_failure(&self, why: UnavailableReason) -> Failure {
         let why = match why {
             UnavailableReason::NoLeader => {
                 "the servers cannot agree right now, because too few of them can reach each other"
@@ -398,14 +398,14 @@ impl Namespace {
     async fn held_lock_in(&self, path: &TreePath) -> Result<Option<String>, Failure> {
         let (_, listing) = self.list(path, None, Consistency::Session).await?;
         let lock = listing.nodes.into_iter().find(|node| node.kind == NodeKind::Lock);
-        Ok(lock.map(|lock| format!("{}: {}", shown(&lock.path), held(&lock))))
+        Ok(lock.map(|lock| format!("{}: {}", shown(&lock.path), holder_text(&lock))))
     }
 
     async fn stale(&self, command: &TreeCommand) -> Result<Option<String>, Failure> {
         let Some(Guard { lock, fence }) = guard_of(command) else { return Ok(None) };
         let words = match self.list(lock, Some(0), Consistency::Session).await {
             Ok((_, listing)) if listing.nodes.first().is_some_and(|node| node.kind == NodeKind::Lock) => {
-                held(&listing.nodes[0])
+                holder_text(&listing.nodes[0])
             }
             Ok(_) => "it is not a lock".to_string(),
             Err(failure) if failure.exit == Exit::Refused => "it is not locked".to_string(),
@@ -436,7 +436,7 @@ pub(crate) fn floating_path(address: Ipv4Addr) -> TreePath {
 }
 
 /// Describes the holder of a lock: `it is locked by backend-1 (board1:10001), fence 13`.
-pub(crate) fn held(lock: &Drawn) -> String {
+pub(crate) fn holder_text(lock: &Drawn) -> String {
     let holder = lock.holder.as_deref().unwrap_or("an unknown client");
     let fence: LogIndex = lock.fence.unwrap_or_default();
     format!("it is locked by {holder}, fence {fence}")
@@ -452,7 +452,7 @@ pub(crate) fn shown(path: &TreePath) -> String {
     ribbit_ui::plain::line(path.as_str())
 }
 
-fn strange(answer: &impl std::fmt::Debug) -> Failure {
+fn unexpected_answer(answer: &impl std::fmt::Debug) -> Failure {
     log::debug!("{answer:?}");
     Failure::new(
         Exit::Unreachable,

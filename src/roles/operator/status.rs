@@ -84,7 +84,7 @@ async fn floating(survey: &Survey, group: &Group) -> Vec<Floating> {
     if group.keys.cluster().is_none() || servers.is_empty() {
         return Vec::new();
     }
-    let namespace = Namespace::among(move || servers.clone(), &group.keys, &group.found_in);
+    let namespace = Namespace::with_members(move || servers.clone(), &group.keys, &group.found_in);
     match namespace.list_stale(&floating_folder(), 1, GLANCE_MAX).await {
         Ok(found) => {
             let old = found.old;

@@ -43,18 +43,18 @@ pub(crate) struct LiveFeed {
     person: UserSession,
     events: Subscription,
     /// The newest croak that was reported.
-    told: LogIndex,
+    reported: LogIndex,
     /// Position of an event whose croaks must be read before the next event is taken.
-    owed: Option<Token>,
+    pending: Option<Token>,
 }
 
 impl LiveFeed {
-    /// Starts after the croak `told`, which the caller has read together with everything before it.
+    /// Starts after the croak `reported`, which the caller has read together with everything before it.
     ///
     /// # Errors
     /// `NotLoggedIn` (609) without a session; unreachable when no server answers.
-    pub(crate) async fn begin(person: &UserSession, told: LogIndex) -> Result<LiveFeed, RequestError> {
-        // Any position after `told` works: the first read finds the croaks between the two.
+    pub(crate) async fn start(person: &UserSession, reported: LogIndex) -> Result<LiveFeed, RequestError> {
+        // Any position after `reported` works: the first read finds the croaks between the two.
         let now = match person.client().seen() {
             Some(seen) => seen,
             None => {
@@ -63,7 +63,7 @@ impl LiveFeed {
             }
         };
         let events = person.subscribe(now)?;
-        Ok(LiveFeed { person: person.clone(), events, told, owed: Some(now) })
+        Ok(LiveFeed { person: person.clone(), events, reported, pending: Some(now) })
     }
 
     /// Waits for the next update. Cancel safe.
@@ -72,21 +72,21 @@ impl LiveFeed {
     /// `NotLoggedIn` (609) when the session is over; unreachable when no server answers.
     pub(crate) async fn next(&mut self) -> Result<FeedUpdate, RequestError> {
         loop {
-            if let Some(at_least) = self.owed {
+            if let Some(at_least) = self.pending {
                 self.person.client().record_seen(at_least);
-                let croaks = self.person.feed_after(self.told).await?;
-                self.told = croaks.last().map_or(self.told, |newest| newest.id);
-                self.owed = None;
+                let croaks = self.person.feed_after(self.reported).await?;
+                self.reported = croaks.last().map_or(self.reported, |newest| newest.id);
+                self.pending = None;
                 return Ok(if croaks.is_empty() { FeedUpdate::Nothing } else { FeedUpdate::Croaks(croaks) });
             }
-            match self.news().await? {
+            match self.next_event().await? {
                 None | Some(SubscriptionMessage::Heartbeat) => return Ok(FeedUpdate::Nothing),
                 Some(SubscriptionMessage::Event(event)) => {
                     let at_least = Token { history: self.events.cursor().history, index: event.index };
                     match event.what {
                         // Already reported by the read for an earlier event.
-                        EventKind::Croaked { .. } if event.index <= self.told => {}
-                        EventKind::Croaked { .. } => self.owed = Some(at_least),
+                        EventKind::Croaked { .. } if event.index <= self.reported => {}
+                        EventKind::Croaked { .. } => self.pending = Some(at_least),
                         _ => {
                             self.person.client().record_seen(at_least);
                             return Ok(FeedUpdate::Happened(event));
@@ -94,7 +94,7 @@ impl LiveFeed {
                     }
                 }
                 Some(SubscriptionMessage::ReadAgain { at_least, why }) => {
-                    self.begin_again(at_least, why);
+                    self.restart(at_least, why);
                     return Ok(FeedUpdate::Missed(why));
                 }
                 Some(SubscriptionMessage::Ended(denied)) => return Err(denied.into()),
@@ -102,18 +102,18 @@ impl LiveFeed {
         }
     }
 
-    fn begin_again(&mut self, at_least: Token, why: LapseReason) {
+    fn restart(&mut self, at_least: Token, why: LapseReason) {
         if why == LapseReason::OtherHistory {
             // Log indexes of another history cannot be compared, so all existing croaks count as reported.
             self.person.client().forget_seen();
-            self.told = at_least.index;
+            self.reported = at_least.index;
         }
         self.events.resume(at_least);
-        self.owed = Some(at_least);
+        self.pending = Some(at_least);
     }
 
     /// Returns the next event, or `None` after a silence if a server still answers.
-    async fn news(&mut self) -> Result<Option<SubscriptionMessage>, RequestError> {
+    async fn next_event(&mut self) -> Result<Option<SubscriptionMessage>, RequestError> {
         let silence = async {
             smol::Timer::after(SILENCE_MAX).await;
             None

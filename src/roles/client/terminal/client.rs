@@ -159,18 +159,18 @@ impl TerminalClient {
     }
 
     /// Runs a command. The event loop itself handles `/delete`, which asks for a password, and `/quit`.
-    pub(crate) async fn perform(&self, command: TerminalCommand) -> Result<(), CommandError> {
+    pub(crate) async fn run(&self, command: TerminalCommand) -> Result<(), CommandError> {
         match command {
             TerminalCommand::Post { text } => self.post(&text).await,
-            TerminalCommand::Feed { more } => Ok(self.feed(more).await?),
+            TerminalCommand::Feed { more } => Ok(self.show_feed(more).await?),
             TerminalCommand::Live { take_over } => self.live(take_over).await,
             TerminalCommand::Message { name, text: Some(text) } => self.send(&name, &text).await,
-            TerminalCommand::Message { name, text: None } => Ok(self.talk(&name).await?),
-            TerminalCommand::Unread => Ok(self.unread(true).await?),
-            TerminalCommand::Friends => Ok(self.friends().await?),
+            TerminalCommand::Message { name, text: None } => Ok(self.show_conversation(&name).await?),
+            TerminalCommand::Unread => Ok(self.show_unread(true).await?),
+            TerminalCommand::Friends => Ok(self.show_friends().await?),
             TerminalCommand::Add { name } => {
                 self.user.follow(&name).await?;
-                self.names.meet(&name.to_ascii_lowercase());
+                self.names.remember(&name.to_ascii_lowercase());
                 self.screen.show(format!("you now follow @{}", formatting::name(&name))).await;
                 Ok(())
             }
@@ -179,8 +179,10 @@ impl TerminalClient {
                 self.screen.show(format!("you no longer follow @{}", formatting::name(&name))).await;
                 Ok(())
             }
-            TerminalCommand::People { pattern } => Ok(self.people(pattern.as_deref().unwrap_or("*")).await?),
-            TerminalCommand::Who => Ok(self.who().await?),
+            TerminalCommand::People { pattern } => {
+                Ok(self.show_people(pattern.as_deref().unwrap_or("*")).await?)
+            }
+            TerminalCommand::Who => Ok(self.show_chat().await?),
             TerminalCommand::Help(entry) => {
                 self.screen.show(commands::help(entry)).await;
                 Ok(())
@@ -217,7 +219,7 @@ impl TerminalClient {
     }
 
     /// Shows the newest page of the feed, or with `more` the next older one.
-    pub(crate) async fn feed(&self, more: bool) -> Result<(), RequestError> {
+    pub(crate) async fn show_feed(&self, more: bool) -> Result<(), RequestError> {
         let before = match (more, self.older.get()) {
             (true, None) => {
                 self.screen.show("no older croaks; `/feed` shows the latest").await;
@@ -240,14 +242,14 @@ impl TerminalClient {
         let mut shown: Vec<String> = Vec::with_capacity(croaks.len() + 1);
         for croak in &croaks {
             self.recently_shown.insert(croak.id);
-            self.names.meet(&croak.author.username);
+            self.names.remember(&croak.author.username);
             shown.push(ribbit_ui::lines::croak(croak, self.style));
         }
         if older.is_some() {
             shown.insert(0, "  (`/feed more` shows older croaks)".to_string());
         }
         if self.screen.shown(shown.join("\n")).await {
-            self.marks.saw_feed(newest);
+            self.marks.mark_feed_shown(newest);
         }
         Ok(())
     }
@@ -261,7 +263,7 @@ impl TerminalClient {
         }
     }
 
-    async fn friends(&self) -> Result<(), RequestError> {
+    async fn show_friends(&self) -> Result<(), RequestError> {
         let friends = self.user.friends().await?;
         if friends.is_empty() {
             self.screen
@@ -269,19 +271,19 @@ impl TerminalClient {
                 .await;
             return Ok(());
         }
-        friends.iter().for_each(|friend| self.names.meet(&friend.username));
+        friends.iter().for_each(|friend| self.names.remember(&friend.username));
         let shown: Vec<String> =
             friends.iter().map(|friend| formatting::person(friend, "", self.style)).collect();
         self.screen.show(shown.join("\n")).await;
         Ok(())
     }
 
-    async fn people(&self, names: &str) -> Result<(), RequestError> {
+    async fn show_people(&self, names: &str) -> Result<(), RequestError> {
         let (mut shown, mut after) = (Vec::new(), None);
         loop {
             let (people, more) = self.user.people(names, after).await?;
             for one in &people {
-                self.names.meet(&one.person.username);
+                self.names.remember(&one.person.username);
                 shown.push(match one.person.account == self.me.account {
                     true => formatting::person(&one.person, "you", self.style),
                     false => ribbit_ui::lines::acquaintance(one, self.style),
@@ -304,13 +306,13 @@ impl TerminalClient {
         Ok(())
     }
 
-    async fn who(&self) -> Result<(), RequestError> {
+    async fn show_chat(&self) -> Result<(), RequestError> {
         let people = self.user.chatting().await?;
         if people.is_empty() {
             self.screen.show("no one is in the live chat; `/live` joins it").await;
             return Ok(());
         }
-        people.iter().for_each(|person| self.names.meet(&person.username));
+        people.iter().for_each(|person| self.names.remember(&person.username));
         let shown: Vec<String> = people
             .iter()
             .map(|person| {

@@ -16,7 +16,7 @@ pub(crate) struct KnownNames(Arc<Mutex<BTreeSet<String>>>);
 
 impl KnownNames {
     /// Remembers a user name.
-    pub(crate) fn meet(&self, username: &str) {
+    pub(crate) fn remember(&self, username: &str) {
         let mut names = self.names();
         if names.len() < NAMES_MAX && !names.contains(username) {
             names.insert(username.to_string());
@@ -82,7 +82,7 @@ mod tests {
     fn commands_and_user_names_are_completed() {
         let names = KnownNames::default();
         for name in ["bob", "bonny", "carl"] {
-            names.meet(name);
+            names.remember(name);
         }
         let done = |line: &str| {
             let asked =

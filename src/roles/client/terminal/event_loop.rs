@@ -47,9 +47,9 @@ pub(crate) async fn run(
         if let Err(error) = greet(client, take_over).await {
             return ExitReason::RequestFailed(error);
         }
-        work(client, &lines).await
+        run_lines(client, &lines).await
     };
-    let reading = read(client, keyboard, &queue);
+    let reading = read_lines(client, keyboard, &queue);
     let background = background(client, from, notices);
     let end = working.or(reading).or(background).or(signalled(signals)).await;
     report_unfinished(client, &lines).await;
@@ -113,7 +113,7 @@ async fn greet(client: &TerminalClient, take_over: bool) -> Result<(), RequestEr
         .screen
         .show(format!("you are logged in as @{me}. Type `/help` for commands, `/live` to join the chat"))
         .await;
-    report(client, client.unread(false).await.map_err(CommandError::from)).await?;
+    report(client, client.show_unread(false).await.map_err(CommandError::from)).await?;
     if take_over {
         report(client, client.live(true).await).await?;
     }
@@ -121,12 +121,12 @@ async fn greet(client: &TerminalClient, take_over: bool) -> Result<(), RequestEr
 }
 
 /// Reads lines from the keyboard into the queue.
-async fn read(client: &TerminalClient, keyboard: &Keyboard, queue: &Sender<QueuedLine>) -> ExitReason {
+async fn read_lines(client: &TerminalClient, keyboard: &Keyboard, queue: &Sender<QueuedLine>) -> ExitReason {
     loop {
         keyboard.request(InputRequest::Line).await;
         let work = match keyboard.next().await {
             InputEvent::Line(line) => {
-                client.marks.typed();
+                client.marks.line_typed();
                 match commands::parse(&line) {
                     Ok(ParsedLine::Command(TerminalCommand::Delete)) => match ask_password(keyboard).await {
                         Some(password) => QueuedLine::Delete { password },
@@ -163,7 +163,7 @@ async fn ask_password(keyboard: &Keyboard) -> Option<String> {
 }
 
 /// Runs the queued lines in order.
-async fn work(client: &TerminalClient, lines: &Receiver<QueuedLine>) -> ExitReason {
+async fn run_lines(client: &TerminalClient, lines: &Receiver<QueuedLine>) -> ExitReason {
     loop {
         let Ok(work) = lines.recv().await else { return ExitReason::Quit };
         let done = match work {
@@ -175,7 +175,7 @@ async fn work(client: &TerminalClient, lines: &Receiver<QueuedLine>) -> ExitReas
             QueuedLine::Line(line) => match parse(client, &line) {
                 Ok(Some(command)) => {
                     client.running.replace(Some(line));
-                    client.perform(command).or(report_delay(client)).await
+                    client.run(command).or(report_delay(client)).await
                 }
                 Ok(None) => Ok(()),
                 Err(wrong) => {
@@ -260,7 +260,7 @@ pub(crate) async fn script(
             if line.trim_start().starts_with('#') && !client.is_live() {
                 continue;
             }
-            client.marks.typed();
+            client.marks.line_typed();
             match parse(client, &line) {
                 Ok(None) => {}
                 Ok(Some(TerminalCommand::Quit)) => break,
@@ -269,7 +269,7 @@ pub(crate) async fn script(
                     return at(Exit::Refused, words.to_string());
                 }
                 Ok(Some(command)) => {
-                    if let Err(halt) = client.perform(command).await {
+                    if let Err(halt) = client.run(command).await {
                         let failure = failure(halt);
                         return at(failure.exit, failure.message);
                     }

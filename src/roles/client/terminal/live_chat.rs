@@ -33,7 +33,7 @@ impl TerminalClient {
         self.chat.borrow_mut().entered(token, asked);
         self.input_line.set_live(true);
         self.live_changed.notify(usize::MAX);
-        self.feed(false).await?;
+        self.show_feed(false).await?;
         self.screen.show("live chat is on: everything you type is posted. `/live` turns it off").await;
         Ok(())
     }

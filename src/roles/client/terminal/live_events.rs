@@ -26,7 +26,7 @@ impl TerminalClient {
             self.live_changed.listen().await;
         }
         let told = Cell::new(from);
-        let mut live = LiveFeed::begin(&self.user, from).await?;
+        let mut live = LiveFeed::start(&self.user, from).await?;
         loop {
             let tidings = match live.next().await {
                 Err(error) if error.is_transient() => {
@@ -77,9 +77,9 @@ impl TerminalClient {
             return;
         }
         self.recently_shown.insert(croak.id);
-        self.names.meet(&croak.author.username);
+        self.names.remember(&croak.author.username);
         if self.screen.shown(ribbit_ui::lines::croak(croak, self.style)).await {
-            self.marks.saw_feed(croak.id);
+            self.marks.mark_feed_shown(croak.id);
         }
     }
 
@@ -114,7 +114,7 @@ impl TerminalClient {
         };
         if let Page::Message { with, with_account, message } = what {
             if let Some(with) = &with {
-                self.names.meet(&with.username);
+                self.names.remember(&with.username);
             }
             self.show_message(with_account, with.as_ref(), &message).await;
         }
@@ -127,7 +127,7 @@ impl TerminalClient {
         match self.read_patiently(query).await {
             Ok(Page::Talk(talk)) => {
                 if let Some(person) = &talk.with {
-                    self.names.meet(&person.username);
+                    self.names.remember(&person.username);
                     self.screen.show(format!("@{} now follows you", person.username)).await;
                 }
                 Ok(())

@@ -49,12 +49,12 @@ pub(crate) struct ReadMarks {
 
 impl ReadMarks {
     /// Records that the croaks up to `croak` are on the screen.
-    pub(crate) fn saw_feed(&self, croak: LogIndex) {
+    pub(crate) fn mark_feed_shown(&self, croak: LogIndex) {
         self.feed_shown.set(self.feed_shown.get().max(croak));
     }
 
     /// Records that the user typed a line, which marks the croaks on the screen as read.
-    pub(crate) fn typed(&self) {
+    pub(crate) fn line_typed(&self) {
         if self.feed_shown.get() > self.feed_read.get() {
             self.feed_read.set(self.feed_shown.get());
             self.due.notify(usize::MAX);
@@ -144,7 +144,7 @@ impl TerminalClient {
         let written = self.recently_shown.while_writing(sending, id).await;
         let message = id(&written);
         written?;
-        self.names.meet(&username);
+        self.names.remember(&username);
         self.screen.show(format!("to @{username}: {}", ribbit_ui::lines::fate(DeliveryStatus::Saved))).await;
         let Some(message) = message else { return Ok(()) };
         // A reply marks the conversation as read if every unread message was on this screen.
@@ -170,7 +170,7 @@ impl TerminalClient {
     }
 
     /// Shows a conversation and marks it as read.
-    pub(crate) async fn talk(&self, name: &str) -> Result<(), RequestError> {
+    pub(crate) async fn show_conversation(&self, name: &str) -> Result<(), RequestError> {
         let talk = self.user.conversation(TalkPartner::Named(name.to_string()), None, TALK_PAGE_MAX).await?;
         let with = ribbit_ui::lines::name_of(talk.with.as_ref());
         let Some(newest) = talk.messages.first().map(|message| message.id) else {
@@ -238,7 +238,7 @@ impl TerminalClient {
     }
 
     /// Shows the unread messages and croaks. With `asked`, also reports that there are none.
-    pub(crate) async fn unread(&self, asked: bool) -> Result<(), RequestError> {
+    pub(crate) async fn show_unread(&self, asked: bool) -> Result<(), RequestError> {
         let unread = self.user.unread().await?;
         let mut shown = Vec::new();
         if unread.messages > 0 {
@@ -246,7 +246,7 @@ impl TerminalClient {
             for talk in talks.iter().filter(|talk| talk.waiting > 0) {
                 let who = ribbit_ui::lines::name_of(talk.with.as_ref());
                 let name = talk.with.as_ref().map_or("NAME", |with| with.username.as_str());
-                self.names.meet(name);
+                self.names.remember(name);
                 shown.push(format!(
                     "{} from {who}: `/dm {name}`",
                     formatting::count(talk.waiting, "unread message")

@@ -33,7 +33,7 @@ pub(crate) async fn feed(
     if let Err(failure) = context.user.save_position() {
         log::warn!("{failure}");
     }
-    let mut live = LiveFeed::begin(&context.user, told).await?;
+    let mut live = LiveFeed::start(&context.user, told).await?;
     loop {
         match live.next().await? {
             FeedUpdate::Croaks(croaks) => show(context, &croaks)?,

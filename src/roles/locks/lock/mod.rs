@@ -50,11 +50,13 @@ pub(crate) async fn run(options: &LockOptions) -> Result<u8, Failure> {
     let namespace = Namespace::reach(&options.group).await?;
     let mut wanted = LockAttempt { namespace: &namespace, options, lease: None };
     let held = async { WaitResult::Decided(wanted.acquire().await) }
-        .or(async { WaitResult::Signal(next(&mut signals).await) })
-        .or(too_long(options.wait))
+        .or(async { WaitResult::Signal(next_signal(&mut signals).await) })
+        .or(time_limit(options.wait))
         .await;
     let ended = match held {
-        WaitResult::Decided(Ok(fence)) => hold(options, fence, wanted.lease.as_ref(), &mut signals).await,
+        WaitResult::Decided(Ok(fence)) => {
+            run_while_held(options, fence, wanted.lease.as_ref(), &mut signals).await
+        }
         WaitResult::Decided(Err(failure)) => Err(failure),
         WaitResult::Signal(signal) => Ok(u8::try_from(128 + signal.as_raw()).unwrap_or(u8::MAX)),
         WaitResult::TooLong => Err(wanted.held_by_another().await),
@@ -74,7 +76,7 @@ enum WaitResult {
     TooLong,
 }
 
-async fn too_long(wait: Option<Duration>) -> WaitResult {
+async fn time_limit(wait: Option<Duration>) -> WaitResult {
     match wait {
         // No limit, or no wait at all: `acquire` itself decides after one attempt.
         None | Some(Duration::ZERO) => pending().await,
@@ -85,7 +87,7 @@ async fn too_long(wait: Option<Duration>) -> WaitResult {
     }
 }
 
-async fn next(signals: &mut Signals) -> Signal {
+async fn next_signal(signals: &mut Signals) -> Signal {
     match signals.next().await {
         Some(Ok(async_signal::Signal::Int)) => Signal::INT,
         Some(Ok(async_signal::Signal::Hup)) => Signal::HUP,
@@ -133,7 +135,7 @@ impl LockAttempt<'_> {
                         eprintln!("ribbit: waiting: {held}");
                     }
                     let following = following.get_or_insert_with(|| self.namespace.follow(at, &path));
-                    freed(following, &path).await;
+                    wait_until_free(following, &path).await;
                 }
                 // The next round opens another lease.
                 Ok((_, Err(Denied { code: Code::LeaseOver, .. }))) => self.lease = None,
@@ -159,7 +161,7 @@ impl LockAttempt<'_> {
 const NO_LEASE: ribbit_state::TokenHash = ribbit_state::TokenHash([0; 32]);
 
 /// Waits until the lock may be free.
-async fn freed(following: &mut Subscription, path: &TreePath) {
+async fn wait_until_free(following: &mut Subscription, path: &TreePath) {
     loop {
         match following.next().await {
             SubscriptionMessage::Event(event) if frees(&event, path) => return,
@@ -193,7 +195,7 @@ enum CommandEvent {
 }
 
 /// Runs CMD while the lock is held.
-async fn hold(
+async fn run_while_held(
     options: &LockOptions,
     fence: LogIndex,
     lease: Option<&HeldLease>,
@@ -206,13 +208,13 @@ async fn hold(
     loop {
         let happened = async { CommandEvent::Ended(running.ended().await) }
             .or(async { CommandEvent::Lost(lease.lost().await) })
-            .or(async { CommandEvent::Signal(next(signals).await) })
+            .or(async { CommandEvent::Signal(next_signal(signals).await) })
             .await;
         match happened {
             CommandEvent::Ended(code) => return Ok(code),
             CommandEvent::Signal(signal) => running.pass_on(signal),
             CommandEvent::Lost(why) => {
-                end(&mut running, options.lease).await;
+                stop_command(&mut running, options.lease).await;
                 let path = namespace::shown(&options.path);
                 let words = format!("{path}: the lock was lost, and the command was stopped: {why}");
                 return Err(Failure::new(Exit::LockLost, words));
@@ -222,7 +224,7 @@ async fn hold(
 }
 
 /// Ends CMD and its process group.
-async fn end(running: &mut LockedCommand, lease: Duration) {
+async fn stop_command(running: &mut LockedCommand, lease: Duration) {
     running.send(Signal::TERM);
     // A stopped process handles SIGTERM only after SIGCONT.
     running.send(Signal::CONT);

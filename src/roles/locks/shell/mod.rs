@@ -143,12 +143,12 @@ impl ShellSession {
             ShellCommand::Stat { fresh, path } => inspect::stat(self, &path, fresh.consistency()).await?,
             ShellCommand::Test(line) => return inspect::test(self, &line).await,
             ShellCommand::Holders { fresh, path } => {
-                inspect::holders(self, &path, fresh.consistency()).await?
+                inspect::holders(self, &path, fresh.consistency()).await?;
             }
             ShellCommand::Touch { path } => change::touch(self, path).await?,
             ShellCommand::Mkdir { parents, path } => change::mkdir(self, path, parents).await?,
             ShellCommand::Rm { recursive, guard, path } => {
-                change::rm(self, path, recursive, guard.guard()).await?
+                change::rm(self, path, recursive, guard.guard()).await?;
             }
             ShellCommand::Write { append, guard, path, text } => {
                 change::write(self, path, &text, append, guard.guard()).await?;
@@ -212,7 +212,7 @@ impl ShellSession {
         if let Some(lease) = held.lease.take_if(|lease| !lease.is_good()) {
             // The task below has not reported the loss yet.
             if let Some(why) = lease.why_lost() {
-                held.lose(&why, &self.print, &self.lost);
+                held.report_loss(&why, &self.print, &self.lost);
             }
             lease.close().await;
         }
@@ -222,21 +222,21 @@ impl ShellSession {
         let lease = held.lease.insert(HeldLease::open(&self.namespace, "shell", LEASE).await?);
         let (token, loss) = (lease.token(), lease.lost());
         let (held, print, lost) = (self.held.clone(), self.print.clone(), self.lost.clone());
-        let telling = async move {
+        let reporting = async move {
             let why = loss.await;
             let mut held = held.lock().await;
             if held.lease.as_ref().is_some_and(|lease| lease.token() == token) {
-                held.lose(&why, &print, &lost);
+                held.report_loss(&why, &print, &lost);
             }
         };
-        tasks::spawn(telling).detach();
+        tasks::spawn(reporting).detach();
         Ok(token)
     }
 }
 
 impl HeldLocks {
     /// Reports the locks that were lost, if there were any.
-    fn lose(&mut self, why: &str, print: &PrintNotice, lost: &Mutex<Option<String>>) {
+    fn report_loss(&mut self, why: &str, print: &PrintNotice, lost: &Mutex<Option<String>>) {
         if self.paths.is_empty() {
             return;
         }

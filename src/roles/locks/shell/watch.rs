@@ -23,13 +23,13 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// # Errors
 /// `Refused` (1) when the servers end the subscription; the failure of the first read.
 pub(crate) async fn watch(session: &ShellSession, path: &TreePath) -> Result<(), Failure> {
-    let at = now(session, path).await?;
+    let at = current_position(session, path).await?;
     eprintln!("watching {} from index {}; press Ctrl-C to stop", shown(path), at.index);
     let mut following = session.namespace.follow(at, path);
     loop {
         match following.next().await {
             SubscriptionMessage::Heartbeat => {}
-            SubscriptionMessage::Event(event) => tell(session, &event).await,
+            SubscriptionMessage::Event(event) => print_event(session, &event).await,
             SubscriptionMessage::ReadAgain { why, .. } => {
                 let why = match why {
                     LapseReason::Compacted => "some changes were missed",
@@ -37,7 +37,7 @@ pub(crate) async fn watch(session: &ShellSession, path: &TreePath) -> Result<(),
                     LapseReason::OtherHistory => "the servers were restored from a backup",
                 };
                 eprintln!("{why}; this is the current state:");
-                following.resume(show_again(session, path).await);
+                following.resume(list_current(session, path).await);
             }
             SubscriptionMessage::Ended(denied) => {
                 return Err(Failure::new(Exit::Refused, format!("{}: {denied}", shown(path))));
@@ -47,10 +47,10 @@ pub(crate) async fn watch(session: &ShellSession, path: &TreePath) -> Result<(),
 }
 
 /// Lists the current tree as soon as a server answers, and returns its log position.
-async fn show_again(session: &ShellSession, path: &TreePath) -> Token {
+async fn list_current(session: &ShellSession, path: &TreePath) -> Token {
     loop {
         // The position is read first: a change between the two reads is shown twice rather than never.
-        if let Ok(at) = now(session, path).await {
+        if let Ok(at) = current_position(session, path).await {
             match inspect::ls(session, path, None, false, Consistency::Linearizable).await {
                 Ok(()) => return at,
                 // The path may not exist any more.
@@ -65,11 +65,11 @@ async fn show_again(session: &ShellSession, path: &TreePath) -> Token {
     }
 }
 
-async fn now(session: &ShellSession, path: &TreePath) -> Result<Token, Failure> {
+async fn current_position(session: &ShellSession, path: &TreePath) -> Result<Token, Failure> {
     Ok(session.namespace.node(path, Consistency::Linearizable).await?.token)
 }
 
-async fn tell(session: &ShellSession, event: &Event) {
+async fn print_event(session: &ShellSession, event: &Event) {
     let EventKind::Tree { nodes, lease } = &event.what else { return };
     let cause = lease.map(|(owner, fact)| format!(" ({})", cause(owner, fact))).unwrap_or_default();
     let taken = nodes.iter().any(|change| matches!(change.what, NodeEvent::Acquired { .. }));

@@ -180,7 +180,7 @@ async fn list(
     let (_, listing) = namespace.list(folder, None, Consistency::Linearizable).await?;
     let (nodes, pages) = (listing.nodes.len(), listing.pages);
     let tally = together(options, |_, end, tally| {
-        let namespace = namespace.apart();
+        let namespace = namespace.with_own_connection();
         async move {
             while Instant::now() < end {
                 let asked = Instant::now();
