@@ -13,14 +13,14 @@ use crate::common::cluster_selection::{ClusterFlags, select, settings_folder};
 use crate::common::defaults::data_dir_or_default;
 use crate::common::failure::Failure;
 use crate::common::options::{
-    ClientServerOptions, PersonOptions, PersonVerb, TerminalOptions, VerbOptions, Whose,
+    ClientServerOptions, PeopleFilter, PersonOptions, PersonVerb, TerminalOptions, VerbOptions,
 };
 use clap::ArgMatches;
 
 /// Returns the task of `ribbit client` and its verbs.
 ///
 /// # Errors
-/// As [`group`] and [`web`].
+/// As [`select`] and [`web`].
 pub fn client(flags: ClientFlags, matches: &ArgMatches) -> Result<Task, Refusal> {
     let ClientFlags { verb, user: username, take_over, group } = flags;
     let (verb, asking) = match verb {
@@ -71,12 +71,12 @@ fn split(verb: PersonVerbFlags) -> (PersonVerb, AskingFlags) {
             (PersonVerb::Befriend { username, wanted: false }, asking)
         }
         PersonVerbFlags::People(PeopleFlags { names, only, asking }) => {
-            let whose = match only {
-                Some(OnlyFlag::Friends) => Whose::Friends,
-                Some(OnlyFlag::Followers) => Whose::Followers,
-                None => Whose::Everybody,
+            let filter = match only {
+                Some(OnlyFlag::Friends) => PeopleFilter::Friends,
+                Some(OnlyFlag::Followers) => PeopleFilter::Followers,
+                None => PeopleFilter::All,
             };
-            (PersonVerb::People { names, whose }, asking)
+            (PersonVerb::People { names, filter }, asking)
         }
         PersonVerbFlags::Uncroak(UncroakFlags { croak, asking }) => (PersonVerb::TakeBack { croak }, asking),
         PersonVerbFlags::Profile(ProfileFlags { full_name: name, email, asking }) => {

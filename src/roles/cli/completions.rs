@@ -16,14 +16,14 @@ use std::ffi::OsString;
 pub struct CompletionsFlags {
     /// Shell to complete for
     #[arg(value_enum)]
-    pub shell: Shell,
+    pub shell: CompletionShell,
     /// Words typed after `ribbit`: print the candidates for the last one
     #[arg(value_name = "WORD", last = true, allow_hyphen_values = true)]
     pub words: Option<Vec<OsString>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Shell {
+pub enum CompletionShell {
     Bash,
     Zsh,
     Fish,
@@ -77,17 +77,17 @@ complete -c ribbit -f -a '(__ribbit)'"#;
 pub fn text(flags: &CompletionsFlags, command: Command) -> String {
     let Some(words) = &flags.words else {
         let script = match flags.shell {
-            Shell::Bash => BASH,
-            Shell::Zsh => ZSH,
-            Shell::Fish => FISH,
+            CompletionShell::Bash => BASH,
+            CompletionShell::Zsh => ZSH,
+            CompletionShell::Fish => FISH,
         };
         return script.to_string();
     };
     let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let found = candidates(command, &words).into_iter().map(|(word, about)| match flags.shell {
-        Shell::Bash => word,
-        Shell::Zsh => format!("{}:{about}", word.replace(':', "\\:")),
-        Shell::Fish => format!("{word}\t{about}"),
+        CompletionShell::Bash => word,
+        CompletionShell::Zsh => format!("{}:{about}", word.replace(':', "\\:")),
+        CompletionShell::Fish => format!("{word}\t{about}"),
     });
     found.collect::<Vec<_>>().join("\n")
 }
@@ -111,7 +111,7 @@ fn candidates(mut command: Command, words: &[String]) -> Vec<(String, String)> {
 }
 
 /// Position in the command line.
-struct Position<'a> {
+struct CursorPosition<'a> {
     command: &'a Command,
     /// Flag that expects its value next.
     value_of: Option<&'a Arg>,
@@ -120,8 +120,8 @@ struct Position<'a> {
 }
 
 /// Returns the position after the words `before`. `None` after `--`: those words belong to another program.
-fn position<'a>(command: &'a Command, before: &[String]) -> Option<Position<'a>> {
-    let mut position = Position { command, value_of: None, positionals: 0 };
+fn position<'a>(command: &'a Command, before: &[String]) -> Option<CursorPosition<'a>> {
+    let mut position = CursorPosition { command, value_of: None, positionals: 0 };
     for word in before {
         if position.value_of.take().is_some() {
             continue;
@@ -163,8 +163,8 @@ fn flags(command: &Command) -> Vec<(String, String)> {
 }
 
 /// Returns the subcommands and the values of the positional argument at this position.
-fn words_of(position: &Position<'_>) -> Vec<(String, String)> {
-    let Position { command, positionals, .. } = *position;
+fn words_of(position: &CursorPosition<'_>) -> Vec<(String, String)> {
+    let CursorPosition { command, positionals, .. } = *position;
     let inner = command.get_subcommands().filter(|it| !it.is_hide_set() && positionals == 0);
     let mut found: Vec<_> = inner.map(|it| (it.get_name().to_string(), about(it.get_about()))).collect();
     found.extend(command.get_positionals().nth(positionals).map_or_else(Vec::new, |it| values(it, "")));
@@ -220,7 +220,10 @@ mod tests {
             let words = Some(vec!["up".into(), "--restart".into(), "al".into()]);
             text(&CompletionsFlags { shell, words }, command())
         };
-        assert_eq!(shown(Shell::Bash), "always");
-        assert!(shown(Shell::Zsh).starts_with("always:") && shown(Shell::Fish).starts_with("always\t"));
+        assert_eq!(shown(CompletionShell::Bash), "always");
+        assert!(
+            shown(CompletionShell::Zsh).starts_with("always:")
+                && shown(CompletionShell::Fish).starts_with("always\t")
+        );
     }
 }

@@ -4,7 +4,7 @@
 //! built-in default. A `RIBBIT_…` key that no flag of any command has is refused, so that a typing error is noticed. Keys
 //! of other commands are accepted, because one file may serve several. Other keys are ignored, except `RUST_LOG`.
 
-use crate::common::env_file::{self, Entry};
+use crate::common::env_file::{self, EnvEntry};
 use crate::common::failure::{Exit, Failure};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ const VARIABLE: &str = "RIBBIT_CONFIG";
 #[derive(Debug)]
 pub struct Config {
     path: PathBuf,
-    entries: Vec<Entry>,
+    entries: Vec<EnvEntry>,
 }
 
 impl Config {
@@ -41,7 +41,7 @@ impl Config {
     }
 
     /// Returns the entry of a key; the last one counts.
-    pub fn get(&self, key: &str) -> Option<&Entry> {
+    pub fn get(&self, key: &str) -> Option<&EnvEntry> {
         self.entries.iter().rev().find(|entry| entry.key == key)
     }
 
@@ -91,7 +91,7 @@ impl Config {
         Some(self.wrong(entry, what))
     }
 
-    fn wrong(&self, entry: &Entry, what: &str) -> Failure {
+    fn wrong(&self, entry: &EnvEntry, what: &str) -> Failure {
         let place = format!("{}:{}", self.path.display(), entry.line);
         Failure::new(Exit::Configuration, format!("{place}: {}: {what}", entry.key))
     }

@@ -11,7 +11,7 @@ const SHARED: &str = "Cluster options";
 /// Returns the manual page in roff, the language of `man`.
 pub fn page(mut command: Command) -> String {
     command.build();
-    let mut page = Page::default();
+    let mut page = ManPage::default();
     page.line(&format!(".TH RIBBIT 1 \"\" \"ribbit {}\" \"ribbit\"", version::SHORT));
     // No hyphenation: command names must not be split.
     page.line(".nh\n.ad l");
@@ -37,11 +37,11 @@ pub fn page(mut command: Command) -> String {
 }
 
 #[derive(Default)]
-struct Page {
+struct ManPage {
     text: String,
 }
 
-impl Page {
+impl ManPage {
     fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');

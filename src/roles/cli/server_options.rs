@@ -117,7 +117,7 @@ fn common(flags: ServerFlags) -> Result<Common, Failure> {
 /// Returns the options of the web role.
 ///
 /// # Errors
-/// 2: TLS flags that do not fit together. 3, 78: as [`group`], and 78 if no server is known.
+/// 2: TLS flags that do not fit together. 3, 78: as [`select`], and 78 if no server is known.
 pub fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {
     let credentials = std::env::var_os(CREDENTIALS).filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let tls = flags.tls(credentials.as_deref())?;

@@ -11,7 +11,7 @@ const COMMAND_FILTER: &str = "warn";
 /// Future that completes when the process has to stop.
 pub(crate) type StopRequest = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Future of a running verb; its result is the exit code.
-pub(crate) type Running = Pin<Box<dyn Future<Output = Result<u8, Failure>>>>;
+pub(crate) type TaskFuture = Pin<Box<dyn Future<Output = Result<u8, Failure>>>>;
 
 /// Result of a verb: nothing, or an exit code.
 pub(crate) trait Ended {
@@ -34,9 +34,9 @@ impl Ended for u8 {
 /// Work of a task.
 pub(crate) enum Work {
     /// Runs to its end; Ctrl-C kills the process.
-    ToEnd(Running),
+    ToEnd(TaskFuture),
     /// Runs until the stop request, which it handles itself.
-    UntilStopped(Box<dyn FnOnce(StopRequest) -> Running>),
+    UntilStopped(Box<dyn FnOnce(StopRequest) -> TaskFuture>),
 }
 
 /// A verb that can be started.

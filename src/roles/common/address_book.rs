@@ -22,7 +22,7 @@ const IN_STORE: &str = "addresses";
 /// Suffix of the file beside a cluster file.
 const SUFFIX: &str = ".addresses";
 
-/// Where a process reads addresses, and where it writes them.
+/// Files from which a process reads addresses, and the file to which it writes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressBook {
     cluster: ClusterId,
@@ -123,7 +123,7 @@ mod tests {
         commands.write(words("d:4"));
         assert_eq!(commands.read(), words("b:2 c:3 d:4"));
         commands.write(words(""));
-        assert_eq!(commands.read(), words("b:2 c:3 d:4"), "nobody known is no news");
+        assert_eq!(commands.read(), words("b:2 c:3 d:4"), "an empty list changes nothing");
     }
 
     #[test]

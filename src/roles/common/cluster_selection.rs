@@ -157,7 +157,7 @@ fn keys(
 /// Returns the cluster for an operator's command, which needs the cluster file: named, or in its usual place.
 ///
 /// # Errors
-/// As [`group`], and 78 if there is no cluster file.
+/// As [`select`], and 78 if there is no cluster file.
 pub fn select_with_key(flags: ClusterFlags, matches: &ArgMatches) -> Result<Group, Failure> {
     let named = flags.data_dir.is_some();
     let data_dir = data_dir_or_default(flags.data_dir.clone());

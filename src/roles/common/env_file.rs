@@ -15,7 +15,7 @@ use std::str::Chars;
 
 /// One KEY=VALUE line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct EnvEntry {
     /// Line of the key, counted from 1.
     pub line: usize,
     pub key: String,
@@ -34,8 +34,8 @@ pub struct SyntaxError {
 ///
 /// # Errors
 /// [`SyntaxError`] for the first line that is neither blank, a comment nor an entry.
-pub fn parse(text: &str) -> Result<Vec<Entry>, SyntaxError> {
-    let mut reader = Reader { rest: text.chars().peekable(), line: 1 };
+pub fn parse(text: &str) -> Result<Vec<EnvEntry>, SyntaxError> {
+    let mut reader = EntryParser { rest: text.chars().peekable(), line: 1 };
     let mut entries = Vec::new();
     while let Some(c) = reader.rest.peek().copied() {
         match c {
@@ -66,12 +66,12 @@ pub fn format<K: AsRef<str>, V: AsRef<str>>(entries: impl IntoIterator<Item = (K
     text
 }
 
-struct Reader<'a> {
+struct EntryParser<'a> {
     rest: Peekable<Chars<'a>>,
     line: usize,
 }
 
-impl Reader<'_> {
+impl EntryParser<'_> {
     fn next(&mut self) -> Option<char> {
         let c = self.rest.next();
         if c == Some('\n') {
@@ -84,7 +84,7 @@ impl Reader<'_> {
         while self.next().is_some_and(|c| c != '\n') {}
     }
 
-    fn entry(&mut self) -> Result<Entry, SyntaxError> {
+    fn entry(&mut self) -> Result<EnvEntry, SyntaxError> {
         let line = self.line;
         let wrong = |what| SyntaxError { line, what };
         let mut key = String::new();
@@ -101,7 +101,7 @@ impl Reader<'_> {
             return Err(wrong("a key consists of letters, digits and _, and does not start with a digit"));
         }
         let value = self.value().map_err(wrong)?;
-        Ok(Entry { line, key, value })
+        Ok(EnvEntry { line, key, value })
     }
 
     fn value(&mut self) -> Result<String, &'static str> {

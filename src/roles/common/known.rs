@@ -32,11 +32,11 @@ const KNOWN_SERVERS_MAX: usize = 1_000;
 pub struct KnownServers {
     folder: Option<PathBuf>,
     /// Key and addresses of the servers that this process has connected to.
-    met: Mutex<Met>,
+    met: Mutex<MetServers>,
 }
 
 #[derive(Debug, Default)]
-struct Met {
+struct MetServers {
     key: Option<PublicKey>,
     /// Addresses in the order of their first connection; each has been looked up once.
     addresses: Vec<String>,
@@ -49,7 +49,7 @@ impl KnownServers {
     }
 
     /// Looks the address up and saves it if it is new, under a lock against other processes.
-    fn look_up(&self, folder: &Path, line: &Line) -> Result<(), String> {
+    fn look_up(&self, folder: &Path, line: &KnownServer) -> Result<(), String> {
         let file = folder.join(FILE_NAME);
         let shown = file.display();
         let failed =
@@ -63,7 +63,7 @@ impl KnownServers {
         };
         let mut lines = Vec::new();
         for (number, text) in text.lines().enumerate() {
-            let known = Line::parse(text)
+            let known = KnownServer::parse(text)
                 .ok_or_else(|| format!("line {} of {shown} is damaged: fix or delete it", number + 1))?;
             lines.push(known);
         }
@@ -82,7 +82,7 @@ impl KnownServers {
                 log::info!("saved the key {} of {} in {shown}", line.key, line.address);
                 lines.push(line.clone());
                 let first = lines.len().saturating_sub(KNOWN_SERVERS_MAX);
-                let text: String = lines[first..].iter().map(Line::to_text).collect();
+                let text: String = lines[first..].iter().map(KnownServer::to_text).collect();
                 write_file::replace(&file, &text).map_err(failed)
             }
         }
@@ -101,7 +101,7 @@ impl Trust for KnownServers {
         if met.addresses.iter().any(|known| known == address) {
             return Ok(());
         }
-        let line = Line { address: address.to_string(), cluster, key };
+        let line = KnownServer { address: address.to_string(), cluster, key };
         if let Some(folder) = &self.folder {
             self.look_up(folder, &line)?;
         }
@@ -114,18 +114,21 @@ impl Trust for KnownServers {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Line {
+struct KnownServer {
     address: String,
     cluster: ClusterId,
     key: PublicKey,
 }
 
-impl Line {
-    fn parse(text: &str) -> Option<Line> {
+impl KnownServer {
+    fn parse(text: &str) -> Option<KnownServer> {
         let mut words = text.split(' ');
         let (address, cluster, key) = (words.next()?, words.next()?, words.next()?);
-        let line =
-            Line { address: address.to_string(), cluster: cluster.parse().ok()?, key: key.parse().ok()? };
+        let line = KnownServer {
+            address: address.to_string(),
+            cluster: cluster.parse().ok()?,
+            key: key.parse().ok()?,
+        };
         (words.next().is_none() && !address.is_empty()).then_some(line)
     }
 

@@ -203,7 +203,7 @@ pub enum PersonVerb {
     },
     People {
         names: String,
-        whose: Whose,
+        filter: PeopleFilter,
     },
     TakeBack {
         croak: LogIndex,
@@ -227,8 +227,8 @@ pub enum PersonVerb {
 
 /// Filter of `client people`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Whose {
-    Everybody,
+pub enum PeopleFilter {
+    All,
     /// Users that this user follows.
     Friends,
     /// Users that follow this user.

@@ -23,7 +23,7 @@ use ribbit_net::survey::Survey;
 use ribbit_ui::demo::{self, Claim, Marks};
 use smol::Timer;
 use smol::future::or;
-use stage::Stage;
+use stage::DemoCluster;
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -67,9 +67,9 @@ const PACE: Duration = Duration::from_millis(1_500);
 /// # Errors
 /// 1: the cluster cannot be started, or a claim failed.
 pub async fn run(options: &DemoArgs, stop: impl Future<Output = ()>) -> Result<u8, Failure> {
-    let mut stage = Stage::set()?;
-    let mut teller = Teller::new(if options.fast { Duration::ZERO } else { PACE });
-    let played = async { Some(play(options.scene, &mut stage, &mut teller).await) };
+    let mut stage = DemoCluster::set()?;
+    let mut narrator = Narrator::new(if options.fast { Duration::ZERO } else { PACE });
+    let played = async { Some(play(options.scene, &mut stage, &mut narrator).await) };
     let stopped = async {
         stop.await;
         None
@@ -83,10 +83,14 @@ pub async fn run(options: &DemoArgs, stop: impl Future<Output = ()>) -> Result<u
         }
         Some(played) => {
             if let Err(failure) = played {
-                teller.claim("the scene can go on", failure.message, false).await;
+                narrator.claim("the scene can go on", failure.message, false).await;
             }
-            output::line(&demo::verdict(teller.held, teller.failed, &stage.folder().display().to_string()));
-            if teller.failed > 0 {
+            output::line(&demo::verdict(
+                narrator.held,
+                narrator.failed,
+                &stage.folder().display().to_string(),
+            ));
+            if narrator.failed > 0 {
                 return Err(Failure::said(Exit::Refused));
             }
             stage.remove();
@@ -95,16 +99,16 @@ pub async fn run(options: &DemoArgs, stop: impl Future<Output = ()>) -> Result<u
     }
 }
 
-async fn play(scene: Scene, stage: &mut Stage, teller: &mut Teller) -> Result<(), Failure> {
+async fn play(scene: Scene, stage: &mut DemoCluster, narrator: &mut Narrator) -> Result<(), Failure> {
     match scene {
-        Scene::Persistence => persistence::play(stage, teller).await,
-        Scene::Replication => replication::play(stage, teller).await,
+        Scene::Persistence => persistence::play(stage, narrator).await,
+        Scene::Replication => replication::play(stage, narrator).await,
     }
 }
 
 /// Starts the cluster of a scene. Returns the time it took and a survey of the cluster.
-async fn begin(stage: &mut Stage, teller: &Teller) -> Result<(Duration, Survey), Failure> {
-    teller
+async fn begin(stage: &mut DemoCluster, narrator: &Narrator) -> Result<(Duration, Survey), Failure> {
+    narrator
         .does("Start a cluster on this machine: three backends, two coordinators, a balancer, the web pages.")
         .await;
     let took = stage.switch_on().await?;
@@ -112,20 +116,20 @@ async fn begin(stage: &mut Stage, teller: &Teller) -> Result<(Duration, Survey),
 }
 
 /// Prints the scene and counts the claims.
-struct Teller {
+struct Narrator {
     pace: Duration,
     marks: Marks,
     held: usize,
     failed: usize,
 }
 
-impl Teller {
-    fn new(pace: Duration) -> Teller {
+impl Narrator {
+    fn new(pace: Duration) -> Narrator {
         // The first of these variables that is set determines the locale.
         let mut named = ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(|name| std::env::var(name).ok());
         let lang = named.find(|value| !value.is_empty()).unwrap_or_default();
         let marks = Marks::fitting(std::io::stdout().is_terminal(), &lang);
-        Teller { pace, marks, held: 0, failed: 0 }
+        Narrator { pace, marks, held: 0, failed: 0 }
     }
 
     fn title(&self, text: &str) {

@@ -1,7 +1,7 @@
 //! Scene one: messages wait for a user who is offline, all processes are killed and started again.
 
-use super::stage::{PROCESSES, Stage, VOTERS, seconds};
-use super::{Teller, begin};
+use super::stage::{DemoCluster, PROCESSES, VOTERS, seconds};
+use super::{Narrator, begin};
 use crate::client::session::UserSession;
 use crate::common::failure::Failure;
 use ribbit_state::LogIndex;
@@ -21,30 +21,30 @@ const FEED_MAX: usize = 10;
 ///
 /// # Errors
 /// 1: the cluster does not start or stop. Otherwise the failure of a request.
-pub async fn play(stage: &mut Stage, teller: &mut Teller) -> Result<(), Failure> {
-    teller.title("A power cut while messages wait");
-    let (took, survey) = begin(stage, teller).await?;
+pub async fn play(stage: &mut DemoCluster, narrator: &mut Narrator) -> Result<(), Failure> {
+    narrator.title("A power cut while messages wait");
+    let (took, survey) = begin(stage, narrator).await?;
     let leader = survey.leader.clone().unwrap_or_else(|| "none".into());
     let alive = survey.members.iter().filter(|member| member.alive).count();
     let seen = format!("leader: {leader}, {alive} members are up, after {}", seconds(took));
-    teller
+    narrator
         .claim("all five members are up, with a leader", seen, alive == VOTERS && survey.leader.is_some())
         .await;
 
-    let (read_through, alice) = before(stage, teller).await?;
-    off(stage, teller, alice).await?;
-    teller.does("Power is back: start all processes again, from the data on disk.").await;
+    let (read_through, alice) = before(stage, narrator).await?;
+    off(stage, narrator, alice).await?;
+    narrator.does("Power is back: start all processes again, from the data on disk.").await;
     let took = stage.switch_on().await?;
     let survey = stage.survey().await;
     let alive = survey.members.iter().filter(|member| member.alive).count();
     let seen = format!("{alive} are up, after {}", seconds(took));
-    teller.claim("all five members are up again", seen, alive == VOTERS).await;
-    after(stage, teller, read_through).await
+    narrator.claim("all five members are up again", seen, alive == VOTERS).await;
+    after(stage, narrator, read_through).await
 }
 
 /// Plays everything before the power cut. Returns the last message that bob has read, and alice's session.
-async fn before(stage: &Stage, teller: &mut Teller) -> Result<(LogIndex, UserSession), Failure> {
-    teller.does("alice and bob sign up, and bob follows alice.").await;
+async fn before(stage: &DemoCluster, narrator: &mut Narrator) -> Result<(LogIndex, UserSession), Failure> {
+    narrator.does("alice and bob sign up, and bob follows alice.").await;
     let visitor = stage.visitor("visitor").await?;
     visitor.create(stage.form("alice", "Alice")).await?;
     visitor.create(stage.form("bob", "Bob")).await?;
@@ -52,13 +52,15 @@ async fn before(stage: &Stage, teller: &mut Teller) -> Result<(LogIndex, UserSes
     let bob = stage.log_in("bob").await?;
     bob.follow("alice").await?;
     bob.log_out().await?;
-    teller.does(&format!("alice sends \"{READ_BEFORE}\" to bob, who logs in, reads it and logs out.")).await;
+    narrator
+        .does(&format!("alice sends \"{READ_BEFORE}\" to bob, who logs in, reads it and logs out."))
+        .await;
     let id = alice.send("bob", READ_BEFORE).await?;
     // A new session sees everything that was acknowledged before it.
     let bob = stage.log_in("bob").await?;
     let first = bob.unread_messages().await?;
     let seen = format!("{} unread", first.len());
-    teller
+    narrator
         .claim(
             "bob has one unread message, and reads it",
             seen,
@@ -69,7 +71,7 @@ async fn before(stage: &Stage, teller: &mut Teller) -> Result<(LogIndex, UserSes
         bob.mark(waiting.talk.with_account, waiting.message.id, waiting.message.id).await?;
     }
     bob.log_out().await?;
-    teller.does("While bob is offline, alice sends him three more messages and posts two croaks.").await;
+    narrator.does("While bob is offline, alice sends him three more messages and posts two croaks.").await;
     let mut acknowledged = 0;
     for text in WAITING {
         alice.send("bob", text).await?;
@@ -81,7 +83,7 @@ async fn before(stage: &Stage, teller: &mut Teller) -> Result<(LogIndex, UserSes
     }
     let said = WAITING.len() + CROAKS.len();
     let seen = format!("{acknowledged} acknowledged");
-    teller
+    narrator
         .claim(
             format!("all {said} writes are acknowledged: they are on the disks of a majority"),
             seen,
@@ -91,38 +93,38 @@ async fn before(stage: &Stage, teller: &mut Teller) -> Result<(LogIndex, UserSes
     Ok((id, alice))
 }
 
-async fn off(stage: &mut Stage, teller: &mut Teller, alice: UserSession) -> Result<(), Failure> {
-    teller.does("Power cut: kill -9 of all processes at the same time, without any shutdown.").await;
+async fn off(stage: &mut DemoCluster, narrator: &mut Narrator, alice: UserSession) -> Result<(), Failure> {
+    narrator.does("Power cut: kill -9 of all processes at the same time, without any shutdown.").await;
     drop(alice);
     let killed = stage.switch_off().await?;
-    teller
+    narrator
         .claim(format!("{PROCESSES} processes are gone"), format!("{killed} are gone"), killed == PROCESSES)
         .await;
     let anyone = stage.survey().await.has_answers();
     let seen = if anyone { "a server answers" } else { "no server answers" };
-    teller.claim("no server answers any more", seen, !anyone).await;
+    narrator.claim("no server answers any more", seen, !anyone).await;
     Ok(())
 }
 
 /// Checks what bob finds after the power cut.
-async fn after(stage: &Stage, teller: &mut Teller, read_through: LogIndex) -> Result<(), Failure> {
-    teller.does("bob logs in with his password.").await;
+async fn after(stage: &DemoCluster, narrator: &mut Narrator, read_through: LogIndex) -> Result<(), Failure> {
+    narrator.does("bob logs in with his password.").await;
     let bob = stage.log_in("bob").await?;
     let unread = bob.unread().await?;
     let (messages, croaks) = (unread.messages as usize, unread.croaks as usize);
     let seen = format!("{messages} messages and {croaks} croaks");
     let expected = format!("{} messages and {} croaks are unread", WAITING.len(), CROAKS.len());
-    teller.claim(expected, seen, messages == WAITING.len() && croaks == CROAKS.len()).await;
+    narrator.claim(expected, seen, messages == WAITING.len() && croaks == CROAKS.len()).await;
 
     let waiting: Vec<String> = bob.unread_messages().await?.into_iter().map(|it| it.message.text).collect();
-    teller.same("unread messages, in order, each once", &WAITING.map(String::from), &waiting).await;
+    narrator.same("unread messages, in order, each once", &WAITING.map(String::from), &waiting).await;
 
     let talk = bob.conversation(TalkPartner::Named("alice".into()), None, TALK_PAGE_MAX).await?;
     let all: Vec<String> = talk.messages.iter().rev().map(|message| message.text.clone()).collect();
     let expected: Vec<String> = std::iter::once(READ_BEFORE).chain(WAITING).map(String::from).collect();
-    teller.same("whole conversation with alice", &expected, &all).await;
+    narrator.same("whole conversation with alice", &expected, &all).await;
     let seen = if talk.read_through == read_through { "it is" } else { "it is not" };
-    teller
+    narrator
         .claim(
             "the message that bob had read is still marked as read",
             seen,
@@ -132,12 +134,12 @@ async fn after(stage: &Stage, teller: &mut Teller, read_through: LogIndex) -> Re
 
     let feed = bob.feed(None, FEED_MAX).await?.value.croaks;
     let texts: Vec<String> = feed.into_iter().map(|croak| croak.text).collect();
-    teller.same("bob's feed", &CROAKS.map(String::from), &texts).await;
+    narrator.same("bob's feed", &CROAKS.map(String::from), &texts).await;
 
-    teller.does("bob replies.").await;
+    narrator.does("bob replies.").await;
     bob.send("alice", "on my way").await?;
     let alice = stage.log_in("alice").await?;
     let texts: Vec<String> = alice.unread_messages().await?.into_iter().map(|it| it.message.text).collect();
-    teller.same("alice has his reply", &["on my way".to_string()], &texts).await;
+    narrator.same("alice has his reply", &["on my way".to_string()], &texts).await;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Scene two: two users talk, the leader is killed during the conversation, then another backend.
 
-use super::stage::{PAUSE, Stage, VOTERS, seconds};
-use super::{Teller, begin};
+use super::stage::{DemoCluster, PAUSE, VOTERS, seconds};
+use super::{Narrator, begin};
 use crate::client::session::UserSession;
 use crate::common::failure::{Exit, Failure};
 use crate::common::output;
@@ -33,14 +33,14 @@ const GAP_MAX: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// 1: the cluster does not start, or no member can be killed. Otherwise the failure of a request.
-pub async fn play(stage: &mut Stage, teller: &mut Teller) -> Result<(), Failure> {
-    teller.title("The leader dies during a conversation, then another member");
-    let (took, survey) = begin(stage, teller).await?;
+pub async fn play(stage: &mut DemoCluster, narrator: &mut Narrator) -> Result<(), Failure> {
+    narrator.title("The leader dies during a conversation, then another member");
+    let (took, survey) = begin(stage, narrator).await?;
     let spare = survey.can_lose_processes;
     let seen = format!("{spare} may fail, after {}", seconds(took));
-    teller.claim("the cluster is up: any two of its five members may fail", seen, spare == 2).await;
+    narrator.claim("the cluster is up: any two of its five members may fail", seen, spare == 2).await;
 
-    teller.does("alice and bob sign up and start talking.").await;
+    narrator.does("alice and bob sign up and start talking.").await;
     let visitor = stage.visitor("visitor").await?;
     visitor.create(stage.form("alice", "Alice")).await?;
     visitor.create(stage.form("bob", "Bob")).await?;
@@ -58,30 +58,30 @@ pub async fn play(stage: &mut Stage, teller: &mut Teller) -> Result<(), Failure>
         output::line(&format!("  {speaker}: {text}"));
         if newest.as_deref() != Some(*text) {
             let seen = newest.unwrap_or_else(|| "nothing".into());
-            teller.claim(format!("the other user reads \"{text}\""), seen, false).await;
+            narrator.claim(format!("the other user reads \"{text}\""), seen, false).await;
         }
         if let Some(killed) = killed {
             let seen = format!("after {} ms", gap.as_millis());
             let expected =
                 format!("without {killed}, this line was sent and read within {}", seconds(GAP_MAX));
-            teller.claim(expected, seen, gap <= GAP_MAX).await;
-            leads(stage, teller, &killed).await;
+            narrator.claim(expected, seen, gap <= GAP_MAX).await;
+            leads(stage, narrator, &killed).await;
         }
-        teller.breath().await;
+        narrator.breath().await;
     }
-    teller.does("Both read the whole conversation again.").await;
+    narrator.does("Both read the whole conversation again.").await;
     for (at, name) in ["alice", "bob"].iter().enumerate() {
-        whole(teller, &people[at], name).await?;
+        whole(narrator, &people[at], name).await?;
     }
     let survey = stage.survey().await;
     let alive = survey.members.iter().filter(|member| member.alive).count();
     let expected = format!("{} members are up, two are down", VOTERS - KILLED_AT.len());
-    teller.claim(expected, format!("{alive} are up"), alive == VOTERS - KILLED_AT.len()).await;
+    narrator.claim(expected, format!("{alive} are up"), alive == VOTERS - KILLED_AT.len()).await;
     Ok(())
 }
 
 /// Kills the leader, or any other backend. Returns the member's name.
-async fn kill(stage: &mut Stage, leader: bool) -> Result<String, Failure> {
+async fn kill(stage: &mut DemoCluster, leader: bool) -> Result<String, Failure> {
     let survey = stage.led().await;
     let name = match leader {
         true => survey.leader,
@@ -101,11 +101,11 @@ async fn kill(stage: &mut Stage, leader: bool) -> Result<String, Failure> {
 }
 
 /// Claims that a living member leads.
-async fn leads(stage: &Stage, teller: &mut Teller, dead: &str) {
+async fn leads(stage: &DemoCluster, narrator: &mut Narrator, dead: &str) {
     let leader = stage.led().await.leader;
     let seen = leader.clone().map_or("there is no leader".to_string(), |leader| format!("{leader} leads"));
     let holds = leader.is_some_and(|leader| leader != dead);
-    teller.claim("a living member leads", seen, holds).await;
+    narrator.claim("a living member leads", seen, holds).await;
 }
 
 /// Returns the newest message that the reader has from the speaker. Waits until it is this text, for at most `GAP_MAX`: the
@@ -123,7 +123,7 @@ async fn heard(reader: &UserSession, speaker: &str, text: &str) -> Result<Option
 }
 
 /// Claims that the conversation of this user is complete and in order.
-async fn whole(teller: &mut Teller, person: &UserSession, name: &str) -> Result<(), Failure> {
+async fn whole(narrator: &mut Narrator, person: &UserSession, name: &str) -> Result<(), Failure> {
     let other = if name == "alice" { "bob" } else { "alice" };
     let talk = person.conversation(TalkPartner::Named(other.to_string()), None, TALK_PAGE_MAX).await?;
     let said = |mine: bool| if mine { name } else { other };
@@ -134,6 +134,6 @@ async fn whole(teller: &mut Teller, person: &UserSession, name: &str) -> Result<
         true => format!("{} lines, as they were sent", found.len()),
         false => format!("{found:?}"),
     };
-    teller.claim(format!("{name} has all {} lines, in order, each once", LINES.len()), seen, same).await;
+    narrator.claim(format!("{name} has all {} lines, in order, each once", LINES.len()), seen, same).await;
     Ok(())
 }

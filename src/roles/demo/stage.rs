@@ -10,7 +10,7 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::options::{Group, PersonOptions};
 use crate::common::ports::Ports;
 use crate::common::probe::{formed, reached_at, serves};
-use crate::up::supervisor::{Slot, Supervisor};
+use crate::up::supervisor::{ProcessSupervisor, Slot};
 use ribbit_net::keys::Keys;
 use ribbit_net::protocol::{NewAccount, Password};
 use ribbit_net::secret;
@@ -44,9 +44,9 @@ pub const PAUSE: Duration = Duration::from_millis(20);
 const CHILDREN_LOG: &str = "error";
 
 /// The cluster of a scene.
-pub struct Stage {
+pub struct DemoCluster {
     folder: PathBuf,
-    supervisor: Supervisor,
+    supervisor: ProcessSupervisor,
     slot: Slot,
     /// Pid of `up`.
     pid: u32,
@@ -55,22 +55,22 @@ pub struct Stage {
     password: Password,
 }
 
-impl Stage {
+impl DemoCluster {
     /// Creates the temporary folder; no process runs yet.
     ///
     /// # Errors
     /// 1: the folder cannot be created.
-    pub fn set() -> Result<Stage, Failure> {
+    pub fn set() -> Result<DemoCluster, Failure> {
         let random: String = secret::new_token()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         let folder = std::env::temp_dir().join(format!("ribbit-demo-{random}"));
         // Only if it does not exist: in a folder shared by all users it must be ours.
         fs::DirBuilder::new().mode(0o700).create(&folder).map_err(|error| {
             Failure::new(Exit::Refused, format!("cannot create the folder {}: {error}", folder.display()))
         })?;
-        let mut supervisor = Supervisor::default();
+        let mut supervisor = ProcessSupervisor::default();
         let slot = supervisor.add();
         let password = Password(format!("demo-{random}"));
-        Ok(Stage { folder, supervisor, slot, pid: 0, ports: Ports::default(), keys: None, password })
+        Ok(DemoCluster { folder, supervisor, slot, pid: 0, ports: Ports::default(), keys: None, password })
     }
 
     pub fn folder(&self) -> &Path {

@@ -13,7 +13,7 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::options::Group;
 use crate::common::output;
 use crate::common::write_file::Beside;
-use crate::operator::pinned::{Pinned, Trouble, living, newest};
+use crate::operator::pinned::{PinError, Pinned, living, newest};
 use crate::operator::progress::Progress;
 use clap::{ArgMatches, Args};
 use ribbit_db::Position;
@@ -111,16 +111,16 @@ fn check(to: &BackupTo) -> Result<(), Failure> {
 }
 
 /// Reason why one attempt failed.
-enum Halt {
+enum AttemptError {
     /// A problem of the member; another one may succeed.
     Member(String),
     /// A problem of this machine; no other member helps.
     Here(Failure),
 }
 
-impl From<Trouble> for Halt {
-    fn from(trouble: Trouble) -> Halt {
-        Halt::Member(trouble.to_string())
+impl From<PinError> for AttemptError {
+    fn from(error: PinError) -> AttemptError {
+        AttemptError::Member(error.to_string())
     }
 }
 
@@ -133,8 +133,8 @@ async fn take(options: &BackupOptions) -> Result<String, Failure> {
     for member in members.iter().cycle().take(ROUNDS * members.len()) {
         match from_member(options, member, at_least).await {
             Ok(said) => return Ok(said),
-            Err(Halt::Here(failure)) => return Err(failure),
-            Err(Halt::Member(why)) => eprintln!("{}: {why}", member.info.name()),
+            Err(AttemptError::Here(failure)) => return Err(failure),
+            Err(AttemptError::Member(why)) => eprintln!("{}: {why}", member.info.name()),
         }
     }
     Err(Failure::new(Exit::Unreachable, "no member sent a complete copy: there is no backup"))
@@ -144,27 +144,28 @@ async fn from_member(
     options: &BackupOptions,
     member: &MemberView,
     at_least: Option<Token>,
-) -> Result<String, Halt> {
+) -> Result<String, AttemptError> {
     let pinned = Pinned::begin(member, &options.group.keys, PinAsk::Begin { at_least }).await?;
     let said = match &options.to {
         BackupTo::File(path) => {
-            let failed = |error| Halt::Here(unwritable(path, &error));
+            let failed = |error| AttemptError::Here(unwritable(path, &error));
             let file = write_all(Beside::begin(path).map_err(failed)?, &pinned, failed).await?;
             let bytes = file.finish().map_err(failed)?;
             words(&path.display().to_string(), &pinned, Some(bytes))
         }
         BackupTo::Output => {
             let name = Path::new("standard output");
-            let written = write_all(io::stdout(), &pinned, |error| Halt::Here(unwritable(name, &error)));
+            let written =
+                write_all(io::stdout(), &pinned, |error| AttemptError::Here(unwritable(name, &error)));
             written.await.map_err(|halt| match halt {
-                Halt::Member(why) => {
+                AttemptError::Member(why) => {
                     let text = format!(
                         "{}: {why}. The output is incomplete and `ribbit restore` will refuse it",
                         pinned.name
                     );
-                    Halt::Here(Failure::new(Exit::Unreachable, text))
+                    AttemptError::Here(Failure::new(Exit::Unreachable, text))
                 }
-                here @ Halt::Here(_) => here,
+                here @ AttemptError::Here(_) => here,
             })?;
             words("standard output", &pinned, None)
         }
@@ -174,10 +175,14 @@ async fn from_member(
 }
 
 /// Writes all rows; the writer checks them against the member's row count and digest.
-async fn write_all<W: Write>(out: W, pinned: &Pinned, failed: impl Fn(io::Error) -> Halt) -> Result<W, Halt> {
+async fn write_all<W: Write>(
+    out: W,
+    pinned: &Pinned,
+    failed: impl Fn(io::Error) -> AttemptError,
+) -> Result<W, AttemptError> {
     let halted = |error: BackupError| match error {
         BackupError::Io(error) => failed(error),
-        other => Halt::Member(other.to_string()),
+        other => AttemptError::Member(other.to_string()),
     };
     let head = head_of(pinned);
     let all = head.rows;

@@ -150,11 +150,11 @@ pub async fn run(options: &DirectoryOptions) -> Result<(), Failure> {
             Err(error) => log::debug!("{server} does not answer: {error}"),
         }
     }
-    let nobody = || {
+    let unreachable = || {
         let (asked, found_in) = (options.group.servers.join(", "), &options.group.found_in);
         format!("no balancer answers at {asked} (from {found_in})")
     };
-    Err(Failure::new(Exit::Unreachable, nowhere.unwrap_or_else(nobody)))
+    Err(Failure::new(Exit::Unreachable, nowhere.unwrap_or_else(unreachable)))
 }
 
 fn tell(options: &DirectoryOptions, directions: &DirectoryAnswer) -> Result<(), Failure> {

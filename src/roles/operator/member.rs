@@ -155,27 +155,27 @@ const PAUSE: Duration = Duration::from_millis(150);
 /// 1: the change is refused, or did not happen in time. 3: no member answers.
 pub async fn run(options: &MemberOptions) -> Result<(), Failure> {
     let survey = survey::reached(&options.group).await?;
-    let change = Change { options, began: Instant::now() };
+    let operation = MemberOperation { options, began: Instant::now() };
     let Some(member) = survey.member(options.name) else {
-        return Err(change.denied(Code::NoSuchMember, ""));
+        return Err(operation.denied(Code::NoSuchMember, ""));
     };
     let said = match options.change {
-        MemberChange::Remove { alive } => change.remove(&survey, member, alive).await,
-        MemberChange::Drain => change.drain(&survey).await,
-        MemberChange::Undrain => change.undrain(&survey).await,
-        MemberChange::Lead => change.lead(&survey, member).await,
+        MemberChange::Remove { alive } => operation.remove(&survey, member, alive).await,
+        MemberChange::Drain => operation.drain(&survey).await,
+        MemberChange::Undrain => operation.undrain(&survey).await,
+        MemberChange::Lead => operation.lead(&survey, member).await,
     }?;
     output::line(&said);
     Ok(())
 }
 
 /// A requested change of a member. Each method that performs one returns the message to print.
-struct Change<'a> {
+struct MemberOperation<'a> {
     options: &'a MemberOptions,
     began: Instant,
 }
 
-impl Change<'_> {
+impl MemberOperation<'_> {
     async fn remove(&self, survey: &Survey, member: &MemberView, alive: bool) -> Result<String, Failure> {
         if member.alive && !alive {
             return Err(self.denied(Code::MemberAlive, "; add --yes to remove it anyway"));

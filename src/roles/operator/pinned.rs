@@ -43,7 +43,7 @@ pub async fn newest(members: &[MemberView], keys: &Keys) -> Option<Token> {
 
 /// Reason why a member did not answer a pin request.
 #[derive(Debug, thiserror::Error)]
-pub enum Trouble {
+pub enum PinError {
     #[error("the connection failed: {0}")]
     Lost(#[from] FrameError),
     #[error("unavailable at the moment: {0}")]
@@ -66,57 +66,57 @@ pub struct Pinned {
 }
 
 /// Number of rows and their sum; and the last key covered, if the step did not reach the end.
-pub type Summed = ((u64, u64), Option<Vec<u8>>);
+pub type StepSum = ((u64, u64), Option<Vec<u8>>);
 
 impl Pinned {
     /// Asks this member to pin a snapshot.
     ///
     /// # Errors
-    /// Any [`Trouble`].
-    pub async fn begin(member: &MemberView, keys: &Keys, ask: PinAsk) -> Result<Pinned, Trouble> {
+    /// Any [`PinError`].
+    pub async fn begin(member: &MemberView, keys: &Keys, ask: PinAsk) -> Result<Pinned, PinError> {
         let line = Line::open(&member.info.address, Plane::Control, keys).await?;
         match asked(&line, ask, PIN_STEP_DEADLINE).await? {
             PinAnswer::Held(head) => Ok(Pinned { line, name: member.info.name(), head }),
-            _ => Err(Trouble::Odd),
+            _ => Err(PinError::Odd),
         }
     }
 
     /// Returns the next rows as stored, keys and values; empty at the end.
     ///
     /// # Errors
-    /// Any [`Trouble`].
-    pub async fn rows(&self, after: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Trouble> {
+    /// Any [`PinError`].
+    pub async fn rows(&self, after: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, PinError> {
         let ask = PinAsk::Rows { pin: self.head.pin, after: after.to_vec() };
         match asked(&self.line, ask, PIN_STEP_DEADLINE).await? {
             PinAnswer::Rows(rows) => Ok(rows),
-            _ => Err(Trouble::Odd),
+            _ => Err(PinError::Odd),
         }
     }
 
     /// Returns the number and sum of the rows after `after` and up to `to`, as far as one step goes.
     ///
     /// # Errors
-    /// Any [`Trouble`].
-    pub async fn sum(&self, after: &[u8], to: Option<&[u8]>) -> Result<Summed, Trouble> {
+    /// Any [`PinError`].
+    pub async fn sum(&self, after: &[u8], to: Option<&[u8]>) -> Result<StepSum, PinError> {
         let (after, to) = (after.to_vec(), to.map(<[u8]>::to_vec));
         match asked(&self.line, PinAsk::Sum { pin: self.head.pin, after, to }, PIN_STEP_DEADLINE).await? {
             PinAnswer::Sum { rows, sum, stopped_at } => Ok(((rows, sum), stopped_at)),
-            _ => Err(Trouble::Odd),
+            _ => Err(PinError::Odd),
         }
     }
 
     /// Returns the number and sum of all rows after `after` and up to `to`, in as many steps as necessary.
     ///
     /// # Errors
-    /// Any [`Trouble`].
-    pub async fn whole_sum(&self, after: &[u8], to: Option<&[u8]>) -> Result<(u64, u64), Trouble> {
+    /// Any [`PinError`].
+    pub async fn whole_sum(&self, after: &[u8], to: Option<&[u8]>) -> Result<(u64, u64), PinError> {
         let (mut whole, mut after) = ((0u64, 0u64), after.to_vec());
         loop {
             let ((rows, sum), stopped_at) = self.sum(&after, to).await?;
             whole = (whole.0 + rows, whole.1.wrapping_add(sum));
             match stopped_at {
                 // Without progress this loop would not end.
-                Some(at) if at <= after => return Err(Trouble::Odd),
+                Some(at) if at <= after => return Err(PinError::Odd),
                 Some(at) => after = at,
                 None => return Ok(whole),
             }
@@ -126,16 +126,16 @@ impl Pinned {
     /// Returns the keys after `after` and up to `to` with the hashes of their rows, and whether there are more.
     ///
     /// # Errors
-    /// Any [`Trouble`].
+    /// Any [`PinError`].
     pub async fn marks(
         &self,
         after: &[u8],
         to: Option<&[u8]>,
-    ) -> Result<(Vec<(Vec<u8>, u64)>, bool), Trouble> {
+    ) -> Result<(Vec<(Vec<u8>, u64)>, bool), PinError> {
         let (after, to) = (after.to_vec(), to.map(<[u8]>::to_vec));
         match asked(&self.line, PinAsk::Marks { pin: self.head.pin, after, to }, PIN_STEP_DEADLINE).await? {
             PinAnswer::Marks { marks, more } => Ok((marks, more)),
-            _ => Err(Trouble::Odd),
+            _ => Err(PinError::Odd),
         }
     }
 
@@ -145,14 +145,14 @@ impl Pinned {
     }
 }
 
-async fn asked(line: &Line, ask: PinAsk, limit: Duration) -> Result<PinAnswer, Trouble> {
+async fn asked(line: &Line, ask: PinAsk, limit: Duration) -> Result<PinAnswer, PinError> {
     match line.ask(&Ask::Pin(ask), limit, ATTEMPT_GRACE).await? {
-        Answer::Pin(PinAnswer::Gone) => Err(Trouble::Gone),
-        Answer::Pin(PinAnswer::Passed { applied }) => Err(Trouble::Passed(applied)),
-        Answer::Pin(PinAnswer::Damaged { why }) => Err(Trouble::Damaged(why)),
+        Answer::Pin(PinAnswer::Gone) => Err(PinError::Gone),
+        Answer::Pin(PinAnswer::Passed { applied }) => Err(PinError::Passed(applied)),
+        Answer::Pin(PinAnswer::Damaged { why }) => Err(PinError::Damaged(why)),
         Answer::Pin(answer) => Ok(answer),
-        Answer::Unavailable(why) => Err(Trouble::Unavailable(format!("{why:?}"))),
-        Answer::Refused(denied) => Err(Trouble::Unavailable(denied.to_string())),
-        _ => Err(Trouble::Odd),
+        Answer::Unavailable(why) => Err(PinError::Unavailable(format!("{why:?}"))),
+        Answer::Refused(denied) => Err(PinError::Unavailable(denied.to_string())),
+        _ => Err(PinError::Odd),
     }
 }

@@ -140,7 +140,7 @@ struct Recovered {
     now: HistoryId,
     through: LogIndex,
     from_log: u64,
-    census: Census,
+    counts: RowCounts,
 }
 
 fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure> {
@@ -183,7 +183,7 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
             format!("{} was written by a newer version of ribbit: use that version", options.from.display());
         return Err(Failure::new(Exit::Refused, text));
     };
-    let census = census(&view).map_err(unusable)?;
+    let counts = counts(&view).map_err(unusable)?;
     drop(view);
     let identity = Identity {
         cluster: options.cluster,
@@ -194,7 +194,7 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
         id: options.id,
     };
     store.begin_history(&identity, changes).map_err(unusable)?;
-    Ok(Recovered { before, now, through, from_log, census })
+    Ok(Recovered { before, now, through, from_log, counts })
 }
 
 /// Copies the store and its log segments.
@@ -259,7 +259,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
 }
 
 /// Number of accounts, croaks and messages in a store.
-pub(crate) struct Census {
+pub(crate) struct RowCounts {
     pub accounts: usize,
     pub croaks: usize,
     pub messages: usize,
@@ -269,7 +269,7 @@ pub(crate) struct Census {
 ///
 /// # Errors
 /// An error of the view.
-pub(crate) fn census<V: View>(view: &V) -> Result<Census, V::Error> {
+pub(crate) fn counts<V: View>(view: &V) -> Result<RowCounts, V::Error> {
     let (last, next) = (LogIndex::MAX, |index: &LogIndex| index + 1);
     let accounts = count::<Accounts, _>(
         view,
@@ -280,7 +280,7 @@ pub(crate) fn census<V: View>(view: &V) -> Result<Census, V::Error> {
     )?;
     let croaks = count::<Croaks, _>(view, 0, &last, next, |_| true)?;
     let messages = count::<Messages, _>(view, 0, &last, next, |_| true)?;
-    Ok(Census { accounts, croaks, messages })
+    Ok(RowCounts { accounts, croaks, messages })
 }
 
 /// Counts the rows with `from <= key < to` for which `wanted` holds.
@@ -305,8 +305,8 @@ fn count<T: Table, V: View>(
 impl Recovered {
     /// Returns the report: the contents of the store and the next steps.
     fn words(&self, options: &RecoverOptions, name: &str) -> String {
-        let Recovered { before, now, through, from_log, census } = self;
-        let Census { accounts, croaks, .. } = census;
+        let Recovered { before, now, through, from_log, counts } = self;
+        let RowCounts { accounts, croaks, .. } = counts;
         let (from, data_dir) = (options.from.display(), options.data_dir.display());
         let of = before.name();
         let mut start: Vec<std::ffi::OsString> =

@@ -21,7 +21,7 @@ use crate::common::panics;
 use crate::common::random::random_history;
 use crate::common::write_file;
 use crate::operator::progress::Progress;
-use crate::operator::recover::{Census, census};
+use crate::operator::recover::{RowCounts, counts};
 use clap::Args;
 use ribbit_db::backup::{BackupError, BackupHead, BackupReader, digest_of};
 use ribbit_db::snapshot::{self, SnapshotHead, SnapshotWriter};
@@ -146,7 +146,7 @@ struct Restored {
     head: BackupHead,
     cluster: ClusterId,
     history: HistoryId,
-    census: Census,
+    counts: RowCounts,
 }
 
 fn restore_in(work: &Path, options: &RestoreOptions) -> Result<Restored, Failure> {
@@ -178,15 +178,15 @@ fn restore_in(work: &Path, options: &RestoreOptions) -> Result<Restored, Failure
 
     let file = ClusterFile::new(options.name.clone(), options.coordinators.clone());
     let (cluster, history) = (file.cluster, random_history());
-    let census = found(&mut store, cluster, history).map_err(broken)?;
-    let Some(census) = census else {
+    let counts = found(&mut store, cluster, history).map_err(broken)?;
+    let Some(counts) = counts else {
         let text = format!("{from} was written by a newer version of ribbit: use that version");
         return Err(Failure::new(Exit::Refused, text));
     };
     drop(store);
     let path = ClusterFile::path_in(work);
     file.create(&path).map_err(|error| unwritable(&path, &error))?;
-    Ok(Restored { head, cluster, history, census })
+    Ok(Restored { head, cluster, history, counts })
 }
 
 /// Writes all rows except sessions to the store. Returns what the omitted rows would have added to the digest.
@@ -227,17 +227,17 @@ fn check(store: &Store, expected: u64) -> Result<(), DbError> {
 }
 
 /// Begins the new history. Returns `None` if this version of ribbit does not understand the store.
-fn found(store: &mut Store, cluster: ClusterId, history: HistoryId) -> Result<Option<Census>, DbError> {
+fn found(store: &mut Store, cluster: ClusterId, history: HistoryId) -> Result<Option<RowCounts>, DbError> {
     let view = store.reader().view()?;
     let Ok((raft_id, changes)) = members::begin_history(&view, history, Role::Backend, FIRST)? else {
         return Ok(None);
     };
-    let census = census(&view)?;
+    let counts = counts(&view)?;
     drop(view);
     let identity =
         Identity { cluster, history, raft_id, role: Role::Backend, region: HOME_REGION, id: FIRST };
     store.begin_history(&identity, changes)?;
-    Ok(Some(census))
+    Ok(Some(counts))
 }
 
 fn opened(options: &RestoreOptions) -> Result<Box<dyn Read>, Failure> {
@@ -272,9 +272,9 @@ fn unwritable(path: &Path, error: &io::Error) -> Failure {
 impl Restored {
     /// Returns the report: the contents of the backup and the next steps.
     fn words(&self, options: &RestoreOptions) -> String {
-        let Restored { head, cluster, history, census } = self;
+        let Restored { head, cluster, history, counts } = self;
         let (from, data_dir) = (shown(options), options.data_dir.display());
-        let Census { accounts, croaks, messages } = census;
+        let RowCounts { accounts, croaks, messages } = counts;
         let up = command_line(&["up".into(), "--data-dir".into(), options.data_dir.clone().into()]);
         let backend = ["backend", "--id", "1", "--data-dir"].map(Into::into);
         let backend = command_line(&[&backend[..], &[options.data_dir.clone().into()]].concat());

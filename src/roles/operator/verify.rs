@@ -14,7 +14,7 @@ use crate::common::cluster_selection::{ReportArgs, select_with_key};
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::Group;
 use crate::common::output;
-use crate::operator::pinned::{Pinned, Trouble, living, newest};
+use crate::operator::pinned::{PinError, Pinned, living, newest};
 use crate::operator::progress::Progress;
 use clap::ArgMatches;
 use ribbit_net::keys::Keys;
@@ -116,7 +116,7 @@ async fn pin_all(mut members: Vec<MemberView>, keys: &Keys) -> Result<(Vec<Pinne
                     pinned.push(pin);
                     staying.push(member);
                 }
-                Err(Trouble::Passed(index)) => {
+                Err(PinError::Passed(index)) => {
                     applied.push(index);
                     let times = behind.entry(name.clone()).or_default();
                     *times += usize::from(index < at.index);
@@ -126,11 +126,11 @@ async fn pin_all(mut members: Vec<MemberView>, keys: &Keys) -> Result<(Vec<Pinne
                     }
                 }
                 // It may have a free pin or be in sync at the next try.
-                Err(Trouble::Unavailable(_)) => {
+                Err(PinError::Unavailable(_)) => {
                     others += 1;
                     staying.push(member);
                 }
-                Err(trouble) => left_out.push((name, trouble.to_string())),
+                Err(error) => left_out.push((name, error.to_string())),
             }
         }
         members = staying;
@@ -165,7 +165,7 @@ async fn first_index(members: &[MemberView], keys: &Keys) -> Result<Option<Token
                 let index = members.iter().map(|member| member.info.applied).max().unwrap_or_default();
                 return Ok(Some(Token { history, index }));
             }
-            Err(trouble) => eprintln!("{}: {trouble}", member.info.name()),
+            Err(error) => eprintln!("{}: {error}", member.info.name()),
         }
     }
     Ok(None)
@@ -205,12 +205,12 @@ async fn all<T>(asked: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> 
     answers.into_iter().flatten().collect()
 }
 
-fn failed(member: &Pinned, trouble: &Trouble) -> Failure {
-    let exit = match trouble {
-        Trouble::Damaged(_) => Exit::Refused,
+fn failed(member: &Pinned, error: &PinError) -> Failure {
+    let exit = match error {
+        PinError::Damaged(_) => Exit::Refused,
         _ => Exit::Unreachable,
     };
-    Failure::new(exit, format!("{}: {trouble}", member.name))
+    Failure::new(exit, format!("{}: {error}", member.name))
 }
 
 /// Compares the members step by step until a step differs.
@@ -219,11 +219,11 @@ async fn compare(members: &[Pinned]) -> Result<Option<Difference>, Failure> {
     let (mut after, mut read, mut progress) = (Vec::new(), 0, Progress::begin());
     loop {
         let stepped = first.sum(&after, None).await;
-        let (sum, stopped_at) = stepped.map_err(|trouble| failed(first, &trouble))?;
+        let (sum, stopped_at) = stepped.map_err(|error| failed(first, &error))?;
         let to = stopped_at.as_deref();
         let sums = all(others.iter().map(|member| member.whole_sum(&after, to))).await;
         for (member, other) in others.iter().zip(sums) {
-            if other.map_err(|trouble| failed(member, &trouble))? != sum {
+            if other.map_err(|error| failed(member, &error))? != sum {
                 return locate(members, after, to).await;
             }
         }
@@ -231,7 +231,7 @@ async fn compare(members: &[Pinned]) -> Result<Option<Difference>, Failure> {
         progress.rows(read, first.head.rows);
         match stopped_at {
             Some(at) if at > after => after = at,
-            Some(_) => return Err(failed(first, &Trouble::Odd)),
+            Some(_) => return Err(failed(first, &PinError::Odd)),
             None => break,
         }
     }
@@ -241,18 +241,18 @@ async fn compare(members: &[Pinned]) -> Result<Option<Difference>, Failure> {
 }
 
 /// Cursor over one member's keys in the step that differs, page by page.
-struct Walk<'a> {
+struct KeyCursor<'a> {
     member: &'a Pinned,
     page: VecDeque<(Vec<u8>, u64)>,
     after: Vec<u8>,
     more: bool,
 }
 
-impl Walk<'_> {
+impl KeyCursor<'_> {
     async fn fill(&mut self, to: Option<&[u8]>) -> Result<(), Failure> {
         while self.page.is_empty() && self.more {
             let page = self.member.marks(&self.after, to).await;
-            let (marks, more) = page.map_err(|trouble| failed(self.member, &trouble))?;
+            let (marks, more) = page.map_err(|error| failed(self.member, &error))?;
             (self.page, self.more) = (marks.into(), more);
             match self.page.back() {
                 Some((last, _)) if *last > self.after => self.after.clone_from(last),
@@ -270,8 +270,8 @@ async fn locate(
     after: Vec<u8>,
     to: Option<&[u8]>,
 ) -> Result<Option<Difference>, Failure> {
-    let begin = |member| Walk { member, page: VecDeque::new(), after: after.clone(), more: true };
-    let mut all: Vec<Walk<'_>> = members.iter().map(begin).collect();
+    let begin = |member| KeyCursor { member, page: VecDeque::new(), after: after.clone(), more: true };
+    let mut all: Vec<KeyCursor<'_>> = members.iter().map(begin).collect();
     loop {
         for keys in &mut all {
             keys.fill(to).await?;

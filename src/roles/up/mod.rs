@@ -42,7 +42,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use supervisor::{Ending, Event, RestartDelay, Slot, Supervisor};
+use supervisor::{ChildEvent, ExitStatusKind, ProcessSupervisor, RestartDelay, Slot};
 
 /// Timeout from the start until the web pages answer.
 const UP_MAX: Duration = Duration::from_secs(60);
@@ -82,25 +82,25 @@ pub async fn run(options: UpOptions, stop: impl Future<Output = ()>) -> Result<(
 
 /// Role of a child process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Part {
+enum ChildRole {
     Member(Role, u32),
     Balancer,
     Web,
 }
 
-impl Part {
+impl ChildRole {
     fn name(self) -> String {
         match self {
-            Part::Member(role, id) => MemberName::at_home(role, id).to_string(),
-            Part::Balancer => "balancer".to_string(),
-            Part::Web => "web".to_string(),
+            ChildRole::Member(role, id) => MemberName::at_home(role, id).to_string(),
+            ChildRole::Balancer => "balancer".to_string(),
+            ChildRole::Web => "web".to_string(),
         }
     }
 
     /// Returns the arguments of this child's command.
     fn arguments(self, data_dir: &Path, settings: &MemberSettings) -> Vec<OsString> {
         let mut words: Vec<OsString> = match self {
-            Part::Member(role, id) => {
+            ChildRole::Member(role, id) => {
                 let mut words = vec![role.name().into(), "--id".into(), id.to_string().into()];
                 if settings.evict_after != EVICT_AFTER {
                     let time = settings.evict_after.as_secs();
@@ -114,8 +114,8 @@ impl Part {
                 }
                 words
             }
-            Part::Balancer => vec!["balancer".into()],
-            Part::Web => vec!["client".into(), "web".into()],
+            ChildRole::Balancer => vec!["balancer".into()],
+            ChildRole::Web => vec!["client".into(), "web".into()],
         };
         words.extend(["--data-dir".into(), data_dir.into()]);
         words
@@ -132,7 +132,7 @@ struct MemberSettings {
 
 /// A child process and its restart state.
 struct Child {
-    part: Part,
+    part: ChildRole,
     slot: Slot,
     restart_delay: RestartDelay,
     /// Its death was printed, so its return is printed as well.
@@ -141,7 +141,7 @@ struct Child {
 
 /// Progress of the start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+enum StartPhase {
     /// Waiting until all voters vote and there is a leader.
     Forming,
     /// Waiting until the web role answers.
@@ -159,16 +159,16 @@ struct Up {
     ports: Ports,
     keys: Keys,
     children: Vec<Child>,
-    supervisor: Supervisor,
-    stage: Stage,
+    supervisor: ProcessSupervisor,
+    stage: StartPhase,
     goal: Pin<Box<dyn Future<Output = ()>>>,
 }
 
-enum News {
+enum Wakeup {
     Stop,
     TooLate,
     Reached,
-    Child(Event),
+    Child(ChildEvent),
 }
 
 impl Up {
@@ -176,9 +176,9 @@ impl Up {
         let program = std::env::current_exe().map_err(|error| {
             Failure::new(Exit::Refused, format!("cannot find the path of this program: {error}"))
         })?;
-        let mut supervisor = Supervisor::default();
-        let members = ports.members.keys().map(|(role, id)| Part::Member(*role, *id));
-        let parts = members.chain([Part::Balancer, Part::Web]);
+        let mut supervisor = ProcessSupervisor::default();
+        let members = ports.members.keys().map(|(role, id)| ChildRole::Member(*role, *id));
+        let parts = members.chain([ChildRole::Balancer, ChildRole::Web]);
         let children = parts.map(|part| {
             let slot = supervisor.add();
             Child { part, slot, restart_delay: RestartDelay::default(), missed: false }
@@ -198,7 +198,7 @@ impl Up {
             keys,
             children,
             supervisor,
-            stage: Stage::Forming,
+            stage: StartPhase::Forming,
             goal: Box::pin(pending()),
         })
     }
@@ -208,7 +208,7 @@ impl Up {
         let mut stop = std::pin::pin!(stop);
         let mut deadline = Timer::after(UP_MAX);
         for index in 0..self.children.len() {
-            if self.children[index].part != Part::Web {
+            if self.children[index].part != ChildRole::Web {
                 self.start(index);
             }
         }
@@ -216,27 +216,27 @@ impl Up {
         loop {
             let told = async {
                 (&mut stop).await;
-                News::Stop
+                Wakeup::Stop
             };
             let too_late = async {
                 (&mut deadline).await;
-                News::TooLate
+                Wakeup::TooLate
             };
             let reached = async {
                 (&mut self.goal).await;
-                News::Reached
+                Wakeup::Reached
             };
-            let child = async { News::Child(self.supervisor.next().await) };
+            let child = async { Wakeup::Child(self.supervisor.next().await) };
             match or(told, or(child, or(reached, too_late))).await {
-                News::Stop => return Ok(()),
-                News::TooLate => return Err(self.did_not_come_up().await),
-                News::Reached => {
+                Wakeup::Stop => return Ok(()),
+                Wakeup::TooLate => return Err(self.did_not_come_up().await),
+                Wakeup::Reached => {
                     self.advance()?;
-                    if self.stage == Stage::Up {
+                    if self.stage == StartPhase::Up {
                         deadline = Timer::never();
                     }
                 }
-                News::Child(event) => self.follow(event)?,
+                Wakeup::Child(event) => self.follow(event)?,
             }
         }
     }
@@ -248,16 +248,16 @@ impl Up {
 
     fn advance(&mut self) -> Result<(), Failure> {
         match self.stage {
-            Stage::Forming => {
+            StartPhase::Forming => {
                 (self.ports.founded, self.ports.founder) = (true, None);
                 self.write_ports()?;
-                self.stage = Stage::Opening;
+                self.stage = StartPhase::Opening;
                 self.goal = Box::pin(serves(reached_at(self.web())));
-                let web = self.children.iter().position(|child| child.part == Part::Web);
+                let web = self.children.iter().position(|child| child.part == ChildRole::Web);
                 self.start(web.expect("the web role is one of the parts"));
             }
-            Stage::Opening => {
-                self.stage = Stage::Up;
+            StartPhase::Opening => {
+                self.stage = StartPhase::Up;
                 output::line(&format!("ribbit is up: http://{}", reached_at(self.web())));
                 let words = format!("serving pages on http://{}", self.web());
                 self.goal = Box::pin(notify::serving(move || words.clone()));
@@ -267,19 +267,19 @@ impl Up {
                     "  in {data_dir} ({stays}); `ribbit status --data-dir {data_dir}` shows the members; Ctrl-C stops it"
                 ));
             }
-            Stage::Up => {}
+            StartPhase::Up => {}
         }
         Ok(())
     }
 
     /// Handles an event of a child.
-    fn follow(&mut self, event: Event) -> Result<(), Failure> {
+    fn follow(&mut self, event: ChildEvent) -> Result<(), Failure> {
         match event {
-            Event::Due { slot } => {
+            ChildEvent::Due { slot } => {
                 let index = self.index_of(slot);
                 self.start(index);
             }
-            Event::Died { slot, pid, ending, lived } => {
+            ChildEvent::Died { slot, pid, ending, lived } => {
                 let index = self.index_of(slot);
                 let died = format!("{} (pid {pid}) {ending}", self.children[index].part.name());
                 self.after_death(index, &died, ending, lived)?;
@@ -292,27 +292,27 @@ impl Up {
         &mut self,
         index: usize,
         died: &str,
-        ending: Ending,
+        ending: ExitStatusKind,
         lived: Duration,
     ) -> Result<(), Failure> {
         let part = self.children[index].part;
         let again = command_line(&part.arguments(&self.data_dir, &self.settings));
         self.children[index].missed = true;
-        if ending == Ending::Code(Exit::Configuration as i32) {
-            if self.stage != Stage::Up {
+        if ending == ExitStatusKind::Code(Exit::Configuration as i32) {
+            if self.stage != StartPhase::Up {
                 let message = format!("{died}: see its message above");
                 return Err(Failure::new(Exit::Configuration, message));
             }
             output::line(&format!("{died}; fix the problem above, then start it with: {again}"));
             return Ok(());
         }
-        if self.restart == Restart::Never && self.stage == Stage::Up {
+        if self.restart == Restart::Never && self.stage == StartPhase::Up {
             output::line(&format!("{died}; start it again with: {again}"));
             return Ok(());
         }
         self.renew_address(part)?;
         // A full disk stays full for a while, so the backoff must not be reset by a long life.
-        let lived = if ending == Ending::Code(Exit::Disk as i32) { Duration::ZERO } else { lived };
+        let lived = if ending == ExitStatusKind::Code(Exit::Disk as i32) { Duration::ZERO } else { lived };
         let delay = self.children[index].restart_delay.after(lived);
         let when = match delay {
             delay if delay < SHOWN_DELAY_MIN => String::new(),
@@ -324,13 +324,13 @@ impl Up {
     }
 
     /// Assigns a new address to a child that died if another program took its port.
-    fn renew_address(&mut self, part: Part) -> Result<(), Failure> {
+    fn renew_address(&mut self, part: ChildRole) -> Result<(), Failure> {
         let address = match part {
-            Part::Member(role, id) => self.ports.members.get_mut(&(role, id)),
-            Part::Balancer => self.ports.balancer.as_mut(),
+            ChildRole::Member(role, id) => self.ports.members.get_mut(&(role, id)),
+            ChildRole::Balancer => self.ports.balancer.as_mut(),
             // Users know the address of the pages, so it stays and the web role waits for its port.
-            Part::Web => {
-                return match self.stage == Stage::Opening && ports::is_taken(self.web()) {
+            ChildRole::Web => {
+                return match self.stage == StartPhase::Opening && ports::is_taken(self.web()) {
                     true => ports::web(self.web()).map(drop),
                     false => Ok(()),
                 };
@@ -345,12 +345,12 @@ impl Up {
         }
         log::info!("{} moves to {address}: another program took its port", part.name());
         self.write_ports()?;
-        if self.stage == Stage::Forming {
+        if self.stage == StartPhase::Forming {
             self.await_members();
         }
-        if part == Part::Balancer {
+        if part == ChildRole::Balancer {
             // The web role learns the balancer's address when it starts.
-            let web = self.slots(|part| part == Part::Web);
+            let web = self.slots(|part| part == ChildRole::Web);
             self.supervisor.terminate(&web);
         }
         Ok(())
@@ -375,14 +375,14 @@ impl Up {
         }
     }
 
-    fn command(&self, part: Part) -> Command {
+    fn command(&self, part: ChildRole) -> Command {
         let mut command = Command::new(&self.program);
         command.args(part.arguments(&self.data_dir, &self.settings)).arg("--supervised");
         if self.ports.founder.as_ref() == Some(&part.name()) {
             command.arg("--found");
         }
-        // What the environment says is for this process: a child's addresses are in the ports file. What tests
-        // say is for everybody.
+        // Settings in the environment are for this process: a child's addresses are in the ports file. Only test hooks
+        // are passed on.
         for (key, _) in std::env::vars_os() {
             let name = key.to_string_lossy();
             if name.starts_with("RIBBIT_") && !name.starts_with("RIBBIT_TEST_") {
@@ -402,11 +402,11 @@ impl Up {
     /// Stops the web role and the balancer, then the members; kills what still runs after `STOP_MAX`.
     async fn stop_all(&mut self) {
         let told = Instant::now();
-        let front = self.slots(|part| !matches!(part, Part::Member(..)));
+        let front = self.slots(|part| !matches!(part, ChildRole::Member(..)));
         self.supervisor.terminate(&front);
         self.supervisor.all_ended(&front, FRONT_STOP_MAX).await;
         let all = self.slots(|_| true);
-        let members = self.slots(|part| matches!(part, Part::Member(..)));
+        let members = self.slots(|part| matches!(part, ChildRole::Member(..)));
         self.supervisor.terminate(&members);
         if !self.supervisor.all_ended(&all, STOP_MAX.saturating_sub(told.elapsed())).await {
             let running = self.children.iter().filter(|child| self.supervisor.runs(child.slot));
@@ -428,11 +428,10 @@ impl Up {
         if alive_voters(&survey) < voters {
             missing.push(format!("only {} of {voters} voters are alive", alive_voters(&survey)));
         }
-        let web_is_due = self.stage != Stage::Forming;
-        let absent = self
-            .children
-            .iter()
-            .filter(|child| !self.supervisor.runs(child.slot) && (child.part != Part::Web || web_is_due));
+        let web_is_due = self.stage != StartPhase::Forming;
+        let absent = self.children.iter().filter(|child| {
+            !self.supervisor.runs(child.slot) && (child.part != ChildRole::Web || web_is_due)
+        });
         missing.extend(absent.map(|child| format!("{} keeps exiting", child.part.name())));
         if missing.is_empty() {
             missing.push(format!("the pages do not answer at {}", self.web()));
@@ -459,7 +458,7 @@ impl Up {
         index.expect("every slot belongs to a child")
     }
 
-    fn slots(&self, wanted: impl Fn(Part) -> bool) -> Vec<Slot> {
+    fn slots(&self, wanted: impl Fn(ChildRole) -> bool) -> Vec<Slot> {
         self.children.iter().filter(|child| wanted(child.part)).map(|child| child.slot).collect()
     }
 }
@@ -475,16 +474,19 @@ mod tests {
             disk_quota_bytes: values::disk_quota(DISK_QUOTA).unwrap(),
             posts_per_minute: POSTS_PER_MINUTE,
         };
-        let typed = |part: Part| command_line(&part.arguments(Path::new("ribbit-data"), &usual));
-        assert_eq!(typed(Part::Member(Role::Backend, 2)), "ribbit backend --id 2 --data-dir ribbit-data");
-        assert_eq!(typed(Part::Web), "ribbit client web --data-dir ribbit-data");
-        let part = Part::Member(Role::Coordinator, 1);
+        let typed = |part: ChildRole| command_line(&part.arguments(Path::new("ribbit-data"), &usual));
+        assert_eq!(
+            typed(ChildRole::Member(Role::Backend, 2)),
+            "ribbit backend --id 2 --data-dir ribbit-data"
+        );
+        assert_eq!(typed(ChildRole::Web), "ribbit client web --data-dir ribbit-data");
+        let part = ChildRole::Member(Role::Coordinator, 1);
         let evict_after = Duration::from_secs(120);
         let settings = MemberSettings { evict_after, disk_quota_bytes: 1 << 20, posts_per_minute: 0 };
         let words = command_line(&part.arguments(Path::new("d"), &settings));
         assert_eq!(words, "ribbit coordinator --id 1 --evict-after 120s --disk-quota 1048576 --data-dir d");
-        let words = command_line(&Part::Member(Role::Backend, 1).arguments(Path::new("d"), &settings));
+        let words = command_line(&ChildRole::Member(Role::Backend, 1).arguments(Path::new("d"), &settings));
         assert!(words.contains(" --posts-per-minute 0 "), "{words}");
-        assert_eq!(typed(Part::Balancer), "ribbit balancer --data-dir ribbit-data");
+        assert_eq!(typed(ChildRole::Balancer), "ribbit balancer --data-dir ribbit-data");
     }
 }

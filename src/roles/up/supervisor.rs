@@ -28,47 +28,47 @@ const BACKOFF_MIN: Duration = Duration::from_millis(250);
 /// Longest restart delay.
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
-/// Index of a child, returned by [`Supervisor::add`].
+/// Index of a child, returned by [`ProcessSupervisor::add`].
 pub type Slot = usize;
 
 /// Event of a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum ChildEvent {
     /// The process has exited and been reaped.
-    Died { slot: Slot, pid: u32, ending: Ending, lived: Duration },
-    /// The time given to [`Supervisor::wake_after`] has passed.
+    Died { slot: Slot, pid: u32, ending: ExitStatusKind, lived: Duration },
+    /// The time given to [`ProcessSupervisor::wake_after`] has passed.
     Due { slot: Slot },
 }
 
 /// Exit status of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
+pub enum ExitStatusKind {
     Code(i32),
     Signal(i32),
 }
 
-impl std::fmt::Display for Ending {
+impl std::fmt::Display for ExitStatusKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Ending::Code(code) => write!(f, "exited with code {code}"),
-            Ending::Signal(signal) => write!(f, "was killed by signal {signal}"),
+            ExitStatusKind::Code(code) => write!(f, "exited with code {code}"),
+            ExitStatusKind::Signal(signal) => write!(f, "was killed by signal {signal}"),
         }
     }
 }
 
 /// A set of child processes.
 #[derive(Default)]
-pub struct Supervisor {
-    slots: Vec<State>,
+pub struct ProcessSupervisor {
+    slots: Vec<SlotState>,
 }
 
-enum State {
+enum SlotState {
     Idle,
-    Running(Running),
+    RunningChild(RunningChild),
     Waiting(Timer),
 }
 
-struct Running {
+struct RunningChild {
     pid: u32,
     since: Instant,
     exit: Pin<Box<dyn Future<Output = io::Result<ExitStatus>> + Send>>,
@@ -77,10 +77,10 @@ struct Running {
     _child: Child,
 }
 
-impl Supervisor {
+impl ProcessSupervisor {
     /// Adds an idle slot.
     pub fn add(&mut self) -> Slot {
-        self.slots.push(State::Idle);
+        self.slots.push(SlotState::Idle);
         self.slots.len() - 1
     }
 
@@ -99,35 +99,35 @@ impl Supervisor {
         // Taken first, because `status` closes the standard input it finds.
         let stdin = child.stdin.take();
         let exit = Box::pin(child.status());
-        let running = Running { pid, since: Instant::now(), exit, _stdin: stdin, _child: child };
-        self.slots[slot] = State::Running(running);
+        let running = RunningChild { pid, since: Instant::now(), exit, _stdin: stdin, _child: child };
+        self.slots[slot] = SlotState::RunningChild(running);
         Ok(pid)
     }
 
     /// Schedules the `Due` event of an idle slot.
     pub fn wake_after(&mut self, slot: Slot, delay: Duration) {
         debug_assert!(!self.runs(slot));
-        self.slots[slot] = State::Waiting(Timer::after(delay));
+        self.slots[slot] = SlotState::Waiting(Timer::after(delay));
     }
 
     /// Returns whether the slot has a running process.
     pub fn runs(&self, slot: Slot) -> bool {
-        matches!(self.slots[slot], State::Running(_))
+        matches!(self.slots[slot], SlotState::RunningChild(_))
     }
 
     /// Waits for the next event; forever if no slot is active. Dropping the future loses no event.
-    pub async fn next(&mut self) -> Event {
+    pub async fn next(&mut self) -> ChildEvent {
         poll_fn(|context| {
             for (slot, state) in self.slots.iter_mut().enumerate() {
                 let event = match state {
-                    State::Idle => continue,
-                    State::Waiting(timer) => match Pin::new(timer).poll(context) {
+                    SlotState::Idle => continue,
+                    SlotState::Waiting(timer) => match Pin::new(timer).poll(context) {
                         Poll::Pending => continue,
-                        Poll::Ready(_) => Event::Due { slot },
+                        Poll::Ready(_) => ChildEvent::Due { slot },
                     },
-                    State::Running(running) => match running.exit.as_mut().poll(context) {
+                    SlotState::RunningChild(running) => match running.exit.as_mut().poll(context) {
                         Poll::Pending => continue,
-                        Poll::Ready(status) => Event::Died {
+                        Poll::Ready(status) => ChildEvent::Died {
                             slot,
                             pid: running.pid,
                             ending: ending(status),
@@ -135,7 +135,7 @@ impl Supervisor {
                         },
                     },
                 };
-                *state = State::Idle;
+                *state = SlotState::Idle;
                 return Poll::Ready(event);
             }
             Poll::Pending
@@ -170,7 +170,7 @@ impl Supervisor {
 
     fn signal(&self, slots: &[Slot], signal: Signal) {
         for slot in slots {
-            let State::Running(running) = &self.slots[*slot] else { continue };
+            let SlotState::RunningChild(running) = &self.slots[*slot] else { continue };
             let Some(pid) = i32::try_from(running.pid).ok().and_then(Pid::from_raw) else { continue };
             if let Err(error) = kill_process(pid, signal) {
                 log::debug!("cannot signal process {}: {error}", running.pid);
@@ -179,15 +179,15 @@ impl Supervisor {
     }
 }
 
-fn ending(status: io::Result<ExitStatus>) -> Ending {
+fn ending(status: io::Result<ExitStatus>) -> ExitStatusKind {
     match status {
         Ok(status) => match (status.code(), status.signal()) {
-            (Some(code), _) => Ending::Code(code),
-            (None, signal) => Ending::Signal(signal.unwrap_or(0)),
+            (Some(code), _) => ExitStatusKind::Code(code),
+            (None, signal) => ExitStatusKind::Signal(signal.unwrap_or(0)),
         },
         Err(error) => {
             log::warn!("a child ended with unknown status: {error}");
-            Ending::Code(-1)
+            ExitStatusKind::Code(-1)
         }
     }
 }
@@ -228,16 +228,18 @@ mod tests {
     #[test]
     fn exit_codes_and_signals_are_told_apart() {
         smol::block_on(async {
-            let mut supervisor = Supervisor::default();
+            let mut supervisor = ProcessSupervisor::default();
             let slot = supervisor.add();
-            for (script, expected) in [("exit 78", Ending::Code(78)), ("kill -9 $$", Ending::Signal(9))] {
+            for (script, expected) in
+                [("exit 78", ExitStatusKind::Code(78)), ("kill -9 $$", ExitStatusKind::Signal(9))]
+            {
                 let started = supervisor.start(slot, shell(script)).unwrap();
-                let Event::Died { pid, ending, .. } = supervisor.next().await else { panic!() };
+                let ChildEvent::Died { pid, ending, .. } = supervisor.next().await else { panic!() };
                 assert_eq!((pid, ending), (started, expected));
                 assert!(!supervisor.runs(slot));
             }
             supervisor.wake_after(slot, Duration::from_millis(1));
-            assert_eq!(supervisor.next().await, Event::Due { slot });
+            assert_eq!(supervisor.next().await, ChildEvent::Due { slot });
         });
     }
 
@@ -246,7 +248,7 @@ mod tests {
         smol::block_on(async {
             let folder = tempfile::tempdir().unwrap();
             let mark = folder.path().join("ended");
-            let mut supervisor = Supervisor::default();
+            let mut supervisor = ProcessSupervisor::default();
             let slot = supervisor.add();
             let script = format!("cat > /dev/null; touch {}", mark.display());
             supervisor.start(slot, shell(&script)).unwrap();
@@ -263,7 +265,7 @@ mod tests {
     #[test]
     fn a_process_that_ignores_sigterm_is_killed() {
         smol::block_on(async {
-            let mut supervisor = Supervisor::default();
+            let mut supervisor = ProcessSupervisor::default();
             let slots = [supervisor.add(), supervisor.add()];
             supervisor.start(slots[0], shell("exec sleep 60")).unwrap();
             supervisor.start(slots[1], shell("trap '' TERM; while :; do sleep 0.05; done")).unwrap();

@@ -2,7 +2,7 @@
 
 use super::{VerbContext, VerbError, say};
 use crate::client::session::live_feed::{FeedUpdate, LiveFeed};
-use crate::common::options::Whose;
+use crate::common::options::PeopleFilter;
 use ribbit_net::protocol::LapseReason;
 use ribbit_state::LogIndex;
 use ribbit_state::query::FeedCroak;
@@ -75,15 +75,19 @@ pub(crate) async fn set_followed(
     context.print(&format!("{words} @{username}"), &json!({ "username": username, "followed": wanted }))
 }
 
-pub(crate) async fn people(context: &mut VerbContext, names: &str, whose: Whose) -> Result<(), VerbError> {
+pub(crate) async fn people(
+    context: &mut VerbContext,
+    names: &str,
+    filter: PeopleFilter,
+) -> Result<(), VerbError> {
     context.require_session()?;
     let mut after = None;
     loop {
         let (people, more) = context.user.people(names, after).await?;
-        let wanted = people.iter().filter(|known| match whose {
-            Whose::Everybody => true,
-            Whose::Friends => known.followed,
-            Whose::Followers => known.follows,
+        let wanted = people.iter().filter(|known| match filter {
+            PeopleFilter::All => true,
+            PeopleFilter::Friends => known.followed,
+            PeopleFilter::Followers => known.follows,
         });
         for known in wanted {
             say(&match context.json {

@@ -128,7 +128,7 @@ impl VerbContext {
             }
             PersonVerb::Feed { follow, before, limit } => feed::feed(self, *follow, *before, *limit).await,
             PersonVerb::Befriend { username, wanted } => feed::set_followed(self, username, *wanted).await,
-            PersonVerb::People { names, whose } => feed::people(self, names, *whose).await,
+            PersonVerb::People { names, filter } => feed::people(self, names, *filter).await,
             PersonVerb::TakeBack { croak } => profile::delete_croak(self, *croak).await,
             PersonVerb::Describe { name, email } => {
                 profile::change_profile(self, name.clone(), email.clone()).await

@@ -30,24 +30,24 @@ const STATUS_PAUSE: Duration = Duration::from_secs(5);
 const STATUS_CHARS_MAX: usize = 200;
 
 /// Connection to the service manager.
-struct Supervisor {
+struct NotifySocket {
     socket: UnixDatagram,
     address: SocketAddr,
 }
 
 /// Returns whether a service manager listens.
 pub fn is_heard() -> bool {
-    supervisor().is_some()
+    notify_socket().is_some()
 }
 
-fn supervisor() -> Option<&'static Supervisor> {
-    static SUPERVISOR: OnceLock<Option<Supervisor>> = OnceLock::new();
-    let found = SUPERVISOR.get_or_init(|| {
+fn notify_socket() -> Option<&'static NotifySocket> {
+    static NOTIFY_SOCKET: OnceLock<Option<NotifySocket>> = OnceLock::new();
+    let found = NOTIFY_SOCKET.get_or_init(|| {
         let name = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty())?;
         let opened = address_of(name.as_encoded_bytes()).and_then(|address| {
             let socket = UnixDatagram::unbound()?;
             socket.set_nonblocking(true)?;
-            Ok(Supervisor { socket, address })
+            Ok(NotifySocket { socket, address })
         });
         opened.map_err(|error| log::warn!("cannot notify the service manager: {error}")).ok()
     });
@@ -69,7 +69,7 @@ fn address_of(name: &[u8]) -> io::Result<SocketAddr> {
 /// Sends a notification. Returns true if it was sent or there is no service manager.
 fn say(words: &str) -> bool {
     static TOLD: AtomicBool = AtomicBool::new(false);
-    let Some(Supervisor { socket, address }) = supervisor() else { return true };
+    let Some(NotifySocket { socket, address }) = notify_socket() else { return true };
     match socket.send_to_addr(words.as_bytes(), address) {
         Ok(_) => true,
         Err(error) => {

@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::time::{Duration, Instant};
 
 /// Counters of all clients together. One thread runs all clients, so there is one owner.
-pub(super) struct Tally {
+pub(super) struct BenchCounters {
     pub latencies: Histogram,
     pub errors: u64,
     pub last_error: Option<String>,
@@ -14,9 +14,9 @@ pub(super) struct Tally {
     pub gap_max: Duration,
 }
 
-impl Tally {
-    pub fn new(start: Instant) -> Tally {
-        Tally {
+impl BenchCounters {
+    pub fn new(start: Instant) -> BenchCounters {
+        BenchCounters {
             latencies: Histogram::default(),
             errors: 0,
             last_error: None,
@@ -43,7 +43,7 @@ impl Tally {
 
 /// Printed results; the fields are those of `--json`.
 #[derive(Debug, Serialize)]
-pub(super) struct Figures {
+pub(super) struct BenchFigures {
     op: &'static str,
     clients: u32,
     seconds: f64,
@@ -63,13 +63,13 @@ pub(super) struct Figures {
     pages: Option<usize>,
 }
 
-impl Figures {
-    pub fn new(options: &BenchOptions, tally: &Tally, pages: Option<usize>) -> Figures {
+impl BenchFigures {
+    pub fn new(options: &BenchOptions, tally: &BenchCounters, pages: Option<usize>) -> BenchFigures {
         // Three decimals: microseconds.
         let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
         let seconds = options.time.as_secs_f64();
         let total = tally.latencies.count();
-        Figures {
+        BenchFigures {
             op: options.op.name(),
             clients: options.clients,
             seconds,
@@ -128,7 +128,7 @@ mod tests {
     fn the_gap_extends_to_the_end() {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
-        let mut tally = Tally::new(start);
+        let mut tally = BenchCounters::new(start);
         tally.answered(at(5), at(10));
         tally.answered(at(10), at(40));
         tally.end_gap(at(100));
@@ -152,7 +152,7 @@ mod tests {
             consistency: Consistency::Session,
             json: true,
         };
-        let json = Figures::new(&options, &Tally::new(Instant::now()), None).json();
+        let json = BenchFigures::new(&options, &BenchCounters::new(Instant::now()), None).json();
         for field in ["op", "clients", "seconds", "total", "per_second", "p50_ms", "p99_ms", "max_ms"] {
             assert!(json.contains(&format!("\"{field}\":")), "{json}");
         }

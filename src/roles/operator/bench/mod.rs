@@ -18,7 +18,7 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::output;
 use crate::common::survey;
 use arguments::{BenchOp, BenchOptions, BenchServers};
-use figures::{Figures, Tally};
+use figures::{BenchCounters, BenchFigures};
 use ribbit_net::channel::Channel;
 use ribbit_net::client::Client;
 use ribbit_net::frame::{self, FrameError, Plane};
@@ -65,7 +65,7 @@ pub async fn run(options: &BenchOptions) -> Result<(), Failure> {
         BenchOp::Post | BenchOp::Feed => (social(options, &servers).await?, None),
         BenchOp::Lock | BenchOp::List => tree::run(options, &servers).await?,
     };
-    let figures = Figures::new(options, &tally, pages);
+    let figures = BenchFigures::new(options, &tally, pages);
     output::line(&if options.json { figures.json() } else { figures.table() });
     match tally.latencies.count() {
         0 => Err(Failure::new(Exit::Unreachable, "no request was answered during the benchmark")),
@@ -73,7 +73,7 @@ pub async fn run(options: &BenchOptions) -> Result<(), Failure> {
     }
 }
 
-async fn social(options: &BenchOptions, servers: &[String]) -> Result<Tally, Failure> {
+async fn social(options: &BenchOptions, servers: &[String]) -> Result<BenchCounters, Failure> {
     let too_long = async {
         Timer::after(SETUP_MAX).await;
         let message = format!("the accounts could not be created within {} s", SETUP_MAX.as_secs());
@@ -105,13 +105,13 @@ async fn servers(options: &BenchOptions) -> Result<Vec<String>, Failure> {
 }
 
 /// Account of the benchmark.
-struct Person {
+struct BenchAccount {
     username: String,
     session: TokenHash,
 }
 
 /// Creates the accounts, logs them in and lets them follow each other.
-async fn prepare(servers: &[String], options: &BenchOptions) -> Result<Vec<Person>, Failure> {
+async fn prepare(servers: &[String], options: &BenchOptions) -> Result<Vec<BenchAccount>, Failure> {
     let client = Client::new(servers.to_vec(), options.group.keys.clone());
     let mut people = Vec::with_capacity(ACCOUNTS);
     for _ in 0..ACCOUNTS {
@@ -134,7 +134,7 @@ async fn prepare(servers: &[String], options: &BenchOptions) -> Result<Vec<Perso
     Ok(people)
 }
 
-async fn new_person(client: &Client) -> Result<Person, Failure> {
+async fn new_person(client: &Client) -> Result<BenchAccount, Failure> {
     let random = to_hex(&new_token());
     let username = format!("bench-{}", &random[..8]);
     let password = Password(random[8..40].to_string());
@@ -159,7 +159,7 @@ async fn new_person(client: &Client) -> Result<Person, Failure> {
         token: session,
     };
     settle(client, log_in).await?;
-    Ok(Person { username, session })
+    Ok(BenchAccount { username, session })
 }
 
 /// Returns the newest known log index for a request's submitted-at index; 0, which counts as very old, if it is unknown.
@@ -174,47 +174,47 @@ async fn settle(client: &Client, mut ask: Ask) -> Result<Token, Failure> {
     }
     loop {
         match outcome(client.ask(ask.clone(), ANSWER_MAX).await.ok()) {
-            Try::Done(token) => return Ok(token),
-            Try::Refused(what) => {
+            Attempt::Done(token) => return Ok(token),
+            Attempt::Refused(what) => {
                 return Err(Failure::new(
                     Exit::Refused,
                     format!("the cluster refused a request of the benchmark: {what}"),
                 ));
             }
-            Try::Again(_) => drop(Timer::after(PAUSE).await),
+            Attempt::Again(_) => drop(Timer::after(PAUSE).await),
         }
     }
 }
 
 /// Result of one attempt.
-enum Try {
+enum Attempt {
     Done(Token),
     Again(&'static str),
     Refused(String),
 }
 
-fn outcome(answer: Option<Answer>) -> Try {
+fn outcome(answer: Option<Answer>) -> Attempt {
     match answer {
         Some(Answer::Written { token, outcome: Ok(_) } | Answer::Read { token, page: Ok(_), .. }) => {
-            Try::Done(token)
+            Attempt::Done(token)
         }
         Some(Answer::Written { outcome: Err(denied), .. } | Answer::Read { page: Err(denied), .. }) => {
-            Try::Refused(denied.to_string())
+            Attempt::Refused(denied.to_string())
         }
-        Some(Answer::Refused(denied)) => Try::Refused(denied.to_string()),
-        Some(Answer::Unavailable(_)) => Try::Again("no quorum"),
-        Some(_) => Try::Refused("the answer does not fit the request".to_string()),
-        None => Try::Again("no server answers"),
+        Some(Answer::Refused(denied)) => Attempt::Refused(denied.to_string()),
+        Some(Answer::Unavailable(_)) => Attempt::Again("no quorum"),
+        Some(_) => Attempt::Refused("the answer does not fit the request".to_string()),
+        None => Attempt::Again("no server answers"),
     }
 }
 
-async fn measure(options: &BenchOptions, servers: &[String], people: &[Person]) -> Tally {
+async fn measure(options: &BenchOptions, servers: &[String], people: &[BenchAccount]) -> BenchCounters {
     let executor = LocalExecutor::new();
     let start = Instant::now();
     let end = start + options.time;
-    let tally = Rc::new(RefCell::new(Tally::new(start)));
+    let tally = Rc::new(RefCell::new(BenchCounters::new(start)));
     for number in 0..options.clients as usize {
-        let asker = Asker {
+        let client = BenchClient {
             connection: Connection::new(Plane::Client, servers, &options.group.keys, number),
             op: options.op,
             consistency: options.consistency,
@@ -224,7 +224,7 @@ async fn measure(options: &BenchOptions, servers: &[String], people: &[Person]) 
             seen: None,
             end,
         };
-        executor.spawn(asker.drive(Rc::clone(&tally))).detach();
+        executor.spawn(client.drive(Rc::clone(&tally))).detach();
     }
     // Requests that are still in flight then are dropped with the executor.
     executor.run(Timer::at(end)).await;
@@ -235,19 +235,19 @@ async fn measure(options: &BenchOptions, servers: &[String], people: &[Person]) 
 }
 
 /// One client in the closed loop.
-struct Asker<'a> {
+struct BenchClient<'a> {
     connection: Connection<'a>,
     op: BenchOp,
     consistency: Consistency,
-    person: &'a Person,
+    person: &'a BenchAccount,
     number: u64,
     bytes: usize,
     seen: Option<Token>,
     end: Instant,
 }
 
-impl Asker<'_> {
-    async fn drive(mut self, tally: Rc<RefCell<Tally>>) {
+impl BenchClient<'_> {
+    async fn drive(mut self, tally: Rc<RefCell<BenchCounters>>) {
         self.seen = self.position().await;
         let mut count = 0;
         while Instant::now() < self.end {
@@ -256,17 +256,17 @@ impl Asker<'_> {
             count += 1;
             loop {
                 match outcome(self.connection.ask(ask.clone()).await.ok()) {
-                    Try::Done(token) => {
+                    Attempt::Done(token) => {
                         self.seen = Some(token);
                         tally.borrow_mut().answered(asked, Instant::now());
                         break;
                     }
-                    Try::Refused(what) => {
+                    Attempt::Refused(what) => {
                         tally.borrow_mut().failed(what);
                         Timer::after(PAUSE).await;
                         break;
                     }
-                    Try::Again(what) => {
+                    Attempt::Again(what) => {
                         tally.borrow_mut().failed(what.to_string());
                         Timer::after(PAUSE).await;
                     }
@@ -278,7 +278,7 @@ impl Asker<'_> {
     async fn position(&mut self) -> Option<Token> {
         let ask = Ask::Read { seen: None, consistency: Consistency::Stale, query: Query::Position };
         while Instant::now() < self.end {
-            if let Try::Done(token) = outcome(self.connection.ask(ask.clone()).await.ok()) {
+            if let Attempt::Done(token) = outcome(self.connection.ask(ask.clone()).await.ok()) {
                 return Some(token);
             }
             Timer::after(PAUSE).await;
@@ -361,7 +361,7 @@ impl<'a> Connection<'a> {
     }
 }
 
-fn croak(person: &Person, number: u64, bytes: usize) -> Command {
+fn croak(person: &BenchAccount, number: u64, bytes: usize) -> Command {
     Command::Croak { session: person.session, text: text(number, bytes) }
 }
 

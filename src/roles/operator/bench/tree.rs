@@ -6,8 +6,8 @@
 //! All nodes are in a folder with a random name, which is removed at the end.
 
 use super::arguments::{BenchOp, BenchOptions};
-use super::figures::Tally;
-use super::{Connection, PAUSE, SETUP_MAX, Try, outcome, request};
+use super::figures::BenchCounters;
+use super::{Attempt, Connection, PAUSE, SETUP_MAX, outcome, request};
 use crate::common::failure::{Exit, Failure};
 use crate::locks::namespace::Namespace;
 use ribbit_net::frame::Plane;
@@ -34,7 +34,10 @@ const MAKERS: usize = 64;
 ///
 /// # Errors
 /// 1: the cluster refuses a request. 3: no server answers.
-pub async fn run(options: &BenchOptions, servers: &[String]) -> Result<(Tally, Option<usize>), Failure> {
+pub async fn run(
+    options: &BenchOptions,
+    servers: &[String],
+) -> Result<(BenchCounters, Option<usize>), Failure> {
     let namespace = Namespace::reach(&options.group).await?;
     let random = to_hex(&new_token());
     let folder: TreePath =
@@ -71,12 +74,12 @@ async fn remove(namespace: &Namespace, folder: &TreePath) {
 /// Runs one task per client until the time is over.
 async fn together<F: Future<Output = ()>>(
     options: &BenchOptions,
-    client: impl Fn(usize, Instant, Rc<RefCell<Tally>>) -> F,
-) -> Tally {
+    client: impl Fn(usize, Instant, Rc<RefCell<BenchCounters>>) -> F,
+) -> BenchCounters {
     let executor = LocalExecutor::new();
     let start = Instant::now();
     let end = start + options.time;
-    let tally = Rc::new(RefCell::new(Tally::new(start)));
+    let tally = Rc::new(RefCell::new(BenchCounters::new(start)));
     for number in 0..options.clients as usize {
         executor.spawn(client(number, end, Rc::clone(&tally))).detach();
     }
@@ -90,28 +93,33 @@ async fn together<F: Future<Output = ()>>(
 /// All leases that were opened.
 type Leases = Rc<RefCell<Vec<TokenHash>>>;
 
-async fn locks(options: &BenchOptions, servers: &[String], folder: &TreePath, leases: &Leases) -> Tally {
+async fn locks(
+    options: &BenchOptions,
+    servers: &[String],
+    folder: &TreePath,
+    leases: &Leases,
+) -> BenchCounters {
     together(options, |number, end, tally| {
         let path = folder.join(&format!("lock-{number}")).expect("a short name");
         let connection = Connection::new(Plane::Control, servers, &options.group.keys, number);
         let (lease, leases) = (token_hash(&new_token()), leases.clone());
-        let locker = Locker { connection, path, lease, leases, seen: None, end, tally };
+        let locker = LockClient { connection, path, lease, leases, seen: None, end, tally };
         locker.drive()
     })
     .await
 }
 
-struct Locker<'a> {
+struct LockClient<'a> {
     connection: Connection<'a>,
     path: TreePath,
     lease: TokenHash,
     leases: Leases,
     seen: Option<Token>,
     end: Instant,
-    tally: Rc<RefCell<Tally>>,
+    tally: Rc<RefCell<BenchCounters>>,
 }
 
-impl Locker<'_> {
+impl LockClient<'_> {
     async fn drive(mut self) {
         self.open().await;
         while Instant::now() < self.end {
@@ -148,16 +156,16 @@ impl Locker<'_> {
     async fn ask(&mut self, ask: Ask) -> bool {
         while Instant::now() < self.end {
             let what = match outcome(self.connection.ask(ask.clone()).await.ok()) {
-                Try::Done(token) => {
+                Attempt::Done(token) => {
                     self.seen = Some(token);
                     return true;
                 }
-                Try::Refused(what) => {
+                Attempt::Refused(what) => {
                     self.tally.borrow_mut().failed(what);
                     Timer::after(PAUSE).await;
                     return false;
                 }
-                Try::Again(what) => what,
+                Attempt::Again(what) => what,
             };
             self.tally.borrow_mut().failed(what.to_string());
             Timer::after(PAUSE).await;
@@ -170,7 +178,7 @@ async fn list(
     options: &BenchOptions,
     namespace: &Namespace,
     folder: &TreePath,
-) -> Result<(Tally, Option<usize>), Failure> {
+) -> Result<(BenchCounters, Option<usize>), Failure> {
     let too_long = async {
         Timer::after(SETUP_MAX).await;
         let message = format!("{LIST_NODES} nodes could not be created within {} s", SETUP_MAX.as_secs());

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Contents of the data folder, as far as they could be read.
 #[derive(Debug, Default)]
-pub struct Known {
+pub struct LocalState {
     pub cluster: Option<ClusterFile>,
     pub ports: Option<Ports>,
     /// Members that have a store here.
@@ -29,8 +29,8 @@ pub fn clock() -> Finding {
 }
 
 /// Checks the data folder, the cluster file and this user's saved sessions.
-pub fn look(options: &DoctorOptions) -> (Vec<Finding>, Known) {
-    let (mut findings, mut known) = (Vec::new(), Known::default());
+pub fn look(options: &DoctorOptions) -> (Vec<Finding>, LocalState) {
+    let (mut findings, mut local) = (Vec::new(), LocalState::default());
     let folder = &options.data_dir;
     let shown = folder.display().to_string();
     match fs::read_dir(folder) {
@@ -39,22 +39,22 @@ pub fn look(options: &DoctorOptions) -> (Vec<Finding>, Known) {
         }
         Err(_) => findings.push(Finding::NoFolder { folder: shown, prepared: options.cluster_file.exists() }),
         Ok(entries) => {
-            known.folder = true;
+            local.folder = true;
             let names = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-            known.members = names.collect();
-            known.members.sort();
-            known.ports = Ports::read(folder).unwrap_or_else(|failure| {
+            local.members = names.collect();
+            local.members.sort();
+            local.ports = Ports::read(folder).unwrap_or_else(|failure| {
                 let path = Ports::path_in(folder).display().to_string();
                 findings.push(Finding::WrongPorts { path, what: failure.message });
                 None
             });
         }
     }
-    let stores = known.members.iter().map(|name| folder.join(name.to_string()));
+    let stores = local.members.iter().map(|name| folder.join(name.to_string()));
     findings.extend(stores.filter_map(|store| mode(&store)));
-    known.cluster = cluster_file(&options.cluster_file, folder, &mut findings);
+    local.cluster = cluster_file(&options.cluster_file, folder, &mut findings);
     findings.extend(options.settings.as_deref().map(sessions).unwrap_or_default());
-    (findings, known)
+    (findings, local)
 }
 
 /// Checks the cluster file. Unlike a member, it also reads a file that others can open.

@@ -4,7 +4,7 @@
 //! as a member's write-ahead log does: it appends a few kilobytes and calls `fdatasync`.
 
 use super::arguments::DoctorOptions;
-use super::board::Known;
+use super::board::LocalState;
 use crate::common::disk_space::{RESERVE_BYTES, allocated_bytes, free_bytes};
 use ribbit_ui::doctor::Finding;
 use std::fs::{self, File, OpenOptions};
@@ -25,8 +25,8 @@ const TMPFS: i64 = 0x0102_1994;
 const RAMFS: i64 = 0x8584_58f6;
 
 /// Measures syncs, free space and the stores' sizes.
-pub fn look(options: &DoctorOptions, known: &Known) -> Vec<Finding> {
-    if !known.folder {
+pub fn look(options: &DoctorOptions, local: &LocalState) -> Vec<Finding> {
+    if !local.folder {
         return Vec::new();
     }
     let folder = &options.data_dir;
@@ -45,7 +45,7 @@ pub fn look(options: &DoctorOptions, known: &Known) -> Vec<Finding> {
     }];
     let free = free_bytes(folder);
     findings.push(Finding::Space { folder: shown, free_bytes: free, reserve_bytes: RESERVE_BYTES });
-    findings.extend(known.members.iter().map(|name| {
+    findings.extend(local.members.iter().map(|name| {
         let bytes = allocated_bytes(&folder.join(name.to_string()));
         Finding::Store {
             name: name.to_string(),

@@ -25,11 +25,11 @@ use ribbit_ui::doctor::{Verdict, worst};
 /// 1: a problem has to be fixed. 5: there are warnings only. Both have been printed, so the failure has no message.
 pub async fn run(options: &DoctorOptions) -> Result<(), Failure> {
     let mut findings = vec![board::clock()];
-    let (board, known) = board::look(options);
+    let (board, local) = board::look(options);
     findings.extend(board);
-    findings.extend(disk::look(options, &known));
-    findings.extend(network::ports(options, &known).await);
-    findings.extend(network::members(&known).await);
+    findings.extend(disk::look(options, &local));
+    findings.extend(network::ports(options, &local).await);
+    findings.extend(network::members(&local).await);
     output::line(&if options.json {
         ribbit_ui::doctor::json(&findings)
     } else {

@@ -4,7 +4,7 @@
 //! Requests use the status plane, which needs no cluster key. Each has a timeout, and all run concurrently.
 
 use super::arguments::DoctorOptions;
-use super::board::Known;
+use super::board::LocalState;
 use crate::common::cluster_file::ClusterFile;
 use crate::common::defaults::{BALANCER_LISTEN, INSTALLED, INSTALLED_WEB_LISTEN, WEB_LISTEN, usual_listen};
 use crate::common::ports::Ports;
@@ -31,10 +31,10 @@ const REACH_MAX: Duration = CONNECT_DEADLINE.saturating_add(STATUS_DEADLINE);
 const FIGURES_BYTES_MAX: u64 = 4 * 1024;
 
 /// Checks the ports on which this machine's roles listen, or would listen.
-pub async fn ports(options: &DoctorOptions, known: &Known) -> Vec<Finding> {
-    let keys = known.cluster.as_ref().map(ClusterFile::keys);
+pub async fn ports(options: &DoctorOptions, local: &LocalState) -> Vec<Finding> {
+    let keys = local.cluster.as_ref().map(ClusterFile::keys);
     let mut findings = Vec::new();
-    for (role, listen) in listens(options, known) {
+    for (role, listen) in listens(options, local) {
         let held = held(&listen, keys.as_ref()).await;
         findings.push(Finding::Port { role, listen, held });
     }
@@ -43,19 +43,19 @@ pub async fn ports(options: &DoctorOptions, known: &Known) -> Vec<Finding> {
 
 /// Returns the roles and listen addresses to check: those of `--listen`, else of the ports file, else the default
 /// addresses of the members that have a store here, or of a first member.
-fn listens(options: &DoctorOptions, known: &Known) -> Vec<(String, String)> {
+fn listens(options: &DoctorOptions, local: &LocalState) -> Vec<(String, String)> {
     if !options.listen.is_empty() {
         return options.listen.iter().map(|listen| ("this address".to_string(), listen.clone())).collect();
     }
-    let ports = known.ports.clone().unwrap_or_default();
+    let ports = local.ports.clone().unwrap_or_default();
     let usual = |role| [MemberName::at_home(role, 1)];
-    let mut members = known.members.clone();
+    let mut members = local.members.clone();
     if members.is_empty() {
         members.extend([usual(Role::Coordinator), usual(Role::Backend)].into_iter().flatten());
     }
     let mut listens: Vec<_> = members
         .iter()
-        .map(|name| (name.to_string(), usual_listen(*name, known.cluster.as_ref(), known.ports.as_ref())))
+        .map(|name| (name.to_string(), usual_listen(*name, local.cluster.as_ref(), local.ports.as_ref())))
         .collect();
     listens.push(("balancer".into(), ports.balancer.clone().unwrap_or_else(|| BALANCER_LISTEN.into())));
     let usual = if options.cluster_file == Path::new(INSTALLED) { INSTALLED_WEB_LISTEN } else { WEB_LISTEN };
@@ -80,11 +80,11 @@ async fn held(listen: &str, keys: Option<&Keys>) -> Held {
 }
 
 /// Checks whether the members that the files list answer, and which build every member runs.
-pub async fn members(known: &Known) -> Vec<Finding> {
-    let Some(cluster) = &known.cluster else { return Vec::new() };
+pub async fn members(local: &LocalState) -> Vec<Finding> {
+    let Some(cluster) = &local.cluster else { return Vec::new() };
     let keys = cluster.keys();
     let mut addresses = cluster.coordinators.clone();
-    addresses.extend(known.ports.iter().flat_map(Ports::everyone));
+    addresses.extend(local.ports.iter().flat_map(Ports::everyone));
     addresses.dedup();
     if addresses.is_empty() {
         return vec![Finding::NobodyKnown];
@@ -203,7 +203,7 @@ mod tests {
                 listen: Vec::new(),
                 json: false,
             };
-            listens(&options, &Known::default()).pop().unwrap().1
+            listens(&options, &LocalState::default()).pop().unwrap().1
         };
         assert_eq!(address(INSTALLED), "0.0.0.0:80");
         assert_eq!(address("ribbit-data/cluster.ribbit"), "127.0.0.1:8080");
