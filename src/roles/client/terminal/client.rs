@@ -1,14 +1,14 @@
 //! State of the terminal client, and the commands that work on it.
 //!
 //! Everything runs on one thread: the commands in the order in which they were typed, and beside them the live events
-//! ([`super::live_events`]), the chat lease ([`super::live_chat`]) and the read marks ([`super::messages`]).
+//! ([`super::live_events`]), the chat lease ([`super::live_chat`]) and the read marks ([`super::read_marks`]).
 
 use super::chat_lease::ChatLease;
 use super::commands::{self, TerminalCommand};
 use super::completion::KnownNames;
 use super::formatting;
 use super::login::SessionOrigin;
-use super::messages::ReadMarks;
+use super::read_marks::ReadMarks;
 use super::screen::{InputLine, Screen};
 use crate::client::session::queries::FeedSlice;
 use crate::client::session::request_error::RequestError;

@@ -74,8 +74,8 @@ async fn report_unfinished(client: &TerminalClient, lines: &Receiver<QueuedLine>
     if let Some(line) = running {
         client.screen.note(format!("may or may not have been done: {}", plain::line(line.trim()))).await;
     }
-    while let Ok(work) = lines.try_recv() {
-        if let QueuedLine::Line(line) = work {
+    while let Ok(queued) = lines.try_recv() {
+        if let QueuedLine::Line(line) = queued {
             client.screen.note(format!("not done: {}", plain::line(line.trim()))).await;
         }
     }
@@ -89,14 +89,14 @@ async fn background(
 ) -> ExitReason {
     let following = async { stopped(client, client.follow(from).await).await };
     let marking = async { stopped(client, client.write_marks_as_due().await).await };
-    let placed = async { stopped(client, client.renew_chat_lease().await).await };
+    let renewing = async { stopped(client, client.renew_chat_lease().await).await };
     let noticing = async {
-        while let Ok(contact) = notices.recv().await {
-            client.screen.note(format!("-- {}", lines::contact(&contact))).await;
+        while let Ok(event) = notices.recv().await {
+            client.screen.note(format!("-- {}", lines::contact(&event))).await;
         }
         smol::future::pending().await
     };
-    following.or(marking).or(placed).or(noticing).await
+    following.or(marking).or(renewing).or(noticing).await
 }
 
 async fn stopped(client: &TerminalClient, done: Result<(), RequestError>) -> ExitReason {
@@ -124,7 +124,7 @@ async fn greet(client: &TerminalClient, take_over: bool) -> Result<(), RequestEr
 async fn read_lines(client: &TerminalClient, keyboard: &Keyboard, queue: &Sender<QueuedLine>) -> ExitReason {
     loop {
         keyboard.request(InputRequest::Line).await;
-        let work = match keyboard.next().await {
+        let queued = match keyboard.next().await {
             InputEvent::Line(line) => {
                 client.marks.line_typed();
                 match commands::parse(&line) {
@@ -144,8 +144,8 @@ async fn read_lines(client: &TerminalClient, keyboard: &Keyboard, queue: &Sender
             InputEvent::Secret(_) => continue,
             InputEvent::Broken(failure) => return ExitReason::Failed(failure),
         };
-        let last = matches!(work, QueuedLine::Quit);
-        let _ = queue.send(work).await;
+        let last = matches!(queued, QueuedLine::Quit);
+        let _ = queue.send(queued).await;
         if last {
             // The queued lines run before the client exits.
             return smol::future::pending().await;
@@ -165,8 +165,8 @@ async fn ask_password(keyboard: &Keyboard) -> Option<String> {
 /// Runs the queued lines in order.
 async fn run_lines(client: &TerminalClient, lines: &Receiver<QueuedLine>) -> ExitReason {
     loop {
-        let Ok(work) = lines.recv().await else { return ExitReason::Quit };
-        let done = match work {
+        let Ok(queued) = lines.recv().await else { return ExitReason::Quit };
+        let done = match queued {
             QueuedLine::Quit => return ExitReason::Quit,
             QueuedLine::Delete { password } => match delete(client, password).await {
                 Ok(()) => return ExitReason::Deleted,
@@ -178,8 +178,8 @@ async fn run_lines(client: &TerminalClient, lines: &Receiver<QueuedLine>) -> Exi
                     client.run(command).or(report_delay(client)).await
                 }
                 Ok(None) => Ok(()),
-                Err(wrong) => {
-                    client.screen.note(wrong.to_string()).await;
+                Err(error) => {
+                    client.screen.note(error.to_string()).await;
                     Ok(())
                 }
             },
@@ -230,8 +230,8 @@ async fn report(client: &TerminalClient, done: Result<(), CommandError>) -> Resu
     Ok(())
 }
 
-fn failure(halt: CommandError) -> Failure {
-    match halt {
+fn failure(error: CommandError) -> Failure {
+    match error {
         CommandError::Request(error) => error.into(),
         CommandError::Refused(words) => Failure::new(Exit::Refused, words),
     }
@@ -246,8 +246,8 @@ pub(crate) async fn script(
 ) -> ExitReason {
     let from = client.user.seen_index();
     let lines = async {
-        if take_over && let Err(halt) = client.live(true).await {
-            return ExitReason::Failed(failure(halt));
+        if take_over && let Err(error) = client.live(true).await {
+            return ExitReason::Failed(failure(error));
         }
         for number in 1.. {
             let Some(line) = smol::unblock(next_line).await else { break };
@@ -269,12 +269,12 @@ pub(crate) async fn script(
                     return at(Exit::Refused, words.to_string());
                 }
                 Ok(Some(command)) => {
-                    if let Err(halt) = client.run(command).await {
-                        let failure = failure(halt);
+                    if let Err(error) = client.run(command).await {
+                        let failure = failure(error);
                         return at(failure.exit, failure.message);
                     }
                 }
-                Err(wrong) => return at(Exit::Usage, wrong.to_string()),
+                Err(error) => return at(Exit::Usage, error.to_string()),
             }
         }
         ExitReason::Quit

@@ -108,10 +108,10 @@ async fn log_out(user: &mut UserSession, screen: &Screen) -> Result<(), Failure>
     user.discard()
 }
 
-async fn in_time<T>(told: impl Future<Output = T>) -> Option<T> {
+async fn in_time<T>(request: impl Future<Output = T>) -> Option<T> {
     let late = async {
         Timer::after(REQUEST_MAX).await;
         None
     };
-    or(async { Some(told.await) }, late).await
+    or(async { Some(request.await) }, late).await
 }

@@ -32,7 +32,7 @@ pub(crate) enum SessionOrigin {
 /// - `Unreachable` (3) when no server answers.
 /// - `Refused` (1) when the password is wrong in a script, or the session cannot be stored.
 pub(crate) async fn log_in(
-    person: &mut UserSession,
+    user: &mut UserSession,
     username: Option<&str>,
     editor: Option<&mut LineEditor>,
 ) -> Result<SessionOrigin, Failure> {
@@ -40,45 +40,45 @@ pub(crate) async fn log_in(
         .map(fold_username)
         .transpose()
         .map_err(|denied| Failure::from(RequestError::from(denied)))?;
-    let mut opened = SessionOrigin::New;
-    if let Some(kept) = person.username().map(str::to_string) {
-        match person.profile().await {
-            Ok(_) if username.as_ref().is_none_or(|username| *username == kept) => {
+    let mut origin = SessionOrigin::New;
+    if let Some(stored) = user.username().map(str::to_string) {
+        match user.profile().await {
+            Ok(_) if username.as_ref().is_none_or(|username| *username == stored) => {
                 return Ok(SessionOrigin::Stored);
             }
-            Ok(_) => opened = SessionOrigin::Temporary,
+            Ok(_) => origin = SessionOrigin::Temporary,
             // The stored session has expired or was ended elsewhere.
-            Err(error) if error.lacks_session() => person.discard()?,
+            Err(error) if error.lacks_session() => user.discard()?,
             Err(error) => return Err(error.into()),
         }
     }
     match (username, editor) {
-        (Some(username), Some(editor)) => with_password(person, editor, &username).await?,
-        (None, Some(editor)) => ask(person, editor).await?,
+        (Some(username), Some(editor)) => with_password(user, editor, &username).await?,
+        (None, Some(editor)) => ask(user, editor).await?,
         (Some(username), None) => {
             let password = first_line()?;
-            person.log_in(&username, Password(password)).await?;
+            user.log_in(&username, Password(password)).await?;
         }
         (None, None) => {
             let words = "you are not logged in; run `ribbit client login NAME` first, or use `-u NAME` with the password as the first input line";
             return Err(Failure::new(Exit::NotLoggedIn, words));
         }
     }
-    if opened == SessionOrigin::New {
-        person.save_new()?;
+    if origin == SessionOrigin::New {
+        user.save_new()?;
     }
-    Ok(opened)
+    Ok(origin)
 }
 
-async fn ask(person: &mut UserSession, editor: &mut LineEditor) -> Result<(), Failure> {
+async fn ask(user: &mut UserSession, editor: &mut LineEditor) -> Result<(), Failure> {
     println!("Welcome to ribbit!");
     loop {
         let answer = line(editor, "log in (l) or create an account (c)? ")?;
         match answer.trim().to_ascii_lowercase().as_str() {
-            "c" | "create" => return create(person, editor, None).await,
+            "c" | "create" => return create(user, editor, None).await,
             "l" | "login" | "log in" => {
                 let username = checked(editor, "user name: ", fold_username)?;
-                return with_password(person, editor, &username).await;
+                return with_password(user, editor, &username).await;
             }
             _ => println!("type l or c, then press Enter (Ctrl-D quits)"),
         }
@@ -87,18 +87,18 @@ async fn ask(person: &mut UserSession, editor: &mut LineEditor) -> Result<(), Fa
 
 /// Asks for the password and logs in.
 async fn with_password(
-    person: &mut UserSession,
+    user: &mut UserSession,
     editor: &mut LineEditor,
     username: &str,
 ) -> Result<(), Failure> {
     for _ in 0..TRIES_MAX {
         let password = secret(editor, &format!("password for @{username}: "))?;
-        match person.log_in(username, Password(password)).await {
+        match user.log_in(username, Password(password)).await {
             Ok(_) => return Ok(()),
             Err(RequestError::Denied(Denied { code: Code::NoSuchUser, .. })) => {
                 let question = format!("there is no account @{username} yet. Create it? [y/N] ");
                 return match line(editor, &question)?.trim() {
-                    "y" | "Y" | "yes" => create(person, editor, Some(username.to_string())).await,
+                    "y" | "Y" | "yes" => create(user, editor, Some(username.to_string())).await,
                     _ => Err(not_logged_in()),
                 };
             }
@@ -113,7 +113,7 @@ async fn with_password(
 
 /// Asks for the details of a new account, creates it and logs in.
 async fn create(
-    person: &mut UserSession,
+    user: &mut UserSession,
     editor: &mut LineEditor,
     mut username: Option<String>,
 ) -> Result<(), Failure> {
@@ -136,10 +136,10 @@ async fn create(
         let password = new_password(editor)?;
         let form =
             NewAccount { name, username: username.clone(), email, password: Password(password.clone()) };
-        match person.create(form).await {
+        match user.create(form).await {
             Ok(_) => {
                 println!("welcome, @{username}! Your account is ready.");
-                person.log_in(&username, Password(password)).await?;
+                user.log_in(&username, Password(password)).await?;
                 return Ok(());
             }
             Err(error @ RequestError::Denied(Denied { code: Code::UsernameTaken, .. })) => {

@@ -1,82 +1,17 @@
-//! Direct messages in the terminal client, and the read marks that it writes.
-//!
-//! - A message is delivered once it was printed on the screen.
-//! - A message is read once its conversation was opened with `/dm NAME`, or answered while all unread messages were on the
-//!   screen.
-//! - The feed is read up to the newest croak that was on the screen when the next line was typed.
-//!
-//! Marks are collected for a moment and written in one batch.
+//! Direct messages in the terminal client: commands, delivery reports, and writing the read marks in batches.
 
 use super::client::{CommandError, TerminalClient};
 use super::formatting;
 use crate::client::session::request_error::RequestError;
-use event_listener::Event;
 use ribbit_state::limits::{MESSAGE_CHARS_MAX, TALK_PAGE_MAX, UNREAD_CROAKS_MAX};
 use ribbit_state::query::{Person, TalkPartner};
 use ribbit_state::talks::{DeliveryStatus, TalkMessage};
 use ribbit_state::text::{check_message, croak_chars};
-use ribbit_state::{AccountId, Code, Command, Denied, LogIndex, MessageCommand, Page, Query, Reply};
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use ribbit_state::{AccountId, Code, Command, Denied, MessageCommand, Page, Query, Reply};
 use std::time::Duration;
 
 /// Time during which marks are collected before they are written.
 const GATHER: Duration = Duration::from_millis(300);
-/// Maximum number of shown messages remembered per sender. With more unread messages than this, only `/dm NAME` marks them as
-/// read.
-const SHOWN_MAX: usize = 256;
-/// Maximum number of conversations in which the delivery status of sent messages is reported.
-const SENT_MAX: usize = 64;
-
-/// Read and delivery marks of this terminal.
-#[derive(Default)]
-pub(crate) struct ReadMarks {
-    /// Marks not yet written, per conversation: delivered through, read through.
-    talks: RefCell<BTreeMap<AccountId, (LogIndex, LogIndex)>>,
-    /// Newest croak printed on the screen.
-    feed_shown: Cell<LogIndex>,
-    /// Newest croak considered read.
-    feed_read: Cell<LogIndex>,
-    /// Newest croak whose read mark the servers have.
-    feed_written: Cell<LogIndex>,
-    /// Notified when there is a mark to write.
-    due: Event,
-    /// Received messages that were printed on this screen, per sender.
-    shown: RefCell<BTreeMap<AccountId, BTreeSet<LogIndex>>>,
-    /// Newest message sent from here, per recipient, and its last reported delivery status.
-    sent: RefCell<BTreeMap<AccountId, (LogIndex, DeliveryStatus)>>,
-}
-
-impl ReadMarks {
-    /// Records that the croaks up to `croak` are on the screen.
-    pub(crate) fn mark_feed_shown(&self, croak: LogIndex) {
-        self.feed_shown.set(self.feed_shown.get().max(croak));
-    }
-
-    /// Records that the user typed a line, which marks the croaks on the screen as read.
-    pub(crate) fn line_typed(&self) {
-        if self.feed_shown.get() > self.feed_read.get() {
-            self.feed_read.set(self.feed_shown.get());
-            self.due.notify(usize::MAX);
-        }
-    }
-
-    fn mark(&self, with: AccountId, delivered: LogIndex, read: LogIndex) {
-        let mut talks = self.talks.borrow_mut();
-        let mark = talks.entry(with).or_default();
-        *mark = (mark.0.max(delivered), mark.1.max(read));
-        self.due.notify(usize::MAX);
-    }
-
-    fn take(&self) -> (BTreeMap<AccountId, (LogIndex, LogIndex)>, Option<LogIndex>) {
-        let feed = (self.feed_read.get() > self.feed_written.get()).then(|| self.feed_read.get());
-        (std::mem::take(&mut *self.talks.borrow_mut()), feed)
-    }
-
-    fn is_due(&self) -> bool {
-        !self.talks.borrow().is_empty() || self.feed_read.get() > self.feed_written.get()
-    }
-}
 
 impl TerminalClient {
     /// Writes marks as they become due; returns only on an error.
@@ -85,7 +20,7 @@ impl TerminalClient {
     /// The [`RequestError`] of a write when no server can be reached or the session is over.
     pub(crate) async fn write_marks_as_due(&self) -> Result<(), RequestError> {
         loop {
-            let due = self.marks.due.listen();
+            let due = self.marks.due();
             if !self.marks.is_due() {
                 due.await;
             }
@@ -119,7 +54,7 @@ impl TerminalClient {
         if let Some(through) = feed {
             match self.user.write(Command::Message(MessageCommand::ReadFeed { session, through })).await {
                 Err(error) if error.is_unanswered() => return Err(error),
-                _ => self.marks.feed_written.set(through),
+                _ => self.marks.mark_feed_written(through),
             }
         }
         Ok(())
@@ -149,24 +84,10 @@ impl TerminalClient {
         let Some(message) = message else { return Ok(()) };
         // A reply marks the conversation as read if every unread message was on this screen.
         if let Ok(talk) = self.user.conversation(TalkPartner::Named(username), None, 1).await {
-            self.remember_sent(talk.with_account, message);
-            let shown = self.marks.shown.borrow();
-            let unread = shown.get(&talk.with_account).map(|ids| ids.range(talk.read_through + 1..));
-            if let Some(unread) = unread
-                && let (count, Some(newest)) = (unread.clone().count(), unread.max())
-                && u32::try_from(count) == Ok(talk.waiting)
-            {
-                self.marks.mark(talk.with_account, *newest, *newest);
-            }
+            self.marks.record_sent(talk.with_account, message);
+            self.marks.mark_answered(talk.with_account, talk.read_through, talk.waiting);
         }
         Ok(())
-    }
-
-    fn remember_sent(&self, with: AccountId, message: LogIndex) {
-        let mut sent = self.marks.sent.borrow_mut();
-        if sent.len() < SENT_MAX || sent.contains_key(&with) {
-            sent.insert(with, (message, DeliveryStatus::Saved));
-        }
     }
 
     /// Shows a conversation and marks it as read.
@@ -205,19 +126,13 @@ impl TerminalClient {
         if self.screen.shown(ribbit_ui::lines::message(message, who, &self.me, self.style)).await
             && !message.mine
         {
-            let mut shown = self.marks.shown.borrow_mut();
-            let ids = shown.entry(with).or_default();
-            ids.insert(message.id);
-            if ids.len() > SHOWN_MAX {
-                ids.pop_first();
-            }
-            self.marks.mark(with, message.id, 0);
+            self.marks.mark_shown(with, message.id);
         }
     }
 
     /// Reports the new delivery status of the last message that was sent to `with` from here.
     pub(crate) async fn report_delivery(&self, with: AccountId) -> Result<(), RequestError> {
-        let Some((message, before)) = self.marks.sent.borrow().get(&with).copied() else { return Ok(()) };
+        let Some((message, before)) = self.marks.sent_to(with) else { return Ok(()) };
         let query = Query::Message { session: self.token()?, id: message };
         let Page::Message { with: who, message: TalkMessage { status, .. }, .. } =
             self.read_patiently(query).await?
@@ -225,7 +140,7 @@ impl TerminalClient {
             return Ok(());
         };
         if status != before {
-            self.marks.sent.borrow_mut().insert(with, (message, status));
+            self.marks.record_reported(with, message, status);
             self.screen
                 .show(format!(
                     "to {}: {}",

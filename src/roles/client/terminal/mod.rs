@@ -17,7 +17,7 @@
 //! - [`event_loop`]: runs the commands and the background tasks; [`exit`]: clean-up and exit code
 //! - [`commands`]: parser and help of the slash commands; [`completion`]: Tab completion; [`formatting`]: text formatting
 //! - [`client`]: shared state and most commands; [`messages`], [`live_chat`] and [`export`]: the other commands
-//! - [`live_events`]: incoming events; [`chat_lease`]: state machine of the chat lease
+//! - [`live_events`]: incoming events; [`chat_lease`] and [`read_marks`]: state of the chat slot and of read messages
 //! - [`screen`] and [`keyboard`]: output and input; [`login`]: log-in and sign-up
 
 pub(crate) mod chat_lease;
@@ -33,6 +33,7 @@ pub(crate) mod live_chat;
 pub(crate) mod live_events;
 pub(crate) mod login;
 pub(crate) mod messages;
+pub(crate) mod read_marks;
 pub(crate) mod screen;
 
 use crate::client::session::UserSession;
@@ -71,34 +72,34 @@ pub(crate) async fn run(options: &TerminalOptions) -> Result<u8, Failure> {
     let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
     let (notice, notices) = channel::bounded(NOTICES_MAX);
     let gone = AtomicBool::new(false);
-    let tell = move |contact| {
+    let on_event = move |event| {
         // A new connection is reported only after a lost one.
-        let reached = matches!(contact, ConnectionEvent::Reached(_));
+        let reached = matches!(event, ConnectionEvent::Reached(_));
         if gone.swap(!reached, Ordering::Relaxed) || !reached {
-            let _ = notice.try_send(contact);
+            let _ = notice.try_send(event);
         }
     };
     let history = options.person.folder.as_ref().and_then(|folder| history_file(folder, HISTORY));
     let mut editor = if terminal { Some(LineEditor::new(history)?) } else { None };
-    let (mut person, opened) = {
+    let (mut user, origin) = {
         let notices = notices.clone();
         // Notices go to standard error until the screen exists.
-        let telling = async move {
-            while let Ok(contact) = notices.recv().await {
-                eprintln!("-- {}", ribbit_ui::lines::contact(&contact));
+        let reporting = async move {
+            while let Ok(event) = notices.recv().await {
+                eprintln!("-- {}", ribbit_ui::lines::contact(&event));
             }
             smol::future::pending().await
         };
-        let begin = async {
-            let mut person = UserSession::reach(&options.person, Box::new(tell)).await?;
-            let opened = login::log_in(&mut person, options.username.as_deref(), editor.as_mut()).await?;
-            Ok::<_, Failure>((person, opened))
+        let log_in = async {
+            let mut user = UserSession::reach(&options.person, Box::new(on_event)).await?;
+            let origin = login::log_in(&mut user, options.username.as_deref(), editor.as_mut()).await?;
+            Ok::<_, Failure>((user, origin))
         };
-        begin.or(telling).await?
+        log_in.or(reporting).await?
     };
-    let me = person.profile().await?;
-    person.save_position()?;
-    let client = TerminalClient::new(person, me, opened, Screen::plain(), Style::default());
+    let me = user.profile().await?;
+    user.save_position()?;
+    let client = TerminalClient::new(user, me, origin, Screen::plain(), Style::default());
     if let Some(editor) = editor {
         return at_terminal(client, editor, options, &notices).await;
     }
@@ -126,8 +127,8 @@ async fn at_terminal(
     let keyboard = Keyboard::start(editor, client.input_line.clone());
     let ended = event_loop::run(&client, &keyboard, options.take_over, notices, &mut signals).await;
     keyboard.end().await;
-    while let Ok(contact) = notices.try_recv() {
-        client.screen.note(format!("-- {}", ribbit_ui::lines::contact(&contact))).await;
+    while let Ok(event) = notices.try_recv() {
+        client.screen.note(format!("-- {}", ribbit_ui::lines::contact(&event))).await;
     }
     let screen = client.screen.clone();
     let ended = exit::run(client, ended).await;
@@ -137,11 +138,11 @@ async fn at_terminal(
     ended
 }
 
-fn completion(person: UserSession, names: KnownNames) -> crate::common::editor::CompleteFn {
+fn completion(user: UserSession, names: KnownNames) -> crate::common::editor::CompleteFn {
     let ask = move |begin: &str| {
-        let Ok(session) = person.session() else { return Vec::new() };
+        let Ok(session) = user.session() else { return Vec::new() };
         let query = Query::People { session, names: format!("{begin}*"), after: None };
-        let asked = async { person.read(query).await.ok() };
+        let asked = async { user.read(query).await.ok() };
         let late = async {
             smol::Timer::after(COMPLETE_MAX).await;
             None
