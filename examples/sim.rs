@@ -8,13 +8,10 @@
 //!
 //! Exits with 1 if a seed failed.
 
-#[path = "../tests/sim/mod.rs"]
-mod sim;
-
 use clap::Parser;
-use sim::hunt::{hunt, keep_panics};
-use sim::world::{Watch, run};
 use std::process::ExitCode;
+use testkit::sim::hunt::{hunt, keep_panics};
+use testkit::sim::world::{Watch, run};
 
 #[derive(Debug, Parser)]
 struct Options {

@@ -1,7 +1,6 @@
 //! Honest clients: one posts through the web pages, one through the client protocol, one croak per second each.
 
 use super::Options;
-use super::browser::Browser;
 use ribbit_net::client::Client;
 use ribbit_net::protocol::{Answer, Ask, NewAccount, Password};
 use ribbit_net::secret::{new_request_id, new_token, to_hex, token_hash};
@@ -10,6 +9,7 @@ use ribbit_state::{Command, HistoryId, Request, TokenHash};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
+use testkit::http::Browser;
 
 /// Interval between two croaks.
 const EACH: Duration = Duration::from_secs(1);

@@ -14,9 +14,6 @@
 //! Attackers use addresses of their own: one, or one per connection. Limits per address exempt 127.0.0.0/8, so benches/attacks
 //! gives them another network in a namespace. Attackers and servers share this machine's cores, which affects every figure.
 
-#[path = "../../tests/support/http.rs"]
-#[allow(dead_code)]
-mod browser;
 mod honest;
 mod http;
 mod raid;

@@ -1,7 +1,5 @@
 //! The processes, each on a simulated machine of its own: a network namespace behind a bridge, which can be partitioned.
 
-use crate::network::{self, Network};
-use crate::status_json::Status;
 use ribbit_db::{FileDisk, Store, snapshot};
 use ribbit_net::keys::Keys;
 use ribbit_roles::common::cluster_file::ClusterFile;
@@ -10,6 +8,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use testkit::network::Network;
+use testkit::status_json::Status;
 
 /// Pause before a process is restarted, as in systemd.
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
@@ -71,7 +71,7 @@ impl Boards {
             .inspect_err(|why| println!("{why}: no machine will be partitioned"))
             .ok();
         let address = |at: usize| match &network {
-            Some(_) => format!("{}:{PORT}", network::address(at)),
+            Some(_) => format!("{}:{PORT}", testkit::network::address(at)),
             None => format!("127.0.0.1:{}", PORT as usize + 700 + at),
         };
         let board =

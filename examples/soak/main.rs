@@ -21,20 +21,12 @@
 //! with 1 if a check failed.
 
 mod boards;
-mod history;
-#[path = "../../tests/support/network.rs"]
-#[allow(dead_code)] // Parts that only tests use.
-mod network;
 mod plague;
 mod samples;
-#[path = "../../tests/support/status.rs"]
-#[allow(dead_code)]
-mod status_json;
 mod writers;
 
 use boards::Boards;
 use clap::Parser;
-use history::History;
 use plague::Plague;
 use samples::Samples;
 use std::fs;
@@ -43,6 +35,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use testkit::history::History;
 
 #[derive(Debug, Parser)]
 struct Options {

@@ -5,7 +5,6 @@
 //! acknowledged croak: a session never goes back in time.
 
 use super::Options;
-use super::history::{History, Kind, Outcome};
 use ribbit_net::client::Client;
 use ribbit_net::keys::Keys;
 use ribbit_net::protocol::{Answer, Ask, NewAccount, Password};
@@ -21,6 +20,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use testkit::history::{History, Kind, Outcome};
 
 /// Timeout of a request.
 const ANSWER_MAX: Duration = Duration::from_secs(4);

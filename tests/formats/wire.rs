@@ -4,7 +4,7 @@
 //! understand each other. A new variant does not compile here until it has a sample (`samples!`).
 //! The frames of a snapshot link are in `src/roles/node/snapshots.rs`.
 
-use super::{HISTORY, TOKEN, compare, hex, path};
+use crate::records::{HISTORY, TOKEN, compare, hex, path};
 use protobuf::Message as _;
 use raft::eraftpb::{Entry, EntryType, MessageType};
 use ribbit_net::frame::{self, Plane};

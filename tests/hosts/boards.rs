@@ -3,7 +3,6 @@
 //! their speed, their memory ordering, or SD cards.
 
 use crate::group::{Board, CENTRE, Group, PAGES, WEB, native, tell, usual};
-use crate::network;
 use crate::people::{PEOPLE, People, all_backends};
 use ribbit_net::frame::{FrameError, Plane};
 use ribbit_net::oneshot::ask_status;
@@ -123,7 +122,7 @@ fn tell_memory(runs: &[PathBuf], how: &str) {
     let idle = group.resident_kib();
     let browsers: Vec<TcpStream> = (0..CLIENTS).map(|_| browser()).collect();
     let (clients, seconds) = (CLIENTS.to_string(), BENCH_SECONDS.to_string());
-    let balancer = format!("{}:8081", network::address(CENTRE));
+    let balancer = format!("{}:8081", testkit::network::address(CENTRE));
     let bench =
         ["bench", "--op", "post", "--clients", &clients, "--seconds", &seconds, "--server", &balancer];
     let (code, said) = group.operated(CENTRE, &bench);

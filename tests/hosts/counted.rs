@@ -2,14 +2,13 @@
 //! acknowledged increment must be counted.
 
 use crate::group::{CENTRE, Group, WEB, backend, usual};
-use crate::network;
-use crate::patience::awaited;
 use ribbit_roles::common::cluster_file::ClusterFile;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
+use testkit::timeouts::awaited;
 
 /// Duration of the phase in which links are cut and restored.
 const STORM: Duration = Duration::from_secs(60);
@@ -47,7 +46,7 @@ impl Desk {
         fs::copy(ClusterFile::path_in(&group.folder_of(CENTRE)), ClusterFile::path_in(&folder))
             .expect("a copy");
         let home = Path::new(env!("CARGO_BIN_EXE_ribbit")).parent().expect("a folder").to_path_buf();
-        let coordinators = [9000, 9001].map(|port| format!("{}:{port}", network::address(CENTRE)));
+        let coordinators = [9000, 9001].map(|port| format!("{}:{port}", testkit::network::address(CENTRE)));
         let servers = [[1, 2, 3].map(backend).join(","), coordinators.join(",")].join(",");
         Desk { home, folder, servers }
     }

@@ -1,7 +1,6 @@
 //! Networks with a long delay.
 
 use crate::group::{Board, CENTRE, Group, PAGES, WEB};
-use crate::network;
 use crate::people::{People, all_backends};
 use crate::relay::{BEHIND, Relay};
 use std::time::Duration;
@@ -18,7 +17,7 @@ const AGAIN_MAX: Duration = Duration::from_secs(15);
 /// Returns the hosts of [`crate::group::usual`] with every process behind a relay.
 fn behind_relays() -> Vec<Board> {
     let listens = |at: usize, port: u16| {
-        format!("--listen 127.0.0.1:{} --advertise {}:{port}", port + BEHIND, network::address(at))
+        format!("--listen 127.0.0.1:{} --advertise {}:{port}", port + BEHIND, testkit::network::address(at))
     };
     let backend = |id: u16| {
         let typed =
@@ -28,7 +27,7 @@ fn behind_relays() -> Vec<Board> {
     let first = format!("coordinator --id 1 {} --found", listens(CENTRE, 9_000));
     let second = format!("coordinator --id 2 {}", listens(CENTRE, 9_001));
     let balancer = format!("balancer --listen 127.0.0.1:{}", 8_081 + BEHIND);
-    let server = network::address(CENTRE);
+    let server = testkit::network::address(CENTRE);
     let pages = format!("client web --listen {PAGES} --server {server}:8081 --public-key KEY");
     let mut web = Board::new("web", &[&pages]);
     web.has_cluster_file = false;

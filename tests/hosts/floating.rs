@@ -1,8 +1,6 @@
 //! Floating address with two balancers on two hosts: one holds it, the other one takes over when that dies, never both.
 
 use crate::group::{Board, CENTRE, Group};
-use crate::network;
-use crate::patience::{awaited, awaited_within};
 use ribbit_net::frame::Plane;
 use ribbit_net::keys::Keys;
 use ribbit_net::lan;
@@ -16,6 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use testkit::timeouts::{awaited, awaited_within};
 
 const ADDRESS: &str = "10.77.0.50";
 const PORT: &str = "10.77.0.50:8081";
@@ -43,7 +42,7 @@ const SETTLE: Duration = Duration::from_secs(3);
 
 fn boards() -> Vec<Board> {
     let backend = |id: usize| format!("backend --id {id} --posts-per-minute 0");
-    let centre = network::address(CENTRE);
+    let centre = testkit::network::address(CENTRE);
     vec![
         Board::new("board1", &[&backend(1), BALANCER]),
         Board::new("board2", &[&backend(2), BALANCER]),
@@ -76,7 +75,7 @@ impl Watch {
         for at in 0..2 {
             let (ends, seen, name) = (watch.ends.clone(), watch.seen.clone(), group.network.name(at));
             watch.threads.push(std::thread::spawn(move || {
-                network::enter(&name);
+                testkit::network::enter(&name);
                 let mut had = false;
                 while !ends.load(Ordering::Relaxed) {
                     let before = Instant::now();

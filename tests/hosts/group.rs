@@ -3,9 +3,6 @@
 //!
 //! One cluster exists at a time. Its processes end with it and with the test process.
 
-use crate::network::{self, Network};
-use crate::patience::{PAUSE, awaited, awaited_within};
-use crate::status_json::Status;
 use ribbit_net::keys::Keys;
 use ribbit_roles::common::cluster_file::ClusterFile;
 use rustix::process::{Pid, Signal, kill_process};
@@ -16,6 +13,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use testkit::network::Network;
+use testkit::status_json::Status;
+use testkit::timeouts::{PAUSE, awaited, awaited_within};
 
 /// Time limit after a fault until all members are back and in sync. Emulated processors are slow.
 pub const HEAL_MAX: Duration = Duration::from_secs(90);
@@ -64,7 +64,7 @@ pub const PAGES: &str = "127.0.0.1:8080";
 /// Returns three hosts with a backend each, one with both coordinators and the balancer, one with the web role and the users.
 pub fn usual() -> Vec<Board> {
     let backend = |id: usize| format!("backend --id {id} --posts-per-minute 0");
-    let centre = network::address(CENTRE);
+    let centre = testkit::network::address(CENTRE);
     let first = format!("coordinator --id 1 --advertise {centre}:9000 --found");
     let second = format!("coordinator --id 2 --advertise {centre}:9001");
     let mut web =
@@ -432,5 +432,5 @@ fn send(pid: u32, signal: Signal) {
 
 /// Returns the HOST:PORT of a backend of [`usual`], by its number.
 pub fn backend(id: usize) -> String {
-    format!("{}:{}", network::address(id - 1), 10_000 + id)
+    format!("{}:{}", testkit::network::address(id - 1), 10_000 + id)
 }

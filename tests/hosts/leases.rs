@@ -1,12 +1,12 @@
 //! A lease has one holder at a time, even when a leader is cut off, stopped and resumed: it must not confirm leases then.
 
 use crate::group::{Group, HEAL_MAX, WEB, backend, usual};
-use crate::patience::awaited_within;
 use ribbit_net::frame::Plane;
 use ribbit_net::oneshot::ask_status;
 use ribbit_net::protocol::NodeStatus;
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
+use testkit::timeouts::awaited_within;
 
 /// Time that the resumed leader is watched, longer than an election and a whole lease.
 const WATCHED: Duration = Duration::from_secs(4);
@@ -21,7 +21,7 @@ const LEADER: &str = "backend --id 1 --posts-per-minute 0";
 fn status(group: &Group, id: usize) -> Option<NodeStatus> {
     let (name, keys) = (group.network.name(group.host_of(&format!("backend-{id}"))), group.keys());
     let asking = std::thread::spawn(move || {
-        crate::network::enter(&name);
+        testkit::network::enter(&name);
         smol::block_on(ask_status(&backend(id), Plane::Status, &keys)).ok()
     });
     asking.join().expect("the question ends")

@@ -11,24 +11,6 @@
 //! One cluster runs at a time, independent of `--test-threads`. `cargo test --test hosts -- --nocapture` prints the cost of
 //! each fault.
 
-#[path = "../support/http.rs"]
-#[allow(dead_code)] // Used by other tests.
-mod http;
-#[path = "../support/network.rs"]
-#[allow(dead_code)]
-mod network;
-#[path = "../processes/pages.rs"]
-#[allow(dead_code)]
-mod pages;
-#[path = "../support/patience.rs"]
-mod patience;
-#[path = "../support/status.rs"]
-#[allow(dead_code)]
-mod status_json;
-#[path = "../support/writers.rs"]
-#[allow(dead_code)]
-mod writers;
-
 mod boards;
 mod cables;
 mod counted;
@@ -42,4 +24,5 @@ mod newcomers;
 mod people;
 mod power;
 mod relay;
+mod units;
 mod wires;

@@ -2,9 +2,9 @@
 //! both coordinators come back with empty stores.
 
 use crate::group::{CENTRE, Group, HEAL_MAX, WEB, usual};
-use crate::patience::awaited_within;
 use ribbit_roles::common::cluster_file::ClusterFile;
 use std::fs;
+use testkit::timeouts::awaited_within;
 
 #[test]
 fn both_coordinators_lose_their_stores_and_come_back_while_operators_find_the_backends() {

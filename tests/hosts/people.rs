@@ -2,8 +2,8 @@
 //! once, in its author's order, on every backend.
 
 use crate::group::{Group, PAGES, backend, tell};
-use crate::writers::{Writers, feed_of, session_of};
 use std::time::{Duration, Instant};
+use testkit::writers::{Writers, feed_of, session_of};
 
 /// Usual number of users.
 pub const PEOPLE: usize = 4;

@@ -3,7 +3,6 @@
 //!
 //! A relay is a thread in the host's namespace. It ends when its [`Relay`] is dropped.
 
-use crate::network::Network;
 use async_net::{TcpListener, TcpStream};
 use smol::channel::{self, Receiver, Sender};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
@@ -11,6 +10,7 @@ use smol::{LocalExecutor, Timer};
 use std::rc::Rc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use testkit::network::Network;
 
 /// Maximum number of pieces in flight per connection and direction.
 const PIECES_MAX: usize = 256;
@@ -35,7 +35,7 @@ impl Relay {
         let (name, ports) = (network.name(at), ports.to_vec());
         let thread = std::thread::spawn(move || {
             // Sockets belong to the namespace of their thread, so everything runs on this one.
-            crate::network::enter(&name);
+            testkit::network::enter(&name);
             let executor = Rc::new(LocalExecutor::new());
             for port in ports {
                 executor.spawn(listen(executor.clone(), port, one_way)).detach();

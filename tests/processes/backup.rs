@@ -1,6 +1,5 @@
 //! Backup under load, and a new cluster restored from it.
 
-use crate::pages::whole_feed;
 use crate::pond::{Pond, Status, awaited};
 use crate::pty::Terminal;
 use crate::writers::Writers;
@@ -9,6 +8,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, lchown};
 use std::path::Path;
 use std::process::Stdio;
+use testkit::page_text::whole_feed;
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("text")

@@ -1,11 +1,11 @@
 //! Two users in real browsers, one with scripts and one without, on a cluster that loses two members. Skipped without
 //! Chromium. Screenshots are stored as target/screenshots/*.png.
 
-use crate::driver::{self, Driver};
 use crate::pond::Pond;
 use rustix::process::Signal;
 use std::fs;
 use std::path::Path;
+use testkit::driver::Driver;
 
 struct Person {
     driver: Driver,
@@ -71,7 +71,7 @@ impl Person {
 
 #[test]
 fn two_people_meet_with_scripts_and_without_and_two_members_die() {
-    if driver::missing() {
+    if testkit::driver::missing() {
         return;
     }
     let pond = Pond::start_with(&["--restart", "never"]);
@@ -129,7 +129,7 @@ fn two_people_meet_with_scripts_and_without_and_two_members_die() {
 /// Every backend dies once, and with it the source of the live stream; the leader dies while the user types.
 #[test]
 fn a_page_hears_what_is_croaked_while_every_backend_dies_once_and_loses_no_word_to_it() {
-    if driver::missing() {
+    if testkit::driver::missing() {
         return;
     }
     let pond = Pond::start();

@@ -1,7 +1,5 @@
 //! The interactive terminal client (`ribbit client`) in a pty, next to other users.
 
-use crate::http::Browser;
-use crate::pages::whole_feed;
 use crate::pond::{Pond, awaited, tree};
 use crate::pty::Terminal;
 use rustix::process::{Pid, Signal, kill_process};
@@ -9,6 +7,8 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
+use testkit::http::Browser;
+use testkit::page_text::whole_feed;
 
 /// Returns the client command of a user with a configuration folder of their own.
 fn client(pond: &Pond, who: &str, words: &[&str]) -> Command {

@@ -1,12 +1,12 @@
 //! Wall clocks that jump by years in either direction while the cluster runs: only the displayed times change.
 
-use crate::pages::croaks;
 use crate::pond::{Pond, awaited};
 use crate::preload::library;
 use crate::writers::{Writers, stores_agree};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
+use testkit::page_text::croaks;
 
 const YEAR_S: i64 = 365 * 24 * 3600;
 

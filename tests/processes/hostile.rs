@@ -1,6 +1,5 @@
 //! Malformed and hostile input on every port: a clear answer or a closed connection, and no process dies.
 
-use crate::http::{Browser, exchange};
 use crate::pond::{Pond, asked, awaited, keys};
 use ribbit_net::frame::Plane;
 use ribbit_net::handshake::Preface;
@@ -12,6 +11,7 @@ use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
+use testkit::http::{Browser, exchange};
 
 const FIVE: [&str; 5] = ["BACKEND_1", "BACKEND_2", "BACKEND_3", "COORDINATOR_1", "COORDINATOR_2"];
 

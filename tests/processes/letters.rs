@@ -1,8 +1,8 @@
 //! Direct messages: delivered once and in order across failures, kept until they are read, and read marks that last.
 
-use crate::http::{Browser, Reply};
-use crate::pages::unescaped;
 use crate::pond::{Pond, awaited};
+use testkit::http::{Browser, Reply};
+use testkit::page_text::unescaped;
 
 const LETTERS: usize = 60;
 

@@ -1,7 +1,5 @@
 //! Rate limits per account: error messages and codes on pages and in scripts, and no effect on other users.
 
-use crate::http::{Browser, Reply};
-use crate::pages::{croaks, typed};
 use crate::pond::{Pond, keys};
 use crate::verbs::Somebody;
 use ribbit_net::client::Client;
@@ -9,6 +7,8 @@ use ribbit_net::protocol::{Answer, Ask};
 use ribbit_net::secret::new_request_id;
 use ribbit_state::{Code, Command, Denied, Request, TokenHash};
 use ribbit_ui::words::refusal;
+use testkit::http::{Browser, Reply};
+use testkit::page_text::{croaks, typed};
 
 /// Starts a cluster of one backend, so that all counters are on one node.
 fn small(options: &[&str]) -> Pond {

@@ -13,22 +13,12 @@
 //! Each cluster has seven processes, so one test runs at a time, whatever `--test-threads` says. `RIBBIT_POWER_CUTS=20` raises
 //! the number of power cuts from five.
 
-#[path = "../support/driver.rs"]
-#[allow(dead_code)] // Parts are used by other test binaries only.
-mod driver;
-#[path = "../support/http.rs"]
-#[allow(dead_code)]
-mod http;
-#[path = "../support/patience.rs"]
-mod patience;
-#[path = "../support/status.rs"]
-mod status_json;
-
 mod away;
 mod backup;
 mod belonging;
 mod browser;
 mod chat;
+mod cli;
 mod clock;
 mod demo;
 mod differs;
@@ -52,7 +42,7 @@ mod members;
 mod metrics;
 mod minority;
 mod moved;
-mod pages;
+mod packaging;
 mod passwords;
 mod people;
 mod pond;
@@ -68,9 +58,11 @@ mod secrets;
 mod sessions;
 mod shell;
 mod sites;
+mod soak;
 mod status;
 mod stopped;
 mod terminal;
+mod up;
 mod users;
 mod verbs;
 mod verbs_failing;

@@ -1,11 +1,11 @@
 //! Metrics and health of every process, on its main port.
 
-use crate::http::{Reply, exchange};
 use crate::pond::{Pond, awaited};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
+use testkit::http::{Reply, exchange};
 
 const SERIES_MAX: usize = 50;
 

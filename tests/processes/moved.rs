@@ -1,8 +1,8 @@
 //! Addresses are hints: a cluster forms again after other programs took its ports.
 
-use crate::pages::whole_feed;
 use crate::pond::{Pond, awaited};
 use std::net::TcpListener;
+use testkit::page_text::whole_feed;
 
 const FIVE: [&str; 5] = ["BACKEND_1", "BACKEND_2", "BACKEND_3", "COORDINATOR_1", "COORDINATOR_2"];
 

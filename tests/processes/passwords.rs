@@ -1,6 +1,5 @@
 //! Password hashes, and the cost of checking them.
 
-use crate::http::Browser;
 use crate::pond::{Pond, awaited, keys};
 use ribbit_db::{FileDisk, Store};
 use ribbit_net::client::Client;
@@ -11,6 +10,7 @@ use ribbit_state::social::account_named;
 use ribbit_state::{Code, TokenHash};
 use std::fs;
 use std::io;
+use testkit::http::Browser;
 
 /// Returns the password hash of an account in a stopped member's store, and the version of the credentials.
 fn kept(pond: &Pond, member: &str, username: &str) -> (String, u32) {

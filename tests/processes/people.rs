@@ -1,11 +1,11 @@
 //! Accounts, friends and croaks, through pages, balancer and backends.
 
-use crate::http::Browser;
-use crate::pages::{croaks, typed, whole_feed};
 use crate::pond::{Pond, ask};
 use crate::writers::session_of;
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_state::{Code, Consistency, Page, Query};
+use testkit::http::Browser;
+use testkit::page_text::{croaks, typed, whole_feed};
 
 fn befriend(browser: &mut Browser, username: &str) {
     browser.post("/manage", &[("username", username), ("choice", "add")]).leads_to("/manage?note=added");

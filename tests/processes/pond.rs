@@ -3,8 +3,6 @@
 //! No process outlives a [`Pond`]: it kills what it started, and `up` runs with `--supervised`, so everything ends even when
 //! the test process is killed.
 
-use crate::http::Browser;
-use crate::patience::PAUSE;
 use ribbit_net::client::Client;
 use ribbit_net::frame::Plane;
 use ribbit_net::keys::Keys;
@@ -23,9 +21,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
+use testkit::http::Browser;
+use testkit::timeouts::PAUSE;
 
-pub use crate::patience::{PATIENCE, awaited, awaited_within};
-pub use crate::status_json::{MemberStatus, Status};
+pub use testkit::status_json::{MemberStatus, Status};
+pub use testkit::timeouts::{PATIENCE, awaited, awaited_within};
 
 /// A running `ribbit up`.
 struct Running {

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Builds `tests/support/NAME.c` into `folder`. Prints a reason and returns `None` where there is no C compiler or no
+/// Builds `tests/testkit/NAME.c` into `folder`. Prints a reason and returns `None` where there is no C compiler or no
 /// preloading.
 pub fn library(folder: &Path, name: &str) -> Option<PathBuf> {
     let library = folder.join(format!("{name}.so"));
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/support/{name}.c"));
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/testkit/{name}.c"));
     let built = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&library).arg(source).output();
     let why = match built {
         Ok(output) if output.status.success() => {

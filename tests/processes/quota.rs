@@ -1,8 +1,8 @@
 //! Disk quota: growing writes are refused with a message, everything else continues.
 
-use crate::pages::croaks;
 use crate::pond::Pond;
 use ribbit_state::Code;
+use testkit::page_text::croaks;
 
 #[test]
 fn croaks_are_refused_in_words_before_the_disk_is_full_and_deleting_goes_on() {

@@ -1,10 +1,10 @@
 //! `ribbit recover`: a new history from the data of one store.
 
-use crate::pages::{croaks, whole_feed};
 use crate::pond::Pond;
 use crate::writers::Writers;
 use std::fs;
 use std::path::{Path, PathBuf};
+use testkit::page_text::{croaks, whole_feed};
 
 fn store(pond: &Pond, name: &str) -> PathBuf {
     pond.folder().join(name).join("store.redb")

@@ -177,7 +177,7 @@ fn no_secret_of_a_run_is_found_where_it_need_not_be() {
     }
     for part in ["BACKEND_1", "COORDINATOR_1"] {
         for page in ["/metrics", "/health"] {
-            let page = crate::http::Browser::new(&pond.address(part)).get(page);
+            let page = testkit::http::Browser::new(&pond.address(part)).get(page);
             heard.push((format!("a page of {part}"), page.body.into_bytes()));
         }
     }

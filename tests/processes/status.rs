@@ -1,6 +1,5 @@
 //! Status, health and pages while the cluster loses one member after the other.
 
-use crate::pages::typed;
 use crate::pond::{Pond, Status, awaited, awaited_within};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -8,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::time::{Duration, Instant};
+use testkit::page_text::typed;
 
 /// Time limit of every page, also with dead servers.
 const ANSWER_MAX: Duration = Duration::from_secs(4);
@@ -182,7 +182,7 @@ fn pages_work_again_by_themselves_once_there_is_a_quorum() {
     let mut fields = vec![("post", "kept")];
     fields.extend(request.as_deref().map(|request| ("request", request)));
     ada.post("/main", &fields).leads_to("/main");
-    assert_eq!(crate::pages::croaks(&ada.get("/main")), ["kept"]);
+    assert_eq!(testkit::page_text::croaks(&ada.get("/main")), ["kept"]);
 }
 
 #[test]

@@ -1,9 +1,5 @@
 //! Checks of the members' data after a run of writers ([`support`]).
 
-#[path = "../support/writers.rs"]
-#[allow(dead_code)] // Parts are used by other test binaries only.
-mod support;
-
 use crate::pond::{Pond, keys};
 use ribbit_db::{FileDisk, Store};
 use ribbit_state::croaks;
@@ -11,12 +7,12 @@ use ribbit_state::rows::Order;
 use ribbit_state::{LogIndex, TokenHash};
 use std::collections::BTreeMap;
 
-pub use support::{Writers, session_of};
+pub use testkit::writers::{Writers, session_of};
 
 /// Returns the whole feed of one server: ids and texts, newest first.
 #[track_caller]
 pub fn feed_of(address: &str, session: TokenHash) -> Vec<(LogIndex, String)> {
-    support::feed_of(address, &keys(), session)
+    testkit::writers::feed_of(address, &keys(), session)
 }
 
 /// Asserts that the stores of all members, which are stopped or dead, contain the same croaks at the same indexes, up to the

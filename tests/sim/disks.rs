@@ -1,9 +1,9 @@
 //! The simulated disk does what disks and page caches do: the bugs that it is there to find depend on it.
 
-use super::sim::disk::{Death, SimDisk};
-use super::sim::random::Random;
 use redb::StorageBackend;
 use ribbit_db::Disk;
+use testkit::sim::disk::{Death, SimDisk};
+use testkit::sim::random::Random;
 
 const OLD: &[u8] = b"synced";
 const NEW: &[u8] = b"unsynced";

@@ -1,11 +1,11 @@
 //! What a browser has seen, and forms that come back: under the same request as long as its fate is open.
 
-use crate::group::Mood;
-use crate::http::Browser;
-use crate::site::Site;
 use ribbit_net::protocol::UnavailableReason;
 use ribbit_state::Code;
 use std::time::{Duration, Instant};
+use testkit::group::Mood;
+use testkit::http::Browser;
+use testkit::site::Site;
 
 /// Two web processes of one cluster, and a browser that was only at the first.
 fn two_sites() -> (Site, Site, Browser) {

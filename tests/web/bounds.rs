@@ -1,9 +1,9 @@
 //! What cannot be valid is refused at once and in words; a read that servers stop over is not put to all of them.
 
-use crate::group::Mood;
-use crate::http::Browser;
-use crate::site::Site;
 use std::time::{Duration, Instant};
+use testkit::group::Mood;
+use testkit::http::Browser;
+use testkit::site::Site;
 
 /// Short enough that nothing was waited for, long enough for a machine that is busy.
 const AT_ONCE: Duration = Duration::from_secs(2);

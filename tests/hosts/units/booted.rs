@@ -1,0 +1,442 @@
+//! The units under a real systemd, which is started in namespaces of its own over a temporary overlay of this machine's files.
+//! It runs the units of systemd/ with the binary of this build. A system call that the units do not allow kills its process
+//! here; on a real machine it would fail with an error.
+//!
+//! `RIBBIT_UNITS_BINARY=dist/x86_64-unknown-linux-musl/ribbit` tests another build, such as one for a package.
+//!
+//! Needs root, systemd, overlayfs and cgroup2; skipped with the reason if one is missing. Nothing outlives the test: the
+//! namespaces end with their first process, and that ends with its parent.
+
+use crate::units::judged::{name, units};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+use testkit::timeouts::awaited;
+
+/// Timeout for systemd to boot and for units to change state; booting takes a second or two.
+const BOOT_MAX: Duration = Duration::from_secs(60);
+
+struct Board {
+    unshare: Child,
+    /// The first process of the namespaces.
+    first: u32,
+    cgroup: PathBuf,
+    _units: TempDir,
+}
+
+impl Board {
+    /// Boots a systemd. Returns `None` and prints the reason if that is not possible here.
+    fn boot() -> Option<Board> {
+        match Board::try_boot() {
+            Ok(board) => Some(board),
+            Err(why) => {
+                println!("skipped: no systemd can be started here: {why}");
+                None
+            }
+        }
+    }
+
+    fn try_boot() -> Result<Board, String> {
+        if !rustix::process::geteuid().is_root() {
+            return Err("not root".into());
+        }
+        for needed in ["/lib/systemd/systemd", "/usr/bin/unshare", "/usr/bin/nsenter", "/bin/systemctl"] {
+            if !Path::new(needed).exists() {
+                return Err(format!("there is no {needed}"));
+            }
+        }
+        let folder = tempfile::tempdir().unwrap();
+        for unit in units() {
+            fs::copy(&unit, folder.path().join(name(&unit))).unwrap();
+            if name(&unit).ends_with(".service") {
+                let more = folder.path().join(format!("{}.d", name(&unit)));
+                fs::create_dir(&more).unwrap();
+                fs::write(more.join("strict.conf"), "[Service]\nSystemCallErrorNumber=kill\n").unwrap();
+            }
+        }
+        let cgroup = own_cgroup()?;
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hosts/units/boot.sh");
+        let enter = format!("echo $$ > {}/cgroup.procs && exec \"$0\" \"$@\"", cgroup.display());
+        let log = fs::File::create(folder.path().join("boot.log")).unwrap();
+        let unshare = Command::new("sh")
+            .args(["-c", &enter, "unshare", "--mount", "--pid", "--fork", "--kill-child", "--net", "--uts"])
+            .args(["--ipc", "--cgroup"])
+            .arg(script)
+            .arg(binary())
+            .arg(folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        let mut board = Board { unshare, first: 0, cgroup, _units: folder };
+        let began = Instant::now();
+        loop {
+            let said = fs::read_to_string(board._units.path().join("boot.log")).unwrap_or_default();
+            if let Some(status) = board.unshare.try_wait().unwrap() {
+                return Err(format!("it ended with {status}: {said}"));
+            }
+            board.find_first();
+            if board.first != 0 && board.run("systemctl is-system-running").1.trim() == "running" {
+                return Ok(board);
+            }
+            if began.elapsed() > BOOT_MAX {
+                let (_, jobs) = board.run("systemctl list-jobs; systemctl --failed --no-legend");
+                return Err(format!("not running after {BOOT_MAX:?}: {said}{jobs}"));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn find_first(&mut self) {
+        let unshare = self.unshare.id();
+        let children = fs::read_to_string(format!("/proc/{unshare}/task/{unshare}/children"));
+        let first = children.ok().and_then(|children| children.split_whitespace().next()?.parse().ok());
+        let is_systemd = |pid: &u32| {
+            fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|comm| comm.trim() == "systemd")
+        };
+        self.first = first.filter(is_systemd).unwrap_or(0);
+    }
+
+    fn output(&self, line: &str, input: &str) -> Output {
+        let mut child = Command::new("nsenter")
+            .args(["-t", &self.first.to_string(), "-m", "-p", "-n", "-u", "-i", "-C", "-r", "-w", "--"])
+            .args(["env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "SYSTEMD_PAGER="])
+            .args(["timeout", "60", "sh", "-c", line])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // The command may not read its input.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child.wait_with_output().unwrap()
+    }
+
+    /// Runs a command line as root in the namespaces; returns exit code and output.
+    fn run(&self, line: &str) -> (i32, String) {
+        let output = self.output(line, "");
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&text).into_owned())
+    }
+
+    #[track_caller]
+    fn typed(&self, line: &str) -> String {
+        let (code, said) = self.run(line);
+        assert_eq!(code, 0, "{line}: {said}\n{}", self.journal());
+        said
+    }
+
+    fn journal(&self) -> String {
+        self.run("journalctl --no-pager -o short-monotonic -n 200").1
+    }
+
+    fn shows(&self, unit: &str, property: &str) -> String {
+        self.typed(&format!("systemctl show --value -p {property} {unit}")).trim().to_string()
+    }
+
+    #[track_caller]
+    fn awaits(&self, what: &str, line: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let began = Instant::now();
+        loop {
+            let (_, said) = self.run(line);
+            if wanted(&said) {
+                return said;
+            }
+            assert!(began.elapsed() < BOOT_MAX, "{what}: {said}\n{}", self.journal());
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        let _ = self.unshare.kill();
+        let _ = self.unshare.wait();
+        // The cgroups become empty in a moment.
+        let began = Instant::now();
+        while remove_cgroup(&self.cgroup).is_err() && began.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Returns the binary under test.
+fn binary() -> PathBuf {
+    let other = std::env::var_os("RIBBIT_UNITS_BINARY").map(PathBuf::from);
+    let binary = other.unwrap_or_else(|| env!("CARGO_BIN_EXE_ribbit").into());
+    binary.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", binary.display()))
+}
+
+/// Creates the cgroup that this systemd uses as its root.
+fn own_cgroup() -> Result<PathBuf, String> {
+    let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+    let mount = mounts.lines().find(|line| line.split(' ').nth(2) == Some("cgroup2"));
+    let mount = mount.and_then(|line| line.split(' ').nth(1)).ok_or("cgroup2 is not mounted")?;
+    let own = PathBuf::from(mount).join(format!("ribbit-units-{}", std::process::id()));
+    fs::create_dir(&own).map_err(|error| format!("{}: {error}", own.display()))?;
+    Ok(own)
+}
+
+fn remove_cgroup(folder: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            remove_cgroup(&path)?;
+        }
+    }
+    fs::remove_dir(folder)
+}
+
+const ALL: [&str; 5] = [
+    "ribbit-coordinator@1.service",
+    "ribbit-backend@1.service",
+    "ribbit-backend@2.service",
+    "ribbit-balancer.service",
+    "ribbit-web.service",
+];
+
+#[test]
+fn a_board_runs_them_as_they_are() {
+    let Some(board) = Board::boot() else { return };
+
+    // Without a cluster file the unit fails with a message.
+    let (code, said) = board.run("systemctl start ribbit-backend@1");
+    assert!(code != 0 && said.contains("ribbit-backend@1"), "{said}");
+
+    // The commands that `init` prints, without `sudo`, since the test runs as root.
+    board.typed("mkdir /etc/ribbit");
+    let init = "ribbit init --coordinator 127.0.0.1:9000 --cluster-file /etc/ribbit/cluster.ribbit";
+    let said = board
+        .typed(init)
+        .replace("sudo ", "")
+        .replace("enable --now ribbit-backend@1", "enable --now ribbit-backend@{1,2}");
+    let steps =
+        said.lines().map(str::trim).filter(|line| line.contains("systemctl") || line.starts_with("echo"));
+    let steps: Vec<&str> = steps.collect();
+    assert_eq!(steps.len(), 6, "{said}");
+    let began = Instant::now();
+    for step in steps {
+        board.typed(&format!("bash -c '{step}'"));
+    }
+    println!("five units were ready after {:?}", began.elapsed());
+    board.awaits("whole", "ribbit status --json", |said| {
+        said.matches("\"voter\":true").count() == 3 && said.matches("\"in_sync\":true").count() == 3
+    });
+
+    clients_are_served(&board);
+    units_have_no_unneeded_privileges(&board);
+    killed_processes_are_restarted(&board);
+    stuck_processes_are_ended_by_the_watchdog(&board);
+    pages_use_https(&board);
+    the_floating_address_is_held(&board);
+    backups_are_made(&board);
+    a_changed_user_id_keeps_its_files(&board);
+    a_long_start_is_not_a_failed_start(&board);
+    // No system call was refused by the filter: its process would have been killed.
+    let journal = board.typed("journalctl --no-pager");
+    assert!(!journal.contains("SYS"), "{journal}");
+}
+
+fn clients_are_served(board: &Board) {
+    for unit in ALL {
+        assert_eq!(board.shows(unit, "ActiveState"), "active", "{unit}");
+    }
+    for (unit, words) in [
+        (ALL[0], "coordinator-1 "),
+        (ALL[1], "backend-1 "),
+        (ALL[3], "2 backends serve people"),
+        (ALL[4], "serving pages on http://"),
+    ] {
+        board.awaits(unit, &format!("systemctl show --value -p StatusText {unit}"), |said| {
+            said.contains(words)
+        });
+    }
+    let said = board.typed("systemctl status ribbit-backend@1 --no-pager");
+    println!(
+        "{}",
+        said.lines().filter(|line| line.contains("Status:") || line.contains("Active:")).collect::<String>()
+    );
+    let created =
+        board.output("ribbit client create ada --email ada@pond --server 127.0.0.1:8081", "croak, croak\n");
+    assert!(created.status.success(), "{created:?}");
+    board.typed("ribbit client post --server 127.0.0.1:8081 Under systemd");
+    // Root's commands use the installed cluster by default, and never in place of another one that was named.
+    assert_eq!(
+        board.typed("ribbit key"),
+        board.typed("ribbit key --cluster-file /etc/ribbit/cluster.ribbit")
+    );
+    board.typed("ribbit user list");
+    assert_eq!(board.run("ribbit status --data-dir /nonexistent").0, 3);
+    assert_eq!(board.run("ribbit user list --data-dir /nonexistent").0, 3);
+    // The port opened by systemd.
+    let page = board.typed("bash -c 'exec 3<>/dev/tcp/127.0.0.1/80; printf \"GET /health HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n\" >&3; cat <&3'");
+    assert!(page.contains(" 200 "), "{page}");
+}
+
+fn units_have_no_unneeded_privileges(board: &Board) {
+    for unit in ALL {
+        let pid = board.shows(unit, "MainPID");
+        let status = board.typed(&format!("cat /proc/{pid}/status"));
+        let field = |name: &str| {
+            let line = status
+                .lines()
+                .find(|line| line.starts_with(name))
+                .unwrap_or_else(|| panic!("{name}: {status}"));
+            line.split_whitespace().nth(1).unwrap_or_default().to_string()
+        };
+        assert_ne!(field("Uid:"), "0", "{unit}");
+        let caps = [field("CapEff:"), field("CapBnd:"), field("CapPrm:")];
+        assert!(caps.iter().all(|it| it.trim_matches('0').is_empty()), "{unit}: {caps:?}");
+        assert_eq!((field("Seccomp:"), field("NoNewPrivs:")), ("2".into(), "1".into()), "{unit}");
+    }
+    // Only root and the unit can read the data.
+    let (code, _) = board.run("setpriv --reuid 65534 --clear-groups ls /var/lib/ribbit/");
+    assert_ne!(code, 0);
+    assert!(board.typed("ls /var/lib/ribbit/").contains("backend-2"));
+    // The web process has no cluster key.
+    let pid = board.shows("ribbit-web.service", "MainPID");
+    let (_, environment) = board.run(&format!("tr '\\0' '\\n' < /proc/{pid}/environ"));
+    assert!(
+        !environment.contains("CREDENTIALS_DIRECTORY") && environment.contains("NOTIFY_SOCKET"),
+        "{environment}"
+    );
+}
+
+fn killed_processes_are_restarted(board: &Board) {
+    let before = board.shows(ALL[1], "MainPID");
+    board.typed(&format!("kill -9 {before}"));
+    board.awaits("back", &format!("systemctl show -p MainPID,ActiveState,NRestarts {}", ALL[1]), |said| {
+        said.contains("NRestarts=1")
+            && said.contains("ActiveState=active")
+            && !said.contains(&format!("MainPID={before}\n"))
+    });
+    // A failure that a restart cannot fix is not retried.
+    board.typed("mkdir -p /run/systemd/system/ribbit-balancer.service.d");
+    board.typed("printf '[Service]\\nEnvironment=RIBBIT_CLUSTER_FILE=/nonexistent\\n' > /run/systemd/system/ribbit-balancer.service.d/x.conf");
+    let (code, _) = board.run("systemctl daemon-reload; systemctl restart ribbit-balancer");
+    assert_ne!(code, 0);
+    board.awaits("given up", "systemctl show -p ActiveState,ExecMainStatus ribbit-balancer", |said| {
+        said.contains("ActiveState=failed") && said.contains("ExecMainStatus=78")
+    });
+    board.typed("rm /run/systemd/system/ribbit-balancer.service.d/x.conf; systemctl daemon-reload; systemctl restart ribbit-balancer");
+}
+
+fn stuck_processes_are_ended_by_the_watchdog(board: &Board) {
+    let unit = ALL[2];
+    let more = "/run/systemd/system/ribbit-backend@2.service.d";
+    board.typed(&format!("mkdir -p {more}"));
+    board.typed(&format!(
+        "printf '[Service]\\nWatchdogSec=2\\nEnvironment=RIBBIT_TEST_STUCK_MS=1500\\n' > {more}/x.conf"
+    ));
+    board.typed(&format!("systemctl daemon-reload; systemctl restart {unit}"));
+    board.awaits("ended by the watchdog", &format!("journalctl --no-pager -u {unit}"), |said| {
+        said.contains("Watchdog timeout") && said.contains("aborted by SIGABRT") && said.contains("sockets-1")
+    });
+    board.typed(&format!("rm {more}/x.conf; systemctl daemon-reload; systemctl restart {unit}"));
+    assert_eq!(board.shows(unit, "ActiveState"), "active");
+}
+
+fn pages_use_https(board: &Board) {
+    let unit = ALL[4];
+    // Without a certificate, a reload does nothing and does not end the process.
+    let before = board.shows(unit, "MainPID");
+    board.typed(&format!("systemctl reload {unit}"));
+    board
+        .awaits("heard", &format!("journalctl --no-pager -u {unit}"), |said| said.contains("no certificate"));
+    assert_eq!(board.shows(unit, "MainPID"), before);
+
+    let made = rcgen::generate_simple_self_signed(["board1".to_string()]).unwrap();
+    for (file, text) in [("cert.pem", made.cert.pem()), ("key.pem", made.signing_key.serialize_pem())] {
+        let put = board.output(&format!("install -m 600 /dev/stdin /etc/ribbit/{file}"), &text);
+        assert!(put.status.success(), "{put:?}");
+    }
+    let more = format!("/run/systemd/system/{unit}.d");
+    let loaded = "LoadCredential=cert.pem:/etc/ribbit/cert.pem\\nLoadCredential=key.pem:/etc/ribbit/key.pem";
+    board.typed(&format!("mkdir -p {more}; printf '[Service]\\n{loaded}\\n' > {more}/tls.conf"));
+    let at = format!("/run/credentials/{unit}");
+    board.typed(&format!("cp /etc/ribbit/web.conf /etc/ribbit/web.before; printf 'RIBBIT_TLS_CERT={at}/cert.pem\\nRIBBIT_TLS_KEY={at}/key.pem\\n' >> /etc/ribbit/web.conf"));
+    board.typed(&format!("systemctl daemon-reload; systemctl restart {unit}"));
+    board.awaits(unit, &format!("systemctl show --value -p StatusText {unit}"), |said| {
+        said.contains("https://")
+    });
+    board.typed(&format!("rm {more}/tls.conf; mv /etc/ribbit/web.before /etc/ribbit/web.conf; systemctl daemon-reload; systemctl restart {unit}"));
+}
+
+/// The only unit with network capabilities.
+fn the_floating_address_is_held(board: &Board) {
+    let unit = "ribbit-balancer-floating.service";
+    board.typed("ip link add eth0 type veth peer name far && ip addr add 192.168.77.1/24 dev eth0");
+    board.typed("ip link set eth0 up && ip link set far up");
+    board.typed(
+        "printf 'RIBBIT_FLOATING=192.168.77.50/24\\nRIBBIT_INTERFACE=eth0\\n' > /etc/ribbit/floating.conf",
+    );
+    board.typed(&format!("systemctl start {unit}"));
+    board.awaits("the address", "ip -o addr show dev eth0", |said| said.contains("192.168.77.50/"));
+    board.awaits("it is said", &format!("systemctl show --value -p StatusText {unit}"), |said| {
+        said.contains("holds the floating address")
+    });
+    assert_eq!(board.shows(ALL[3], "ActiveState"), "inactive", "one of the two");
+    let pid = board.shows(unit, "MainPID");
+    let status = board.typed(&format!("grep -E 'CapEff|Uid' /proc/{pid}/status"));
+    // CAP_NET_ADMIN and CAP_NET_RAW.
+    assert!(status.contains("0000000000003000") && !status.contains("Uid:\t0"), "{status}");
+    board.typed(&format!("systemctl stop {unit}"));
+    let (_, left) = board.run("ip -o addr show dev eth0");
+    assert!(!left.contains("192.168.77.50"), "{left}");
+    board.typed(&format!("systemctl start {}", ALL[3]));
+}
+
+/// A member with a lost store waits for the cluster before it is ready, longer than the start timeout allows.
+fn a_long_start_is_not_a_failed_start(board: &Board) {
+    let unit = ALL[2];
+    board.typed("systemctl stop ribbit.target");
+    board.typed("echo tested > /var/lib/private/ribbit/backend-2/lost && chown --reference=/var/lib/private/ribbit /var/lib/private/ribbit/backend-2/lost");
+    let more = "/run/systemd/system/ribbit-backend@2.service.d";
+    board.typed(&format!(
+        "printf '[Service]\\nTimeoutStartSec=2\\n' > {more}/x.conf; systemctl daemon-reload"
+    ));
+    board.typed(&format!("systemctl start --no-block {unit}"));
+    let asked = format!("journalctl --no-pager -u {unit} | tail -n 5");
+    board.awaits("it waits", &asked, |said| said.contains("not using the store"));
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(board.shows(unit, "ActiveState"), "activating", "{}", board.journal());
+    // Once the cluster is up, the member continues and joins as a new one.
+    board.typed(&format!("systemctl start {} {}", ALL[0], ALL[1]));
+    board.awaits(unit, &format!("systemctl is-active {unit}"), |said| said.trim() == "active");
+    board.typed(&format!("rm {more}/x.conf; systemctl daemon-reload"));
+}
+
+fn backups_are_made(board: &Board) {
+    board.awaits("a backup", "systemctl start ribbit-backup && ls /var/lib/ribbit-backup/", |said| {
+        said.contains(".backup")
+    });
+    assert_eq!(board.shows("ribbit-backup.service", "Result"), "success");
+    board.typed("systemctl start ribbit-backup.timer");
+    assert_eq!(board.shows("ribbit-backup.timer", "ActiveState"), "active");
+}
+
+fn a_changed_user_id_keeps_its_files(board: &Board) {
+    board.typed("systemctl stop ribbit.target || true");
+    board.typed(&format!("systemctl stop {} ribbit-web.socket", ALL.join(" ")));
+    board.typed("chown -R 64000:64000 /var/lib/private/ribbit");
+    board.typed("systemctl start ribbit.target");
+    for unit in ALL {
+        board.awaits(unit, &format!("systemctl is-active {unit}"), |said| said.trim() == "active");
+    }
+    let found = awaited("what was written is there", || {
+        let (code, said) = board.run("ribbit client feed --server 127.0.0.1:8081");
+        (code == 0).then_some(said)
+    });
+    assert!(found.contains("Under systemd"), "{found}");
+    // One command stops all units.
+    board.typed("systemctl stop ribbit.target");
+    for unit in ALL {
+        board.awaits(unit, &format!("systemctl show --value -p ActiveState {unit}"), |said| {
+            said.trim() == "inactive"
+        });
+    }
+}

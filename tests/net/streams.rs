@@ -1,0 +1,238 @@
+//! Live streams over real sockets: the web role, and a group in a box behind the wire.
+
+// A test that cannot go on may panic where it stands.
+
+use ribbit_roles::web::limits::{LIVE_BEAT, LIVE_STREAMS_MAX, STOP_DEADLINE, WRITE_STALL};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io::Write;
+use std::time::{Duration, Instant};
+use testkit::group::{EVENTS_MAX, Mood};
+use testkit::http::Browser;
+use testkit::site::Site;
+use testkit::stream::Stream;
+
+/// Somebody who has joined.
+fn join(site: &Site, username: &str) -> Browser {
+    let mut browser = Browser::new(&site.address);
+    browser.join(username);
+    browser
+}
+
+/// Where the page that this browser sees goes on.
+fn cursor(browser: &mut Browser) -> String {
+    let page = browser.get("/main");
+    page.body.split("data-live=\"").nth(1).unwrap().split('"').next().unwrap().to_string()
+}
+
+#[test]
+fn croaks_of_those_one_follows_arrive_as_the_page_shows_them() {
+    let site = Site::start();
+    let (mut ada, mut bob, mut carl) = (join(&site, "ada"), join(&site, "bob"), join(&site, "carl"));
+    ada.post("/manage", &[("username", "bob"), ("choice", "add")]).leads_to("/manage?note=added");
+    let from = cursor(&mut ada);
+    let mut stream = Stream::open(&ada, &format!("/live?from={from}"), None);
+    assert_eq!(stream.next().unwrap().event, "beat");
+    carl.croak("nobody follows me");
+    bob.croak("one, <b>\r\n\r\ntwo @ada");
+    let told = stream.croaks("one, &#60;b&#62;\n\ntwo <a href=\"/@ada\">@ada</a></p>");
+    assert!(ada.get("/main").body.contains(told.data.trim_end()), "the same markup as on the page");
+    ada.croak("mine too");
+    assert_ne!(stream.croaks("mine too").id, told.id);
+    // Whom one follows from now on is followed here too.
+    ada.post("/manage", &[("username", "carl"), ("choice", "add")]).leads_to("/manage?note=added");
+    carl.croak("somebody follows me");
+    stream.croaks("somebody follows me");
+}
+
+#[test]
+fn what_is_said_in_a_talk_is_told_to_the_two_and_to_nobody_else() {
+    let site = Site::start();
+    let (ada, mut bob, carl) = (join(&site, "ada"), join(&site, "bob"), join(&site, "carl"));
+    let mut streams = [&ada, &bob, &carl].map(|browser| Stream::open(browser, "/live", None));
+    for stream in &mut streams {
+        assert_eq!(stream.next().unwrap().event, "beat");
+    }
+    let [adas, bobs, carls] = &mut streams;
+    bob.post("/messages/ada", &[("message", "psst")]).leads_to("/messages/ada");
+    let (to, from) = (adas.news(), bobs.news());
+    assert_eq!((to.event.as_str(), from.event.as_str()), ("talk", "talk"));
+    let (with_bob, waiting) = to.data.split_once(' ').unwrap();
+    assert_eq!((waiting, from.data.split_once(' ').unwrap().1), ("1", "0"));
+    assert!(!to.data.contains("psst"));
+    // Shown and read: both hear of it.
+    let mut reader = ada.clone();
+    let talk = reader.get("/messages/bob");
+    talk.says(200, &format!("data-with=\"{with_bob}\""));
+    let receipt = talk.body.split("class=\"receipt\" src=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(reader.get(&receipt.replace("&#38;", "&")).status, 200);
+    assert_eq!(adas.news().data, format!("{with_bob} 0"));
+    assert_eq!(bobs.news().data, from.data);
+    let mut writer = carl.clone();
+    writer.croak("nothing of it here");
+    carls.croaks("nothing of it here");
+}
+
+#[test]
+fn a_croak_that_is_taken_back_is_gone_everywhere() {
+    let site = Site::start();
+    let mut ada = join(&site, "ada");
+    let from = cursor(&mut ada);
+    let mut stream = Stream::open(&ada, &format!("/live?from={from}"), None);
+    ada.croak("oops");
+    let told = stream.croaks("oops");
+    let id = told.data.split("id=\"croak-").nth(1).unwrap().split('"').next().unwrap().to_string();
+    ada.post(&format!("/croak/{id}"), &[]).leads_to("/main?note=taken-back");
+    let gone = stream.news();
+    assert_eq!((gone.event.as_str(), gone.data.as_str()), ("gone", id.as_str()));
+    // Not told any more to who comes later.
+    let mut late = Stream::open(&ada, &format!("/live?from={from}"), None);
+    assert_eq!(late.news().event, "gone");
+}
+
+#[test]
+fn a_stream_goes_on_where_its_browser_was() {
+    let site = Site::start();
+    let mut ada = join(&site, "ada");
+    let page = cursor(&mut ada);
+    ada.croak("first");
+    ada.croak("second");
+    let mut stream = Stream::open(&ada, &format!("/live?from={page}"), None);
+    stream.croaks("first");
+    let last = stream.last.clone();
+    drop(stream);
+    ada.croak("third");
+    // What the browser was told last counts for more than what its page knew.
+    let mut stream = Stream::open(&ada, &format!("/live?from={page}"), Some(&last));
+    stream.croaks("second");
+    stream.croaks("third");
+    // A cursor that is none counts as none: it begins with now.
+    let mut stream = Stream::open(&ada, "/live?from=nonsense", Some("what?"));
+    assert_eq!(stream.next().unwrap().event, "beat");
+    ada.croak("fourth");
+    stream.croaks("fourth");
+}
+
+#[test]
+fn a_stream_outlives_the_servers_it_came_from() {
+    let site = Site::start();
+    let mut ada = join(&site, "ada");
+    let from = cursor(&mut ada);
+    let mut stream = Stream::open(&ada, &format!("/live?from={from}"), None);
+    ada.croak("before");
+    stream.croaks("before");
+    site.group.be(Mood::Gone);
+    std::thread::sleep(Duration::from_millis(500));
+    site.group.be(Mood::Well);
+    ada.croak("after");
+    stream.croaks("after");
+}
+
+#[test]
+fn a_session_that_is_over_ends_its_stream_with_a_word() {
+    let site = Site::start();
+    let mut ada = join(&site, "ada");
+    let copy = ada.clone();
+    let mut stream = Stream::open(&ada, "/live", None);
+    ada.post("/logout", &[]).leads_to("/login");
+    assert_eq!(stream.news().event, "ended");
+    assert_eq!(stream.next(), None);
+    for browser in [copy, Browser::new(&site.address)] {
+        let mut stream = Stream::open(&browser, "/live", None);
+        assert_eq!(stream.news().event, "ended");
+        assert_eq!(stream.next(), None);
+    }
+}
+
+#[test]
+fn who_missed_too_much_is_told_to_read_again() {
+    let site = Site::start();
+    let mut ada = join(&site, "ada");
+    let from = cursor(&mut ada);
+    for number in 0..=EVENTS_MAX {
+        ada.croak(&format!("number {number}"));
+    }
+    let elsewhere = format!("{:032x}.1", 0xbeef);
+    for from in [from, elsewhere] {
+        let mut stream = Stream::open(&ada, &format!("/live?from={from}"), None);
+        let told = stream.news();
+        assert_eq!((told.event.as_str(), told.id.as_str()), ("again", ""), "and the cursor stays");
+        assert_eq!(stream.next(), None);
+    }
+}
+
+#[test]
+fn a_quiet_stream_is_heard_of_and_a_stop_ends_it() {
+    let site = Site::start();
+    let ada = join(&site, "ada");
+    let mut stream = Stream::open(&ada, "/live", None);
+    let began = Instant::now();
+    assert_eq!(stream.next().unwrap().event, "beat");
+    let told = stream.next().unwrap();
+    assert_eq!(told.event, "beat");
+    assert!(told.id.contains('.') && began.elapsed() < LIVE_BEAT + Duration::from_secs(5));
+    let began = Instant::now();
+    site.stop();
+    assert_eq!(stream.next(), None);
+    assert!(began.elapsed() < STOP_DEADLINE, "a stream holds up the stop");
+}
+
+#[test]
+fn streams_have_places_of_their_own_and_are_bounded() {
+    let descriptors = 4 * LIVE_STREAMS_MAX as u64 + 500;
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if maximum.is_some_and(|maximum| maximum < descriptors) {
+        let _ = writeln!(std::io::stderr(), "skipped: this machine allows too few file descriptors");
+        return;
+    }
+    setrlimit(Resource::Nofile, Rlimit { current: Some(descriptors), maximum }).unwrap();
+    let site = Site::start();
+    let mut ada = join(&site, "ada");
+    let mut streams: Vec<Stream> = Vec::new();
+    for _ in 0..LIVE_STREAMS_MAX {
+        let mut stream = Stream::open(&ada, "/live", None);
+        assert_eq!(stream.next().unwrap().event, "beat");
+        streams.push(stream);
+    }
+    let refused = Stream::try_open(&ada, "/live", None).err().unwrap();
+    assert!(refused.contains(" 503 "), "{refused}");
+    ada.croak("is there room for me?");
+    for stream in &mut streams {
+        stream.croaks("is there room for me?");
+    }
+    let metrics = ada.get("/metrics");
+    metrics.says(200, &format!("ribbit_web_streams {LIVE_STREAMS_MAX}"));
+    drop(streams);
+    let began = Instant::now();
+    while Stream::try_open(&ada, "/live", None).is_err() {
+        assert!(began.elapsed() < Duration::from_secs(10), "the places are not free again");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn who_does_not_read_is_cut_off_and_the_others_are_served() {
+    let site = Site::start();
+    let mut ada = join(&site, "ada");
+    let from = cursor(&mut ada);
+    let mut quick = Stream::open(&ada, &format!("/live?from={from}"), None);
+    let mut slow = Stream::open(&ada, &format!("/live?from={from}"), None);
+    slow.next().unwrap();
+    let began = Instant::now();
+    let text = "🐸".repeat(100);
+    let mut croaks = 0;
+    // Until nothing of the slow one is left in any buffer on the way, and the web role has lost its patience.
+    loop {
+        for _ in 0..50 {
+            ada.croak(&text);
+            quick.croaks(&text);
+            croaks += 1;
+        }
+        if ada.get("/metrics").body.contains("ribbit_web_streams 1\n") {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60) + WRITE_STALL, "the slow reader is still there");
+    }
+    assert!(slow.drain() < croaks * 2_000);
+    ada.croak("and on it goes");
+    quick.croaks("and on it goes");
+}

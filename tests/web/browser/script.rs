@@ -1,0 +1,303 @@
+//! What the script adds to the pages.
+
+use super::Visit;
+use testkit::group::Mood;
+use testkit::http::Browser;
+
+fn befriended(visit: &Visit) -> Browser {
+    let mut bob = Browser::new(&visit.site.address);
+    bob.join("bob");
+    visit.join("Ada", "ada");
+    visit.go("/manage");
+    visit.fill(&[("username", "bob")]);
+    visit.shows("/manage?note=added", "Now following.");
+    bob
+}
+
+#[test]
+fn croaks_arrive_by_themselves_and_the_reader_is_not_moved() {
+    let Some(visit) = Visit::start(true) else { return };
+    let driver = &visit.driver;
+    let mut bob = befriended(&visit);
+    for number in 0..20 {
+        bob.croak(&format!("old {number}."));
+    }
+    visit.go("/main");
+    driver.look(360, false);
+    driver.type_into("textarea", "half a th");
+    driver.run("scrollTo(0, 900)");
+    let place = || driver.run("return document.querySelector('article').getBoundingClientRect().top");
+    let before = place();
+    bob.croak("new one");
+    driver.awaits("return document.querySelector('.arrivals button')?.textContent == '1 new croak'");
+    bob.croak("new <two>\nof it @ada");
+    driver.awaits("return document.querySelector('.arrivals button')?.textContent == '2 new croaks'");
+    assert_eq!(place(), before, "the reader was moved");
+    assert!(!driver.text("main").contains("new one"));
+    assert_eq!(driver.run("return document.title"), "(2) Feed · ribbit");
+    assert_eq!(driver.run("return document.querySelector('.sr').textContent"), "1 new croak");
+    visit.look("feed-fresh");
+    driver.press(".arrivals button");
+    driver.awaits("return document.activeElement.textContent.includes('new <two>\\nof it @ada')");
+    let texts = "return [...document.querySelectorAll('.text')].slice(0, 3).map((text) => text.textContent).join('|')";
+    assert_eq!(driver.run(texts), "new <two>\nof it @ada|new one|old 19.");
+    assert_eq!(driver.run("return document.querySelectorAll('.arrivals button').length"), 0);
+    assert_eq!(driver.run("return document.title"), "Feed · ribbit");
+    assert_eq!(driver.run("return document.querySelector('textarea').value"), "half a th");
+    // One's own croak is on the page that comes back, and does not arrive again.
+    driver.click("main form button");
+    bob.croak("new three");
+    driver.awaits("return document.querySelector('.arrivals button')?.textContent == '1 new croak'");
+    driver.press(".arrivals button");
+    assert_eq!(driver.run("return document.querySelectorAll('article').length"), 24);
+    // Nothing went wrong on the way, with the policy of the pages either.
+    assert_eq!(driver.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn text_becomes_html_in_one_place_alone() {
+    let Some(visit) = Visit::start(true) else { return };
+    let driver = &visit.driver;
+    visit.join("Ada", "ada");
+    visit.go("/main");
+    let thrown = |what: &str| {
+        let script = format!("try {{ {what}; return 'nothing' }} catch (error) {{ return error.name }}");
+        driver.run(&script).as_str().unwrap().to_string()
+    };
+    for sink in [
+        "document.body.innerHTML = '<b>x</b>'",
+        "document.body.insertAdjacentHTML('beforeend', '<b>x</b>')",
+        "new DOMParser().parseFromString('<b>x</b>', 'text/html')",
+        "document.createElement('script').src = '/other.js'",
+        "trustedTypes.createPolicy('other', {})",
+        "trustedTypes.createPolicy('ribbit', {})",
+    ] {
+        assert_eq!(thrown(sink), "TypeError", "{sink}");
+    }
+    let complaints = driver.complaints();
+    assert!(!complaints.is_empty(), "the browser knows no trusted types");
+    // The script itself has its place: a form that is sent, and the page that comes back.
+    visit.fill(&[("post", "through the policy")]);
+    driver.awaits("return document.querySelector('.text')?.textContent == 'through the policy'");
+    assert_eq!(driver.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_stream_survives_the_servers_and_says_when_it_cannot() {
+    let Some(visit) = Visit::start(true) else { return };
+    let driver = &visit.driver;
+    let mut bob = befriended(&visit);
+    visit.go("/main");
+    bob.croak("before");
+    driver.awaits("return document.querySelector('.arrivals button')?.textContent == '1 new croak'");
+    visit.site.group.be(Mood::Gone);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    visit.site.group.be(Mood::Well);
+    bob.croak("after");
+    driver.awaits("return document.querySelector('.arrivals button')?.textContent == '2 new croaks'");
+    // Another history: what lies between is not known.
+    visit.site.group.refound(0xbeef);
+    visit.site.group.be(Mood::Gone);
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    visit.site.group.be(Mood::Well);
+    driver.awaits("return document.querySelector('.arrivals button')?.textContent == 'Show new croaks'");
+    driver.click(".arrivals button");
+    visit.shows("/main", "after");
+    // Logged out elsewhere.
+    let mut elsewhere = Browser::new(&visit.site.address);
+    elsewhere.cookies = visit.driver.cookies();
+    elsewhere.post("/logout", &[]).leads_to("/login");
+    driver.awaits(
+        "return document.querySelector('.arrivals button')?.textContent.startsWith('You\\'ve been logged out')",
+    );
+    driver.click(".arrivals button");
+    visit.shows("/login", "Log in");
+}
+
+#[test]
+fn two_people_talk_and_see_how_far_their_words_came() {
+    let Some(visit) = Visit::start(true) else { return };
+    let driver = &visit.driver;
+    let mut bob = befriended(&visit);
+    bob.post("/messages/ada", &[("message", "are you there?")]).leads_to("/messages/ada");
+    let nav = "return document.querySelector(\"nav a[href='/messages']\").textContent";
+    driver.awaits(&format!("{nav} == 'Messages'"));
+    driver.click("nav a[href='/messages']");
+    driver.awaits("return document.body.textContent.includes('are you there?')");
+    visit.look("talks");
+    driver.click("nav a[href='/main']");
+    driver.awaits(&format!("{nav} == 'Messages (1)'"));
+    bob.post("/messages/ada", &[("message", "hello?")]).leads_to("/messages/ada");
+    driver.awaits(&format!("{nav} == 'Messages (2)'"));
+    driver.click("nav a[href='/messages']");
+    driver.click("a[href='/messages/bob']");
+    visit.fill(&[("message", "here I am, @bob")]);
+    visit.shows("/messages/bob", "here I am, @bob");
+    assert_eq!(driver.run("return document.activeElement.id"), "message");
+    let states =
+        "return [...document.querySelectorAll('.mine .state')].map((state) => state.textContent).join()";
+    assert_eq!(driver.run(states), "saved");
+    // Bob reads, and writes, while half a message is typed here.
+    driver.type_into("textarea", "half a mess");
+    let top =
+        || driver.run("return Math.round(document.querySelector('textarea').getBoundingClientRect().top)");
+    let before = top();
+    let talk = bob.get("/messages/ada");
+    let receipt = talk.body.split("class=\"receipt\" src=\"").nth(1).unwrap().split('"').next().unwrap();
+    assert_eq!(bob.get(&receipt.replace("&#38;", "&")).status, 200);
+    driver.awaits(&format!("{states}.includes('read')"));
+    for number in 0..30 {
+        bob.post("/messages/ada", &[("message", &format!("word {number}"))]).leads_to("/messages/ada");
+    }
+    driver.awaits("return document.querySelectorAll('#sayings > .theirs').length == 32");
+    assert_eq!(driver.run("return document.querySelector('textarea').value"), "half a mess");
+    let texts = "return [...document.querySelectorAll('#sayings .text')].slice(-2).map((text) => text.textContent).join()";
+    assert_eq!(driver.run(texts), "word 28,word 29");
+    assert!((top().as_i64().unwrap() - before.as_i64().unwrap()).abs() <= 900);
+    // What is shown here is read: bob sees it.
+    let seen = (0..200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(25));
+        let page = bob.get("/messages/ada").body;
+        page.matches(">read</span>").count() >= 30
+    });
+    assert!(seen, "what was shown was not marked as read");
+    driver.awaits(&format!("{nav} == 'Messages'"));
+    visit.look("talk");
+    assert_eq!(driver.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn characters_are_counted_as_the_servers_count_them() {
+    let Some(visit) = Visit::start(true) else { return };
+    let driver = &visit.driver;
+    visit.join("Ada", "ada");
+    let counted = |text: &str| {
+        let text = serde_json::to_string(text).unwrap();
+        driver.run(&format!(
+            "let post = document.querySelector('textarea');
+             post.value = {text};
+             post.dispatchEvent(new Event('input', {{ bubbles: true }}));
+             return document.querySelector('#post-count').textContent",
+        ))
+    };
+    let mut http = Browser::new(&visit.site.address);
+    http.join("bob");
+    for text in [
+        "",
+        "a",
+        "🐸",
+        "e\u{301}",
+        "a\nb",
+        "a\r\nb",
+        "👨\u{200d}👩\u{200d}👧",
+        &"ñ\n".repeat(50),
+        &"🐸".repeat(101),
+    ] {
+        let chars = ribbit_state::text::croak_chars(text);
+        let words =
+            if chars > 100 { format!("{} too many", chars - 100) } else { format!("{} left", 100 - chars) };
+        assert_eq!(counted(text), words.as_str(), "{text:?}");
+        // As it is sent: with CRLF.
+        let sent = http.post("/main", &[("post", &text.replace("\r\n", "\n").replace('\n', "\r\n"))]).status;
+        let expected = if (1..=100).contains(&chars) { 303 } else { 422 };
+        assert_eq!(sent, expected, "{text:?}");
+    }
+    assert!(driver.run("return document.querySelector('#post-count').classList.contains('over')") == true);
+}
+
+#[test]
+fn what_was_typed_outlives_leaving_the_page() {
+    let Some(visit) = Visit::start(true) else { return };
+    let driver = &visit.driver;
+    visit.join("Ada", "ada");
+    let words = || driver.run("return document.querySelector('textarea').value");
+    let request = || driver.run("return document.querySelector('[name=request]').value");
+    driver.type_into("textarea", "half a th");
+    let first = request();
+    driver.click("footer a[href='/about']");
+    driver.click("nav a[href='/main']");
+    assert_eq!((words(), request()), ("half a th".into(), first.clone()), "the same request goes with it");
+    assert_eq!(driver.text("#post-count"), "91 left");
+    driver.type_into("textarea", "ought");
+    driver.click("main form button");
+    visit.shows("/main", "half a thought");
+    assert_eq!(words(), "");
+    visit.go("/main");
+    assert_eq!(words(), "");
+    // A session that ended meanwhile takes nothing along.
+    driver.type_into("textarea", "said without a session");
+    let mut elsewhere = Browser::new(&visit.site.address);
+    elsewhere.cookies = driver.cookies();
+    elsewhere.post("/logout", &[]).leads_to("/login");
+    driver.click("main form button");
+    visit.shows("/main", "Log in and try again.");
+    assert_eq!(words(), "said without a session");
+    driver.click("main form a[href='/login']");
+    visit.fill(&[("username", "ada"), ("password", "password")]);
+    visit.shows("/main", "Feed");
+    assert_eq!(words(), "said without a session");
+    driver.click("main form button");
+    visit.shows("/main", "said without a session");
+    // Nobody else finds it.
+    driver.type_into("textarea", "for me alone");
+    driver.click("nav a[href='/logout']");
+    driver.click("main form button");
+    visit.join("Bob", "bob");
+    assert_eq!(words(), "");
+}
+
+#[test]
+fn a_form_that_is_sent_twice_or_whose_answer_is_lost_makes_one_croak() {
+    for scripts in [true, false] {
+        let Some(visit) = Visit::start(scripts) else { return };
+        let driver = &visit.driver;
+        visit.join("Ada", "ada");
+        let croaks = |words: &str| driver.text("main").matches(words).count();
+
+        driver.type_into("textarea", "clicked twice");
+        driver.leads_away(|| driver.press_twice("main form button"));
+        visit.go("/main");
+        assert_eq!(croaks("clicked twice"), 1, "scripts: {scripts}");
+
+        if !scripts {
+            sent_again_from_before(&visit);
+            assert_eq!(croaks("sent and sent again"), 1);
+        }
+
+        // It was done, and nobody heard of it.
+        visit.site.group.be(Mood::Forgetful);
+        driver.type_into("textarea", "done in silence");
+        if scripts {
+            driver.leads_away(|| {
+                driver.press("main form button");
+                driver.awaits("return (document.querySelector('.sending')?.textContent ?? '') != ''");
+                assert_eq!(driver.text("main form button"), "Sending…");
+                visit.site.group.be(Mood::Well);
+            });
+        } else {
+            driver.click("main form button");
+            visit.site.group.be(Mood::Well);
+            driver.click("main form button");
+        }
+        visit.go("/main");
+        assert_eq!(croaks("done in silence"), 1, "scripts: {scripts}");
+    }
+}
+
+/// The page as it was before: with scripts there is none, since the page stays while it is sent.
+fn sent_again_from_before(visit: &Visit) {
+    let driver = &visit.driver;
+    driver.type_into("textarea", "sent and sent again");
+    let request = driver.run("return document.querySelector('[name=request]').value");
+    driver.click("main form button");
+    visit.shows("/main", "sent and sent again");
+    driver.back();
+    driver.awaits("return document.querySelector('textarea') != null && document.readyState == 'complete'");
+    let words = driver.run("return document.querySelector('textarea').value");
+    if words != "" {
+        let same = driver.run("return document.querySelector('[name=request]').value") == request;
+        assert!(same, "words that come back, come back with their request");
+        driver.click("main form button");
+    }
+    visit.go("/main");
+}

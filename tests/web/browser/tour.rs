@@ -1,0 +1,194 @@
+//! A person goes through every page.
+
+use super::Visit;
+use ribbit_state::{Code, Denied};
+use ribbit_ui::words::refusal;
+use testkit::group::Mood;
+use testkit::http::Browser;
+
+#[test]
+fn a_person_goes_through_every_page_with_scripts() {
+    if let Some(visit) = Visit::start(true) {
+        tour(&visit);
+    }
+}
+
+#[test]
+fn a_person_goes_through_every_page_without_scripts() {
+    if let Some(visit) = Visit::start(false) {
+        tour(&visit);
+    }
+}
+
+fn tour(visit: &Visit) {
+    visit.go("/");
+    visit.shows("/login", "Log in");
+    visit.look("login");
+    visit.go("/create");
+    visit.look("create");
+    visit.fill(&[("name", "Bob"), ("username", "no such name"), ("email", "pond"), ("password", "short")]);
+    visit.shows("/create", "Use 1 to 32 characters");
+    visit.look("create-refused");
+    visit.join("Bob the <Builder>", "bob");
+    visit.fill(&[("post", "Heavy rain at the north pond.\nBring boots!")]);
+    visit.driver.click("nav a[href='/logout']");
+    visit.shows("/logout", "Stay logged in");
+    visit.look("logout");
+    visit.driver.click("main form button");
+    visit.shows("/login", "Log in");
+    visit.fill(&[("username", "bob"), ("password", "not it at all")]);
+    visit.shows("/login", &refusal(Denied::new(Code::WrongPassword)));
+    visit.look("login-refused");
+    visit.join("Ada", "ada");
+    visit.look("feed-empty");
+    croaking(visit);
+    befriending(visit);
+    people_and_settings(visit);
+    if visit.scripts {
+        trouble_with_scripts(visit);
+    } else {
+        trouble_without_scripts(visit);
+    }
+    old_and_around(visit);
+    visit.go("/delete");
+    visit.look("delete");
+    visit.fill(&[("password", "password")]);
+    visit.shows("/login?note=deleted", "Your account and your croaks are deleted");
+    for complaint in visit.driver.complaints() {
+        // Statuses of refused forms are noted by the browser, and are meant.
+        assert!(complaint.contains("Failed to load resource"), "{complaint}");
+    }
+}
+
+fn croaking(visit: &Visit) {
+    visit.fill(&[("post", "Two lines,\n  the second indented. <b>& \"quotes\"</b>")]);
+    visit.shows("/main", "Two lines,\n  the second indented. <b>& \"quotes\"</b>");
+    visit.fill(&[("post", &"quak ".repeat(21))]);
+    visit.shows("/main", &format!("{} Yours has 105.", refusal(Denied::new(Code::CroakTooLong))));
+    visit.look("croak-refused");
+    visit.go("/main");
+    // What was refused is still there to be mended, where there is a script to keep it.
+    assert_eq!(typed(visit).is_empty(), !visit.scripts);
+    visit.driver.clear("textarea");
+    visit.fill(&[("post", &"w".repeat(100))]);
+    visit.shows("/main", &"w".repeat(100));
+    // Typing takes a browser its time: most of a long feed comes another way.
+    let mut quick = Browser::new(&visit.site.address);
+    quick.post("/login", &[("username", "ada"), ("password", "password")]).leads_to("/main");
+    for number in 1..=50 {
+        quick.croak(&format!("Croak number {number}"));
+    }
+    visit.go("/main");
+    visit.shows("/main", "Older croaks");
+    visit.look("feed-full");
+    visit.driver.click("a[rel=next]");
+    visit.look("feed-older");
+    let text = visit.driver.text("body");
+    assert!(text.contains("Two lines") && !text.contains("Croak number 50"), "{text}");
+}
+
+fn befriending(visit: &Visit) {
+    visit.go("/manage");
+    visit.look("friends-empty");
+    visit.fill(&[("username", "nobody")]);
+    visit.shows("/manage", &refusal(Denied::new(Code::NoSuchUser)));
+    visit.look("friends-refused");
+    visit.go("/manage");
+    visit.fill(&[("username", "Bob")]);
+    visit.shows("/manage?note=added", "Now following.");
+    visit.look("friends");
+    visit.go("/main?before=50");
+    visit.shows("/main?before=50", "Bring boots!");
+    visit.go("/manage");
+    visit.driver.click("button[value=remove]");
+    visit.shows("/manage?note=removed", "You don't follow anyone yet.");
+}
+
+fn people_and_settings(visit: &Visit) {
+    visit.driver.click("nav a[href='/people']");
+    visit.shows("/people", "Bob the <Builder>");
+    visit.look("people");
+    visit.driver.click("a[href='/@bob']");
+    visit.shows("/@bob", "Bring boots!");
+    visit.look("profile");
+    visit.driver.click(".croak .when a");
+    visit.shows(&visit.driver.path(), "Bring boots!");
+    visit.look("croak");
+    visit.driver.back();
+    visit.driver.click("a[href='/messages/bob']");
+    visit.fill(&[("message", "Which boots?")]);
+    visit.shows("/messages/bob", "Which boots?");
+    visit.look("talk-one");
+    visit.driver.click("nav a[href='/messages']");
+    visit.shows("/messages", "Which boots?");
+    visit.look("talks-one");
+    visit.driver.click("nav a[href='/settings']");
+    visit.shows("/settings", "Where you're logged in");
+    visit.look("settings");
+}
+
+/// What was typed stays, and is sent when the servers are back.
+fn trouble_with_scripts(visit: &Visit) {
+    visit.go("/main");
+    visit.site.group.be(Mood::Gone);
+    visit.driver.type_into("textarea", "Is anybody there?");
+    visit.driver.leads_away(|| {
+        visit.driver.press("main form button");
+        visit.driver.awaits(
+            "return document.querySelector('.sending')?.textContent.startsWith('No servers are running.')",
+        );
+        visit.look("trouble");
+        assert_eq!(typed(visit), "Is anybody there?");
+        visit.site.group.be(Mood::Well);
+    });
+    visit.shows("/main", "Is anybody there?");
+    assert_eq!(typed(visit), "");
+    comes_back(visit);
+}
+
+/// What was typed comes back, and can be sent again.
+fn trouble_without_scripts(visit: &Visit) {
+    visit.go("/main");
+    visit.site.group.be(Mood::Gone);
+    visit.fill(&[("post", "Is anybody there?")]);
+    visit.shows("/main", "No servers are running");
+    visit.look("trouble");
+    assert_eq!(typed(visit), "Is anybody there?");
+    visit.site.group.be(Mood::Well);
+    visit.driver.click("main form button");
+    visit.shows("/main", "Is anybody there?");
+    comes_back(visit);
+}
+
+fn typed(visit: &Visit) -> String {
+    let typed = visit.driver.run("return document.querySelector('textarea').value");
+    typed.as_str().expect("text").to_string()
+}
+
+/// A page that could not be read is read again by itself.
+fn comes_back(visit: &Visit) {
+    visit.site.group.be(Mood::Gone);
+    visit.go("/manage");
+    visit.shows("/manage", "No servers are running");
+    visit.look("trouble-read");
+    visit.site.group.be(Mood::Well);
+    visit.driver.awaits("return document.querySelector('h1')?.innerText == 'Following'");
+}
+
+fn old_and_around(visit: &Visit) {
+    visit.site.group.be(Mood::Minority);
+    visit.go("/main");
+    visit.shows("/main", "this page may be out of date");
+    visit.look("old");
+    visit.site.group.be(Mood::Well);
+    visit.driver.click("footer a[href='/status']");
+    visit.shows("/status", "All is well.");
+    visit.look("status-one");
+    visit.driver.click("#still");
+    visit.shows("/status?still", "Automatic refresh is off.");
+    visit.driver.click("footer a[href='/about']");
+    visit.shows("/about", "no cloud");
+    visit.look("about");
+    visit.go("/pond");
+    visit.look("missing");
+}

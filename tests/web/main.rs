@@ -1,0 +1,15 @@
+//! The web pages: over HTTP and HTTPS against servers in this process, and in a real browser.
+
+// A test that cannot go on may panic where it stands.
+#![allow(clippy::unwrap_used)]
+
+mod again;
+mod bounds;
+mod browser;
+mod guard;
+mod hostile;
+mod pages;
+mod people;
+mod safe;
+mod tls;
+mod views;

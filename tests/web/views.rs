@@ -1,0 +1,115 @@
+//! Every page as it is sent, word for word: tests/views/*.html.
+//!
+//! `UPDATE_GOLDENFILES=1 cargo test --test web views` writes what is sent now; read the diff. What differs each time (request
+//! ids, cursors, how long ago something was) is taken out.
+
+// A test that cannot go on may panic where it stands.
+
+use ribbit_net::protocol::UnavailableReason;
+use ribbit_state::OperatorCommand;
+use std::path::Path;
+use testkit::group::Mood;
+use testkit::http::{Browser, Reply};
+use testkit::site::Site;
+
+/// What is between `begin` and `end` becomes `…`, everywhere.
+fn without(text: &str, begin: &str, end: &str) -> String {
+    let mut pieces = text.split(begin);
+    let mut out = pieces.next().unwrap_or_default().to_string();
+    for piece in pieces {
+        let (_, rest) = piece.split_once(end).unwrap_or(("", piece));
+        out += &format!("{begin}…{end}{rest}");
+    }
+    out
+}
+
+struct Views {
+    wrong: Vec<String>,
+}
+
+impl Views {
+    /// Compares a page with its file, or writes it.
+    fn see(&mut self, name: &str, page: &Reply) {
+        let mut text = page.body.clone();
+        for (begin, end) in [
+            ("name=\"request\" value=\"", "\""),
+            ("data-live=\"", "\""),
+            ("data-now=\"", "\""),
+            ("<span class=\"ago\">", "</span>"),
+            ("<b>ribbit</b> ", ","),
+        ] {
+            text = without(&text, begin, end);
+        }
+        text = format!("<!-- {} -->\n{}\n", page.status, text.trim_end());
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/views").join(format!("{name}.html"));
+        if std::env::var_os("UPDATE_GOLDENFILES").is_some() {
+            std::fs::write(file, text).unwrap();
+        } else if std::fs::read_to_string(&file).unwrap_or_default() != text {
+            self.wrong.push(format!("{name}:\n{text}"));
+        }
+    }
+}
+
+#[test]
+fn every_page_is_what_it_was() {
+    let site = Site::start();
+    let mut views = Views { wrong: Vec::new() };
+    let (mut ada, mut bob) = (Browser::new(&site.address), Browser::new(&site.address));
+    views.see("create", &ada.get("/create"));
+    let wrong = [("name", "A <b>"), ("username", "a b"), ("email", "nowhere"), ("password", "short")];
+    views.see("create-refused", &ada.post("/create", &wrong));
+    ada.join("ada");
+    bob.join("bob");
+    views.see("login", &Browser::new(&site.address).get("/login?created=ada"));
+    views.see("login-refused", &ada.post("/login", &[("username", "ada"), ("password", "open sesame")]));
+    views.see("main-empty", &ada.get("/main"));
+    ada.post("/manage", &[("username", "bob"), ("choice", "add")]).leads_to("/manage?note=added");
+    bob.croak("Rain, at last, @ada!\nIt is <wet>.");
+    ada.croak("mine");
+    views.see("main", &ada.get("/main"));
+    views.see("main-refused", &ada.post("/main", &[("post", &"x".repeat(101))]));
+    for number in 0..50 {
+        bob.croak(&format!("croak {number}"));
+    }
+    views.see("main-older", &ada.get("/main?before=8"));
+    views.see("manage", &ada.get("/manage?note=added"));
+    views.see("manage-refused", &ada.post("/manage", &[("username", "nobody"), ("choice", "add")]));
+    views.see("people", &ada.get("/people"));
+    views.see("people-found", &bob.get("/people?names=a*"));
+    views.see("people-followers", &bob.get("/people?who=followers"));
+    views.see("people-refused", &ada.get(&format!("/people?names={}", "x".repeat(65))));
+    views.see("profile", &ada.get("/@bob?before=8"));
+    views.see("profile-own", &ada.get("/@ada"));
+    views.see("profile-nobody", &ada.get("/@nobody"));
+    views.see("croak", &ada.get("/croak/6"));
+    views.see("croak-own", &ada.get("/croak/7"));
+    views.see("croak-none", &ada.get("/croak/99"));
+    views.see("messages-empty", &ada.get("/messages"));
+    views.see("talk-empty", &ada.get("/messages/bob"));
+    bob.post("/messages/ada", &[("message", "Did you see\nthe <rain>, @ada?")]).leads_to("/messages/ada");
+    views.see("messages", &ada.get("/messages"));
+    views.see("talk-new", &ada.get("/messages/bob"));
+    ada.post("/messages/bob", &[("message", "I did.")]).leads_to("/messages/bob");
+    views.see("talk", &ada.get("/messages/bob"));
+    views.see("talk-refused", &ada.post("/messages/bob", &[("message", "")]));
+    views.see("settings", &ada.get("/settings?note=saved"));
+    let wrong = [("choice", "password"), ("password", "not this one"), ("new-password", "long enough")];
+    views.see("settings-refused", &ada.post("/settings", &wrong));
+    views.see("logout", &ada.get("/logout"));
+    views.see("delete", &ada.get("/delete"));
+    views.see("about", &ada.get("/about"));
+    views.see("nothing-here", &ada.get("/nothing"));
+    bob.post("/delete", &[("password", "password")]).leads_to("/login?note=deleted");
+    views.see("talk-deleted", &ada.get("/messages/~3"));
+    site.group.operate(OperatorCommand::SetRegistration { open: false });
+    views.see("create-closed", &ada.get("/create"));
+    site.group.be(Mood::Minority);
+    views.see("main-old", &ada.get("/main"));
+    let request = ada.get("/main").requests()[0].clone();
+    views.see("main-trouble", &ada.post("/main", &[("post", "kept"), ("request", &request)]));
+    site.group.be(Mood::Unavailable(UnavailableReason::NoLeader));
+    views.see("trouble", &ada.get("/main"));
+    site.group.be(Mood::Gone);
+    views.see("nobody", &ada.get("/main"));
+    assert!(views.wrong.is_empty(), "no longer what tests/views holds:\n{}", views.wrong.join("\n"));
+}
