@@ -9,7 +9,6 @@ pub fn keys_of(cluster: ClusterId) -> Keys {
 }
 
 /// Returns the keys of the default test cluster.
-#[allow(dead_code)] // Some tests use several clusters.
 pub fn keys() -> Keys {
     keys_of(ClusterId(1))
 }

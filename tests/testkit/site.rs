@@ -38,7 +38,6 @@ impl Site {
     }
 
     /// Stops the web role and waits until it has ended.
-    #[allow(dead_code)] // Not every test stops the web role.
     pub fn stop(self) {
         self.stop.notify(usize::MAX);
         self.thread.join().expect("the web role ends well");
@@ -46,7 +45,6 @@ impl Site {
 }
 
 /// Returns this machine's address on its network, if it has one.
-#[allow(dead_code)] // Used by few test binaries.
 pub fn own_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
     // Connecting a UDP socket sends nothing; it only selects the route.

@@ -3,7 +3,6 @@
 use serde::Deserialize;
 
 /// The whole output; an additional or missing field is an error.
-#[allow(dead_code)] // Some fields only need to parse.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Status {
@@ -15,7 +14,6 @@ pub struct Status {
     pub floating: Vec<FloatingStatus>,
 }
 
-#[allow(dead_code)]
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FloatingStatus {
@@ -24,7 +22,6 @@ pub struct FloatingStatus {
     pub old: bool,
 }
 
-#[allow(dead_code)]
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MemberStatus {
