@@ -75,7 +75,7 @@ fn damage_that_nobody_reads_is_found_said_and_healed() {
 
     let (code, said) = pond.typed(&["backend", "--id", &id.to_string()]);
     assert_eq!(code, 1, "{said}");
-    assert!(said.contains("the scrub found: the store is damaged: a checksum is wrong"), "{said}");
+    assert!(said.contains("scrub failed: the store is damaged: a checksum is wrong"), "{said}");
     assert!(said.contains("Start it again: it then leaves the cluster"), "{said}");
     // The member had started well, so only the scrub can have found the damage.
     assert!(said.contains("is member"), "{said}");

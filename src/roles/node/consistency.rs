@@ -6,7 +6,7 @@
 //!   linearizable ──▶ the read index: the leader's commit index, once the leader has confirmed that it still leads
 //! ```
 
-use super::request::{RequestContext, store_unreadable, undecided};
+use super::request::{NodeRequest, store_unreadable, undecided};
 use ribbit_net::protocol::{Answer, UnavailableReason};
 use ribbit_replica::ReachError;
 use ribbit_state::{Code, Consistency, Denied, LogIndex, Query, Token};
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// Maximum time that a read waits for an index.
 pub(super) const READ_WAIT: Duration = Duration::from_secs(1);
 
-impl RequestContext<'_> {
+impl NodeRequest<'_> {
     /// Answers a query at a consistency level. `seen`: the newest position that the client has seen.
     pub(super) async fn read(&self, seen: Option<Token>, consistency: Consistency, query: &Query) -> Answer {
         let history = self.member.identity.history;

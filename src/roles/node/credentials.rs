@@ -7,7 +7,7 @@
 
 use super::NodeState;
 use super::passwords::Busy;
-use super::request::{RequestContext, store_unreadable};
+use super::request::{NodeRequest, store_unreadable};
 use ribbit_db::DbError;
 use ribbit_net::protocol::{Answer, NewAccount, Password, UnavailableReason};
 use ribbit_net::secret::new_request_id;
@@ -21,7 +21,7 @@ use ribbit_state::{
 use smol::future::FutureExt;
 use std::time::{Duration, Instant};
 
-impl RequestContext<'_> {
+impl NodeRequest<'_> {
     /// Creates an account: checks the form and the rate limit, hashes the password, submits the command.
     pub(super) async fn create_account(
         &self,

@@ -9,7 +9,7 @@
 //! A pin does not belong to a connection, so a client can go on with it after its connection broke. Damage found by a step is
 //! treated like damage found by the scrub: the store counts as lost.
 
-use super::request::RequestContext;
+use super::request::NodeRequest;
 use crate::common::random::random_u64;
 use ribbit_db::pin::{Pin, RowSum};
 use ribbit_db::{self, DbError};
@@ -114,7 +114,7 @@ impl Pins {
     }
 }
 
-impl RequestContext<'_> {
+impl NodeRequest<'_> {
     /// Answers a request about pins.
     pub(super) async fn pinned(&self, ask: PinAsk) -> Answer {
         let answered = match ask {

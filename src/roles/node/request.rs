@@ -14,7 +14,7 @@ use std::time::Instant;
 static OUTCOMES: Semaphore = Semaphore::new(1);
 
 /// Context of one request.
-pub(super) struct RequestContext<'a> {
+pub(super) struct NodeRequest<'a> {
     pub(super) node: &'a Arc<NodeState>,
     pub(super) member: &'a Membership,
     pub(super) deadline: Instant,
@@ -37,7 +37,7 @@ pub(super) fn undecided(why: SubmitError) -> Answer {
     }
 }
 
-impl RequestContext<'_> {
+impl NodeRequest<'_> {
     /// Submits a command to the replica and waits for its outcome. Refuses it here if it is too long, or if it grows the
     /// store while disks are full.
     pub(super) async fn submit(&self, id: RequestId, submitted_at: LogIndex, command: Command) -> Answer {

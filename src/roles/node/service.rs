@@ -5,7 +5,7 @@
 
 use super::consistency::READ_WAIT;
 use super::coordination::{self, server_choice};
-use super::request::{RequestContext, store_unreadable};
+use super::request::{NodeRequest, store_unreadable};
 use super::{NodeState, links, monitoring, session_tokens, snapshots, subscriptions};
 use ribbit_db::DbError;
 use ribbit_net::channel::Channel;
@@ -60,7 +60,7 @@ impl listener::Service for NodeService {
         {
             return Answer::Refused(Denied::new(code));
         }
-        let context = RequestContext { node: &self.node, member, deadline };
+        let context = NodeRequest { node: &self.node, member, deadline };
         match ask {
             // The most frequent request. The replica's core enforces its deadline, so it needs no timer of its own.
             Ask::Write(request) if self.node.options.role == Role::Backend && plane != Plane::Control => {
@@ -97,7 +97,7 @@ impl listener::Service for NodeService {
 
 impl NodeService {
     /// Dispatches a request by its kind, the connection's plane and this node's role.
-    async fn decide(&self, plane: Plane, ask: Ask, context: RequestContext<'_>) -> Answer {
+    async fn decide(&self, plane: Plane, ask: Ask, context: NodeRequest<'_>) -> Answer {
         let is_operator = plane == Plane::Control;
         if let Err(answer) = Access::of(&ask).check(self.node.options.role, is_operator) {
             return answer;
@@ -219,7 +219,7 @@ async fn late(deadline: Instant) -> Answer {
     Answer::Unavailable(UnavailableReason::NotServing)
 }
 
-impl RequestContext<'_> {
+impl NodeRequest<'_> {
     async fn join(&self, cluster: ClusterId, id: RequestId, region: u32, member: NewMember) -> Answer {
         if cluster != self.member.identity.cluster {
             return Answer::Refused(Denied::new(Code::WrongCluster));

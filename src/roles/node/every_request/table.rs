@@ -24,7 +24,7 @@ pub(crate) enum Expected {
     Refused(Denied),
 }
 
-struct Table(Vec<(Plane, Ask, Expected)>);
+struct RequestTable(Vec<(Plane, Ask, Expected)>);
 
 pub(crate) fn denied(code: Code, field: impl Into<Option<Field>>) -> Denied {
     Denied { code, field: field.into() }
@@ -38,7 +38,7 @@ fn texts(bytes_max: usize) -> Vec<String> {
     texts
 }
 
-impl Table {
+impl RequestTable {
     fn add(&mut self, plane: Plane, ask: Ask) {
         self.0.push((plane, ask, Expected::Answered));
     }
@@ -111,7 +111,7 @@ fn member(address: &str, machine: &str) -> NewMember {
     NewMember { role: Role::Backend, id: u32::MAX, address, machine, rules_level: u32::MAX }
 }
 
-fn queries(table: &mut Table) {
+fn queries(table: &mut RequestTable) {
     let (session, username) = (SESSION, Denied::of(Code::InvalidEntry, Field::Username));
     let names = Denied::of(Code::InvalidEntry, Field::Names);
     for query in [
@@ -177,7 +177,7 @@ fn longest() -> TreePath {
     format!("{path}/{}", "d".repeat(rest)).parse().unwrap()
 }
 
-fn people_commands(table: &mut Table) {
+fn people_commands(table: &mut RequestTable) {
     let (session, invalid) = (SESSION, |field| Denied::of(Code::InvalidEntry, field));
     for command in [
         Command::LogOut { session: TOKEN },
@@ -244,6 +244,11 @@ fn people_commands(table: &mut Table) {
     table.command_text(EMAIL_CHARS_MAX, is_email, invalid(Field::Email), |text| {
         AccountCommand::Describe { session, name: None, email: Some(text) }.into()
     });
+}
+
+/// Adds croaks and messages with texts at and beyond their bounds.
+fn texts_of_people(table: &mut RequestTable) {
+    let (session, invalid) = (SESSION, |field| Denied::of(Code::InvalidEntry, field));
     for (text, refusal) in [
         ("🐸".repeat(CROAK_CHARS_MAX), None),
         ("\r\n".repeat(CROAK_CHARS_MAX) + "a", Some(denied(Code::CroakTooLong, Field::Post))),
@@ -266,10 +271,8 @@ fn people_commands(table: &mut Table) {
     }
 }
 
-fn members_commands(table: &mut Table) {
+fn members_commands(table: &mut RequestTable) {
     let odd = denied(Code::InvalidEntry, None);
-    let is_address = |text: &str| text.len() <= ADDRESS_BYTES_MAX;
-    let history = HistoryId(u128::MAX);
     for number in NUMBERS {
         let (role, id, raft_id, level) = (Role::Coordinator, number as u32, number, number as u32);
         let name = MemberName::at_home(role, id);
@@ -306,6 +309,13 @@ fn members_commands(table: &mut Table) {
             table.0.push((Plane::Control, write(command), expected()));
         }
     }
+}
+
+/// Adds lease and member commands with times and texts at and beyond their bounds.
+fn bounded_members_commands(table: &mut RequestTable) {
+    let odd = denied(Code::InvalidEntry, None);
+    let is_address = |text: &str| text.len() <= ADDRESS_BYTES_MAX;
+    let history = HistoryId(u128::MAX);
     for lease_ms in [0, LEASE_MS_MIN - 1, LEASE_MS_MIN, LEASE_MS_MAX, LEASE_MS_MAX + 1, u32::MAX] {
         let fits = (LEASE_MS_MIN..=LEASE_MS_MAX).contains(&lease_ms);
         let expected = if fits { Expected::Answered } else { Expected::Refused(odd) };
@@ -351,7 +361,7 @@ fn members_commands(table: &mut Table) {
     );
 }
 
-fn tree_commands(table: &mut Table) {
+fn tree_commands(table: &mut RequestTable) {
     let (lease, too_much) = (Some(TOKEN), denied(Code::TooMuchContent, None));
     for path in [TreePath::root(), deepest(), longest(), "/clusters".parse().unwrap()] {
         table.command(TreeCommand::MakeFolder { path: path.clone(), parents: true });
@@ -382,11 +392,9 @@ fn tree_commands(table: &mut Table) {
     table.command(TreeCommand::Remove { path: deepest(), recursive: false, guard: None });
 }
 
-fn asks(table: &mut Table) {
-    let (session, submitted_at) = (SESSION, 0);
-    let invalid = |field| Denied::of(Code::InvalidEntry, field);
+fn asks(table: &mut RequestTable) {
+    let session = SESSION;
     let odd = denied(Code::InvalidEntry, None);
-    let fine = || password("long enough");
     for ask in [Ask::NodeStatus, Ask::History, Ask::Renew { token: TOKEN }] {
         table.add(Plane::Client, ask.clone());
         table.add(Plane::Control, ask);
@@ -432,6 +440,13 @@ fn asks(table: &mut Table) {
     table.text(Plane::Client, ADDRESS_BYTES_MAX, is_address, odd, |address| {
         Ask::Directory(DirectoryAsk::Down { address })
     });
+}
+
+/// Adds the requests that carry a password.
+fn asks_with_passwords(table: &mut RequestTable) {
+    let (session, submitted_at) = (SESSION, 0);
+    let invalid = |field| Denied::of(Code::InvalidEntry, field);
+    let fine = || password("long enough");
     let no_such = denied(Code::NoSuchUser, Field::Username);
     table.text(Plane::Client, USERNAME_CHARS_MAX, is_username, no_such, |username| Ask::LogIn {
         id: id(),
@@ -497,7 +512,7 @@ fn asks(table: &mut Table) {
 }
 
 /// Adds all requests with a submitted-at index. One beyond `INDEX_MAX` is refused at once.
-fn submitted_at(table: &mut Table) {
+fn submitted_at(table: &mut RequestTable) {
     let session = SESSION;
     let fine = || password("long enough");
     for submitted_at in NUMBERS {
@@ -524,7 +539,7 @@ fn submitted_at(table: &mut Table) {
     }
 }
 
-fn pins(table: &mut Table) {
+fn pins(table: &mut RequestTable) {
     let odd = denied(Code::InvalidEntry, None);
     for number in NUMBERS {
         let at = Token { history: HistoryId(2), index: number };
@@ -556,12 +571,15 @@ fn pins(table: &mut Table) {
 }
 
 pub(crate) fn table() -> Vec<(Plane, Ask, Expected)> {
-    let mut table = Table(Vec::new());
+    let mut table = RequestTable(Vec::new());
     queries(&mut table);
     people_commands(&mut table);
+    texts_of_people(&mut table);
     members_commands(&mut table);
+    bounded_members_commands(&mut table);
     tree_commands(&mut table);
     asks(&mut table);
+    asks_with_passwords(&mut table);
     submitted_at(&mut table);
     pins(&mut table);
     table.0
