@@ -85,7 +85,7 @@ fn the_wall_clock_is_read_in_three_places() {
     let found: Vec<&str> = sources.iter().filter(readers).map(|source| source.path.as_str()).collect();
     assert_eq!(
         found,
-        ["src/replica/driver.rs", "src/roles/operator/doctor/board.rs", "src/roles/web/visit.rs"]
+        ["src/replica/driver.rs", "src/roles/operator/doctor/board.rs", "src/roles/web/request_context.rs"]
     );
 }
 

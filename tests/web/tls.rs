@@ -136,8 +136,8 @@ fn http_on_the_port_of_https_is_led_there_and_nothing_is_done() {
     assert_eq!((led.status, led.header("location")), (307, Some("https://frogs:8443/main?before=7")));
     assert!(led.header("content-security-policy").is_some() && led.header("set-cookie").is_none());
     lead("GET / HTTP/1.1\r\nHost: evil.example").says(421, "evil.example");
-    lead("GET / HTTP/1.1").says(400, "name the one host");
-    lead("POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 0").says(403, "put https:// in front");
+    lead("GET / HTTP/1.1").says(400, "has to name exactly one host");
+    lead("POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 0").says(403, "Put https:// in front");
     exchange(&site.address, b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\na=b")
         .says(403, "nothing was changed");
 }
@@ -276,7 +276,7 @@ fn a_certificate_is_made_served_and_renewed() {
 
     // What is there is not written over unless that is said, and then the key stays.
     let (code, said) = web_cert(folder.path(), &names);
-    assert!(code == Some(1) && said.contains("is there already: --renew"), "{code:?} {said}");
+    assert!(code == Some(1) && said.contains("already exists; --renew"), "{code:?} {said}");
     assert_eq!(made_in(folder.path()).0.cert_pem, first.cert_pem);
     assert_eq!(web_cert(folder.path(), &["--renew", "--days", "30", "localhost"]).0, Some(0));
     let (second, _) = made_in(folder.path());
@@ -286,9 +286,9 @@ fn a_certificate_is_made_served_and_renewed() {
 
     for (arguments, code, words) in [
         (&["--days", "398"][..], 2, "397"),
-        (&["https://board1"], 2, "a name or an address, without a port"),
+        (&["https://board1"], 2, "a host name or an IP address, without a port"),
         (&["--renew", "--key", "none.key"], 1, "cannot read the key none.key"),
-        (&["--renew", "--key", "web.pem"], 1, "web.pem is no key in PEM"),
+        (&["--renew", "--key", "web.pem"], 1, "web.pem is not a key in PEM"),
         (&["--cert", "nowhere/web.pem", "--key", "other.key"], 1, "cannot write nowhere/web.pem"),
     ] {
         let (is, said) = web_cert(folder.path(), arguments);
@@ -315,13 +315,13 @@ fn a_new_certificate_counts_after_a_signal_and_a_bad_one_does_not() {
 
     second.write(folder.path());
     kill_process(pid, Signal::HUP).unwrap();
-    pages.says("read anew");
+    pages.says("certificate reloaded");
     assert_eq!(ask(&pages.address, &second, livez).body, "ok");
 
     // The key of another certificate.
     std::fs::write(&files.cert, &first.cert_pem).unwrap();
     kill_process(pid, Signal::HUP).unwrap();
-    pages.says("going on with the certificate from before");
+    pages.says("keeping the old certificate");
     assert_eq!(ask(&pages.address, &second, livez).body, "ok");
 }
 
@@ -363,25 +363,25 @@ fn files_that_are_no_good_are_named_with_what_to_do() {
     };
     both("/nonexistent", key, &["cannot read the certificate /nonexistent"]);
     both(cert, "/nonexistent", &["cannot read the key /nonexistent"]);
-    both(key, cert, &["holds no certificate", "swapped?"]);
+    both(key, cert, &["contains no certificate", "swapped?"]);
     write("nothing here");
-    both(other, key, &[other, "holds no certificate"]);
-    both(cert, other, &[other, "holds no key"]);
+    both(other, key, &[other, "contains no certificate"]);
+    both(cert, other, &[other, "contains no key"]);
     write(&make(2100).key_pem);
-    both(cert, other, &[other, "is not the one of the certificate in", cert]);
+    both(cert, other, &[other, "does not belong to the certificate in", cert]);
     write("-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE KEY-----\n");
     both(cert, other, &["passphrase", "openssl pkey"]);
     write(&made.key_pem.replace("END PRIVATE", "END SOMETHING"));
-    both(cert, other, &["is no key in PEM"]);
+    both(cert, other, &["is not a key in PEM"]);
     write(&made.cert_pem.replace('M', "N"));
     both(other, key, &[other]);
     for mode in [0o644, 0o640, 0o604] {
         std::fs::set_permissions(key, std::fs::Permissions::from_mode(mode)).unwrap();
-        both(cert, key, &["others can open the key", &format!("chmod 600 {key}")]);
+        both(cert, key, &["other users can open the key", &format!("chmod 600 {key}")]);
     }
     for (flag, file, missing) in [("--tls-cert", cert, "--tls-key"), ("--tls-key", key, "--tls-cert")] {
         let (code, said) = refused(&[flag, file]);
-        assert!(code == Some(2) && said.contains(&format!("needs {missing}")), "{code:?} {said}");
+        assert!(code == Some(2) && said.contains(&format!("requires {missing}")), "{code:?} {said}");
     }
 }
 

@@ -1,6 +1,6 @@
-//! `ribbit web-cert`: a certificate for the pages, by itself: of no authority, so browsers ask about it once on each device.
+//! `ribbit web-cert`: makes a self-signed certificate for the web pages. Browsers ask about it once on each device.
 //!
-//! It is a server's alone (no CA, `serverAuth`) and valid for at most 397 days: strict clients take no other.
+//! The certificate is for a server only (no CA, `serverAuth`) and valid for at most 397 days: strict clients accept no others.
 
 use super::request_context::wall_ms;
 use super::validity::Validity;
@@ -20,22 +20,22 @@ use std::path::Path;
 use std::time::Duration;
 
 const DAY_S: u64 = 24 * 3600;
-/// It is valid from so long before now, for devices whose clocks are behind.
+/// Time by which the validity begins before now, for devices whose clocks are behind, in seconds.
 const BEFORE_S: u64 = DAY_S;
-/// Characters that the name of a certificate's owner may have (RFC 5280).
+/// Maximum length of the common name, in characters (RFC 5280).
 const COMMON_NAME_CHARS_MAX: usize = 64;
 
-/// Makes the files, and says what to do with them.
+/// Makes the files and prints how to use them.
 ///
 /// # Errors
-/// A file is there already, or is missing; a name is none; this machine's clock was never set.
+/// `Refused` if a file already exists or is missing, a name is invalid, or this machine's clock was never set.
 pub fn run(options: &CertOptions) -> Result<(), Failure> {
     let (cert, key) = (&options.cert, &options.key);
     let names = if options.names.is_empty() { own_names() } else { options.names.clone() };
     if time::shown(wall_ms()).is_none() {
         return Err(refused(
-            "this machine's clock was never set, so browsers would take the certificate for expired: set the clock first, or \
-             make the certificate on another machine and copy both files",
+            "this machine's clock was never set, so browsers would consider the certificate expired; set the clock first, or make \
+             the certificate on another machine and copy both files",
         ));
     }
     let pair = if options.renew { read_key(key)? } else { KeyPair::generate().map_err(unmade)? };
@@ -43,7 +43,7 @@ pub fn run(options: &CertOptions) -> Result<(), Failure> {
     if options.renew {
         write_file::replace(cert, &made.pem()).map_err(|error| unwritten(cert, &error))?;
     } else {
-        // The one that is refused leaves nothing behind.
+        // A refused command must not leave files behind.
         if cert.symlink_metadata().is_ok() {
             return Err(unwritten(cert, &io::ErrorKind::AlreadyExists.into()));
         }
@@ -54,7 +54,7 @@ pub fn run(options: &CertOptions) -> Result<(), Failure> {
     Ok(())
 }
 
-/// By which people in one network know this machine.
+/// Returns the names of this machine in its network.
 fn own_names() -> Vec<String> {
     let name = host_name();
     let label = name.split('.').next().unwrap_or_default();
@@ -82,12 +82,12 @@ fn make(names: &[String], key: &KeyPair, days: u32, now_s: u64) -> Result<Certif
 fn read_key(path: &Path) -> Result<KeyPair, Failure> {
     let text = fs::read_to_string(path).map_err(|error| {
         refused(&format!(
-            "cannot read the key {}: {error}; without --renew a new one is made",
+            "cannot read the key {}: {error}; leave out --renew to make a new one",
             path.display()
         ))
     })?;
-    // Without what it says: that could be of the key.
-    KeyPair::from_pem(&text).map_err(|_| refused(&format!("{} is no key in PEM", path.display())))
+    // Without the parser's text, which could contain parts of the key.
+    KeyPair::from_pem(&text).map_err(|_| refused(&format!("{} is not a key in PEM", path.display())))
 }
 
 fn said(options: &CertOptions, names: &[String], made: &Certificate) -> String {
@@ -97,13 +97,13 @@ fn said(options: &CertOptions, names: &[String], made: &Certificate) -> String {
     let until = until.map_or(String::new(), |at| at.people.chars().take("2027-01-01".len()).collect());
     format!(
         "{cert}: the certificate, for {}, until {until}\n\
-         {key}: its key, for you alone; whoever has it can pass for this site\n\
+         {key}: its key; keep it secret, because it allows anyone to impersonate this site\n\
          \n\
          Serve the pages with it:\n\
          \x20 ribbit client web --listen 0.0.0.0:8443 --tls-cert {cert} --tls-key {key}\n\
-         Browsers ask about it once, on each device. Renew it before {until}:\n\
+         Browsers ask about it once on each device. Renew it before {until}:\n\
          \x20 ribbit web-cert --renew --cert {cert} --key {key} {}\n\
-         then `systemctl reload ribbit-web`, or `kill -HUP` the process of the pages.",
+         then run `systemctl reload ribbit-web`, or send SIGHUP to the web process.",
         names.join(", "),
         names.join(" "),
     )
@@ -121,7 +121,7 @@ fn unwritten(path: &Path, error: &io::Error) -> Failure {
     let shown = path.display();
     match error.kind() {
         io::ErrorKind::AlreadyExists => refused(&format!(
-            "{shown} is there already: --renew makes a new certificate for the key that is there, --cert and --key name others"
+            "{shown} already exists; --renew makes a new certificate for the existing key, --cert and --key name other files"
         )),
         _ => refused(&format!("cannot write {shown}: {error}")),
     }
@@ -144,12 +144,12 @@ mod tests {
         let validity = Validity::of(made.der()).unwrap();
         assert_eq!(validity.begins_s, i64::try_from(now_s - BEFORE_S).unwrap());
         assert_eq!(validity.ends_s - validity.begins_s, 397 * i64::try_from(DAY_S).unwrap());
-        // basicConstraints, critical, and nothing in it: no CA.
+        // basicConstraints, critical and empty: no CA.
         assert!(holds(made.der(), &[0x55, 0x1d, 0x13, 0x01, 0x01, 0xff, 0x04, 0x02, 0x30, 0x00]));
-        // extendedKeyUsage: serverAuth, and nothing beside.
+        // extendedKeyUsage: only serverAuth.
         let server_auth = [0x30, 0x0a, 0x06, 0x08, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
         assert!(holds(made.der(), &server_auth));
-        // The names, as what they are.
+        // The names have the right types.
         assert!(holds(made.der(), b"\x82\x0cboard1.local") && holds(made.der(), &[0x87, 4, 192, 168, 7, 1]));
         assert!(holds(made.der(), &[0x87, 16, 0xfd, 0]));
     }

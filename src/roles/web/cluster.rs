@@ -1,5 +1,5 @@
-//! How the group is: a survey and what happened lately, asked at most once a second however many browsers look at it.
-//! Those that come while it is asked wait, and share what comes of it.
+//! State of the cluster: survey and recent events, read at most once a second for any number of browsers. Requests that arrive during
+//! a read wait and share its result.
 
 use super::limits::{HISTORY_DEADLINE, SURVEY_EVERY};
 use ribbit_net::client::Client;
@@ -14,13 +14,13 @@ pub struct ClusterMonitor {
     client: Client,
     servers: Vec<String>,
     keys: Keys,
-    /// Held while asking. When it was asked, and what came of it.
+    /// Time and result of the last read; locked during a read.
     last: Mutex<Option<(Instant, Rc<ClusterSnapshot>)>>,
 }
 
 pub struct ClusterSnapshot {
     pub survey: Survey,
-    /// The newest last; as one of the members remembers it.
+    /// Recent events, newest last, as one of the members remembers them.
     pub history: Vec<HistoryLine>,
 }
 
@@ -29,7 +29,7 @@ impl ClusterMonitor {
         ClusterMonitor { client, servers, keys, last: Mutex::new(None) }
     }
 
-    /// Takes a second when a member is cut off, a few at the worst.
+    /// Returns the current state. Takes a second if a member is cut off, and a few at worst.
     pub async fn look(&self) -> Rc<ClusterSnapshot> {
         let mut last = self.last.lock().await;
         if let Some((_, seen)) = last.as_ref().filter(|(at, _)| at.elapsed() < SURVEY_EVERY) {

@@ -1,11 +1,11 @@
-//! A browser's connection, encrypted or not: one type, so that everything above it is there once.
+//! A browser's connection, encrypted or not, as one type for the layers above.
 //!
-//! It stands between hyper and the socket in two matters that hyper leaves to it:
+//! It sits between hyper and the socket and changes two things:
 //!
-//! - **A browser that has said all.** hyper takes the end of what it reads for a browser that left, and drops the request under
-//!   way. The end is withheld until the answer is out.
-//! - **A head that is none.** hyper answers that by itself, without a body and without the headers that every answer carries. What
-//!   it writes before a request was understood is kept back ([`HttpStream::refused`]), and answered by us.
+//! - **Half-closed connections.** hyper takes the end of input for a browser that has left, and drops the request in progress. The
+//!   end of input is withheld until the answer is written.
+//! - **Invalid request heads.** hyper answers them by itself, without a body and without the security headers. Its answer is held back
+//!   ([`HttpStream::refused`]) and replaced.
 
 use super::timeouts::{ConnectionClock, TimedStream};
 use futures_rustls::server::TlsStream;
@@ -22,13 +22,13 @@ pub enum Transport {
 pub struct HttpStream {
     stream: Transport,
     watch: ConnectionClock,
-    /// Who waits for an end that was withheld.
+    /// Task that waits for an end that was withheld.
     withheld: Option<Waker>,
-    /// The beginning of what hyper wrote by itself.
+    /// Beginning of what hyper wrote by itself.
     kept_back: Vec<u8>,
 }
 
-/// As much of a status line as has the status in it: `HTTP/1.1 400`.
+/// Length of the part of a status line that holds the status: `HTTP/1.1 400`.
 const STATUS_BYTES: usize = 12;
 
 impl HttpStream {
@@ -40,15 +40,15 @@ impl HttpStream {
         matches!(self.stream, Transport::Tls(_))
     }
 
-    /// The status with which hyper would have answered a head that is none.
+    /// Returns the status with which hyper would have answered an invalid request head.
     pub fn refused(&self) -> Option<u16> {
         std::str::from_utf8(self.kept_back.get(STATUS_BYTES - 3..STATUS_BYTES)?).ok()?.parse().ok()
     }
 
-    /// Writes what hyper has no part in.
+    /// Writes bytes to the browser, bypassing hyper.
     ///
     /// # Errors
-    /// The browser does not take it.
+    /// Any I/O error of the stream.
     pub async fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.stream {
             Transport::Plain(stream) => stream.write_all(bytes).await,
@@ -59,12 +59,12 @@ impl HttpStream {
         }
     }
 
-    /// Says, where that can be said, that everything was sent: what ends without is known to be cut short.
+    /// Sends the TLS close notification. Without it the browser knows that the answer was truncated.
     pub async fn say_end(&mut self) {
         if let Transport::Tls(stream) = &mut self.stream {
             stream.get_mut().1.send_close_notify();
             if let Err(error) = stream.flush().await {
-                log::debug!("a browser's connection ended before its end: {error}");
+                log::debug!("connection ended before the TLS close notification: {error}");
             }
         }
     }
@@ -82,7 +82,7 @@ impl AsyncRead for HttpStream {
         };
         if matches!(read, Poll::Ready(Ok(0))) && self.watch.owes_an_answer() {
             self.watch.end();
-            // A form that is read now ends here, whole or not.
+            // A form that is being read ends here, complete or not.
             if self.withheld.replace(cx.waker().clone()).is_none() {
                 cx.waker().wake_by_ref();
             }

@@ -1,5 +1,5 @@
-//! The connections that are open, counted: in all, and of each address. A connection that became a live stream is
-//! counted among those, by [`super::live`]; one that is over and waits for its browser to close takes no place.
+//! Counts of open connections, in total and per address. Live streams are counted separately, also by [`super::live`]. A connection
+//! that only waits for its browser to close takes no slot.
 
 use super::limits::{CONNECTIONS_PER_ADDRESS_MAX, LINGERING_MAX};
 use super::live::Shutdown;
@@ -11,20 +11,20 @@ use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::Rc;
 
-/// What the connections share.
+/// State shared by all connections.
 pub struct WebServer {
     pub site: Site,
-    /// Nothing where pages are not encrypted.
+    /// `None` if HTTPS is not configured.
     pub tls: Option<Tls>,
-    /// Connections open now, those of live streams not counted.
+    /// Number of open connections, without live streams.
     open: Cell<usize>,
-    /// Connections of live streams.
+    /// Number of connections with a live stream.
     live: Cell<usize>,
-    /// Connections that have ended here and wait for their browsers.
+    /// Number of connections that are finished here and wait for their browsers to close.
     lingering: Cell<usize>,
     address_limit: AddressLimit,
     pub shutdown: Rc<Shutdown>,
-    /// Tells the stop that a connection is gone.
+    /// Notified when a connection is gone, for the shutdown.
     gone: Event,
 }
 
@@ -46,7 +46,7 @@ impl WebServer {
         self.open.get()
     }
 
-    /// Waits until nobody is there any more.
+    /// Waits until no connection is left.
     pub async fn empty(&self) {
         while self.open.get() + self.live.get() + self.lingering.get() > 0 {
             self.gone.listen().await;
@@ -54,7 +54,7 @@ impl WebServer {
     }
 }
 
-/// As what a connection is counted.
+/// State that a connection is counted in.
 #[derive(Debug, Clone, Copy)]
 enum ConnectionState {
     Open,
@@ -62,7 +62,7 @@ enum ConnectionState {
     Lingering,
 }
 
-/// A connection, counted.
+/// A connection that is counted until it is dropped.
 pub struct CountedConnection {
     pub server: Rc<WebServer>,
     kind: Cell<ConnectionState>,
@@ -70,7 +70,7 @@ pub struct CountedConnection {
 }
 
 impl CountedConnection {
-    /// Nothing when there are too many from that address.
+    /// Counts a new connection. Returns `None` if its address has too many.
     pub fn enter(server: &Rc<WebServer>, peer: IpAddr) -> Option<CountedConnection> {
         let slot = server.address_limit.enter(peer, server.site.is_single_client(peer))?;
         let slot = RefCell::new(Some(slot));
@@ -84,7 +84,7 @@ impl CountedConnection {
         self.become_another(ConnectionState::Live);
     }
 
-    /// It is over here, and its browser has not closed it. Whether there is room for more of those.
+    /// Marks the connection as finished here, while its browser has not closed it. Returns false if too many others wait.
     pub fn become_lingering(&self) -> bool {
         let room = self.server.lingering.get() < LINGERING_MAX;
         if room {

@@ -1,18 +1,18 @@
-//! Whether somebody else's page sent a request (cross-site request forgery).
+//! Protection against cross-site request forgery: recognises requests from other sites' pages.
 //!
-//! Three things stand in the way, so that each may be missing somewhere:
+//! There are three independent measures, because each is missing in some browser or situation:
 //!
-//! - our cookies are `SameSite=Lax`: a browser does not send them with a form, a picture or a stream of another site;
-//! - browsers say `Sec-Fetch-Site` where the way is encrypted, or the machine the same: only our own pages
-//!   (`same-origin`) and what a person typed (`none`) pass, not the neighbour on another port (`same-site`);
-//! - elsewhere they say `Origin` with every form, and `Referer` with most that our pages load: it has to be ours.
+//! - The cookies are `SameSite=Lax`: browsers do not send them with another site's form, image or stream.
+//! - On encrypted connections and on this machine browsers send `Sec-Fetch-Site`. Only this site's pages (`same-origin`) and typed
+//!   addresses (`none`) are accepted, not another port of the same host (`same-site`).
+//! - Otherwise they send `Origin` with every form, and `Referer` with most other requests. It must name this site.
 //!
-//! Who says none of them is a program and no browser: nobody can make its cookies go along with a stranger's form.
+//! A request without any of these headers comes from a program, whose cookies no page can use.
 
 use hyper::HeaderMap;
 use hyper::header::{HOST, HeaderName, HeaderValue, ORIGIN, REFERER};
 
-/// Of a form.
+/// Returns true for a form that was sent from another site.
 pub fn form(headers: &HeaderMap, secure: bool) -> bool {
     let site = site(headers);
     if site.is_some_and(is_elsewhere) {
@@ -20,13 +20,13 @@ pub fn form(headers: &HeaderMap, secure: bool) -> bool {
     }
     match headers.get(ORIGIN) {
         None => false,
-        // A page without an origin (a file, a sandboxed frame), unless the browser vouches that it is ours.
+        // A page without an origin (a file, a sandboxed frame), unless `Sec-Fetch-Site` says that it is of this site.
         Some(origin) if origin == "null" => site.is_none(),
         Some(_) => !is_ours(headers, &ORIGIN, secure),
     }
 }
 
-/// Of what pages load, where loading it does something or tells something: streams, pictures, files.
+/// Returns true for a stream, image or file that another site's page loads.
 pub fn load(headers: &HeaderMap, secure: bool) -> bool {
     match site(headers) {
         Some(site) => is_elsewhere(site),
@@ -44,8 +44,8 @@ fn is_elsewhere(site: &[u8]) -> bool {
     site != b"same-origin" && site != b"none"
 }
 
-/// Whether an address in a header is one of this site. Where the way here is encrypted, a page that is not (it may be
-/// anybody's on the network) is none of ours; otherwise there may be a proxy that nobody told us of.
+/// Returns true if an address in a header is one of this site. On an encrypted connection an unencrypted page is not: anyone on the
+/// network could have sent it. On an unencrypted one `https` is accepted, since an unknown proxy may have decrypted it.
 fn is_ours(headers: &HeaderMap, name: &HeaderName, secure: bool) -> bool {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     let (Some(address), Some(host)) = (text(name), text(&HOST)) else { return false };

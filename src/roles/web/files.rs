@@ -1,7 +1,7 @@
-//! The files that come with the binary, and what stands under `/.well-known/`.
+//! Static files of the binary, and `/.well-known/`.
 //!
-//! A file's tag is a hash of what it holds: a browser that has the file is told so (304) instead of being sent it again, and one
-//! that has another version's never keeps it beyond `max-age`.
+//! The tag of a file is a hash of its content. A browser that has the file gets a 304 instead, and no browser keeps the file of
+//! another version beyond `max-age`.
 
 use super::limits::SECURITY_TEXT_DAYS;
 use super::request_context::wall_ms;
@@ -12,7 +12,7 @@ use hyper::{HeaderMap, StatusCode};
 use ribbit_ui::pages::{FAVICON, SCRIPT, STYLE};
 use ribbit_ui::time;
 
-/// Bytes of a file's hash that make its tag.
+/// Number of bytes of the hash in a tag.
 const TAG_BYTES: usize = 8;
 
 #[derive(Debug)]
@@ -39,8 +39,8 @@ impl StaticFile {
         answer
     }
 
-    /// Whether the browser has this very file. Tags are compared weakly, as RFC 9110 has it for this header: what lies in between
-    /// may have packed the file.
+    /// Returns true if the browser has this file. Tags are compared weakly, as RFC 9110 requires for this header: a proxy may have
+    /// compressed the file.
     fn is_known(&self, headers: &HeaderMap) -> bool {
         let lines = headers.get_all(IF_NONE_MATCH).into_iter().filter_map(|line| line.to_str().ok());
         let tag = self.tag.to_str().unwrap_or_default();
@@ -51,7 +51,7 @@ impl StaticFile {
     }
 }
 
-/// Asset file is asked for.
+/// A static file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asset {
     Style,
@@ -74,7 +74,7 @@ impl Files {
             style: StaticFile::new("text/css; charset=utf-8", STYLE),
             script: StaticFile::new("text/javascript; charset=utf-8", SCRIPT),
             favicon: StaticFile::new("image/svg+xml", FAVICON),
-            // What people write here is for those who are logged in; the rest is forms.
+            // All content is for users who are logged in; the rest is forms.
             robots: StaticFile::new("text/plain; charset=utf-8", "User-agent: *\nDisallow: /\n"),
         }
     }
@@ -90,10 +90,10 @@ impl Files {
     }
 }
 
-/// `/.well-known/security.txt` (RFC 9116). Nothing where nobody is named.
+/// Answers `/.well-known/security.txt` (RFC 9116). `None` if no contact is configured.
 pub fn security_text(contact: Option<&str>) -> Option<HttpResponse> {
     let ends_ms = wall_ms() + SECURITY_TEXT_DAYS * 24 * 3_600_000;
-    // On a board whose clock was never set no date would be true.
+    // Without a clock no expiry date would be right.
     let expires = time::shown(ends_ms)?.machine;
     let text = format!("Contact: {}\nExpires: {expires}\nPreferred-Languages: en\n", contact?);
     Some(response::text(StatusCode::OK, "text/plain; charset=utf-8", text))

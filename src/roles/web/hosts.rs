@@ -1,47 +1,47 @@
-//! The names that this site goes by, against DNS rebinding: a stranger's page whose name suddenly leads to this machine
-//! would be of the same origin as ours, and could read and do everything here. Its browser still says its name.
+//! Check of the `Host` header, against DNS rebinding: if an attacker's domain name is made to resolve to this machine, the attacker's
+//! page has the same origin as this site and could read and do everything here. Its browser still sends the attacker's name.
 //!
-//! What nobody outside can have lead here is taken: addresses, names of one label, `localhost`, this machine's own
-//! name and that with `.local`. Everything else has to be named with `--host`.
+//! Accepted are names that nobody outside can make resolve to this machine: IP addresses, names of one label, `localhost`, and this
+//! machine's own name, also with `.local`. All others have to be named with `--host`.
 
 use hyper::HeaderMap;
 use hyper::Uri;
 use hyper::header::HOST;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Longer is no name.
+/// Maximum length of a host name in bytes.
 const NAME_BYTES_MAX: usize = 253;
 
-/// What is wrong with the host that a request names.
+/// Reason to refuse a request for its host.
 #[derive(Debug, PartialEq, Eq)]
 pub enum HostError {
-    /// None, two, or none that can be.
+    /// The request names no host, two hosts, or an invalid one.
     Invalid,
-    /// A name that is not ours.
+    /// The host is not one of this site's names.
     Unknown(String),
 }
 
-/// In lower case.
+/// The accepted names, in lower case.
 #[derive(Debug, Default)]
 pub struct AllowedHosts(Vec<String>);
 
 impl AllowedHosts {
-    /// `machine` is this machine's own name.
+    /// Makes the list from the names given with `--host` and this machine's own name.
     pub fn new(named: &[String], machine: &str) -> AllowedHosts {
         let label = machine.split('.').next().unwrap_or_default();
         let own = [machine.to_string(), format!("{label}.local")];
         AllowedHosts(own.iter().chain(named).map(|name| plain(name)).collect())
     }
 
-    /// Looks at what a request says it is for.
+    /// Checks the host that a request names.
     ///
     /// # Errors
-    /// Why it is not answered.
+    /// [`HostError::Invalid`] or [`HostError::Unknown`].
     pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), HostError> {
         let mut lines = headers.get_all(HOST).into_iter();
         let (Some(line), None) = (lines.next(), lines.next()) else { return Err(HostError::Invalid) };
         let host = line.to_str().map_err(|_| HostError::Invalid)?;
-        // `GET http://host/path`: two names for one request are one too many.
+        // `GET http://host/path` with a different `Host` header would name two hosts.
         if uri.authority().is_some_and(|authority| !authority.as_str().eq_ignore_ascii_case(host)) {
             return Err(HostError::Invalid);
         }
@@ -62,7 +62,7 @@ fn plain(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
-/// The name without its port: `frogs.lan`, `10.0.0.7`, `[fd00::7]`. Nothing for what cannot be one.
+/// Returns the host without its port: `frogs.lan`, `10.0.0.7`, `[fd00::7]`. `None` if it is not valid.
 pub fn name_in(host: &str) -> Option<String> {
     let port_at = host.rfind(':').filter(|at| !host[*at..].contains(']'));
     let (name, port) = port_at.map_or((host, ""), |at| (&host[..at], &host[at + 1..]));

@@ -1,25 +1,25 @@
-//! `/live`: what happens in a session's feed, as Server-Sent Events.
+//! `/live`: events of a session's feed, as Server-Sent Events.
 //!
 //! ```text
-//!   GET /live ──▶ session? ──▶ a place? ──▶ cursor: Last-Event-ID, else ?from=, else now ──▶ a stream, until it ends
+//!   GET /live ──▶ session? ──▶ free slot? ──▶ cursor: Last-Event-ID, else ?from=, else now ──▶ stream
 //!
-//!   id: CURSOR   event: beat                    every LIVE_BEAT: we are here, and everything up to here was told
-//!   id: CURSOR   event: croak   data: markup    the croak as every page shows it
-//!   id: CURSOR   event: gone    data: ID        a croak was taken back
-//!   id: CURSOR   event: talk    data: WITH N    something was said in the talk with this account, or was shown or read
-//!                                               there; N messages wait in all talks
-//!                event: again                   what lies behind the cursor is not known: read the page again
-//!                event: ended                   the session is over
+//!   id: CURSOR   event: beat                    heartbeat every LIVE_BEAT; everything up to the cursor was sent
+//!   id: CURSOR   event: croak   data: markup    a new croak
+//!   id: CURSOR   event: gone    data: ID        a croak was deleted
+//!   id: CURSOR   event: talk    data: WITH N    new message or receipt in the conversation with this account; N messages
+//!                                               are unread in total
+//!                event: again                   the events after the cursor are lost: reload the page
+//!                event: ended                   the session has ended
 //! ```
 //!
-//! A cursor is a place in the log, so a browser that lost its stream goes on with the next one, at any web process,
-//! behind any backend: it names the last cursor it was told, and misses nothing and gets nothing twice. That is also
-//! how every trouble here ends: the stream ends, the browser comes back from its cursor.
+//! A cursor is a position in the log. A browser that loses its stream continues at any web process and any backend: it sends its last
+//! cursor, and neither misses events nor gets one twice. Every error here is handled that way: the stream ends and the browser
+//! reconnects with its cursor.
 //!
-//! Browsers pull: a stream is asked for its next piece when the last one is written, and holds no more than one. A
-//! browser that does not take its piece is cut off by `patience`; meanwhile what happens waits in the subscription,
-//! then in the backend's ring, and a subscription that falls out of that is told to read again. A croak is read once
-//! for all who follow it ([`RenderedCroaks`]), since its markup is the same for everybody.
+//! Streams are pulled: the next event is requested when the last one is written, and a stream holds no more than one. A browser that
+//! does not read is cut off by `timeouts`. Meanwhile events wait in the subscription, then in the backend's ring; a subscription
+//! that falls out of the ring is told to read again. A croak is rendered once for all its readers ([`RenderedCroaks`]), because its
+//! markup is the same for everyone.
 
 use super::limits::{
     LIVE_BEAT, LIVE_READ_DEADLINE, LIVE_READINGS_MAX, LIVE_RETRY, LIVE_STREAMS_MAX,
@@ -46,17 +46,17 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Instant;
 
-/// What all streams of this process share.
+/// State shared by all streams of this process.
 pub struct LiveStreams {
     client: Client,
-    /// Open now.
+    /// Number of open streams.
     open: Cell<usize>,
     address_limit: AddressLimit,
     rendered: Mutex<RenderedCroaks>,
     shutdown: Rc<Shutdown>,
 }
 
-/// Whether the role is being stopped. Connections and streams wait for it.
+/// Signal that the role is being stopped, which connections and streams wait for.
 #[derive(Default)]
 pub struct Shutdown {
     began: Cell<bool>,
@@ -78,15 +78,15 @@ impl Shutdown {
     }
 }
 
-/// The newest croaks that were told, as they were told: whoever follows their author gets the same bytes.
+/// The newest croaks, rendered once: all followers of an author get the same bytes.
 #[derive(Default)]
 struct RenderedCroaks {
     newest: VecDeque<(Token, Bytes)>,
-    /// When reading failed the last time: those who waited for their turn since before that do not try again.
+    /// Time of the last failed read. Tasks that have waited since before then do not try again.
     failed: Option<Instant>,
 }
 
-/// The stream could not be continued here. Its browser comes back from its cursor.
+/// The stream cannot be continued here; its browser reconnects with its cursor.
 struct StreamCutOff;
 
 impl LiveStreams {
@@ -105,7 +105,7 @@ impl LiveStreams {
         self.open.get()
     }
 
-    /// Begins a stream. `last` is what the browser was told last, `from` what the page knew that asks.
+    /// Starts a stream. `last` is the browser's last cursor, `from` the cursor of the page.
     pub async fn begin(
         self: &Rc<Self>,
         context: &mut RequestContext,
@@ -133,7 +133,7 @@ impl LiveStreams {
         response::events(smol::stream::unfold(stream, LiveStream::next))
     }
 
-    /// A croak that this session's feed has, ready to be sent; nothing when it is gone.
+    /// Returns a rendered croak, or `None` if it no longer exists.
     async fn reading(&self, session: TokenHash, croak: Token) -> Result<Option<Bytes>, StreamCutOff> {
         let asked = Instant::now();
         let mut rendered = self.rendered.lock().await;
@@ -161,7 +161,7 @@ impl LiveStreams {
         Ok(Some(bytes))
     }
 
-    /// What is read is at least as new as `at`. Nothing when it is refused.
+    /// Reads a state that is at least as new as `at`. Returns `None` if the query is refused.
     async fn ask(&self, at: Token, query: Query) -> Result<Option<Page>, StreamCutOff> {
         let ask = Ask::Read { seen: Some(at), consistency: Consistency::Session, query };
         match self.client.ask(ask, LIVE_READ_DEADLINE).await {
@@ -175,7 +175,7 @@ impl LiveStreams {
     }
 }
 
-/// One of the places for streams; free again when it is dropped.
+/// A slot of a live stream, released when dropped.
 struct StreamSlot(Rc<LiveStreams>, #[expect(dead_code, reason = "held, not read")] AddressSlot);
 
 impl StreamSlot {
@@ -194,15 +194,15 @@ impl Drop for StreamSlot {
 struct LiveStream {
     place: StreamSlot,
     session: TokenHash,
-    /// Once it was needed.
+    /// Account of the session, once it was needed.
     me: Option<AccountId>,
     subscription: Subscription,
-    /// When it is time to say something; at once when nothing was said yet.
+    /// Time of the next heartbeat; the first is due at once.
     beat: Instant,
     over: bool,
 }
 
-/// What a stream waits for.
+/// Event that a stream waits for.
 enum StreamEvent {
     News(SubscriptionMessage),
     Beat,
@@ -210,7 +210,7 @@ enum StreamEvent {
 }
 
 impl LiveStream {
-    /// The next piece. Nothing when the stream ends.
+    /// Returns the next piece, or `None` when the stream ends.
     async fn next(mut self) -> Option<(Bytes, LiveStream)> {
         let streams = self.place.0.clone();
         while !self.over {
@@ -245,7 +245,7 @@ impl LiveStream {
         None
     }
 
-    /// What a browser is told of this, if anything.
+    /// Returns what to send for an event, if anything.
     async fn told(
         &mut self,
         streams: &LiveStreams,
@@ -267,12 +267,12 @@ impl LiveStream {
                 let data = format!("{} {}", with.0, unread.messages);
                 Ok(Some(event(Some(at), "talk", &data)))
             }
-            // Shown by the next page that is read.
+            // Shown by the next page that is loaded.
             _ => Ok(None),
         }
     }
 
-    /// Whose session this is.
+    /// Returns the account of the session.
     async fn me(&mut self, streams: &LiveStreams, at: Token) -> Result<Option<AccountId>, StreamCutOff> {
         if self.me.is_none() {
             let read = streams.ask(at, Query::Me { session: self.session }).await?;
@@ -288,17 +288,17 @@ impl LiveStream {
 }
 
 fn ended() -> Bytes {
-    event(None, "ended", "the session is over")
+    event(None, "ended", "the session has ended")
 }
 
-/// One event as it is written. Its cursor becomes the browser's.
+/// Formats an event. Its cursor becomes the browser's last cursor.
 fn event(cursor: Option<Token>, name: &str, data: &str) -> Bytes {
     let mut text = format!("retry: {}\n", LIVE_RETRY.as_millis());
     if let Some(cursor) = cursor {
         text += &format!("id: {cursor}\n");
     }
     text += &format!("event: {name}\n");
-    // A line break of any kind ends a field.
+    // Any kind of line break ends a field.
     for line in data.split(['\n', '\r']) {
         text += &format!("data: {line}\n");
     }
@@ -306,7 +306,7 @@ fn event(cursor: Option<Token>, name: &str, data: &str) -> Bytes {
     text.into()
 }
 
-/// A cursor as browsers give it back: nothing for what is none.
+/// Parses a cursor from a browser; `None` if it is invalid.
 pub fn cursor(text: Option<&str>) -> Option<Token> {
     text?.parse().ok()
 }

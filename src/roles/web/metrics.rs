@@ -1,4 +1,4 @@
-//! What was answered, counted for `/metrics`. One thread: plain cells.
+//! Counters for `/metrics`. The web role has one thread, so plain cells are enough.
 
 use super::response::{self, HttpResponse};
 use crate::common::process;
@@ -10,10 +10,10 @@ use std::time::Duration;
 
 #[derive(Debug, Default)]
 pub struct WebMetrics {
-    /// Connections open now.
+    /// Number of open connections.
     pub open: Cell<usize>,
     turned_away: Cell<u64>,
-    /// By the first digit of their status, from 1.
+    /// Number of answers by the first digit of their status, from 1.
     answers: [Cell<u64>; 5],
     answer_ms: Cell<u64>,
 }

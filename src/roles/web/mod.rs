@@ -1,28 +1,33 @@
-//! `ribbit client web`: pages for browsers, made from what the group answers.
+//! `ribbit client web`: the web role, which serves pages to browsers and asks the cluster for their content.
 //!
 //! ```text
-//!   browser ──▶ listener ──▶ TimedStream (bounds) ──▶ tls? ──▶ hyper ──▶ Site (checks, routes) ──▶ handler ──▶ ui::pages
-//!                                                                                               │
-//!                                                             group ◀── net::client ◀── RequestContext ──┘
+//!   browser ──▶ listener ──▶ timeouts ──▶ tls? ──▶ hyper ──▶ site (checks, routes) ──▶ handler ──▶ ui::pages
+//!                                                                                        │
+//!                                                cluster ◀── net::client ◀── request_context
 //! ```
 //!
-//! - [`limits`]: every bound
-//! - `server`: the connections that are open, counted, those of each address too
-//! - `patience`: how long a connection may dawdle; `wire`: encrypted or not
-//! - `tls`: certificate and key, and agreeing on keys; `validity`: until when a certificate counts
-//! - `site`: one request from head to answer: host, path, method, whose form it is, size, then the handler
-//! - `way`: whose request it is, and whether others can read it; `hosts`: the names this site goes by; `foreign`: what
-//!   other sites' pages sent; `pace`: how often an address may try something
-//! - `context`: one browser's cookies and deadline; asks the group
-//! - `live`: streams of what happens
-//! - `feed`, `friends`, `account`, `people`, `croak`, `messages`, `settings`, `export`, `status`: the handlers; `shown` for
-//!   what a page says once it has arrived, `health` for programs
-//! - `group`: how the group is, asked once for all; `metrics`: what was answered, counted
-//! - `answer`: the headers that every answer has
+//! Connections:
+//! - `connections`: counts, in total and per address; `timeouts`: slow and idle browsers
+//! - `connection`: encrypted or not, as one type; `tls`: certificate and handshake; `validity`: expiry of a certificate
+//! - `https_redirect`: from HTTP to HTTPS; [`cert`]: `ribbit web-cert`
 //!
-//! Nothing is kept between requests but the client's connections, counts, what the group was like a second ago and
-//! what was just told live, so any web process serves any session. One thread: a page is a wait and some string
-//! building. Every request is answered within four seconds; only streams go on.
+//! Requests:
+//! - `site`: one request from head to answer: host, path, method, origin, size, then the handler
+//! - `client_origin`: address and encryption; `hosts`: accepted names; `cross_site`: requests from other sites' pages;
+//!   `rate_limit`: limits per address
+//! - `request_context`: cookies, deadline, queries and commands of one request
+//! - `response`: headers of every response; `files`: static files
+//!
+//! Handlers:
+//! - `account`, `feed`, `friends`, `people`, `croak`, `messages`, `settings`, `export`, `status`: pages
+//! - `live`: live streams; `receipts`: read receipts
+//! - `health`, `metrics`: for programs; `cluster`: state of the cluster, read once for all
+//!
+//! [`limits`] has every limit.
+//!
+//! No state is kept between requests except the client's connections, counters, a second-old survey and recently
+//! rendered croaks, so any web process serves any session. One thread is enough: a page is a wait and some string
+//! building. Every request is answered within four seconds; only live streams and downloads take longer.
 
 mod account;
 pub mod cert;
@@ -85,10 +90,10 @@ use std::time::{Duration, Instant};
 use timeouts::{ConnectionClock, ConnectionPhase, ReadTimeout, TimedStream};
 use tls::Tls;
 
-/// Serves pages until `stop`, then answers what is under way.
+/// Serves pages until `stop`, then completes the requests in progress.
 ///
 /// # Errors
-/// When it cannot listen, or what makes it HTTPS is no good.
+/// `Refused` if it cannot listen, `Configuration` (78) if certificate or key is invalid.
 pub async fn run(options: WebOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let listener = match sockets::inherited()? {
         Some(listener) => listener,
@@ -97,10 +102,10 @@ pub async fn run(options: WebOptions, stop: impl Future<Output = ()>) -> Result<
     serve(listener, options, stop).await
 }
 
-/// Takes the port.
+/// Binds the port.
 ///
 /// # Errors
-/// `Refused`, naming the address and the flag, when it is taken or is none of ours.
+/// `Refused`, naming the address and the flag, if the port is in use or the address is not local.
 pub async fn bind(options: &WebOptions) -> Result<TcpListener, Failure> {
     bind_to(&options.listen, "--listen (--web of `ribbit up`)").await
 }
@@ -119,10 +124,10 @@ async fn bind_to(listen: &str, flag: &str) -> Result<TcpListener, Failure> {
     Ok(listener)
 }
 
-/// Serves pages on a listener until `stop`, then gives what is under way `limits::STOP_DEADLINE`.
+/// Serves pages on a listener until `stop`, then gives requests in progress `limits::STOP_DEADLINE`.
 ///
 /// # Errors
-/// 78 when certificate or key is no good.
+/// `Refused` if the HTTP port cannot be bound, `Configuration` (78) if certificate or key is invalid.
 pub async fn serve(
     listener: TcpListener,
     options: WebOptions,
@@ -135,13 +140,13 @@ pub async fn serve(
     let scheme = if tls.is_some() { "https" } else { "http" };
     let words = match listener.local_addr() {
         Ok(address) => format!("serving pages on {scheme}://{address}"),
-        Err(error) => format!("serving pages, at an address that is not known: {error}"),
+        Err(error) => format!("serving pages at an unknown address: {error}"),
     };
     let beside = match &options.http {
         Some(listen) => Some(bind_to(listen, "--http").await?),
         None => None,
     };
-    // Before anybody comes: a SIGHUP that is not waited for ends the process, and a crowd may take every descriptor.
+    // Before the first connection: an unhandled SIGHUP ends the process, and many connections may take every file descriptor.
     let hangups = Signals::new([Signal::Hup]);
     log::info!("{words}");
     let shutdown = Rc::new(Shutdown::default());
@@ -167,36 +172,36 @@ pub async fn serve(
         server.empty().or(late).await;
     };
     executor.run(life).await;
-    log::info!("no longer serving pages");
+    log::info!("stopped serving pages");
     Ok(())
 }
 
-/// Reads certificate and key anew at each SIGHUP, for ever. Where there are none it is no reason to end, either: `systemctl
-/// reload` sends it to any.
+/// Reads certificate and key again on each SIGHUP, forever. Without HTTPS it only logs, since `systemctl reload` sends the signal to
+/// any service.
 async fn read_certificates(server: &WebServer, hangups: io::Result<Signals>) {
     match hangups {
         Ok(mut hangups) => {
             while hangups.next().await.is_some() {
                 match &server.tls {
                     Some(tls) => tls.read_again(),
-                    None => log::info!("SIGHUP: there is no certificate to read anew"),
+                    None => log::info!("SIGHUP ignored: HTTPS is not configured"),
                 }
             }
         }
-        Err(error) => log::warn!("SIGHUP will not make it read the certificate anew: {error}"),
+        Err(error) => log::warn!("cannot handle SIGHUP, so the certificate cannot be reloaded: {error}"),
     }
     pending::<()>().await;
 }
 
-/// What a connection is for.
+/// Purpose of a listener or connection.
 #[derive(Debug, Clone, Copy)]
 enum Purpose {
     Pages,
-    /// HTTP, where pages are encrypted.
+    /// Redirects from HTTP to HTTPS.
     Redirect(https_redirect::RedirectPort),
 }
 
-/// Accepts for ever.
+/// Accepts connections forever.
 async fn accept(
     listener: &TcpListener,
     purpose: Purpose,
@@ -205,7 +210,7 @@ async fn accept(
 ) {
     let words = "The server is full right now. Try again in a moment.";
     let full_answer = response::to_bytes(response::later(words));
-    // ResponseBody once, however often it is tried.
+    // True while accepting fails, so that a repeated error is logged once.
     let mut failing = false;
     loop {
         match listener.accept().await {
@@ -224,7 +229,7 @@ async fn accept(
             }
             Err(error) => {
                 if !failing {
-                    log::warn!("cannot accept connections at the moment: {error}");
+                    log::warn!("cannot accept connections: {error}");
                 }
                 failing = true;
                 smol::Timer::after(limits::ACCEPT_PAUSE).await;
@@ -233,15 +238,15 @@ async fn accept(
     }
 }
 
-/// Says that there are too many, as far as that can be said without waiting for anybody.
+/// Refuses a connection with 503, as far as the answer can be written without waiting.
 async fn turn_away(mut stream: TcpStream, full_answer: &[u8]) {
     let written = smol::future::poll_once(stream.write_all(full_answer)).await;
-    log::debug!("turned a connection away: {}", written.is_some());
+    log::debug!("connection refused at a limit; answer written: {}", written.is_some());
 }
 
-/// One browser's connection, to its end.
+/// Serves one connection to its end.
 async fn connection(stream: TcpStream, peer: SocketAddr, purpose: Purpose, counted: Rc<CountedConnection>) {
-    // Answers are written whole: waiting to fill a packet only delays them.
+    // Answers are written whole, so Nagle's algorithm would only delay them.
     let _ = stream.set_nodelay(true);
     let watch = ConnectionClock::new();
     if let Some(wire) = wire(&stream, purpose, &watch, &counted.server).await {
@@ -254,13 +259,13 @@ async fn connection(stream: TcpStream, peer: SocketAddr, purpose: Purpose, count
         let ends = PeerInfo { address: peer.ip().to_canonical(), tls: wire.is_tls() };
         talk(wire, &stream, ends, purpose, watch, counted.clone()).await;
     }
-    // It takes nobody's place while it waits for its browser to close.
+    // A connection that waits for its browser to close takes no slot.
     if counted.become_lingering() {
         timeouts::linger(stream, limits::LINGER_BYTES_MAX, limits::LINGER).await;
     }
 }
 
-/// What HTTP is spoken over. Nothing when keys were not agreed on, or a stop came first.
+/// Returns the HTTP stream of a connection. `None` if the TLS handshake fails or the role is stopped first.
 async fn wire(
     stream: &TcpStream,
     purpose: Purpose,
@@ -281,7 +286,7 @@ async fn wire(
     Some(HttpStream::new(agreed, watch.clone()))
 }
 
-/// Request after request, until one side has had enough.
+/// Handles requests on a connection until one side closes it.
 async fn talk(
     wire: HttpStream,
     stream: &TcpStream,
@@ -303,7 +308,7 @@ async fn talk(
                 Purpose::Redirect(port) => server.site.redirect(&request, peer, port),
             };
             if answer.body().is_live() {
-                // It goes on being served until its end, which is the connection's.
+                // The stream ends with the connection.
                 counted.become_live();
                 watch.enter(ConnectionPhase::Live);
                 timeouts::end_with_its_reader(&stream);
@@ -340,14 +345,14 @@ async fn talk(
     match ended {
         Some(Ok(())) => wire.say_end().await,
         Some(Err(error)) => {
-            log::debug!("a browser's connection ended: {error}");
+            log::debug!("connection ended: {error}");
             if let Some(answer) = wire.refused().and_then(site::no_request) {
                 counted.server.site.metrics.count(answer.status(), Duration::ZERO);
                 let said = wire.say(&response::to_bytes(answer)).await;
-                log::debug!("what is no request was answered: {}", said.is_ok());
+                log::debug!("invalid request answered: {}", said.is_ok());
                 wire.say_end().await;
             }
         }
-        None => log::debug!("a browser said nothing for too long"),
+        None => log::debug!("connection timed out"),
     }
 }

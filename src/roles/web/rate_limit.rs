@@ -1,14 +1,13 @@
-//! How often one address may try what costs the group something. Generous: a school class shares one address, and a
-//! single account is held to less by the group itself.
+//! Rate limits per client address. They are generous, because a school class may share one address; the cluster itself limits each
+//! account more strictly.
 //!
-//! Each class is a bucket of `BURST` tokens that one more falls into every `EVERY`. A bucket is one point in time: when
-//! it will be full again. What was refused takes nothing out. An IPv6 address stands for its /64, which is what one
-//! household gets.
+//! Each class has a token bucket ([`TokenBucket`]). A refusal takes no token. An IPv6 address counts as its /64 network, which is
+//! what one household gets.
 //!
-//! This machine's own addresses are not counted, unless a trusted proxy says for whom it asks: whoever sits here can do
-//! worse, and a proxy that nobody told us of stands for everybody.
+//! Addresses of this machine are not limited, unless a trusted proxy names the client: a local process could do worse anyway, and a
+//! proxy that is not configured as trusted stands for many clients.
 //!
-//! Not defended: who has thousands of addresses. The table forgets the one that was quiet for longest.
+//! Not defended against: a client with thousands of addresses. The table drops the address that was idle for longest.
 
 use super::limits::{ADDRESSES_MAX, CREATIONS, LOG_INS, MARKS, POSTS};
 use crate::common::rate_limit::{Rate, TokenBucket, micros};
@@ -18,15 +17,15 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// What is tried.
+/// Class of a limited request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WebRateClass {
-    /// Everything that tries a password.
+    /// Everything that checks a password.
     LogIn,
     Creation,
-    /// Croaks, messages, friends, settings.
+    /// Croaks, messages, follows, settings.
     Post,
-    /// What pages say by themselves: that they were shown.
+    /// Read receipts, which pages send by themselves.
     Mark,
 }
 
@@ -43,15 +42,15 @@ impl WebRateClass {
     }
 }
 
-/// The buckets of one address, by class.
+/// Buckets of one address, by class.
 type Buckets = [TokenBucket; RATE_CLASSES];
 
 /// Rate limits of all addresses.
 #[derive(Debug)]
 pub struct RateLimiter {
-    /// Start of the buckets' times.
+    /// Start of the buckets' clock.
     began: Instant,
-    /// By address, with the time it was last looked up.
+    /// Buckets by address, with the time of the last request.
     known: RefCell<HashMap<IpAddr, (Instant, Buckets)>>,
 }
 
@@ -65,7 +64,7 @@ impl RateLimiter {
     /// Takes a token.
     ///
     /// # Errors
-    /// How long to wait for the next, when there is none.
+    /// The time until the next token if there is none.
     pub fn take(&self, address: IpAddr, class: WebRateClass, now: Instant) -> Result<(), Duration> {
         let key = address_key(address);
         let mut known = self.known.borrow_mut();
@@ -88,7 +87,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// How many go through at this moment.
+    /// Returns the number of requests that are allowed at this moment.
     fn taken(rate_limiter: &RateLimiter, from: &str, class: WebRateClass, now: Instant) -> u32 {
         (0..).find(|_| rate_limiter.take(address(from), class, now).is_err()).unwrap()
     }

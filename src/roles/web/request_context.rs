@@ -1,11 +1,10 @@
-//! One request of one browser: its cookies, its deadline, and what it asks of the group.
+//! Context of one HTTP request: its cookies and deadline, and the queries and commands it sends to the cluster.
 //!
-//! The web role keeps no state between requests. Who it is stands in the `session` cookie, how much this browser
-//! has seen in `seen`: any web process serves any browser, and nobody travels back in time.
+//! The web role keeps no state between requests. The `session` cookie identifies the user, and the `seen` cookie holds the newest
+//! state this browser has seen, so any web process can serve any browser without going back in time.
 //!
-//! Where the way is encrypted the cookies are called `__Host-session` and `__Host-seen`, and browsers take and send them
-//! on encrypted ways alone. They have nothing to do with those of the plain way: whoever can write on the network could
-//! give somebody those.
+//! On encrypted connections the cookies are called `__Host-session` and `__Host-seen`, which browsers only accept and send
+//! encrypted. They are independent of the unencrypted ones, which an attacker on the network could set.
 
 use super::client_origin::ClientOrigin;
 use super::limits::{ANSWER_DEADLINE, AROUND_DEADLINE, PAGE_MARGIN};
@@ -31,16 +30,16 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const SESSION_COOKIE: &str = "session";
 const SEEN_COOKIE: &str = "seen";
-/// Before the names of cookies that only encrypted ways know. Browsers hold us to it: `Secure`, the whole site, and no
-/// other machine of the same domain can set one.
+/// Prefix of cookies on encrypted connections. Browsers enforce it: `Secure`, the whole site, and not settable by another host of the
+/// domain.
 const SECURE_PREFIX: &str = "__Host-";
 
-/// Why something asked of the group did not come to pass.
+/// Reason why a page or form could not be handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PageError {
-    /// Refused, for good.
+    /// Refused. The same request is refused again.
     Denied(Denied),
-    /// Not decided: asking again under the same id is safe.
+    /// Not decided. Retrying with the same request id is safe.
     Service(ServiceError),
 }
 
@@ -69,7 +68,7 @@ impl From<ClientError> for PageError {
 }
 
 impl From<Denied> for PageError {
-    /// A full queue is a refusal in form only: nothing was decided.
+    /// A full queue is reported as a refusal, but nothing was decided.
     fn from(denied: Denied) -> PageError {
         match denied.code {
             Code::Busy => PageError::Service(ServiceError::Busy),
@@ -79,15 +78,15 @@ impl From<Denied> for PageError {
     }
 }
 
-/// What a read brought.
+/// Result of a read.
 pub struct ReadPage {
     pub page: Page,
-    /// This, or what was read before it for the same page, may be old: the server that answered lost touch with the others, or no
-    /// server has come as far as this browser has seen.
+    /// True if this, or an earlier read for the same page, may be out of date: the server has lost touch with the others, or no server
+    /// has reached what this browser has seen.
     pub old: bool,
 }
 
-/// What becomes of the `session` cookie with the answer.
+/// Change of the `session` cookie.
 enum SessionCookie {
     Keep,
     Set([u8; TOKEN_BYTES]),
@@ -98,23 +97,23 @@ pub struct RequestContext {
     client: Client,
     origin: ClientOrigin,
     rate_limiter: Rc<RateLimiter>,
-    /// What was tried too often has to wait this long.
+    /// Seconds to wait after a rate limit was exceeded.
     wait_s: Option<u32>,
     deadline: Instant,
-    /// This machine's wall clock, for display alone.
+    /// Wall clock of this machine in milliseconds since 1970, for display only.
     now_ms: u64,
     session: Option<TokenHash>,
-    /// The newest thing this browser has seen.
+    /// Newest state that this browser has seen.
     seen: Option<Token>,
-    /// The newest token that an answer of this context carried. Unlike `seen`, no cookie can make it up.
+    /// Newest token in an answer to this request. Unlike `seen` it cannot be forged with a cookie.
     answered: Option<Token>,
-    /// No server reached `seen` in time: the rest of this page does not wait for it again.
+    /// True if no server reached `seen` in time, so the other reads of this page do not wait for it again.
     gave_up_waiting: bool,
-    /// Something that this page shows is old, or may be.
+    /// True if something on this page may be out of date.
     old: bool,
-    /// The log has decided about the form's request: what is sent next is another one.
+    /// True once the log has decided about the form's request, so the next one needs a new id.
     decided: bool,
-    /// The `seen` cookie as it came.
+    /// Value of the `seen` cookie as it was sent.
     seen_text: Option<String>,
     session_cookie: SessionCookie,
 }
@@ -161,15 +160,15 @@ impl RequestContext {
         context
     }
 
-    /// The session this browser holds; whether it is still open only the group knows.
+    /// Returns the browser's session. Only the cluster knows whether it is still open.
     pub fn session(&self) -> Option<TokenHash> {
         self.session
     }
-    /// The newest token of this context's answers: where what the page shows ends, and a stream goes on.
+    /// Returns the newest token in an answer to this request, at which a live stream of the page continues.
     pub fn answered(&self) -> Option<Token> {
         self.answered
     }
-    /// Whether something that was read so far may be old.
+    /// Returns true if something that was read may be out of date.
     pub fn is_old(&self) -> bool {
         self.old
     }
@@ -179,11 +178,11 @@ impl RequestContext {
     pub fn origin(&self) -> ClientOrigin {
         self.origin
     }
-    /// What a page of this browser has around its content.
+    /// Returns the frame of a page for this browser.
     pub fn shell(&self, title: &str, here: Place) -> Shell {
         Shell { now_ms: self.now_ms, ..Shell::new(title, here, self.has_session()) }
     }
-    /// As [`Shell::now_ms`].
+    /// Returns the wall clock, as [`Shell::now_ms`].
     pub fn now_ms(&self) -> u64 {
         self.now_ms
     }
@@ -199,8 +198,11 @@ impl RequestContext {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Reads, at least as new as what this browser has seen. Where no server has come that far when half of the time is over, it
-    /// takes what there is, marked as old. Refused for want of a session: the cookie goes.
+    /// Reads a state that is at least as new as what this browser has seen. If no server has reached it in half of the time, reads what
+    /// there is and marks it as old. Removes the session cookie if the session is not valid.
+    ///
+    /// # Errors
+    /// `Denied` if the query is refused, `Service` if it is not answered in time.
     pub async fn read(&mut self, query: Query, limit: Duration) -> Result<ReadPage, PageError> {
         let limit = limit.min(self.time_left());
         let deadline = Instant::now() + limit;
@@ -208,7 +210,7 @@ impl RequestContext {
             Some(seen) if !self.gave_up_waiting => {
                 match self.ask_read(&query, Some(seen), Instant::now() + limit / 2).await {
                     Err(ClientError::Undecided(UnavailableReason::OtherHistory)) => {
-                        // No server gave that out, or only those of a history that is no more: the browser starts afresh.
+                        // No server gave out this token, or its history no longer exists, so the browser starts without one.
                         self.seen = None;
                         self.ask_read(&query, None, deadline).await
                     }
@@ -230,13 +232,13 @@ impl RequestContext {
         }
     }
 
-    /// Puts into a page's frame what waits to be read, where that is known in time: a page is not worth less without.
+    /// Adds the number of unread messages to a page's frame, if it can be read in time. The page is shown without it otherwise.
     pub async fn count_unread(&mut self, shell: &mut Shell) {
         shell.unread = self.unread().await.map(|unread| unread.messages);
         shell.old |= self.old;
     }
 
-    /// What waits to be read, where that is known in time.
+    /// Returns the unread counts, if they can be read in time.
     pub async fn unread(&mut self) -> Option<Unread> {
         let session = self.session?;
         match self.read(Query::Unread { session }, AROUND_DEADLINE).await.ok()?.page {
@@ -255,7 +257,7 @@ impl RequestContext {
         self.ask(ask, deadline.saturating_duration_since(Instant::now())).await
     }
 
-    /// Asks the group. The client gives `OtherHistory` back as an answer, since only who asked can mend it.
+    /// Sends a request to the cluster. `OtherHistory` is returned as an error, because only the caller can handle it.
     async fn ask(&self, ask: Ask, limit: Duration) -> Result<protocol::Answer, ClientError> {
         match self.client.ask(ask, limit).await? {
             protocol::Answer::Unavailable(why) => Err(ClientError::Undecided(why)),
@@ -263,8 +265,11 @@ impl RequestContext {
         }
     }
 
-    /// Writes: asks with the same id until it is decided or this context's time is over. Not asked at all when this
-    /// address has tried that too often.
+    /// Sends a write, and retries with the same id until it is decided or the deadline has passed. Not sent if this address exceeds its
+    /// rate limit.
+    ///
+    /// # Errors
+    /// `Denied` if it is refused, `Service` if it is not decided in time or the rate limit is exceeded.
     pub async fn write(&mut self, ask: Ask) -> Result<Reply, PageError> {
         self.check_rate(rate_class(&ask))?;
         match self.ask(ask, self.time_left()).await? {
@@ -273,7 +278,7 @@ impl RequestContext {
                 self.decided = true;
                 outcome.map_err(|denied| self.refused(denied))
             }
-            // By a server, not by the log: an earlier try may be on its way still. Unless the log is what the server tells of.
+            // Refused by a server, not by the log, so an earlier try may still be applied. The two codes report a decision of the log.
             protocol::Answer::Refused(denied) => {
                 self.decided = matches!(denied.code, Code::RequestReused | Code::OutcomeUnknown);
                 Err(self.refused(denied))
@@ -288,13 +293,13 @@ impl RequestContext {
         }
         self.rate_limiter.take(self.origin.address, class, Instant::now()).map_err(|wait| {
             let wait_s = u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
-            log::debug!("{} has to wait {wait_s} s: {class:?}", self.origin.address);
+            log::debug!("{} exceeds the rate limit {class:?}: wait {wait_s} s", self.origin.address);
             self.wait_s = Some(wait_s);
             PageError::Service(ServiceError::RateLimited { wait_s })
         })
     }
 
-    /// Writes a command that needs no password.
+    /// Sends a command that needs no password.
     pub async fn command(&mut self, request: FormRequest, command: Command) -> Result<Reply, PageError> {
         let FormRequest { id, submitted_at } = request;
         self.write(Ask::Write(Request { id, submitted_at, command })).await
@@ -316,7 +321,7 @@ impl RequestContext {
         }
     }
 
-    /// The request that a form was made with; a new one for a form without.
+    /// Returns the request id that a form carries, or a new one if it carries none.
     pub async fn request_of(&mut self, form: &Form) -> Result<FormRequest, PageError> {
         match form.get(REQUEST_FIELD) {
             Some(text) => text.parse().map_err(|_| PageError::Denied(Denied::new(Code::InvalidEntry))),
@@ -324,7 +329,7 @@ impl RequestContext {
         }
     }
 
-    /// Makes a request of its own, born now: not before what this browser has seen.
+    /// Makes a new request id, valid from the newest state that this browser has seen.
     pub async fn new_request(&mut self) -> Result<FormRequest, PageError> {
         if self.answered.is_none() {
             self.read(Query::Position, self.time_left()).await?;
@@ -332,20 +337,19 @@ impl RequestContext {
         Ok(self.request_here())
     }
 
-    /// Makes the request for a form beside what was read, or could not be.
+    /// Makes a request id for a form, if something was read for this page.
     pub fn request_if_read(&self) -> Option<FormRequest> {
         self.answered.map(|_| self.request_here())
     }
 
-    /// Makes the request for a form on a page that was just read.
+    /// Makes a request id for a form on a page that was just read.
     pub fn request_here(&self) -> FormRequest {
         let submitted_at: LogIndex = self.answered.map_or(0, |answered| answered.index);
         FormRequest { id: new_request_id(), submitted_at }
     }
 
-    /// Returns the request for a form that comes back. It is the same as long as the log has not decided about it: an earlier
-    /// try of it may be carried out still, and a new id would do it twice. `tried` is what a form without a request was
-    /// sent with.
+    /// Returns the request id for a form that is shown again. It stays the same until the log has decided about it, since an earlier
+    /// try may still be applied and a new id would apply it twice. `tried` is the id that was used for a form without one.
     pub async fn request_again(
         &mut self,
         form: &Form,
@@ -360,7 +364,7 @@ impl RequestContext {
         }
     }
 
-    /// Adds the cookies that changed, and how long to wait.
+    /// Adds the cookies that have changed, and `Retry-After`.
     pub fn set_cookies(self, mut answer: HttpResponse) -> HttpResponse {
         let secure = self.origin.secure;
         match self.session_cookie {
@@ -379,18 +383,18 @@ impl RequestContext {
     }
 }
 
-/// Whether a token is of the same history as another, and older.
+/// Returns true if a token is of the same history as another, and older.
 fn is_before(token: Token, other: Token) -> bool {
     token.history == other.history && token.index < other.index
 }
 
-/// This machine's wall clock, in milliseconds since 1970; zero when it stands before that.
+/// Returns the wall clock in milliseconds since 1970; 0 if it is set to an earlier time.
 pub fn wall_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(0)
 }
 
-/// As what something counts that is asked.
+/// Returns the rate class of a request.
 fn rate_class(ask: &Ask) -> WebRateClass {
     match ask {
         Ask::CreateAccount { .. } => WebRateClass::Creation,
@@ -404,11 +408,11 @@ fn rate_class(ask: &Ask) -> WebRateClass {
 }
 
 fn unexpected(answer: &protocol::Answer) -> PageError {
-    log::warn!("a server answered what was not asked: {answer:?}");
+    log::warn!("unexpected answer from a server: {answer:?}");
     PageError::Service(ServiceError::Undecided)
 }
 
-/// Sets a cookie, or removes it.
+/// Sets or removes a cookie.
 fn set(answer: &mut HttpResponse, name: &str, value: Option<String>, secure: bool) {
     let age_s = if value.is_some() { SESSION_AGE_MS_MAX / 1000 } else { 0 };
     let age_s = i64::try_from(age_s).expect("a session lasts days");

@@ -1,4 +1,4 @@
-//! Answers: pages with the headers that keep them safe, redirects, and plain words for programs.
+//! HTTP responses: pages with security headers, redirects, files, and plain texts for programs.
 
 use super::limits::{HASTE_SECONDS, RETRY_AFTER_SECONDS};
 use askama::Template;
@@ -11,15 +11,15 @@ use std::task::{Context, Poll};
 
 pub type HttpResponse = Response<ResponseBody>;
 
-/// What an answer says.
+/// Body of a response.
 pub enum ResponseBody {
-    /// At once. Nothing when it was taken.
+    /// Complete body; `None` once it was taken.
     Whole(Option<Bytes>),
-    /// Piece by piece, as long as it takes.
+    /// Stream of pieces.
     Live(Pin<Box<dyn Stream<Item = Result<Bytes, IncompleteBody>>>>),
 }
 
-/// There is more, and it cannot be had: the connection is cut off, so that nobody takes what came for all.
+/// The rest of a body cannot be read. The connection is cut, so that a truncated body is not taken for a complete one.
 #[derive(Debug, thiserror::Error)]
 #[error("an answer was cut short")]
 pub struct IncompleteBody;
@@ -59,24 +59,24 @@ impl Body for ResponseBody {
     }
 }
 
-/// Nothing runs in a page but the script that comes with the binary, nothing is loaded from elsewhere and nothing
-/// sent there, nobody frames it. Text becomes HTML in one place of the script (its policy `ribbit`), and nowhere else.
+/// Only the site's own script runs in a page, nothing is loaded from or sent to other sites, and no page can be framed. Text becomes
+/// HTML in one place of the script (its policy `ribbit`) and nowhere else.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
                                        script-src 'self'; connect-src 'self'; form-action 'self'; \
                                        frame-ancestors 'none'; base-uri 'none'; \
                                        require-trusted-types-for 'script'; trusted-types ribbit";
 
-/// What a page may ask of its machine: nothing.
+/// Browser features that a page may use: none of these.
 const PERMISSIONS_POLICY: &str =
     "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
-/// On every answer. `same-origin`, which tells other sites nothing, and not `no-referrer`: under the latter browsers
-/// send `Origin: null` with our own forms, and a form of ours could not be told from a stranger's.
+/// Headers of every response. `Referrer-Policy: same-origin` tells other sites nothing. With `no-referrer` browsers would send
+/// `Origin: null` with this site's own forms, which could then not be told from another site's.
 const ALWAYS: [(HeaderName, HeaderValue); 6] = [
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(CONTENT_SECURITY_POLICY)),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
-    // Nobody else's page may load what is here, nor hold on to a window of ours.
+    // Other sites' pages can neither load content from here nor keep a reference to a window of this site.
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
     (HeaderName::from_static("permissions-policy"), HeaderValue::from_static(PERMISSIONS_POLICY)),
@@ -97,7 +97,7 @@ pub fn page(status: StatusCode, page: &impl Template) -> HttpResponse {
     answer
 }
 
-/// 303: whatever was posted, what follows is a GET.
+/// Redirects with 303: a GET follows whatever was posted.
 pub fn see_other(path: &str) -> HttpResponse {
     let mut answer = with_type(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", Bytes::new());
     let location = HeaderValue::from_str(path).expect("our paths are ASCII: names in them are checked");
@@ -106,19 +106,19 @@ pub fn see_other(path: &str) -> HttpResponse {
     answer
 }
 
-/// 302: what was asked for stands elsewhere, for now.
+/// Redirects with 302: the content is at another address for now.
 pub fn found(path: &'static str) -> HttpResponse {
     let mut answer = see_other(path);
     *answer.status_mut() = StatusCode::FOUND;
     answer
 }
 
-/// Server-Sent Events, for as long as they come. The connection is theirs alone.
+/// Sends Server-Sent Events on a connection of their own.
 pub fn events(pieces: impl Stream<Item = Bytes> + 'static) -> HttpResponse {
     live("text/event-stream", pieces.map(Ok))
 }
 
-/// A file to keep, that is sent as it is made.
+/// Sends a file to download as it is made.
 pub fn attachment(
     name: &'static str,
     content_type: &'static str,
@@ -139,35 +139,35 @@ fn live(
     closing(answer)
 }
 
-/// For scripts: not now, come back in a moment.
+/// Answers a program with 503: try again in a moment.
 pub fn later(words: &'static str) -> HttpResponse {
     let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE, words);
     answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
     answer
 }
 
-/// For programs: a word and a status.
+/// Answers a program with a status and a short text.
 pub fn plain(status: StatusCode, words: &'static str) -> HttpResponse {
     let mut answer = with_type(status, "text/plain; charset=utf-8", Bytes::from_static(words.as_bytes()));
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 
-/// The same for text that was just made, of a type of its own.
+/// Answers with a text of any content type.
 pub fn text(status: StatusCode, content_type: &'static str, text: String) -> HttpResponse {
     let mut answer = with_type(status, content_type, text.into());
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 
-/// A file that comes with the binary; short-lived in caches, since the next version may bring another.
+/// Sends a file of the binary. Caches keep it briefly, since the next version may bring another.
 pub fn file(content_type: &'static str, text: &'static str) -> HttpResponse {
     let mut answer = with_type(StatusCode::OK, content_type, Bytes::from_static(text.as_bytes()));
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
     answer
 }
 
-/// 304, instead of the answer that would say again what the browser has.
+/// Turns a response into a 304: the browser already has the file.
 pub fn unchanged(answer: HttpResponse) -> HttpResponse {
     let (mut head, _) = answer.into_parts();
     head.status = StatusCode::NOT_MODIFIED;
@@ -175,13 +175,13 @@ pub fn unchanged(answer: HttpResponse) -> HttpResponse {
     Response::from_parts(head, ResponseBody::Whole(None))
 }
 
-/// The connection ends with this answer: a part of the request is left unread.
+/// Closes the connection after a response, because a part of the request was not read.
 pub fn closing(mut answer: HttpResponse) -> HttpResponse {
     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
 }
 
-/// An answer as it is sent where hyper does not: at once, and the end of its connection.
+/// Serialises a response for a connection without hyper, which is closed afterwards.
 pub fn to_bytes(answer: HttpResponse) -> Vec<u8> {
     let (head, body) = closing(answer).into_parts();
     let body = match body {

@@ -261,7 +261,7 @@ impl Site {
             Ok(()) => return Ok(()),
             Err(HostError::Invalid) => refuse(WHICH_HOST, has_session),
             Err(HostError::Unknown(name)) => {
-                log::debug!("{} asked for the host {name}", origin.address);
+                log::debug!("{} requested the unknown host {name}", origin.address);
                 let words = format!(
                     "This site is not set up for the name {name}. To allow it, start the web pages with --host {name}."
                 );

@@ -1,7 +1,7 @@
-//! A browser's connection with patience that ends: 3 s for a head, 30 s between requests.
+//! Timeouts of a browser's connection: 3 s for a request head, 30 s between requests.
 //!
-//! hyper's own header timeout starts when the wait for a head starts, so it cannot tell a slow head from an idle
-//! connection. Here the first byte makes the difference:
+//! hyper's own header timeout starts with the wait for a head, so it cannot tell a slow head from an idle connection. Here the
+//! first byte makes the difference:
 //!
 //! ```text
 //!   Agreeing ──keys──▶ Head ──request──▶ Serving ──form──▶ Answering ──answer──▶ Idle ──first byte──▶ Head
@@ -10,8 +10,8 @@
 //!                                                                   as long as it is read
 //! ```
 //!
-//! Whoever takes an answer a little at a time, or sends without a pause, is bounded as well: the first by
-//! `TAKEN_DEADLINE`, the second by having to wait for the others.
+//! A browser that takes an answer very slowly is bounded by `TAKEN_DEADLINE`. One that sends without a pause has to yield to others
+//! after `READS_IN_A_ROW_MAX` reads.
 
 use super::limits::{
     HEAD_DEADLINE, IDLE_DEADLINE, LIVE_SEND_BUFFER_BYTES, LIVE_SILENCE, READS_IN_A_ROW_MAX, TAKEN_DEADLINE,
@@ -31,27 +31,27 @@ use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConnectionPhase {
-    /// Keys are agreed on.
+    /// TLS handshake.
     Agreeing,
-    /// A request's head is due.
+    /// Waiting for a request head.
     Head,
-    /// A request's form is read.
+    /// Reading a form.
     Serving,
-    /// A whole request is being answered.
+    /// Answering a request that is read completely.
     Answering,
     /// Between requests.
     Idle,
-    /// A stream is told, without end.
+    /// Sending a live stream, which has no end.
     Live,
 }
 
-/// The phase of a connection and since when; shared between the connection and its handler.
+/// Phase of a connection and its start, shared by the connection and its handler.
 #[derive(Clone)]
 pub struct ConnectionClock {
     phase: Rc<Cell<(ConnectionPhase, Instant)>>,
-    /// An answer was made, and is not written whole.
+    /// True while an answer is made but not fully written.
     unsent: Rc<Cell<bool>>,
-    /// The browser has said all that it has to say.
+    /// True once the browser has closed its sending side.
     ended: Rc<Cell<bool>>,
 }
 
@@ -69,13 +69,13 @@ impl ConnectionClock {
             self.unsent.set(true);
         }
     }
-    /// All that was made is written.
+    /// Records that all that was made is written.
     pub fn sent(&self) {
         if matches!(self.phase(), ConnectionPhase::Idle | ConnectionPhase::Head) {
             self.unsent.set(false);
         }
     }
-    /// Whether the head of a request came, and its answer is not out.
+    /// Returns true if a request head has arrived and its answer is not fully written.
     pub fn owes_an_answer(&self) -> bool {
         match self.phase() {
             ConnectionPhase::Serving | ConnectionPhase::Answering => true,
@@ -83,23 +83,23 @@ impl ConnectionClock {
             ConnectionPhase::Agreeing | ConnectionPhase::Live => false,
         }
     }
-    /// The browser has said all that it has to say.
+    /// Records that the browser has closed its sending side.
     pub fn end(&self) {
         self.ended.set(true);
     }
-    /// Waits until the browser has said all that it has to say: what of a form is not there then does not come. For the
-    /// connection's own task, which is woken by what it reads.
+    /// Waits until the browser has closed its sending side: the rest of a form then never arrives. Only for the connection's own task,
+    /// which is woken by its reads.
     pub async fn ended(&self) {
         std::future::poll_fn(|_| if self.ended.get() { Poll::Ready(()) } else { Poll::Pending }).await;
     }
-    /// Whether there is nothing to answer before a request comes.
+    /// Returns true if no request is unanswered.
     pub fn awaits_a_head(&self) -> bool {
         self.phase() == ConnectionPhase::Head && !self.unsent.get()
     }
     fn phase(&self) -> ConnectionPhase {
         self.phase.get().0
     }
-    /// When patience ends, if it does in this phase.
+    /// Returns the end of the current phase, if it has a timeout.
     fn ends(&self) -> Option<Instant> {
         let (phase, since) = self.phase.get();
         match phase {
@@ -111,18 +111,18 @@ impl ConnectionClock {
             | ConnectionPhase::Live => None,
         }
     }
-    /// When an answer must have been taken.
+    /// Returns the time by which an answer must have been taken.
     fn taken_by(&self) -> Option<Instant> {
         let (phase, since) = self.phase.get();
         (phase != ConnectionPhase::Live).then(|| since + TAKEN_DEADLINE)
     }
 }
 
-/// PeerInfo the wait for who does not send. Beside the connection and not in it: hyper does not read again once it knows
-/// that there is nothing to read, so a read that waits cannot tell that what it waits for has changed.
+/// Timeout for a browser that does not send. It is polled beside the connection, not inside a read: once hyper knows that nothing can
+/// be read it does not read again, so a waiting read would not notice a new phase.
 pub struct ReadTimeout {
     watch: ConnectionClock,
-    /// Set to `ends`, the end that was last computed.
+    /// Deadline that the timer is set to.
     timer: Timer,
     ends: Option<Instant>,
 }
@@ -132,7 +132,7 @@ impl ReadTimeout {
         ReadTimeout { watch, timer: Timer::never(), ends: None }
     }
 
-    /// `Pending` until patience ends. Has to be asked after everything that may have changed the phase.
+    /// Returns `Pending` until the current phase times out. Has to be polled after everything that may change the phase.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(ends) = self.watch.ends() else { return Poll::Pending };
         if self.ends != Some(ends) {
@@ -143,11 +143,11 @@ impl ReadTimeout {
     }
 }
 
-/// The connection, as hyper reads and writes it.
+/// The stream that hyper reads and writes, with a timeout for writes.
 pub struct TimedStream {
     stream: TcpStream,
     watch: ConnectionClock,
-    /// Since a read last found nothing.
+    /// Number of reads since one last found nothing.
     reads_in_a_row: u32,
     /// Runs while a write waits.
     write_timer: Option<Timer>,
@@ -212,20 +212,20 @@ impl AsyncWrite for TimedStream {
     }
 }
 
-/// Sees to it that a live stream ends when its browser stops reading, or is cut off: little of it waits in the kernel,
-/// so that a write soon waits for the reader, and what nobody acknowledges is given up.
+/// Makes a live stream end when its browser stops reading or is cut off: a small send buffer, so that a write soon waits for the
+/// reader, and a limit on unacknowledged data.
 pub fn end_with_its_reader(stream: &TcpStream) {
     let silence_ms = u32::try_from(LIVE_SILENCE.as_millis()).unwrap_or(u32::MAX);
     let set = sockopt::set_socket_send_buffer_size(stream, LIVE_SEND_BUFFER_BYTES)
         .and_then(|()| sockopt::set_tcp_user_timeout(stream, silence_ms));
     if let Err(error) = set {
-        // The socket is closed already.
-        log::debug!("a live stream has ended before it began: {error}");
+        // The socket is already closed.
+        log::debug!("live stream closed before it began: {error}");
     }
 }
 
-/// PeerInfo a connection so that what was written arrives: closing a socket with unread bytes resets it, and the
-/// browser would lose the answer. So: no more writing, then what still comes is dropped, within bounds.
+/// Closes a connection so that the answer arrives. Closing a socket with unread bytes resets it, and the browser would lose the
+/// answer. So the sending side is closed first, then incoming data is dropped, within bounds.
 pub async fn linger(mut stream: TcpStream, bytes_max: usize, limit: Duration) {
     use smol::future::FutureExt;
     use smol::io::AsyncReadExt;
@@ -287,7 +287,7 @@ mod tests {
             let (near, mut far) = ends().await;
             far.write_all(&[7; 1_000]).await.unwrap();
             let mut patient = TimedStream::new(near, ConnectionClock::new());
-            // One byte at a time: there is always another.
+            // One byte at a time, so there is always another.
             let mut reads_in_a_row = 0;
             while let Some(read) = smol::future::poll_once(patient.read(&mut [0])).await {
                 assert_eq!(read.unwrap(), 1);

@@ -1,15 +1,14 @@
-//! HTTPS: the certificate and its key, read at the start and again on SIGHUP, and the agreement on keys at the beginning
-//! of each connection.
+//! HTTPS: certificate and key, which are read at the start and on SIGHUP, and the TLS handshake.
 //!
 //! ```text
-//!   connection ──▶ first byte ──a letter──▶ HTTP, led to HTTPS (`leading`)
-//!                      └──a handshake's──▶ rustls, within HANDSHAKE_DEADLINE ──▶ hyper
+//!   connection ──▶ first byte ──letter──▶ plain HTTP, redirected (`https_redirect`)
+//!                      └──handshake──▶ rustls, within HANDSHAKE_DEADLINE ──▶ hyper
 //! ```
 //!
-//! TLS 1.3 alone, which every browser since 2019 speaks, unless `--tls12` adds 1.2: then with key agreement by elliptic curves and
-//! AES-GCM or ChaCha20-Poly1305, which is all that rustls has of it. What is read anew counts for connections that come then; when it
-//! is no good the old one stays. Whether browsers will trust a certificate is not checked here: that its key fits is, and
-//! one that has expired is said in the log, and served, since a page that browsers warn of is more than none.
+//! Only TLS 1.3, which browsers have supported since 2019, unless `--tls12` adds TLS 1.2 with the elliptic-curve key exchanges and the
+//! AEAD ciphers of rustls. A certificate that is read again counts for new connections; if it is invalid the old one stays. It is
+//! checked that the key fits, not that browsers will trust the certificate. An expired certificate is logged and still served: a page
+//! with a browser warning is better than none.
 
 use super::connection::Transport;
 use super::limits::{HANDSHAKE_DEADLINE, TLS_BUFFER_BYTES_MAX};
@@ -33,11 +32,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// More than any certificate or key has; what is longer is none.
+/// Maximum size of a certificate or key file, in bytes.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
-/// A certificate that ends within this is said in the log.
+/// Time before a certificate expires at which a warning is logged, in seconds.
 const WARNING_S: i64 = 14 * 24 * 3600;
-/// What a TLS connection begins with.
+/// First byte of a TLS connection: the record type of a handshake.
 const HANDSHAKE_RECORD: u8 = 22;
 
 static TLS13_ALONE: [&SupportedProtocolVersion; 1] = [&version::TLS13];
@@ -45,30 +44,32 @@ static WITH_TLS12: [&SupportedProtocolVersion; 2] = [&version::TLS13, &version::
 
 pub struct Tls {
     files: TlsFiles,
-    /// For the next connection.
+    /// Configuration of new connections.
     config: RefCell<Arc<ServerConfig>>,
 }
 
 impl Tls {
+    /// Reads certificate and key.
+    ///
     /// # Errors
-    /// 78: what is wrong with which file.
+    /// `Configuration` (78), naming the file and what is wrong with it.
     pub fn read(files: TlsFiles) -> Result<Tls, Failure> {
         let config = RefCell::new(read(&files)?);
         Ok(Tls { files, config })
     }
 
-    /// Reads the files anew; when they are no good, goes on with what it had.
+    /// Reads the files again. Keeps the old certificate if they are invalid.
     pub fn read_again(&self) {
         match read(&self.files) {
             Ok(config) => {
                 *self.config.borrow_mut() = config;
-                log::info!("the certificate was read anew: {}", self.files.cert.display());
+                log::info!("certificate reloaded: {}", self.files.cert.display());
             }
-            Err(failure) => log::error!("going on with the certificate from before: {failure}"),
+            Err(failure) => log::error!("keeping the old certificate: {failure}"),
         }
     }
 
-    /// Agrees on keys. Nothing when it comes to nothing.
+    /// Performs the TLS handshake. Returns `None` if it fails. Plain HTTP is recognised by its first byte and returned as such.
     pub async fn accept(&self, stream: &TcpStream, watch: &ConnectionClock) -> Option<Transport> {
         let config = self.config.borrow().clone();
         let agreed = async {
@@ -84,7 +85,7 @@ impl Tls {
                     Ok(Transport::Tls(Box::new(stream)))
                 }
                 letter if letter.is_ascii_alphabetic() => Ok(Transport::Plain(Box::new(patient))),
-                _ => Err(io::Error::new(io::ErrorKind::InvalidData, "it does not begin with a handshake")),
+                _ => Err(io::Error::new(io::ErrorKind::InvalidData, "neither a TLS handshake nor HTTP")),
             }
         };
         let late = async {
@@ -94,7 +95,7 @@ impl Tls {
         match agreed.or(late).await {
             Ok(stream) => Some(stream),
             Err(error) => {
-                log::debug!("no keys were agreed on: {error}");
+                log::debug!("TLS handshake failed: {error}");
                 None
             }
         }
@@ -118,11 +119,9 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, Failure> {
         .with_single_cert(chain, private);
     let mut config = config.map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => {
-            wrong(format!("the key in {key} is not the one of the certificate in {cert}"))
+            wrong(format!("the key in {key} does not belong to the certificate in {cert}"))
         }
-        rustls::Error::InvalidCertificate(_) => {
-            wrong(format!("{cert} holds a certificate that makes no sense"))
-        }
+        rustls::Error::InvalidCertificate(_) => wrong(format!("{cert} contains an invalid certificate")),
         error => wrong(format!("cannot use {cert} and {key}: {error}")),
     })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -136,10 +135,10 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
     match found {
         Ok(chain) if !chain.is_empty() => Ok(chain),
         Ok(_) => Err(wrong(format!(
-            "{shown} holds no certificate: expected PEM, with a line -----BEGIN CERTIFICATE-----{}",
+            "{shown} contains no certificate: expected PEM with a line -----BEGIN CERTIFICATE-----{}",
             swapped(&bytes, "PRIVATE KEY")
         ))),
-        Err(error) => Err(wrong(format!("{shown} is no certificate in PEM: {error}"))),
+        Err(error) => Err(wrong(format!("{shown} is not a certificate in PEM: {error}"))),
     }
 }
 
@@ -150,25 +149,25 @@ fn private_key(files: &TlsFiles) -> Result<PrivateKeyDer<'static>, Failure> {
     let others = if files.key_is_credential { 0o007 } else { 0o077 };
     if mode & others != 0 {
         return Err(wrong(format!(
-            "others can open the key {shown} (mode {mode:04o}), and whoever has it can pass for this site: type \
+            "other users can open the key {shown} (mode {mode:04o}), and with it impersonate this site: run \
              `chmod 600 {shown}`"
         )));
     }
     PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| match error {
         pem::Error::NoItemsFound if holds(&bytes, "ENCRYPTED PRIVATE KEY") => wrong(format!(
-            "the key {shown} is locked with a passphrase, and there is nobody to ask for it: \
-             `openssl pkey -in {shown} -out NEW` writes one that is not"
+            "the key {shown} is protected by a passphrase, which cannot be entered here: \
+             `openssl pkey -in {shown} -out NEW` writes a key without one"
         )),
         pem::Error::NoItemsFound => wrong(format!(
-            "{shown} holds no key: expected PEM, with a line -----BEGIN PRIVATE KEY-----{}",
+            "{shown} contains no key: expected PEM with a line -----BEGIN PRIVATE KEY-----{}",
             swapped(&bytes, "CERTIFICATE")
         )),
-        // Without what it says: that could be of the key.
-        _ => wrong(format!("{shown} is no key in PEM")),
+        // Without the parser's text, which could contain parts of the key.
+        _ => wrong(format!("{shown} is not a key in PEM")),
     })
 }
 
-/// What a file holds, and who can open it.
+/// Returns the content and the mode of a file.
 fn file(path: &Path, what: &str) -> Result<(Vec<u8>, u32), Failure> {
     let unreadable = |error: io::Error| wrong(format!("cannot read {what} {}: {error}", path.display()));
     let file = File::open(path).map_err(unreadable)?;
@@ -186,22 +185,22 @@ fn swapped(bytes: &[u8], words: &str) -> &'static str {
     if holds(bytes, words) { "; are --tls-cert and --tls-key swapped?" } else { "" }
 }
 
-/// Says when a certificate counts no more, or not yet; on a machine whose clock was never set that says nothing.
+/// Logs a warning if a certificate has expired, expires soon, or is not valid yet.
 fn say_validity(chain: &[CertificateDer<'_>], path: &Path) {
     let shown = path.display();
     let now_s = i64::try_from(wall_ms() / 1000).unwrap_or(i64::MAX);
     let Some(validity) = chain.first().and_then(|first| Validity::of(first)) else {
-        log::warn!("cannot tell until when the certificate {shown} counts");
+        log::warn!("cannot read when the certificate {shown} expires");
         return;
     };
     let days = |seconds: i64| seconds / (24 * 3600);
     if now_s > validity.ends_s {
         log::warn!(
-            "the certificate {shown} expired {} days ago: browsers warn of this site until there is a new one",
+            "the certificate {shown} expired {} days ago; browsers warn about this site until it is renewed",
             days(now_s - validity.ends_s)
         );
     } else if now_s < validity.begins_s {
-        log::warn!("the certificate {shown} does not count yet, or this machine's clock is wrong");
+        log::warn!("the certificate {shown} is not valid yet, or this machine's clock is wrong");
     } else if validity.ends_s - now_s < WARNING_S {
         log::warn!("the certificate {shown} expires in {} days", days(validity.ends_s - now_s));
     }

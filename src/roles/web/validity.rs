@@ -1,4 +1,4 @@
-//! Between which times a certificate counts, read out of its DER. Reads nothing else of it, and trusts nothing in it.
+//! Reads the validity period of a certificate from its DER. Nothing else is read, and no part of it is trusted.
 //!
 //! ```text
 //!   Certificate  ::= SEQ { TBS, … }
@@ -12,7 +12,7 @@ const VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// In seconds since 1970.
+/// Validity period, in seconds since 1970.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Validity {
     pub begins_s: i64,
@@ -20,7 +20,7 @@ pub struct Validity {
 }
 
 impl Validity {
-    /// Nothing for what is no certificate.
+    /// Parses a certificate; `None` if it is invalid.
     pub fn of(certificate: &[u8]) -> Option<Validity> {
         let (mut certificate, _) = expect(certificate, SEQUENCE)?;
         let (mut fields, _) = expect(certificate, SEQUENCE)?;
@@ -38,13 +38,13 @@ impl Validity {
     }
 }
 
-/// What an element of this kind holds, and what follows it.
+/// Returns the content of an element with this tag, and the rest.
 fn expect(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (found, inside, rest) = element(bytes)?;
     (found == tag).then_some((inside, rest))
 }
 
-/// The kind of the first element, what it holds, and what follows it.
+/// Returns the tag and the content of the first element, and the rest.
 fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[tag, short], rest) = bytes.split_first_chunk::<2>()?;
     let (len, rest) = match short {
@@ -81,8 +81,8 @@ fn seconds(tag: u8, text: &[u8]) -> Option<i64> {
     Some(days(year, month, day) * 24 * 3600 + part(4)? * 3600 + part(6)? * 60 + part(8)?)
 }
 
-/// Days from 1970 to this day (Howard Hinnant's `days_from_civil`): years begin in March, so that the leap day is their
-/// last.
+/// Returns the days from 1970-01-01 to a day. Howard Hinnant's `days_from_civil`: years begin in March, so that the leap day is the
+/// last day of a year.
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
@@ -105,7 +105,7 @@ mod tests {
             let validity = Validity::of(made.der()).unwrap();
             let seconds = |date: (i32, u8, u8)| date_time_ymd(date.0, date.1, date.2).unix_timestamp();
             assert_eq!(validity, Validity { begins_s: seconds(begin), ends_s: seconds(end) });
-            // Cut short anywhere, or with any byte changed, it may say anything; it does not panic.
+            // Truncated or changed anywhere, it must not panic, whatever the result.
             let whole = made.der().to_vec();
             for at in 0..whole.len() {
                 let _ = Validity::of(&whole[..at]);

@@ -37,7 +37,7 @@ fn form(data: &[u8]) {
     }
 }
 
-/// As `roles::web::visit` takes them apart.
+/// As `roles::web::request_context` takes them apart.
 fn cookies(text: &str) {
     for cookie in cookie::Cookie::split_parse(text).flatten() {
         if let Some(token) = secret::from_hex(cookie.value()) {
