@@ -86,7 +86,12 @@ impl FileDisk {
             .create(folder)
             .map_err(|source| file(folder, source))?;
         restrict(folder)?;
-        Ok(FileDisk { folder: folder.to_path_buf() })
+        Ok(FileDisk::untouched(folder))
+    }
+
+    /// The folder as it is: neither created nor made private.
+    pub(super) fn untouched(folder: &Path) -> FileDisk {
+        FileDisk { folder: folder.to_path_buf() }
     }
 
     fn path(&self, which: StoreFile) -> PathBuf {
@@ -272,7 +277,12 @@ impl Disk for FileDisk {
     fn open_segment(&self, number: u64) -> Result<Box<dyn StorageBackend>, DbError> {
         let path = self.log_path(number);
         let is_new = !path.exists();
-        let opened = private_file(&path).map_err(|source| file(&path, source))?;
+        // An existing segment keeps its mode here: the format of a store is checked before anything in it is changed.
+        let opened = match is_new {
+            true => private_file(&path),
+            false => File::options().read(true).write(true).open(&path),
+        };
+        let opened = opened.map_err(|source| file(&path, source))?;
         if is_new {
             sync_folder(&self.folder)?;
         }

@@ -11,8 +11,20 @@
 use super::meta::{FORMAT, FORMAT_VERSION, has_tables, read_meta};
 use super::read::META;
 use super::segment::Segment;
-use super::{DbError, Disk};
+use super::{DbError, Disk, FileDisk};
 use redb::{Database, ReadableDatabase};
+use std::path::Path;
+
+/// Checks that the store in this folder has this format, without a change to the folder. A folder without a store passes.
+///
+/// # Errors
+/// `Format` if the store has another format; otherwise the disk fails, or the store is damaged.
+pub fn check_folder(folder: &Path) -> Result<(), DbError> {
+    match folder.is_dir() {
+        true => super::catch_read_panics(|| check_untouched(&FileDisk::untouched(folder))),
+        false => Ok(()),
+    }
+}
 
 /// Checks that a store which is about to be opened has this format. An empty folder passes.
 ///

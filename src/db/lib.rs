@@ -36,7 +36,7 @@ pub mod backup;
 pub mod digest;
 pub mod disk;
 pub mod faults;
-mod format;
+pub mod format;
 mod identity;
 mod journal;
 pub mod limits;

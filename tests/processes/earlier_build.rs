@@ -5,6 +5,7 @@ use redb::TableDefinition;
 use ribbit_db::{Disk, FileDisk, StoreFile};
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::Xxh3;
 
@@ -12,10 +13,17 @@ const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const VERBS_LEFT: &str = "nothing in it was changed, and `ribbit client export` and `ribbit backup` of the version that wrote \
                           it still work";
 
-/// Every file of a store, with its bytes.
-fn contents(store: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
-    let paths = fs::read_dir(store).expect("a folder").map(|entry| entry.expect("an entry").path());
-    paths.map(|path| (path.clone(), fs::read(&path).expect("a file"))).collect()
+/// Every file of a folder, those in its folders included, with its mode and its bytes.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
+    let mut found = BTreeMap::new();
+    for path in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        let mode = fs::metadata(&path).expect("a file").permissions().mode();
+        match path.is_dir() {
+            true => found.extend(contents(&path)),
+            false => drop(found.insert(path.clone(), (mode, fs::read(&path).expect("a file")))),
+        }
+    }
+    found
 }
 
 /// A record of the log as the builds before 0.2.0 framed it: its length, one checksum over number, offset and body, the body.
@@ -53,16 +61,20 @@ fn make_old(store: &Path) {
     for number in disk.log_segments().expect("a folder") {
         fs::write(store.join(format!("log-{number:08}")), old_segment(number)).expect("a disk");
     }
+    // Those builds made no file private.
+    for path in contents(store).keys() {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o644)).expect("a disk");
+    }
 }
 
 fn refuses(pond: &Pond, arguments: &[&str], words: &str) {
-    let store = pond.folder().join("backend-1");
-    let before = contents(&store);
+    let before = contents(pond.folder());
     for _ in 0..2 {
         let (code, said) = pond.typed(arguments);
         assert_eq!(code, 78, "{arguments:?}: {said}");
         assert!(said.contains(words) && said.contains(VERBS_LEFT), "{arguments:?}: {said}");
-        assert!(contents(&store) == before, "{arguments:?} changed the store");
+        assert_eq!(said.matches(VERBS_LEFT).count(), 1, "{arguments:?}: {said}");
+        assert!(contents(pond.folder()) == before, "{arguments:?} changed the folder");
     }
 }
 

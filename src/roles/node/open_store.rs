@@ -4,7 +4,7 @@ use super::{NodeState, digest_comparison, disk_quota, duplicate_id_check, store_
 use crate::common::failure::{Exit, Failure, other_format};
 use crate::common::options::NodeOptions;
 use crate::common::test_hooks;
-use ribbit_db::{DbError, FileDisk, Identity, Store};
+use ribbit_db::{DbError, FileDisk, Identity, Store, format};
 use ribbit_replica::ReplicaFailure;
 use ribbit_state::limits::RULES_LEVEL;
 use std::sync::Arc;
@@ -81,6 +81,10 @@ pub(crate) async fn open_trusted(node: &Arc<NodeState>) -> Result<Store, Failure
 
 pub(crate) async fn open(options: &NodeOptions) -> Result<Store, Failure> {
     let folder = options.store_dir();
+    // Before the folder is made private: a store of another format is not changed at all.
+    if let Err(error @ DbError::Format(_)) = format::check_folder(&folder) {
+        return Err(other_format(&folder, &error));
+    }
     let started = Instant::now();
     loop {
         let level = test_hooks::number(TEST_RULES_LEVEL)?.and_then(|level| u32::try_from(level).ok());

@@ -22,7 +22,7 @@ pub mod supervisor;
 
 use crate::common::command_line::command_line;
 use crate::common::defaults::{DISK_QUOTA, POSTS_PER_MINUTE};
-use crate::common::failure::{Exit, Failure};
+use crate::common::failure::{Exit, Failure, other_format};
 use crate::common::output;
 use crate::common::ports::Ports;
 use crate::common::probe::{alive_voters, formed, reached_at, serves, voters_of};
@@ -30,6 +30,7 @@ use crate::common::systemd::{self, notify};
 use crate::common::values;
 use arguments::{Restart, UpOptions};
 use folder::Folder;
+use ribbit_db::{DbError, format};
 use ribbit_net::keys::Keys;
 use ribbit_net::survey::survey;
 use ribbit_replica::limits::{EVICT_TICKS, TICK_MS};
@@ -59,6 +60,17 @@ const EVICT_AFTER: Duration = Duration::from_millis(EVICT_TICKS * TICK_MS);
 /// Log filter of the children, unless RUST_LOG is set.
 const CHILDREN_LOG: &str = "warn";
 
+/// Refuses the folder of another version of ribbit, before anything is written and once for all members.
+fn check_formats(data_dir: &Path, members: &[(Role, u32)]) -> Result<(), Failure> {
+    for (role, id) in members {
+        let store = data_dir.join(MemberName::at_home(*role, *id).to_string());
+        if let Err(error @ DbError::Format(_)) = format::check_folder(&store) {
+            return Err(other_format(&store, &error));
+        }
+    }
+    Ok(())
+}
+
 /// Runs the cluster until `stop` completes.
 ///
 /// # Errors
@@ -68,6 +80,7 @@ pub async fn run(options: UpOptions, stop: impl Future<Output = ()>) -> Result<(
     let web = ports::web(&options.web)?;
     let keys = folder.cluster_file()?.keys();
     let members = ports::members(options.backends, options.coordinators);
+    check_formats(folder.path(), &members)?;
     let before = Ports::read(folder.path())?.unwrap_or_default();
     let mut ports = ports::choose(&before, &members, web).map_err(|error| {
         Failure::new(Exit::Refused, format!("cannot find free ports on loopback: {error}"))
