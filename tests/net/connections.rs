@@ -1,6 +1,4 @@
-//! Listener and failover client on real sockets, with a node that says what the test wants.
-
-// A test that cannot go on may panic where it stands.
+//! Listener and failover client over real sockets, with a service that the test controls.
 
 use async_net::{TcpListener, TcpStream};
 use ribbit_net::channel::Channel;
@@ -24,7 +22,7 @@ use testkit::keys::keys;
 
 const LONG: Duration = Duration::from_secs(8);
 
-/// Hands every ask to the test, which answers it or does not.
+/// Service that passes every request to the test, which may answer it.
 struct Puppet {
     number: usize,
     asked: Sender<Asked>,
@@ -81,14 +79,14 @@ async fn one_server() -> (Server, Receiver<Asked>) {
     (start(0, &asked, ConnectionLimits::new()).await, asks)
 }
 
-/// A question that tells which one it is: its number comes back in the token.
+/// Returns a request with a number, which its answer repeats in the token.
 fn question(number: u64) -> Ask {
     let seen = Some(Token { history: HistoryId(1), index: number });
     Ask::Read { seen, consistency: Consistency::Session, query: Query::Position }
 }
 
 fn answer_to(ask: &Ask) -> Answer {
-    let Ask::Read { seen: Some(token), .. } = ask else { panic!("not a question: {ask:?}") };
+    let Ask::Read { seen: Some(token), .. } = ask else { panic!("not a request of `question`: {ask:?}") };
     Answer::Read { token: *token, old: false, page: Ok(Page::Position) }
 }
 
@@ -114,7 +112,7 @@ async fn reads_nothing_more(channel: &mut Channel) {
 }
 
 #[test]
-fn a_thousand_asks_share_a_connection_and_are_answered_out_of_order() {
+fn a_thousand_requests_share_a_connection_and_are_answered_out_of_order() {
     smol::block_on(async {
         let (server, asks) = one_server().await;
         let client = Client::new(vec![server.address.clone()], keys());
@@ -126,7 +124,7 @@ fn a_thousand_asks_share_a_connection_and_are_answered_out_of_order() {
             .collect();
         let answering = smol::spawn(async move {
             loop {
-                // The newest first of each heap of what has come.
+                // Answers the waiting requests, the newest first.
                 let mut heap = vec![asks.recv().await.unwrap()];
                 while heap.len() < 200
                     && let Ok(asked) = asks.try_recv()
@@ -153,7 +151,7 @@ fn a_server_that_stops_answering_costs_about_a_second() {
     smol::block_on(async {
         let (live, asks) = one_server().await;
         let _answering = answer_everything(asks);
-        // One says hello and nothing more; the other does not even say that.
+        // One server sends its preface and nothing more; the other sends nothing.
         let hole = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = |listener: &TcpListener| listener.local_addr().unwrap().to_string();
@@ -178,7 +176,7 @@ fn a_server_that_stops_answering_costs_about_a_second() {
         for client in clients {
             let (answer, took) = client.await;
             answer.unwrap();
-            assert!(took < Duration::from_millis(2_500), "{took:?}"); // two bad ones in a row, at worst
+            assert!(took < Duration::from_millis(2_500), "{took:?}"); // both bad servers in a row, at worst
         }
     });
 }
@@ -197,18 +195,18 @@ fn a_slow_answer_is_not_a_dead_server() {
         };
         let asking = smol::spawn(async move { client.ask(ask, LONG).await });
         let Asked { answer, .. } = asks.recv().await.unwrap();
-        // Longer than a silent server is given.
+        // Longer than the client waits for a silent server.
         smol::Timer::after(Duration::from_millis(1_600)).await;
         let token = Token { history: HistoryId(1), index: 1 };
         let written = Answer::Written { token, outcome: Ok(ribbit_state::Reply::Done) };
         answer.try_send(written.clone()).unwrap();
         assert_eq!(asking.await.unwrap(), written);
-        assert!(asks.is_empty(), "it was asked again");
+        assert!(asks.is_empty(), "the request was sent again");
     });
 }
 
 #[test]
-fn an_ask_whose_server_dies_is_asked_again_elsewhere_unchanged() {
+fn a_request_is_sent_unchanged_to_another_server_when_its_server_dies() {
     smol::block_on(async {
         let (asked, asks) = channel::unbounded();
         let servers = [
@@ -228,9 +226,9 @@ fn an_ask_whose_server_dies_is_asked_again_elsewhere_unchanged() {
     });
 }
 
-/// What ends one server over a read may end every other one, too.
+/// A read that crashes one server may crash every server.
 #[test]
-fn a_read_that_two_servers_ended_over_is_not_put_to_a_third() {
+fn a_read_that_was_lost_with_two_servers_is_not_sent_to_a_third() {
     smol::block_on(async {
         let (asked, asks) = channel::unbounded();
         let mut servers = Vec::new();
@@ -240,7 +238,7 @@ fn a_read_that_two_servers_ended_over_is_not_put_to_a_third() {
         let client = Client::new(servers.iter().map(|server| server.address.clone()).collect(), keys());
         let reader = client.clone();
         let reading = smol::spawn(async move { reader.ask(question(7), LONG).await });
-        // Kept until the end: what is dropped has an answer.
+        // Kept until the end, because dropping a request answers it.
         let mut unanswered = Vec::new();
         for _ in 0..2 {
             let asked = asks.recv().await.unwrap();
@@ -248,9 +246,9 @@ fn a_read_that_two_servers_ended_over_is_not_put_to_a_third() {
             unanswered.push(asked);
         }
         assert_eq!(reading.await, Err(ClientError::Abandoned));
-        assert!(asks.is_empty(), "a third one was asked");
+        assert!(asks.is_empty(), "a third server was asked");
 
-        // A write has to be decided: it is asked on, whatever the servers do.
+        // A write is sent until it has an outcome.
         let (id, session, token) = (RequestId(1), TokenHash([1; 32]), question(9));
         let write = Ask::Write(Request { id, submitted_at: 0, command: Command::LogOut { session } });
         let asking = smol::spawn(async move { client.ask(write, LONG).await });
@@ -263,9 +261,9 @@ fn a_read_that_two_servers_ended_over_is_not_put_to_a_third() {
     });
 }
 
-/// A line is shared by many: a question that no server reads ends nothing.
+/// Many callers share a line, so a request that no server accepts must not end it.
 #[test]
-fn a_question_beyond_its_bounds_is_refused_before_it_is_sent() {
+fn a_request_beyond_its_bounds_is_refused_before_it_is_sent() {
     smol::block_on(async {
         let (server, asks) = one_server().await;
         let client = Client::new(vec![server.address.clone()], keys());
@@ -281,9 +279,9 @@ fn a_question_beyond_its_bounds_is_refused_before_it_is_sent() {
             let once = ask_once(&server.address, Plane::Client, &keys(), long(bytes), LONG).await;
             assert_eq!(once.unwrap(), refused);
         }
-        assert!(asks.is_empty(), "it was sent");
+        assert!(asks.is_empty(), "the request was sent");
 
-        // Whoever uses a line by itself: the line goes on.
+        // On a line used directly, the line stays open.
         let line = Line::open(&server.address, Plane::Client, &keys()).await.unwrap();
         let too_long = line.ask(&long(ASK_BYTES_MAX + 1), LONG, LONG).await;
         assert!(matches!(too_long, Err(FrameError::TooLong { .. })), "{too_long:?}");
@@ -293,7 +291,7 @@ fn a_question_beyond_its_bounds_is_refused_before_it_is_sent() {
 }
 
 #[test]
-fn not_here_twice_in_a_row_means_elsewhere() {
+fn two_unavailable_answers_in_a_row_lead_to_another_server() {
     smol::block_on(async {
         let (asked, asks) = channel::unbounded();
         let servers = [
@@ -318,7 +316,7 @@ fn not_here_twice_in_a_row_means_elsewhere() {
 }
 
 #[test]
-fn another_history_is_an_answer() {
+fn another_history_is_a_final_answer() {
     smol::block_on(async {
         let (server, asks) = one_server().await;
         let client = Client::new(vec![server.address.clone()], keys());
@@ -330,7 +328,7 @@ fn another_history_is_an_answer() {
 }
 
 #[test]
-fn nobody_and_undecided_are_told_apart() {
+fn unreachable_and_undecided_are_distinguished() {
     smol::block_on(async {
         let short = Duration::from_millis(400);
         assert_eq!(
@@ -338,7 +336,7 @@ fn nobody_and_undecided_are_told_apart() {
             Err(ClientError::Unreachable)
         );
 
-        // A balancer without backends takes connections and hangs up.
+        // A balancer without backends accepts connections and closes them.
         let empty = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = empty.local_addr().unwrap().to_string();
         let _hang_up = smol::spawn(async move {
@@ -353,7 +351,7 @@ fn nobody_and_undecided_are_told_apart() {
 
         let (server, asks) = one_server().await;
         let client = Client::new(vec![server.address.clone()], keys());
-        // The server's own deadline is the client's: either may be first.
+        // The server and the client have the same deadline, and either may be first.
         assert!(matches!(client.ask(question(1), short).await, Err(ClientError::Undecided(_))));
         let _first = asks.recv().await.unwrap();
 
@@ -375,7 +373,7 @@ fn nobody_and_undecided_are_told_apart() {
 }
 
 #[test]
-fn asks_that_are_given_up_free_their_places() {
+fn abandoned_requests_do_not_count_as_pending() {
     smol::block_on(async {
         let (server, asks) = one_server().await;
         let client = Client::new(vec![server.address.clone()], keys());
@@ -403,10 +401,10 @@ fn garbage_ends_its_connection_and_no_other() {
         let mut bad = TcpStream::connect(&server.address).await.unwrap();
         bad.write_all(b"PUT / HTTP/1.1\r\n\r\n").await.unwrap();
         let mut rest = Vec::new();
-        let _ = bad.read_to_end(&mut rest).await; // an end or a reset, as the kernel likes
+        let _ = bad.read_to_end(&mut rest).await; // an end or a reset, depending on the kernel
         assert!(rest.is_empty());
 
-        // Who watches is answered, and then hung up on.
+        // An HTTP request is answered once, and then the connection is closed.
         let mut watcher = TcpStream::connect(&server.address).await.unwrap();
         watcher.write_all(b"GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n").await.unwrap();
         let mut page = String::new();
@@ -449,7 +447,7 @@ fn a_client_that_half_closes_still_gets_its_answers() {
 }
 
 #[test]
-fn idle_connections_are_bounded_and_make_place_when_they_go() {
+fn the_number_of_idle_connections_is_bounded_and_closing_them_makes_room() {
     smol::block_on(async {
         let (asked, asks) = channel::unbounded();
         let server = start(0, &asked, ConnectionLimits::holding(300, 300, |_| false)).await;
@@ -462,14 +460,14 @@ fn idle_connections_are_bounded_and_make_place_when_they_go() {
         let refused = connect(&server.address, Plane::Client, &keys()).await;
         assert!(matches!(refused, Err(FrameError::Closed | FrameError::Io(_))), "{refused:?}");
         idle.truncate(10);
-        // The failover client comes back until there is place.
+        // The failover client tries until there is room.
         let client = Client::new(vec![server.address.clone()], keys());
         client.ask(question(1), LONG).await.unwrap();
     });
 }
 
 #[test]
-fn one_address_has_so_many_connections_and_members_are_not_counted() {
+fn the_connections_of_an_address_are_bounded_except_those_of_members() {
     smol::block_on(async {
         let (asked, asks) = channel::unbounded();
         let server = start(0, &asked, ConnectionLimits::counting(|_| false)).await;
@@ -478,14 +476,14 @@ fn one_address_has_so_many_connections_and_members_are_not_counted() {
         for _ in 0..ADDRESS_CONNECTIONS_MAX {
             people.push(connect(&server.address, Plane::Client, &keys()).await.unwrap());
         }
-        // The handshake was done before it was known who that is: it ends behind it.
+        // The address is only known after the handshake, so the connection ends behind it.
         let mut one_more = connect(&server.address, Plane::Status, &keys()).await.unwrap();
         reads_nothing_more(&mut one_more).await;
         let _member = connect(&server.address, Plane::Control, &keys()).await.unwrap();
         people.pop();
         let client = Client::new(vec![server.address.clone()], keys());
         client.ask(question(1), LONG).await.unwrap();
-        // Behind some there are many.
+        // The limit does not apply to shared addresses.
         let crowded = start(1, &asked, ConnectionLimits::counting(|address| address.is_loopback())).await;
         for _ in 0..=ADDRESS_CONNECTIONS_MAX {
             people.push(connect(&crowded.address, Plane::Client, &keys()).await.unwrap());
@@ -494,7 +492,7 @@ fn one_address_has_so_many_connections_and_members_are_not_counted() {
 }
 
 #[test]
-fn people_do_not_take_the_places_of_members() {
+fn clients_do_not_take_the_connections_reserved_for_members() {
     smol::block_on(async {
         let (asked, _asks) = channel::unbounded();
         let server = start(0, &asked, ConnectionLimits::holding(8, 3, |_| false)).await;

@@ -1,7 +1,5 @@
-//! The client of a person on real sockets: it learns the servers from whom it reaches, passes over who does not belong,
-//! says what becomes of its connection, and gives up after three tries over all.
-
-// A test that cannot go on may panic where it stands.
+//! A client in discovery mode over real sockets: it learns the servers from each server that it reaches, skips servers of
+//! another cluster, reports changes of its connection, and gives up after three rounds over all servers.
 
 use async_net::TcpListener;
 use ribbit_net::channel::Channel;
@@ -25,7 +23,7 @@ use testkit::keys::{keys, keys_of};
 const LONG: Duration = Duration::from_secs(20);
 const OURS: ClusterId = ClusterId(7);
 
-/// A member that answers every question with how far it is, and tells one croak to whoever subscribes.
+/// Member that answers every request with its applied position, and sends one croak to each subscription.
 struct Puppet {
     cluster: ClusterId,
     role: Role,
@@ -102,7 +100,7 @@ impl Server {
         self.puppet.address.clone()
     }
 
-    /// Ends it, and every connection to it.
+    /// Stops the server and closes every connection to it.
     async fn stop(self) {
         self.gate.close();
         while self.gate.connections() > 0 {
@@ -121,18 +119,18 @@ impl Drop for Server {
     }
 }
 
-/// Of a client that does not know which cluster this is before it is told.
+/// Returns the keys of a client that does not know the cluster id.
 fn pinned() -> Keys {
     Keys::pinned(keys().public().unwrap())
 }
 
-/// A client that begins with these, and what it has told.
+/// Returns a client that begins with these servers, and the events that it reports.
 fn client_of(servers: &[&Server]) -> (Client, Arc<Mutex<Vec<ConnectionEvent>>>) {
     let told = Arc::new(Mutex::new(Vec::new()));
-    let tells = told.clone();
-    let tell = Box::new(move |contact| tells.lock().unwrap().push(contact));
+    let reported = told.clone();
+    let report = Box::new(move |event| reported.lock().unwrap().push(event));
     let addresses = servers.iter().map(|server| server.address()).collect();
-    (Client::discovering(addresses, Vec::new(), pinned(), tell), told)
+    (Client::discovering(addresses, Vec::new(), pinned(), report), told)
 }
 
 fn question() -> Ask {
@@ -140,14 +138,14 @@ fn question() -> Ask {
 }
 
 #[test]
-fn the_others_are_learned_from_whom_it_reached() {
+fn other_servers_are_learned_from_the_one_that_was_reached() {
     smol::block_on(async {
         let two = Server::start(OURS, Role::Backend, 12, &[]).await;
         let coordinator = Server::start(OURS, Role::Coordinator, 11, &[&two]).await;
         let one = Server::start(OURS, Role::Backend, 10, &[&coordinator, &two]).await;
         let (client, told) = client_of(&[&one]);
         assert_eq!(client.connect(LONG).await, Ok(OURS));
-        assert_eq!(client.seen(), Some(at(10)), "how far it is comes with its name");
+        assert_eq!(client.seen(), Some(at(10)), "the status carries the applied position");
         client.ask(question(), LONG).await.unwrap();
         let (first, second) = (one.address(), two.address());
         one.stop().await;
@@ -162,7 +160,7 @@ fn the_others_are_learned_from_whom_it_reached() {
                 ConnectionEvent::Reached(second)
             ]
         );
-        // One who knows a coordinator only: it serves nobody, and says who does.
+        // A client that knows only a coordinator learns the backends from it.
         let (client, _) = client_of(&[&coordinator]);
         client.ask(question(), LONG).await.unwrap();
         assert_eq!((two.asked(), coordinator.asked()), (2, 0));
@@ -170,7 +168,7 @@ fn the_others_are_learned_from_whom_it_reached() {
 }
 
 #[test]
-fn who_belongs_to_another_cluster_is_passed_over() {
+fn servers_of_another_cluster_are_skipped() {
     smol::block_on(async {
         let foreign = Server::start(ClusterId(8), Role::Backend, 99, &[]).await;
         let two = Server::start(OURS, Role::Backend, 12, &[]).await;
@@ -180,7 +178,7 @@ fn who_belongs_to_another_cluster_is_passed_over() {
         one.stop().await;
         client.ask(question(), LONG).await.unwrap();
         assert_eq!((foreign.asked(), two.asked()), (0, 1));
-        // Nor is it followed.
+        // A subscription skips the foreign server as well.
         let mut following = client.subscribe(at(10), Topic::Feed { session: TokenHash([1; 32]) });
         let SubscriptionMessage::Event(event) = following.next().await else { panic!() };
         assert_eq!(event.index, 12);
@@ -188,7 +186,7 @@ fn who_belongs_to_another_cluster_is_passed_over() {
 }
 
 #[test]
-fn three_tries_over_all_servers_are_the_end_of_it() {
+fn the_client_gives_up_after_three_rounds_over_all_servers() {
     smol::block_on(async {
         let two = Server::start(OURS, Role::Backend, 12, &[]).await;
         let one = Server::start(OURS, Role::Backend, 10, &[&two]).await;
@@ -197,7 +195,7 @@ fn three_tries_over_all_servers_are_the_end_of_it() {
         let first = one.address();
         one.stop().await;
         two.stop().await;
-        // It may have been on its way before the end was noticed here.
+        // The request may have been sent before the client noticed the end of the connection.
         let end = client.ask(question(), LONG).await;
         assert!(
             matches!(
@@ -207,10 +205,10 @@ fn three_tries_over_all_servers_are_the_end_of_it() {
             "{end:?}"
         );
         let told = told.lock().unwrap().clone();
-        let nobody = [1, 2, 3].map(|rounds| ConnectionEvent::Unreachable { rounds });
+        let unreachable = [1, 2, 3].map(|rounds| ConnectionEvent::Unreachable { rounds });
         assert_eq!(told[..2], [ConnectionEvent::Reached(first.clone()), ConnectionEvent::Lost(first)]);
-        assert_eq!(told[2..], nobody);
-        // And when one of them is back, the next question finds it.
+        assert_eq!(told[2..], unreachable);
+        // Once a server is back, the next request finds it.
         let three = Server::start(OURS, Role::Backend, 14, &[]).await;
         let (client, _) = client_of(&[&three]);
         client.ask(question(), LONG).await.unwrap();

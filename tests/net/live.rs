@@ -1,4 +1,4 @@
-//! The client's side of a subscription on real sockets, with servers that tell what the test wants, and then fail.
+//! The client's side of a subscription over real sockets, with servers that send events and then fail.
 
 use async_net::TcpListener;
 use ribbit_net::channel::Channel;
@@ -25,19 +25,20 @@ fn event(index: LogIndex) -> Event {
     Event { index, what: EventKind::Croaked { author: AccountId(1) } }
 }
 
-/// How a server that tells of an event at every index goes on after so many pieces of three.
+/// Behaviour of a server after its last batch.
 #[derive(Debug, Clone, Copy)]
 enum Then {
     Close,
-    /// Keeps its connection and says nothing.
+    /// Keeps the connection open and sends nothing.
     Hang,
     Say(UnavailableReason),
-    /// Tells of what it has told already.
+    /// Sends an event again.
     Repeat,
-    LapseReason(LapseReason),
+    Lapse(LapseReason),
     Refuse,
 }
 
+/// Service that sends `pieces` batches of three events, one at every index.
 struct Teller {
     pieces: usize,
     then: Then,
@@ -71,7 +72,7 @@ impl Service for Teller {
                 Then::Hang => smol::future::pending().await,
                 Then::Say(why) => Answer::Unavailable(why),
                 Then::Repeat => Answer::Live { cursor: at(index), events: vec![event(index)] },
-                Then::LapseReason(why) => Answer::Lapsed { resume_at: at(1_000), why },
+                Then::Lapse(why) => Answer::Lapsed { resume_at: at(1_000), why },
                 Then::Refuse => Answer::Refused(Denied::new(Code::NotLoggedIn)),
             })
             .await
@@ -109,13 +110,13 @@ fn subscribe(servers: &[&Server], cursor: LogIndex) -> Subscription {
 async fn next(subscription: &mut Subscription) -> SubscriptionMessage {
     let late = async {
         smol::Timer::after(3 * LIVE_SILENCE).await;
-        panic!("nothing comes");
+        panic!("no message in time");
     };
     subscription.next().or(late).await
 }
 
 #[test]
-fn whatever_its_servers_do_events_come_once_and_in_order() {
+fn events_arrive_once_and_in_order_however_the_servers_fail() {
     smol::block_on(async {
         for then in [Then::Close, Then::Hang, Then::Say(UnavailableReason::Behind), Then::Repeat] {
             let servers = [server(2, then).await, server(3, Then::Close).await];
@@ -135,7 +136,7 @@ fn whatever_its_servers_do_events_come_once_and_in_order() {
 }
 
 #[test]
-fn who_does_not_serve_is_left_for_who_does() {
+fn servers_that_do_not_serve_are_skipped() {
     smol::block_on(async {
         let full = server(0, Then::Say(UnavailableReason::Busy)).await;
         let gone = server(0, Then::Close).await;
@@ -149,9 +150,9 @@ fn who_does_not_serve_is_left_for_who_does() {
 }
 
 #[test]
-fn a_cursor_that_lapsed_is_said_until_there_is_another() {
+fn a_lapsed_cursor_is_reported_until_the_reader_resumes() {
     smol::block_on(async {
-        let server = server(1, Then::LapseReason(LapseReason::Compacted)).await;
+        let server = server(1, Then::Lapse(LapseReason::Compacted)).await;
         let mut subscription = subscribe(&[&server], 10);
         let lapsed = SubscriptionMessage::ReadAgain { at_least: at(1_000), why: LapseReason::Compacted };
         for expected in [
@@ -170,19 +171,19 @@ fn a_cursor_that_lapsed_is_said_until_there_is_another() {
 }
 
 #[test]
-fn a_session_that_is_over_is_the_last_word() {
+fn the_end_of_the_session_is_the_last_message() {
     smol::block_on(async {
         let server = server(0, Then::Refuse).await;
         let mut subscription = subscribe(&[&server], 10);
         let over = SubscriptionMessage::Ended(Denied::new(Code::NotLoggedIn));
         assert_eq!((next(&mut subscription).await, next(&mut subscription).await), (over.clone(), over));
-        assert_eq!(server.node.streams.load(Ordering::SeqCst), 1, "it is not asked again");
+        assert_eq!(server.node.streams.load(Ordering::SeqCst), 1, "the server is not asked again");
     });
 }
 
-/// As a page does that looks at other things too.
+/// A page waits for other things as well.
 #[test]
-fn asking_for_the_next_news_may_be_given_up_at_any_time() {
+fn waiting_for_the_next_message_may_be_given_up_at_any_time() {
     smol::block_on(async {
         let server = server(200, Then::Close).await;
         let mut subscription = subscribe(&[&server], 0);
@@ -198,24 +199,24 @@ fn asking_for_the_next_news_may_be_given_up_at_any_time() {
                 assert_eq!(told, event(index));
             }
         }
-        assert_eq!(server.node.streams.load(Ordering::SeqCst), 1, "and costs no connection");
+        assert_eq!(server.node.streams.load(Ordering::SeqCst), 1, "the connection is kept");
     });
 }
 
 #[test]
-fn a_reader_that_takes_its_time_makes_its_server_wait() {
+fn a_slow_reader_causes_back_pressure() {
     smol::block_on(async {
         let server = server(1_000_000, Then::Close).await;
         let mut subscription = subscribe(&[&server], 0);
         assert_eq!(next(&mut subscription).await, SubscriptionMessage::Event(event(1)));
         let pause = Duration::from_millis(300);
         let mut sent = 0;
-        // Until the queue here, the kernel's and the server's are full.
+        // Waits until the queue of the subscription and the buffers of both kernels are full.
         while sent != server.node.sent.load(Ordering::SeqCst) {
             sent = server.node.sent.load(Ordering::SeqCst);
             smol::Timer::after(pause).await;
         }
-        assert!(sent < 100_000, "{sent} pieces wait for a reader that takes none");
+        assert!(sent < 100_000, "{sent} batches wait for a reader that takes none");
         for index in 2..=(3 * LIVE_PIECES_MAX as u64 + 300) {
             assert_eq!(next(&mut subscription).await, SubscriptionMessage::Event(event(index)));
         }
@@ -223,7 +224,7 @@ fn a_reader_that_takes_its_time_makes_its_server_wait() {
 }
 
 #[test]
-fn dropping_a_subscription_closes_its_stream() {
+fn dropping_a_subscription_closes_its_connection() {
     smol::block_on(async {
         let server = server(1, Then::Hang).await;
         let mut subscription = subscribe(&[&server], 0);
@@ -232,7 +233,7 @@ fn dropping_a_subscription_closes_its_stream() {
         drop(subscription);
         let begin = Instant::now();
         while server.gate.clients() > 0 {
-            assert!(begin.elapsed() < Duration::from_secs(5), "its connection is left open");
+            assert!(begin.elapsed() < Duration::from_secs(5), "the connection is left open");
             smol::Timer::after(Duration::from_millis(10)).await;
         }
     });

@@ -1,6 +1,4 @@
-//! Live streams over real sockets: the web role, and a group in a box behind the wire.
-
-// A test that cannot go on may panic where it stands.
+//! Live streams of browsers over real sockets: the web role in front of a simulated cluster.
 
 use ribbit_roles::web::limits::{LIVE_BEAT, LIVE_STREAMS_MAX, STOP_DEADLINE, WRITE_STALL};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -11,41 +9,41 @@ use testkit::http::Browser;
 use testkit::site::Site;
 use testkit::stream::Stream;
 
-/// Somebody who has joined.
+/// Returns a browser of a user that has signed up.
 fn join(site: &Site, username: &str) -> Browser {
     let mut browser = Browser::new(&site.address);
     browser.join(username);
     browser
 }
 
-/// Where the page that this browser sees goes on.
+/// Returns the cursor of the page that this browser sees.
 fn cursor(browser: &mut Browser) -> String {
     let page = browser.get("/main");
     page.body.split("data-live=\"").nth(1).unwrap().split('"').next().unwrap().to_string()
 }
 
 #[test]
-fn croaks_of_those_one_follows_arrive_as_the_page_shows_them() {
+fn croaks_of_followed_users_arrive_with_the_markup_of_the_page() {
     let site = Site::start();
     let (mut ada, mut bob, mut carl) = (join(&site, "ada"), join(&site, "bob"), join(&site, "carl"));
     ada.post("/manage", &[("username", "bob"), ("choice", "add")]).leads_to("/manage?note=added");
     let from = cursor(&mut ada);
     let mut stream = Stream::open(&ada, &format!("/live?from={from}"), None);
     assert_eq!(stream.next().unwrap().event, "beat");
-    carl.croak("nobody follows me");
+    carl.croak("not followed yet");
     bob.croak("one, <b>\r\n\r\ntwo @ada");
     let told = stream.croaks("one, &#60;b&#62;\n\ntwo <a href=\"/@ada\">@ada</a></p>");
     assert!(ada.get("/main").body.contains(told.data.trim_end()), "the same markup as on the page");
     ada.croak("mine too");
     assert_ne!(stream.croaks("mine too").id, told.id);
-    // Whom one follows from now on is followed here too.
+    // A user followed from now on appears in the open stream.
     ada.post("/manage", &[("username", "carl"), ("choice", "add")]).leads_to("/manage?note=added");
-    carl.croak("somebody follows me");
-    stream.croaks("somebody follows me");
+    carl.croak("now ada follows me");
+    stream.croaks("now ada follows me");
 }
 
 #[test]
-fn what_is_said_in_a_talk_is_told_to_the_two_and_to_nobody_else() {
+fn a_message_is_announced_to_its_two_users_only() {
     let site = Site::start();
     let (ada, mut bob, carl) = (join(&site, "ada"), join(&site, "bob"), join(&site, "carl"));
     let mut streams = [&ada, &bob, &carl].map(|browser| Stream::open(browser, "/live", None));
@@ -59,7 +57,7 @@ fn what_is_said_in_a_talk_is_told_to_the_two_and_to_nobody_else() {
     let (with_bob, waiting) = to.data.split_once(' ').unwrap();
     assert_eq!((waiting, from.data.split_once(' ').unwrap().1), ("1", "0"));
     assert!(!to.data.contains("psst"));
-    // Shown and read: both hear of it.
+    // Reading the message is announced to both.
     let mut reader = ada.clone();
     let talk = reader.get("/messages/bob");
     talk.says(200, &format!("data-with=\"{with_bob}\""));
@@ -73,7 +71,7 @@ fn what_is_said_in_a_talk_is_told_to_the_two_and_to_nobody_else() {
 }
 
 #[test]
-fn a_croak_that_is_taken_back_is_gone_everywhere() {
+fn a_deleted_croak_disappears_everywhere() {
     let site = Site::start();
     let mut ada = join(&site, "ada");
     let from = cursor(&mut ada);
@@ -84,13 +82,13 @@ fn a_croak_that_is_taken_back_is_gone_everywhere() {
     ada.post(&format!("/croak/{id}"), &[]).leads_to("/main?note=taken-back");
     let gone = stream.news();
     assert_eq!((gone.event.as_str(), gone.data.as_str()), ("gone", id.as_str()));
-    // Not told any more to who comes later.
+    // A later stream does not get the croak.
     let mut late = Stream::open(&ada, &format!("/live?from={from}"), None);
     assert_eq!(late.news().event, "gone");
 }
 
 #[test]
-fn a_stream_goes_on_where_its_browser_was() {
+fn a_reconnecting_stream_continues_from_its_last_event() {
     let site = Site::start();
     let mut ada = join(&site, "ada");
     let page = cursor(&mut ada);
@@ -101,11 +99,11 @@ fn a_stream_goes_on_where_its_browser_was() {
     let last = stream.last.clone();
     drop(stream);
     ada.croak("third");
-    // What the browser was told last counts for more than what its page knew.
+    // The last event of the browser takes precedence over the cursor of the page.
     let mut stream = Stream::open(&ada, &format!("/live?from={page}"), Some(&last));
     stream.croaks("second");
     stream.croaks("third");
-    // A cursor that is none counts as none: it begins with now.
+    // With an invalid cursor the stream begins at the present.
     let mut stream = Stream::open(&ada, "/live?from=nonsense", Some("what?"));
     assert_eq!(stream.next().unwrap().event, "beat");
     ada.croak("fourth");
@@ -113,7 +111,7 @@ fn a_stream_goes_on_where_its_browser_was() {
 }
 
 #[test]
-fn a_stream_outlives_the_servers_it_came_from() {
+fn a_stream_outlives_its_servers() {
     let site = Site::start();
     let mut ada = join(&site, "ada");
     let from = cursor(&mut ada);
@@ -128,7 +126,7 @@ fn a_stream_outlives_the_servers_it_came_from() {
 }
 
 #[test]
-fn a_session_that_is_over_ends_its_stream_with_a_word() {
+fn the_end_of_a_session_is_announced_and_ends_its_stream() {
     let site = Site::start();
     let mut ada = join(&site, "ada");
     let copy = ada.clone();
@@ -144,7 +142,7 @@ fn a_session_that_is_over_ends_its_stream_with_a_word() {
 }
 
 #[test]
-fn who_missed_too_much_is_told_to_read_again() {
+fn a_stream_that_missed_events_asks_the_page_to_reload() {
     let site = Site::start();
     let mut ada = join(&site, "ada");
     let from = cursor(&mut ada);
@@ -155,13 +153,13 @@ fn who_missed_too_much_is_told_to_read_again() {
     for from in [from, elsewhere] {
         let mut stream = Stream::open(&ada, &format!("/live?from={from}"), None);
         let told = stream.news();
-        assert_eq!((told.event.as_str(), told.id.as_str()), ("again", ""), "and the cursor stays");
+        assert_eq!((told.event.as_str(), told.id.as_str()), ("again", ""), "the cursor stays");
         assert_eq!(stream.next(), None);
     }
 }
 
 #[test]
-fn a_quiet_stream_is_heard_of_and_a_stop_ends_it() {
+fn an_idle_stream_sends_heartbeats_and_a_stop_ends_it() {
     let site = Site::start();
     let ada = join(&site, "ada");
     let mut stream = Stream::open(&ada, "/live", None);
@@ -173,11 +171,11 @@ fn a_quiet_stream_is_heard_of_and_a_stop_ends_it() {
     let began = Instant::now();
     site.stop();
     assert_eq!(stream.next(), None);
-    assert!(began.elapsed() < STOP_DEADLINE, "a stream holds up the stop");
+    assert!(began.elapsed() < STOP_DEADLINE, "the stream delays the stop");
 }
 
 #[test]
-fn streams_have_places_of_their_own_and_are_bounded() {
+fn streams_have_a_limit_of_their_own() {
     let descriptors = 4 * LIVE_STREAMS_MAX as u64 + 500;
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     if maximum.is_some_and(|maximum| maximum < descriptors) {
@@ -204,13 +202,13 @@ fn streams_have_places_of_their_own_and_are_bounded() {
     drop(streams);
     let began = Instant::now();
     while Stream::try_open(&ada, "/live", None).is_err() {
-        assert!(began.elapsed() < Duration::from_secs(10), "the places are not free again");
+        assert!(began.elapsed() < Duration::from_secs(10), "closed streams still count");
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
 #[test]
-fn who_does_not_read_is_cut_off_and_the_others_are_served() {
+fn a_stream_that_is_not_read_is_closed_and_the_others_go_on() {
     let site = Site::start();
     let mut ada = join(&site, "ada");
     let from = cursor(&mut ada);
@@ -220,7 +218,7 @@ fn who_does_not_read_is_cut_off_and_the_others_are_served() {
     let began = Instant::now();
     let text = "🐸".repeat(100);
     let mut croaks = 0;
-    // Until nothing of the slow one is left in any buffer on the way, and the web role has lost its patience.
+    // Until every buffer of the slow stream is full and its write timeout has passed.
     loop {
         for _ in 0..50 {
             ada.croak(&text);
@@ -230,7 +228,7 @@ fn who_does_not_read_is_cut_off_and_the_others_are_served() {
         if ada.get("/metrics").body.contains("ribbit_web_streams 1\n") {
             break;
         }
-        assert!(began.elapsed() < Duration::from_secs(60) + WRITE_STALL, "the slow reader is still there");
+        assert!(began.elapsed() < Duration::from_secs(60) + WRITE_STALL, "the slow stream is still open");
     }
     assert!(slow.drain() < croaks * 2_000);
     ada.croak("and on it goes");
