@@ -48,7 +48,7 @@ fn a_log_in_makes_a_weak_hash_anew_and_ends_no_session() {
     pond.environment = vec![told()];
     pond.up(&[]);
     log_in(&pond, "ada", "password");
-    awaited("the hash is made anew", || pond.log_text().contains("password was made anew").then_some(()));
+    awaited("the hash is made anew", || pond.log_text().contains("replaced the password hash of account").then_some(()));
     before.address = pond.web();
     before.get("/main").says(200, "ada");
     log_in(&pond, "ada", "password");
@@ -65,12 +65,12 @@ fn a_log_in_makes_a_weak_hash_anew_and_ends_no_session() {
     // A hash with a higher cost is never replaced.
     pond.environment = vec![("RIBBIT_TEST_PASSWORD_PASSES", "1".into()), told()];
     pond.up(&[]);
-    let said = pond.log_text().matches("was made anew").count();
+    let said = pond.log_text().matches("replaced the password hash").count();
     log_in(&pond, "ada", "password");
     log_in(&pond, "bob", "password");
     pond.stop();
     assert!(kept(&pond, "backend-1", "ada").0.contains("t=5"));
-    assert_eq!(pond.log_text().matches("was made anew").count(), said);
+    assert_eq!(pond.log_text().matches("replaced the password hash").count(), said);
 }
 
 /// Returns the resident memory of a process in KiB.
