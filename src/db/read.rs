@@ -13,11 +13,13 @@ use super::record::{LogEntry, Position, unseal};
 use super::row_cache::RowCache;
 use super::scrub::Scrub;
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
+use ribbit_state::answer::answer;
 use ribbit_state::dedup::DedupWindow;
+use ribbit_state::dedup::WriteView;
 use ribbit_state::ring::Ring;
-use ribbit_state::rows::{Order, RawRow, TableId, View, WriteView};
+use ribbit_state::rows::{Order, RawRow, TableId, View};
 use ribbit_state::sync::{MutexExt, RwLockExt};
-use ribbit_state::{Denied, LogIndex, Outcome, Page, Query, RequestId, croaks, query};
+use ribbit_state::{Denied, LogIndex, Outcome, Page, Query, RequestId, croaks};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockWriteGuard};
 
@@ -125,7 +127,7 @@ impl Reader {
         // newer ones, which `seen_at` hides.
         let ring = self.shared.ring.read_locked();
         let (index, view) = self.view_at()?;
-        let page = query::answer(&view, ring.seen_at(index), query)?;
+        let page = answer(&view, ring.seen_at(index), query)?;
         Ok((if injected(Fault::EarlyToken) { index.saturating_sub(1) } else { index }, page))
     }
 

@@ -4,67 +4,18 @@
 //! against. A password change ends the sessions opened with the old password. A suspended account loses its sessions and
 //! gets no new ones; nothing else of it changes, so lifting the suspension restores it completely.
 
-use super::apply::{ApplyContext, Decision};
 use super::code::{Code, Denied};
-use super::command::Reply;
+use super::command::{AccountCommand, OperatorCommand, Reply};
 use super::croaks;
 use super::ids::{AccountId, LogIndex, TokenHash};
-use super::limits::Bounds;
+use super::lookup::{live_account, range_of, session_account};
 use super::rows::{
     Account, Accounts, Bookkeeping, Change, CroaksBy, Order, Sessions, SessionsOf, Settings, SettingsRow,
     Suspended, View, get, scan,
 };
-use super::social::{deleted, live_account, range_of, session_account};
+use super::rule::{ApplyContext, Bounds, Decision};
+use super::social::deleted;
 use super::text;
-use serde::{Deserialize, Serialize};
-
-/// A change to the client's own account. New variants go at the end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum AccountCommand {
-    /// Changes the fields that are given.
-    Describe { session: TokenHash, name: Option<String>, email: Option<String> },
-    /// Replaces the password, which was checked at this credential version. Ends all other sessions.
-    ChangePassword { session: TokenHash, credential_version: u32, password_hash: String },
-    /// Ends the session of the same account that was opened at this index.
-    EndSession { session: TokenHash, opened: LogIndex },
-    /// Ends all sessions of the account except this one.
-    EndOtherSessions { session: TokenHash },
-    /// Deletes a croak of the account.
-    RemoveCroak { session: TokenHash, croak: LogIndex },
-}
-
-/// A change that operators may make. New variants go at the end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum OperatorCommand {
-    SetPassword {
-        account: AccountId,
-        password_hash: String,
-    },
-    Suspend {
-        account: AccountId,
-        suspended: bool,
-    },
-    RemoveAccount {
-        account: AccountId,
-    },
-    /// Deletes a croak of any account.
-    RemoveCroak {
-        croak: LogIndex,
-    },
-    SetRegistration {
-        open: bool,
-    },
-}
-
-/// Returns true if the account is suspended and may not log in.
-pub fn is_suspended<V: View>(view: &V, account: AccountId) -> Result<bool, V::Error> {
-    Ok(get::<Suspended, V>(view, &account)?.is_some())
-}
-
-/// Returns the settings decided by the operators.
-pub fn settings<V: View>(view: &V) -> Result<Settings, V::Error> {
-    Ok(get::<SettingsRow, V>(view, &())?.unwrap_or_default())
-}
 
 pub(super) fn change<V: View>(
     bounds: &Bounds,

@@ -14,12 +14,15 @@
 //! therefore never applied. Refusals are recorded too, so that a retry gets the same answer.
 
 use super::code::{Code, Denied};
-use super::command::{Command, Outcome, Proposal, Reply};
-use super::croaks::{InlineRecord, request_record};
-use super::dedup::DedupEntry;
+use super::command::{Command, Outcome, Proposal};
+use super::croaks::request_record;
+use super::dedup::{DedupEntry, WriteView};
 use super::ids::LogIndex;
-use super::limits::{Bounds, CROAK_CHARS_MAX};
-use super::rows::{Bookkeeping, Books, Change, Croaks, Key, RequestRecord, Requests, Table, View, WriteView};
+use super::limits::CROAK_CHARS_MAX;
+use super::rows::{
+    Bookkeeping, Books, Change, Croaks, InlineRecord, Key, RequestRecord, Requests, Table, View,
+};
+use super::rule::{ApplyContext, Bounds, Decision};
 use super::{accounts, leases, members, messages, namespace, social};
 
 /// Effect of applying one command.
@@ -27,25 +30,6 @@ use super::{accounts, leases, members, messages, namespace, social};
 pub struct Applied {
     pub changes: Vec<Change>,
     pub outcome: Outcome,
-}
-
-/// Answer of a rule: the rows to change and a reply, or a refusal that changes nothing.
-pub type Decision = Result<(Vec<Change>, Reply), Denied>;
-
-/// Position in the log and time at which a command is applied. Every rule receives it.
-#[derive(Debug, Clone, Copy)]
-pub struct ApplyContext {
-    pub index: LogIndex,
-    pub wall_ms: u64,
-    /// Record of the request, which a croak stores in its row. Contains the cluster age, which never falls.
-    pub record: InlineRecord,
-}
-
-impl ApplyContext {
-    /// Returns the cluster age.
-    pub fn age_ms(&self) -> u64 {
-        self.record.age_ms
-    }
 }
 
 /// Applies the command of the log entry at `index`.

@@ -7,16 +7,15 @@
 //!   They refuse with the same codes.
 //! - No `match` here has a catch-all arm, so that a new query or command is classified when it is added.
 
-use super::accounts::{AccountCommand, OperatorCommand};
 use super::code::{Code, Denied, Field};
-use super::command::{Command, HOME_REGION, NewMember, Request};
-use super::leases::LeaseCommand;
+use super::command::{
+    AccountCommand, Command, HOME_REGION, LeaseCommand, MessageCommand, NewMember, OperatorCommand, Request,
+    TreeCommand,
+};
 use super::limits::{
     ADDRESS_BYTES_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX, LEASE_MS_MIN, NODE_BYTES_MAX,
     PASSWORD_CHARS_MAX, PASSWORD_HASH_BYTES_MAX, REGIONS_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX,
 };
-use super::messages::MessageCommand;
-use super::namespace::TreeCommand;
 use super::query::{Query, TalkPartner};
 use super::text;
 

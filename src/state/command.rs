@@ -4,13 +4,12 @@
 //! as one log entry. A variant may be added at the end of [`Command`] or [`Reply`]: old logs stay readable. An existing
 //! variant never changes.
 
-use super::accounts::{AccountCommand, OperatorCommand};
 use super::code::Denied;
+pub use super::command_groups::{
+    AccountCommand, Guard, LeaseCommand, LeaseEnd, MessageCommand, OperatorCommand, TreeCommand,
+};
 use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
-use super::leases::{LeaseCommand, LeaseEnd};
 use super::limits::{REGIONS_MAX, REQUEST_BYTES_MAX};
-use super::messages::MessageCommand;
-use super::namespace::TreeCommand;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;

@@ -4,7 +4,7 @@
 
 use super::ids::{AccountId, LogIndex, RaftId, TokenHash};
 use super::path::TreePath;
-use super::rows::Key;
+use super::view::Key;
 use serde::{Deserialize, Serialize};
 
 /// Owner of nodes and leases.

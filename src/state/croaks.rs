@@ -9,22 +9,9 @@
 use super::command::Reply;
 use super::ids::{AccountId, LogIndex, RequestId};
 use super::rows::{
-    BadRow, Bookkeeping, Change, Croak, Croaks, Key, Order, RequestRecord, Requests, Table, View, body, get,
+    BadRow, Bookkeeping, Change, Croak, Croaks, InlineRecord, Key, Order, RequestRecord, Requests, Table,
+    View, body, get,
 };
-use serde::{Deserialize, Serialize};
-
-/// Record of a croak's request: [`RequestRecord`] without the outcome, which the croak itself implies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct InlineRecord {
-    /// A `RequestId`. It is random, so a fixed length is the shortest encoding.
-    #[serde(with = "postcard::fixint::le")]
-    pub id: u128,
-    /// Digest of the command.
-    #[serde(with = "postcard::fixint::le")]
-    pub digest: u64,
-    /// Cluster age when the request was applied.
-    pub age_ms: u64,
-}
 
 /// The beginning of a [`StoredCroak`]: everything but its time and text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

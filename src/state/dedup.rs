@@ -9,15 +9,21 @@
 //!   Croaks after Books::forgotten_through ────────────┘
 //! ```
 
-use super::croaks::{CroakHeader, InlineRecord};
+use super::croaks::CroakHeader;
 use super::ids::{LogIndex, RequestId};
 use super::rows::{
-    Bookkeeping, Books, Change, Croaks, Key, Order, RequestRecord, Requests, Table, View, books, decode, scan,
+    Bookkeeping, Books, Change, Croaks, InlineRecord, Key, Order, RequestRecord, Requests, Table, View,
+    books, decode, scan,
 };
 use std::collections::{HashMap, VecDeque};
 
 /// Rows read at a time while a window is built.
 const LOAD_STEP: usize = 1_024;
+
+/// Read access for applying a command: the rows, and the deduplication window that is kept in memory.
+pub trait WriteView: View {
+    fn dedup_window(&self) -> &DedupWindow;
+}
 
 /// One request in the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

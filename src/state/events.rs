@@ -13,21 +13,19 @@
 //! resume the same stream on any member. One exception: a stream that is read later may lack the croaks of an account
 //! that was deleted since.
 
-use super::accounts::{AccountCommand, OperatorCommand};
 use super::apply::Applied;
-use super::command::{Command, Reply};
+use super::command::{
+    AccountCommand, Command, LeaseCommand, LeaseEnd, MessageCommand, OperatorCommand, Reply, TreeCommand,
+};
 use super::croaks;
 use super::ids::{AccountId, LogIndex, TokenHash};
-use super::leases::{LeaseCommand, LeaseEnd};
 use super::limits::{FRIENDS_MAX, SESSION_AGE_MS_MAX};
-use super::messages::MessageCommand;
-use super::namespace::TreeCommand;
+use super::lookup::{live_account, session_account};
 use super::path::TreePath;
 use super::rows::{
     Accounts, Change, Friends, Key, Leases, Mailboxes, Message, Messages, Nodes, Order, Owner, Sessions,
     SessionsOf, Sweeps, Table, TalkMarks, TreeNode, View, decode, get, scan,
 };
-use super::social::live_account;
 use serde::{Deserialize, Serialize};
 
 /// The effect of one command.
@@ -312,9 +310,7 @@ impl Interest {
     /// The view's error: the store cannot be read.
     pub fn is_open<V: View>(&self, view: &V) -> Result<bool, V::Error> {
         match self {
-            Interest::Feed(feed) => {
-                Ok(super::social::session_account(view, feed.session, view.age_ms())?.is_some())
-            }
+            Interest::Feed(feed) => Ok(session_account(view, feed.session, view.age_ms())?.is_some()),
             Interest::Tree(_) => Ok(true),
         }
     }

@@ -13,62 +13,20 @@
 //! A backend with a lease has the file `/regions/C/slaves/N` or, one per region, the lock `/regions/C/master`, with its
 //! address as content. The live chat of a person is the lock `/people/NAME/chat`.
 
-use super::apply::{ApplyContext, Decision};
 use super::code::{Code, Denied};
-use super::command::{Reply, Role};
+use super::command::{LeaseCommand, Reply, Role};
 use super::ids::{LogIndex, RaftId, TokenHash};
 use super::limits::{
-    ADDRESS_BYTES_MAX, Bounds, LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX, LEASE_MS_MIN, LEASES_PAGE_MAX,
+    ADDRESS_BYTES_MAX, LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX, LEASE_MS_MIN, LEASES_PAGE_MAX,
     OWNED_NODES_MAX, REGIONS_MAX,
 };
-use super::members;
-use super::namespace::{Draft, owned_by};
+use super::lookup::{client_of, session_account};
 use super::path::TreePath;
-use super::rows::{Change, Lease, LeaseTokens, Leases, Member, Order, Owner, Standing, View, get, scan};
-use super::social;
-use serde::{Deserialize, Serialize};
-
-/// A change to leases. New variants go at the end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LeaseCommand {
-    /// Begins a client's lease, identified by the hash of a token that the client made. Answers `Leased`.
-    Open { token: TokenHash, description: String, lease_ms: Option<u32> },
-    /// Ends a client's lease.
-    Close { token: TokenHash },
-    /// Begins or confirms the lease of a member's process. Proposed by the leader.
-    Register { raft_id: RaftId, incarnation: u64, address: String },
-    /// Ends a lease. Proposed by the leader, or by a member that stops.
-    End { owner: Owner, version: LogIndex, why: LeaseEnd },
-    /// Makes this backend the master of its region if there is none. Proposed by the leader.
-    Appoint { raft_id: RaftId, version: LogIndex },
-    /// Makes the master give up its lock. Proposed by the master itself.
-    StepDown { raft_id: RaftId, fence: LogIndex },
-    /// Takes a person's chat slot for a client and begins its lease. Answers `Fenced`.
-    EnterChat { session: TokenHash, token: TokenHash, description: String, take_over: bool },
-    /// Sets the number of regions that clients are spread over. Proposed by the coordinator that an operator asked.
-    SetRegions { regions: u32 },
-    /// Assigns an id to a client. Answers `Client`.
-    NumberClient,
-}
-
-/// Reason why a lease ended, for the history that people see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum LeaseEnd {
-    /// No heartbeat was received for this long.
-    Missed { silence_ms: u32 },
-    /// Its owner stopped and reported it.
-    Left,
-}
-
-/// Returns the lease of the client with this token, and its owner.
-///
-/// # Errors
-/// The view's error.
-pub fn client_of<V: View>(view: &V, token: TokenHash) -> Result<Option<(Owner, Lease)>, V::Error> {
-    let Some(opened) = get::<LeaseTokens, V>(view, &token)? else { return Ok(None) };
-    let owner = Owner::Client(opened);
-    Ok(get::<Leases, V>(view, &owner)?.map(|lease| (owner, lease)))
-}
+use super::rows::{
+    Change, Lease, LeaseTokens, Leases, Member, Members, Order, Owner, Standing, View, get, scan,
+};
+use super::rule::{ApplyContext, Bounds, Decision};
+use super::tree::{Draft, owned_by};
 
 /// Returns a page of all leases after `after`.
 ///
@@ -124,7 +82,7 @@ pub(super) fn change<V: View>(
         LeaseCommand::Appoint { raft_id, version } => appoint(view, draft, *raft_id, *version),
         LeaseCommand::StepDown { raft_id, fence } => step_down(view, draft, *raft_id, *fence),
         LeaseCommand::EnterChat { session, token, description, take_over } => {
-            let Some((account, row)) = social::session_account(view, *session, context.age_ms())? else {
+            let Some((account, row)) = session_account(view, *session, context.age_ms())? else {
                 return Ok(Err(Denied::new(Code::NotLoggedIn)));
             };
             let lease =
@@ -216,7 +174,7 @@ fn end<V: View>(
     let_go(view, &mut draft, owner, lease)?;
     if let Owner::Member(raft_id) = owner {
         // The lease of a member that a recovered history no longer knows is removed.
-        draft.change(match members::get(view, raft_id)? {
+        draft.change(match get::<Members, V>(view, &raft_id)? {
             Some(_) => Change::put::<Leases>(&owner, &Lease { active: false, ..lease.clone() }),
             None => Change::remove::<Leases>(&owner),
         });
@@ -232,7 +190,7 @@ fn register<V: View>(
     address: &str,
 ) -> Result<Decision, V::Error> {
     let owner = Owner::Member(raft_id);
-    let member = match members::get(view, raft_id)? {
+    let member = match get::<Members, V>(view, &raft_id)? {
         Some(member) if member.standing != Standing::Lost => member,
         _ => return Ok(Err(Denied::new(Code::NoSuchMember))),
     };
@@ -264,7 +222,7 @@ fn appoint<V: View>(
 ) -> Result<Decision, V::Error> {
     let owner = Owner::Member(raft_id);
     let lease = get::<Leases, V>(view, &owner)?.filter(|lease| lease.active && lease.version == version);
-    let member = members::get(view, raft_id)?.filter(|member| member.role == Role::Backend);
+    let member = get::<Members, V>(view, &raft_id)?.filter(|member| member.role == Role::Backend);
     let (Some(lease), Some(member)) = (lease, member) else { return Ok(Err(Denied::new(Code::Outrun))) };
     let path = master_path(member.region);
     match draft.node(&path)? {
@@ -290,7 +248,7 @@ fn step_down<V: View>(
 ) -> Result<Decision, V::Error> {
     let owner = Owner::Member(raft_id);
     let lease = get::<Leases, V>(view, &owner)?;
-    let (Some(lease), Some(member)) = (lease, members::get(view, raft_id)?) else {
+    let (Some(lease), Some(member)) = (lease, get::<Members, V>(view, &raft_id)?) else {
         return Ok(Err(Denied::new(Code::NoSuchMember)));
     };
     let path = master_path(member.region);

@@ -11,32 +11,37 @@
 //!   View    ──┘
 //! ```
 //!
-//! Vocabulary, used by everything below:
+//! Each module uses only modules above it in this list.
 //!
-//! - [`ids`]: identifiers, one type each
+//! Vocabulary:
+//!
+//! - [`ids`]: identifiers, one type each; [`code`]: every refusal, with its number and its text; [`limits`]: every bound
+//! - [`view`]: read access to stored rows, and the encoding of keys and rows; [`path`]: paths of the lock namespace;
+//!   [`text`]: normalising and checking text that people enter
 //! - [`command`]: requests, commands and replies
-//! - [`code`]: every refusal, with its number and its text
-//! - [`limits`]: every bound of the rules
-//! - [`rows`]: the tables, their keys and rows, and the [`View`] through which rules read them;
-//!   [`coordination`]: the rows of the lock namespace and of leases; [`path`]: its paths
+//! - [`rows`]: the tables with their keys and rows; [`coordination`]: the rows of the lock namespace and of leases
+//! - [`query`]: queries and the shapes of their answers
+//! - [`rule`]: the context that every rule receives, and its decision
+//! - [`lookup`]: lookups that rules and queries share; [`croaks`]: the layout of a stored croak; [`tree`]: reading and
+//!   changing the tree of the lock namespace
+//! - [`sync`]: locking, for all layers
 //!
 //! Writes:
 //!
 //! - [`check`]: bounds of each field of a request, checked before it is proposed, and the commands each kind of client
 //!   may send
-//! - [`apply`]: the one entrance for writes: deduplicates requests, then dispatches to the rules
+//! - [`messages`]: direct messages and read positions; [`social`]: accounts, sessions, croaks and friendships;
+//!   [`accounts`]: changes to existing accounts
+//! - [`leases`]: the leases of members and clients; [`members`]: membership of the cluster; [`namespace`]: the tree of
+//!   folders, files and locks
 //! - [`dedup`]: the request deduplication window, in memory
-//! - [`social`]: accounts, sessions, croaks and friendships; [`accounts`]: changes to existing accounts;
-//!   [`messages`]: direct messages and read positions; [`members`]: membership of the cluster
-//! - [`namespace`]: the tree of folders, files and locks; [`leases`]: the leases that own them
-//! - [`croaks`]: the layout of a stored croak; [`text`]: normalising and checking text that people enter
+//! - [`apply`]: the one entrance for writes: deduplicates requests, then dispatches to the rules
 //! - [`events`]: the event that a command produces, and the filter that decides which live subscribers receive it
 //!
 //! Reads:
 //!
-//! - [`query`]: every query, over the same view; [`people`], [`talks`] and [`listing`]: parts of it
-//! - [`sync`]: locks, for all layers
 //! - [`ring`]: authors of the newest croaks, in memory, so that a feed page needs no index
+//! - [`people`], [`talks`] and [`listing`]: parts of [`answer`], which answers every query
 //!
 //! [`model`] is an in-memory store for tests.
 //!
@@ -44,10 +49,12 @@
 //! store cannot be read, and the caller ends the process. The two never mix.
 
 pub mod accounts;
+pub mod answer;
 pub mod apply;
 pub mod check;
 pub mod code;
 pub mod command;
+mod command_groups;
 pub mod coordination;
 pub mod croaks;
 pub mod dedup;
@@ -56,6 +63,7 @@ pub mod ids;
 pub mod leases;
 pub mod limits;
 pub mod listing;
+pub mod lookup;
 pub mod members;
 pub mod messages;
 pub mod model;
@@ -65,22 +73,24 @@ pub mod people;
 pub mod query;
 pub mod ring;
 pub mod rows;
+pub mod rule;
 pub mod social;
 pub mod sync;
 pub mod talks;
 #[cfg(test)]
 mod tests;
 pub mod text;
+pub mod tree;
+pub mod view;
 
-pub use accounts::{AccountCommand, OperatorCommand};
 pub use apply::{Applied, apply};
 pub use code::{Code, Denied, Field};
-pub use command::{Command, HOME_REGION, MemberName, Outcome, Reply, Request, Role, Stamp};
+pub use command::{
+    AccountCommand, Command, HOME_REGION, LeaseCommand, MemberName, MessageCommand, OperatorCommand, Outcome,
+    Reply, Request, Role, Stamp, TreeCommand,
+};
 pub use events::{Event, EventKind, Interest, Topic};
 pub use ids::{AccountId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, Token, TokenHash};
-pub use leases::LeaseCommand;
-pub use messages::MessageCommand;
-pub use namespace::TreeCommand;
 pub use path::TreePath;
 pub use query::{Consistency, Page, Query};
 pub use rows::{Change, Owner, View};

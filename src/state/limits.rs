@@ -1,7 +1,5 @@
 //! Bounds of the rules. Limits of sockets, queues and disks are in `net::limits`, `replica::limits` and `db::limits`.
 
-use super::command::Command;
-
 /// Maximum length of a croak, in characters (Unicode scalar values, CRLF counted as one).
 pub const CROAK_CHARS_MAX: usize = 100;
 /// Maximum length of a user name, in characters of a-z 0-9 _ -, folded to lower case.
@@ -116,51 +114,3 @@ const _: () = assert!(DEDUP_REQUESTS_MIN + EXPIRE_STEP <= DEDUP_REQUESTS_MAX);
 const _: () = assert!(PATH_BYTES_MAX + NODE_BYTES_MAX + 256 <= REQUEST_BYTES_MAX);
 const _: () = assert!(4 * MESSAGE_CHARS_MAX + 256 <= REQUEST_BYTES_MAX);
 const _: () = assert!(SWEEP_STEP >= 2, "a sweep removes rows in pairs");
-
-/// Bounds that every member must share, because the result of a command depends on them. Production always uses
-/// [`Bounds::PRODUCTION`]. Tests use small ones, so that a short history reaches the edges.
-#[derive(Debug, Clone, Copy)]
-pub struct Bounds {
-    /// Returns the rules level from which a command is accepted.
-    pub level_of: fn(&Command) -> u32,
-    pub friends_max: usize,
-    pub sessions_max: usize,
-    pub index_step: usize,
-    pub sweep_step: usize,
-    pub dedup_requests_min: usize,
-    pub dedup_requests_max: usize,
-    pub dedup_age_ms: u64,
-    pub expire_step: usize,
-    pub nodes_max: u64,
-    pub owned_nodes_max: usize,
-    pub client_leases_max: u64,
-    pub remove_step: usize,
-    pub waiting_max: u32,
-    pub waiting_per_talk_max: u32,
-}
-
-impl Bounds {
-    pub const PRODUCTION: Bounds = Bounds {
-        level_of: Command::rules_level,
-        friends_max: FRIENDS_MAX,
-        sessions_max: SESSIONS_PER_ACCOUNT_MAX,
-        index_step: INDEX_STEP,
-        sweep_step: SWEEP_STEP,
-        dedup_requests_min: DEDUP_REQUESTS_MIN,
-        dedup_requests_max: DEDUP_REQUESTS_MAX,
-        dedup_age_ms: DEDUP_AGE_MS,
-        expire_step: EXPIRE_STEP,
-        nodes_max: NODES_MAX,
-        owned_nodes_max: OWNED_NODES_MAX,
-        client_leases_max: CLIENT_LEASES_MAX,
-        remove_step: REMOVE_STEP,
-        waiting_max: WAITING_MAX,
-        waiting_per_talk_max: WAITING_PER_TALK_MAX,
-    };
-}
-
-impl Default for Bounds {
-    fn default() -> Bounds {
-        Bounds::PRODUCTION
-    }
-}

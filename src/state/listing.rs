@@ -5,17 +5,10 @@
 
 use super::code::{Code, Denied};
 use super::limits::{TREE_PAGE_BYTES_MAX, TREE_PAGE_MAX};
-use super::namespace::node;
 use super::path::TreePath;
+use super::query::TreeEntry;
 use super::rows::{BadRow, Key, Nodes, Order, Table, TreeNode, View, decode};
-use serde::{Deserialize, Serialize};
-
-/// One node in a listing.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TreeEntry {
-    pub path: TreePath,
-    pub node: TreeNode,
-}
+use super::tree::node;
 
 /// Returns a page of the nodes at `path` and up to `depth` names below it, in tree order, starting after `after` if it
 /// is given. The second value is the `after` of the next page, if there is one.

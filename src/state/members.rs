@@ -3,13 +3,13 @@
 //!
 //! Raft ids are assigned here and never used twice. The founder has 1.
 
-use super::apply::{ApplyContext, Decision};
 use super::code::{Code, Denied};
 use super::command::{HOME_REGION, MemberName, NewMember, Reply, Role};
 use super::ids::{HistoryId, RaftId};
 use super::leases;
-use super::limits::{ADDRESS_BYTES_MAX, Bounds, MEMBERS_MAX, REGIONS_MAX, RULES_LEVEL};
+use super::limits::{ADDRESS_BYTES_MAX, MEMBERS_MAX, REGIONS_MAX, RULES_LEVEL};
 use super::rows::{self, Bookkeeping, Books, Change, Member, Members, Order, Standing, View, scan};
+use super::rule::{ApplyContext, Bounds, Decision};
 
 const NO_SUCH_MEMBER: Denied = Denied::new(Code::NoSuchMember);
 

@@ -14,29 +14,16 @@
 //!   other account keeps its talk, with a deleted partner. A text is removed with the last talk that contains it.
 //! - A read position only rises, and never beyond the newest message.
 
-use super::apply::{ApplyContext, Decision};
 use super::code::{Code, Denied, Field};
-use super::command::Reply;
+use super::command::{MessageCommand, Reply};
 use super::ids::{AccountId, LogIndex, TokenHash};
-use super::limits::Bounds;
+use super::lookup::{me_and, session_owner};
 use super::rows::{
     Change, Mailbox, Mailboxes, Message, Messages, Order, TalkMarks, TalkOf, TalkState, TalksByAge, View,
     Waiting, get, scan,
 };
-use super::social::{me_and, session_owner};
+use super::rule::{ApplyContext, Bounds, Decision};
 use super::text;
-use serde::{Deserialize, Serialize};
-
-/// A change to messages or read positions. New variants go at the end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum MessageCommand {
-    /// Sends a message. Answers `Sent`.
-    Send { session: TokenHash, username: String, text: String },
-    /// Reports what was displayed and what was read of the talk with this account, live or deleted.
-    Mark { session: TokenHash, with: AccountId, delivered_through: LogIndex, read_through: LogIndex },
-    /// Reports that the feed was seen up to this croak.
-    ReadFeed { session: TokenHash, through: LogIndex },
-}
 
 const NOT_LOGGED_IN: Denied = Denied::new(Code::NotLoggedIn);
 

@@ -3,16 +3,17 @@
 //!
 //! Test support. It is always compiled because the simulator and the tests in tests/ use it too.
 
+use super::answer::answer;
 use super::apply::{Applied, apply_within};
 use super::code::Denied;
 use super::command::{Outcome, Proposal};
 use super::croaks;
-use super::dedup::DedupWindow;
+use super::dedup::{DedupWindow, WriteView};
 use super::ids::LogIndex;
-use super::limits::Bounds;
-use super::query::{Page, Query, answer};
+use super::query::{Page, Query};
 use super::ring::{Ring, RingChange};
-use super::rows::{BadRow, Change, Order, RawRow, TableId, View, WriteView};
+use super::rows::{BadRow, Change, Order, RawRow, TableId, View};
+use super::rule::Bounds;
 use std::collections::BTreeMap;
 
 /// Rows by table and key, with the deduplication window and the ring kept in step.

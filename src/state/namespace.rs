@@ -11,7 +11,7 @@
 //!   log index of the grant. It only rises, even if the lock was released in between.
 //! - A node with an owner is removed when the owner's lease ends ([`super::leases`]). Any other node stays until it is
 //!   removed by a command.
-//! - A write may carry a [`Guard`]. It is then refused unless that lock is held under that fencing token at the write's
+//! - A write may carry a [`Guard`](super::command::Guard). It is then refused unless that lock is held under that fencing token at the write's
 //!   own log index. Without a guard a lock is advisory: its holder may pause for longer than its lease and write
 //!   afterwards.
 //! - Nodes under `/regions` and `/people` change only through the rules of leases.
@@ -22,207 +22,16 @@
 //! - The count of nodes in [`Coordination`] equals the number of their rows.
 //! - A node has a row in `Owned` if and only if it has an owner.
 //!
-//! A [`Draft`] collects the changes of one command and preserves the invariants.
+//! A [`Draft`](super::tree) collects the changes of one command and preserves the invariants.
 
-use super::apply::{ApplyContext, Decision};
 use super::code::{Code, Denied};
-use super::command::Reply;
-use super::ids::{LogIndex, TokenHash};
-use super::leases;
-use super::limits::{Bounds, NODE_BYTES_MAX};
+use super::command::{Reply, TreeCommand};
+use super::limits::NODE_BYTES_MAX;
+use super::lookup::client_of;
 use super::path::TreePath;
-use super::rows::{
-    BadRow, Change, Coordination, CoordinationRow, Key, NodeKind, Nodes, Order, Owned, Owner, Table,
-    TreeNode, View, decode, get,
-};
-use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
-
-/// A change of the namespace as a client requests it. New variants go at the end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TreeCommand {
-    /// Makes a folder. `parents` also makes the folders above it, and accepts a folder that exists.
-    MakeFolder {
-        path: TreePath,
-        parents: bool,
-    },
-    /// Makes an empty file, or marks an existing node as changed now.
-    Touch {
-        path: TreePath,
-        lease: Option<TokenHash>,
-    },
-    /// Replaces the content of a file, or appends to it. Makes the file if there is none.
-    Write {
-        path: TreePath,
-        content: Vec<u8>,
-        append: bool,
-        lease: Option<TokenHash>,
-        guard: Option<Guard>,
-    },
-    /// Removes a node. `recursive` removes everything below it too, in steps (`Stepped { more }`). Refused while a lock
-    /// in it is held.
-    Remove {
-        path: TreePath,
-        recursive: bool,
-        guard: Option<Guard>,
-    },
-    /// Acquires a lock and makes the folders above it. Answers `Fenced`; repeated under the same lease, it answers with
-    /// the same fencing token.
-    Acquire {
-        path: TreePath,
-        lease: TokenHash,
-        content: Vec<u8>,
-    },
-    Release {
-        path: TreePath,
-        lease: TokenHash,
-    },
-}
-
-/// Condition of a write: the lock must be held under this fencing token.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Guard {
-    pub lock: TreePath,
-    pub fence: LogIndex,
-}
-
-/// Returns true for paths that only ribbit itself may change.
-pub fn is_kept(path: &TreePath) -> bool {
-    path.is_root() || matches!(path.names().next(), Some("clusters" | "people"))
-}
-
-/// Returns the node at this path. The root always exists.
-///
-/// # Errors
-/// The view's error.
-pub fn node<V: View>(view: &V, path: &TreePath) -> Result<Option<TreeNode>, V::Error> {
-    if path.is_root() {
-        return Ok(Some(TreeNode::folder(0, 0)));
-    }
-    get::<Nodes, V>(view, path)
-}
-
-/// Returns the counts and settings of the coordination rows.
-///
-/// # Errors
-/// The view's error.
-pub fn coordination<V: View>(view: &V) -> Result<Coordination, V::Error> {
-    Ok(get::<CoordinationRow, V>(view, &())?.unwrap_or_default())
-}
-
-/// Changes of one command to the tree. Later steps of the same command see the earlier ones.
-pub(super) struct Draft<'a, V> {
-    bounds: &'a Bounds,
-    view: &'a V,
-    pub context: ApplyContext,
-    pub coordination: Coordination,
-    before: Coordination,
-    touched: BTreeMap<TreePath, Option<TreeNode>>,
-    changes: Vec<Change>,
-}
-
-impl<'a, V: View> Draft<'a, V> {
-    pub fn new(bounds: &'a Bounds, view: &'a V, context: ApplyContext) -> Result<Draft<'a, V>, V::Error> {
-        let before = coordination(view)?;
-        let coordination = before.clone();
-        let (touched, changes) = (BTreeMap::new(), Vec::new());
-        Ok(Draft { bounds, view, context, coordination, before, touched, changes })
-    }
-
-    pub fn node(&self, path: &TreePath) -> Result<Option<TreeNode>, V::Error> {
-        match self.touched.get(path) {
-            Some(node) => Ok(node.clone()),
-            None => node(self.view, path),
-        }
-    }
-
-    pub fn change(&mut self, change: Change) {
-        self.changes.push(change);
-    }
-
-    /// Puts a node into a folder that exists.
-    pub fn put(&mut self, path: &TreePath, node: TreeNode) -> Result<(), V::Error> {
-        match self.node(path)? {
-            None => self.coordination.nodes += 1,
-            Some(before) => self.disown(path, &before),
-        }
-        if let Some(owner) = node.owner {
-            self.changes.push(Change::put::<Owned>(&(owner, path.clone()), &()));
-        }
-        self.changes.push(Change::put::<Nodes>(path, &node));
-        self.touched.insert(path.clone(), Some(node));
-        Ok(())
-    }
-
-    pub fn remove(&mut self, path: &TreePath) -> Result<(), V::Error> {
-        if let Some(before) = self.node(path)? {
-            self.disown(path, &before);
-            self.changes.push(Change::remove::<Nodes>(path));
-            self.coordination.nodes = self.coordination.nodes.saturating_sub(1);
-            self.touched.insert(path.clone(), None);
-        }
-        Ok(())
-    }
-
-    fn disown(&mut self, path: &TreePath, node: &TreeNode) {
-        if let Some(owner) = node.owner {
-            self.changes.push(Change::remove::<Owned>(&(owner, path.clone())));
-        }
-    }
-
-    /// Makes the missing folders above `path`.
-    pub fn make_parents(&mut self, path: &TreePath) -> Result<Result<(), Denied>, V::Error> {
-        let mut missing = Vec::new();
-        let mut above = path.parent();
-        while let Some(folder) = above {
-            match self.node(&folder)? {
-                Some(node) if node.kind == NodeKind::Folder => break,
-                Some(_) => return Ok(Err(Denied::new(Code::NotAFolder))),
-                None => missing.push(folder.clone()),
-            }
-            above = folder.parent();
-        }
-        let node = TreeNode::folder(self.context.index, self.context.wall_ms);
-        for folder in missing.iter().rev() {
-            self.put(folder, node.clone())?;
-        }
-        Ok(Ok(()))
-    }
-
-    /// Returns true if an owner has the maximum number of nodes.
-    pub fn owns_most(&self, owner: Owner) -> Result<bool, V::Error> {
-        let owned = owned_by(self.view, owner, self.bounds.owned_nodes_max)?;
-        Ok(owned.len() >= self.bounds.owned_nodes_max)
-    }
-
-    /// Returns the collected changes with the reply, or refuses if they exceed the maximum number of nodes.
-    pub fn finish(mut self, reply: Reply) -> Decision {
-        if self.coordination.nodes > self.bounds.nodes_max && self.coordination.nodes > self.before.nodes {
-            return Err(Denied::new(Code::TooManyNodes));
-        }
-        if self.coordination != self.before {
-            self.changes.push(Change::put::<CoordinationRow>(&(), &self.coordination));
-        }
-        Ok((self.changes, reply))
-    }
-}
-
-/// Returns the paths of an owner's nodes, at most `limit`.
-///
-/// # Errors
-/// The view's error.
-pub fn owned_by<V: View>(view: &V, owner: Owner, limit: usize) -> Result<Vec<TreePath>, V::Error> {
-    let from = owner.bytes();
-    let mut to = from.clone();
-    to.push(u8::MAX);
-    let rows = view.scan(Owned::ID, &from, &to, Order::OldestFirst, limit)?;
-    rows.into_iter()
-        .map(|(key, _)| match <(Owner, TreePath)>::from_bytes(&key) {
-            Some((_, path)) => Ok(path),
-            None => Err(BadRow { table: Owned::ID, key }.into()),
-        })
-        .collect()
-}
+use super::rows::{BadRow, Key, NodeKind, Nodes, Order, Owner, Table, TreeNode, View, decode};
+use super::rule::{ApplyContext, Bounds, Decision};
+use super::tree::{Draft, is_kept, node};
 
 pub(super) fn change<V: View>(
     bounds: &Bounds,
@@ -251,7 +60,7 @@ pub(super) fn change<V: View>(
     }
     let owner = match lease {
         None => None,
-        Some(token) => match leases::client_of(view, token)? {
+        Some(token) => match client_of(view, token)? {
             Some((owner, _)) => Some(owner),
             None => return Ok(Err(Denied::new(Code::LeaseOver))),
         },
@@ -420,44 +229,4 @@ pub(super) fn acquire<V: View>(
     }
     let fence = draft.grant(path, owner, content)?;
     Ok(draft.finish(Reply::Fenced { fence }))
-}
-
-impl<V: View> Draft<'_, V> {
-    /// Puts a lock that is free into its existing folder and returns its fencing token.
-    pub fn grant(&mut self, path: &TreePath, owner: Owner, content: &[u8]) -> Result<LogIndex, V::Error> {
-        let fence = self.context.index;
-        let node = TreeNode {
-            kind: NodeKind::Lock,
-            content: content.to_vec(),
-            owner: Some(owner),
-            fence: Some(fence),
-            ..TreeNode::folder(fence, self.context.wall_ms)
-        };
-        self.put(path, node)?;
-        Ok(fence)
-    }
-
-    /// Puts a file that is removed with its owner's lease, and makes the folders above it.
-    pub fn leave_file(
-        &mut self,
-        path: &TreePath,
-        owner: Owner,
-        content: &[u8],
-    ) -> Result<Result<(), Denied>, V::Error> {
-        if let Err(denied) = self.make_parents(path)? {
-            return Ok(Err(denied));
-        }
-        let (index, wall_ms) = (self.context.index, self.context.wall_ms);
-        let content = content.to_vec();
-        self.put(
-            path,
-            TreeNode {
-                kind: NodeKind::File,
-                content,
-                owner: Some(owner),
-                ..TreeNode::folder(index, wall_ms)
-            },
-        )?;
-        Ok(Ok(()))
-    }
 }

@@ -11,7 +11,7 @@
 
 use super::code::{Code, Denied};
 use super::limits::{PATH_BYTES_MAX, PATH_DEPTH_MAX, PATH_NAME_BYTES_MAX};
-use super::rows::Key;
+use super::view::Key;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;

@@ -1,70 +1,21 @@
 //! Queries about people: search, profiles, followers, live chat, and the client's own account and sessions.
 
-use super::accounts::is_suspended;
 use super::code::{Code, Denied, Field};
-use super::ids::{AccountId, LogIndex, TokenHash};
+use super::ids::{AccountId, TokenHash};
 use super::leases::chat_path;
 use super::limits::{
     CLIENT_LEASES_MAX, FOLLOWERS_COUNT_MAX, FRIENDS_MAX, NAMES_COMPARED_MAX, PEOPLE_PAGE_MAX,
     SESSIONS_PER_ACCOUNT_MAX,
 };
 use super::listing;
+use super::lookup::{account_named, is_suspended, live_account, person, range_of};
 use super::path::TreePath;
-use super::query::{Page, Person, person};
+use super::query::{AccountSummary, OpenSession, OwnAccount, Page, Person, PersonRelation, Profile};
 use super::rows::{
     Followers, Friends, Key, Names, NodeKind, Order, Sessions, SessionsOf, Table, View, get, scan,
 };
-use super::social::{account_named, live_account, range_of};
 use super::text;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
-
-/// A person, with their relation to the reader.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PersonRelation {
-    pub person: Person,
-    /// The reader follows them.
-    pub followed: bool,
-    /// They follow the reader.
-    pub follows: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Profile {
-    pub relation: PersonRelation,
-    pub created_wall_ms: u64,
-    /// Number of accounts they follow.
-    pub friends: u32,
-    /// Number of their followers, counted up to `FOLLOWERS_COUNT_MAX`.
-    pub followers: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnAccount {
-    pub person: Person,
-    pub email: String,
-    pub created_wall_ms: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenSession {
-    /// Index of its log-in, by which it can be ended.
-    pub opened: LogIndex,
-    pub opened_wall_ms: u64,
-    /// True for the session that sent the query.
-    pub this: bool,
-}
-
-/// An account as operators see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccountSummary {
-    pub person: Person,
-    pub email: String,
-    pub created_wall_ms: u64,
-    pub suspended: bool,
-    /// Number of open sessions.
-    pub sessions: u32,
-}
 
 /// Returns the accounts whose croaks are in the feed of `me`: those they follow, and their own.
 pub(super) fn feed_authors<V: View>(view: &V, me: AccountId) -> Result<BTreeSet<AccountId>, V::Error> {

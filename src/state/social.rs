@@ -8,61 +8,18 @@
 //! croaks in bounded steps, and [`index_croaks`] drops its remaining croaks instead of indexing them. The account's
 //! messages are swept by [`super::messages`]. Changes made by the owner are in [`super::accounts`].
 
-use super::apply::{ApplyContext, Decision};
 use super::code::{Code, Denied, Field};
 use super::command::Reply;
 use super::ids::{AccountId, LogIndex, TokenHash};
-use super::limits::Bounds;
-use super::rows::{
-    Account, Accounts, BadRow, Bookkeeping, Books, BorrowedAccount, Change, Croak, Croaks, CroaksBy,
-    Followers, Friends, Key, Names, Order, Session, Sessions, SessionsOf, StoredCroak, Sweeps, Table, View,
-    decode_borrowed, get, scan,
+use super::lookup::{
+    is_live, is_suspended, live_account, me_and, range_of, session_account, session_owner, settings,
 };
-use super::{accounts, croaks, messages, text};
-
-/// Returns the account with this id, or `None` if it is deleted.
-pub fn live_account<V: View>(view: &V, id: AccountId) -> Result<Option<Account>, V::Error> {
-    Ok(get::<Accounts, V>(view, &id)?.filter(|account| !account.deleted))
-}
-
-/// Returns true if there is a live account with this id. Write rules need no more, so its texts are not copied.
-fn is_live<V: View>(view: &V, id: AccountId) -> Result<bool, V::Error> {
-    let key = id.bytes();
-    let Some(bytes) = view.get(Accounts::ID, &key)? else { return Ok(false) };
-    match decode_borrowed::<BorrowedAccount>(&bytes) {
-        Some(account) => Ok(!account.deleted),
-        None => Err(BadRow { table: Accounts::ID, key }.into()),
-    }
-}
-
-/// Returns the live account with this folded user name.
-pub fn account_named<V: View>(view: &V, username: &str) -> Result<Option<(AccountId, Account)>, V::Error> {
-    let Some(id) = get::<Names, V>(view, &username.to_string())? else { return Ok(None) };
-    Ok(live_account(view, id)?.map(|account| (id, account)))
-}
-
-/// Returns the account that owns a session, if the session is open at this cluster age.
-pub fn session_account<V: View>(
-    view: &V,
-    token: TokenHash,
-    age_ms: u64,
-) -> Result<Option<(AccountId, Account)>, V::Error> {
-    let Some(session) = get::<Sessions, V>(view, &token)? else { return Ok(None) };
-    if !session.is_open_at(age_ms) {
-        return Ok(None);
-    }
-    Ok(live_account(view, session.account)?.map(|account| (session.account, account)))
-}
-
-/// As [`session_account`], for rules that need only the id.
-pub(super) fn session_owner<V: View>(
-    view: &V,
-    token: TokenHash,
-    age_ms: u64,
-) -> Result<Option<AccountId>, V::Error> {
-    let Some(session) = get::<Sessions, V>(view, &token)? else { return Ok(None) };
-    Ok((session.is_open_at(age_ms) && is_live(view, session.account)?).then_some(session.account))
-}
+use super::rows::{
+    Account, Accounts, Bookkeeping, Books, Change, Croak, Croaks, CroaksBy, Followers, Friends, Names, Order,
+    Session, Sessions, SessionsOf, StoredCroak, Sweeps, View, get, scan,
+};
+use super::rule::{ApplyContext, Bounds, Decision};
+use super::{croaks, messages, text};
 
 /// Evaluates to the value of an `Option`, or returns a refusal from the rule.
 macro_rules! or_deny {
@@ -85,11 +42,6 @@ macro_rules! checked {
 }
 
 const NOT_LOGGED_IN: Denied = Denied::new(Code::NotLoggedIn);
-const NO_SUCH_USER: Denied = Denied::of(Code::NoSuchUser, Field::Username);
-
-pub(super) fn range_of(account: AccountId) -> ((AccountId, u64), (AccountId, u64)) {
-    ((account, 0), (account, u64::MAX))
-}
 
 pub(super) fn create_account<V: View>(
     view: &V,
@@ -99,7 +51,7 @@ pub(super) fn create_account<V: View>(
     email: &str,
     password_hash: &str,
 ) -> Result<Decision, V::Error> {
-    if !accounts::settings(view)?.registration_open {
+    if !settings(view)?.registration_open {
         return Ok(Err(Denied::new(Code::RegistrationClosed)));
     }
     let name = checked!(text::check_name(name));
@@ -135,7 +87,7 @@ pub(super) fn log_in<V: View>(
     if account.credential_version != credential_version || get::<Sessions, V>(view, &token)?.is_some() {
         return Ok(Err(changed));
     }
-    if accounts::is_suspended(view, id)? {
+    if is_suspended(view, id)? {
         return Ok(Err(Denied::new(Code::AccountSuspended)));
     }
     let (from, to) = range_of(id);
@@ -178,19 +130,6 @@ pub(super) fn croak<V: View>(
     let croak = Croak { author, wall_ms: context.wall_ms, text: text::croak_text(post) };
     let put = Change::put::<Croaks>(&context.index, &StoredCroak { record: context.record, croak });
     Ok(Ok((vec![put], Reply::Croaked { croak: context.index })))
-}
-
-/// Returns the owner of the session and the account with this user name.
-pub(super) fn me_and<V: View>(
-    view: &V,
-    context: ApplyContext,
-    session: TokenHash,
-    username: &str,
-) -> Result<Result<(AccountId, AccountId), Denied>, V::Error> {
-    let me = or_deny!(session_owner(view, session, context.age_ms())?, NOT_LOGGED_IN);
-    let username = checked!(text::fold_username(username));
-    let (friend, _) = or_deny!(account_named(view, &username)?, NO_SUCH_USER);
-    Ok(Ok((me, friend)))
 }
 
 pub(super) fn add_friend<V: View>(

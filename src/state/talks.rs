@@ -2,77 +2,15 @@
 
 use super::code::{Code, Denied, Field};
 use super::croaks;
-use super::ids::{AccountId, LogIndex};
+use super::ids::LogIndex;
 use super::limits::UNREAD_CROAKS_MAX;
+use super::lookup::{account_named, person};
 use super::messages::{mailbox, mark_of};
 use super::people::feed_authors;
-use super::query::{Page, Person, TalkPartner, person};
+use super::query::{DeliveryStatus, Page, Person, Talk, TalkMessage, TalkPartner, TalkSummary, Unread};
 use super::ring::RingView;
 use super::rows::{BadRow, Key, Message, Messages, Order, Table, TalkOf, TalksByAge, View, get, scan};
-use super::social::account_named;
 use super::text;
-use serde::{Deserialize, Serialize};
-
-/// Unread counts of a person.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unread {
-    pub messages: u32,
-    /// Unread croaks of others in the feed. `UNREAD_CROAKS_MAX` means that many or more.
-    pub croaks: u32,
-    /// Croaks up to here were seen.
-    pub feed_read_through: LogIndex,
-}
-
-/// One talk in a list of talks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TalkSummary {
-    /// `None` if the account is deleted.
-    pub with: Option<Person>,
-    pub with_account: AccountId,
-    pub newest: TalkMessage,
-    /// Number of the other's messages that are unread.
-    pub waiting: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TalkMessage {
-    /// Log index of the message; also the cursor of the next page, which contains what is older.
-    pub id: LogIndex,
-    /// True if the reader wrote it.
-    pub mine: bool,
-    pub wall_ms: u64,
-    pub text: String,
-    /// Delivery status, as reported by the recipient's client.
-    pub status: DeliveryStatus,
-}
-
-/// Delivery status of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeliveryStatus {
-    /// On the disks of a majority of the voters, and not displayed yet.
-    Saved,
-    /// Displayed by the recipient's client.
-    Delivered,
-    Read,
-}
-
-/// One page of a talk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Talk {
-    pub me: Person,
-    /// `None` if the account is deleted.
-    pub with: Option<Person>,
-    pub with_account: AccountId,
-    /// Newest first.
-    pub messages: Vec<TalkMessage>,
-    /// The `before` of the next older page, if there is one.
-    pub older: Option<LogIndex>,
-    /// Number of the other's messages that are unread, on this page or not.
-    pub waiting: u32,
-    /// The other's messages up to here were read.
-    pub read_through: LogIndex,
-}
 
 /// Counts what the person has not read yet.
 pub(super) fn unread<V: View>(view: &V, ring: RingView<'_>, me: &Person) -> Result<Unread, V::Error> {

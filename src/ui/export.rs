@@ -12,7 +12,7 @@
 use super::person_json;
 use ribbit_state::limits::{FEED_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
 use ribbit_state::query::TalkPartner;
-use ribbit_state::talks::TalkSummary;
+use ribbit_state::query::TalkSummary;
 use ribbit_state::{AccountId, LogIndex, Page, Query, TokenHash};
 use std::collections::BTreeSet;
 

@@ -12,9 +12,9 @@ use super::table::{self, Side};
 use super::{plain, time};
 use ribbit_net::discovery::ConnectionEvent;
 use ribbit_net::limits::DISCOVERY_ROUNDS_MAX;
-use ribbit_state::people::{AccountSummary, OpenSession, PersonRelation};
+use ribbit_state::query::{AccountSummary, OpenSession, PersonRelation};
+use ribbit_state::query::{DeliveryStatus, TalkMessage};
 use ribbit_state::query::{FeedCroak, Person};
-use ribbit_state::talks::{DeliveryStatus, TalkMessage};
 use std::fmt::Write;
 
 /// Replacement for an unknown time, as wide as a time.

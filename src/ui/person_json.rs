@@ -5,9 +5,9 @@
 
 use super::{plain, time};
 use ribbit_state::LogIndex;
-use ribbit_state::people::{AccountSummary, OpenSession, OwnAccount, PersonRelation};
+use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelation};
+use ribbit_state::query::{DeliveryStatus, TalkMessage};
 use ribbit_state::query::{FeedCroak, Person};
-use ribbit_state::talks::{DeliveryStatus, TalkMessage};
 use serde::Serialize;
 
 /// A person.

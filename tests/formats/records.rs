@@ -11,18 +11,19 @@ use ribbit_db::Position;
 use ribbit_db::backup::{BackupHead, BackupReader, BackupWriter, digest_of};
 use ribbit_db::record::seal;
 use ribbit_db::snapshot::Chunk;
-use ribbit_state::accounts::{AccountCommand, OperatorCommand};
 use ribbit_state::apply::digest;
 use ribbit_state::code::{Code, Denied, Field};
+use ribbit_state::command::MessageCommand;
+use ribbit_state::command::{AccountCommand, OperatorCommand};
 use ribbit_state::command::{
     Command, HOME_REGION, MemberName, NewMember, Proposal, Reply, Request, Role, Stamp,
 };
-use ribbit_state::croaks::{CroakHeader, InlineRecord};
+use ribbit_state::command::{Guard, TreeCommand};
+use ribbit_state::command::{LeaseCommand, LeaseEnd};
+use ribbit_state::croaks::CroakHeader;
 use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, TokenHash};
-use ribbit_state::leases::{LeaseCommand, LeaseEnd};
-use ribbit_state::messages::MessageCommand;
-use ribbit_state::namespace::{Guard, TreeCommand};
 use ribbit_state::path::TreePath;
+use ribbit_state::rows::InlineRecord;
 use ribbit_state::rows::*;
 use std::collections::BTreeSet;
 

@@ -6,7 +6,7 @@ use ribbit_net::client::Client;
 use ribbit_net::limits::ASK_DEADLINE_MAX;
 use ribbit_net::protocol::{Ask, Password};
 use ribbit_net::secret::new_request_id;
-use ribbit_state::social::account_named;
+use ribbit_state::lookup::account_named;
 use ribbit_state::{Code, TokenHash};
 use std::fs;
 use std::io;

@@ -9,7 +9,7 @@ use ribbit_net::keys::Keys;
 use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask, NodeStatus};
 use ribbit_roles::common::cluster_file::ClusterFile;
-use ribbit_state::listing::TreeEntry;
+use ribbit_state::query::TreeEntry;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{Consistency, Page, Query};
 use rustix::process::{Pid, Signal, kill_process};

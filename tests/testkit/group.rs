@@ -14,8 +14,8 @@ use ribbit_net::protocol::{
 use ribbit_replica::event_ring::{EventReader, EventRing};
 use ribbit_state::command::Proposal;
 use ribbit_state::events::event_kind;
+use ribbit_state::lookup::{account_named, session_account};
 use ribbit_state::model::Model;
-use ribbit_state::social::{account_named, session_account};
 use ribbit_state::{
     AccountCommand, ClusterId, Code, Command, Denied, HistoryId, Interest, LogIndex, OperatorCommand,
     RequestId, Role, Stamp, Token, Topic, View,

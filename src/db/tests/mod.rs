@@ -17,7 +17,7 @@ use ribbit_state::command::{NewMember, Proposal};
 use ribbit_state::limits::{PATH_BYTES_MAX, RULES_LEVEL};
 use ribbit_state::{
     ClusterId, Command, HOME_REGION, HistoryId, LeaseCommand, LogIndex, Request, RequestId, Role, Stamp,
-    TokenHash, TreeCommand, TreePath, listing, members, namespace,
+    TokenHash, TreeCommand, TreePath, listing, members, tree,
 };
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -376,7 +376,7 @@ fn the_longest_path_that_the_rules_allow_is_kept() {
     assert!(behind.is_empty());
     assert!(scrub(&mut store, &mut std::iter::empty()).is_ok());
     apply(&mut store, LeaseCommand::Close { token: lease }.into());
-    assert_eq!(namespace::node(&store.reader().view().unwrap(), &path).unwrap(), None);
+    assert_eq!(tree::node(&store.reader().view().unwrap(), &path).unwrap(), None);
 }
 
 #[test]

@@ -15,9 +15,9 @@ use ribbit_net::keys::Keys;
 use ribbit_net::protocol::{Answer, Ask, UnavailableReason};
 use ribbit_net::secret::new_request_id;
 use ribbit_net::subscription::Subscription;
+use ribbit_state::command::Guard;
 use ribbit_state::limits::TREE_PAGE_MAX;
-use ribbit_state::listing::TreeEntry;
-use ribbit_state::namespace::Guard;
+use ribbit_state::query::TreeEntry;
 use ribbit_state::rows::{Lease, NodeKind, TreeNode};
 use ribbit_state::{
     Code, Command, Consistency, Denied, LogIndex, Outcome, Owner, Page, Query, RaftId, Reply, Request, Token,

@@ -16,7 +16,7 @@ use ribbit_state::accounts::hash_digest;
 use ribbit_state::rows::Account;
 use ribbit_state::{
     AccountCommand, AccountId, Code, Command, Denied, Field, LogIndex, OperatorCommand, Request, RequestId,
-    Token, TokenHash, social, text,
+    Token, TokenHash, lookup, text,
 };
 use smol::future::FutureExt;
 use std::time::{Duration, Instant};
@@ -106,7 +106,7 @@ impl NodeRequest<'_> {
 
     fn account_named(&self, username: &str) -> Result<Option<(AccountId, Account)>, DbError> {
         let Ok(username) = text::fold_username(username) else { return Ok(None) };
-        social::account_named(&self.member.replica.reader().view()?, &username)
+        lookup::account_named(&self.member.replica.reader().view()?, &username)
     }
 
     /// Deletes the account of the session's owner after checking its password.
@@ -200,7 +200,7 @@ impl NodeRequest<'_> {
             let token = Token { history: self.member.identity.history, index };
             return Err(Answer::Written { token, outcome });
         }
-        let owner = reader.view().and_then(|view| social::session_account(&view, session, reader.age_ms()));
+        let owner = reader.view().and_then(|view| lookup::session_account(&view, session, reader.age_ms()));
         let Some((me, account)) = owner.map_err(|error| store_unreadable(&error))? else {
             return Err(Answer::Refused(Denied::new(Code::NotLoggedIn)));
         };

@@ -21,7 +21,7 @@ use ribbit_state::command::NewMember;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{
     AccountId, ClusterId, Code, Command, Denied, LogIndex, MemberName, Reply, Request, RequestId, Role,
-    Token, TokenHash, Topic, members, social,
+    Token, TokenHash, Topic, lookup, members,
 };
 use smol::future::FutureExt;
 use std::sync::Arc;
@@ -331,7 +331,7 @@ impl NodeRequest<'_> {
         let looked_up = tasks::spawn_reader(async move {
             let Some(member) = node.membership.get() else { return Ok(None) };
             let reader = member.replica.reader();
-            let found = social::session_account(&reader.view()?, session, reader.age_ms())?;
+            let found = lookup::session_account(&reader.view()?, session, reader.age_ms())?;
             Ok(found.map(|(account, _)| account))
         });
         match looked_up.await.map_err(|error: DbError| store_unreadable(&error))? {

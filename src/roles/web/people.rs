@@ -6,7 +6,7 @@ use super::request_context::{PageError, RequestContext};
 use super::response::{self, HttpResponse};
 use hyper::StatusCode;
 use ribbit_state::limits::{FEED_PAGE_MAX, FOLLOWERS_COUNT_MAX};
-use ribbit_state::people::PersonRelation;
+use ribbit_state::query::PersonRelation;
 use ribbit_state::{AccountId, Code, Field, Page, Query};
 use ribbit_ui::form::Form;
 use ribbit_ui::pages::people::{PeopleList, PeoplePage, PersonRow, ProfilePage, Which};

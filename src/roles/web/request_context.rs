@@ -17,7 +17,7 @@ use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{self, Ask, UnavailableReason};
 use ribbit_net::secret::{TOKEN_BYTES, from_hex, new_request_id, to_hex, token_hash};
 use ribbit_state::limits::SESSION_AGE_MS_MAX;
-use ribbit_state::talks::Unread;
+use ribbit_state::query::Unread;
 use ribbit_state::{
     Code, Command, Consistency, Denied, LogIndex, MessageCommand, Page, Query, Reply, Request, Token,
     TokenHash,

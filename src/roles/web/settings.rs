@@ -6,7 +6,7 @@ use super::request_context::{PageError, RequestContext};
 use super::response::{self, HttpResponse};
 use hyper::StatusCode;
 use ribbit_net::protocol::{Ask, Password};
-use ribbit_state::people::{OpenSession, OwnAccount};
+use ribbit_state::query::{OpenSession, OwnAccount};
 use ribbit_state::text::{check_email, check_name, check_password};
 use ribbit_state::{AccountCommand, Code, Denied, Field, LogIndex, Page, Query, TokenHash};
 use ribbit_ui::form::{Form, FormRequest};

@@ -1,17 +1,18 @@
 //! Words of the golden scripts for messages and for changes to accounts: commands, queries, pages and rows.
 
 use super::scripts::{Words, first, person_words, session};
-use crate::accounts::{AccountCommand, OperatorCommand, hash_digest};
+use crate::accounts::hash_digest;
 use crate::command::Command;
+use crate::command::MessageCommand;
+use crate::command::{AccountCommand, OperatorCommand};
 use crate::ids::{AccountId, LogIndex};
-use crate::messages::MessageCommand;
-use crate::people::PersonRelation;
+use crate::query::PersonRelation;
+use crate::query::TalkMessage;
 use crate::query::{Page, Query, TalkPartner};
 use crate::rows::{
     Key, Mailboxes, Messages, SettingsRow, Suspended, Table, TableId, TalkMarks, TalkOf, TalksByAge, Waiting,
     decode,
 };
-use crate::talks::TalkMessage;
 use goldenscript::ArgumentConsumer;
 use std::error::Error;
 use std::fmt::Write as _;

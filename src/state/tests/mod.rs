@@ -10,10 +10,11 @@ mod tree;
 
 use super::command::{Command, Outcome, Proposal, Reply, Request, Stamp};
 use super::ids::{AccountId, LogIndex, RequestId, TokenHash};
-use super::limits::{Bounds, RULES_LEVEL};
+use super::limits::RULES_LEVEL;
 use super::model::Model;
 use super::query::{Page, Query};
 use super::rows::{Table, scan};
+use super::rule::Bounds;
 
 /// Bounds so small that a short history reaches every edge.
 const SMALL: Bounds = Bounds {

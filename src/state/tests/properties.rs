@@ -6,12 +6,12 @@ use crate::code::{Code, Denied};
 use crate::command::{NewMember, Role};
 use crate::ids::HistoryId;
 use crate::limits::RULES_LEVEL;
+use crate::lookup::account_named;
 use crate::query::{FeedCroak, Person};
 use crate::rows::{
     Accounts, Croaks, CroaksBy, Followers, Friends, Key, Requests, Sessions, SessionsOf, StoredCroak, Sweeps,
     books, decode,
 };
-use crate::social::account_named;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::RngSeed;

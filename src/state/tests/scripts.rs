@@ -7,10 +7,11 @@
 use super::message_words;
 use super::*;
 use crate::code::Denied;
+use crate::command::{Guard, TreeCommand};
+use crate::command::{LeaseCommand, LeaseEnd};
 use crate::command::{MemberName, NewMember, Role};
 use crate::ids::HistoryId;
-use crate::leases::{LeaseCommand, LeaseEnd};
-use crate::namespace::{Guard, TreeCommand};
+use crate::lookup::account_named;
 use crate::path::TreePath;
 use crate::query::{FeedCroak, Person};
 use crate::rows::{
@@ -18,7 +19,6 @@ use crate::rows::{
     LeaseTokens, Leases, Members, Names, Nodes, Owned, Owner, Requests, Sessions, SessionsOf, StoredCroak,
     Sweeps, TABLES, TableId, TreeNode, View, books, decode,
 };
-use crate::social::account_named;
 use goldenscript::{ArgumentConsumer, Runner};
 use std::error::Error;
 use std::fmt::Write as _;

@@ -4,11 +4,11 @@
 use super::properties::config;
 use super::*;
 use crate::code::{Code, Denied};
-use crate::messages::MessageCommand;
+use crate::command::MessageCommand;
+use crate::query::DeliveryStatus;
 use crate::query::TalkPartner;
 use crate::rows::{Key, Mailboxes, Messages, Sweeps, TalkMarks, TalkOf, TalksByAge, Waiting, decode};
 use crate::rows::{Mailbox, TalkState};
-use crate::talks::DeliveryStatus;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,8 +4,8 @@
 use super::properties::config;
 use super::*;
 use crate::code::Code;
-use crate::leases::{LeaseCommand, LeaseEnd};
-use crate::namespace::{Guard, TreeCommand};
+use crate::command::{Guard, TreeCommand};
+use crate::command::{LeaseCommand, LeaseEnd};
 use crate::path::TreePath;
 use crate::rows::{Coordination, CoordinationRow, Key, NodeKind, Owned, Owner};
 use proptest::prelude::*;

@@ -6,7 +6,7 @@ use super::text::Part;
 use super::{Place, Shell, ShownCroak};
 use askama::Template;
 use ribbit_state::limits::UNREAD_CROAKS_MAX;
-use ribbit_state::talks::Unread;
+use ribbit_state::query::Unread;
 use ribbit_state::{LogIndex, Token};
 
 /// One page of the feed.

@@ -8,7 +8,7 @@ use super::text::{self, Part};
 use super::{Place, Shell};
 use askama::Template;
 use ribbit_state::query::Person;
-use ribbit_state::talks::{DeliveryStatus, TalkMessage, TalkSummary};
+use ribbit_state::query::{DeliveryStatus, TalkMessage, TalkSummary};
 use ribbit_state::{AccountId, LogIndex, Token};
 
 /// Name shown for a deleted account.

@@ -8,7 +8,7 @@ use super::text::Part;
 use super::{Place, Shell, ShownCroak};
 use askama::Template;
 use ribbit_state::LogIndex;
-use ribbit_state::people::PersonRelation;
+use ribbit_state::query::PersonRelation;
 
 /// A person in a list or on a profile, with the request id of the button beside the name.
 #[derive(Debug)]

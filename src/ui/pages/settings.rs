@@ -6,7 +6,7 @@ use super::super::words::Refusals;
 use super::{Place, Shell};
 use askama::Template;
 use ribbit_state::LogIndex;
-use ribbit_state::people::OpenSession;
+use ribbit_state::query::OpenSession;
 
 /// An open session, with the request id of the button beside it.
 #[derive(Debug)]

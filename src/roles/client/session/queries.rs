@@ -3,9 +3,9 @@
 use super::request_error::RequestError;
 use super::{QueryResult, UserSession, unexpected};
 use ribbit_state::limits::{FEED_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
-use ribbit_state::people::PersonRelation;
+use ribbit_state::query::PersonRelation;
 use ribbit_state::query::{FeedCroak, Person, TalkPartner};
-use ribbit_state::talks::{Talk, TalkMessage, TalkSummary, Unread};
+use ribbit_state::query::{Talk, TalkMessage, TalkSummary, Unread};
 use ribbit_state::{LogIndex, Page, Query};
 
 /// A part of the feed.

@@ -8,7 +8,7 @@
 //! [`ReadMarks`] only collects; [`super::messages`] writes the marks to the servers.
 
 use event_listener::{Event, EventListener};
-use ribbit_state::talks::DeliveryStatus;
+use ribbit_state::query::DeliveryStatus;
 use ribbit_state::{AccountId, LogIndex};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,8 +6,8 @@
 use super::{VerbContext, VerbError, input, say};
 use crate::client::session::queries::UnreadMessage;
 use ribbit_state::limits::TALK_PAGE_MAX;
+use ribbit_state::query::TalkMessage;
 use ribbit_state::query::{Person, TalkPartner};
-use ribbit_state::talks::TalkMessage;
 use ribbit_state::text::fold_username;
 use ribbit_state::{AccountId, LogIndex};
 use ribbit_ui::{lines, person_json};

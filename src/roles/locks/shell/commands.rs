@@ -3,7 +3,7 @@
 use crate::common::values::tree_path;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
-use ribbit_state::namespace::Guard;
+use ribbit_state::command::Guard;
 use ribbit_state::{Consistency, LogIndex, TreePath};
 use ribbit_ui::nearest::nearest;
 use ribbit_ui::plain;

@@ -11,7 +11,7 @@ use super::inspect::warn_if_stale;
 use crate::common::failure::{Exit, Failure};
 use crate::common::output;
 use crate::locks::namespace::shown;
-use ribbit_state::listing::TreeEntry;
+use ribbit_state::query::TreeEntry;
 use ribbit_state::rows::NodeKind;
 use ribbit_state::{Consistency, TreePath};
 use ribbit_ui::plain;

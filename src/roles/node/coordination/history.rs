@@ -8,8 +8,8 @@ use super::NodeState;
 use ribbit_net::protocol::HistoryLine;
 use ribbit_replica::event_ring::{EventReader, Lapsed};
 use ribbit_replica::wall_ms;
+use ribbit_state::command::LeaseEnd;
 use ribbit_state::events::{EventKind, LeaseEvent, NodeEvent};
-use ribbit_state::leases::LeaseEnd;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{Event, Interest, LogIndex, Owner, RaftId, TreePath, members};
 use std::collections::VecDeque;
@@ -159,7 +159,7 @@ fn words_of(node: &NodeState, event: &Event) -> Vec<String> {
 /// Returns the name of the member that holds this lock now.
 fn master_of(node: &NodeState, path: &TreePath) -> Option<String> {
     let view = node.membership.get()?.replica.reader().view().ok()?;
-    match ribbit_state::namespace::node(&view, path).ok()??.owner? {
+    match ribbit_state::tree::node(&view, path).ok()??.owner? {
         Owner::Member(id) => Some(name_of(node, id)),
         Owner::Client(_) => None,
     }

@@ -9,7 +9,7 @@
 
 use ribbit_net::protocol::MemberInfo;
 use ribbit_state::rows::{Lease, Member, Standing};
-use ribbit_state::{LeaseCommand, LogIndex, Owner, RaftId, Role, leases::LeaseEnd};
+use ribbit_state::{LeaseCommand, LogIndex, Owner, RaftId, Role, command::LeaseEnd};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 

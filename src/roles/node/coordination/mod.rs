@@ -36,7 +36,7 @@ use ribbit_state::rows::{Lease, Member as MemberRow};
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{
     Code, Command, Denied, LeaseCommand, LogIndex, Outcome, Owner, RaftId, Request, Role, TokenHash, leases,
-    members, namespace,
+    lookup, members, tree,
 };
 use smol::future::FutureExt;
 use std::sync::{Arc, Mutex};
@@ -160,7 +160,7 @@ pub(crate) async fn renew(node: &NodeState, token: TokenHash, deadline: Instant)
         return Answer::Unavailable(UnavailableReason::NotServing);
     };
     let reader = member.replica.reader();
-    let look = || reader.view().and_then(|view| leases::client_of(&view, token));
+    let look = || reader.view().and_then(|view| lookup::client_of(&view, token));
     let mut known = look();
     if matches!(known, Ok(None)) {
         // The lease may have begun beyond this node's applied index.
@@ -221,7 +221,7 @@ impl LeaseView {
         regions.sort_unstable();
         regions.dedup();
         for region in regions {
-            if let Some(node) = namespace::node(&view, &leases::master_path(region))? {
+            if let Some(node) = tree::node(&view, &leases::master_path(region))? {
                 masters.push((region, node.owner, node.fence.unwrap_or_default()));
             }
         }
@@ -355,7 +355,8 @@ pub(crate) async fn leave(node: &NodeState) {
     let Ok(known) = LeaseView::read(node) else { return };
     let owner = Owner::Member(member.identity.raft_id);
     let Some(lease) = known.lease_of(owner).filter(|lease| lease.active) else { return };
-    let command = LeaseCommand::End { owner, version: lease.version, why: leases::LeaseEnd::Left };
+    let command =
+        LeaseCommand::End { owner, version: lease.version, why: ribbit_state::command::LeaseEnd::Left };
     propose(node, command, LEAVE).await;
 }
 

@@ -9,7 +9,7 @@ use ribbit_db::DbError;
 use ribbit_net::protocol::{AssignedServer, MemberInfo};
 use ribbit_state::command::regions_after;
 use ribbit_state::rows::{Leases, get};
-use ribbit_state::{Owner, Role, namespace};
+use ribbit_state::{Owner, Role, tree};
 
 /// Returns the home region of a client.
 pub(crate) fn home_of(client: u64, clusters: u32) -> u32 {
@@ -27,7 +27,7 @@ pub(crate) fn choose(
 ) -> Result<(Option<AssignedServer>, bool), DbError> {
     let Some(member) = node.membership.get() else { return Ok((None, before.is_some())) };
     let view = member.replica.reader().view()?;
-    let clusters = namespace::coordination(&view)?.regions;
+    let clusters = tree::coordination(&view)?.regions;
     let mut infos = member.member_list.known();
     infos.push(node.info());
     let mut candidates = Vec::new();

@@ -5,10 +5,10 @@ use ribbit_net::frame::Plane;
 use ribbit_net::limits::PIN_KEY_BYTES_MAX;
 use ribbit_net::pinned::PinAsk;
 use ribbit_net::protocol::{Ask, DirectoryAsk, NewAccount, Password};
+use ribbit_state::command::Guard;
+use ribbit_state::command::LeaseEnd;
 use ribbit_state::command::NewMember;
-use ribbit_state::leases::LeaseEnd;
 use ribbit_state::limits::*;
-use ribbit_state::namespace::Guard;
 use ribbit_state::query::TalkPartner;
 use ribbit_state::*;
 

@@ -17,7 +17,7 @@ use arguments::{
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{Answer, Ask, UnavailableReason};
 use ribbit_net::secret::new_request_id;
-use ribbit_state::people::AccountSummary;
+use ribbit_state::query::AccountSummary;
 use ribbit_state::text::{check_password, fold_username};
 use ribbit_state::{
     AccountId, Code, Consistency, Denied, Field, OperatorCommand, Page, Query, Reply, Request,

@@ -1,0 +1,137 @@
+//! Commands by area: the lock tree, leases, messages, the client's own account, and operators.
+//!
+//! Each is a variant of [`super::command::Command`]. A variant may be added at the end; an existing one never changes.
+
+use super::coordination::Owner;
+use super::ids::{AccountId, LogIndex, RaftId, TokenHash};
+use super::path::TreePath;
+use serde::{Deserialize, Serialize};
+
+/// A change of the namespace as a client requests it. New variants go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TreeCommand {
+    /// Makes a folder. `parents` also makes the folders above it, and accepts a folder that exists.
+    MakeFolder {
+        path: TreePath,
+        parents: bool,
+    },
+    /// Makes an empty file, or marks an existing node as changed now.
+    Touch {
+        path: TreePath,
+        lease: Option<TokenHash>,
+    },
+    /// Replaces the content of a file, or appends to it. Makes the file if there is none.
+    Write {
+        path: TreePath,
+        content: Vec<u8>,
+        append: bool,
+        lease: Option<TokenHash>,
+        guard: Option<Guard>,
+    },
+    /// Removes a node. `recursive` removes everything below it too, in steps (`Stepped { more }`). Refused while a lock
+    /// in it is held.
+    Remove {
+        path: TreePath,
+        recursive: bool,
+        guard: Option<Guard>,
+    },
+    /// Acquires a lock and makes the folders above it. Answers `Fenced`; repeated under the same lease, it answers with
+    /// the same fencing token.
+    Acquire {
+        path: TreePath,
+        lease: TokenHash,
+        content: Vec<u8>,
+    },
+    Release {
+        path: TreePath,
+        lease: TokenHash,
+    },
+}
+
+/// Condition of a write: the lock must be held under this fencing token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guard {
+    pub lock: TreePath,
+    pub fence: LogIndex,
+}
+
+/// A change to leases. New variants go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LeaseCommand {
+    /// Begins a client's lease, identified by the hash of a token that the client made. Answers `Leased`.
+    Open { token: TokenHash, description: String, lease_ms: Option<u32> },
+    /// Ends a client's lease.
+    Close { token: TokenHash },
+    /// Begins or confirms the lease of a member's process. Proposed by the leader.
+    Register { raft_id: RaftId, incarnation: u64, address: String },
+    /// Ends a lease. Proposed by the leader, or by a member that stops.
+    End { owner: Owner, version: LogIndex, why: LeaseEnd },
+    /// Makes this backend the master of its region if there is none. Proposed by the leader.
+    Appoint { raft_id: RaftId, version: LogIndex },
+    /// Makes the master give up its lock. Proposed by the master itself.
+    StepDown { raft_id: RaftId, fence: LogIndex },
+    /// Takes a person's chat slot for a client and begins its lease. Answers `Fenced`.
+    EnterChat { session: TokenHash, token: TokenHash, description: String, take_over: bool },
+    /// Sets the number of regions that clients are spread over. Proposed by the coordinator that an operator asked.
+    SetRegions { regions: u32 },
+    /// Assigns an id to a client. Answers `Client`.
+    NumberClient,
+}
+
+/// Reason why a lease ended, for the history that people see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LeaseEnd {
+    /// No heartbeat was received for this long.
+    Missed { silence_ms: u32 },
+    /// Its owner stopped and reported it.
+    Left,
+}
+
+/// A change to messages or read positions. New variants go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MessageCommand {
+    /// Sends a message. Answers `Sent`.
+    Send { session: TokenHash, username: String, text: String },
+    /// Reports what was displayed and what was read of the talk with this account, live or deleted.
+    Mark { session: TokenHash, with: AccountId, delivered_through: LogIndex, read_through: LogIndex },
+    /// Reports that the feed was seen up to this croak.
+    ReadFeed { session: TokenHash, through: LogIndex },
+}
+
+/// A change to the client's own account. New variants go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccountCommand {
+    /// Changes the fields that are given.
+    Describe { session: TokenHash, name: Option<String>, email: Option<String> },
+    /// Replaces the password, which was checked at this credential version. Ends all other sessions.
+    ChangePassword { session: TokenHash, credential_version: u32, password_hash: String },
+    /// Ends the session of the same account that was opened at this index.
+    EndSession { session: TokenHash, opened: LogIndex },
+    /// Ends all sessions of the account except this one.
+    EndOtherSessions { session: TokenHash },
+    /// Deletes a croak of the account.
+    RemoveCroak { session: TokenHash, croak: LogIndex },
+}
+
+/// A change that operators may make. New variants go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OperatorCommand {
+    SetPassword {
+        account: AccountId,
+        password_hash: String,
+    },
+    Suspend {
+        account: AccountId,
+        suspended: bool,
+    },
+    RemoveAccount {
+        account: AccountId,
+    },
+    /// Deletes a croak of any account.
+    RemoveCroak {
+        croak: LogIndex,
+    },
+    SetRegistration {
+        open: bool,
+    },
+}

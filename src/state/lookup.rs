@@ -1,0 +1,104 @@
+//! Lookups that rules and queries share: accounts, sessions, settings, and the leases of clients.
+
+use super::code::{Code, Denied, Field};
+use super::ids::{AccountId, TokenHash};
+use super::query::Person;
+use super::rows::{
+    Account, Accounts, BadRow, BorrowedAccount, Key, Lease, LeaseTokens, Leases, Names, Owner, Sessions,
+    Settings, SettingsRow, Suspended, Table, View, decode_borrowed, get,
+};
+use super::rule::ApplyContext;
+use super::text;
+
+/// Returns the account with this id, or `None` if it is deleted.
+pub fn live_account<V: View>(view: &V, id: AccountId) -> Result<Option<Account>, V::Error> {
+    Ok(get::<Accounts, V>(view, &id)?.filter(|account| !account.deleted))
+}
+
+/// Returns true if there is a live account with this id. Write rules need no more, so its texts are not copied.
+pub(super) fn is_live<V: View>(view: &V, id: AccountId) -> Result<bool, V::Error> {
+    let key = id.bytes();
+    let Some(bytes) = view.get(Accounts::ID, &key)? else { return Ok(false) };
+    match decode_borrowed::<BorrowedAccount>(&bytes) {
+        Some(account) => Ok(!account.deleted),
+        None => Err(BadRow { table: Accounts::ID, key }.into()),
+    }
+}
+
+/// Returns the live account with this folded user name.
+pub fn account_named<V: View>(view: &V, username: &str) -> Result<Option<(AccountId, Account)>, V::Error> {
+    let Some(id) = get::<Names, V>(view, &username.to_string())? else { return Ok(None) };
+    Ok(live_account(view, id)?.map(|account| (id, account)))
+}
+
+/// Returns the account that owns a session, if the session is open at this cluster age.
+pub fn session_account<V: View>(
+    view: &V,
+    token: TokenHash,
+    age_ms: u64,
+) -> Result<Option<(AccountId, Account)>, V::Error> {
+    let Some(session) = get::<Sessions, V>(view, &token)? else { return Ok(None) };
+    if !session.is_open_at(age_ms) {
+        return Ok(None);
+    }
+    Ok(live_account(view, session.account)?.map(|account| (session.account, account)))
+}
+
+/// As [`session_account`], for rules that need only the id.
+pub(super) fn session_owner<V: View>(
+    view: &V,
+    token: TokenHash,
+    age_ms: u64,
+) -> Result<Option<AccountId>, V::Error> {
+    let Some(session) = get::<Sessions, V>(view, &token)? else { return Ok(None) };
+    Ok((session.is_open_at(age_ms) && is_live(view, session.account)?).then_some(session.account))
+}
+
+pub(super) fn range_of(account: AccountId) -> ((AccountId, u64), (AccountId, u64)) {
+    ((account, 0), (account, u64::MAX))
+}
+
+/// Returns the owner of the session and the account with this user name.
+pub(super) fn me_and<V: View>(
+    view: &V,
+    context: ApplyContext,
+    session: TokenHash,
+    username: &str,
+) -> Result<Result<(AccountId, AccountId), Denied>, V::Error> {
+    let me = match session_owner(view, session, context.age_ms())? {
+        Some(me) => me,
+        None => return Ok(Err(Denied::new(Code::NotLoggedIn))),
+    };
+    let username = match text::fold_username(username) {
+        Ok(username) => username,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    Ok(match account_named(view, &username)? {
+        Some((other, _)) => Ok((me, other)),
+        None => Err(Denied::of(Code::NoSuchUser, Field::Username)),
+    })
+}
+
+pub(super) fn person<V: View>(view: &V, account: AccountId) -> Result<Option<Person>, V::Error> {
+    Ok(live_account(view, account)?.map(|row| Person { account, username: row.username, name: row.name }))
+}
+
+/// Returns the lease of the client with this token, and its owner.
+///
+/// # Errors
+/// The view's error.
+pub fn client_of<V: View>(view: &V, token: TokenHash) -> Result<Option<(Owner, Lease)>, V::Error> {
+    let Some(opened) = get::<LeaseTokens, V>(view, &token)? else { return Ok(None) };
+    let owner = Owner::Client(opened);
+    Ok(get::<Leases, V>(view, &owner)?.map(|lease| (owner, lease)))
+}
+
+/// Returns true if the account is suspended and may not log in.
+pub fn is_suspended<V: View>(view: &V, account: AccountId) -> Result<bool, V::Error> {
+    Ok(get::<Suspended, V>(view, &account)?.is_some())
+}
+
+/// Returns the settings decided by the operators.
+pub fn settings<V: View>(view: &V) -> Result<Settings, V::Error> {
+    Ok(get::<SettingsRow, V>(view, &())?.unwrap_or_default())
+}

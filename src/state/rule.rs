@@ -1,0 +1,78 @@
+//! The vocabulary of the rules: what every rule receives and answers.
+//!
+//! ```text
+//!   rule(bounds, view, context, command) ──▶ Decision: rows to change and a reply, or a refusal
+//! ```
+
+use super::code::Denied;
+use super::command::{Command, Reply};
+use super::ids::LogIndex;
+use super::limits::*;
+use super::rows::{Change, InlineRecord};
+
+/// Answer of a rule: the rows to change and a reply, or a refusal that changes nothing.
+pub type Decision = Result<(Vec<Change>, Reply), Denied>;
+
+/// Position in the log and time at which a command is applied. Every rule receives it.
+#[derive(Debug, Clone, Copy)]
+pub struct ApplyContext {
+    pub index: LogIndex,
+    pub wall_ms: u64,
+    /// Record of the request, which a croak stores in its row. Contains the cluster age, which never falls.
+    pub record: InlineRecord,
+}
+
+impl ApplyContext {
+    /// Returns the cluster age.
+    pub fn age_ms(&self) -> u64 {
+        self.record.age_ms
+    }
+}
+
+/// Bounds that every member must share, because the result of a command depends on them. Production always uses
+/// [`Bounds::PRODUCTION`]. Tests use small ones, so that a short history reaches the edges.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Returns the rules level from which a command is accepted.
+    pub level_of: fn(&Command) -> u32,
+    pub friends_max: usize,
+    pub sessions_max: usize,
+    pub index_step: usize,
+    pub sweep_step: usize,
+    pub dedup_requests_min: usize,
+    pub dedup_requests_max: usize,
+    pub dedup_age_ms: u64,
+    pub expire_step: usize,
+    pub nodes_max: u64,
+    pub owned_nodes_max: usize,
+    pub client_leases_max: u64,
+    pub remove_step: usize,
+    pub waiting_max: u32,
+    pub waiting_per_talk_max: u32,
+}
+
+impl Bounds {
+    pub const PRODUCTION: Bounds = Bounds {
+        level_of: Command::rules_level,
+        friends_max: FRIENDS_MAX,
+        sessions_max: SESSIONS_PER_ACCOUNT_MAX,
+        index_step: INDEX_STEP,
+        sweep_step: SWEEP_STEP,
+        dedup_requests_min: DEDUP_REQUESTS_MIN,
+        dedup_requests_max: DEDUP_REQUESTS_MAX,
+        dedup_age_ms: DEDUP_AGE_MS,
+        expire_step: EXPIRE_STEP,
+        nodes_max: NODES_MAX,
+        owned_nodes_max: OWNED_NODES_MAX,
+        client_leases_max: CLIENT_LEASES_MAX,
+        remove_step: REMOVE_STEP,
+        waiting_max: WAITING_MAX,
+        waiting_per_talk_max: WAITING_PER_TALK_MAX,
+    };
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds::PRODUCTION
+    }
+}
