@@ -43,7 +43,7 @@ fn leadership_goes_where_people_want_it() {
     for _ in 0..3 {
         let heir = follower(&pond.await_whole());
         let said = typed(&pond, &format!("transfer {heir}"), 0);
-        assert!(said.starts_with(&format!("{heir} leads")), "{said}");
+        assert!(said.starts_with(&format!("{heir} is the leader")), "{said}");
         assert_eq!(pond.status().leader, Some(heir.clone()));
         assert!(typed(&pond, &format!("transfer {heir}"), 0).contains("already"));
     }

@@ -32,7 +32,7 @@ fn an_operator_looks_after_accounts() {
     assert_eq!(listed(&pond, "*"), [account("ada", false, 1), account("bob", false, 1)]);
     let table = operator(&pond, &["list", "b*"]).well();
     let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(lines[0], ["USER", "NAME", "EMAIL", "CREATED", "SESSIONS", "IS"]);
+    assert_eq!(lines[0], ["USER", "NAME", "EMAIL", "CREATED", "SESSIONS", "STATE"]);
     assert_eq!((lines.len(), lines[1][0], lines[1].last()), (2, "bob", Some(&"-")), "{table}");
 
     // A suspended account has no sessions and gets none; its croaks stay.

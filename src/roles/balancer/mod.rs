@@ -35,7 +35,7 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::network::Network;
 use crate::common::options::BalancerOptions;
 use crate::common::process;
-use crate::common::systemd::{notify, sockets};
+use crate::common::systemd::{self, sockets};
 use crate::common::test_hooks;
 use async_net::{TcpListener, TcpStream};
 use board::{Board, Pick};
@@ -132,7 +132,7 @@ pub async fn serve(
         })
         .detach();
     });
-    let serving = notify::serving(|| words(&state.figures()));
+    let serving = systemd::serving(|| words(&state.figures()));
     let working = keep_watches(state.clone()).or(rebalance(&state, rebalance_steps)).or(serving);
     accepting.or(working).or(stop).await;
     if let Some(keeper) = keeper {

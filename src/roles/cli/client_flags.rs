@@ -1,8 +1,8 @@
 //! Raw flags of `ribbit client`.
 
-use super::flags::ClientServerFlags;
 use super::help;
 use super::web_flags::WebFlags;
+use crate::common::address;
 use crate::common::cluster_selection::ClusterFlags;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Subcommand, ValueEnum, value_parser};
@@ -24,7 +24,7 @@ pub struct ClientFlags {
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub take_over: bool,
     #[command(flatten)]
-    pub group: ClusterFlags,
+    pub cluster: ClusterFlags,
 }
 
 #[derive(Debug, Subcommand)]
@@ -101,7 +101,7 @@ pub struct AskingFlags {
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub json: bool,
     #[command(flatten)]
-    pub group: ClusterFlags,
+    pub cluster: ClusterFlags,
 }
 
 #[derive(Debug, Args)]
@@ -231,5 +231,21 @@ pub struct ExportFlags {
     #[arg(long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
-    pub group: ClusterFlags,
+    pub cluster: ClusterFlags,
+}
+
+/// Raw flags of `ribbit client server`.
+#[derive(Debug, Args)]
+pub struct ClientServerFlags {
+    /// Client id [default: the one saved in the data folder]
+    #[arg(long, value_name = "N")]
+    pub id: Option<u64>,
+    /// Server that this client used before [default: the last answer]
+    #[arg(long, value_name = "HOST:PORT", value_parser = address::peer)]
+    pub before: Option<String>,
+    /// Print JSON
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub json: bool,
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
 }

@@ -2,10 +2,10 @@
 
 use super::Refusal;
 use super::client_flags::{
-    AskingFlags, ClientFlags, ClientVerb, CreateFlags, DmFlags, EndSessionFlags, ExportFlags, FeedFlags,
-    InboxFlags, OnlyFlag, PeopleFlags, PersonVerbFlags, PostFlags, ProfileFlags, UncroakFlags, UserFlags,
+    AskingFlags, ClientFlags, ClientServerFlags, ClientVerb, CreateFlags, DmFlags, EndSessionFlags,
+    ExportFlags, FeedFlags, InboxFlags, OnlyFlag, PeopleFlags, PersonVerbFlags, PostFlags, ProfileFlags,
+    UncroakFlags, UserFlags,
 };
-use super::flags::ClientServerFlags;
 use super::server_options::web;
 use super::task::Task;
 use crate::client::{server, terminal, verbs};
@@ -22,10 +22,10 @@ use clap::ArgMatches;
 /// # Errors
 /// As [`select`] and [`web`].
 pub fn client(flags: ClientFlags, matches: &ArgMatches) -> Result<Task, Refusal> {
-    let ClientFlags { verb, user: username, take_over, group } = flags;
+    let ClientFlags { verb, user: username, take_over, cluster } = flags;
     let (verb, asking) = match verb {
         None => {
-            let person = person(group, matches)?;
+            let person = person(cluster, matches)?;
             let options = TerminalOptions { person, username, take_over };
             return Ok(Task::command("client", async move { terminal::run(&options).await }));
         }
@@ -39,8 +39,8 @@ pub fn client(flags: ClientFlags, matches: &ArgMatches) -> Result<Task, Refusal>
         }
         Some(ClientVerb::Person(verb)) => split(verb),
     };
-    let AskingFlags { json, group } = asking;
-    let options = VerbOptions { person: person(group, matches)?, verb, json };
+    let AskingFlags { json, cluster } = asking;
+    let options = VerbOptions { person: person(cluster, matches)?, verb, json };
     Ok(Task::command("client", async move { verbs::run(&options).await }))
 }
 
@@ -87,8 +87,8 @@ fn split(verb: PersonVerbFlags) -> (PersonVerb, AskingFlags) {
         PersonVerbFlags::EndSession(EndSessionFlags { opened, asking, .. }) => {
             (PersonVerb::EndSession { opened }, asking)
         }
-        PersonVerbFlags::Export(ExportFlags { output: file, group }) => {
-            (PersonVerb::Export { file }, AskingFlags { json: true, group })
+        PersonVerbFlags::Export(ExportFlags { output: file, cluster }) => {
+            (PersonVerb::Export { file }, AskingFlags { json: true, cluster })
         }
         PersonVerbFlags::Delete(asking) => (PersonVerb::Delete, asking),
     }
@@ -106,11 +106,11 @@ fn joined(words: &[String]) -> Option<String> {
 fn person(flags: ClusterFlags, matches: &ArgMatches) -> Result<PersonOptions, Failure> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     let folder = settings_folder();
-    Ok(PersonOptions { group: select(flags, matches)?, folder, no_colour: set("NO_COLOR").is_some() })
+    Ok(PersonOptions { cluster: select(flags, matches)?, folder, no_colour: set("NO_COLOR").is_some() })
 }
 
 fn client_server(flags: ClientServerFlags, matches: &ArgMatches) -> Result<ClientServerOptions, Failure> {
-    let data_dir = data_dir_or_default(flags.group.data_dir.clone());
+    let data_dir = data_dir_or_default(flags.cluster.data_dir.clone());
     let (id, before, json) = (flags.id, flags.before, flags.json);
-    Ok(ClientServerOptions { group: select(flags.group, matches)?, data_dir, id, before, json })
+    Ok(ClientServerOptions { cluster: select(flags.cluster, matches)?, data_dir, id, before, json })
 }

@@ -12,7 +12,7 @@ use super::found_flags::FoundFlags;
 use super::help;
 use super::web_flags::CertFlags;
 use crate::common::address;
-use crate::common::cluster_selection::{ClusterFlags, ReportArgs};
+use crate::common::cluster_selection::ReportArgs;
 use crate::common::defaults::{DISK_QUOTA, EVICT_AFTER, HEARTBEAT, MEMBER_ID_MAX, POSTS_PER_MINUTE};
 use crate::common::network::Network;
 use crate::common::values;
@@ -32,8 +32,7 @@ use crate::operator::user::arguments::UserVerb;
 use crate::operator::watch::{self, WatchArgs};
 use crate::operator::{health, status, verify};
 use crate::up::arguments::{self as up, UpArgs};
-use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, value_parser};
+use clap::{Args, CommandFactory, Parser, Subcommand, value_parser};
 use ribbit_state::limits::REGIONS_MAX;
 use ribbit_ui::version;
 use std::path::PathBuf;
@@ -217,21 +216,6 @@ pub struct BalancerFlags {
     pub server: ServerFlags,
     #[command(flatten)]
     pub floating: FloatingFlags,
-}
-
-#[derive(Debug, Args)]
-pub struct ClientServerFlags {
-    /// Client id [default: the one saved in the data folder]
-    #[arg(long, value_name = "N")]
-    pub id: Option<u64>,
-    /// Server that this client used before [default: the last answer]
-    #[arg(long, value_name = "HOST:PORT", value_parser = address::peer)]
-    pub before: Option<String>,
-    /// Print JSON
-    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
-    pub json: bool,
-    #[command(flatten)]
-    pub group: ClusterFlags,
 }
 
 /// Returns the complete command line, with an environment variable for every flag.

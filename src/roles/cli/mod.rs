@@ -139,8 +139,8 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
             Task::command("directory", async move { directory::run(&options).await })
         }
         Verb::User(verb) => {
-            let group = select_with_key(verb.cluster(), matches)?;
-            Task::command("user", async move { user::run(&group, verb).await })
+            let cluster = select_with_key(verb.cluster(), matches)?;
+            Task::command("user", async move { user::run(&cluster, verb).await })
         }
         Verb::Client(flags) => client_verbs::client(flags, matches)?,
         Verb::Status(arguments) => status_task(StatusOptions::new(arguments, false, matches)?),
@@ -324,7 +324,7 @@ mod tests {
             panic!()
         };
         let status = StatusOptions::new(arguments, false, &matches).unwrap();
-        assert_eq!((status.group.seeds.len(), status.group.servers), (3, vec!["127.0.0.1:5000".into()]));
+        assert_eq!((status.cluster.seeds.len(), status.cluster.servers), (3, vec!["127.0.0.1:5000".into()]));
     }
 
     #[test]

@@ -121,18 +121,18 @@ fn common(flags: ServerFlags) -> Result<Common, Failure> {
 pub fn web(flags: WebFlags, matches: &ArgMatches) -> Result<WebOptions, Failure> {
     let credentials = std::env::var_os(CREDENTIALS).filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let tls = flags.tls(credentials.as_deref())?;
-    let data_dir = flags.group.data_dir.clone();
-    let group = select(flags.group, matches)?;
-    if group.servers.is_empty() {
+    let data_dir = flags.cluster.data_dir.clone();
+    let cluster = select(flags.cluster, matches)?;
+    if cluster.servers.is_empty() {
         let message =
-            format!("{} lists no balancer: pass balancers or backends with --server", group.found_in);
+            format!("{} lists no balancer: pass balancers or backends with --server", cluster.found_in);
         return Err(Failure::new(Exit::Configuration, message));
     }
     let ports = Ports::read(&data_dir_or_default(data_dir))?;
     // The port in that folder is for the pages of the cluster in that folder, not for those of another cluster.
-    let ports = ports.filter(|ports| ports.balancer.as_ref() == group.servers.first());
+    let ports = ports.filter(|ports| ports.balancer.as_ref() == cluster.servers.first());
     let listen = flags.listen.clone().or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
     let WebFlags { host: hosts, trusted_proxies, http, hsts: hsts_days, security_contact, .. } = flags;
-    let (servers, keys) = (group.servers, group.keys);
+    let (servers, keys) = (cluster.servers, cluster.keys);
     Ok(WebOptions { listen, servers, keys, tls, hosts, trusted_proxies, http, hsts_days, security_contact })
 }

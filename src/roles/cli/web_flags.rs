@@ -41,7 +41,7 @@ pub struct WebFlags {
     #[arg(long, value_name = "ADDR[/BITS]", value_delimiter = ',', value_parser = Network::parse)]
     pub trusted_proxies: Vec<Network>,
     #[command(flatten)]
-    pub group: ClusterFlags,
+    pub cluster: ClusterFlags,
 }
 
 #[derive(Debug, Args)]

@@ -27,10 +27,10 @@ const FILE_NAME: &str = "client";
 /// - `Refused` (1) when the client file cannot be written.
 /// - `Configuration` (78) when the client file cannot be read.
 pub(crate) async fn run(options: &ClientServerOptions) -> Result<(), Failure> {
-    let (seeds, keys) = (&options.group.seeds, &options.group.keys);
+    let (seeds, keys) = (&options.cluster.seeds, &options.cluster.keys);
     let unreachable = |why| {
         let asked = seeds.join(", ");
-        Failure::new(Exit::Unreachable, format!("{why}; asked {asked} (from {})", options.group.found_in))
+        Failure::new(Exit::Unreachable, format!("{why}; asked {asked} (from {})", options.cluster.found_in))
     };
     let path = options.data_dir.join(FILE_NAME);
     let history = history(seeds, keys).await.ok_or_else(|| unreachable("no server answers".to_string()))?;

@@ -6,13 +6,27 @@ use crate::common::cluster_file::ClusterFile;
 use crate::common::defaults::{CREDENTIALS, INSTALLED, STATE_DIR, data_dir_or_default};
 use crate::common::failure::{Exit, Failure};
 use crate::common::known::KnownServers;
-use crate::common::options::Group;
 use crate::common::ports::Ports;
 use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Args};
 use ribbit_net::keys::{Keys, PublicKey};
 use std::path::{Path, PathBuf};
+
+/// Addresses and keys of the cluster that a command talks to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterAccess {
+    /// Addresses from which the members can be learned: members or balancers.
+    pub seeds: Vec<String>,
+    /// Addresses that serve clients, as far as they are known without asking; mostly the balancer of `up`.
+    pub servers: Vec<String>,
+    /// Source of the addresses, for messages: `ribbit-data/ports`.
+    pub found_in: String,
+    /// Keys that authenticate its servers; with the cluster file, also the key for operators' commands.
+    pub keys: Keys,
+    /// Saved addresses of its members, if there is a cluster file.
+    pub book: Option<AddressBook>,
+}
 
 /// Flags that select the cluster a command talks to.
 #[derive(Debug, Clone, Args)]
@@ -40,14 +54,14 @@ pub struct ReportArgs {
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub json: bool,
     #[command(flatten)]
-    pub group: ClusterFlags,
+    pub cluster: ClusterFlags,
 }
 
 /// Returns the cluster of a data folder, from the ports file that `up` wrote, else from the cluster file.
 ///
 /// # Errors
 /// 3: the folder has neither. 78: a file is malformed or cannot be read.
-pub fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Result<Group, Failure> {
+pub fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Result<ClusterAccess, Failure> {
     let path = path_of_cluster_file(None, data_dir);
     if let Some(ports) = Ports::read(data_dir)? {
         let mut seeds = ports.everyone();
@@ -57,7 +71,7 @@ pub fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Result<Gro
         let file = ClusterFile::read_if_allowed(&path)?;
         let keys = file.as_ref().map_or_else(|| keys_without_file(public_key), ClusterFile::keys);
         let found_in = Ports::path_in(data_dir).display().to_string();
-        return Ok(Group { seeds, servers, found_in, keys, book: None });
+        return Ok(ClusterAccess { seeds, servers, found_in, keys, book: None });
     }
     if path.exists() {
         return in_cluster_file(&path, Some(data_dir));
@@ -75,7 +89,7 @@ pub fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Result<Gro
 ///
 /// # Errors
 /// 78: the file is missing or malformed, or no address is known.
-pub fn in_cluster_file(path: &Path, data_dir: Option<&Path>) -> Result<Group, Failure> {
+pub fn in_cluster_file(path: &Path, data_dir: Option<&Path>) -> Result<ClusterAccess, Failure> {
     let file = ClusterFile::read(path)?;
     let keys = file.keys();
     let data_dir = if path == Path::new(INSTALLED) { Some(Path::new(STATE_DIR)) } else { data_dir };
@@ -89,12 +103,18 @@ pub fn in_cluster_file(path: &Path, data_dir: Option<&Path>) -> Result<Group, Fa
             format!("{} lists no coordinators: pass the address of a member with --server", path.display());
         return Err(Failure::new(Exit::Configuration, message));
     }
-    Ok(Group { seeds, servers: Vec::new(), found_in: path.display().to_string(), keys, book: Some(book) })
+    Ok(ClusterAccess {
+        seeds,
+        servers: Vec::new(),
+        found_in: path.display().to_string(),
+        keys,
+        book: Some(book),
+    })
 }
 
 /// Returns the cluster at these addresses of balancers or members.
-pub fn at_servers(servers: Vec<String>, keys: Keys) -> Group {
-    Group { seeds: servers.clone(), servers, found_in: "--server".to_string(), keys, book: None }
+pub fn at_servers(servers: Vec<String>, keys: Keys) -> ClusterAccess {
+    ClusterAccess { seeds: servers.clone(), servers, found_in: "--server".to_string(), keys, book: None }
 }
 
 /// Returns the keys for a cluster without a cluster file: the given public key, else trust on first use.
@@ -116,7 +136,7 @@ pub fn settings_folder() -> Option<PathBuf> {
 ///
 /// # Errors
 /// 3: no cluster is known. 78: a file is missing or malformed.
-pub fn select(flags: ClusterFlags, matches: &ArgMatches) -> Result<Group, Failure> {
+pub fn select(flags: ClusterFlags, matches: &ArgMatches) -> Result<ClusterAccess, Failure> {
     let rank = |id: &str| match matches.value_source(id) {
         Some(ValueSource::CommandLine) => 3,
         Some(ValueSource::EnvVariable) => 2,
@@ -158,17 +178,17 @@ fn keys(
 ///
 /// # Errors
 /// As [`select`], and 78 if there is no cluster file.
-pub fn select_with_key(flags: ClusterFlags, matches: &ArgMatches) -> Result<Group, Failure> {
+pub fn select_with_key(flags: ClusterFlags, matches: &ArgMatches) -> Result<ClusterAccess, Failure> {
     let named = flags.data_dir.is_some();
     let data_dir = data_dir_or_default(flags.data_dir.clone());
-    let group = select(flags, matches)?;
-    if group.keys.cluster().is_some() {
-        return Ok(group);
+    let cluster = select(flags, matches)?;
+    if cluster.keys.cluster().is_some() {
+        return Ok(cluster);
     }
     let beside = ClusterFile::read_if_allowed(&path_of_cluster_file(None, &data_dir))?;
     let found = if beside.is_none() && !named { installed()? } else { beside };
     match found {
-        Some(file) => Ok(Group { keys: file.keys(), ..group }),
+        Some(file) => Ok(ClusterAccess { keys: file.keys(), ..cluster }),
         None => {
             let message = "this command needs the cluster file: pass it with --cluster-file, or its folder with \
                            --data-dir";

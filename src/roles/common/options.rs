@@ -3,7 +3,7 @@
 //! Where a value came from (a flag, the environment, a file, a folder of `up`) is decided in `cli` and unknown here. No role
 //! reads flags or the environment itself.
 
-use crate::common::address_book::AddressBook;
+use crate::common::cluster_selection::ClusterAccess;
 use crate::common::network::Network;
 use ribbit_net::keys::Keys;
 use ribbit_state::{ClusterId, LogIndex, MemberName, Role};
@@ -150,7 +150,7 @@ pub struct TlsFiles {
 /// Options that all commands of a user share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PersonOptions {
-    pub group: Group,
+    pub cluster: ClusterAccess,
     /// Folder of saved sessions, which need not exist yet; `None` if the user has no settings folder.
     pub folder: Option<PathBuf>,
     /// Use no colours, even on a terminal.
@@ -247,7 +247,7 @@ pub struct TerminalOptions {
 /// Options of `client server`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientServerOptions {
-    pub group: Group,
+    pub cluster: ClusterAccess,
     /// Folder of the saved client id.
     pub data_dir: PathBuf,
     /// Client id; the saved one if `None`.
@@ -268,19 +268,4 @@ pub struct CertOptions {
     pub key: PathBuf,
     /// Issue a new certificate for the existing key.
     pub renew: bool,
-}
-
-/// Addresses and keys of the cluster that a command talks to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
-    /// Addresses from which the members can be learned: members or balancers.
-    pub seeds: Vec<String>,
-    /// Addresses that serve clients, as far as they are known without asking; mostly the balancer of `up`.
-    pub servers: Vec<String>,
-    /// Source of the addresses, for messages: `ribbit-data/ports`.
-    pub found_in: String,
-    /// Keys that authenticate its servers; with the cluster file, also the key for operators' commands.
-    pub keys: Keys,
-    /// Saved addresses of its members, if there is a cluster file.
-    pub book: Option<AddressBook>,
 }

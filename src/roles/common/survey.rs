@@ -1,7 +1,7 @@
 //! Survey of a cluster: its members and their state, as the operator's commands and the lock namespace need them.
 
+use crate::common::cluster_selection::ClusterAccess;
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::Group;
 use crate::common::probe;
 use ribbit_net::survey::{Survey, survey};
 use smol::Timer;
@@ -12,9 +12,9 @@ use std::time::Duration;
 const SURVEY_MAX: Duration = Duration::from_secs(5);
 
 /// Surveys the cluster and saves its members' addresses, for the case that all listed coordinators are gone.
-pub(crate) async fn surveyed(group: &Group) -> Survey {
-    let survey = survey(&group.seeds, &group.keys).await;
-    if let Some(book) = &group.book
+pub(crate) async fn surveyed(cluster: &ClusterAccess) -> Survey {
+    let survey = survey(&cluster.seeds, &cluster.keys).await;
+    if let Some(book) = &cluster.book
         && survey.leader.is_some()
     {
         book.write([survey.answering(), survey.silent()].concat());
@@ -26,8 +26,8 @@ pub(crate) async fn surveyed(group: &Group) -> Survey {
 ///
 /// # Errors
 /// 3: no member answers.
-pub(crate) async fn reached(group: &Group) -> Result<Survey, Failure> {
-    let answered = async { Some(surveyed(group).await) };
+pub(crate) async fn reached(cluster: &ClusterAccess) -> Result<Survey, Failure> {
+    let answered = async { Some(surveyed(cluster).await) };
     let too_late = async {
         Timer::after(SURVEY_MAX).await;
         None
@@ -35,13 +35,13 @@ pub(crate) async fn reached(group: &Group) -> Result<Survey, Failure> {
     match or(answered, too_late).await {
         Some(survey) if survey.members.iter().any(|member| member.alive) => Ok(survey),
         _ => {
-            let asked = group.seeds.join(", ");
-            let mut message = format!("no server answers at {asked} (from {})", group.found_in);
-            for address in &group.seeds {
+            let asked = cluster.seeds.join(", ");
+            let mut message = format!("no server answers at {asked} (from {})", cluster.found_in);
+            for address in &cluster.seeds {
                 if probe::is_live(address).await {
                     let words = "is the address of the web pages: pass the address of a backend or balancer instead, \
                                  such as HOST:10001 or HOST:8081";
-                    message = format!("{address} (from {}) {words}", group.found_in);
+                    message = format!("{address} (from {}) {words}", cluster.found_in);
                 }
             }
             Err(Failure::new(Exit::Unreachable, message))

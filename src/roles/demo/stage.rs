@@ -6,8 +6,9 @@
 
 use crate::client::session::UserSession;
 use crate::common::cluster_file::ClusterFile;
+use crate::common::cluster_selection::ClusterAccess;
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::{Group, PersonOptions};
+use crate::common::options::PersonOptions;
 use crate::common::ports::Ports;
 use crate::common::probe::{formed, reached_at, serves};
 use crate::up::supervisor::{ProcessSupervisor, Slot};
@@ -212,7 +213,7 @@ impl DemoCluster {
     pub async fn visitor(&self, username: &str) -> Result<UserSession, Failure> {
         let keys =
             self.keys.clone().ok_or_else(|| Failure::new(Exit::Unreachable, "the cluster is not running"))?;
-        let group = Group {
+        let cluster = ClusterAccess {
             seeds: self.ports.everyone(),
             servers: self.ports.balancer.clone().into_iter().collect(),
             found_in: Ports::path_in(&self.folder).display().to_string(),
@@ -220,7 +221,7 @@ impl DemoCluster {
             book: None,
         };
         // No session is saved there: it lasts as long as this value.
-        let options = PersonOptions { group, folder: Some(self.folder.join(username)), no_colour: true };
+        let options = PersonOptions { cluster, folder: Some(self.folder.join(username)), no_colour: true };
         UserSession::reach(&options, Box::new(|contact| log::debug!("{contact:?}"))).await
     }
 

@@ -7,8 +7,8 @@
 //!
 //! Holds no locks and renews no leases: [`crate::locks::lease`] does.
 
+use crate::common::cluster_selection::ClusterAccess;
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::Group;
 use crate::common::survey;
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::keys::Keys;
@@ -108,12 +108,12 @@ impl Namespace {
     ///
     /// # Errors
     /// `Unreachable` (3) when no server answers.
-    pub(crate) async fn reach(group: &Group) -> Result<Namespace, Failure> {
-        let survey = survey::reached(group).await?;
+    pub(crate) async fn reach(cluster: &ClusterAccess) -> Result<Namespace, Failure> {
+        let survey = survey::reached(cluster).await?;
         let names = survey.members.iter().map(|it| (it.info.raft_id, it.info.name())).collect();
         let servers = ServerSource(Arc::new(move || (survey.answering(), survey.silent())));
-        let (client, keys) = (servers.client(&group.keys), group.keys.clone());
-        Ok(Namespace { client, servers, keys, names, found_in: group.found_in.clone() })
+        let (client, keys) = (servers.client(&cluster.keys), cluster.keys.clone());
+        Ok(Namespace { client, servers, keys, names, found_in: cluster.found_in.clone() })
     }
 
     /// Creates a client for a member list that the caller maintains. `servers` is called whenever a connection is opened.

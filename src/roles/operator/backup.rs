@@ -8,9 +8,9 @@
 //! Users can go on writing; later writes are not in the backup. If the member dies or gives up, the backup starts again with
 //! another member. FILE appears only when it is complete, readable by its owner only; its old contents stay until then.
 
+use crate::common::cluster_selection::ClusterAccess;
 use crate::common::cluster_selection::{ClusterFlags, select_with_key};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::Group;
 use crate::common::output;
 use crate::common::write_file::Beside;
 use crate::operator::pinned::{PinError, Pinned, living, newest};
@@ -33,13 +33,13 @@ pub struct BackupArgs {
     #[arg(value_name = "FILE|-")]
     pub file: PathBuf,
     #[command(flatten)]
-    pub group: ClusterFlags,
+    pub cluster: ClusterFlags,
 }
 
 /// Options of `backup`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BackupOptions {
-    pub group: Group,
+    pub cluster: ClusterAccess,
     pub to: BackupTo,
 }
 
@@ -70,7 +70,7 @@ impl BackupArgs {
     /// As [`select_with_key`].
     pub(crate) fn options(self, matches: &ArgMatches) -> Result<BackupOptions, Failure> {
         let to = if self.file == Path::new("-") { BackupTo::Output } else { BackupTo::File(self.file) };
-        Ok(BackupOptions { group: select_with_key(self.group, matches)?, to })
+        Ok(BackupOptions { cluster: select_with_key(self.cluster, matches)?, to })
     }
 }
 
@@ -125,8 +125,8 @@ impl From<PinError> for AttemptError {
 }
 
 async fn take(options: &BackupOptions) -> Result<String, Failure> {
-    let members = living(&options.group).await?;
-    let at_least = newest(&members, &options.group.keys).await;
+    let members = living(&options.cluster).await?;
+    let at_least = newest(&members, &options.cluster.keys).await;
     if at_least.is_none() {
         eprintln!("warning: there is no quorum at the moment, so the backup may lack the newest writes");
     }
@@ -145,7 +145,7 @@ async fn from_member(
     member: &MemberView,
     at_least: Option<Token>,
 ) -> Result<String, AttemptError> {
-    let pinned = Pinned::begin(member, &options.group.keys, PinAsk::Begin { at_least }).await?;
+    let pinned = Pinned::begin(member, &options.cluster.keys, PinAsk::Begin { at_least }).await?;
     let said = match &options.to {
         BackupTo::File(path) => {
             let failed = |error| AttemptError::Here(unwritable(path, &error));

@@ -3,9 +3,9 @@
 //! Balancers are asked one after the other until one answers. Balancers do not share reports and assignments.
 
 use crate::common::address;
+use crate::common::cluster_selection::ClusterAccess;
 use crate::common::cluster_selection::{ReportArgs, select};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::Group;
 use crate::common::output;
 use clap::{ArgMatches, Args, Subcommand};
 use ribbit_net::frame::Plane;
@@ -61,7 +61,7 @@ pub struct LeftArgs {
 /// Options of `balancer read`, `write`, `down` and `left`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DirectoryOptions {
-    pub group: Group,
+    pub cluster: ClusterAccess,
     pub ask: DirectoryAsk,
     pub json: bool,
 }
@@ -108,12 +108,12 @@ impl BalancerQuery {
             BalancerQuery::Down(flags) => (DirectoryAsk::Down { address: flags.address }, flags.asking),
             BalancerQuery::Left(flags) => (DirectoryAsk::Left { client: flags.client }, flags.asking),
         };
-        let group = select(asking.group, matches)?;
-        if group.servers.is_empty() {
-            let message = format!("{} lists no balancer: pass its address with --server", group.found_in);
+        let cluster = select(asking.cluster, matches)?;
+        if cluster.servers.is_empty() {
+            let message = format!("{} lists no balancer: pass its address with --server", cluster.found_in);
             return Err(Failure::new(Exit::Configuration, message));
         }
-        Ok(DirectoryOptions { group, ask, json: asking.json })
+        Ok(DirectoryOptions { cluster, ask, json: asking.json })
     }
 }
 
@@ -126,11 +126,11 @@ const ANSWER_MAX: Duration = Duration::from_secs(3);
 /// 1: there is no leader, or a report was rejected. 3: no balancer answers, or no backend serves clients.
 pub async fn run(options: &DirectoryOptions) -> Result<(), Failure> {
     let mut nowhere = None;
-    for server in &options.group.servers {
+    for server in &options.cluster.servers {
         match ask_once(
             server,
             Plane::Directory,
-            &options.group.keys,
+            &options.cluster.keys,
             Ask::Directory(options.ask.clone()),
             ANSWER_MAX,
         )
@@ -151,7 +151,7 @@ pub async fn run(options: &DirectoryOptions) -> Result<(), Failure> {
         }
     }
     let unreachable = || {
-        let (asked, found_in) = (options.group.servers.join(", "), &options.group.found_in);
+        let (asked, found_in) = (options.cluster.servers.join(", "), &options.cluster.found_in);
         format!("no balancer answers at {asked} (from {found_in})")
     };
     Err(Failure::new(Exit::Unreachable, nowhere.unwrap_or_else(unreachable)))

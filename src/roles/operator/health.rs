@@ -1,8 +1,8 @@
 //! `ribbit health`: checks the cluster's health, for people and for monitoring by exit code.
 
+use crate::common::cluster_selection::ClusterAccess;
 use crate::common::cluster_selection::{ReportArgs, select};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::Group;
 use crate::common::output;
 use crate::common::survey::surveyed;
 use clap::ArgMatches;
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 /// Options of `health`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthOptions {
-    pub group: Group,
+    pub cluster: ClusterAccess,
     pub json: bool,
 }
 
@@ -37,7 +37,7 @@ impl HealthOptions {
     /// # Errors
     /// As [`select`].
     pub(crate) fn new(arguments: ReportArgs, matches: &ArgMatches) -> Result<HealthOptions, Failure> {
-        Ok(HealthOptions { group: select(arguments.group, matches)?, json: arguments.json })
+        Ok(HealthOptions { cluster: select(arguments.cluster, matches)?, json: arguments.json })
     }
 }
 
@@ -51,7 +51,7 @@ const PAUSE: Duration = Duration::from_millis(150);
 /// # Errors
 /// 5: the cluster is degraded. 3: it is down. Both have been printed, so the failure has no message.
 pub async fn run(options: &HealthOptions) -> Result<(), Failure> {
-    let survey = settled(&options.group).await;
+    let survey = settled(&options.cluster).await;
     output::line(&if options.json {
         ribbit_ui::health::json(&survey)
     } else {
@@ -65,10 +65,10 @@ pub async fn run(options: &HealthOptions) -> Result<(), Failure> {
 }
 
 /// Surveys the cluster, and waits for the end of an election.
-async fn settled(group: &Group) -> Survey {
+async fn settled(cluster: &ClusterAccess) -> Survey {
     let began = Instant::now();
     loop {
-        let survey = surveyed(group).await;
+        let survey = surveyed(cluster).await;
         let electing = survey.has_answers() && survey.leader.is_none();
         if !electing || began.elapsed() >= ELECTION_TIMEOUT {
             return survey;

@@ -7,9 +7,9 @@
 //! Every member forwards the command to the leader. Every command is idempotent, so it can be sent again. Each wait has a
 //! timeout, and its failure says what is missing.
 
+use crate::common::cluster_selection::ClusterAccess;
 use crate::common::cluster_selection::{ClusterFlags, select_with_key};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::Group;
 use crate::common::output;
 use crate::common::survey::{self, surveyed};
 use crate::common::values;
@@ -44,7 +44,7 @@ pub struct MemberArgs {
     #[arg(value_parser = values::member)]
     pub name: MemberName,
     #[command(flatten)]
-    pub group: ClusterFlags,
+    pub cluster: ClusterFlags,
 }
 
 #[derive(Debug, Args)]
@@ -72,7 +72,7 @@ pub enum MemberChange {
 /// Options of `member remove`, `member drain`, `member undrain` and `transfer`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberOptions {
-    pub group: Group,
+    pub cluster: ClusterAccess,
     pub name: MemberName,
     pub change: MemberChange,
 }
@@ -132,7 +132,7 @@ impl MemberArgs {
         change: MemberChange,
         matches: &ArgMatches,
     ) -> Result<MemberOptions, Failure> {
-        Ok(MemberOptions { group: select_with_key(self.group, matches)?, name: self.name, change })
+        Ok(MemberOptions { cluster: select_with_key(self.cluster, matches)?, name: self.name, change })
     }
 }
 
@@ -154,7 +154,7 @@ const PAUSE: Duration = Duration::from_millis(150);
 /// # Errors
 /// 1: the change is refused, or did not happen in time. 3: no member answers.
 pub async fn run(options: &MemberOptions) -> Result<(), Failure> {
-    let survey = survey::reached(&options.group).await?;
+    let survey = survey::reached(&options.cluster).await?;
     let operation = MemberOperation { options, began: Instant::now() };
     let Some(member) = survey.member(options.name) else {
         return Err(operation.denied(Code::NoSuchMember, ""));
@@ -273,7 +273,7 @@ impl MemberOperation<'_> {
         });
         for member in members {
             let address = &member.info.address;
-            match ask_once(address, Plane::Control, &self.options.group.keys, ask(), ASK_DEADLINE).await {
+            match ask_once(address, Plane::Control, &self.options.cluster.keys, ask(), ASK_DEADLINE).await {
                 Ok(Answer::Written { outcome, .. }) => return Some(outcome),
                 Ok(Answer::Refused(denied)) => return Some(Err(denied)),
                 Ok(other) => log::debug!("{address}: {other:?}"),
@@ -284,7 +284,7 @@ impl MemberOperation<'_> {
     }
 
     async fn survey(&self) -> Survey {
-        surveyed(&self.options.group).await
+        surveyed(&self.options.cluster).await
     }
 
     /// Returns the member's current state; `None` while there is no leader to tell it.

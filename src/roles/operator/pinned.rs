@@ -1,7 +1,7 @@
 //! Client side of a pinned snapshot at one member: one connection, one request after the other.
 
+use crate::common::cluster_selection::ClusterAccess;
 use crate::common::failure::Failure;
-use crate::common::options::Group;
 use crate::common::survey;
 use ribbit_net::client::Client;
 use ribbit_net::frame::{FrameError, Plane};
@@ -21,8 +21,8 @@ const NEWEST_MAX: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// 3: no member answers.
-pub async fn living(group: &Group) -> Result<Vec<MemberView>, Failure> {
-    let survey = survey::reached(group).await?;
+pub async fn living(cluster: &ClusterAccess) -> Result<Vec<MemberView>, Failure> {
+    let survey = survey::reached(cluster).await?;
     let leader = survey.leader;
     let mut members: Vec<MemberView> =
         survey.members.into_iter().filter(|member| member.alive && member.store_open).collect();

@@ -1,8 +1,8 @@
 //! `ribbit status` and `ribbit members`: surveys the cluster and prints the result.
 
+use crate::common::cluster_selection::ClusterAccess;
 use crate::common::cluster_selection::{ReportArgs, select};
 use crate::common::failure::Failure;
-use crate::common::options::Group;
 use crate::common::output;
 use crate::common::survey::reached;
 use crate::locks::namespace::{Namespace, floating_folder};
@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Options of `status` and `members`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusOptions {
-    pub group: Group,
+    pub cluster: ClusterAccess,
     /// Show all details of each member, as `members` does.
     pub detailed: bool,
     pub json: bool,
@@ -51,7 +51,7 @@ impl StatusOptions {
         detailed: bool,
         matches: &ArgMatches,
     ) -> Result<StatusOptions, Failure> {
-        Ok(StatusOptions { group: select(arguments.group, matches)?, detailed, json: arguments.json })
+        Ok(StatusOptions { cluster: select(arguments.cluster, matches)?, detailed, json: arguments.json })
     }
 }
 
@@ -63,10 +63,10 @@ const GLANCE_MAX: Duration = Duration::from_millis(500);
 /// # Errors
 /// 3: no member answers.
 pub async fn run(options: &StatusOptions) -> Result<(), Failure> {
-    let survey = reached(&options.group).await?;
+    let survey = reached(&options.cluster).await?;
     let floating = match options.detailed {
         true => Vec::new(), // `members` does not show them.
-        false => floating(&survey, &options.group).await,
+        false => floating(&survey, &options.cluster).await,
     };
     output::line(&match (options.detailed, options.json) {
         (false, false) => ribbit_ui::status::table(&survey, &floating),
@@ -78,13 +78,13 @@ pub async fn run(options: &StatusOptions) -> Result<(), Failure> {
 }
 
 /// Returns the holders of floating addresses as a member in sync knows them. Needs the cluster key; empty without it.
-async fn floating(survey: &Survey, group: &Group) -> Vec<Floating> {
+async fn floating(survey: &Survey, cluster: &ClusterAccess) -> Vec<Floating> {
     let in_touch = survey.members.iter().filter(|member| member.alive && member.in_sync);
     let servers: Vec<String> = in_touch.map(|member| member.info.address.clone()).collect();
-    if group.keys.cluster().is_none() || servers.is_empty() {
+    if cluster.keys.cluster().is_none() || servers.is_empty() {
         return Vec::new();
     }
-    let namespace = Namespace::with_members(move || servers.clone(), &group.keys, &group.found_in);
+    let namespace = Namespace::with_members(move || servers.clone(), &cluster.keys, &cluster.found_in);
     match namespace.list_stale(&floating_folder(), 1, GLANCE_MAX).await {
         Ok(found) => {
             let old = found.old;

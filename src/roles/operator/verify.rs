@@ -10,9 +10,9 @@
 //! Rows are read from the disk, not from the members' memory. Users can go on writing: applying pauses at the index for a
 //! moment only. A member that answers but cannot be brought to that index is reported and changes the exit code.
 
+use crate::common::cluster_selection::ClusterAccess;
 use crate::common::cluster_selection::{ReportArgs, select_with_key};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::Group;
 use crate::common::output;
 use crate::operator::pinned::{PinError, Pinned, living, newest};
 use crate::operator::progress::Progress;
@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, VecDeque};
 /// Options of `verify`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifyOptions {
-    pub group: Group,
+    pub cluster: ClusterAccess,
     pub json: bool,
 }
 
@@ -52,7 +52,7 @@ impl VerifyOptions {
     /// # Errors
     /// As [`select_with_key`].
     pub(crate) fn new(arguments: ReportArgs, matches: &ArgMatches) -> Result<VerifyOptions, Failure> {
-        Ok(VerifyOptions { group: select_with_key(arguments.group, matches)?, json: arguments.json })
+        Ok(VerifyOptions { cluster: select_with_key(arguments.cluster, matches)?, json: arguments.json })
     }
 }
 
@@ -68,7 +68,7 @@ const AHEAD_MIN: LogIndex = 16;
 /// # Errors
 /// 1: members differ. 3: no member answers, or no common index was reached. 5: a reachable member could not be compared.
 pub async fn run(options: &VerifyOptions) -> Result<(), Failure> {
-    let (members, left_out) = pin_all(living(&options.group).await?, &options.group.keys).await?;
+    let (members, left_out) = pin_all(living(&options.cluster).await?, &options.cluster.keys).await?;
     let compared = compare(&members).await;
     let head = members.first().map(|member| member.head.clone());
     let names = members.iter().map(|member| member.name.clone()).collect();

@@ -3,9 +3,9 @@
 //! On a terminal the view is redrawn in place and cut to the window; elsewhere each view is appended as plain lines. The
 //! command ends with exit code 0 on Ctrl-C, at the end of its input, and when its output is closed.
 
+use crate::common::cluster_selection::ClusterAccess;
 use crate::common::cluster_selection::{ClusterFlags, select};
 use crate::common::failure::Failure;
-use crate::common::options::Group;
 use crate::common::survey;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, ArgMatches, Args};
@@ -25,13 +25,13 @@ pub struct WatchArgs {
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub once: bool,
     #[command(flatten)]
-    pub group: ClusterFlags,
+    pub cluster: ClusterFlags,
 }
 
 /// Options of `watch`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WatchOptions {
-    pub group: Group,
+    pub cluster: ClusterAccess,
     /// Print the view once.
     pub once: bool,
 }
@@ -52,7 +52,7 @@ impl WatchArgs {
     /// # Errors
     /// As [`select`].
     pub(crate) fn options(self, matches: &ArgMatches) -> Result<WatchOptions, Failure> {
-        Ok(WatchOptions { group: select(self.group, matches)?, once: self.once })
+        Ok(WatchOptions { cluster: select(self.cluster, matches)?, once: self.once })
     }
 }
 
@@ -68,7 +68,7 @@ const HEARD_MAX: usize = 2 * ribbit_state::limits::MEMBERS_MAX;
 pub async fn run(options: &WatchOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let mut heard = BTreeMap::new();
     // One view is shown even if the input has ended already.
-    let first = survey::reached(&options.group).await?;
+    let first = survey::reached(&options.cluster).await?;
     let began = Instant::now();
     let terminal = !options.once && io::stdout().is_terminal();
     if show(&note(&mut heard, &first), terminal).is_err() || options.once {
@@ -79,7 +79,7 @@ pub async fn run(options: &WatchOptions, stop: impl Future<Output = ()>) -> Resu
         loop {
             Timer::at(next).await;
             next = Instant::now() + EVERY;
-            let seen = survey::surveyed(&options.group).await;
+            let seen = survey::surveyed(&options.cluster).await;
             if show(&note(&mut heard, &seen), terminal).is_err() {
                 return;
             }

@@ -26,7 +26,7 @@ use crate::common::failure::{Exit, Failure, other_format};
 use crate::common::output;
 use crate::common::ports::Ports;
 use crate::common::probe::{alive_voters, formed, reached_at, serves, voters_of};
-use crate::common::systemd::{self, notify};
+use crate::common::systemd;
 use crate::common::values;
 use arguments::{Restart, UpOptions};
 use folder::Folder;
@@ -273,7 +273,7 @@ impl Up {
                 self.stage = StartPhase::Up;
                 output::line(&format!("ribbit is up: http://{}", reached_at(self.web())));
                 let words = format!("serving pages on http://{}", self.web());
-                self.goal = Box::pin(notify::serving(move || words.clone()));
+                self.goal = Box::pin(systemd::serving(move || words.clone()));
                 let stays = if self.ephemeral { "temporary" } else { "kept" };
                 let data_dir = self.data_dir.display();
                 output::line(&format!(

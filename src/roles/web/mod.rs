@@ -62,7 +62,7 @@ mod validity;
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::WebOptions;
-use crate::common::systemd::{notify, sockets};
+use crate::common::systemd::{self, sockets};
 use async_net::{TcpListener, TcpStream};
 use async_signal::{Signal, Signals};
 use client_origin::PeerInfo;
@@ -163,7 +163,7 @@ pub async fn serve(
             }
         };
         let served = served.or(led).or(read_certificates(&server, hangups));
-        stop.or(served).or(notify::serving(|| words.clone())).await;
+        stop.or(served).or(systemd::serving(|| words.clone())).await;
         drop((listener, beside));
         server.shutdown.begin();
         let late = async {

@@ -18,8 +18,9 @@ pub(crate) mod queries;
 pub(crate) mod request_error;
 pub(crate) mod session_file;
 
+use crate::common::cluster_selection::ClusterAccess;
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::{Group, PersonOptions};
+use crate::common::options::PersonOptions;
 use request_error::RequestError;
 use ribbit_net::client::Client;
 use ribbit_net::discovery::OnConnectionEvent;
@@ -72,7 +73,7 @@ impl UserSession {
         options: &PersonOptions,
         tell: OnConnectionEvent,
     ) -> Result<UserSession, Failure> {
-        let Group { seeds, servers, found_in, keys, book: _ } = &options.group;
+        let ClusterAccess { seeds, servers, found_in, keys, book: _ } = &options.cluster;
         let client = Client::discovering(servers.clone(), seeds.clone(), keys.clone(), tell);
         let cluster = client.connect(ANSWER_MAX).await.map_err(|why| {
             let asked = if servers.is_empty() { seeds } else { servers };

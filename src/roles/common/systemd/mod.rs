@@ -48,6 +48,13 @@ fn first_of(folders: &str) -> Option<PathBuf> {
     first.filter(|folder| folder.is_absolute())
 }
 
+/// Reports for a role without a store that it is ready, then sends keep-alives as long as the caller's future and the
+/// sockets' thread both make progress. Never completes.
+pub async fn serving(words: impl Fn() -> String) {
+    notify::ready().await;
+    smol::future::zip(notify::keep_status(words), watchdog::feed(|| Ok(()))).await;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,6 @@
 //! Sending never blocks: a notification is dropped if the socket's buffer is full. Only READY is retried for a while,
 //! because without it the start would count as failed. An unreachable socket is logged once.
 
-use super::watchdog;
 use ribbit_net::tasks;
 use smol::Timer;
 use std::future::pending;
@@ -142,13 +141,6 @@ pub fn starting(words: &str) -> Starting {
             Timer::after(EXTEND_EVERY).await;
         }
     })))
-}
-
-/// Reports for a role without a store that it is ready, then sends keep-alives as long as the caller's future and the
-/// sockets' thread both make progress. Never completes.
-pub async fn serving(words: impl Fn() -> String) {
-    ready().await;
-    smol::future::zip(keep_status(words), watchdog::feed(|| Ok(()))).await;
 }
 
 #[cfg(test)]

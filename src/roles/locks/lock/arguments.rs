@@ -1,8 +1,8 @@
 //! Arguments of `ribbit lock`.
 
+use crate::common::cluster_selection::ClusterAccess;
 use crate::common::cluster_selection::{ClusterFlags, select_with_key};
 use crate::common::failure::Failure;
-use crate::common::options::Group;
 use crate::common::values;
 use clap::{ArgMatches, Args};
 use ribbit_state::TreePath;
@@ -25,7 +25,7 @@ pub struct LockArgs {
     #[arg(long, value_name = "TIME", default_value = LEASE, value_parser = values::lease)]
     pub lease: Duration,
     #[command(flatten)]
-    pub group: ClusterFlags,
+    pub cluster: ClusterFlags,
     /// Command to run while holding the lock, with its arguments
     #[arg(value_name = "CMD", last = true, required = true)]
     pub command: Vec<OsString>,
@@ -34,7 +34,7 @@ pub struct LockArgs {
 /// Options of `lock`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockOptions {
-    pub group: Group,
+    pub cluster: ClusterAccess,
     pub path: TreePath,
     /// Time to wait for the lock; no limit if `None`.
     pub wait: Option<Duration>,
@@ -76,7 +76,7 @@ impl LockArgs {
     /// # Errors
     /// As [`select_with_key`].
     pub(crate) fn options(self, matches: &ArgMatches) -> Result<LockOptions, Failure> {
-        let LockArgs { path, wait, lease, group, command } = self;
-        Ok(LockOptions { group: select_with_key(group, matches)?, path, wait, lease, command })
+        let LockArgs { path, wait, lease, cluster, command } = self;
+        Ok(LockOptions { cluster: select_with_key(cluster, matches)?, path, wait, lease, command })
     }
 }

@@ -47,7 +47,7 @@ pub(crate) async fn run(options: &LockOptions) -> Result<u8, Failure> {
     let mut signals =
         Signals::new([async_signal::Signal::Int, async_signal::Signal::Term, async_signal::Signal::Hup])
             .map_err(|error| Failure::new(Exit::Refused, format!("cannot wait for signals: {error}")))?;
-    let namespace = Namespace::reach(&options.group).await?;
+    let namespace = Namespace::reach(&options.cluster).await?;
     let mut wanted = LockAttempt { namespace: &namespace, options, lease: None };
     let held = async { WaitResult::Decided(wanted.acquire().await) }
         .or(async { WaitResult::Signal(next_signal(&mut signals).await) })

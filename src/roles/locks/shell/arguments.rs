@@ -1,9 +1,9 @@
 //! Arguments of `ribbit shell`.
 
+use crate::common::cluster_selection::ClusterAccess;
 use crate::common::cluster_selection::{ClusterFlags, select_with_key};
 use crate::common::defaults::data_dir_or_default;
 use crate::common::failure::Failure;
-use crate::common::options::Group;
 use clap::{ArgMatches, Args};
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub struct ShellArgs {
     #[command(flatten)]
-    pub group: ClusterFlags,
+    pub cluster: ClusterFlags,
     /// Command to run; without it, commands are read from the terminal or standard input
     #[arg(value_name = "COMMAND", trailing_var_arg = true, allow_hyphen_values = true)]
     pub command: Vec<String>,
@@ -20,7 +20,7 @@ pub struct ShellArgs {
 /// Options of `shell`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShellOptions {
-    pub group: Group,
+    pub cluster: ClusterAccess,
     /// Folder for the history of typed commands, if it exists.
     pub data_dir: PathBuf,
     /// Command to run; if empty, commands are read from standard input.
@@ -50,7 +50,7 @@ impl ShellArgs {
     /// # Errors
     /// As [`select_with_key`].
     pub(crate) fn options(self, matches: &ArgMatches) -> Result<ShellOptions, Failure> {
-        let data_dir = data_dir_or_default(self.group.data_dir.clone());
-        Ok(ShellOptions { group: select_with_key(self.group, matches)?, data_dir, command: self.command })
+        let data_dir = data_dir_or_default(self.cluster.data_dir.clone());
+        Ok(ShellOptions { cluster: select_with_key(self.cluster, matches)?, data_dir, command: self.command })
     }
 }

@@ -117,7 +117,7 @@ pub(crate) fn explain(error: &clap::Error) -> u8 {
 
 impl ShellSession {
     async fn begin(options: &ShellOptions, source: InputSource) -> Result<ShellSession, Failure> {
-        let namespace = Namespace::reach(&options.group).await?;
+        let namespace = Namespace::reach(&options.cluster).await?;
         let print: PrintNotice = Arc::new(Mutex::new(Box::new(|text| eprintln!("{text}"))));
         Ok(ShellSession { namespace, source, held: Arc::default(), print, lost: Arc::default() })
     }

@@ -1,8 +1,8 @@
 //! Arguments of `ribbit bench`.
 
+use crate::common::cluster_selection::ClusterAccess;
 use crate::common::cluster_selection::{ClusterFlags, select, select_with_key};
 use crate::common::failure::Failure;
-use crate::common::options::Group;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, ArgMatches, Args, ValueEnum, value_parser};
 use ribbit_state::Consistency;
@@ -44,7 +44,7 @@ pub struct BenchArgs {
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub json: bool,
     #[command(flatten)]
-    pub group: ClusterFlags,
+    pub cluster: ClusterFlags,
 }
 
 /// Operation that `bench` repeats.
@@ -96,7 +96,7 @@ pub enum BenchServers {
 /// Options of `bench`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BenchOptions {
-    pub group: Group,
+    pub cluster: ClusterAccess,
     pub op: BenchOp,
     pub clients: u32,
     pub time: Duration,
@@ -131,7 +131,7 @@ impl BenchArgs {
         let needs_cluster_key = matches!(self.op, BenchOp::Lock | BenchOp::List);
         let find = if needs_cluster_key { select_with_key } else { select };
         Ok(BenchOptions {
-            group: find(self.group, matches)?,
+            cluster: find(self.cluster, matches)?,
             op: self.op,
             clients: self.clients,
             time: Duration::from_secs(u64::from(self.seconds)),

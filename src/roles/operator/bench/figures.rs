@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn the_json_has_every_field() {
         let options = BenchOptions {
-            group: crate::common::cluster_selection::at_servers(
+            cluster: crate::common::cluster_selection::at_servers(
                 vec!["a:1".into()],
                 Keys::pinned(PublicKey([0; 32])),
             ),

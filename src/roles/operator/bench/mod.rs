@@ -85,12 +85,12 @@ async fn social(options: &BenchOptions, servers: &[String]) -> Result<BenchCount
 
 /// Returns the servers to measure.
 async fn servers(options: &BenchOptions) -> Result<Vec<String>, Failure> {
-    let survey = survey::reached(&options.group).await?;
+    let survey = survey::reached(&options.cluster).await?;
     // The namespace is accessed on the control plane, which balancers do not forward.
     let balanced =
         matches!(options.op, BenchOp::Post | BenchOp::Feed) && options.servers == BenchServers::Balancer;
-    if balanced && !options.group.servers.is_empty() {
-        return Ok(options.group.servers.clone());
+    if balanced && !options.cluster.servers.is_empty() {
+        return Ok(options.cluster.servers.clone());
     }
     let leader = survey.leader.unwrap_or_default();
     let anyone = options.servers != BenchServers::Leader;
@@ -112,7 +112,7 @@ struct BenchAccount {
 
 /// Creates the accounts, logs them in and lets them follow each other.
 async fn prepare(servers: &[String], options: &BenchOptions) -> Result<Vec<BenchAccount>, Failure> {
-    let client = Client::new(servers.to_vec(), options.group.keys.clone());
+    let client = Client::new(servers.to_vec(), options.cluster.keys.clone());
     let mut people = Vec::with_capacity(ACCOUNTS);
     for _ in 0..ACCOUNTS {
         people.push(new_person(&client).await?);
@@ -215,7 +215,7 @@ async fn measure(options: &BenchOptions, servers: &[String], people: &[BenchAcco
     let tally = Rc::new(RefCell::new(BenchCounters::new(start)));
     for number in 0..options.clients as usize {
         let client = BenchClient {
-            connection: Connection::new(Plane::Client, servers, &options.group.keys, number),
+            connection: Connection::new(Plane::Client, servers, &options.cluster.keys, number),
             op: options.op,
             consistency: options.consistency,
             person: &people[number % people.len()],

@@ -38,7 +38,7 @@ pub async fn run(
     options: &BenchOptions,
     servers: &[String],
 ) -> Result<(BenchCounters, Option<usize>), Failure> {
-    let namespace = Namespace::reach(&options.group).await?;
+    let namespace = Namespace::reach(&options.cluster).await?;
     let random = to_hex(&new_token());
     let folder: TreePath =
         format!("/bench-{}", &random[..8]).parse().expect("letters and digits make a path");
@@ -101,7 +101,7 @@ async fn locks(
 ) -> BenchCounters {
     together(options, |number, end, tally| {
         let path = folder.join(&format!("lock-{number}")).expect("a short name");
-        let connection = Connection::new(Plane::Control, servers, &options.group.keys, number);
+        let connection = Connection::new(Plane::Control, servers, &options.cluster.keys, number);
         let (lease, leases) = (token_hash(&new_token()), leases.clone());
         let locker = LockClient { connection, path, lease, leases, seen: None, end, tally };
         locker.drive()

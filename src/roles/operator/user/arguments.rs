@@ -41,7 +41,7 @@ pub struct ListArgs {
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub json: bool,
     #[command(flatten)]
-    pub group: ClusterFlags,
+    pub cluster: ClusterFlags,
 }
 
 /// Arguments of a verb for one account.
@@ -51,7 +51,7 @@ pub struct AccountArgs {
     #[arg(value_name = "NAME")]
     pub username: String,
     #[command(flatten)]
-    pub group: ClusterFlags,
+    pub cluster: ClusterFlags,
 }
 
 /// Arguments of `user delete`.
@@ -71,7 +71,7 @@ pub struct DeleteCroakArgs {
     #[arg(value_name = "ID")]
     pub croak: LogIndex,
     #[command(flatten)]
-    pub group: ClusterFlags,
+    pub cluster: ClusterFlags,
 }
 
 /// Arguments of `user registration`.
@@ -81,7 +81,7 @@ pub struct RegistrationArgs {
     #[arg(value_enum)]
     pub state: RegistrationState,
     #[command(flatten)]
-    pub group: ClusterFlags,
+    pub cluster: ClusterFlags,
 }
 
 /// State of the registration of new accounts.
@@ -95,13 +95,13 @@ impl UserVerb {
     /// Returns the flags that select the cluster.
     pub(crate) fn cluster(&self) -> ClusterFlags {
         match self {
-            UserVerb::List(arguments) => &arguments.group,
+            UserVerb::List(arguments) => &arguments.cluster,
             UserVerb::Passwd(account) | UserVerb::Suspend(account) | UserVerb::Resume(account) => {
-                &account.group
+                &account.cluster
             }
-            UserVerb::Delete(arguments) => &arguments.account.group,
-            UserVerb::Uncroak(arguments) => &arguments.group,
-            UserVerb::Registration(arguments) => &arguments.group,
+            UserVerb::Delete(arguments) => &arguments.account.cluster,
+            UserVerb::Uncroak(arguments) => &arguments.cluster,
+            UserVerb::Registration(arguments) => &arguments.cluster,
         }
         .clone()
     }

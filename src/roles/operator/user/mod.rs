@@ -8,8 +8,8 @@ pub(crate) mod arguments;
 
 use crate::client::session::request_error::RequestError;
 use crate::client::verbs::{VerbError, ended, input, say, usage};
+use crate::common::cluster_selection::ClusterAccess;
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::Group;
 use crate::common::survey;
 use arguments::{
     AccountArgs, DeleteArgs, DeleteCroakArgs, ListArgs, RegistrationArgs, RegistrationState, UserVerb,
@@ -35,9 +35,9 @@ const NEWEST_MAX: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// 1: refused. 2: an input is missing. 3: no server answers.
-pub async fn run(group: &Group, verb: UserVerb) -> Result<u8, Failure> {
-    let survey = survey::reached(group).await?;
-    let client = Client::operating(survey.answering(), survey.silent(), group.keys.clone());
+pub async fn run(cluster: &ClusterAccess, verb: UserVerb) -> Result<u8, Failure> {
+    let survey = survey::reached(cluster).await?;
+    let client = Client::operating(survey.answering(), survey.silent(), cluster.keys.clone());
     let operator = Operator { client };
     ended(operator.perform(verb).await)
 }
