@@ -2,19 +2,19 @@
 
 /// Character set of the marks behind a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Marks {
+pub enum MarkStyle {
     /// Unicode, for a terminal that can show it.
     Drawn,
     /// ASCII.
     Plain,
 }
 
-impl Marks {
+impl MarkStyle {
     /// Returns the marks that an output can show. `lang` is the locale from the environment: `en_GB.UTF-8`.
-    pub fn fitting(is_terminal: bool, lang: &str) -> Marks {
+    pub fn fitting(is_terminal: bool, lang: &str) -> MarkStyle {
         let lang = lang.to_ascii_uppercase();
         let has_letters = lang.contains("UTF-8") || lang.contains("UTF8");
-        if is_terminal && has_letters { Marks::Drawn } else { Marks::Plain }
+        if is_terminal && has_letters { MarkStyle::Drawn } else { MarkStyle::Plain }
     }
 }
 
@@ -37,12 +37,12 @@ pub fn done(text: &str) -> String {
 }
 
 /// Returns a claim as two lines.
-pub fn claim(claim: &Claim, marks: Marks) -> String {
+pub fn claim(claim: &Claim, marks: MarkStyle) -> String {
     let mark = match (claim.holds, marks) {
-        (true, Marks::Drawn) => "✓",
-        (true, Marks::Plain) => "ok",
-        (false, Marks::Drawn) => "✗ FAILED",
-        (false, Marks::Plain) => "FAILED",
+        (true, MarkStyle::Drawn) => "✓",
+        (true, MarkStyle::Plain) => "ok",
+        (false, MarkStyle::Drawn) => "✗ FAILED",
+        (false, MarkStyle::Plain) => "FAILED",
     };
     format!("  expected: {}\n  seen:     {}  {mark}", claim.expected, claim.seen)
 }
@@ -64,19 +64,19 @@ mod tests {
 
     #[test]
     fn marks_fit_the_output() {
-        assert_eq!(Marks::fitting(true, "en_GB.UTF-8"), Marks::Drawn);
-        assert_eq!(Marks::fitting(true, "C.utf8"), Marks::Drawn);
-        assert_eq!(Marks::fitting(true, "C"), Marks::Plain);
-        assert_eq!(Marks::fitting(false, "en_GB.UTF-8"), Marks::Plain);
+        assert_eq!(MarkStyle::fitting(true, "en_GB.UTF-8"), MarkStyle::Drawn);
+        assert_eq!(MarkStyle::fitting(true, "C.utf8"), MarkStyle::Drawn);
+        assert_eq!(MarkStyle::fitting(true, "C"), MarkStyle::Plain);
+        assert_eq!(MarkStyle::fitting(false, "en_GB.UTF-8"), MarkStyle::Plain);
     }
 
     #[test]
     fn a_failed_claim_is_marked() {
         let held = Claim { expected: "3 wait".into(), seen: "3 wait".into(), holds: true };
-        assert_eq!(claim(&held, Marks::Plain), "  expected: 3 wait\n  seen:     3 wait  ok");
+        assert_eq!(claim(&held, MarkStyle::Plain), "  expected: 3 wait\n  seen:     3 wait  ok");
         let failed = Claim { seen: "2 wait".into(), holds: false, ..held };
-        assert!(claim(&failed, Marks::Drawn).ends_with("2 wait  ✗ FAILED"));
-        assert!(claim(&failed, Marks::Plain).is_ascii());
+        assert!(claim(&failed, MarkStyle::Drawn).ends_with("2 wait  ✗ FAILED"));
+        assert!(claim(&failed, MarkStyle::Plain).is_ascii());
         assert_eq!(title("One"), "One\n---");
         assert!(verdict(4, 0, "/tmp/x").contains("All 4 checks passed"));
         assert!(verdict(4, 1, "/tmp/x").contains("1 of 5 checks FAILED. The stores are kept in /tmp/x"));

@@ -3,7 +3,7 @@
 //! The JSON's fields are always present and keep their names and types.
 
 use super::plain;
-use super::table::{Side, layout};
+use super::table::{Align, layout};
 use ribbit_net::protocol::{BackendEntry, DirectoryAnswer, DownCheck, ReaderId};
 use serde::Serialize;
 
@@ -98,7 +98,7 @@ pub fn words(directions: &DirectoryAnswer) -> String {
                     backend.clients.to_string(),
                 ]
             }));
-            layout(&[Side::Left, Side::Left, Side::Left, Side::Right], &rows).trim_end().to_string()
+            layout(&[Align::Left, Align::Left, Align::Left, Align::Right], &rows).trim_end().to_string()
         }
         DirectoryAnswer::Down(DownCheck::Silent) => {
             "The backend does not answer. No clients are sent there until it does.".to_string()

@@ -18,7 +18,7 @@ const MIB: u64 = 1024 * 1024;
 
 /// Severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
+pub enum Severity {
     Ok,
     Warning,
     Bad,
@@ -71,19 +71,19 @@ pub enum Finding {
         role: String,
         /// Address and port.
         listen: String,
-        held: Held,
+        held: PortUse,
     },
     /// No other server is known.
     NobodyKnown,
     /// An address at which a coordinator or another member should answer.
-    Reached { address: String, answer: Reach },
+    Reached { address: String, answer: Reachability },
     /// Builds of a member and of this program, each as `0.1.0 (1a2b3c4d, …)`, and the rules levels of both.
     Build { name: String, theirs: String, ours: String, rules: (u32, u32) },
 }
 
 /// Use of a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Held {
+pub enum PortUse {
     Free,
     /// A process of this cluster has it; with its name or protocol.
     Own(String),
@@ -95,7 +95,7 @@ pub enum Held {
 
 /// Result of a connection to a member.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reach {
+pub enum Reachability {
     Answers {
         name: String,
         after: Duration,
@@ -132,8 +132,8 @@ struct DoctorJson {
 }
 
 /// Returns the worst verdict.
-pub fn worst(findings: &[Finding]) -> Verdict {
-    findings.iter().map(|finding| judged(finding).1).max().unwrap_or(Verdict::Ok)
+pub fn worst(findings: &[Finding]) -> Severity {
+    findings.iter().map(|finding| judged(finding).1).max().unwrap_or(Severity::Ok)
 }
 
 /// Returns the findings for people: a line each with its fix below it, and a summary, without a line end after the last.
@@ -145,7 +145,7 @@ pub fn words(findings: &[Finding]) -> String {
         lines.extend(fix.map(|fix| format!("{:<20}{}", "", plain::line(&fix))));
     }
     let count = |wanted| findings.iter().filter(|finding| judged(finding).1 == wanted).count();
-    lines.push(match (count(Verdict::Bad), count(Verdict::Warning)) {
+    lines.push(match (count(Severity::Bad), count(Severity::Warning)) {
         (0, 0) => "All is well.".to_string(),
         (0, warnings) => format!("It works. Warnings: {warnings}."),
         (bad, warnings) => format!("Problems: {bad}. Warnings: {warnings}."),
@@ -156,9 +156,9 @@ pub fn words(findings: &[Finding]) -> String {
 /// Returns the findings as one line of JSON.
 pub fn json(findings: &[Finding]) -> String {
     let state = match worst(findings) {
-        Verdict::Ok => "fine",
-        Verdict::Warning => "degraded",
-        Verdict::Bad => "broken",
+        Severity::Ok => "fine",
+        Severity::Warning => "degraded",
+        Severity::Bad => "broken",
     };
     let json = DoctorJson { state, checks: findings.iter().map(check).collect() };
     serde_json::to_string(&json).expect("plain data always serialises")
@@ -167,18 +167,18 @@ pub fn json(findings: &[Finding]) -> String {
 fn check(finding: &Finding) -> Check {
     let (what, verdict, words, fix) = judged(finding);
     let verdict = match verdict {
-        Verdict::Ok => "ok",
-        Verdict::Warning => "warn",
-        Verdict::Bad => "bad",
+        Severity::Ok => "ok",
+        Severity::Warning => "warn",
+        Severity::Bad => "bad",
     };
     Check { what, verdict, words, fix: Some(fix).filter(|fix| !fix.is_empty()) }
 }
 
 /// Subject, verdict, description, and fix; the fix is empty if nothing needs to be done.
-type Judged = (&'static str, Verdict, String, String);
+type Judged = (&'static str, Severity, String, String);
 
 fn judged(finding: &Finding) -> Judged {
-    use Verdict::{Bad, Ok, Warning};
+    use Severity::{Bad, Ok, Warning};
     let fine = String::new;
     match finding {
         Finding::Clock { wall_ms } => match time::shown(*wall_ms) {
@@ -258,11 +258,11 @@ fn judged(finding: &Finding) -> Judged {
 fn mode_of(path: &str, mode: u32, folder: bool) -> Judged {
     let words = format!("{path} has mode {mode:04o}");
     match mode & 0o077 {
-        0 => ("mode", Verdict::Ok, words, String::new()),
+        0 => ("mode", Severity::Ok, words, String::new()),
         _ => {
             let wanted = if folder { "700" } else { "600" };
             let words = format!("{words}: other users can open it, but it holds secrets");
-            ("mode", Verdict::Bad, words, format!("run `chmod {wanted} {path}`"))
+            ("mode", Severity::Bad, words, format!("run `chmod {wanted} {path}`"))
         }
     }
 }
@@ -277,94 +277,94 @@ fn syncs(folder: &str, count: usize, usual: Duration, worst: Duration, in_memory
     if in_memory {
         let fix = "keep the data on a card or a disk: name a folder there with --data-dir";
         let words = format!("{folder} is in memory: its data is lost when the power goes");
-        return ("disk speed", Verdict::Warning, words, fix.into());
+        return ("disk speed", Severity::Warning, words, fix.into());
     }
     if usual > SYNC_USUAL_MAX || worst > SYNC_WORST_MAX {
         let fix = "use a card marked A1 or A2, or a USB disk; `iotop -o` shows what else writes. The cluster waits for a \
                    majority of its disks, not for the slowest";
-        return ("disk speed", Verdict::Warning, words, fix.into());
+        return ("disk speed", Severity::Warning, words, fix.into());
     }
-    ("disk speed", Verdict::Ok, words, String::new())
+    ("disk speed", Severity::Ok, words, String::new())
 }
 
 fn store(name: &str, bytes: u64, quota: u64, free: u64) -> Judged {
     let words = format!("{name} uses {} of {} MiB", bytes / MIB, quota / MIB);
     let fix = "raise --disk-quota if the disk has room, or delete croaks: deleted content makes room inside the store";
     if bytes >= quota {
-        return ("store", Verdict::Bad, format!("{words}: nothing new is accepted"), fix.into());
+        return ("store", Severity::Bad, format!("{words}: nothing new is accepted"), fix.into());
     }
     if bytes >= quota / 100 * NEARLY_FULL {
-        return ("store", Verdict::Warning, format!("{words}: it is nearly full"), fix.into());
+        return ("store", Severity::Warning, format!("{words}: it is nearly full"), fix.into());
     }
     if quota - bytes > free {
         let words = format!("{words}, but only {} MiB are free on the disk", free / MIB);
         let fix = "free some space, or lower --disk-quota; writes that do not fit are refused in time";
-        return ("store", Verdict::Warning, words, fix.into());
+        return ("store", Severity::Warning, words, fix.into());
     }
-    ("store", Verdict::Ok, words, String::new())
+    ("store", Severity::Ok, words, String::new())
 }
 
-fn port(role: &str, listen: &str, held: &Held) -> Judged {
+fn port(role: &str, listen: &str, held: &PortUse) -> Judged {
     let number = listen.rsplit_once(':').map_or(listen, |(_, number)| number);
     match held {
-        Held::Free => ("port", Verdict::Ok, format!("{listen} is free for {role}"), String::new()),
-        Held::Own(name) => {
-            ("port", Verdict::Ok, format!("{listen}, for {role}, is used by ribbit ({name})"), String::new())
+        PortUse::Free => ("port", Severity::Ok, format!("{listen} is free for {role}"), String::new()),
+        PortUse::Own(name) => {
+            ("port", Severity::Ok, format!("{listen}, for {role}, is used by ribbit ({name})"), String::new())
         }
-        Held::Other => {
+        PortUse::Other => {
             let words = format!("{listen}, for {role}, is used by another program");
             let fix = format!(
                 "run `sudo ss -ltnp 'sport = :{number}'` to see which, and stop it; or give {role} another --listen"
             );
-            ("port", Verdict::Bad, words, fix)
+            ("port", Severity::Bad, words, fix)
         }
-        Held::Unusable(why) => {
+        PortUse::Unusable(why) => {
             let fix = format!("give {role} another --listen; ports below 1024 need root or a systemd socket");
-            ("port", Verdict::Bad, format!("{listen}, for {role}, cannot be used: {why}"), fix)
+            ("port", Severity::Bad, format!("{listen}, for {role}, cannot be used: {why}"), fix)
         }
     }
 }
 
-fn reached(address: &str, answer: &Reach) -> Judged {
+fn reached(address: &str, answer: &Reachability) -> Judged {
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
-    let bad = |words: String, fix: String| ("reachable", Verdict::Bad, words, fix);
-    let warn = |words: String, fix: String| ("reachable", Verdict::Warning, words, fix);
+    let bad = |words: String, fix: String| ("reachable", Severity::Bad, words, fix);
+    let warn = |words: String, fix: String| ("reachable", Severity::Warning, words, fix);
     match answer {
-        Reach::Answers { name, belongs: false, .. } => warn(
+        Reachability::Answers { name, belongs: false, .. } => warn(
             format!("{address} is {name}, which is waiting to join the cluster"),
             "check that the backends are running and that this board can reach them; it then joins by itself".into(),
         ),
-        Reach::Answers { name, after, belongs: true } => {
+        Reachability::Answers { name, after, belongs: true } => {
             let words = format!("{address} is {name}, answered in {:.1} ms", after.as_secs_f64() * 1000.0);
-            ("reachable", Verdict::Ok, words, String::new())
+            ("reachable", Severity::Ok, words, String::new())
         }
-        Reach::NotListening => warn(
+        Reachability::NotListening => warn(
             format!("{address}: the machine is up, but nothing listens on this port"),
             "on that board run `systemctl status 'ribbit*'`, and start what is not running".into(),
         ),
-        Reach::Silent => warn(
+        Reachability::Silent => warn(
             format!("{address} does not answer"),
             format!("check that the board is on, that `ping {host}` answers, and that no firewall is in between"),
         ),
-        Reach::UnknownName => warn(
+        Reachability::UnknownName => warn(
             format!("{address}: the name {host} is not known on this network"),
             format!("run `echo '192.168.1.11 {host}' | sudo tee -a /etc/hosts`, with its address"),
         ),
-        Reach::NotRibbit => bad(
+        Reachability::NotRibbit => bad(
             format!("{address}: another program answers"),
             "check COORDINATORS in the cluster file, and run `sudo ss -ltnp` on that board to see what listens".into(),
         ),
-        Reach::OtherVersion(words) => bad(
+        Reachability::OtherVersion(words) => bad(
             format!("{address}: {words}"),
             "install the same version of ribbit on every board, and restart all of them".into(),
         ),
-        Reach::OtherKey(words) => (
+        Reachability::OtherKey(words) => (
             "key",
-            Verdict::Bad,
+            Severity::Bad,
             format!("{address}: {words}"),
             "compare `ribbit key` on both boards, and copy the right cluster file to the other".into(),
         ),
-        Reach::Failed(words) => {
+        Reachability::Failed(words) => {
             warn(format!("{address}: {words}"), format!("check `ping {host}`, then try again"))
         }
     }
@@ -374,7 +374,7 @@ fn reached(address: &str, answer: &Reach) -> Judged {
 fn build(name: &str, theirs: &str, ours: &str, (their_rules, our_rules): (u32, u32)) -> Judged {
     let commit = |build: &str| build.split(", ").next().unwrap_or_default().to_string();
     if commit(theirs) == commit(ours) {
-        return ("version", Verdict::Ok, format!("{name} runs {theirs}"), String::new());
+        return ("version", Severity::Ok, format!("{name} runs {theirs}"), String::new());
     }
     let words = format!("{name} runs {theirs}, this program is {ours}");
     let number = |build: &str| -> Vec<u32> {
@@ -392,14 +392,14 @@ fn build(name: &str, theirs: &str, ours: &str, (their_rules, our_rules): (u32, u
             "install the same version of ribbit on both boards, one after the other".into()
         }
     };
-    ("version", Verdict::Warning, words, fix)
+    ("version", Severity::Warning, words, fix)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn port(held: Held) -> Finding {
+    fn port(held: PortUse) -> Finding {
         Finding::Port { role: "backend-1".into(), listen: "0.0.0.0:10001".into(), held }
     }
 
@@ -426,29 +426,29 @@ mod tests {
             free_bytes: free_bytes * MIB,
         };
         for (finding, expected, words) in [
-            (Finding::Clock { wall_ms: 0 }, Verdict::Warning, "set-ntp"),
-            (Finding::Clock { wall_ms: 1_800_000_000_000 }, Verdict::Ok, "2027"),
-            (syncs(3, 40, false), Verdict::Ok, "40.0 ms"),
-            (syncs(300, 400, false), Verdict::Warning, "A1"),
-            (syncs(3, 2_500, false), Verdict::Warning, "A1"),
-            (syncs(0, 0, true), Verdict::Warning, "power"),
-            (store(100, 2_000), Verdict::Ok, "100 of 1000 MiB"),
-            (store(100, 500), Verdict::Warning, "only 500 MiB"),
-            (store(950, 2_000), Verdict::Warning, "nearly"),
-            (store(1_000, 2_000), Verdict::Bad, "nothing new"),
-            (port(Held::Free), Verdict::Ok, "free"),
-            (port(Held::Other), Verdict::Bad, "sport = :10001"),
-            (reach(Reach::Silent), Verdict::Warning, "ping board1"),
-            (reach(Reach::OtherKey("k".into())), Verdict::Bad, "ribbit key"),
-            (build("0.1.0 (1a2b3c4d, x)", (4, 4)), Verdict::Warning, "on the board of backend-2"),
-            (build("0.2.0 (1a2b3c4d, y)", (4, 4)), Verdict::Ok, "runs 0.2.0"),
-            (build("0.2.0 (ffffffff, y)", (4, 4)), Verdict::Warning, "both boards"),
-            (build("0.2.0 (ffffffff, y)", (5, 4)), Verdict::Warning, "backend-2's board here"),
-            (Finding::Mode { path: "f".into(), mode: 0o640, folder: false }, Verdict::Bad, "chmod 600 f"),
+            (Finding::Clock { wall_ms: 0 }, Severity::Warning, "set-ntp"),
+            (Finding::Clock { wall_ms: 1_800_000_000_000 }, Severity::Ok, "2027"),
+            (syncs(3, 40, false), Severity::Ok, "40.0 ms"),
+            (syncs(300, 400, false), Severity::Warning, "A1"),
+            (syncs(3, 2_500, false), Severity::Warning, "A1"),
+            (syncs(0, 0, true), Severity::Warning, "power"),
+            (store(100, 2_000), Severity::Ok, "100 of 1000 MiB"),
+            (store(100, 500), Severity::Warning, "only 500 MiB"),
+            (store(950, 2_000), Severity::Warning, "nearly"),
+            (store(1_000, 2_000), Severity::Bad, "nothing new"),
+            (port(PortUse::Free), Severity::Ok, "free"),
+            (port(PortUse::Other), Severity::Bad, "sport = :10001"),
+            (reach(Reachability::Silent), Severity::Warning, "ping board1"),
+            (reach(Reachability::OtherKey("k".into())), Severity::Bad, "ribbit key"),
+            (build("0.1.0 (1a2b3c4d, x)", (4, 4)), Severity::Warning, "on the board of backend-2"),
+            (build("0.2.0 (1a2b3c4d, y)", (4, 4)), Severity::Ok, "runs 0.2.0"),
+            (build("0.2.0 (ffffffff, y)", (4, 4)), Severity::Warning, "both boards"),
+            (build("0.2.0 (ffffffff, y)", (5, 4)), Severity::Warning, "backend-2's board here"),
+            (Finding::Mode { path: "f".into(), mode: 0o640, folder: false }, Severity::Bad, "chmod 600 f"),
         ] {
             let check = check(&finding);
             assert_eq!(worst(std::slice::from_ref(&finding)), expected, "{check:?}");
-            assert_eq!(check.fix.is_some(), expected != Verdict::Ok, "{check:?}");
+            assert_eq!(check.fix.is_some(), expected != Severity::Ok, "{check:?}");
             assert!(
                 (check.words.clone() + check.fix.as_deref().unwrap_or_default()).contains(words),
                 "{check:?}"
@@ -458,7 +458,7 @@ mod tests {
 
     #[test]
     fn findings_are_listed_for_people_and_scripts() {
-        let found = [port(Held::Free), port(Held::Other)];
+        let found = [port(PortUse::Free), port(PortUse::Other)];
         let said = words(&found);
         assert!(
             said.starts_with("ok    port          0.0.0.0:10001 is free for backend-1\nbad   port"),

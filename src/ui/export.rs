@@ -22,10 +22,10 @@ const SHAPE: u32 = 1;
 /// Error for an answer that does not match the query.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a server answered what was not asked")]
-pub struct Unexpected;
+pub struct UnexpectedPage;
 
 #[derive(Debug)]
-enum Part {
+enum ExportPart {
     Account,
     Friends(Option<AccountId>),
     Followers(Option<AccountId>),
@@ -42,7 +42,7 @@ enum Part {
 pub struct Export {
     session: TokenHash,
     /// Part that the next query asks for.
-    part: Part,
+    part: ExportPart,
     username: String,
     /// True while the current list is empty.
     first: bool,
@@ -66,7 +66,7 @@ impl Export {
     pub fn new(session: TokenHash) -> Export {
         Export {
             session,
-            part: Part::Account,
+            part: ExportPart::Account,
             username: String::new(),
             first: true,
             talks: Vec::new(),
@@ -88,87 +88,89 @@ impl Export {
         let session = self.session;
         let page = |max: usize| u16::try_from(max).unwrap_or(u16::MAX);
         Some(match &self.part {
-            Part::Account => Query::Account { session },
-            Part::Friends(after) => Query::Friends { session, after: *after },
-            Part::Followers(after) => Query::Followers { session, after: *after },
-            Part::Sessions => Query::Sessions { session },
-            Part::Croaks(before) => Query::Profile {
+            ExportPart::Account => Query::Account { session },
+            ExportPart::Friends(after) => Query::Friends { session, after: *after },
+            ExportPart::Followers(after) => Query::Followers { session, after: *after },
+            ExportPart::Sessions => Query::Sessions { session },
+            ExportPart::Croaks(before) => Query::Profile {
                 session,
                 username: self.username.clone(),
                 before: *before,
                 limit: page(FEED_PAGE_MAX),
             },
-            Part::Talks(before) => Query::Talks { session, before: *before, limit: page(TALKS_PAGE_MAX) },
-            Part::Talk(with, before) => Query::Talk {
+            ExportPart::Talks(before) => {
+                Query::Talks { session, before: *before, limit: page(TALKS_PAGE_MAX) }
+            }
+            ExportPart::Talk(with, before) => Query::Talk {
                 session,
                 with: TalkPartner::Account(*with),
                 before: *before,
                 limit: page(TALK_PAGE_MAX),
             },
-            Part::Done => return None,
+            ExportPart::Done => return None,
         })
     }
 
     /// Returns the next piece of the document.
     ///
     /// # Errors
-    /// [`Unexpected`] if the page does not answer [`Export::query`].
-    pub fn take(&mut self, page: Page) -> Result<String, Unexpected> {
-        let part = std::mem::replace(&mut self.part, Part::Done);
+    /// [`UnexpectedPage`] if the page does not answer [`Export::query`].
+    pub fn take(&mut self, page: Page) -> Result<String, UnexpectedPage> {
+        let part = std::mem::replace(&mut self.part, ExportPart::Done);
         let mut text = String::new();
         match (part, page) {
-            (Part::Account, Page::Account(account)) => {
+            (ExportPart::Account, Page::Account(account)) => {
                 self.username.clone_from(&account.person.username);
                 let shown = person_json::own_account(&account);
                 text = format!("{{\n\"ribbit_export\": {SHAPE},\n\"account\": {shown},\n\"friends\": [");
-                self.begin(Part::Friends(None));
+                self.begin(ExportPart::Friends(None));
             }
-            (Part::Friends(_), Page::Friends { friends, more, .. }) => {
+            (ExportPart::Friends(_), Page::Friends { friends, more, .. }) => {
                 friends.iter().for_each(|friend| self.item(&mut text, &person_json::person(friend)));
                 match more {
-                    Some(more) => self.part = Part::Friends(Some(more)),
-                    None => self.next_list(&mut text, "followers", Part::Followers(None)),
+                    Some(more) => self.part = ExportPart::Friends(Some(more)),
+                    None => self.next_list(&mut text, "followers", ExportPart::Followers(None)),
                 }
             }
-            (Part::Followers(_), Page::Followers { people, more, .. }) => {
+            (ExportPart::Followers(_), Page::Followers { people, more, .. }) => {
                 people.iter().for_each(|who| self.item(&mut text, &person_json::person(&who.person)));
                 match more {
-                    Some(more) => self.part = Part::Followers(Some(more)),
-                    None => self.next_list(&mut text, "sessions", Part::Sessions),
+                    Some(more) => self.part = ExportPart::Followers(Some(more)),
+                    None => self.next_list(&mut text, "sessions", ExportPart::Sessions),
                 }
             }
-            (Part::Sessions, Page::Sessions(sessions)) => {
+            (ExportPart::Sessions, Page::Sessions(sessions)) => {
                 sessions.iter().for_each(|session| self.item(&mut text, &person_json::session(session)));
-                self.next_list(&mut text, "croaks", Part::Croaks(None));
+                self.next_list(&mut text, "croaks", ExportPart::Croaks(None));
             }
-            (Part::Croaks(_), Page::Profile { croaks, older, .. }) => {
+            (ExportPart::Croaks(_), Page::Profile { croaks, older, .. }) => {
                 self.items += croaks.len() as u64;
                 croaks.iter().for_each(|croak| self.item(&mut text, &person_json::croak(croak)));
                 match older {
-                    Some(older) => self.part = Part::Croaks(Some(older)),
-                    None => self.next_list(&mut text, "messages", Part::Talks(None)),
+                    Some(older) => self.part = ExportPart::Croaks(Some(older)),
+                    None => self.next_list(&mut text, "messages", ExportPart::Talks(None)),
                 }
             }
-            (Part::Talks(_), Page::Talks { talks, older, .. }) => {
+            (ExportPart::Talks(_), Page::Talks { talks, older, .. }) => {
                 self.note_talks(&talks, older);
                 self.next_talk(&mut text);
             }
-            (Part::Talk(with, _), Page::Talk(talk)) => {
+            (ExportPart::Talk(with, _), Page::Talk(talk)) => {
                 self.items += talk.messages.len() as u64;
                 for message in &talk.messages {
                     self.item(&mut text, &person_json::message(message, talk.with.as_ref(), &talk.me));
                 }
                 match talk.older {
-                    Some(older) => self.part = Part::Talk(with, Some(older)),
+                    Some(older) => self.part = ExportPart::Talk(with, Some(older)),
                     None => self.next_talk(&mut text),
                 }
             }
-            _ => return Err(Unexpected),
+            _ => return Err(UnexpectedPage),
         }
         Ok(text)
     }
 
-    fn begin(&mut self, part: Part) {
+    fn begin(&mut self, part: ExportPart) {
         self.part = part;
         self.first = true;
     }
@@ -192,7 +194,7 @@ impl Export {
         };
     }
 
-    fn next_list(&mut self, text: &mut String, name: &str, part: Part) {
+    fn next_list(&mut self, text: &mut String, name: &str, part: ExportPart) {
         *text += &format!("\n],\n\"{name}\": [");
         self.begin(part);
     }
@@ -201,13 +203,13 @@ impl Export {
         self.part = match (self.talks.pop(), self.older_talks.take()) {
             (Some(with), older) => {
                 self.older_talks = older;
-                Part::Talk(with, None)
+                ExportPart::Talk(with, None)
             }
-            (None, Some(older)) => Part::Talks(Some(older)),
-            (None, None) if !std::mem::replace(&mut self.again, true) => Part::Talks(None),
+            (None, Some(older)) => ExportPart::Talks(Some(older)),
+            (None, None) if !std::mem::replace(&mut self.again, true) => ExportPart::Talks(None),
             (None, None) => {
                 *text += "\n]\n}\n";
-                Part::Done
+                ExportPart::Done
             }
         };
     }
@@ -314,6 +316,6 @@ mod tests {
 
     #[test]
     fn a_page_that_was_not_asked_for_is_an_error() {
-        assert_eq!(Export::new(ADA).take(Page::Position), Err(Unexpected));
+        assert_eq!(Export::new(ADA).take(Page::Position), Err(UnexpectedPage));
     }
 }

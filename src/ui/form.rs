@@ -46,17 +46,17 @@ impl fmt::Display for FormRequest {
 
 /// Error for a text that is not a [`FormRequest`].
 #[derive(Debug, PartialEq, Eq)]
-pub struct NotARequest;
+pub struct InvalidFormRequest;
 
 impl FromStr for FormRequest {
-    type Err = NotARequest;
-    fn from_str(text: &str) -> Result<FormRequest, NotARequest> {
-        let (id, submitted_at) = text.split_once('.').ok_or(NotARequest)?;
+    type Err = InvalidFormRequest;
+    fn from_str(text: &str) -> Result<FormRequest, InvalidFormRequest> {
+        let (id, submitted_at) = text.split_once('.').ok_or(InvalidFormRequest)?;
         if id.len() != 32 {
-            return Err(NotARequest);
+            return Err(InvalidFormRequest);
         }
-        let id = id.parse().map_err(|_| NotARequest)?;
-        Ok(FormRequest { id, submitted_at: submitted_at.parse().map_err(|_| NotARequest)? })
+        let id = id.parse().map_err(|_| InvalidFormRequest)?;
+        Ok(FormRequest { id, submitted_at: submitted_at.parse().map_err(|_| InvalidFormRequest)? })
     }
 }
 
@@ -80,7 +80,7 @@ mod tests {
         for wrong in
             ["", ".", "f.1", "00000000000000000000000000000f0f", "00000000000000000000000000000f0f.-1"]
         {
-            assert_eq!(wrong.parse::<FormRequest>(), Err(NotARequest), "{wrong:?}");
+            assert_eq!(wrong.parse::<FormRequest>(), Err(InvalidFormRequest), "{wrong:?}");
         }
     }
 }

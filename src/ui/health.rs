@@ -1,6 +1,6 @@
 //! Health of the cluster, as text for people and as JSON for scripts.
 
-use super::status::what_may_be_lost;
+use super::status::survivable_failures;
 use ribbit_net::health::{Health, Problem, overall, problems};
 use ribbit_net::survey::Survey;
 use serde::Serialize;
@@ -24,7 +24,7 @@ struct TroubleJson<'a> {
 }
 
 /// Returns the name of a state in JSON.
-pub fn state_name(state: Health) -> &'static str {
+pub fn health_name(state: Health) -> &'static str {
     match state {
         Health::Fine => "fine",
         Health::Degraded => "degraded",
@@ -34,7 +34,7 @@ pub fn state_name(state: Health) -> &'static str {
 }
 
 /// Returns a description of a problem for people, in whole sentences.
-pub fn trouble_words(trouble: &Problem) -> String {
+pub fn problem_words(trouble: &Problem) -> String {
     match trouble {
         Problem::NoAnswer => "No server answers.".to_string(),
         Problem::NoLeader => {
@@ -86,12 +86,12 @@ fn kind(trouble: &Problem) -> (&'static str, Option<&str>) {
 pub fn words(survey: &Survey) -> String {
     let troubles = problems(survey);
     let mut lines = vec![match overall(&troubles) {
-        Health::Fine => format!("All is well. {}", what_may_be_lost(survey)),
+        Health::Fine => format!("All is well. {}", survivable_failures(survey)),
         Health::Degraded => "DEGRADED: it works, but something needs attention.".to_string(),
         Health::Down => "DOWN.".to_string(),
         Health::Unknown => "UNKNOWN: no member of the cluster answers.".to_string(),
     }];
-    lines.extend(troubles.iter().map(trouble_words));
+    lines.extend(troubles.iter().map(problem_words));
     lines.join("\n")
 }
 
@@ -100,10 +100,10 @@ pub fn json(survey: &Survey) -> String {
     let troubles = problems(survey);
     let trouble = |trouble| {
         let (what, member) = kind(trouble);
-        TroubleJson { what, member, words: trouble_words(trouble) }
+        TroubleJson { what, member, words: problem_words(trouble) }
     };
     let json = HealthJson {
-        state: state_name(overall(&troubles)),
+        state: health_name(overall(&troubles)),
         troubles: troubles.iter().map(trouble).collect(),
         leader: survey.leader.as_deref(),
         can_lose_processes: survey.can_lose_processes,

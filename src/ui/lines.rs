@@ -8,7 +8,7 @@
 //! The lines of a longer text are aligned below its first line, so that none looks like another croak. Colour is optional and
 //! never carries information.
 
-use super::table::{self, Side};
+use super::table::{self, Align};
 use super::{plain, time};
 use ribbit_net::discovery::ConnectionEvent;
 use ribbit_net::limits::DISCOVERY_ROUNDS_MAX;
@@ -22,11 +22,11 @@ const NO_TIME: &str = "no time             ";
 
 /// Formatting of lines.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Style {
+pub struct LineStyle {
     pub colour: bool,
 }
 
-impl Style {
+impl LineStyle {
     fn dressed(self, code: &str, text: &str) -> String {
         if self.colour && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() }
     }
@@ -41,19 +41,19 @@ impl Style {
 }
 
 /// Returns a croak, without a line end.
-pub fn croak(croak: &FeedCroak, style: Style) -> String {
+pub fn croak(croak: &FeedCroak, style: LineStyle) -> String {
     said(croak.wall_ms, &croak.author.username, &croak.text, style)
 }
 
 /// Returns a text with its author and time, without a line end.
-pub fn said(wall_ms: u64, username: &str, text: &str, style: Style) -> String {
+pub fn said(wall_ms: u64, username: &str, text: &str, style: LineStyle) -> String {
     let when = time::shown(wall_ms).map_or_else(|| NO_TIME.to_string(), |shown| shown.people);
     line(&when, &format!("@{}", plain::line(username)), text, "", style)
 }
 
 /// Returns a message, without a line end. Messages of `me` show their delivery status. `with` is the other person, or `None`
 /// if their account was deleted.
-pub fn message(message: &TalkMessage, with: Option<&Person>, me: &Person, style: Style) -> String {
+pub fn message(message: &TalkMessage, with: Option<&Person>, me: &Person, style: LineStyle) -> String {
     let when = time::shown(message.wall_ms).map_or_else(|| NO_TIME.to_string(), |shown| shown.people);
     let (me, with) = (name_of(Some(me)), name_of(with));
     match message.mine {
@@ -66,7 +66,7 @@ pub fn message(message: &TalkMessage, with: Option<&Person>, me: &Person, style:
 }
 
 /// Returns an open session, without a line end.
-pub fn session(session: &OpenSession, style: Style) -> String {
+pub fn session(session: &OpenSession, style: LineStyle) -> String {
     let when = time::shown(session.opened_wall_ms).map_or_else(|| NO_TIME.to_string(), |shown| shown.people);
     let this = if session.this { "  (this one)" } else { "" };
     format!("{}  session {}{this}", style.faint(&when), session.opened)
@@ -86,7 +86,7 @@ pub fn fate(fate: DeliveryStatus) -> &'static str {
     }
 }
 
-fn line(when: &str, who: &str, text: &str, behind: &str, style: Style) -> String {
+fn line(when: &str, who: &str, text: &str, behind: &str, style: LineStyle) -> String {
     let indent = when.chars().count() + who.chars().count() + 4;
     let mut line = format!("{}  {}  ", style.faint(when), style.name(who));
     for (number, part) in text.split('\n').enumerate() {
@@ -99,12 +99,12 @@ fn line(when: &str, who: &str, text: &str, behind: &str, style: Style) -> String
 }
 
 /// Returns a person, without a line end: `@ada  Ada Lovelace`.
-pub fn person(person: &Person, style: Style) -> String {
+pub fn person(person: &Person, style: LineStyle) -> String {
     format!("{}  {}", style.name(&format!("@{}", plain::line(&person.username))), plain::line(&person.name))
 }
 
 /// Returns a person and who follows whom, without a line end.
-pub fn acquaintance(known: &PersonRelation, style: Style) -> String {
+pub fn acquaintance(known: &PersonRelation, style: LineStyle) -> String {
     let bond = match (known.followed, known.follows) {
         (true, true) => "  (you follow each other)",
         (true, false) => "  (following)",
@@ -128,7 +128,7 @@ pub fn accounts(accounts: &[AccountSummary]) -> String {
         ]
     });
     let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
-    table::layout(&[Side::Left, Side::Left, Side::Left, Side::Left, Side::Right, Side::Left], &rows)
+    table::layout(&[Align::Left, Align::Left, Align::Left, Align::Left, Align::Right, Align::Left], &rows)
 }
 
 /// Returns a change of the connection, without a line end.
@@ -158,13 +158,13 @@ mod tests {
     fn no_line_of_a_croak_looks_like_another_croak() {
         let text = "Rain\n2026-07-01 09:05 UTC  @bob  not me\u{202e}";
         let croak_of = |wall_ms| FeedCroak { id: 9, author: ada(), wall_ms, text: text.to_string() };
-        let shown = croak(&croak_of(1_709_251_199_999), Style::default());
+        let shown = croak(&croak_of(1_709_251_199_999), LineStyle::default());
         let indent = " ".repeat("2024-02-29 23:59 UTC  @ada  ".len());
         let rest = r"2026-07-01 09:05 UTC  @bob  not me\u{202e}";
         assert_eq!(shown, format!("2024-02-29 23:59 UTC  @ada  Rain\n{indent}{rest}"));
-        let coloured = croak(&croak_of(0), Style { colour: true });
+        let coloured = croak(&croak_of(0), LineStyle { colour: true });
         assert!(coloured.starts_with("\x1b[2mno time             \x1b[0m  \x1b[1;32m@ada\x1b[0m  Rain\n"));
-        assert_eq!(person(&ada(), Style::default()), r"@ada  Ada \x1bL");
+        assert_eq!(person(&ada(), LineStyle::default()), r"@ada  Ada \x1bL");
     }
 
     #[test]
@@ -179,13 +179,13 @@ mod tests {
         };
         let indent = " ".repeat("no time               @ada to @bob  ".len());
         assert_eq!(
-            message(&mine, Some(&bob), &ada(), Style::default()),
+            message(&mine, Some(&bob), &ada(), LineStyle::default()),
             format!("no time               @ada to @bob  a\n{indent}b  (saved)")
         );
         let theirs = TalkMessage { mine: false, text: "a".to_string(), ..mine };
-        let shown = message(&theirs, None, &ada(), Style::default());
+        let shown = message(&theirs, None, &ada(), LineStyle::default());
         assert_eq!(shown, "no time               [deleted] to @ada  a");
         let known = PersonRelation { person: bob, followed: true, follows: false };
-        assert_eq!(acquaintance(&known, Style::default()), "@bob  Bob  (following)");
+        assert_eq!(acquaintance(&known, LineStyle::default()), "@bob  Bob  (following)");
     }
 }

@@ -9,14 +9,14 @@ use std::fmt::Write;
 
 /// Metrics of every process.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Process {
+pub struct ProcessMetrics {
     pub uptime_s: u64,
     pub memory_bytes: u64,
 }
 
 /// Metrics of a listener.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Connections {
+pub struct ConnectionMetrics {
     pub open: u64,
     pub accepted: u64,
     pub refused: u64,
@@ -34,7 +34,7 @@ pub struct BackendLoad {
 
 /// Metrics of a balancer.
 #[derive(Debug, Clone, Default)]
-pub struct Balancer {
+pub struct BalancerMetrics {
     pub serving: u64,
     pub in_sync: u64,
     pub has_leader: bool,
@@ -47,7 +47,7 @@ pub struct Balancer {
 
 /// Metrics of the web role.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Web {
+pub struct WebMetrics {
     /// Open connections, without live streams.
     pub open: u64,
     /// Open live streams.
@@ -64,19 +64,19 @@ pub struct Web {
 const BACKENDS_MAX: usize = 12;
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum MetricKind {
     Gauge,
     Counter,
 }
 
 #[derive(Default)]
-struct Text(String);
+struct MetricsText(String);
 
-impl Text {
-    fn family(&mut self, name: &str, kind: Kind, help: &str) {
+impl MetricsText {
+    fn family(&mut self, name: &str, kind: MetricKind, help: &str) {
         let kind = match kind {
-            Kind::Gauge => "gauge",
-            Kind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Counter => "counter",
         };
         let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n"); // writing to a string cannot fail
     }
@@ -89,24 +89,24 @@ impl Text {
     }
 
     fn gauge(&mut self, name: &str, help: &str, value: u64) {
-        self.family(name, Kind::Gauge, help);
+        self.family(name, MetricKind::Gauge, help);
         self.sample(name, &[], value);
     }
 
     fn counter(&mut self, name: &str, help: &str, value: u64) {
-        self.family(name, Kind::Counter, help);
+        self.family(name, MetricKind::Counter, help);
         self.sample(name, &[], value);
     }
 
-    fn process(&mut self, role: &str, name: &str, process: Process) {
-        self.family("ribbit_info", Kind::Gauge, "Role, name, version and build of this process.");
+    fn process(&mut self, role: &str, name: &str, process: ProcessMetrics) {
+        self.family("ribbit_info", MetricKind::Gauge, "Role, name, version and build of this process.");
         let labels = [("role", role), ("name", name), ("version", version::SHORT), ("build", version::BUILT)];
         self.sample("ribbit_info", &labels, 1);
         self.gauge("ribbit_uptime_seconds", "Seconds since this process was started.", process.uptime_s);
         self.gauge("ribbit_memory_bytes", "Resident memory of this process.", process.memory_bytes);
     }
 
-    fn connections(&mut self, connections: Connections) {
+    fn connections(&mut self, connections: ConnectionMetrics) {
         self.gauge("ribbit_connections", "Open connections of all kinds.", connections.open);
         let help = "Connections accepted.";
         self.counter("ribbit_connections_accepted_total", help, connections.accepted);
@@ -121,8 +121,8 @@ fn escaped(value: &str) -> String {
 }
 
 /// Returns the metrics of a backend or a coordinator.
-pub fn member(status: &NodeStatus, process: Process, connections: Connections) -> String {
-    let mut text = Text::default();
+pub fn member(status: &NodeStatus, process: ProcessMetrics, connections: ConnectionMetrics) -> String {
+    let mut text = MetricsText::default();
     let me = &status.me;
     text.process(me.role.name(), &me.name(), process);
     text.connections(connections);
@@ -173,8 +173,12 @@ pub fn member(status: &NodeStatus, process: Process, connections: Connections) -
 }
 
 /// Returns the metrics of a balancer.
-pub fn balancer(balancer: &Balancer, process: Process, connections: Connections) -> String {
-    let mut text = Text::default();
+pub fn balancer(
+    balancer: &BalancerMetrics,
+    process: ProcessMetrics,
+    connections: ConnectionMetrics,
+) -> String {
+    let mut text = MetricsText::default();
     text.process("balancer", "balancer", process);
     text.connections(connections);
     text.gauge("ribbit_backends", "Number of backends that serve clients.", balancer.serving);
@@ -199,22 +203,26 @@ pub fn balancer(balancer: &Balancer, process: Process, connections: Connections)
         text.gauge("ribbit_floating_held", "1 if this balancer holds the floating address.", holds.into());
     }
     let shown = || balancer.backends.iter().take(BACKENDS_MAX);
-    text.family("ribbit_backend_clients", Kind::Gauge, "Clients of a backend through all balancers.");
+    text.family("ribbit_backend_clients", MetricKind::Gauge, "Clients of a backend through all balancers.");
     shown().for_each(|it| text.sample("ribbit_backend_clients", &[("backend", &it.name)], it.clients));
-    text.family("ribbit_backend_spliced", Kind::Gauge, "Connections to a backend through this balancer.");
+    text.family(
+        "ribbit_backend_spliced",
+        MetricKind::Gauge,
+        "Connections to a backend through this balancer.",
+    );
     shown().for_each(|it| text.sample("ribbit_backend_spliced", &[("backend", &it.name)], it.spliced));
     text.0
 }
 
 /// Returns the metrics of the web role.
-pub fn web(web: &Web, process: Process) -> String {
-    let mut text = Text::default();
+pub fn web(web: &WebMetrics, process: ProcessMetrics) -> String {
+    let mut text = MetricsText::default();
     text.process("web", "web", process);
     text.gauge("ribbit_web_connections", "Open connections of browsers, without live streams.", web.open);
     text.gauge("ribbit_web_streams", "Open live streams.", web.streams);
     let help = "Connections refused because a limit was reached.";
     text.counter("ribbit_web_turned_away_total", help, web.turned_away);
-    text.family("ribbit_web_answers_total", Kind::Counter, "HTTP answers by class of status.");
+    text.family("ribbit_web_answers_total", MetricKind::Counter, "HTTP answers by class of status.");
     for (class, count) in (1..).zip(web.answers) {
         text.sample("ribbit_web_answers_total", &[("class", &format!("{class}xx"))], count);
     }
@@ -272,20 +280,22 @@ mod tests {
             store: StoreStatus { scrubbed_s: Some(9), ..StoreStatus::default() },
             leases: Default::default(),
         };
-        let said = member(&status, Process::default(), Connections::default());
+        let said = member(&status, ProcessMetrics::default(), ConnectionMetrics::default());
         assert!((20..50).contains(&series(&said)), "{said}");
         assert!(said.contains("\nribbit_leads 1\n") && said.contains("\nribbit_term 7\n"), "{said}");
         assert!(said.contains("ribbit_info{role=\"backend\",name=\"backend-1\",version=\""), "{said}");
         assert!(!said.contains("10.1.2.3"), "{said}");
 
         let backend = |id| BackendLoad { name: format!("backend-{id}"), clients: 2, spliced: 1 };
-        let many = Balancer { backends: (1..=99).map(backend).collect(), ..Balancer::default() };
-        let said = balancer(&many, Process::default(), Connections::default());
+        let many =
+            BalancerMetrics { backends: (1..=99).map(backend).collect(), ..BalancerMetrics::default() };
+        let said = balancer(&many, ProcessMetrics::default(), ConnectionMetrics::default());
         assert!(
             series(&said) < 50 && said.contains("\nribbit_backend_clients{backend=\"backend-1\"} 2\n"),
             "{said}"
         );
-        let said = web(&Web { answers: [0, 3, 0, 1, 0], ..Web::default() }, Process::default());
+        let said =
+            web(&WebMetrics { answers: [0, 3, 0, 1, 0], ..WebMetrics::default() }, ProcessMetrics::default());
         assert!(
             series(&said) < 50 && said.contains("\nribbit_web_answers_total{class=\"2xx\"} 3\n"),
             "{said}"

@@ -2,7 +2,7 @@
 //!
 //! The JSON is for scripts. Its fields are always present and keep their names and types.
 
-use super::table::{Side, layout};
+use super::table::{Align, layout};
 use ribbit_net::survey::{MemberView, Survey};
 use ribbit_state::{LogIndex, RaftId, Role};
 use serde::Serialize;
@@ -150,52 +150,53 @@ fn to_json(value: &impl Serialize) -> String {
 }
 
 /// A column of the table: heading, alignment, and function that fills a cell.
-type Column = (&'static str, Side, fn(&Survey, &MemberView) -> String);
+type Column = (&'static str, Align, fn(&Survey, &MemberView) -> String);
 
-const NAME: Column = ("NAME", Side::Left, |_, member| member.info.name());
-const STATE: Column = ("STATE", Side::Left, standing);
-const ADDRESS: Column = ("ADDRESS", Side::Left, |_, member| member.info.address.clone());
-const MACHINE: Column = ("MACHINE", Side::Left, |_, member| match member.info.machine.as_str() {
+const NAME: Column = ("NAME", Align::Left, |_, member| member.info.name());
+const STATE: Column = ("STATE", Align::Left, member_state);
+const ADDRESS: Column = ("ADDRESS", Align::Left, |_, member| member.info.address.clone());
+const MACHINE: Column = ("MACHINE", Align::Left, |_, member| match member.info.machine.as_str() {
     "" => "-".to_string(),
     // The beginning of a boot id is enough to tell machines apart.
     machine => machine.chars().take(MACHINE_CHARS).collect(),
 });
-const RAFT_ID: Column = ("RAFT ID", Side::Right, |_, member| or_dash(member.info.raft_id));
-const RULES: Column = ("RULES", Side::Right, |_, member| or_dash(member.info.rules_level.into()));
-const PID: Column = ("PID", Side::Right, |_, member| or_dash(member.info.pid.into()));
-const APPLIED: Column = ("APPLIED", Side::Right, |_, member| member.info.applied.to_string());
-const LAG: Column = ("LAG", Side::Right, |survey, member| behind(survey, member).to_string());
-const CLIENTS: Column = ("CLIENTS", Side::Right, |_, member| match member.info.role {
+const RAFT_ID: Column = ("RAFT ID", Align::Right, |_, member| or_dash(member.info.raft_id));
+const RULES: Column = ("RULES", Align::Right, |_, member| or_dash(member.info.rules_level.into()));
+const PID: Column = ("PID", Align::Right, |_, member| or_dash(member.info.pid.into()));
+const APPLIED: Column = ("APPLIED", Align::Right, |_, member| member.info.applied.to_string());
+const LAG: Column = ("LAG", Align::Right, |survey, member| behind(survey, member).to_string());
+const CLIENTS: Column = ("CLIENTS", Align::Right, |_, member| match member.info.role {
     Role::Backend => member.info.clients.to_string(),
     Role::Coordinator => "-".to_string(),
 });
-const DISK: Column = ("DISK", Side::Right, |_, member| match member.store {
+const DISK: Column = ("DISK", Align::Right, |_, member| match member.store {
     Some(store) if store.full => "FULL".to_string(),
     Some(store) => megabytes(store.bytes),
     None => "-".to_string(),
 });
-const QUOTA: Column =
-    ("QUOTA", Side::Right, |_, member| member.store.map_or("-".into(), |store| megabytes(store.quota_bytes)));
+const QUOTA: Column = ("QUOTA", Align::Right, |_, member| {
+    member.store.map_or("-".into(), |store| megabytes(store.quota_bytes))
+});
 const FREE: Column =
-    ("FREE", Side::Right, |_, member| member.store.map_or("-".into(), |store| megabytes(store.free_bytes)));
+    ("FREE", Align::Right, |_, member| member.store.map_or("-".into(), |store| megabytes(store.free_bytes)));
 const SCRUBBED: Column =
-    ("SCRUBBED", Side::Right, |_, member| match member.store.and_then(|store| store.scrubbed_s) {
+    ("SCRUBBED", Align::Right, |_, member| match member.store.and_then(|store| store.scrubbed_s) {
         Some(seconds) if seconds < 3_600 => format!("{} min ago", seconds / 60),
         Some(seconds) => format!("{} h ago", seconds / 3_600),
         None => "-".to_string(),
     });
-const HOST: Column = ("HOST", Side::Left, |_, member| word_or_dash(&member.info.host));
-const LOAD: Column = ("LOAD", Side::Right, |_, member| {
+const HOST: Column = ("HOST", Align::Left, |_, member| word_or_dash(&member.info.host));
+const LOAD: Column = ("LOAD", Align::Right, |_, member| {
     format!("{}.{:02}", member.info.load_hundredths / 100, member.info.load_hundredths % 100)
 });
-const REGION: Column = ("REGION", Side::Right, |_, member| member.info.region.to_string());
-const LEASE: Column = ("LEASE", Side::Left, |_, member| match (member.master, member.has_lease) {
+const REGION: Column = ("REGION", Align::Right, |_, member| member.info.region.to_string());
+const LEASE: Column = ("LEASE", Align::Left, |_, member| match (member.master, member.has_lease) {
     (Some(fence), _) => format!("master, fence {fence}"),
     (None, true) => "yes".to_string(),
     (None, false) => "no".to_string(),
 });
 const COUNTERPARTS: Column =
-    ("COUNTERPARTS", Side::Left, |survey, member| word_or_dash(&counterparts(survey, member).join(", ")));
+    ("COUNTERPARTS", Align::Left, |survey, member| word_or_dash(&counterparts(survey, member).join(", ")));
 /// Number of characters of a boot id in the table.
 const MACHINE_CHARS: usize = 8;
 
@@ -232,7 +233,7 @@ pub fn table(survey: &Survey, floating: &[Floating]) -> String {
         .iter()
         .map(|it| format!("{} is held by {}{}.\n", it.address, it.holder, old_mark(it.old)))
         .collect();
-    format!("{}\n{}\n{held}{}\n{table}", who_leads(survey), what_may_be_lost(survey), who_is_full(survey))
+    format!("{}\n{}\n{held}{}\n{table}", leader_line(survey), survivable_failures(survey), full_disks(survey))
 }
 
 /// Returns the status for people with all that is known of each member.
@@ -258,7 +259,7 @@ pub fn members_table(survey: &Survey) -> String {
         FREE,
         SCRUBBED,
     ];
-    format!("{}\n{}\n\n{}", who_leads(survey), masters(survey), columns(survey, &all))
+    format!("{}\n{}\n\n{}", leader_line(survey), masters(survey), columns(survey, &all))
 }
 
 /// Returns a sentence about the masters of all regions.
@@ -284,7 +285,7 @@ fn masters(survey: &Survey) -> String {
 }
 
 fn columns(survey: &Survey, columns: &[Column]) -> String {
-    let sides: Vec<Side> = columns.iter().map(|(_, side, _)| *side).collect();
+    let sides: Vec<Align> = columns.iter().map(|(_, side, _)| *side).collect();
     let mut rows = vec![columns.iter().map(|(head, ..)| head.to_string()).collect()];
     let row = |member| columns.iter().map(|(.., cell)| cell(survey, member)).collect();
     rows.extend(survey.members.iter().map(row));
@@ -301,7 +302,7 @@ fn furthest(survey: &Survey) -> LogIndex {
 }
 
 /// Returns a line about the leader and the number of running members.
-pub(super) fn who_leads(survey: &Survey) -> String {
+pub(super) fn leader_line(survey: &Survey) -> String {
     let alive = survey.members.iter().filter(|member| member.alive).count();
     let count = format!("{alive} of {} are up.", counted(survey.members.len(), "member"));
     match &survey.leader {
@@ -311,7 +312,7 @@ pub(super) fn who_leads(survey: &Survey) -> String {
 }
 
 /// Returns a sentence about the failures that the cluster still survives.
-pub fn what_may_be_lost(survey: &Survey) -> String {
+pub fn survivable_failures(survey: &Survey) -> String {
     let processes = survey.can_lose_processes as usize;
     let machines = survey.can_lose_machines as usize;
     if survey.leader.is_none() {
@@ -327,7 +328,7 @@ pub fn what_may_be_lost(survey: &Survey) -> String {
 }
 
 /// Returns a line about members with full disks; empty if there is none.
-pub(super) fn who_is_full(survey: &Survey) -> String {
+pub(super) fn full_disks(survey: &Survey) -> String {
     let is_full = |member: &&MemberView| member.store.is_some_and(|store| store.full);
     let names: Vec<String> = survey.members.iter().filter(is_full).map(|member| member.info.name()).collect();
     match names.as_slice() {
@@ -354,7 +355,7 @@ fn seat(member: &MemberView) -> &'static str {
 }
 
 /// Returns a member's place in the cluster and its condition: `leader`, `voter`, `learner, behind`, `voter, DOWN`.
-pub(super) fn standing(survey: &Survey, member: &MemberView) -> String {
+pub(super) fn member_state(survey: &Survey, member: &MemberView) -> String {
     let seat = seat(member);
     if !member.alive {
         format!("{seat}, DOWN")

@@ -4,10 +4,10 @@
 //!
 //! The page is public, so it shows no addresses, no user data, and nothing that tells where a machine is.
 
-use super::health::trouble_words;
-use super::pages::{Place, Shell};
-use super::status::{behind, what_may_be_lost};
-use super::time::{self, Shown};
+use super::health::problem_words;
+use super::pages::{NavEntry, PageFrame};
+use super::status::{behind, survivable_failures};
+use super::time::{self, DisplayTime};
 use askama::Template;
 use ribbit_net::health::{Health, overall, problems};
 use ribbit_net::protocol::HistoryLine;
@@ -21,30 +21,30 @@ const HISTORY_MAX: usize = 12;
 
 /// Shape of a member's dot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Dot {
+pub enum MemberMark {
     Leads,
     Well,
     Behind,
     Missing,
 }
 
-impl Dot {
+impl MemberMark {
     /// Returns its class in the stylesheet.
     fn class(self) -> &'static str {
         match self {
-            Dot::Leads => "leads",
-            Dot::Well => "well",
-            Dot::Behind => "behind",
-            Dot::Missing => "missing",
+            MemberMark::Leads => "leads",
+            MemberMark::Well => "well",
+            MemberMark::Behind => "behind",
+            MemberMark::Missing => "missing",
         }
     }
 }
 
 /// A member in the list.
 #[derive(Debug)]
-pub struct ShownMember {
+pub struct MemberRow {
     pub name: String,
-    pub dot: Dot,
+    pub dot: MemberMark,
     /// Health as text: `leader`, `voter`, `learner, behind`, `offline`.
     pub is: &'static str,
     /// Number of entries behind the furthest member, if known.
@@ -57,17 +57,17 @@ pub struct ShownMember {
 
 /// A member in the picture.
 #[derive(Debug)]
-pub struct Pad {
+pub struct LilyPad {
     pub x: i32,
     pub y: i32,
-    pub dot: Dot,
+    pub dot: MemberMark,
     /// Radius; larger for voters.
     pub radius: i32,
     /// Name; empty if there is no room for it.
     pub label: String,
 }
 
-impl Pad {
+impl LilyPad {
     /// Returns the SVG path of a lily pad: a disc with a slice cut out.
     fn leaf(&self) -> String {
         let radius = f64::from(self.radius);
@@ -80,13 +80,13 @@ impl Pad {
 const LABELS_MAX: usize = 8;
 
 /// Places the members on a ring in the order of the list, so that each stays where it was.
-fn pads(survey: &Survey) -> Vec<Pad> {
+fn pads(survey: &Survey) -> Vec<LilyPad> {
     let count = survey.members.len();
     let crowded = count > LABELS_MAX;
     let place = |(number, member): (usize, &MemberView)| {
         let turn = std::f64::consts::TAU * number as f64 / count as f64;
         let radius = if member.voter { 20 } else { 14 };
-        Pad {
+        LilyPad {
             x: (160.0 + 112.0 * turn.sin()).round() as i32,
             y: (106.0 - 74.0 * turn.cos()).round() as i32,
             dot: shown(survey, member).dot,
@@ -99,9 +99,9 @@ fn pads(survey: &Survey) -> Vec<Pad> {
 
 /// A recent event.
 #[derive(Debug)]
-pub struct ShownLine {
+pub struct EventRow {
     /// `None` if the clock of the member that reported it was not set.
-    pub time: Option<Shown>,
+    pub time: Option<DisplayTime>,
     pub words: String,
 }
 
@@ -109,7 +109,7 @@ pub struct ShownLine {
 #[derive(Debug, Template)]
 #[template(path = "status.html")]
 pub struct StatusPage {
-    pub shell: Shell,
+    pub frame: PageFrame,
     pub state: Health,
     pub headline: &'static str,
     pub leads: String,
@@ -117,20 +117,20 @@ pub struct StatusPage {
     pub troubles: Vec<String>,
     /// Number of processes that may fail.
     pub spare: u32,
-    pub pads: Vec<Pad>,
-    pub members: Vec<ShownMember>,
+    pub pads: Vec<LilyPad>,
+    pub members: Vec<MemberRow>,
     /// Recent events, newest first.
-    pub history: Vec<ShownLine>,
+    pub history: Vec<EventRow>,
 }
 
 impl StatusPage {
     /// Makes the page. It does not refresh by itself if `still`.
-    pub fn new(shell: Shell, survey: &Survey, history: &[HistoryLine], still: bool) -> StatusPage {
+    pub fn new(frame: PageFrame, survey: &Survey, history: &[HistoryLine], still: bool) -> StatusPage {
         let troubles = problems(survey);
         let line =
-            |line: &HistoryLine| ShownLine { time: time::shown(line.wall_ms), words: line.words.clone() };
+            |line: &HistoryLine| EventRow { time: time::shown(line.wall_ms), words: line.words.clone() };
         StatusPage {
-            shell: Shell { refresh: (!still).then_some(REFRESH_SECONDS), ..shell },
+            frame: PageFrame { refresh: (!still).then_some(REFRESH_SECONDS), ..frame },
             state: overall(&troubles),
             headline: match overall(&troubles) {
                 Health::Fine => "All is well.",
@@ -143,8 +143,8 @@ impl StatusPage {
                 Some(leader) => format!("{leader} is the leader."),
                 None => String::new(),
             },
-            to_spare: if survey.has_answers() { what_may_be_lost(survey) } else { String::new() },
-            troubles: troubles.iter().map(trouble_words).collect(),
+            to_spare: if survey.has_answers() { survivable_failures(survey) } else { String::new() },
+            troubles: troubles.iter().map(problem_words).collect(),
             spare: survey.can_lose_processes,
             pads: pads(survey),
             members: survey.members.iter().map(|member| shown(survey, member)).collect(),
@@ -162,29 +162,29 @@ impl StatusPage {
     }
 }
 
-fn shown(survey: &Survey, member: &MemberView) -> ShownMember {
+fn shown(survey: &Survey, member: &MemberView) -> MemberRow {
     let leads = survey.leader.as_deref() == Some(&member.info.name());
     let (dot, is) = match (member.alive, leads, member.in_sync, member.voter) {
-        (false, ..) => (Dot::Missing, "offline"),
-        (_, true, ..) => (Dot::Leads, "leader"),
-        (.., true, true) => (Dot::Well, "voter"),
-        (.., true, false) => (Dot::Well, "learner"),
-        (.., false, true) if survey.leader.is_none() => (Dot::Behind, "voter, no leader"),
-        (.., false, false) if survey.leader.is_none() => (Dot::Behind, "learner, no leader"),
-        (.., false, true) => (Dot::Behind, "voter, behind"),
-        (.., false, false) => (Dot::Behind, "learner, behind"),
+        (false, ..) => (MemberMark::Missing, "offline"),
+        (_, true, ..) => (MemberMark::Leads, "leader"),
+        (.., true, true) => (MemberMark::Well, "voter"),
+        (.., true, false) => (MemberMark::Well, "learner"),
+        (.., false, true) if survey.leader.is_none() => (MemberMark::Behind, "voter, no leader"),
+        (.., false, false) if survey.leader.is_none() => (MemberMark::Behind, "learner, no leader"),
+        (.., false, true) => (MemberMark::Behind, "voter, behind"),
+        (.., false, false) => (MemberMark::Behind, "learner, behind"),
     };
     // Without a leader the newest entry is not known. A member that is not in sync may lack entries it has not heard of, so a
     // lag of 0 would be wrong.
     let known = member.alive && survey.leader.is_some();
     let lag = known.then(|| behind(survey, member)).filter(|lag| member.in_sync || *lag > 0);
-    ShownMember {
+    MemberRow {
         name: member.info.name(),
         dot,
         is,
         lag,
         progress: lag
-            .filter(|_| dot == Dot::Behind)
+            .filter(|_| dot == MemberMark::Behind)
             .map(|lag| (member.info.applied, member.info.applied + lag)),
         clients: (member.alive && member.info.role == Role::Backend).then_some(member.info.clients),
     }
@@ -217,7 +217,9 @@ mod tests {
     }
 
     fn page(survey: &Survey, history: &[HistoryLine]) -> String {
-        StatusPage::new(Shell::new("Servers", Place::Status, false), survey, history, false).render().unwrap()
+        StatusPage::new(PageFrame::new("Servers", NavEntry::Status, false), survey, history, false)
+            .render()
+            .unwrap()
     }
 
     #[test]

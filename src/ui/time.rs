@@ -7,7 +7,7 @@ const KNOWN_TO_MS: u64 = 253_402_300_799_999;
 
 /// A time in both forms that `<time>` needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shown {
+pub struct DisplayTime {
     /// `2026-07-01T09:05:00Z`
     pub machine: String,
     /// `2026-07-01 09:05 UTC`
@@ -16,17 +16,17 @@ pub struct Shown {
 
 /// A time as a page shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct When {
-    pub at: Shown,
+pub struct RelativeTime {
+    pub at: DisplayTime,
     /// `3 minutes ago`; `None` if the clocks of the recording and the displaying server disagree.
     pub ago: Option<String>,
 }
 
 /// Returns a time and how long before `now_ms` it was. `None` if the clock that recorded it was not set.
-pub fn when(wall_ms: u64, now_ms: u64) -> Option<When> {
+pub fn when(wall_ms: u64, now_ms: u64) -> Option<RelativeTime> {
     let at = shown(wall_ms)?;
     let ago = (now_ms >= KNOWN_FROM_MS).then(|| ago(wall_ms, now_ms)).flatten();
-    Some(When { at, ago })
+    Some(RelativeTime { at, ago })
 }
 
 /// Maximum difference between two clocks in milliseconds; beyond it they disagree.
@@ -48,14 +48,14 @@ fn ago(wall_ms: u64, now_ms: u64) -> Option<String> {
 }
 
 /// Returns the time `wall_ms` milliseconds after 1970. `None` if the clock that recorded it was not set.
-pub fn shown(wall_ms: u64) -> Option<Shown> {
+pub fn shown(wall_ms: u64) -> Option<DisplayTime> {
     if !(KNOWN_FROM_MS..=KNOWN_TO_MS).contains(&wall_ms) {
         return None;
     }
     let seconds = wall_ms / 1000;
     let (year, month, day) = civil(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    Some(Shown {
+    Some(DisplayTime {
         machine: format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"),
         people: format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC"),
     })

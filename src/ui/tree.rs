@@ -11,14 +11,14 @@
 //! The name of a folder ends with a slash; an owned file or a held lock shows its holder. Names come from clients, so they are
 //! escaped ([`plain`]).
 
-use super::table::{self, Side};
+use super::table::{self, Align};
 use super::{plain, time};
 use ribbit_state::rows::NodeKind;
 use ribbit_state::{LogIndex, TreePath};
 
 /// A node of the tree, without its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Drawn {
+pub struct DrawnNode {
     pub path: TreePath,
     pub kind: NodeKind,
     /// Size of its content in bytes.
@@ -46,7 +46,7 @@ pub fn kind(kind: NodeKind) -> &'static str {
 
 /// Draws nodes, the root of the drawing first, in the order of the tree. With `long`, each line begins with the kind, the size
 /// in bytes, and the index and time of the last change.
-pub fn draw(nodes: &[Drawn], long: bool) -> String {
+pub fn draw(nodes: &[DrawnNode], long: bool) -> String {
     let Some(top) = nodes.first() else { return String::new() };
     let lines = nodes.iter().zip(branches(nodes)).map(|(node, branch)| {
         let name = if node.path == top.path { node.path.as_str() } else { node.path.name() };
@@ -56,15 +56,15 @@ pub fn draw(nodes: &[Drawn], long: bool) -> String {
         return lines.map(|line| line + "\n").collect();
     }
     let rows: Vec<Vec<String>> = nodes.iter().zip(lines).map(|(node, line)| long_row(node, line)).collect();
-    table::layout(&[Side::Left, Side::Right, Side::Right, Side::Left, Side::Left], &rows)
+    table::layout(&[Align::Left, Align::Right, Align::Right, Align::Left, Align::Left], &rows)
 }
 
-fn long_row(node: &Drawn, line: String) -> Vec<String> {
+fn long_row(node: &DrawnNode, line: String) -> Vec<String> {
     let when = time::shown(node.changed_wall_ms).map_or_else(|| "-".to_string(), |shown| shown.people);
     vec![kind(node.kind).to_string(), node.bytes.to_string(), node.changed.to_string(), when, line]
 }
 
-fn notes(node: &Drawn) -> String {
+fn notes(node: &DrawnNode) -> String {
     let fence = node.fence.map(|fence| format!(", fence {fence}")).unwrap_or_default();
     match (node.kind, &node.holder) {
         (NodeKind::Folder, _) if node.path.is_root() => String::new(),
@@ -77,8 +77,8 @@ fn notes(node: &Drawn) -> String {
 }
 
 /// Returns the branches before each name, which depend on whether its level and those above it continue below.
-fn branches(nodes: &[Drawn]) -> Vec<String> {
-    let depth = |node: &Drawn| node.path.depth().saturating_sub(nodes[0].path.depth());
+fn branches(nodes: &[DrawnNode]) -> Vec<String> {
+    let depth = |node: &DrawnNode| node.path.depth().saturating_sub(nodes[0].path.depth());
     // Filled from the last node upwards: true for each level that continues below the current node.
     let mut goes_on: Vec<bool> = Vec::new();
     let mut branches: Vec<String> = nodes
@@ -108,16 +108,28 @@ fn branches(nodes: &[Drawn]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn node(path: &str, kind: NodeKind) -> Drawn {
+    fn node(path: &str, kind: NodeKind) -> DrawnNode {
         let path = path.parse().unwrap();
-        Drawn { path, kind, bytes: 7, made: 1, changed: 12, changed_wall_ms: 0, holder: None, fence: None }
+        DrawnNode {
+            path,
+            kind,
+            bytes: 7,
+            made: 1,
+            changed: 12,
+            changed_wall_ms: 0,
+            holder: None,
+            fence: None,
+        }
     }
 
     #[test]
     fn a_tree_is_drawn_with_the_holders() {
-        let lock =
-            Drawn { holder: Some("client 9 (x)".into()), fence: Some(13), ..node("/a/c", NodeKind::Lock) };
-        let owned = Drawn { holder: Some("backend-2".into()), ..node("/d/e", NodeKind::File) };
+        let lock = DrawnNode {
+            holder: Some("client 9 (x)".into()),
+            fence: Some(13),
+            ..node("/a/c", NodeKind::Lock)
+        };
+        let owned = DrawnNode { holder: Some("backend-2".into()), ..node("/d/e", NodeKind::File) };
         let nodes = [
             node("/", NodeKind::Folder),
             node("/a", NodeKind::Folder),

@@ -8,7 +8,7 @@ use ribbit_state::{HistoryId, LogIndex};
 use serde::Serialize;
 
 /// Members, each with the hash of its row if it has one.
-pub type Marked = Vec<(String, Option<u64>)>;
+pub type RowHashes = Vec<(String, Option<u64>)>;
 
 /// The first row that differs between members.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +17,12 @@ pub struct Difference {
     /// members keep differ.
     pub key: Option<Vec<u8>>,
     /// Hash of each member's row, if it has one.
-    pub marks: Marked,
+    pub marks: RowHashes,
 }
 
 impl Difference {
     /// Returns a difference, unless all members have the same.
-    pub fn among(key: Option<Vec<u8>>, marks: Marked) -> Option<Difference> {
+    pub fn among(key: Option<Vec<u8>>, marks: RowHashes) -> Option<Difference> {
         let same = marks.windows(2).all(|two| two[0].1 == two[1].1);
         (!same).then_some(Difference { key, marks })
     }
@@ -43,7 +43,7 @@ impl Difference {
 
 /// Result of a comparison.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sameness {
+pub struct Comparison {
     /// Log index of the compared state.
     pub index: LogIndex,
     pub history: HistoryId,
@@ -77,10 +77,10 @@ struct JsonDifference<'a> {
     sides: Vec<Vec<&'a str>>,
 }
 
-impl Sameness {
+impl Comparison {
     /// Returns the result for people, without a line end after the last line.
     pub fn words(&self) -> String {
-        let Sameness { index, history, rows, digest, .. } = self;
+        let Comparison { index, history, rows, digest, .. } = self;
         let mut text = match &self.difference {
             None => format!(
                 "identical on {}: {rows} rows at index {index} of history {history}, digest {digest:016x}",
@@ -177,7 +177,7 @@ mod tests {
         };
         assert_eq!(Difference::among(None, marks(&[Some(1), Some(1)])), None);
         let difference = Difference::among(Some(vec![2, b'b']), marks(&[Some(1), None, Some(1), Some(2)]));
-        let found = Sameness {
+        let found = Comparison {
             index: 9,
             history: HistoryId(1),
             rows: 3,

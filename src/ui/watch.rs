@@ -1,33 +1,34 @@
 //! Status of the cluster for a terminal that refreshes by itself (`ribbit watch`).
 
 use super::plain;
-use super::status::{behind, standing, what_may_be_lost, who_is_full, who_leads};
-use super::table::{Side, layout};
+use super::status::{behind, full_disks, leader_line, member_state, survivable_failures};
+use super::table::{Align, layout};
 use ribbit_net::survey::{MemberView, Survey};
 use ribbit_state::Role;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Time since the last answer of each member that has ever answered, by name.
-pub type Heard = BTreeMap<String, Duration>;
+pub type LastHeartbeats = BTreeMap<String, Duration>;
 
-const SIDES: [Side; 6] = [Side::Left, Side::Left, Side::Right, Side::Left, Side::Right, Side::Right];
+const SIDES: [Align; 6] = [Align::Left, Align::Left, Align::Right, Align::Left, Align::Right, Align::Right];
 const HEADS: [&str; 6] = ["NAME", "STATE", "HEARTBEAT", "LEASE", "LAG", "CLIENTS"];
 
 /// Returns sentences and a table, without a line end after the last line. Control characters are escaped.
-pub fn screen(survey: &Survey, heard: &Heard) -> String {
+pub fn screen(survey: &Survey, heard: &LastHeartbeats) -> String {
     if !survey.has_answers() {
         return "No server answers. Trying again.".to_string();
     }
     let mut rows = vec![HEADS.map(str::to_string).to_vec()];
     rows.extend(survey.members.iter().map(|member| row(survey, member, heard)));
-    let sentences = [who_leads(survey), what_may_be_lost(survey), who_is_full(survey).trim_end().to_string()];
+    let sentences =
+        [leader_line(survey), survivable_failures(survey), full_disks(survey).trim_end().to_string()];
     let said: Vec<String> =
         sentences.iter().filter(|words| !words.is_empty()).map(|words| plain::line(words)).collect();
     format!("{}\n\n{}", said.join("\n"), layout(&SIDES, &rows).trim_end())
 }
 
-fn row(survey: &Survey, member: &MemberView, heard: &Heard) -> Vec<String> {
+fn row(survey: &Survey, member: &MemberView, heard: &LastHeartbeats) -> Vec<String> {
     let name = member.info.name();
     let beat = match heard.get(&name) {
         _ if member.alive => "now".to_string(),
@@ -39,7 +40,14 @@ fn row(survey: &Survey, member: &MemberView, heard: &Heard) -> Vec<String> {
         (true, Role::Backend) => member.info.clients.to_string(),
         _ => "-".to_string(),
     };
-    vec![name, standing(survey, member), beat, lease.to_string(), behind(survey, member).to_string(), clients]
+    vec![
+        name,
+        member_state(survey, member),
+        beat,
+        lease.to_string(),
+        behind(survey, member).to_string(),
+        clients,
+    ]
 }
 
 /// Returns as much of a text as fits a terminal.
@@ -80,7 +88,7 @@ mod tests {
             can_lose_processes: 0,
             can_lose_machines: 0,
         };
-        let heard = Heard::from([("backend-2".to_string(), Duration::from_secs(7))]);
+        let heard = LastHeartbeats::from([("backend-2".to_string(), Duration::from_secs(7))]);
         let expected = "\
 Leader: backend-1, term 3. 1 of 3 members are up.
 Cannot survive any further failure.

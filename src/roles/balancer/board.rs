@@ -15,7 +15,7 @@ use ribbit_net::protocol::{BackendEntry, NodeStatus, ReaderId};
 use ribbit_state::command::regions_after;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{ClusterId, RaftId, Role};
-use ribbit_ui::metrics::{BackendLoad, Balancer};
+use ribbit_ui::metrics::{BackendLoad, BalancerMetrics};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use std::collections::{BTreeMap, BTreeSet};
@@ -312,7 +312,7 @@ impl Board {
     }
 
     /// Returns the figures for monitoring.
-    pub(crate) fn figures(&mut self, now: Instant) -> Balancer {
+    pub(crate) fn figures(&mut self, now: Instant) -> BalancerMetrics {
         self.readers.expire(now);
         let (entries, candidates) = self.candidates(None);
         let serving = entries.iter().zip(&candidates).filter(|(_, candidate)| candidate.serves);
@@ -324,7 +324,7 @@ impl Board {
                 spliced: entry.lifetime.spliced().into(),
             })
         };
-        Balancer {
+        BalancerMetrics {
             serving: serving.clone().count() as u64,
             in_sync: serving.clone().filter(|(_, candidate)| candidate.in_sync).count() as u64,
             has_leader: self.leader().is_some(),

@@ -53,7 +53,7 @@ use ribbit_net::listener::{ConnectionLimits, accept};
 use ribbit_net::protocol::{Answer, Ask, NodeStatus};
 use ribbit_net::{socket, tasks};
 use ribbit_state::sync::MutexExt;
-use ribbit_ui::metrics::{self, Connections};
+use ribbit_ui::metrics::{self, ConnectionMetrics};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use smol::io::AsyncWriteExt;
@@ -142,8 +142,8 @@ pub async fn serve(
 }
 
 /// Returns the status line of the systemd unit.
-fn words(figures: &metrics::Balancer) -> String {
-    let metrics::Balancer { serving, in_sync, has_leader, floating, .. } = figures;
+fn words(figures: &metrics::BalancerMetrics) -> String {
+    let metrics::BalancerMetrics { serving, in_sync, has_leader, floating, .. } = figures;
     let leader = if *has_leader { "" } else { "; no leader, writes are unavailable" };
     let floating = if *floating == Some(true) { "; this balancer holds the floating address" } else { "" };
     format!("{serving} backends serve people, {in_sync} of them in sync{leader}{floating}")
@@ -188,9 +188,9 @@ impl BalancerState {
         smol::future::or(asked_again, late).await;
     }
 
-    fn figures(&self) -> metrics::Balancer {
+    fn figures(&self) -> metrics::BalancerMetrics {
         let floating = self.has_floating.as_ref().map(|has| has.load(Ordering::Relaxed));
-        metrics::Balancer { floating, ..self.board().figures(Instant::now()) }
+        metrics::BalancerMetrics { floating, ..self.board().figures(Instant::now()) }
     }
 
     /// Records that the member at `address` does not answer. Its connections are cut and it gets no new ones.
@@ -309,7 +309,7 @@ fn page(path: &str, state: &BalancerState, gate: &ConnectionLimits) -> Option<Ht
     match path {
         "/metrics" => {
             let (accepted, refused) = gate.totals();
-            let connections = Connections { open: gate.connections() as u64, accepted, refused };
+            let connections = ConnectionMetrics { open: gate.connections() as u64, accepted, refused };
             Some(HttpResponse::metrics(metrics::balancer(&figures, process::now(), connections)))
         }
         "/health" => Some(match (figures.serving, figures.in_sync, figures.has_leader) {

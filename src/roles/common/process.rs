@@ -1,6 +1,6 @@
 //! Uptime and memory usage of this process.
 
-use ribbit_ui::metrics::Process;
+use ribbit_ui::metrics::ProcessMetrics;
 use std::sync::OnceLock;
 use std::time::Instant;
 
@@ -12,9 +12,9 @@ pub fn started() {
 }
 
 /// Returns the current uptime and memory usage.
-pub fn now() -> Process {
+pub fn now() -> ProcessMetrics {
     let uptime_s = STARTED.get_or_init(Instant::now).elapsed().as_secs();
-    Process { uptime_s, memory_bytes: memory_bytes().unwrap_or(0) }
+    ProcessMetrics { uptime_s, memory_bytes: memory_bytes().unwrap_or(0) }
 }
 
 /// Returns the resident set size from `/proc`, which costs no disk access.

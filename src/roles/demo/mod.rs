@@ -20,7 +20,7 @@ use crate::common::output;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 use ribbit_net::survey::Survey;
-use ribbit_ui::demo::{self, Claim, Marks};
+use ribbit_ui::demo::{self, Claim, MarkStyle};
 use smol::Timer;
 use smol::future::or;
 use stage::DemoCluster;
@@ -118,7 +118,7 @@ async fn begin(stage: &mut DemoCluster, narrator: &Narrator) -> Result<(Duration
 /// Prints the scene and counts the claims.
 struct Narrator {
     pace: Duration,
-    marks: Marks,
+    marks: MarkStyle,
     held: usize,
     failed: usize,
 }
@@ -128,7 +128,7 @@ impl Narrator {
         // The first of these variables that is set determines the locale.
         let mut named = ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(|name| std::env::var(name).ok());
         let lang = named.find(|value| !value.is_empty()).unwrap_or_default();
-        let marks = Marks::fitting(std::io::stdout().is_terminal(), &lang);
+        let marks = MarkStyle::fitting(std::io::stdout().is_terminal(), &lang);
         Narrator { pace, marks, held: 0, failed: 0 }
     }
 

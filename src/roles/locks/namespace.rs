@@ -23,7 +23,7 @@ use ribbit_state::{
     Code, Command, Consistency, Denied, LogIndex, Outcome, Owner, Page, Query, RaftId, Reply, Request, Token,
     Topic, TreeCommand, TreePath,
 };
-use ribbit_ui::tree::Drawn;
+use ribbit_ui::tree::DrawnNode;
 use ribbit_ui::words;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -65,7 +65,7 @@ impl std::fmt::Debug for ServerSource {
 /// A place of the namespace and what lies below it.
 #[derive(Debug, Default)]
 pub(crate) struct TreeListing {
-    pub(crate) nodes: Vec<Drawn>,
+    pub(crate) nodes: Vec<DrawnNode>,
     /// Number of pages read.
     pub(crate) pages: usize,
 }
@@ -436,7 +436,7 @@ pub(crate) fn floating_path(address: Ipv4Addr) -> TreePath {
 }
 
 /// Describes the holder of a lock: `it is locked by backend-1 (board1:10001), fence 13`.
-pub(crate) fn holder_text(lock: &Drawn) -> String {
+pub(crate) fn holder_text(lock: &DrawnNode) -> String {
     let holder = lock.holder.as_deref().unwrap_or("an unknown client");
     let fence: LogIndex = lock.fence.unwrap_or_default();
     format!("it is locked by {holder}, fence {fence}")
@@ -460,9 +460,9 @@ fn unexpected_answer(answer: &impl std::fmt::Debug) -> Failure {
     )
 }
 
-fn without_content(entry: TreeEntry) -> Drawn {
+fn without_content(entry: TreeEntry) -> DrawnNode {
     let TreeEntry { path, node } = entry;
-    Drawn {
+    DrawnNode {
         path,
         kind: node.kind,
         bytes: node.content.len(),

@@ -6,14 +6,14 @@ use super::NodeState;
 use crate::common::process;
 use ribbit_net::http::{HttpResponse, HttpStatus};
 use ribbit_net::protocol::NodeStatus;
-use ribbit_ui::metrics::{self, Connections};
+use ribbit_ui::metrics::{self, ConnectionMetrics};
 
 /// Returns the page at `path`, or `None` if there is none.
 pub(crate) fn page(node: &NodeState, status: &NodeStatus, path: &str) -> Option<HttpResponse> {
     match path {
         "/metrics" => {
             let (accepted, refused) = node.gate.totals();
-            let connections = Connections { open: node.gate.connections() as u64, accepted, refused };
+            let connections = ConnectionMetrics { open: node.gate.connections() as u64, accepted, refused };
             Some(HttpResponse::metrics(metrics::member(status, process::now(), connections)))
         }
         "/health" => Some(health(status)),

@@ -21,7 +21,7 @@ use ribbit_net::keys::Keys;
 use ribbit_net::pinned::PinAsk;
 use ribbit_net::survey::MemberView;
 use ribbit_state::{LogIndex, Token};
-use ribbit_ui::verify::{Difference, Sameness};
+use ribbit_ui::verify::{Comparison, Difference};
 use std::collections::{BTreeMap, VecDeque};
 
 /// Options of `verify`.
@@ -78,7 +78,7 @@ pub async fn run(options: &VerifyOptions) -> Result<(), Failure> {
     let (Some(head), difference) = (head, compared?) else {
         return Err(Failure::new(Exit::Unreachable, "no member could pin a snapshot: try again"));
     };
-    let sameness = Sameness {
+    let sameness = Comparison {
         index: head.index,
         history: head.history,
         rows: head.rows,

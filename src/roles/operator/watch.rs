@@ -10,7 +10,7 @@ use crate::common::survey;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, ArgMatches, Args};
 use ribbit_net::survey::Survey;
-use ribbit_ui::watch::{Heard, fitting, screen};
+use ribbit_ui::watch::{LastHeartbeats, fitting, screen};
 use rustix::termios::tcgetwinsize;
 use smol::Timer;
 use smol::future::FutureExt;
@@ -98,7 +98,8 @@ fn note(heard: &mut BTreeMap<String, Instant>, survey: &Survey) -> String {
             heard.insert(name, now);
         }
     }
-    let ago: Heard = heard.iter().map(|(name, at)| (name.clone(), now.duration_since(*at))).collect();
+    let ago: LastHeartbeats =
+        heard.iter().map(|(name, at)| (name.clone(), now.duration_since(*at))).collect();
     screen(survey, &ago)
 }
 

@@ -3,7 +3,7 @@
 use super::feed::{NO_SESSION, WRONG_PAGE, error_page, status};
 use super::limits::READ_DEADLINE;
 use super::request_context::{PageError, ReadPage, RequestContext};
-use super::response::{self, HttpResponse};
+use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_net::protocol::{Ask, NewAccount, Password};
 use ribbit_net::secret::{new_token, token_hash};
@@ -11,27 +11,27 @@ use ribbit_state::rows::Settings;
 use ribbit_state::text::{check_email, check_name, check_password, fold_username};
 use ribbit_state::{Code, Command, Denied, Field, Page, Query};
 use ribbit_ui::form::{Form, FormRequest};
-use ribbit_ui::pages::{FormPage, MessagePage, Place};
+use ribbit_ui::pages::{FormPage, MessagePage, NavEntry};
 use ribbit_ui::words::{Note, refusal};
 
 fn create_page(context: &RequestContext, form: &Form) -> FormPage {
-    let shell = context.shell("Sign up", Place::Create);
+    let frame = context.frame("Sign up", NavEntry::Create);
     let text = |field: Field| form.text(field.name());
-    let page = FormPage::create(shell, text(Field::Name), text(Field::Username), text(Field::Email));
+    let page = FormPage::create(frame, text(Field::Name), text(Field::Username), text(Field::Email));
     FormPage { in_the_clear: context.origin().is_unencrypted(), ..page }
 }
 
 fn login_page(context: &RequestContext, username: &str) -> FormPage {
-    let page = FormPage::login(context.shell("Log in", Place::Login), username);
+    let page = FormPage::login(context.frame("Log in", NavEntry::Login), username);
     FormPage { in_the_clear: context.origin().is_unencrypted(), ..page }
 }
 
 fn logout_page(context: &RequestContext) -> FormPage {
-    FormPage::logout(context.shell("Log out", Place::Logout))
+    FormPage::logout(context.frame("Log out", NavEntry::Logout))
 }
 
 fn delete_page(context: &RequestContext) -> FormPage {
-    FormPage::delete(context.shell("Delete account", Place::Delete))
+    FormPage::delete(context.frame("Delete account", NavEntry::Delete))
 }
 
 /// Shows the form again with the reason, and with the request id for the next try.
@@ -41,38 +41,38 @@ async fn again(
     form: &Form,
     tried: Option<FormRequest>,
     error: PageError,
-) -> HttpResponse {
+) -> WebResponse {
     page.request = context.request_again(form, tried, &error).await;
     back(context, page, error)
 }
 
 /// Shows the form again with the reason, and with the request id that it has.
-fn back(context: &RequestContext, page: FormPage, error: PageError) -> HttpResponse {
+fn back(context: &RequestContext, page: FormPage, error: PageError) -> WebResponse {
     let mut page = page.refused(error.denied());
-    page.shell.service_error = error.service_error();
+    page.frame.service_error = error.service_error();
     // This answer may have ended the session.
-    page.shell.logged_in = context.has_session();
+    page.frame.logged_in = context.has_session();
     response::page(status(&error), &page)
 }
 
 /// Shows the sign-up page.
-pub async fn show_create(context: &mut RequestContext) -> HttpResponse {
+pub async fn show_create(context: &mut RequestContext) -> WebResponse {
     match context.read(Query::Settings, READ_DEADLINE).await {
         Ok(ReadPage { page: Page::Settings(Settings { registration_open: false }), .. }) => {
             let words = refusal(Denied::new(Code::RegistrationClosed));
-            let shell = context.shell("Sign-up is closed", Place::Create);
-            response::page(StatusCode::OK, &MessagePage { shell, words })
+            let frame = context.frame("Sign-up is closed", NavEntry::Create);
+            response::page(StatusCode::OK, &MessagePage { frame, words })
         }
         Ok(_) => {
             let page = create_page(context, &Form::default());
             response::page(StatusCode::OK, &FormPage { request: Some(context.request_here()), ..page })
         }
-        Err(error) => error_page(context, Place::Create, error),
+        Err(error) => error_page(context, NavEntry::Create, error),
     }
 }
 
 /// Creates an account.
-pub async fn create(context: &mut RequestContext, form: &Form) -> HttpResponse {
+pub async fn create(context: &mut RequestContext, form: &Form) -> WebResponse {
     let page = create_page(context, form);
     let text = |field: Field| form.text(field.name()).to_string();
     let password = text(Field::Password);
@@ -111,14 +111,14 @@ pub async fn create(context: &mut RequestContext, form: &Form) -> HttpResponse {
 }
 
 /// Shows the log-in page.
-pub async fn show_login(context: &mut RequestContext, query: &Form) -> HttpResponse {
+pub async fn show_login(context: &mut RequestContext, query: &Form) -> WebResponse {
     if let Err(error) = context.read(Query::Position, READ_DEADLINE).await {
-        return error_page(context, Place::Login, error);
+        return error_page(context, NavEntry::Login, error);
     }
     // Only a valid username, so that a link cannot put an arbitrary text on this page.
     let created = query.get("created").and_then(|name| fold_username(name).ok());
     let mut page = login_page(context, created.as_deref().unwrap_or_default());
-    page.shell.note = match (created, query.get("note").and_then(Note::from_name)) {
+    page.frame.note = match (created, query.get("note").and_then(Note::from_name)) {
         (Some(username), _) => {
             Some(format!("Welcome, @{username}! Your account is ready. Log in to get started."))
         }
@@ -128,7 +128,7 @@ pub async fn show_login(context: &mut RequestContext, query: &Form) -> HttpRespo
 }
 
 /// Logs in. Each try has a new request id, because its session token is made here and must not be used twice.
-pub async fn login(context: &mut RequestContext, form: &Form) -> HttpResponse {
+pub async fn login(context: &mut RequestContext, form: &Form) -> WebResponse {
     let username = form.text(Field::Username.name());
     let page = login_page(context, username);
     if let Err(denied) = fold_username(username) {
@@ -179,13 +179,13 @@ async fn me(context: &mut RequestContext) -> Result<String, PageError> {
 /// Shows a page that asks for confirmation of something that a link alone must not do.
 async fn ask_first(
     context: &mut RequestContext,
-    here: Place,
+    here: NavEntry,
     page: fn(&RequestContext) -> FormPage,
-) -> HttpResponse {
+) -> WebResponse {
     match me(context).await {
         Ok(username) => {
             let mut page = page(context);
-            page.shell.me = Some(username);
+            page.frame.me = Some(username);
             page.request = Some(context.request_here());
             response::page(StatusCode::OK, &page)
         }
@@ -194,17 +194,17 @@ async fn ask_first(
 }
 
 /// Shows the page that asks for confirmation of a log-out.
-pub async fn show_logout(context: &mut RequestContext) -> HttpResponse {
-    ask_first(context, Place::Logout, logout_page).await
+pub async fn show_logout(context: &mut RequestContext) -> WebResponse {
+    ask_first(context, NavEntry::Logout, logout_page).await
 }
 
 /// Shows the page that deletes the account.
-pub async fn show_delete(context: &mut RequestContext) -> HttpResponse {
-    ask_first(context, Place::Delete, delete_page).await
+pub async fn show_delete(context: &mut RequestContext) -> WebResponse {
+    ask_first(context, NavEntry::Delete, delete_page).await
 }
 
 /// PeerInfo the session.
-pub async fn logout(context: &mut RequestContext, form: &Form) -> HttpResponse {
+pub async fn logout(context: &mut RequestContext, form: &Form) -> WebResponse {
     // Already logged out.
     let Some(session) = context.session() else { return response::see_other("/login") };
     let page = logout_page(context);
@@ -224,7 +224,7 @@ pub async fn logout(context: &mut RequestContext, form: &Form) -> HttpResponse {
 }
 
 /// Deletes the account, after a check of its password.
-pub async fn delete(context: &mut RequestContext, form: &Form) -> HttpResponse {
+pub async fn delete(context: &mut RequestContext, form: &Form) -> WebResponse {
     let page = delete_page(context);
     let Some(session) = context.session() else { return again(context, page, form, None, NO_SESSION).await };
     let request = match context.request_of(form).await {

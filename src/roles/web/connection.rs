@@ -14,13 +14,13 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-pub enum Transport {
+pub enum PlainOrTls {
     Plain(Box<TimedStream>),
     Tls(Box<TlsStream<TimedStream>>),
 }
 
 pub struct HttpStream {
-    stream: Transport,
+    stream: PlainOrTls,
     watch: ConnectionClock,
     /// Task that waits for an end that was withheld.
     withheld: Option<Waker>,
@@ -32,12 +32,12 @@ pub struct HttpStream {
 const STATUS_BYTES: usize = 12;
 
 impl HttpStream {
-    pub fn new(stream: Transport, watch: ConnectionClock) -> HttpStream {
+    pub fn new(stream: PlainOrTls, watch: ConnectionClock) -> HttpStream {
         HttpStream { stream, watch, withheld: None, kept_back: Vec::new() }
     }
 
     pub fn is_tls(&self) -> bool {
-        matches!(self.stream, Transport::Tls(_))
+        matches!(self.stream, PlainOrTls::Tls(_))
     }
 
     /// Returns the status with which hyper would have answered an invalid request head.
@@ -51,8 +51,8 @@ impl HttpStream {
     /// Any I/O error of the stream.
     pub async fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.stream {
-            Transport::Plain(stream) => stream.write_all(bytes).await,
-            Transport::Tls(stream) => {
+            PlainOrTls::Plain(stream) => stream.write_all(bytes).await,
+            PlainOrTls::Tls(stream) => {
                 stream.write_all(bytes).await?;
                 stream.flush().await
             }
@@ -61,7 +61,7 @@ impl HttpStream {
 
     /// Sends the TLS close notification. Without it the browser knows that the answer was truncated.
     pub async fn say_end(&mut self) {
-        if let Transport::Tls(stream) = &mut self.stream {
+        if let PlainOrTls::Tls(stream) = &mut self.stream {
             stream.get_mut().1.send_close_notify();
             if let Err(error) = stream.flush().await {
                 log::debug!("connection ended before the TLS close notification: {error}");
@@ -77,8 +77,8 @@ impl AsyncRead for HttpStream {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let read = match &mut self.stream {
-            Transport::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Transport::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+            PlainOrTls::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            PlainOrTls::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
         };
         if matches!(read, Poll::Ready(Ok(0))) && self.watch.owes_an_answer() {
             self.watch.end();
@@ -100,14 +100,14 @@ impl AsyncWrite for HttpStream {
             return Poll::Ready(Ok(bytes.len()));
         }
         match &mut self.stream {
-            Transport::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Transport::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            PlainOrTls::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            PlainOrTls::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = match &mut self.stream {
-            Transport::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Transport::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            PlainOrTls::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            PlainOrTls::Tls(stream) => Pin::new(stream).poll_flush(cx),
         };
         if matches!(flushed, Poll::Ready(Ok(()))) {
             self.watch.sent();
@@ -119,8 +119,8 @@ impl AsyncWrite for HttpStream {
     }
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut self.stream {
-            Transport::Plain(stream) => Pin::new(stream).poll_close(cx),
-            Transport::Tls(stream) => Pin::new(stream).poll_close(cx),
+            PlainOrTls::Plain(stream) => Pin::new(stream).poll_close(cx),
+            PlainOrTls::Tls(stream) => Pin::new(stream).poll_close(cx),
         }
     }
 }

@@ -3,30 +3,30 @@
 use super::feed::{NO_SESSION, WRONG_PAGE, error_page, status};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::request_context::{PageError, RequestContext};
-use super::response::{self, HttpResponse};
+use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_state::query::FeedCroak;
 use ribbit_state::{AccountCommand, Code, LogIndex, Page, Query};
 use ribbit_ui::form::{Form, FormRequest};
 use ribbit_ui::pages::people::CroakPage;
-use ribbit_ui::pages::{FormPage, MessagePage, Place, ShownCroak};
+use ribbit_ui::pages::{CroakView, FormPage, MessagePage, NavEntry};
 use ribbit_ui::words::{Note, Refusals};
 use std::time::Duration;
 
 /// Shows one croak.
-pub async fn show(context: &mut RequestContext, id: &str) -> HttpResponse {
+pub async fn show(context: &mut RequestContext, id: &str) -> WebResponse {
     let Ok(id) = id.parse() else { return no_such(context) };
     match page(context, id, READ_DEADLINE, None).await {
         Ok(page) => page,
         Err(PageError::Denied(denied)) if denied.code == Code::NoSuchCroak => no_such(context),
-        Err(error) => error_page(context, Place::Nowhere, error),
+        Err(error) => error_page(context, NavEntry::Nowhere, error),
     }
 }
 
-fn no_such(context: &RequestContext) -> HttpResponse {
-    let shell = context.shell("Croak not found", Place::Nowhere);
+fn no_such(context: &RequestContext) -> WebResponse {
+    let frame = context.frame("Croak not found", NavEntry::Nowhere);
     let words = "It may have been deleted.".to_string();
-    response::page(StatusCode::NOT_FOUND, &MessagePage { shell, words })
+    response::page(StatusCode::NOT_FOUND, &MessagePage { frame, words })
 }
 
 /// Returns the viewer's username, whether the answer may be out of date, and the croak.
@@ -53,25 +53,25 @@ async fn page(
     id: LogIndex,
     limit: Duration,
     refused: Option<(PageError, Option<FormRequest>)>,
-) -> Result<HttpResponse, PageError> {
+) -> Result<WebResponse, PageError> {
     let (me, old, croak) = read(context, id, limit).await?;
-    let mut shell = context.shell("Croak", Place::Nowhere);
-    shell.old = old;
-    context.count_unread(&mut shell).await;
+    let mut frame = context.frame("Croak", NavEntry::Nowhere);
+    frame.old = old;
+    context.count_unread(&mut frame).await;
     let mine = croak.author.username == me;
     let (error, request) = refused.unzip();
     let removal = mine.then(|| request.flatten().unwrap_or_else(|| context.request_here()));
-    let croak = ShownCroak::new(croak, shell.now_ms);
-    shell.me = Some(me);
+    let croak = CroakView::new(croak, frame.now_ms);
+    frame.me = Some(me);
     let refusals = error.map_or(Vec::new(), |error| Refusals::on(&[], error.denied()).general);
     let code = error.map_or(StatusCode::OK, |error| status(&error));
-    Ok(response::page(code, &CroakPage { shell, croak, removal, refusals }))
+    Ok(response::page(code, &CroakPage { frame, croak, removal, refusals }))
 }
 
 /// Deletes the user's own croak.
-pub async fn take_back(context: &mut RequestContext, id: &str, form: &Form) -> HttpResponse {
+pub async fn take_back(context: &mut RequestContext, id: &str, form: &Form) -> WebResponse {
     let Ok(croak) = id.parse() else { return no_such(context) };
-    let Some(session) = context.session() else { return error_page(context, Place::Nowhere, NO_SESSION) };
+    let Some(session) = context.session() else { return error_page(context, NavEntry::Nowhere, NO_SESSION) };
     let request = match context.request_of(form).await {
         Ok(request) => request,
         Err(error) => return again(context, croak, form, None, error).await,
@@ -89,7 +89,7 @@ async fn again(
     form: &Form,
     tried: Option<FormRequest>,
     error: PageError,
-) -> HttpResponse {
+) -> WebResponse {
     let request = context.request_again(form, tried, &error).await;
     if let PageError::Denied(_) = error {
         match page(context, croak, AROUND_DEADLINE, Some((error, request))).await {
@@ -98,8 +98,9 @@ async fn again(
             Err(_) => {}
         }
     }
-    let mut page = FormPage::take_back(context.shell("Croak", Place::Nowhere), croak).refused(error.denied());
-    page.shell.service_error = error.service_error();
+    let mut page =
+        FormPage::take_back(context.frame("Croak", NavEntry::Nowhere), croak).refused(error.denied());
+    page.frame.service_error = error.service_error();
     page.request = request;
     response::page(status(&error), &page)
 }

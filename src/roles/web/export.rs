@@ -6,13 +6,13 @@
 use super::feed::{NO_SESSION, WRONG_PAGE, error_page};
 use super::limits::{EXPORT_DEADLINE, EXPORT_PAGE_DEADLINE, EXPORTS_MAX, READ_DEADLINE};
 use super::request_context::RequestContext;
-use super::response::{self, HttpResponse, IncompleteBody};
+use super::response::{self, IncompleteBody, WebResponse};
 use hyper::body::Bytes;
 use ribbit_net::client::Client;
 use ribbit_net::protocol::{self, Ask};
 use ribbit_state::{Consistency, Token};
 use ribbit_ui::export::Export;
-use ribbit_ui::pages::Place;
+use ribbit_ui::pages::NavEntry;
 use smol::stream;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -44,9 +44,9 @@ struct ExportStream {
 
 impl RunningExports {
     /// Starts an export. Refused with 503 while [`EXPORTS_MAX`] others run.
-    pub async fn begin(&self, context: &mut RequestContext, client: &Client) -> HttpResponse {
+    pub async fn begin(&self, context: &mut RequestContext, client: &Client) -> WebResponse {
         let Some(session) = context.session() else {
-            return error_page(context, Place::Settings, NO_SESSION);
+            return error_page(context, NavEntry::Settings, NO_SESSION);
         };
         if self.0.get() >= EXPORTS_MAX {
             return response::later("too many downloads are running; try again in a moment");
@@ -54,7 +54,7 @@ impl RunningExports {
         self.0.set(self.0.get() + 1);
         let place = ExportSlot(self.0.clone());
         let mut export = Export::new(session);
-        let Some(query) = export.query() else { return error_page(context, Place::Settings, WRONG_PAGE) };
+        let Some(query) = export.query() else { return error_page(context, NavEntry::Settings, WRONG_PAGE) };
         let first = match context.read(query, READ_DEADLINE).await {
             Ok(got) => export.take(got.page).map_err(|_| WRONG_PAGE),
             Err(error) => Err(error),
@@ -70,7 +70,7 @@ impl RunningExports {
                     stream::unfold(Some(reading), ExportStream::next),
                 )
             }
-            Err(error) => error_page(context, Place::Settings, error),
+            Err(error) => error_page(context, NavEntry::Settings, error),
         }
     }
 }

@@ -2,32 +2,32 @@
 
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::request_context::{PageError, RequestContext};
-use super::response::{self, HttpResponse};
+use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
 use ribbit_state::text::{check_croak, croak_chars};
 use ribbit_state::{Code, Command, Denied, Field, LogIndex, Page, Query};
 use ribbit_ui::form::{Form, FormRequest};
-use ribbit_ui::pages::{Feed, MainPage, MessagePage, Place, Shell, ShownCroak, lacks_session};
+use ribbit_ui::pages::{CroakView, Feed, MainPage, MessagePage, NavEntry, PageFrame, lacks_session};
 use ribbit_ui::words::{Note, Refusals, ServiceError, refusal};
 use std::time::Duration;
 
 /// Shows a page of the feed.
-pub async fn show(context: &mut RequestContext, query: &Form) -> HttpResponse {
+pub async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
     let before = query.get("before").and_then(|before| before.parse().ok());
-    let mut shell = context.shell("Feed", Place::Main);
-    shell.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
-    let mut feed = match read(context, &mut shell, before, READ_DEADLINE).await {
+    let mut frame = context.frame("Feed", NavEntry::Main);
+    frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
+    let mut feed = match read(context, &mut frame, before, READ_DEADLINE).await {
         Ok(feed) => feed,
-        Err(error) => return error_page(context, Place::Main, error),
+        Err(error) => return error_page(context, NavEntry::Main, error),
     };
     if let Some(unread) = context.unread().await {
-        shell.unread = Some(unread.messages);
+        frame.unread = Some(unread.messages);
         feed.note_unread(unread);
     }
-    shell.old |= context.is_old();
+    frame.old |= context.is_old();
     let page = MainPage {
-        shell,
+        frame,
         request: Some(context.request_here()),
         post: String::new(),
         refusals: Refusals::default(),
@@ -38,10 +38,10 @@ pub async fn show(context: &mut RequestContext, query: &Form) -> HttpResponse {
     response::page(StatusCode::OK, &page)
 }
 
-/// Reads one page of the feed. Sets the username and the out-of-date mark of the shell.
+/// Reads one page of the feed. Sets the username and the out-of-date mark of the frame.
 async fn read(
     context: &mut RequestContext,
-    shell: &mut Shell,
+    frame: &mut PageFrame,
     before: Option<LogIndex>,
     limit: Duration,
 ) -> Result<Feed, PageError> {
@@ -49,10 +49,10 @@ async fn read(
     let page_len = u16::try_from(FEED_PAGE_MAX).expect("a page is short");
     let got = context.read(Query::Feed { session, before, limit: page_len }, limit).await?;
     let Page::Feed { me, croaks, older } = got.page else { return Err(WRONG_PAGE) };
-    shell.me = Some(me.username);
-    shell.old = got.old;
+    frame.me = Some(me.username);
+    frame.old = got.old;
     let now_ms = context.now_ms();
-    let croaks = croaks.into_iter().map(|croak| ShownCroak::new(croak, now_ms)).collect();
+    let croaks = croaks.into_iter().map(|croak| CroakView::new(croak, now_ms)).collect();
     let newest = before.is_none();
     Ok(Feed {
         croaks,
@@ -65,7 +65,7 @@ async fn read(
 }
 
 /// Posts a croak.
-pub async fn croak(context: &mut RequestContext, form: &Form) -> HttpResponse {
+pub async fn croak(context: &mut RequestContext, form: &Form) -> WebResponse {
     let text = form.text(Field::Post.name());
     let Some(session) = context.session() else { return again(context, form, None, NO_SESSION).await };
     if let Err(denied) = check_croak(text) {
@@ -87,19 +87,19 @@ async fn again(
     form: &Form,
     tried: Option<FormRequest>,
     error: PageError,
-) -> HttpResponse {
+) -> WebResponse {
     let text = form.text(Field::Post.name());
     let request = context.request_again(form, tried, &error).await;
-    let mut shell = context.shell("Feed", Place::Main);
-    shell.service_error = error.service_error();
+    let mut frame = context.frame("Feed", NavEntry::Main);
+    frame.service_error = error.service_error();
     let feed = match error {
         // The servers did not answer; another read would only use up the time that is left.
         PageError::Service(_) => None,
-        PageError::Denied(_) => read(context, &mut shell, None, AROUND_DEADLINE).await.ok(),
+        PageError::Denied(_) => read(context, &mut frame, None, AROUND_DEADLINE).await.ok(),
     };
     let chars = croak_chars(text);
     let page = MainPage {
-        shell,
+        frame,
         request,
         post: text.to_string(),
         refusals: Refusals::on(&[Field::Post.name()], error.denied()),
@@ -126,7 +126,7 @@ pub fn status(error: &PageError) -> StatusCode {
 }
 
 /// Answers a GET whose page cannot be read: leads to the log-in page without a session, else shows the reason.
-pub fn error_page(context: &RequestContext, here: Place, error: PageError) -> HttpResponse {
+pub fn error_page(context: &RequestContext, here: NavEntry, error: PageError) -> WebResponse {
     match error {
         error if error.lacks_session() => response::see_other("/login"),
         PageError::Service(service_error) => {
@@ -134,8 +134,8 @@ pub fn error_page(context: &RequestContext, here: Place, error: PageError) -> Ht
             response::page(status(&error), &page)
         }
         PageError::Denied(denied) => {
-            let shell = context.shell("That didn't work", here);
-            let page = MessagePage { shell, words: refusal(denied) };
+            let frame = context.frame("That didn't work", here);
+            let page = MessagePage { frame, words: refusal(denied) };
             response::page(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
     }

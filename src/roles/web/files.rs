@@ -5,7 +5,7 @@
 
 use super::limits::SECURITY_TEXT_DAYS;
 use super::request_context::wall_ms;
-use super::response::{self, HttpResponse};
+use super::response::{self, WebResponse};
 use blake2::{Blake2s256, Digest};
 use hyper::header::{ETAG, HeaderValue, IF_NONE_MATCH};
 use hyper::{HeaderMap, StatusCode};
@@ -30,7 +30,7 @@ impl StaticFile {
         StaticFile { content_type, text, tag }
     }
 
-    fn answer(&self, headers: &HeaderMap) -> HttpResponse {
+    fn answer(&self, headers: &HeaderMap) -> WebResponse {
         let mut answer = response::file(self.content_type, self.text);
         if self.is_known(headers) {
             answer = response::unchanged(answer);
@@ -79,7 +79,7 @@ impl Files {
         }
     }
 
-    pub fn answer(&self, which: Asset, headers: &HeaderMap) -> HttpResponse {
+    pub fn answer(&self, which: Asset, headers: &HeaderMap) -> WebResponse {
         let file = match which {
             Asset::Style => &self.style,
             Asset::Script => &self.script,
@@ -91,7 +91,7 @@ impl Files {
 }
 
 /// Answers `/.well-known/security.txt` (RFC 9116). `None` if no contact is configured.
-pub fn security_text(contact: Option<&str>) -> Option<HttpResponse> {
+pub fn security_text(contact: Option<&str>) -> Option<WebResponse> {
     let ends_ms = wall_ms() + SECURITY_TEXT_DAYS * 24 * 3_600_000;
     // Without a clock no expiry date would be right.
     let expires = time::shown(ends_ms)?.machine;

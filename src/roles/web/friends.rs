@@ -3,11 +3,11 @@
 use super::feed::{NO_SESSION, WRONG_PAGE, error_page, status};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::request_context::{PageError, RequestContext};
-use super::response::{self, HttpResponse};
+use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_state::{AccountId, Code, Command, Denied, Field, Page, Query};
 use ribbit_ui::form::{Form, FormRequest};
-use ribbit_ui::pages::{Friend, Friends, ManagePage, Place, Shell, lacks_session};
+use ribbit_ui::pages::{Friend, Friends, ManagePage, NavEntry, PageFrame, lacks_session};
 use ribbit_ui::words::{Note, Refusals};
 use std::time::Duration;
 
@@ -18,18 +18,18 @@ enum FollowChoice {
 }
 
 /// Shows the people that the user follows.
-pub async fn show(context: &mut RequestContext, query: &Form) -> HttpResponse {
+pub async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
     let after = query.get("after").and_then(|after| after.parse().ok()).map(AccountId);
-    let mut shell = context.shell("Following", Place::Manage);
+    let mut frame = context.frame("Following", NavEntry::Manage);
     let note = query.get("note").and_then(Note::from_name);
-    shell.note = note.map(|note| note.words().to_string());
-    let friends = match read(context, &mut shell, after, READ_DEADLINE).await {
+    frame.note = note.map(|note| note.words().to_string());
+    let friends = match read(context, &mut frame, after, READ_DEADLINE).await {
         Ok(friends) => friends,
-        Err(error) => return error_page(context, Place::Manage, error),
+        Err(error) => return error_page(context, NavEntry::Manage, error),
     };
-    context.count_unread(&mut shell).await;
+    context.count_unread(&mut frame).await;
     let page = ManagePage {
-        shell,
+        frame,
         request: Some(context.request_here()),
         username: String::new(),
         refusals: Refusals::default(),
@@ -42,15 +42,15 @@ pub async fn show(context: &mut RequestContext, query: &Form) -> HttpResponse {
 
 async fn read(
     context: &mut RequestContext,
-    shell: &mut Shell,
+    frame: &mut PageFrame,
     after: Option<AccountId>,
     limit: Duration,
 ) -> Result<Friends, PageError> {
     let session = context.session().ok_or(NO_SESSION)?;
     let got = context.read(Query::Friends { session, after }, limit).await?;
     let Page::Friends { me, friends, more } = got.page else { return Err(WRONG_PAGE) };
-    shell.me = Some(me.username);
-    shell.old = got.old;
+    frame.me = Some(me.username);
+    frame.old = got.old;
     let people = friends
         .into_iter()
         .map(|person| Friend {
@@ -63,7 +63,7 @@ async fn read(
 }
 
 /// Follows or unfollows somebody.
-pub async fn manage(context: &mut RequestContext, form: &Form) -> HttpResponse {
+pub async fn manage(context: &mut RequestContext, form: &Form) -> WebResponse {
     let username = form.text(Field::Username.name()).to_string();
     let choice = match form.get("choice") {
         Some("add") => FollowChoice::Add,
@@ -112,21 +112,21 @@ async fn again(
     choice: Option<FollowChoice>,
     tried: Option<FormRequest>,
     error: PageError,
-) -> HttpResponse {
+) -> WebResponse {
     let username = form.text(Field::Username.name()).to_string();
     let request = context.request_again(form, tried, &error).await;
-    let mut shell = context.shell("Following", Place::Manage);
-    shell.service_error = error.service_error();
+    let mut frame = context.frame("Following", NavEntry::Manage);
+    frame.service_error = error.service_error();
     let friends = match error {
         PageError::Service(_) => None,
-        PageError::Denied(_) => read(context, &mut shell, None, AROUND_DEADLINE).await.ok(),
+        PageError::Denied(_) => read(context, &mut frame, None, AROUND_DEADLINE).await.ok(),
     };
     let mut refusals = Refusals::on(&[Field::Username.name()], error.denied());
     if choice.is_none() {
         refusals.general.push("Choose Follow or Unfollow.".to_string());
     }
     let page = ManagePage {
-        shell,
+        frame,
         request,
         username,
         refusals,

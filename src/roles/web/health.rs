@@ -2,7 +2,7 @@
 //! `ribbit health --json` prints it; 503 when it is down.
 
 use super::limits::READY_DEADLINE;
-use super::response::{self, HttpResponse};
+use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_net::client::Client;
 use ribbit_net::health::{Health, overall, problems};
@@ -10,7 +10,7 @@ use ribbit_net::protocol::{self, Ask};
 use ribbit_net::survey::Survey;
 
 /// Answers `/health`.
-pub fn health(survey: &Survey) -> HttpResponse {
+pub fn health(survey: &Survey) -> WebResponse {
     let status = match overall(&problems(survey)) {
         Health::Fine | Health::Degraded => StatusCode::OK,
         Health::Down | Health::Unknown => StatusCode::SERVICE_UNAVAILABLE,
@@ -19,7 +19,7 @@ pub fn health(survey: &Survey) -> HttpResponse {
 }
 
 /// Answers `/readyz`: ready if a server of an in-sync member with a leader answers.
-pub async fn ready(client: &Client) -> HttpResponse {
+pub async fn ready(client: &Client) -> WebResponse {
     match client.ask(Ask::NodeStatus, READY_DEADLINE).await {
         Ok(protocol::Answer::NodeStatus(node)) if node.leader.is_some() && node.in_sync => {
             response::plain(StatusCode::OK, "ready")

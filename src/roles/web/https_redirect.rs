@@ -3,7 +3,7 @@
 //! A GET is redirected. A form is refused instead: it has crossed the network unencrypted, and its sender should know.
 
 use super::hosts::name_in;
-use super::response::{self, HttpResponse, closing};
+use super::response::{self, WebResponse, closing};
 use hyper::header::{HOST, HeaderValue, LOCATION};
 use hyper::{HeaderMap, Method, StatusCode, Uri};
 
@@ -31,7 +31,7 @@ fn address(uri: &Uri, headers: &HeaderMap, port: RedirectPort) -> Option<HeaderV
 }
 
 /// Redirects a request to HTTPS. With 307, because browsers cache 308 for good, and HTTPS may be turned off again.
-pub fn answer(method: &Method, uri: &Uri, headers: &HeaderMap, port: RedirectPort) -> HttpResponse {
+pub fn answer(method: &Method, uri: &Uri, headers: &HeaderMap, port: RedirectPort) -> WebResponse {
     match address(uri, headers, port).filter(|_| matches!(*method, Method::GET | Method::HEAD)) {
         Some(address) => {
             let mut answer = response::see_other("/");

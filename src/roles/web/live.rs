@@ -26,7 +26,7 @@ use super::limits::{
     LIVE_STREAMS_PER_ADDRESS_MAX, READ_DEADLINE,
 };
 use super::request_context::{self, RequestContext};
-use super::response::{self, HttpResponse};
+use super::response::{self, WebResponse};
 use askama::Template;
 use event_listener::Event;
 use hyper::body::Bytes;
@@ -37,7 +37,7 @@ use ribbit_net::subscription::{Subscription, SubscriptionMessage};
 use ribbit_state::{
     AccountId, Consistency, Event as Happened, EventKind, LogIndex, Page, Query, Token, TokenHash, Topic,
 };
-use ribbit_ui::pages::ShownCroak;
+use ribbit_ui::pages::CroakView;
 use ribbit_ui::pages::croak::CroakFragment;
 use smol::future::FutureExt;
 use smol::lock::Mutex;
@@ -111,7 +111,7 @@ impl LiveStreams {
         context: &mut RequestContext,
         last: Option<Token>,
         from: Option<Token>,
-    ) -> HttpResponse {
+    ) -> WebResponse {
         let Some(session) = context.session() else { return response::events(smol::stream::once(ended())) };
         if self.open.get() >= LIVE_STREAMS_MAX || self.shutdown.began() {
             return response::later("too many live connections; try again in a moment");
@@ -151,7 +151,7 @@ impl LiveStreams {
                 return Err(StreamCutOff);
             }
         };
-        let fragment = CroakFragment { croak: ShownCroak::new(found, request_context::wall_ms()) };
+        let fragment = CroakFragment { croak: CroakView::new(found, request_context::wall_ms()) };
         let html = fragment.render().expect("writing to a string cannot fail");
         let bytes = event(Some(croak), "croak", &html);
         if rendered.newest.len() == LIVE_READINGS_MAX {

@@ -6,7 +6,7 @@
 use super::feed::{NO_SESSION, WRONG_PAGE, error_page, status};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::request_context::{PageError, RequestContext};
-use super::response::{self, HttpResponse};
+use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_state::limits::{MESSAGE_CHARS_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
 use ribbit_state::query::Talk;
@@ -14,14 +14,14 @@ use ribbit_state::query::TalkPartner;
 use ribbit_state::text::{check_message, croak_chars, fold_username};
 use ribbit_state::{AccountId, Code, Denied, Field, LogIndex, MessageCommand, Page, Query};
 use ribbit_ui::form::{Form, FormRequest};
-use ribbit_ui::pages::messages::{Partner, ShownMessage, TalkPage, TalkRow, TalkView, TalksPage};
-use ribbit_ui::pages::{MessagePage, Place, Shell, lacks_session};
+use ribbit_ui::pages::messages::{MessageView, Partner, TalkPage, TalkRow, TalkView, TalksPage};
+use ribbit_ui::pages::{MessagePage, NavEntry, PageFrame, lacks_session};
 use ribbit_ui::words::Refusals;
 use std::time::Duration;
 
 /// Shows the list of conversations, or leads to the one with `?to=`.
-pub async fn list(context: &mut RequestContext, query: &Form) -> HttpResponse {
-    let Some(session) = context.session() else { return error_page(context, Place::Messages, NO_SESSION) };
+pub async fn list(context: &mut RequestContext, query: &Form) -> WebResponse {
+    let Some(session) = context.session() else { return error_page(context, NavEntry::Messages, NO_SESSION) };
     let to = query.text("to");
     let mut refusals = Refusals::default();
     if query.get("to").is_some() {
@@ -34,23 +34,23 @@ pub async fn list(context: &mut RequestContext, query: &Form) -> HttpResponse {
     let limit = u16::try_from(TALKS_PAGE_MAX).expect("a page is short");
     let got = match context.read(Query::Talks { session, before, limit }, READ_DEADLINE).await {
         Ok(got) => got,
-        Err(error) => return error_page(context, Place::Messages, error),
+        Err(error) => return error_page(context, NavEntry::Messages, error),
     };
     let Page::Talks { me, talks, older } = got.page else {
-        return error_page(context, Place::Messages, WRONG_PAGE);
+        return error_page(context, NavEntry::Messages, WRONG_PAGE);
     };
-    let mut shell = context.shell("Messages", Place::Messages);
-    shell.old = got.old;
-    shell.me = Some(me.username);
-    context.count_unread(&mut shell).await;
-    let now_ms = shell.now_ms;
+    let mut frame = context.frame("Messages", NavEntry::Messages);
+    frame.old = got.old;
+    frame.me = Some(me.username);
+    context.count_unread(&mut frame).await;
+    let now_ms = frame.now_ms;
     let talks = talks.into_iter().map(|talk| TalkRow::new(talk, now_ms)).collect();
     let username = to.to_string();
     let newest = before.is_none();
     let cursor = context.answered().filter(|_| newest);
     response::page(
         StatusCode::OK,
-        &TalksPage { shell, username, refusals, log_in: false, talks, older, newest, cursor },
+        &TalksPage { frame, username, refusals, log_in: false, talks, older, newest, cursor },
     )
 }
 
@@ -63,23 +63,23 @@ fn whom(name: &str) -> TalkPartner {
 }
 
 /// Shows one conversation.
-pub async fn show(context: &mut RequestContext, name: &str, query: &Form) -> HttpResponse {
+pub async fn show(context: &mut RequestContext, name: &str, query: &Form) -> WebResponse {
     let before = query.get("before").and_then(|before| before.parse().ok());
-    let mut shell = context.shell("Messages", Place::Messages);
-    let (talk, waiting) = match read(context, &mut shell, name, before, READ_DEADLINE).await {
+    let mut frame = context.frame("Messages", NavEntry::Messages);
+    let (talk, waiting) = match read(context, &mut frame, name, before, READ_DEADLINE).await {
         Ok(read) => read,
         Err(PageError::Denied(denied)) if denied.code == Code::NoSuchUser => {
-            let shell = context.shell("Person not found", Place::Messages);
+            let frame = context.frame("Person not found", NavEntry::Messages);
             let words = "Nobody has this username. The account may have been deleted.".to_string();
-            return response::page(StatusCode::NOT_FOUND, &MessagePage { shell, words });
+            return response::page(StatusCode::NOT_FOUND, &MessagePage { frame, words });
         }
-        Err(error) => return error_page(context, Place::Messages, error),
+        Err(error) => return error_page(context, NavEntry::Messages, error),
     };
-    context.count_unread(&mut shell).await;
+    context.count_unread(&mut frame).await;
     // The messages on this page are about to be read.
-    shell.unread = shell.unread.map(|unread| unread.saturating_sub(waiting));
+    frame.unread = frame.unread.map(|unread| unread.saturating_sub(waiting));
     let page = TalkPage {
-        shell,
+        frame,
         action: talk.with.username.as_ref().map_or(String::new(), |_| talk.with.path.clone()),
         request: Some(context.request_here()),
         message: String::new(),
@@ -94,7 +94,7 @@ pub async fn show(context: &mut RequestContext, name: &str, query: &Form) -> Htt
 /// Reads a page of a conversation. Returns it with the number of its unread messages that the read receipt will mark.
 async fn read(
     context: &mut RequestContext,
-    shell: &mut Shell,
+    frame: &mut PageFrame,
     name: &str,
     before: Option<LogIndex>,
     limit: Duration,
@@ -103,16 +103,16 @@ async fn read(
     let page_len = u16::try_from(TALK_PAGE_MAX).expect("a page is short");
     let got = context.read(Query::Talk { session, with: whom(name), before, limit: page_len }, limit).await?;
     let Page::Talk(talk) = got.page else { return Err(WRONG_PAGE) };
-    shell.old = got.old;
-    shell.me = Some(talk.me.username.clone());
+    frame.old = got.old;
+    frame.me = Some(talk.me.username.clone());
     let newest = before.is_none();
     let receipt = receipt(&talk).filter(|_| newest);
     let waiting = if receipt.is_some() { talk.waiting } else { 0 };
     let Talk { with, with_account, mut messages, older, .. } = talk;
     let with = Partner::new(with, with_account);
-    shell.title.clone_from(&with.name);
+    frame.title.clone_from(&with.name);
     messages.reverse();
-    let messages = messages.into_iter().map(|message| ShownMessage::new(message, shell.now_ms)).collect();
+    let messages = messages.into_iter().map(|message| MessageView::new(message, frame.now_ms)).collect();
     let cursor = context.answered().filter(|_| newest);
     Ok((TalkView { with, messages, older, newest, cursor, receipt }, waiting))
 }
@@ -125,7 +125,7 @@ fn receipt(talk: &Talk) -> Option<String> {
 }
 
 /// Sends a message.
-pub async fn send(context: &mut RequestContext, name: &str, form: &Form) -> HttpResponse {
+pub async fn send(context: &mut RequestContext, name: &str, form: &Form) -> WebResponse {
     let text = form.text(Field::Message.name());
     let Some(session) = context.session() else { return again(context, name, form, None, NO_SESSION).await };
     let checked = fold_username(name).and_then(|username| check_message(text).map(|()| username));
@@ -152,15 +152,15 @@ async fn again(
     form: &Form,
     tried: Option<FormRequest>,
     error: PageError,
-) -> HttpResponse {
+) -> WebResponse {
     let text = form.text(Field::Message.name());
     let request = context.request_again(form, tried, &error).await;
-    let mut shell = context.shell("Messages", Place::Messages);
-    shell.service_error = error.service_error();
+    let mut frame = context.frame("Messages", NavEntry::Messages);
+    frame.service_error = error.service_error();
     let talk = match error {
         PageError::Service(_) => None,
         PageError::Denied(_) => {
-            read(context, &mut shell, name, None, AROUND_DEADLINE).await.ok().map(|(talk, _)| talk)
+            read(context, &mut frame, name, None, AROUND_DEADLINE).await.ok().map(|(talk, _)| talk)
         }
     };
     let chars = croak_chars(text);
@@ -168,7 +168,7 @@ async fn again(
     // The recipient is in the path, so the form is only shown for a valid username.
     let action = fold_username(name).map_or(String::new(), |username| format!("/messages/{username}"));
     let page = TalkPage {
-        shell,
+        frame,
         action,
         request,
         message: text.to_string(),

@@ -1,15 +1,15 @@
 //! Counters for `/metrics`. The web role has one thread, so plain cells are enough.
 
-use super::response::{self, HttpResponse};
+use super::response::{self, WebResponse};
 use crate::common::process;
 use hyper::StatusCode;
 use ribbit_net::http::METRICS_TYPE;
-use ribbit_ui::metrics::{self, Web};
+use ribbit_ui::metrics::{self, WebMetrics};
 use std::cell::Cell;
 use std::time::Duration;
 
 #[derive(Debug, Default)]
-pub struct WebMetrics {
+pub struct WebCounters {
     /// Number of open connections.
     pub open: Cell<usize>,
     turned_away: Cell<u64>,
@@ -18,7 +18,7 @@ pub struct WebMetrics {
     answer_ms: Cell<u64>,
 }
 
-impl WebMetrics {
+impl WebCounters {
     pub fn count(&self, status: StatusCode, took: Duration) {
         if let Some(count) = self.answers.get(usize::from(status.as_u16() / 100).wrapping_sub(1)) {
             count.set(count.get() + 1);
@@ -30,8 +30,8 @@ impl WebMetrics {
         self.turned_away.set(self.turned_away.get() + 1);
     }
 
-    pub fn show(&self, streams: usize) -> HttpResponse {
-        let web = Web {
+    pub fn show(&self, streams: usize) -> WebResponse {
+        let web = WebMetrics {
             open: self.open.get() as u64,
             streams: streams as u64,
             turned_away: self.turned_away.get(),

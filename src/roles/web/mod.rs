@@ -66,7 +66,7 @@ use crate::common::systemd::{self, sockets};
 use async_net::{TcpListener, TcpStream};
 use async_signal::{Signal, Signals};
 use client_origin::PeerInfo;
-use connection::{HttpStream, Transport};
+use connection::{HttpStream, PlainOrTls};
 use connections::{CountedConnection, WebServer};
 use hyper::Request;
 use hyper::body::{Body, Incoming};
@@ -273,7 +273,7 @@ async fn wire(
     server: &WebServer,
 ) -> Option<HttpStream> {
     let (Some(tls), Purpose::Pages) = (&server.tls, purpose) else {
-        let plain = Transport::Plain(Box::new(TimedStream::new(stream.clone(), watch.clone())));
+        let plain = PlainOrTls::Plain(Box::new(TimedStream::new(stream.clone(), watch.clone())));
         return Some(HttpStream::new(plain, watch.clone()));
     };
     watch.enter(ConnectionPhase::Agreeing);

@@ -3,44 +3,44 @@
 use super::feed::{NO_SESSION, WRONG_PAGE, error_page};
 use super::limits::READ_DEADLINE;
 use super::request_context::{PageError, RequestContext};
-use super::response::{self, HttpResponse};
+use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_state::limits::{FEED_PAGE_MAX, FOLLOWERS_COUNT_MAX};
 use ribbit_state::query::PersonRelation;
 use ribbit_state::{AccountId, Code, Field, Page, Query};
 use ribbit_ui::form::Form;
-use ribbit_ui::pages::people::{PeopleList, PeoplePage, PersonRow, ProfilePage, Which};
-use ribbit_ui::pages::{MessagePage, Place, Shell, ShownCroak};
+use ribbit_ui::pages::people::{PeopleFilter, PeopleList, PeoplePage, PersonRow, ProfilePage};
+use ribbit_ui::pages::{CroakView, MessagePage, NavEntry, PageFrame};
 use ribbit_ui::time;
 use ribbit_ui::words::{Note, Refusals};
 
 /// Shows everyone, the results of a search, or the user's followers.
-pub async fn show(context: &mut RequestContext, query: &Form) -> HttpResponse {
+pub async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
     let names = query.text(Field::Names.name()).trim().to_string();
     let which = match query.get("who") {
-        Some("followers") => Which::Followers,
-        _ => Which::Everyone,
+        Some("followers") => PeopleFilter::Followers,
+        _ => PeopleFilter::Everyone,
     };
-    let mut shell = context.shell("People", Place::People);
-    shell.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
+    let mut frame = context.frame("People", NavEntry::People);
+    frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
     let read = match which {
-        Which::Everyone => everyone(context, &mut shell, &names, query.get("after")).await,
-        Which::Followers => followers(context, &mut shell, query.get("after")).await,
+        PeopleFilter::Everyone => everyone(context, &mut frame, &names, query.get("after")).await,
+        PeopleFilter::Followers => followers(context, &mut frame, query.get("after")).await,
     };
     let (list, refusals, status) = match read {
         Ok(list) => (Some(list), Refusals::default(), StatusCode::OK),
         Err(PageError::Denied(denied)) if denied.code == Code::InvalidEntry => {
             (None, Refusals::on(&[Field::Names.name()], &[denied]), StatusCode::UNPROCESSABLE_ENTITY)
         }
-        Err(error) => return error_page(context, Place::People, error),
+        Err(error) => return error_page(context, NavEntry::People, error),
     };
-    context.count_unread(&mut shell).await;
-    response::page(status, &PeoplePage { shell, which, names, refusals, log_in: false, list })
+    context.count_unread(&mut frame).await;
+    response::page(status, &PeoplePage { frame, which, names, refusals, log_in: false, list })
 }
 
 async fn everyone(
     context: &mut RequestContext,
-    shell: &mut Shell,
+    frame: &mut PageFrame,
     names: &str,
     after: Option<&str>,
 ) -> Result<PeopleList, PageError> {
@@ -48,9 +48,9 @@ async fn everyone(
     let query = Query::People { session, names: names.to_string(), after: after.map(str::to_string) };
     let got = context.read(query, READ_DEADLINE).await?;
     let Page::People { me, people, more } = got.page else { return Err(WRONG_PAGE) };
-    shell.old = got.old;
+    frame.old = got.old;
     let people = rows(context, &me.username, people);
-    shell.me = Some(me.username);
+    frame.me = Some(me.username);
     let more = more.map(|more| {
         let mut address = form_urlencoded::Serializer::new("/people?".to_string());
         address.append_pair(Field::Names.name(), names).append_pair("after", &more);
@@ -61,16 +61,16 @@ async fn everyone(
 
 async fn followers(
     context: &mut RequestContext,
-    shell: &mut Shell,
+    frame: &mut PageFrame,
     after: Option<&str>,
 ) -> Result<PeopleList, PageError> {
     let session = context.session().ok_or(NO_SESSION)?;
     let after = after.and_then(|after| after.parse().ok()).map(AccountId);
     let got = context.read(Query::Followers { session, after }, READ_DEADLINE).await?;
     let Page::Followers { me, people, more } = got.page else { return Err(WRONG_PAGE) };
-    shell.old = got.old;
+    frame.old = got.old;
     let people = rows(context, &me.username, people);
-    shell.me = Some(me.username);
+    frame.me = Some(me.username);
     let more = more.map(|more| format!("/people?who=followers&after={}", more.0));
     Ok(PeopleList { people, more, first: after.is_none() })
 }
@@ -80,37 +80,37 @@ fn rows(context: &RequestContext, me: &str, people: Vec<PersonRelation>) -> Vec<
 }
 
 /// Shows a profile.
-pub async fn profile(context: &mut RequestContext, username: &str, query: &Form) -> HttpResponse {
+pub async fn profile(context: &mut RequestContext, username: &str, query: &Form) -> WebResponse {
     let before = query.get("before").and_then(|before| before.parse().ok());
-    let Some(session) = context.session() else { return error_page(context, Place::People, NO_SESSION) };
+    let Some(session) = context.session() else { return error_page(context, NavEntry::People, NO_SESSION) };
     let limit = u16::try_from(FEED_PAGE_MAX).expect("a page is short");
     let ask = Query::Profile { session, username: username.to_string(), before, limit };
     let got = match context.read(ask, READ_DEADLINE).await {
         Ok(got) => got,
         Err(PageError::Denied(denied)) if [Code::NoSuchUser, Code::InvalidEntry].contains(&denied.code) => {
-            let shell = context.shell("Person not found", Place::People);
+            let frame = context.frame("Person not found", NavEntry::People);
             let words = "Nobody has this username. The account may have been deleted.".to_string();
-            return response::page(StatusCode::NOT_FOUND, &MessagePage { shell, words });
+            return response::page(StatusCode::NOT_FOUND, &MessagePage { frame, words });
         }
-        Err(error) => return error_page(context, Place::People, error),
+        Err(error) => return error_page(context, NavEntry::People, error),
     };
     let Page::Profile { me, profile, croaks, older } = got.page else {
-        return error_page(context, Place::People, WRONG_PAGE);
+        return error_page(context, NavEntry::People, WRONG_PAGE);
     };
-    let mut shell = context.shell(&profile.relation.person.name, Place::People);
-    shell.old = got.old;
-    shell.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
-    context.count_unread(&mut shell).await;
-    let now_ms = shell.now_ms;
+    let mut frame = context.frame(&profile.relation.person.name, NavEntry::People);
+    frame.old = got.old;
+    frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
+    context.count_unread(&mut frame).await;
+    let now_ms = frame.now_ms;
     let person = PersonRow::new(profile.relation, &me.username, context.request_here());
-    shell.me = Some(me.username);
+    frame.me = Some(me.username);
     let page = ProfilePage {
-        shell,
+        frame,
         person,
         created: time::when(profile.created_wall_ms, now_ms),
         friends: profile.friends,
         followers: followers_words(profile.followers),
-        croaks: croaks.into_iter().map(|croak| ShownCroak::new(croak, now_ms)).collect(),
+        croaks: croaks.into_iter().map(|croak| CroakView::new(croak, now_ms)).collect(),
         older,
         newest: before.is_none(),
     };

@@ -9,7 +9,7 @@
 use super::client_origin::ClientOrigin;
 use super::limits::{ANSWER_DEADLINE, AROUND_DEADLINE, PAGE_MARGIN};
 use super::rate_limit::{RateLimiter, WebRateClass};
-use super::response::HttpResponse;
+use super::response::WebResponse;
 use cookie::{Cookie, SameSite};
 use hyper::HeaderMap;
 use hyper::header::{COOKIE, HeaderValue, RETRY_AFTER, SET_COOKIE};
@@ -23,7 +23,7 @@ use ribbit_state::{
     TokenHash,
 };
 use ribbit_ui::form::{Form, FormRequest, REQUEST_FIELD};
-use ribbit_ui::pages::{Place, Shell};
+use ribbit_ui::pages::{NavEntry, PageFrame};
 use ribbit_ui::words::ServiceError;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -179,10 +179,10 @@ impl RequestContext {
         self.origin
     }
     /// Returns the frame of a page for this browser.
-    pub fn shell(&self, title: &str, here: Place) -> Shell {
-        Shell { now_ms: self.now_ms, ..Shell::new(title, here, self.has_session()) }
+    pub fn frame(&self, title: &str, here: NavEntry) -> PageFrame {
+        PageFrame { now_ms: self.now_ms, ..PageFrame::new(title, here, self.has_session()) }
     }
-    /// Returns the wall clock, as [`Shell::now_ms`].
+    /// Returns the wall clock, as [`PageFrame::now_ms`].
     pub fn now_ms(&self) -> u64 {
         self.now_ms
     }
@@ -233,9 +233,9 @@ impl RequestContext {
     }
 
     /// Adds the number of unread messages to a page's frame, if it can be read in time. The page is shown without it otherwise.
-    pub async fn count_unread(&mut self, shell: &mut Shell) {
-        shell.unread = self.unread().await.map(|unread| unread.messages);
-        shell.old |= self.old;
+    pub async fn count_unread(&mut self, frame: &mut PageFrame) {
+        frame.unread = self.unread().await.map(|unread| unread.messages);
+        frame.old |= self.old;
     }
 
     /// Returns the unread counts, if they can be read in time.
@@ -365,7 +365,7 @@ impl RequestContext {
     }
 
     /// Adds the cookies that have changed, and `Retry-After`.
-    pub fn set_cookies(self, mut answer: HttpResponse) -> HttpResponse {
+    pub fn set_cookies(self, mut answer: WebResponse) -> WebResponse {
         let secure = self.origin.secure;
         match self.session_cookie {
             SessionCookie::Keep => {}
@@ -413,7 +413,7 @@ fn unexpected(answer: &protocol::Answer) -> PageError {
 }
 
 /// Sets or removes a cookie.
-fn set(answer: &mut HttpResponse, name: &str, value: Option<String>, secure: bool) {
+fn set(answer: &mut WebResponse, name: &str, value: Option<String>, secure: bool) {
     let age_s = if value.is_some() { SESSION_AGE_MS_MAX / 1000 } else { 0 };
     let age_s = i64::try_from(age_s).expect("a session lasts days");
     let prefix = if secure { SECURE_PREFIX } else { "" };

@@ -3,34 +3,34 @@
 use super::feed::{NO_SESSION, WRONG_PAGE, error_page, status};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::request_context::{PageError, RequestContext};
-use super::response::{self, HttpResponse};
+use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_net::protocol::{Ask, Password};
 use ribbit_state::query::{OpenSession, OwnAccount};
 use ribbit_state::text::{check_email, check_name, check_password};
 use ribbit_state::{AccountCommand, Code, Denied, Field, LogIndex, Page, Query, TokenHash};
 use ribbit_ui::form::{Form, FormRequest};
-use ribbit_ui::pages::settings::{Section, SessionRow, SettingsPage};
-use ribbit_ui::pages::{Place, Shell, lacks_session};
+use ribbit_ui::pages::settings::{SessionRow, SettingsPage, SettingsSection};
+use ribbit_ui::pages::{NavEntry, PageFrame, lacks_session};
 use ribbit_ui::words::{Note, Refusals};
 use std::time::Duration;
 
-pub async fn show(context: &mut RequestContext, query: &Form) -> HttpResponse {
-    let mut shell = context.shell("Settings", Place::Settings);
-    shell.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
-    let (account, sessions) = match read(context, &mut shell, READ_DEADLINE).await {
+pub async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
+    let mut frame = context.frame("Settings", NavEntry::Settings);
+    frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
+    let (account, sessions) = match read(context, &mut frame, READ_DEADLINE).await {
         Ok(read) => read,
-        Err(error) => return error_page(context, Place::Settings, error),
+        Err(error) => return error_page(context, NavEntry::Settings, error),
     };
-    context.count_unread(&mut shell).await;
-    let mut page = page(context, shell, &sessions);
+    context.count_unread(&mut frame).await;
+    let mut page = page(context, frame, &sessions);
     (page.name, page.email) = (account.person.name, account.email);
     response::page(StatusCode::OK, &page)
 }
 
 async fn read(
     context: &mut RequestContext,
-    shell: &mut Shell,
+    frame: &mut PageFrame,
     limit: Duration,
 ) -> Result<(OwnAccount, Vec<OpenSession>), PageError> {
     let session = context.session().ok_or(NO_SESSION)?;
@@ -38,16 +38,16 @@ async fn read(
     let Page::Account(account) = got.page else { return Err(WRONG_PAGE) };
     let listed = context.read(Query::Sessions { session }, limit).await?;
     let Page::Sessions(sessions) = listed.page else { return Err(WRONG_PAGE) };
-    shell.old = listed.old;
-    shell.me = Some(account.person.username.clone());
+    frame.old = listed.old;
+    frame.me = Some(account.person.username.clone());
     Ok((account, sessions))
 }
 
-fn page(context: &RequestContext, shell: Shell, sessions: &[OpenSession]) -> SettingsPage {
-    let now_ms = shell.now_ms;
+fn page(context: &RequestContext, frame: PageFrame, sessions: &[OpenSession]) -> SettingsPage {
+    let now_ms = frame.now_ms;
     let row = |session| SessionRow::new(session, now_ms, context.request_here());
     SettingsPage {
-        shell,
+        frame,
         name: String::new(),
         email: String::new(),
         profile_request: context.request_if_read(),
@@ -92,11 +92,11 @@ impl SettingsChange {
         })
     }
 
-    fn section(&self) -> Section {
+    fn section(&self) -> SettingsSection {
         match self {
-            SettingsChange::Profile { .. } => Section::Profile,
-            SettingsChange::Password { .. } => Section::Password,
-            SettingsChange::End { .. } | SettingsChange::EndOthers => Section::Sessions,
+            SettingsChange::Profile { .. } => SettingsSection::Profile,
+            SettingsChange::Password { .. } => SettingsSection::Password,
+            SettingsChange::End { .. } | SettingsChange::EndOthers => SettingsSection::Sessions,
         }
     }
 
@@ -150,8 +150,8 @@ impl SettingsChange {
     }
 }
 
-pub async fn change(context: &mut RequestContext, form: &Form) -> HttpResponse {
-    let Some(session) = context.session() else { return error_page(context, Place::Settings, NO_SESSION) };
+pub async fn change(context: &mut RequestContext, form: &Form) -> WebResponse {
+    let Some(session) = context.session() else { return error_page(context, NavEntry::Settings, NO_SESSION) };
     let Some(choice) = SettingsChange::of(form) else {
         return again(context, form, None, &[Denied::new(Code::InvalidEntry)], None, None).await;
     };
@@ -177,19 +177,19 @@ async fn again(
     wrong: &[Denied],
     error: Option<PageError>,
     tried: Option<FormRequest>,
-) -> HttpResponse {
+) -> WebResponse {
     let denied = error.as_ref().map_or(wrong, |error| error.denied());
     let section = choice.as_ref().map(SettingsChange::section);
     let locally = PageError::Denied(Denied::new(Code::InvalidEntry));
     let request = context.request_again(form, tried, error.as_ref().unwrap_or(&locally)).await;
-    let mut shell = context.shell("Settings", Place::Settings);
-    shell.service_error = error.and_then(|error| error.service_error());
-    let read = match shell.service_error {
+    let mut frame = context.frame("Settings", NavEntry::Settings);
+    frame.service_error = error.and_then(|error| error.service_error());
+    let read = match frame.service_error {
         Some(_) => None,
-        None => read(context, &mut shell, AROUND_DEADLINE).await.ok(),
+        None => read(context, &mut frame, AROUND_DEADLINE).await.ok(),
     };
     let (account, sessions) = read.unzip();
-    let mut page = page(context, shell, &sessions.unwrap_or_default());
+    let mut page = page(context, frame, &sessions.unwrap_or_default());
     if let Some(account) = account {
         (page.name, page.email) = (account.person.name, account.email);
     }
@@ -204,7 +204,7 @@ async fn again(
     }
     let fields = [Field::Name, Field::Email, Field::Password, Field::NewPassword].map(Field::name);
     page.refusals = Refusals::on(&fields, denied);
-    page.section = section.or(Some(Section::Profile));
+    page.section = section.or(Some(SettingsSection::Profile));
     page.log_in = lacks_session(denied);
     let code = error.map_or(StatusCode::UNPROCESSABLE_ENTITY, |error| status(&error));
     response::page(code, &page)

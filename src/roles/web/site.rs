@@ -14,10 +14,10 @@ use super::hosts::{AllowedHosts, HostError};
 use super::https_redirect;
 use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
 use super::live::{LiveStreams, Shutdown, cursor};
-use super::metrics::WebMetrics;
+use super::metrics::WebCounters;
 use super::rate_limit::RateLimiter;
 use super::request_context::RequestContext;
-use super::response::{self, HttpResponse, closing};
+use super::response::{self, WebResponse, closing};
 use super::timeouts::{ConnectionClock, ConnectionPhase};
 use super::{account, croak, feed, friends, health, messages, people, receipts, settings, status};
 use crate::common::machine::host_name;
@@ -31,7 +31,7 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
 use ribbit_net::client::Client;
 use ribbit_ui::form::Form;
-use ribbit_ui::pages::{MessagePage, Place, Shell};
+use ribbit_ui::pages::{MessagePage, NavEntry, PageFrame};
 use ribbit_ui::words::ServiceError;
 use smol::future::FutureExt;
 use std::net::IpAddr;
@@ -99,7 +99,7 @@ pub struct Site {
     security_contact: Option<String>,
     /// Value of `Strict-Transport-Security` on encrypted connections.
     hsts: Option<HeaderValue>,
-    pub metrics: WebMetrics,
+    pub metrics: WebCounters,
     routes: matchit::Router<Route>,
 }
 
@@ -153,7 +153,7 @@ impl Site {
             files: Files::new(),
             security_contact,
             hsts: hsts_days.map(hsts),
-            metrics: WebMetrics::default(),
+            metrics: WebCounters::default(),
             routes,
         }
     }
@@ -171,7 +171,7 @@ impl Site {
         peer: PeerInfo,
         watch: &ConnectionClock,
         began: Instant,
-    ) -> HttpResponse {
+    ) -> WebResponse {
         let origin = ClientOrigin::of(peer, request.headers(), &self.trusted_proxies);
         let mut answer = self.answer_on(origin, request, watch, began).await;
         if let Some(hsts) = self.hsts.as_ref().filter(|_| origin.secure) {
@@ -186,7 +186,7 @@ impl Site {
         request: &Request<B>,
         peer: PeerInfo,
         port: https_redirect::RedirectPort,
-    ) -> HttpResponse {
+    ) -> WebResponse {
         let origin = ClientOrigin::of(peer, request.headers(), &self.trusted_proxies);
         let answer = match self.check(request.uri(), request.headers(), origin, false) {
             Ok(()) => https_redirect::answer(request.method(), request.uri(), request.headers(), port),
@@ -202,7 +202,7 @@ impl Site {
         request: Request<Incoming>,
         watch: &ConnectionClock,
         began: Instant,
-    ) -> HttpResponse {
+    ) -> WebResponse {
         let (head, body) = request.into_parts();
         let mut context =
             RequestContext::new(self.client.clone(), origin, self.rate_limiter.clone(), &head.headers, began);
@@ -237,7 +237,7 @@ impl Site {
         // The handlers bound their own waits; this is the last resort that keeps the deadline.
         let overdue = async {
             smol::Timer::at(began + ANSWER_DEADLINE).await;
-            let page = MessagePage::service_error(Place::Nowhere, has_session, ServiceError::Undecided);
+            let page = MessagePage::service_error(NavEntry::Nowhere, has_session, ServiceError::Undecided);
             response::page(StatusCode::SERVICE_UNAVAILABLE, &page)
         };
         let answer = handled.or(overdue).await;
@@ -255,7 +255,7 @@ impl Site {
         headers: &HeaderMap,
         origin: ClientOrigin,
         has_session: bool,
-    ) -> Result<(), Box<HttpResponse>> {
+    ) -> Result<(), Box<WebResponse>> {
         let refused = match self.hosts.check(uri, headers) {
             Ok(()) if headers.contains_key(TRANSFER_ENCODING) => refuse(NO_LENGTH, has_session),
             Ok(()) => return Ok(()),
@@ -277,7 +277,7 @@ impl Site {
         context: &mut RequestContext,
         query: &Form,
         headers: &HeaderMap,
-    ) -> HttpResponse {
+    ) -> WebResponse {
         match at.route {
             route if route.is_ours_to_load() && cross_site::load(headers, context.origin().secure) => {
                 response::plain(StatusCode::FORBIDDEN, "this was requested by another site")
@@ -316,7 +316,7 @@ impl Site {
     }
 }
 
-async fn post(at: MatchedRoute<'_>, context: &mut RequestContext, form: &Form) -> HttpResponse {
+async fn post(at: MatchedRoute<'_>, context: &mut RequestContext, form: &Form) -> WebResponse {
     match at.route {
         Route::Create => account::create(context, form).await,
         Route::Login => account::login(context, form).await,
@@ -338,16 +338,16 @@ fn hsts(days: u32) -> HeaderValue {
     HeaderValue::from_str(&format!("max-age={seconds}")).expect("digits are ASCII")
 }
 
-fn message(status: StatusCode, title: &str, words: &str, logged_in: bool) -> HttpResponse {
-    let shell = Shell::new(title, Place::Nowhere, logged_in);
-    response::page(status, &MessagePage { shell, words: words.to_string() })
+fn message(status: StatusCode, title: &str, words: &str, logged_in: bool) -> WebResponse {
+    let frame = PageFrame::new(title, NavEntry::Nowhere, logged_in);
+    response::page(status, &MessagePage { frame, words: words.to_string() })
 }
 
-fn no_such_page(logged_in: bool) -> HttpResponse {
+fn no_such_page(logged_in: bool) -> WebResponse {
     message(StatusCode::NOT_FOUND, "Page not found", "There is nothing at this address.", logged_in)
 }
 
-fn wrong_method(route: Route, logged_in: bool) -> HttpResponse {
+fn wrong_method(route: Route, logged_in: bool) -> WebResponse {
     let words = "This address does not support that kind of request.";
     let mut answer = message(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", words, logged_in);
     let allowed = if route.takes_forms() { "GET, HEAD, POST" } else { "GET, HEAD" };
@@ -356,7 +356,7 @@ fn wrong_method(route: Route, logged_in: bool) -> HttpResponse {
 }
 
 /// Returns the answer to a request head that hyper rejected with this status.
-pub fn no_request(status: u16) -> Option<HttpResponse> {
+pub fn no_request(status: u16) -> Option<WebResponse> {
     let status = StatusCode::from_u16(status).ok()?;
     let (title, words) = match status {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::URI_TOO_LONG => {
@@ -370,7 +370,7 @@ pub fn no_request(status: u16) -> Option<HttpResponse> {
 /// Reason why a request was not read to its end: status, title and text of the answer.
 type Rejection = (StatusCode, &'static str, &'static str);
 
-fn refuse((status, title, words): Rejection, logged_in: bool) -> HttpResponse {
+fn refuse((status, title, words): Rejection, logged_in: bool) -> WebResponse {
     closing(message(status, title, words, logged_in))
 }
 

@@ -2,22 +2,22 @@
 
 use super::cluster::ClusterMonitor;
 use super::request_context::RequestContext;
-use super::response::{self, HttpResponse};
+use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_ui::form::Form;
-use ribbit_ui::pages::{AboutPage, Place};
+use ribbit_ui::pages::{AboutPage, NavEntry};
 use ribbit_ui::status_page::StatusPage;
 
 /// Shows the state of the servers. 503 when none answers.
-pub async fn show(context: &RequestContext, cluster: &ClusterMonitor, query: &Form) -> HttpResponse {
+pub async fn show(context: &RequestContext, cluster: &ClusterMonitor, query: &Form) -> WebResponse {
     let seen = cluster.look().await;
-    let shell = context.shell("Server status", Place::Status);
+    let frame = context.frame("Server status", NavEntry::Status);
     let status = if seen.survey.has_answers() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    response::page(status, &StatusPage::new(shell, &seen.survey, &seen.history, query.get("still").is_some()))
+    response::page(status, &StatusPage::new(frame, &seen.survey, &seen.history, query.get("still").is_some()))
 }
 
 /// Shows what ribbit is.
-pub fn about(context: &RequestContext) -> HttpResponse {
-    let shell = context.shell("About", Place::About);
-    response::page(StatusCode::OK, &AboutPage { shell, version: env!("CARGO_PKG_VERSION") })
+pub fn about(context: &RequestContext) -> WebResponse {
+    let frame = context.frame("About", NavEntry::About);
+    response::page(StatusCode::OK, &AboutPage { frame, version: env!("CARGO_PKG_VERSION") })
 }

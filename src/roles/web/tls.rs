@@ -10,7 +10,7 @@
 //! checked that the key fits, not that browsers will trust the certificate. An expired certificate is logged and still served: a page
 //! with a browser warning is better than none.
 
-use super::connection::Transport;
+use super::connection::PlainOrTls;
 use super::limits::{HANDSHAKE_DEADLINE, TLS_BUFFER_BYTES_MAX};
 use super::request_context::wall_ms;
 use super::timeouts::{ConnectionClock, TimedStream};
@@ -70,7 +70,7 @@ impl Tls {
     }
 
     /// Performs the TLS handshake. Returns `None` if it fails. Plain HTTP is recognised by its first byte and returned as such.
-    pub async fn accept(&self, stream: &TcpStream, watch: &ConnectionClock) -> Option<Transport> {
+    pub async fn accept(&self, stream: &TcpStream, watch: &ConnectionClock) -> Option<PlainOrTls> {
         let config = self.config.borrow().clone();
         let agreed = async {
             let mut first = [0];
@@ -82,9 +82,9 @@ impl Tls {
                 HANDSHAKE_RECORD => {
                     let mut stream = TlsAcceptor::from(config).accept(patient).await?;
                     stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX));
-                    Ok(Transport::Tls(Box::new(stream)))
+                    Ok(PlainOrTls::Tls(Box::new(stream)))
                 }
-                letter if letter.is_ascii_alphabetic() => Ok(Transport::Plain(Box::new(patient))),
+                letter if letter.is_ascii_alphabetic() => Ok(PlainOrTls::Plain(Box::new(patient))),
                 _ => Err(io::Error::new(io::ErrorKind::InvalidData, "neither a TLS handshake nor HTTP")),
             }
         };

@@ -1,7 +1,7 @@
 //! A croak on any page. Its only markup is `croak.html`.
 
-use super::super::time::{self, When};
-use super::text::{self, Part};
+use super::super::time::{self, RelativeTime};
+use super::text::{self, TextPart};
 use askama::Template;
 use ribbit_state::LogIndex;
 use ribbit_state::query::FeedCroak;
@@ -11,19 +11,19 @@ const FACES: u32 = 8;
 
 /// A croak, prepared for display.
 #[derive(Debug)]
-pub struct ShownCroak {
+pub struct CroakView {
     pub id: LogIndex,
     pub name: String,
     pub username: String,
     /// `None` if the clock of the server that accepted it was not set.
-    pub when: Option<When>,
-    pub parts: Vec<Part>,
+    pub when: Option<RelativeTime>,
+    pub parts: Vec<TextPart>,
 }
 
-impl ShownCroak {
-    /// Prepares a croak for display. `now_ms` is the one of [`super::Shell::now_ms`].
-    pub fn new(croak: FeedCroak, now_ms: u64) -> ShownCroak {
-        ShownCroak {
+impl CroakView {
+    /// Prepares a croak for display. `now_ms` is the one of [`super::PageFrame::now_ms`].
+    pub fn new(croak: FeedCroak, now_ms: u64) -> CroakView {
+        CroakView {
             id: croak.id,
             name: croak.author.name,
             username: croak.author.username,
@@ -57,5 +57,5 @@ pub fn face(username: &str) -> u32 {
 #[derive(Debug, Template)]
 #[template(path = "croak.html")]
 pub struct CroakFragment {
-    pub croak: ShownCroak,
+    pub croak: CroakView,
 }

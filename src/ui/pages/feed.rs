@@ -2,8 +2,8 @@
 
 use super::super::form::FormRequest;
 use super::super::words::Refusals;
-use super::text::Part;
-use super::{Place, Shell, ShownCroak};
+use super::text::TextPart;
+use super::{CroakView, NavEntry, PageFrame};
 use askama::Template;
 use ribbit_state::limits::UNREAD_CROAKS_MAX;
 use ribbit_state::query::Unread;
@@ -12,7 +12,7 @@ use ribbit_state::{LogIndex, Token};
 /// One page of the feed.
 #[derive(Debug)]
 pub struct Feed {
-    pub croaks: Vec<ShownCroak>,
+    pub croaks: Vec<CroakView>,
     /// Start of the next older page.
     pub older: Option<LogIndex>,
     /// True on the newest page.
@@ -43,7 +43,7 @@ impl Feed {
 #[derive(Debug, Template)]
 #[template(path = "main.html")]
 pub struct MainPage {
-    pub shell: Shell,
+    pub frame: PageFrame,
     pub request: Option<FormRequest>,
     /// Text that could not be posted.
     pub post: String,
@@ -64,9 +64,9 @@ mod tests {
     fn main_page(text: &str) -> MainPage {
         let author = Person { account: AccountId(1), username: "ada".into(), name: "<Ada>".into() };
         let croak = FeedCroak { id: 7, author, wall_ms: 0, text: text.to_string() };
-        let croaks = vec![ShownCroak::new(croak, 0)];
+        let croaks = vec![CroakView::new(croak, 0)];
         MainPage {
-            shell: Shell::new("Feed", Place::Main, true),
+            frame: PageFrame::new("Feed", NavEntry::Main, true),
             request: None,
             post: String::new(),
             refusals: Refusals::default(),
@@ -105,9 +105,9 @@ mod tests {
     fn the_navigation_counts_unread_messages() {
         let mut page = main_page("x");
         assert!(page.render().unwrap().contains(">Messages</a>"));
-        page.shell.unread = Some(3);
+        page.frame.unread = Some(3);
         assert!(page.render().unwrap().contains(">Messages (3)</a>"));
-        page.shell.unread = Some(0);
+        page.frame.unread = Some(0);
         assert!(page.render().unwrap().contains(">Messages</a>"));
     }
 }

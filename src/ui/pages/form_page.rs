@@ -2,14 +2,14 @@
 
 use super::super::form::FormRequest;
 use super::super::words::{Refusals, capitalized, valid};
-use super::{Place, Shell, lacks_session};
+use super::{NavEntry, PageFrame, lacks_session};
 use askama::Template;
 use ribbit_state::{Denied, Field, LogIndex};
 use std::borrow::Cow;
 
 /// One input field of a form.
 #[derive(Debug)]
-pub struct Input {
+pub struct FormField {
     pub name: &'static str,
     pub label: &'static str,
     /// Value of the `type` attribute.
@@ -22,9 +22,9 @@ pub struct Input {
     pub refusal: Option<String>,
 }
 
-impl Input {
-    fn new(field: Field, label: &'static str, autocomplete: &'static str, value: &str) -> Input {
-        Input {
+impl FormField {
+    fn new(field: Field, label: &'static str, autocomplete: &'static str, value: &str) -> FormField {
+        FormField {
             name: field.name(),
             label,
             kind: "text",
@@ -35,13 +35,13 @@ impl Input {
         }
     }
 
-    fn password(autocomplete: &'static str, hint: String) -> Input {
-        let input = Input::new(Field::Password, "Password", autocomplete, "");
-        Input { kind: "password", hint, ..input }
+    fn password(autocomplete: &'static str, hint: String) -> FormField {
+        let input = FormField::new(Field::Password, "Password", autocomplete, "");
+        FormField { kind: "password", hint, ..input }
     }
 
-    fn without_hint(self) -> Input {
-        Input { hint: String::new(), ..self }
+    fn without_hint(self) -> FormField {
+        FormField { hint: String::new(), ..self }
     }
 }
 
@@ -49,12 +49,12 @@ impl Input {
 #[derive(Debug, Template)]
 #[template(path = "form.html")]
 pub struct FormPage {
-    pub shell: Shell,
+    pub frame: PageFrame,
     /// Path that the form is posted to.
     pub action: Cow<'static, str>,
     /// Text above the form; may be empty.
     pub intro: &'static str,
-    pub inputs: Vec<Input>,
+    pub inputs: Vec<FormField>,
     pub general: Vec<String>,
     pub button: &'static str,
     /// True if the button does something that cannot be undone.
@@ -70,13 +70,13 @@ pub struct FormPage {
 
 impl FormPage {
     fn new(
-        shell: Shell,
+        frame: PageFrame,
         action: impl Into<Cow<'static, str>>,
-        inputs: Vec<Input>,
+        inputs: Vec<FormField>,
         button: &'static str,
     ) -> FormPage {
         FormPage {
-            shell,
+            frame,
             action: action.into(),
             intro: "",
             inputs,
@@ -91,49 +91,49 @@ impl FormPage {
     }
 
     /// Makes the sign-up page.
-    pub fn create(shell: Shell, name: &str, username: &str, email: &str) -> FormPage {
+    pub fn create(frame: PageFrame, name: &str, username: &str, email: &str) -> FormPage {
         let inputs = vec![
-            Input::new(Field::Name, "Name", "name", name),
-            Input::new(Field::Username, "Username", "username", username),
-            Input::new(Field::Email, "Email", "email", email),
-            Input::password("new-password", capitalized(&valid(Field::Password))),
+            FormField::new(Field::Name, "Name", "name", name),
+            FormField::new(Field::Username, "Username", "username", username),
+            FormField::new(Field::Email, "Email", "email", email),
+            FormField::password("new-password", capitalized(&valid(Field::Password))),
         ];
         let beside = ("/login", "Already have an account? Log in");
-        FormPage { beside, ..FormPage::new(shell, "/create", inputs, "Sign up") }
+        FormPage { beside, ..FormPage::new(frame, "/create", inputs, "Sign up") }
     }
 
     /// Makes the log-in page.
-    pub fn login(shell: Shell, username: &str) -> FormPage {
+    pub fn login(frame: PageFrame, username: &str) -> FormPage {
         let inputs = vec![
-            Input::new(Field::Username, "Username", "username", username).without_hint(),
-            Input::password("current-password", String::new()),
+            FormField::new(Field::Username, "Username", "username", username).without_hint(),
+            FormField::password("current-password", String::new()),
         ];
         let beside = ("/create", "New here? Sign up");
-        FormPage { beside, ..FormPage::new(shell, "/login", inputs, "Log in") }
+        FormPage { beside, ..FormPage::new(frame, "/login", inputs, "Log in") }
     }
 
     /// Makes the page that asks for confirmation of a log-out.
-    pub fn logout(shell: Shell) -> FormPage {
+    pub fn logout(frame: PageFrame) -> FormPage {
         let intro = "You will be logged out in this browser.";
         let beside = ("/main", "Stay logged in");
-        FormPage { intro, beside, ..FormPage::new(shell, "/logout", Vec::new(), "Log out") }
+        FormPage { intro, beside, ..FormPage::new(frame, "/logout", Vec::new(), "Log out") }
     }
 
     /// Makes the page that deletes the account.
-    pub fn delete(shell: Shell) -> FormPage {
+    pub fn delete(frame: PageFrame) -> FormPage {
         let intro = "This deletes your profile, your croaks and the list of people you follow. It can't be undone. \
                      Enter your password to confirm.";
-        let inputs = vec![Input::password("current-password", String::new())];
+        let inputs = vec![FormField::password("current-password", String::new())];
         let beside = ("/main", "Keep my account");
-        let page = FormPage::new(shell, "/delete", inputs, "Delete account");
+        let page = FormPage::new(frame, "/delete", inputs, "Delete account");
         FormPage { intro, beside, danger: true, ..page }
     }
 
     /// Makes the page that deletes a croak, for when the croak itself cannot be shown.
-    pub fn take_back(shell: Shell, croak: LogIndex) -> FormPage {
+    pub fn take_back(frame: PageFrame, croak: LogIndex) -> FormPage {
         let beside = ("/main", "Back to the feed");
         let action = format!("/croak/{croak}");
-        FormPage { beside, ..FormPage::new(shell, action, Vec::new(), "Delete croak") }
+        FormPage { beside, ..FormPage::new(frame, action, Vec::new(), "Delete croak") }
     }
 
     /// Shows refusals beside their fields, the others above the form.
@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_password_never_comes_back_and_a_refusal_stands_beside_it() {
-        let page = FormPage::login(Shell::new("Log in", Place::Login, false), "a\"b");
+        let page = FormPage::login(PageFrame::new("Log in", NavEntry::Login, false), "a\"b");
         let html = page.refused(&[Denied::new(Code::WrongPassword)]).render().unwrap();
         assert!(html.contains("value=\"a&#34;b\""), "{html}");
         let words = crate::words::refusal(Denied::new(Code::WrongPassword));

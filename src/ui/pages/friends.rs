@@ -2,7 +2,7 @@
 
 use super::super::form::FormRequest;
 use super::super::words::Refusals;
-use super::{Place, Shell};
+use super::{NavEntry, PageFrame};
 use askama::Template;
 use ribbit_state::AccountId;
 
@@ -28,7 +28,7 @@ pub struct Friends {
 #[derive(Debug, Template)]
 #[template(path = "manage.html")]
 pub struct ManagePage {
-    pub shell: Shell,
+    pub frame: PageFrame,
     pub request: Option<FormRequest>,
     /// Username from a form that was refused.
     pub username: String,

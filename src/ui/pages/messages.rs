@@ -1,11 +1,11 @@
 //! `/messages` and `/messages/name`: the list of conversations, and one conversation.
 
 use super::super::form::FormRequest;
-use super::super::time::{self, When};
+use super::super::time::{self, RelativeTime};
 use super::super::words::Refusals;
 use super::croak::{face, letter};
-use super::text::{self, Part};
-use super::{Place, Shell};
+use super::text::{self, TextPart};
+use super::{NavEntry, PageFrame};
 use askama::Template;
 use ribbit_state::query::Person;
 use ribbit_state::query::{DeliveryStatus, TalkMessage, TalkSummary};
@@ -56,30 +56,30 @@ impl Partner {
 
 /// A message on any page. Its only markup is `talk-message.html`.
 #[derive(Debug)]
-pub struct ShownMessage {
+pub struct MessageView {
     pub id: LogIndex,
     pub mine: bool,
-    pub when: Option<When>,
-    pub parts: Vec<Part>,
+    pub when: Option<RelativeTime>,
+    pub parts: Vec<TextPart>,
     /// Delivery status; only shown to the sender.
     pub state: Option<&'static str>,
 }
 
-impl ShownMessage {
-    /// Prepares a message for display. `now_ms` is the one of [`Shell::now_ms`].
-    pub fn new(message: TalkMessage, now_ms: u64) -> ShownMessage {
-        ShownMessage {
+impl MessageView {
+    /// Prepares a message for display. `now_ms` is the one of [`PageFrame::now_ms`].
+    pub fn new(message: TalkMessage, now_ms: u64) -> MessageView {
+        MessageView {
             id: message.id,
             mine: message.mine,
             when: time::when(message.wall_ms, now_ms),
             parts: text::parts(&message.text),
-            state: message.mine.then(|| fate_words(message.status)),
+            state: message.mine.then(|| delivery_status(message.status)),
         }
     }
 }
 
 /// Returns a delivery status in one word.
-pub fn fate_words(fate: DeliveryStatus) -> &'static str {
+pub fn delivery_status(fate: DeliveryStatus) -> &'static str {
     match fate {
         DeliveryStatus::Saved => "saved",
         DeliveryStatus::Delivered => "delivered",
@@ -91,7 +91,7 @@ pub fn fate_words(fate: DeliveryStatus) -> &'static str {
 #[derive(Debug, Template)]
 #[template(path = "talk-message.html")]
 pub struct MessageFragment {
-    pub message: ShownMessage,
+    pub message: MessageView,
 }
 
 /// A conversation in the list.
@@ -102,13 +102,13 @@ pub struct TalkRow {
     pub preview: String,
     /// True if the user sent the newest message.
     pub mine: bool,
-    pub when: Option<When>,
+    pub when: Option<RelativeTime>,
     /// Number of unread messages.
     pub waiting: u32,
 }
 
 impl TalkRow {
-    /// Prepares a conversation for the list. `now_ms` is the one of [`Shell::now_ms`].
+    /// Prepares a conversation for the list. `now_ms` is the one of [`PageFrame::now_ms`].
     pub fn new(line: TalkSummary, now_ms: u64) -> TalkRow {
         let text = line.newest.text;
         let mut preview: String = text.chars().take(PREVIEW_CHARS_MAX).collect();
@@ -129,7 +129,7 @@ impl TalkRow {
 #[derive(Debug, Template)]
 #[template(path = "messages.html")]
 pub struct TalksPage {
-    pub shell: Shell,
+    pub frame: PageFrame,
     /// Text from the form that is not a valid username.
     pub username: String,
     pub refusals: Refusals,
@@ -149,7 +149,7 @@ pub struct TalksPage {
 pub struct TalkView {
     pub with: Partner,
     /// Oldest first.
-    pub messages: Vec<ShownMessage>,
+    pub messages: Vec<MessageView>,
     /// Start of the next older page.
     pub older: Option<LogIndex>,
     /// True on the newest page.
@@ -164,7 +164,7 @@ pub struct TalkView {
 #[derive(Debug, Template)]
 #[template(path = "talk.html")]
 pub struct TalkPage {
-    pub shell: Shell,
+    pub frame: PageFrame,
     /// Path that the form is posted to; without a form if empty.
     pub action: String,
     pub request: Option<FormRequest>,
@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn only_the_sender_sees_the_delivery_status() {
         let show =
-            |mine| MessageFragment { message: ShownMessage::new(message(mine, "<b>"), 0) }.render().unwrap();
+            |mine| MessageFragment { message: MessageView::new(message(mine, "<b>"), 0) }.render().unwrap();
         assert!(show(true).contains("delivered") && show(true).contains("&#60;b&#62;"));
         assert!(!show(false).contains("delivered"));
     }

@@ -1,6 +1,6 @@
 //! The pages. Each is a struct that its template renders. Askama escapes all text; no template marks anything as safe.
 //!
-//! - here: the [`Shell`] around every page, and pages that are only a text
+//! - here: the [`PageFrame`] around every page, and pages that are only a text
 //! - [`form_page`]: sign up, log in, log out, delete; [`feed`]: `/main`; [`friends`]: `/manage`
 //! - [`people`]: `/people`, `/@name`, `/croak/ID`; [`messages`]: `/messages` and below; [`settings`]: `/settings`
 //! - [`croak`]: a croak on any page; [`text`]: a user's text, with links for mentions
@@ -17,9 +17,9 @@ pub mod people;
 pub mod settings;
 pub mod text;
 
-pub use croak::ShownCroak;
+pub use croak::CroakView;
 pub use feed::{Feed, MainPage};
-pub use form_page::{FormPage, Input};
+pub use form_page::{FormField, FormPage};
 pub use friends::{Friend, Friends, ManagePage};
 
 use super::words::ServiceError;
@@ -38,7 +38,7 @@ const REFRESH_SECONDS: u8 = 5;
 
 /// Entry of the navigation that a page belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum NavEntry {
     Main,
     Manage,
     Messages,
@@ -55,9 +55,9 @@ pub enum Place {
 
 /// Frame around the content of every page: title, navigation, notes.
 #[derive(Debug)]
-pub struct Shell {
+pub struct PageFrame {
     pub title: String,
-    pub here: Place,
+    pub here: NavEntry,
     /// True if the browser sent a session cookie; the session may have ended meanwhile.
     pub logged_in: bool,
     /// Username, if known.
@@ -74,10 +74,10 @@ pub struct Shell {
     pub now_ms: u64,
 }
 
-impl Shell {
+impl PageFrame {
     /// Makes a frame without notes.
-    pub fn new(title: &str, here: Place, logged_in: bool) -> Shell {
-        Shell {
+    pub fn new(title: &str, here: NavEntry, logged_in: bool) -> PageFrame {
+        PageFrame {
             title: title.to_string(),
             here,
             logged_in,
@@ -91,7 +91,7 @@ impl Shell {
         }
     }
 
-    pub(super) fn is(&self, here: Place) -> bool {
+    pub(super) fn is(&self, here: NavEntry) -> bool {
         self.here == here
     }
 }
@@ -100,21 +100,21 @@ impl Shell {
 #[derive(Debug, Template)]
 #[template(path = "message.html")]
 pub struct MessagePage {
-    pub shell: Shell,
+    pub frame: PageFrame,
     pub words: String,
 }
 
 impl MessagePage {
     /// Makes the page to answer with when the requested page cannot be read.
-    pub fn service_error(here: Place, logged_in: bool, error: ServiceError) -> MessagePage {
-        let shell = Shell::new(error.title(), here, logged_in);
+    pub fn service_error(here: NavEntry, logged_in: bool, error: ServiceError) -> MessagePage {
+        let frame = PageFrame::new(error.title(), here, logged_in);
         if error == ServiceError::Abandoned {
             // A request that has stopped two servers is not repeated automatically.
-            return MessagePage { shell, words: error.words() };
+            return MessagePage { frame, words: error.words() };
         }
-        let shell = Shell { refresh: Some(REFRESH_SECONDS), ..shell };
+        let frame = PageFrame { refresh: Some(REFRESH_SECONDS), ..frame };
         let words = format!("{} This page will try again automatically.", error.words());
-        MessagePage { shell, words }
+        MessagePage { frame, words }
     }
 }
 
@@ -122,7 +122,7 @@ impl MessagePage {
 #[derive(Debug, Template)]
 #[template(path = "about.html")]
 pub struct AboutPage {
-    pub shell: Shell,
+    pub frame: PageFrame,
     pub version: &'static str,
 }
 

@@ -1,11 +1,11 @@
 //! `/people`, `/@name` and `/croak/ID`: lists of people, a profile, and one croak.
 
 use super::super::form::FormRequest;
-use super::super::time::When;
+use super::super::time::RelativeTime;
 use super::super::words::Refusals;
 use super::croak::{face, letter};
-use super::text::Part;
-use super::{Place, Shell, ShownCroak};
+use super::text::TextPart;
+use super::{CroakView, NavEntry, PageFrame};
 use askama::Template;
 use ribbit_state::LogIndex;
 use ribbit_state::query::PersonRelation;
@@ -45,7 +45,7 @@ impl PersonRow {
 
 /// Selection of people in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
+pub enum PeopleFilter {
     Everyone,
     Followers,
 }
@@ -64,8 +64,8 @@ pub struct PeopleList {
 #[derive(Debug, Template)]
 #[template(path = "people.html")]
 pub struct PeoplePage {
-    pub shell: Shell,
-    pub which: Which,
+    pub frame: PageFrame,
+    pub which: PeopleFilter,
     /// Search pattern.
     pub names: String,
     pub refusals: Refusals,
@@ -79,14 +79,14 @@ pub struct PeoplePage {
 #[derive(Debug, Template)]
 #[template(path = "profile.html")]
 pub struct ProfilePage {
-    pub shell: Shell,
+    pub frame: PageFrame,
     pub person: PersonRow,
-    pub created: Option<When>,
+    pub created: Option<RelativeTime>,
     /// Number of people this person follows.
     pub friends: u32,
     /// Number of followers, as text: `1 follower`, `1000+ followers`.
     pub followers: String,
-    pub croaks: Vec<ShownCroak>,
+    pub croaks: Vec<CroakView>,
     /// Start of the next older page.
     pub older: Option<LogIndex>,
     /// True on the newest page.
@@ -97,8 +97,8 @@ pub struct ProfilePage {
 #[derive(Debug, Template)]
 #[template(path = "one-croak.html")]
 pub struct CroakPage {
-    pub shell: Shell,
-    pub croak: ShownCroak,
+    pub frame: PageFrame,
+    pub croak: CroakView,
     /// Request id of the form that deletes the croak; `None` if the viewer is not its author.
     pub removal: Option<FormRequest>,
     pub refusals: Vec<String>,

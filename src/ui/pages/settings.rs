@@ -1,9 +1,9 @@
 //! `/settings`: profile, password, sessions, and links to the export and to account deletion.
 
 use super::super::form::FormRequest;
-use super::super::time::{self, When};
+use super::super::time::{self, RelativeTime};
 use super::super::words::Refusals;
-use super::{Place, Shell};
+use super::{NavEntry, PageFrame};
 use askama::Template;
 use ribbit_state::LogIndex;
 use ribbit_state::query::OpenSession;
@@ -12,14 +12,14 @@ use ribbit_state::query::OpenSession;
 #[derive(Debug)]
 pub struct SessionRow {
     pub opened: LogIndex,
-    pub when: Option<When>,
+    pub when: Option<RelativeTime>,
     /// True for the session that shows this page.
     pub this: bool,
     pub request: FormRequest,
 }
 
 impl SessionRow {
-    /// Prepares a session for display. `now_ms` is the one of [`Shell::now_ms`].
+    /// Prepares a session for display. `now_ms` is the one of [`PageFrame::now_ms`].
     pub fn new(session: &OpenSession, now_ms: u64, request: FormRequest) -> SessionRow {
         let when = time::when(session.opened_wall_ms, now_ms);
         SessionRow { opened: session.opened, when, this: session.this, request }
@@ -28,7 +28,7 @@ impl SessionRow {
 
 /// Part of the page that a form belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Section {
+pub enum SettingsSection {
     Profile,
     Password,
     Sessions,
@@ -38,7 +38,7 @@ pub enum Section {
 #[derive(Debug, Template)]
 #[template(path = "settings.html")]
 pub struct SettingsPage {
-    pub shell: Shell,
+    pub frame: PageFrame,
     /// Stored name, or the one from a refused form.
     pub name: String,
     /// Stored email address, or the one from a refused form.
@@ -54,7 +54,7 @@ pub struct SettingsPage {
     pub sessions: Vec<SessionRow>,
     pub refusals: Refusals,
     /// Section of the form that was refused.
-    pub section: Option<Section>,
+    pub section: Option<SettingsSection>,
     pub log_in: bool,
 }
 
@@ -69,7 +69,7 @@ impl SettingsPage {
     }
 
     /// Returns the refusals to show above a section's form.
-    fn general(&self, section: Section) -> &[String] {
+    fn general(&self, section: SettingsSection) -> &[String] {
         if self.section == Some(section) { &self.refusals.general } else { &[] }
     }
 }

@@ -5,7 +5,7 @@ use ribbit_state::text::fold_username;
 
 /// A piece of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Part {
+pub enum TextPart {
     Text(String),
     /// A mention. The account need not exist.
     Mention {
@@ -17,7 +17,7 @@ pub enum Part {
 }
 
 /// Splits a text at its mentions. An `@` before a username is a mention, unless it is inside a word (an email address).
-pub fn parts(text: &str) -> Vec<Part> {
+pub fn parts(text: &str) -> Vec<TextPart> {
     let mut parts = Vec::new();
     // Start of the current piece, and position of the search.
     let (mut begin, mut at) = (0, 0);
@@ -28,13 +28,13 @@ pub fn parts(text: &str) -> Vec<Part> {
         let in_word = text[..sign].chars().next_back().is_some_and(|c| c.is_alphanumeric() || in_name(c));
         let Some(username) = fold_username(&text[sign + 1..end]).ok().filter(|_| !in_word) else { continue };
         if begin < sign {
-            parts.push(Part::Text(text[begin..sign].to_string()));
+            parts.push(TextPart::Text(text[begin..sign].to_string()));
         }
-        parts.push(Part::Mention { written: text[sign..end].to_string(), username });
+        parts.push(TextPart::Mention { written: text[sign..end].to_string(), username });
         (begin, at) = (end, end);
     }
     if begin < text.len() {
-        parts.push(Part::Text(text[begin..].to_string()));
+        parts.push(TextPart::Text(text[begin..].to_string()));
     }
     parts
 }
@@ -48,9 +48,9 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> String {
-        let part = |part: Part| match part {
-            Part::Text(text) => text,
-            Part::Mention { written, username } => format!("[{written}={username}]"),
+        let part = |part: TextPart| match part {
+            TextPart::Text(text) => text,
+            TextPart::Mention { written, username } => format!("[{written}={username}]"),
         };
         parts(text).into_iter().map(part).collect()
     }
@@ -63,7 +63,7 @@ mod tests {
         );
         assert_eq!(shown("quak 🐸@ada🐸"), "quak 🐸[@ada=ada]🐸");
         for none in ["", "me@pond", "@", "@@", "a @ b", "@é", "ñ@ada", &format!("@{}", "a".repeat(33))] {
-            assert_eq!(parts(none).iter().filter(|part| matches!(part, Part::Mention { .. })).count(), 0);
+            assert_eq!(parts(none).iter().filter(|part| matches!(part, TextPart::Mention { .. })).count(), 0);
             assert_eq!(shown(none), none);
         }
         assert_eq!(shown("@@ada"), "@[@ada=ada]");

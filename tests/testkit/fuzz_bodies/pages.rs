@@ -5,8 +5,8 @@ use askama::Template;
 use ribbit_state::AccountId;
 use ribbit_state::query::{FeedCroak, Person};
 use ribbit_ui::pages::croak::CroakFragment;
-use ribbit_ui::pages::text::{Part, parts};
-use ribbit_ui::pages::{FormPage, MessagePage, Place, Shell, ShownCroak};
+use ribbit_ui::pages::text::{TextPart, parts};
+use ribbit_ui::pages::{CroakView, FormPage, MessagePage, NavEntry, PageFrame};
 use ribbit_ui::{lines, person_json, plain};
 
 pub fn run(data: &[u8]) {
@@ -27,7 +27,7 @@ pub fn run(data: &[u8]) {
     terminal(&said);
     mentions(&text);
     // A mention is the one thing that makes markup: a link, from a user name.
-    let links = parts(&text).iter().filter(|part| matches!(part, Part::Mention { .. })).count();
+    let links = parts(&text).iter().filter(|part| matches!(part, TextPart::Mention { .. })).count();
     let calm = html(croak("x", "Ada", "ada"));
     let page = html(said);
     assert_eq!(marks(&page, '<'), marks(&calm, '<') + 2 * links, "{page}");
@@ -41,15 +41,15 @@ fn marks(html: &str, mark: char) -> usize {
 }
 
 fn html(croak: FeedCroak) -> String {
-    CroakFragment { croak: ShownCroak::new(croak, 0) }.render().expect("a page in memory")
+    CroakFragment { croak: CroakView::new(croak, 0) }.render().expect("a page in memory")
 }
 
 /// What was typed, in the fields of a form and in the words of a page.
 fn around(text: &str) {
-    let shell = || Shell::new("Log in", Place::Login, false);
-    let form = |text: &str| FormPage::login(shell(), text).render().expect("a page in memory");
+    let frame = || PageFrame::new("Log in", NavEntry::Login, false);
+    let form = |text: &str| FormPage::login(frame(), text).render().expect("a page in memory");
     let words = |text: &str| {
-        MessagePage { shell: shell(), words: text.to_string() }.render().expect("a page in memory")
+        MessagePage { frame: frame(), words: text.to_string() }.render().expect("a page in memory")
     };
     for mark in ['<', '>', '"'] {
         assert_eq!(marks(&form(text), mark), marks(&form("x"), mark), "{}", form(text));
@@ -58,7 +58,7 @@ fn around(text: &str) {
 }
 
 fn terminal(croak: &FeedCroak) {
-    let line = lines::croak(croak, lines::Style::default());
+    let line = lines::croak(croak, lines::LineStyle::default());
     assert!(!line.chars().any(|letter| plain::is_odd(letter) && letter != '\n'), "{line:?}");
     // No line of it looks like another croak.
     assert!(line.lines().skip(1).all(|line| line.starts_with("      ")), "{line:?}");
@@ -72,8 +72,8 @@ fn terminal(croak: &FeedCroak) {
 /// Nothing of a text is lost where it is cut.
 fn mentions(text: &str) {
     let pieces = parts(text).into_iter().map(|part| match part {
-        Part::Text(text) => text,
-        Part::Mention { written, username } => {
+        TextPart::Text(text) => text,
+        TextPart::Mention { written, username } => {
             assert_eq!(written.to_ascii_lowercase(), format!("@{username}"));
             written
         }

@@ -56,13 +56,13 @@ fn shown_page(page: &Page) {
     match page {
         Page::Feed { croaks, .. } => {
             for croak in croaks {
-                is_plain(&lines::croak(croak, lines::Style::default()));
+                is_plain(&lines::croak(croak, lines::LineStyle::default()));
                 is_json(&person_json::croak(croak));
             }
         }
         Page::People { people, .. } => {
             for person in people {
-                is_plain(&lines::acquaintance(person, lines::Style::default()));
+                is_plain(&lines::acquaintance(person, lines::LineStyle::default()));
                 is_json(&person_json::acquaintance(person));
             }
         }

@@ -34,7 +34,7 @@ use ribbit_state::{
     AccountId, Code, Command, Consistency, Denied, LogIndex, MessageCommand, Page, Query, Reply, Request,
     Token, TokenHash, Topic,
 };
-use ribbit_ui::lines::Style;
+use ribbit_ui::lines::LineStyle;
 use session_file::{SessionFile, StoredSession};
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -51,8 +51,8 @@ pub(crate) struct UserSession {
 }
 
 /// Returns the style of lines on standard output: colour only on a terminal, and only if it is allowed.
-pub(crate) fn style(options: &PersonOptions) -> Style {
-    Style { colour: !options.no_colour && std::io::stdout().is_terminal() }
+pub(crate) fn style(options: &PersonOptions) -> LineStyle {
+    LineStyle { colour: !options.no_colour && std::io::stdout().is_terminal() }
 }
 
 /// The answer to a read.

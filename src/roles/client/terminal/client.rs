@@ -18,7 +18,7 @@ use ribbit_state::limits::CROAK_CHARS_MAX;
 use ribbit_state::query::Person;
 use ribbit_state::text::{check_croak, croak_chars};
 use ribbit_state::{Code, Denied, LogIndex, TokenHash};
-use ribbit_ui::lines::Style;
+use ribbit_ui::lines::LineStyle;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(crate) struct TerminalClient {
     pub(crate) user: UserSession,
     pub(crate) me: Person,
     pub(crate) screen: Screen,
-    pub(crate) style: Style,
+    pub(crate) style: LineStyle,
     pub(crate) input_line: Arc<InputLine>,
     pub(crate) names: KnownNames,
     pub(crate) chat: RefCell<ChatLease>,
@@ -125,7 +125,7 @@ impl TerminalClient {
         me: Person,
         origin: SessionOrigin,
         screen: Screen,
-        style: Style,
+        style: LineStyle,
     ) -> TerminalClient {
         TerminalClient {
             user,

@@ -1,11 +1,11 @@
 //! Text formatting that only the terminal client needs, in addition to [`ribbit_ui::lines`].
 
 use ribbit_state::query::Person;
-use ribbit_ui::lines::{self, Style};
+use ribbit_ui::lines::{self, LineStyle};
 use ribbit_ui::plain;
 
 /// Formats a person with a remark: `@ada  Ada Lovelace  (you)`.
-pub(crate) fn person(person: &Person, how: &str, style: Style) -> String {
+pub(crate) fn person(person: &Person, how: &str, style: LineStyle) -> String {
     let how = if how.is_empty() { String::new() } else { style.faint(&format!("  ({how})")) };
     format!("{}{how}", lines::person(person, style))
 }

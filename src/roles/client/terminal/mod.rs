@@ -46,7 +46,7 @@ use completion::KnownNames;
 use keyboard::Keyboard;
 use ribbit_net::discovery::ConnectionEvent;
 use ribbit_state::Query;
-use ribbit_ui::lines::Style;
+use ribbit_ui::lines::LineStyle;
 use screen::Screen;
 use smol::channel::{self, Receiver};
 use smol::future::FutureExt;
@@ -99,7 +99,7 @@ pub(crate) async fn run(options: &TerminalOptions) -> Result<u8, Failure> {
     };
     let me = user.profile().await?;
     user.save_position()?;
-    let client = TerminalClient::new(user, me, origin, Screen::plain(), Style::default());
+    let client = TerminalClient::new(user, me, origin, Screen::plain(), LineStyle::default());
     if let Some(editor) = editor {
         return at_terminal(client, editor, options, &notices).await;
     }

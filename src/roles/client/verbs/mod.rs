@@ -25,7 +25,7 @@ use crate::client::session::{self, UserSession};
 use crate::common::failure::{Exit, Failure};
 use crate::common::options::{PersonVerb, VerbOptions};
 use ribbit_net::discovery::{ConnectionEvent, OnConnectionEvent};
-use ribbit_ui::lines::{self, Style};
+use ribbit_ui::lines::{self, LineStyle};
 use std::io::{self, IsTerminal, Write};
 
 /// Exit code after Ctrl-C, as shells report it.
@@ -56,7 +56,7 @@ impl From<RequestError> for VerbError {
 struct VerbContext {
     user: UserSession,
     json: bool,
-    style: Style,
+    style: LineStyle,
 }
 
 /// Runs a verb and returns the exit code.

@@ -7,7 +7,7 @@ use crate::common::output;
 use crate::locks::namespace::{refused, shown};
 use ribbit_state::rows::NodeKind;
 use ribbit_state::{Code, Consistency, Denied, TreePath};
-use ribbit_ui::table::{self, Side};
+use ribbit_ui::table::{self, Align};
 use ribbit_ui::{plain, time, tree};
 use std::io::{self, IsTerminal, Write};
 
@@ -83,7 +83,7 @@ pub(crate) async fn stat(
     rows.extend(node.holder.clone().map(|holder| ["owner".into(), holder]));
     rows.extend(node.fence.map(|fence| ["fence".into(), fence.to_string()]));
     let rows: Vec<Vec<String>> = rows.into_iter().map(Vec::from).collect();
-    output::line(table::layout(&[Side::Left, Side::Left], &rows).trim_end());
+    output::line(table::layout(&[Align::Left, Align::Left], &rows).trim_end());
     Ok(())
 }
 
@@ -122,7 +122,7 @@ pub(crate) async fn holders(
     if rows.is_empty() {
         eprintln!("{}: no locks are held", shown(path));
     } else {
-        output::line(table::layout(&[Side::Left, Side::Left, Side::Left], &rows).trim_end());
+        output::line(table::layout(&[Align::Left, Align::Left, Align::Left], &rows).trim_end());
     }
     Ok(())
 }

@@ -17,7 +17,7 @@ mod network;
 use crate::common::failure::{Exit, Failure};
 use crate::common::output;
 use arguments::DoctorOptions;
-use ribbit_ui::doctor::{Verdict, worst};
+use ribbit_ui::doctor::{Severity, worst};
 
 /// Runs all checks and prints their findings.
 ///
@@ -36,8 +36,8 @@ pub async fn run(options: &DoctorOptions) -> Result<(), Failure> {
         ribbit_ui::doctor::words(&findings)
     });
     match worst(&findings) {
-        Verdict::Ok => Ok(()),
-        Verdict::Warning => Err(Failure::said(Exit::Degraded)),
-        Verdict::Bad => Err(Failure::said(Exit::Refused)),
+        Severity::Ok => Ok(()),
+        Severity::Warning => Err(Failure::said(Exit::Degraded)),
+        Severity::Bad => Err(Failure::said(Exit::Refused)),
     }
 }

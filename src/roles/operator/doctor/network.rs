@@ -16,7 +16,7 @@ use ribbit_net::oneshot::ask_status;
 use ribbit_net::survey::{Survey, survey};
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::{MemberName, Role};
-use ribbit_ui::doctor::{Finding, Held, Reach};
+use ribbit_ui::doctor::{Finding, PortUse, Reachability};
 use ribbit_ui::version;
 use smol::Timer;
 use smol::future::or;
@@ -63,19 +63,19 @@ fn listens(options: &DoctorOptions, local: &LocalState) -> Vec<(String, String)>
     listens
 }
 
-async fn held(listen: &str, keys: Option<&Keys>) -> Held {
-    let Err(error) = TcpListener::bind(listen) else { return Held::Free };
+async fn held(listen: &str, keys: Option<&Keys>) -> PortUse {
+    let Err(error) = TcpListener::bind(listen) else { return PortUse::Free };
     let address = reached_at(listen);
     let answer = match keys {
         Some(keys) => reach(&address, keys).await,
-        None => Reach::Failed(String::new()),
+        None => Reachability::Failed(String::new()),
     };
     match answer {
-        Reach::Answers { name, .. } => Held::Own(name),
-        _ if probe::is_live(&address).await => Held::Own("pages".into()),
-        _ if figures(&address).await.is_some() => Held::Own("without this board's cluster file".into()),
-        _ if error.kind() == io::ErrorKind::AddrInUse => Held::Other,
-        _ => Held::Unusable(error.to_string()),
+        Reachability::Answers { name, .. } => PortUse::Own(name),
+        _ if probe::is_live(&address).await => PortUse::Own("pages".into()),
+        _ if figures(&address).await.is_some() => PortUse::Own("without this board's cluster file".into()),
+        _ if error.kind() == io::ErrorKind::AddrInUse => PortUse::Other,
+        _ => PortUse::Unusable(error.to_string()),
     }
 }
 
@@ -102,7 +102,7 @@ pub async fn members(local: &LocalState) -> Vec<Finding> {
     let (mut findings, mut seeds) = (Vec::new(), Vec::new());
     for asked in asking {
         let (address, answer) = asked.await;
-        if matches!(answer, Reach::Answers { .. }) {
+        if matches!(answer, Reachability::Answers { .. }) {
             seeds.push(address.clone());
         }
         findings.push(Finding::Reached { address, answer });
@@ -111,10 +111,10 @@ pub async fn members(local: &LocalState) -> Vec<Finding> {
     findings
 }
 
-async fn reach(address: &str, keys: &Keys) -> Reach {
+async fn reach(address: &str, keys: &Keys) -> Reachability {
     let begin = Instant::now();
     match ask_status(address, Plane::Status, keys).await {
-        Ok(status) => Reach::Answers {
+        Ok(status) => Reachability::Answers {
             name: status.me.name(),
             after: begin.elapsed(),
             belongs: status.history.is_some(),
@@ -123,20 +123,20 @@ async fn reach(address: &str, keys: &Keys) -> Reach {
     }
 }
 
-fn refused(error: &FrameError) -> Reach {
+fn refused(error: &FrameError) -> Reachability {
     match error {
         FrameError::Io(io) => match io.kind() {
-            io::ErrorKind::ConnectionRefused => Reach::NotListening,
-            io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable => Reach::Silent,
+            io::ErrorKind::ConnectionRefused => Reachability::NotListening,
+            io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable => Reachability::Silent,
             // An unknown host name has no error kind of its own.
-            _ if io.raw_os_error().is_none() => Reach::UnknownName,
-            _ => Reach::Failed(io.to_string()),
+            _ if io.raw_os_error().is_none() => Reachability::UnknownName,
+            _ => Reachability::Failed(io.to_string()),
         },
-        FrameError::TimedOut => Reach::Silent,
-        FrameError::NotRibbit | FrameError::Malformed | FrameError::TooLong { .. } => Reach::NotRibbit,
-        FrameError::OtherVersion(_) => Reach::OtherVersion(error.to_string()),
-        error if error.is_stranger() => Reach::OtherKey(error.to_string()),
-        error => Reach::Failed(error.to_string()),
+        FrameError::TimedOut => Reachability::Silent,
+        FrameError::NotRibbit | FrameError::Malformed | FrameError::TooLong { .. } => Reachability::NotRibbit,
+        FrameError::OtherVersion(_) => Reachability::OtherVersion(error.to_string()),
+        error if error.is_stranger() => Reachability::OtherKey(error.to_string()),
+        error => Reachability::Failed(error.to_string()),
     }
 }
 
@@ -212,12 +212,12 @@ mod tests {
     #[test]
     fn every_error_has_its_finding() {
         let io = |kind: io::ErrorKind| FrameError::Io(kind.into());
-        assert_eq!(refused(&FrameError::TimedOut), Reach::Silent);
-        assert_eq!(refused(&FrameError::NotRibbit), Reach::NotRibbit);
-        assert!(matches!(refused(&FrameError::OtherKey), Reach::OtherKey(_)));
-        assert!(matches!(refused(&FrameError::OtherVersion(2)), Reach::OtherVersion(_)));
-        assert_eq!(refused(&io(io::ErrorKind::ConnectionRefused)), Reach::NotListening);
+        assert_eq!(refused(&FrameError::TimedOut), Reachability::Silent);
+        assert_eq!(refused(&FrameError::NotRibbit), Reachability::NotRibbit);
+        assert!(matches!(refused(&FrameError::OtherKey), Reachability::OtherKey(_)));
+        assert!(matches!(refused(&FrameError::OtherVersion(2)), Reachability::OtherVersion(_)));
+        assert_eq!(refused(&io(io::ErrorKind::ConnectionRefused)), Reachability::NotListening);
         let unknown = std::net::ToSocketAddrs::to_socket_addrs("no such name.invalid:1").unwrap_err();
-        assert_eq!(refused(&FrameError::Io(unknown)), Reach::UnknownName);
+        assert_eq!(refused(&FrameError::Io(unknown)), Reachability::UnknownName);
     }
 }
