@@ -90,14 +90,14 @@ impl HeldLease {
     ) -> Result<HeldLease, Failure> {
         let token = token_hash(&new_token());
         let lease_ms = u32::try_from(length.as_millis()).ok();
-        let asked = Instant::now();
+        let sent_at = Instant::now();
         let open = LeaseCommand::Open { token, description: description(what), lease_ms };
         if let (_, Err(denied)) = namespace.write(open).await? {
             return Err(Failure::new(Exit::Refused, denied.to_string()));
         }
-        let validity = Mutex::new(LeaseValidity { good_until: asked + length / 2, over: None });
+        let validity = Mutex::new(LeaseValidity { good_until: sent_at + length / 2, over: None });
         let shared = Arc::new(LeaseState { token, length, validity, changed: Event::new() });
-        let renewing = tasks::spawn(renew(namespace.clone(), shared.clone(), asked, times));
+        let renewing = tasks::spawn(renew(namespace.clone(), shared.clone(), sent_at, times));
         Ok(HeldLease { shared, namespace: namespace.clone(), _renewing: renewing })
     }
 
@@ -180,28 +180,28 @@ impl LeaseValidity {
         self.over.clone()
     }
 
-    /// Records that a renewal sent at `asked` was confirmed at `now`.
-    fn extend(&mut self, asked: Instant, now: Instant, length: Duration) {
+    /// Records that a renewal sent at `sent_at` was confirmed at `now`.
+    fn extend(&mut self, sent_at: Instant, now: Instant, length: Duration) {
         if self.loss_at(now, length).is_none() {
-            self.good_until = self.good_until.max(asked + length / 2);
+            self.good_until = self.good_until.max(sent_at + length / 2);
         }
     }
 }
 
 /// Renews the lease until it is over. A member that does not answer in time is dropped for another one, so a hanging member
 /// does not cost the lease.
-async fn renew(namespace: Namespace, shared: Arc<LeaseState>, mut asked: Instant, times: RenewalTimes) {
+async fn renew(namespace: Namespace, shared: Arc<LeaseState>, mut sent_at: Instant, times: RenewalTimes) {
     let RenewalTimes { every, answer_max } = times;
     let mut client: Option<Client> = None;
     while shared.validity().over.is_none() {
-        Timer::at(asked + every).await;
+        Timer::at(sent_at + every).await;
         loop {
-            asked = Instant::now();
+            sent_at = Instant::now();
             let asking = client.get_or_insert_with(|| namespace.another_client());
             match asking.ask(Ask::Renew { token: shared.token }, answer_max).await {
                 Ok(Answer::Renewed { lease_ms }) => {
                     let length = shared.length.min(Duration::from_millis(lease_ms.into()));
-                    shared.validity().extend(asked, Instant::now(), length);
+                    shared.validity().extend(sent_at, Instant::now(), length);
                     break;
                 }
                 Ok(Answer::Refused(denied)) => {

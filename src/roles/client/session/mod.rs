@@ -64,17 +64,17 @@ pub(crate) struct QueryResult<T> {
 }
 
 impl UserSession {
-    /// Connects to the cluster and loads its stored session. `tell` is called when the connection changes.
+    /// Connects to the cluster and loads its stored session. `on_event` is called when the connection changes.
     ///
     /// # Errors
     /// - `Unreachable` (3) when no server answers.
     /// - `Configuration` (78) when there is no folder for sessions, or the stored session cannot be read.
     pub(crate) async fn reach(
         options: &PersonOptions,
-        tell: OnConnectionEvent,
+        on_event: OnConnectionEvent,
     ) -> Result<UserSession, Failure> {
         let ClusterAccess { seeds, servers, found_in, keys, book: _ } = &options.cluster;
-        let client = Client::discovering(servers.clone(), seeds.clone(), keys.clone(), tell);
+        let client = Client::discovering(servers.clone(), seeds.clone(), keys.clone(), on_event);
         let cluster = client.connect(ANSWER_MAX).await.map_err(|why| {
             let asked = if servers.is_empty() { seeds } else { servers };
             let asked = asked.join(", ");

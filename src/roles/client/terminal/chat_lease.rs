@@ -37,7 +37,7 @@ enum ChatState {
         token: TokenHash,
         lease: Duration,
         /// Time when the last renewal was sent.
-        asked: Instant,
+        sent: Instant,
         /// Time when the last confirmed renewal was sent. The lease runs from then on.
         confirmed: Instant,
     },
@@ -69,11 +69,11 @@ impl ChatLease {
         }
     }
 
-    /// Records that the chat was entered with `token` by a request sent at `asked_at`. The first renewal is due at once,
+    /// Records that the chat was entered with `token` by a request sent at `sent_at`. The first renewal is due at once,
     /// because only its answer tells the length of the lease.
-    pub(crate) fn entered(&mut self, token: TokenHash, asked_at: Instant) {
-        let asked = asked_at.checked_sub(LEASE).unwrap_or(asked_at);
-        self.state = ChatState::Held { token, lease: LEASE, asked, confirmed: asked_at };
+    pub(crate) fn entered(&mut self, token: TokenHash, sent_at: Instant) {
+        let sent = sent_at.checked_sub(LEASE).unwrap_or(sent_at);
+        self.state = ChatState::Held { token, lease: LEASE, sent, confirmed: sent_at };
     }
 
     /// Records that the chat was left.
@@ -85,23 +85,23 @@ impl ChatLease {
     pub(crate) fn due(&self) -> Option<(Instant, ChatAction)> {
         match self.state {
             ChatState::Out => None,
-            ChatState::Held { token, lease, asked, .. } => {
+            ChatState::Held { token, lease, sent, .. } => {
                 let quarter = (lease / 4).max(RENEW_PAUSE_MIN);
-                Some((asked + quarter, ChatAction::Renew { token }))
+                Some((sent + quarter, ChatAction::Renew { token }))
             }
             ChatState::Lapsed { at } => Some((at, ChatAction::Enter)),
         }
     }
 
-    /// Records a renewal sent at `asked_at`. `length` is the confirmed length of the lease, or `None` without an answer; the
+    /// Records a renewal sent at `sent_at`. `length` is the confirmed length of the lease, or `None` without an answer; the
     /// renewal is then repeated.
-    pub(crate) fn renewed(&mut self, token: TokenHash, asked_at: Instant, length: Option<Duration>) {
-        if let ChatState::Held { token: held, lease, asked, confirmed } = &mut self.state
+    pub(crate) fn renewed(&mut self, token: TokenHash, sent_at: Instant, length: Option<Duration>) {
+        if let ChatState::Held { token: held, lease, sent, confirmed } = &mut self.state
             && *held == token
         {
-            *asked = asked_at;
+            *sent = sent_at;
             if let Some(length) = length {
-                (*confirmed, *lease) = (asked_at, length);
+                (*confirmed, *lease) = (sent_at, length);
             }
         }
     }

@@ -120,6 +120,7 @@ impl RecentlyShown {
 }
 
 impl TerminalClient {
+    /// Creates the state for a logged-in user, with live chat off.
     pub(crate) fn new(
         user: UserSession,
         me: Person,
@@ -163,7 +164,7 @@ impl TerminalClient {
         match command {
             TerminalCommand::Post { text } => self.post(&text).await,
             TerminalCommand::Feed { more } => Ok(self.show_feed(more).await?),
-            TerminalCommand::Live { take_over } => self.live(take_over).await,
+            TerminalCommand::Live { take_over } => self.toggle_live(take_over).await,
             TerminalCommand::Message { name, text: Some(text) } => self.send(&name, &text).await,
             TerminalCommand::Message { name, text: None } => Ok(self.show_conversation(&name).await?),
             TerminalCommand::Unread => Ok(self.show_unread(true).await?),

@@ -115,7 +115,7 @@ async fn greet(client: &TerminalClient, take_over: bool) -> Result<(), RequestEr
         .await;
     report(client, client.show_unread(false).await.map_err(CommandError::from)).await?;
     if take_over {
-        report(client, client.live(true).await).await?;
+        report(client, client.toggle_live(true).await).await?;
     }
     Ok(())
 }
@@ -246,7 +246,7 @@ pub(crate) async fn script(
 ) -> ExitReason {
     let from = client.user.seen_index();
     let lines = async {
-        if take_over && let Err(error) = client.live(true).await {
+        if take_over && let Err(error) = client.toggle_live(true).await {
             return ExitReason::Failed(failure(error));
         }
         for number in 1.. {

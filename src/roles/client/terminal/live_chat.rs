@@ -16,13 +16,13 @@ const RENEW_MAX: Duration = Duration::from_secs(10);
 
 impl TerminalClient {
     /// Turns live chat on or off. `take_over` turns it on even when another terminal of the account is live.
-    pub(crate) async fn live(&self, take_over: bool) -> Result<(), CommandError> {
+    pub(crate) async fn toggle_live(&self, take_over: bool) -> Result<(), CommandError> {
         if self.is_live() && !take_over {
             self.leave_chat().await?;
             self.screen.show("live chat is off").await;
             return Ok(());
         }
-        let asked = Instant::now();
+        let sent_at = Instant::now();
         let token = match self.enter(take_over).await {
             Err(RequestError::Denied(Denied { code: Code::LockHeld, .. })) => {
                 let words = "you are live in another terminal (632); `/live --take-over` moves the chat here";
@@ -30,7 +30,7 @@ impl TerminalClient {
             }
             entered => entered?,
         };
-        self.chat.borrow_mut().entered(token, asked);
+        self.chat.borrow_mut().entered(token, sent_at);
         self.input_line.set_live(true);
         self.live_changed.notify(usize::MAX);
         self.show_feed(false).await?;
@@ -109,15 +109,15 @@ impl TerminalClient {
 
     /// Renews the lease. Returns true if another terminal has taken the chat slot.
     async fn renew(&self, token: TokenHash) -> Result<bool, RequestError> {
-        let asked = Instant::now();
+        let sent_at = Instant::now();
         let answer = self.user.client().ask(Ask::Renew { token }, RENEW_MAX).await;
         let mut chat = self.chat.borrow_mut();
         match answer {
             Ok(Answer::Renewed { lease_ms }) => {
-                chat.renewed(token, asked, Some(Duration::from_millis(lease_ms.into())));
+                chat.renewed(token, sent_at, Some(Duration::from_millis(lease_ms.into())));
             }
             Ok(Answer::Refused(_)) => return Ok(chat.over(token, Instant::now())),
-            Ok(_) => chat.renewed(token, asked, None),
+            Ok(_) => chat.renewed(token, sent_at, None),
             Err(why) if RequestError::unanswered_read(why).no_server_reachable() => {
                 return Err(RequestError::unanswered_read(why));
             }
@@ -128,9 +128,9 @@ impl TerminalClient {
 
     /// Enters the chat again after the lease expired, unless another terminal holds the slot now.
     async fn enter_again(&self) -> Result<(), RequestError> {
-        let asked = Instant::now();
+        let sent_at = Instant::now();
         match self.enter(false).await {
-            Ok(token) if self.is_live() => self.chat.borrow_mut().entered(token, asked),
+            Ok(token) if self.is_live() => self.chat.borrow_mut().entered(token, sent_at),
             // Live chat was turned off while the request was on its way.
             Ok(token) => {
                 self.user.write(LeaseCommand::Close { token }.into()).await?;

@@ -25,7 +25,7 @@ impl TerminalClient {
         while !self.screen.is_terminal() && !self.is_live() {
             self.live_changed.listen().await;
         }
-        let told = Cell::new(from);
+        let last_message = Cell::new(from);
         let mut live = LiveFeed::start(&self.user, from).await?;
         loop {
             let tidings = match live.next().await {
@@ -42,15 +42,17 @@ impl TerminalClient {
                         self.show_croak(&croak).await;
                     }
                 }
-                FeedUpdate::Happened(event) => self.show_event(event.index, &event.what, &told).await?,
+                FeedUpdate::Happened(event) => {
+                    self.show_event(event.index, &event.what, &last_message).await?
+                }
                 FeedUpdate::Missed(LapseReason::OtherHistory) => {
-                    told.set(self.user.seen_index());
+                    last_message.set(self.user.seen_index());
                     let words = "(the servers were restored from a backup; `/feed` and `/unread` show what is there now)";
                     self.screen.note(words).await;
                 }
                 FeedUpdate::Missed(_) => {
                     // Messages that cannot be read now stay unread, so they are not lost.
-                    match self.show_missed_messages(&told).await {
+                    match self.show_missed_messages(&last_message).await {
                         Err(error) if error.is_transient() => {
                             self.screen.note(format!("(you may have new messages: {error})")).await;
                         }
@@ -87,16 +89,16 @@ impl TerminalClient {
         &self,
         index: LogIndex,
         what: &EventKind,
-        told: &Cell<LogIndex>,
+        last_message: &Cell<LogIndex>,
     ) -> Result<(), RequestError> {
         let me = self.me.account;
         match what {
-            EventKind::Messaged { .. } if index <= told.get() => Ok(()),
+            EventKind::Messaged { .. } if index <= last_message.get() => Ok(()),
             EventKind::Messaged { from, .. } => {
                 if !self.recently_shown.contains(index, *from == me).await {
                     self.show_message_of(index).await?;
                 }
-                told.set(index);
+                last_message.set(index);
                 Ok(())
             }
             EventKind::Marked { account, with } if *with == me => self.report_delivery(*account).await,
@@ -138,15 +140,15 @@ impl TerminalClient {
         }
     }
 
-    /// Shows the unread messages after `told` that no event reported.
-    async fn show_missed_messages(&self, told: &Cell<LogIndex>) -> Result<(), RequestError> {
+    /// Shows the unread messages after `last_message` that no event reported.
+    async fn show_missed_messages(&self, last_message: &Cell<LogIndex>) -> Result<(), RequestError> {
         for waiting in self.user.unread_messages().await? {
             let (message, with) = (waiting.message, waiting.talk.with.as_ref());
-            if message.id > told.get() {
+            if message.id > last_message.get() {
                 if !self.recently_shown.contains(message.id, false).await {
                     self.show_message(waiting.talk.with_account, with, &message).await;
                 }
-                told.set(message.id);
+                last_message.set(message.id);
             }
         }
         Ok(())

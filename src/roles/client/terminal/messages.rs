@@ -152,8 +152,8 @@ impl TerminalClient {
         Ok(())
     }
 
-    /// Shows the unread messages and croaks. With `asked`, also reports that there are none.
-    pub(crate) async fn show_unread(&self, asked: bool) -> Result<(), RequestError> {
+    /// Shows the unread messages and croaks. With `always`, also reports that there are none.
+    pub(crate) async fn show_unread(&self, always: bool) -> Result<(), RequestError> {
         let unread = self.user.unread().await?;
         let mut shown = Vec::new();
         if unread.messages > 0 {
@@ -172,7 +172,7 @@ impl TerminalClient {
             let more = if unread.croaks == UNREAD_CROAKS_MAX { " or more" } else { "" };
             shown.push(format!("{}{more}: `/feed`", formatting::count(unread.croaks, "new croak")));
         }
-        if asked && shown.is_empty() {
+        if always && shown.is_empty() {
             shown.push("nothing unread".to_string());
         }
         if !shown.is_empty() {

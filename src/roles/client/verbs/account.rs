@@ -10,6 +10,7 @@ use ribbit_state::text::{check_email, check_name, check_password, fold_username}
 use ribbit_state::{Code, Denied, Field};
 use serde_json::json;
 
+/// Logs in with a password from the terminal or standard input.
 pub(crate) async fn log_in(context: &mut VerbContext, username: &str) -> Result<(), VerbError> {
     let username = fold_username(username).map_err(RequestError::from)?;
     let password = input::password(&format!("Password for @{username}: "))?;
@@ -33,6 +34,7 @@ async fn enter(context: &mut VerbContext, username: &str, password: Password) ->
     Ok(account.0)
 }
 
+/// Ends the session on the servers and removes the stored session.
 pub(crate) async fn log_out(context: &mut VerbContext) -> Result<(), VerbError> {
     context.require_session()?;
     let username = context.user.username().unwrap_or_default().to_string();
@@ -41,6 +43,7 @@ pub(crate) async fn log_out(context: &mut VerbContext) -> Result<(), VerbError> 
     context.print(&format!("logged out of @{username}"), &json!({ "username": username }))
 }
 
+/// Creates an account and logs in. Asks on the terminal for missing details.
 pub(crate) async fn create(
     context: &mut VerbContext,
     username: &str,
@@ -76,6 +79,7 @@ pub(crate) async fn create(
     context.print(&words, &json!({ "account": account, "username": username }))
 }
 
+/// Deletes the account after a check of the password.
 pub(crate) async fn delete(context: &mut VerbContext) -> Result<(), VerbError> {
     context.require_session()?;
     let username = context.user.username().unwrap_or_default().to_string();

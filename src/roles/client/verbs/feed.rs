@@ -75,6 +75,7 @@ pub(crate) async fn set_followed(
     context.print(&format!("{words} @{username}"), &json!({ "username": username, "followed": wanted }))
 }
 
+/// Lists the people whose user names match the pattern `names`.
 pub(crate) async fn people(
     context: &mut VerbContext,
     names: &str,

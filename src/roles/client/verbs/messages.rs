@@ -14,6 +14,7 @@ use ribbit_ui::{lines, person_json};
 use serde_json::json;
 use std::collections::BTreeMap;
 
+/// Posts a croak: the given text, or standard input.
 pub(crate) async fn post(context: &mut VerbContext, text: Option<&str>) -> Result<(), VerbError> {
     context.require_session()?;
     let text = input::text(text)?;
@@ -21,6 +22,7 @@ pub(crate) async fn post(context: &mut VerbContext, text: Option<&str>) -> Resul
     context.print(&format!("posted croak {id}"), &json!({ "id": id }))
 }
 
+/// Sends a direct message: the given text, or standard input.
 pub(crate) async fn message(
     context: &mut VerbContext,
     username: &str,
@@ -33,6 +35,7 @@ pub(crate) async fn message(
     context.print(&format!("sent message {id}: saved"), &json!({ "id": id, "to": to, "fate": "saved" }))
 }
 
+/// Shows the unread messages, or with `with` the newest messages of one conversation. Marks them as read unless `keep` is set.
 pub(crate) async fn inbox(
     context: &mut VerbContext,
     with: Option<&str>,

@@ -9,12 +9,14 @@ use ribbit_state::{AccountCommand, Code, Denied, Field, LogIndex, Page, Query};
 use ribbit_ui::{lines, person_json};
 use serde_json::json;
 
+/// Deletes one of the user's croaks.
 pub(crate) async fn delete_croak(context: &mut VerbContext, croak: LogIndex) -> Result<(), VerbError> {
     let session = context.user.session().map_err(RequestError::from)?;
     context.user.write(AccountCommand::RemoveCroak { session, croak }.into()).await?;
     context.print(&format!("deleted croak {croak}"), &json!({ "id": croak, "removed": true }))
 }
 
+/// Changes the display name, the email address or both.
 pub(crate) async fn change_profile(
     context: &mut VerbContext,
     name: Option<String>,
@@ -32,6 +34,7 @@ pub(crate) async fn change_profile(
     context.print("saved", &json)
 }
 
+/// Changes the password, which ends all other sessions.
 pub(crate) async fn change_password(context: &mut VerbContext) -> Result<(), VerbError> {
     let session = context.user.session().map_err(RequestError::from)?;
     let username = context.user.username().unwrap_or_default().to_string();
@@ -46,6 +49,7 @@ pub(crate) async fn change_password(context: &mut VerbContext) -> Result<(), Ver
     context.print(words, &json!({ "username": username }))
 }
 
+/// Lists the open sessions.
 pub(crate) async fn sessions(context: &mut VerbContext) -> Result<(), VerbError> {
     let session = context.user.session().map_err(RequestError::from)?;
     let Page::Sessions(open) = context.user.read(Query::Sessions { session }).await?.value else {
@@ -57,6 +61,7 @@ pub(crate) async fn sessions(context: &mut VerbContext) -> Result<(), VerbError>
     Ok(())
 }
 
+/// Ends the session opened at `opened`, or without it all other sessions.
 pub(crate) async fn end_session(
     context: &mut VerbContext,
     opened: Option<LogIndex>,

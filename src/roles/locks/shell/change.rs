@@ -11,14 +11,17 @@ use ribbit_state::rows::NodeKind;
 use ribbit_state::{Code, Consistency, Denied, Reply, TreeCommand, TreePath};
 use std::io::{self, IsTerminal, Read};
 
+/// Creates an empty file, or updates the time of its last change.
 pub(crate) async fn touch(session: &ShellSession, path: TreePath) -> Result<(), Failure> {
     session.namespace.change(TreeCommand::Touch { path, lease: None }).await.map(drop)
 }
 
+/// Creates a folder, with `parents` also the missing folders above it.
 pub(crate) async fn mkdir(session: &ShellSession, path: TreePath, parents: bool) -> Result<(), Failure> {
     session.namespace.change(TreeCommand::MakeFolder { path, parents }).await.map(drop)
 }
 
+/// Writes or appends the words of `text`, or for a single command without text, standard input.
 pub(crate) async fn write(
     session: &ShellSession,
     path: TreePath,
@@ -51,6 +54,7 @@ fn standard_input() -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
+/// Removes a file or a folder. Asks before removing a folder that is not empty, unless `recursive` is set.
 pub(crate) async fn rm(
     session: &ShellSession,
     path: TreePath,
@@ -88,6 +92,7 @@ async fn is_meant(session: &ShellSession, path: &TreePath) -> Result<bool, Failu
     Ok(matches!(answer, editor::LineInput::Line(line) if matches!(line.trim(), "y" | "Y" | "yes")))
 }
 
+/// Acquires a lock under the lease of the session.
 pub(crate) async fn acquire(session: &ShellSession, path: TreePath) -> Result<(), Failure> {
     if session.source == InputSource::Arguments {
         return Err(only_while_it_runs("acquire", &path));
@@ -104,6 +109,7 @@ pub(crate) async fn acquire(session: &ShellSession, path: TreePath) -> Result<()
     Ok(())
 }
 
+/// Releases a lock of the session.
 pub(crate) async fn release(session: &ShellSession, path: TreePath) -> Result<(), Failure> {
     if session.source == InputSource::Arguments {
         return Err(only_while_it_runs("release", &path));

@@ -11,6 +11,7 @@ use ribbit_ui::table::{self, Align};
 use ribbit_ui::{plain, time, tree};
 use std::io::{self, IsTerminal, Write};
 
+/// Draws the tree below a path.
 pub(crate) async fn ls(
     session: &ShellSession,
     path: &TreePath,
@@ -24,6 +25,7 @@ pub(crate) async fn ls(
     Ok(())
 }
 
+/// Prints the content of a file or a lock.
 pub(crate) async fn cat(
     session: &ShellSession,
     path: &TreePath,
@@ -63,6 +65,7 @@ async fn missing(session: &ShellSession, path: &TreePath, consistency: Consisten
     session.namespace.refusal(&touch, denied).await
 }
 
+/// Prints the details of a path.
 pub(crate) async fn stat(
     session: &ShellSession,
     path: &TreePath,
@@ -105,6 +108,7 @@ pub(crate) async fn test(session: &ShellSession, line: &TestArgs) -> Result<u8, 
     Ok(if is { 0 } else { Exit::Refused as u8 })
 }
 
+/// Lists the held locks at a path and below it.
 pub(crate) async fn holders(
     session: &ShellSession,
     path: &TreePath,

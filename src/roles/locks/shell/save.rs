@@ -19,6 +19,7 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// Copies a path and everything below it into a local folder.
 pub(crate) async fn save(
     session: &ShellSession,
     path: &TreePath,
