@@ -48,7 +48,9 @@ fn a_log_in_makes_a_weak_hash_anew_and_ends_no_session() {
     pond.environment = vec![told()];
     pond.up(&[]);
     log_in(&pond, "ada", "password");
-    awaited("the hash is made anew", || pond.log_text().contains("replaced the password hash of account").then_some(()));
+    awaited("the hash is made anew", || {
+        pond.log_text().contains("replaced the password hash of account").then_some(())
+    });
     before.address = pond.web();
     before.get("/main").says(200, "ada");
     log_in(&pond, "ada", "password");

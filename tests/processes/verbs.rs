@@ -174,7 +174,7 @@ fn a_script_writes_messages_and_looks_at_people() {
         ada.says(&pond, &["people", "b*", "--only", "followers"]).well(),
         "@bob  bob  (follows you)\n"
     );
-    assert_eq!(bob.says(&pond, &["people", "--only", "friends"]).well(), "@ada  ada  (you follow them)\n");
+    assert_eq!(bob.says(&pond, &["people", "--only", "friends"]).well(), "@ada  ada  (following)\n");
 
     assert_eq!(bob.says(&pond, &["inbox"]).well(), "no unread messages\n");
     assert!(ada.says(&pond, &["dm", "bob", "are", "you", "there?"]).well().ends_with(": saved\n"));
