@@ -34,7 +34,7 @@ fn an_island_without_a_majority_refuses_writes_serves_old_reads_and_heals() {
         let (code, said) = client(group, &["client", "feed"]);
         println!("read on the island: {code}: {said}");
         assert_eq!(code, 0, "{said}");
-        assert!(said.contains("before the storm") && said.contains("this may be old"), "{said}");
+        assert!(said.contains("before the storm") && said.contains("this may be out of date"), "{said}");
         let (code, said) = group.typed(island, &["health", "--server", &own], "");
         println!("health on the island: {code}: {said}");
         assert_eq!(code, 3, "{said}");
@@ -46,7 +46,7 @@ fn an_island_without_a_majority_refuses_writes_serves_old_reads_and_heals() {
     assert_eq!(posted.0, 0, "{}", posted.1);
     let (code, said) = client(&group, &["client", "feed"]);
     assert_eq!(code, 0, "{said}");
-    assert!(!said.contains("this may be old"), "{said}");
+    assert!(!said.contains("this may be out of date"), "{said}");
     // The client was told that the write may have been done, so it may be there once.
     let times = |words: &str| said.matches(words).count();
     assert_eq!((times("before the storm"), times("after the storm")), (1, 1), "{said}");

@@ -52,7 +52,7 @@ fn a_read_without_a_majority_is_an_error_and_a_stale_one_is_marked() {
     for (words, expected, part) in stale {
         let (code, said) = pond.shell(words);
         assert_eq!(code, expected, "{words:?}: {said}");
-        assert!(said.contains("this may be old") && said.contains(part), "{words:?}: {said}");
+        assert!(said.contains("this may be out of date") && said.contains(part), "{words:?}: {said}");
     }
     pond.signal(&["backend-2", "backend-3", "coordinator-2"], Signal::CONT);
 }

@@ -34,10 +34,10 @@ pub(crate) async fn run(options: &ClientServerOptions) -> Result<(), Failure> {
     };
     let path = options.data_dir.join(FILE_NAME);
     let history = history(seeds, keys).await.ok_or_else(|| unreachable("no server answers".to_string()))?;
-    let kept = Kept::read(&path)?.filter(|kept| kept.history == history);
-    let (client, before) = match (options.id, kept) {
+    let stored = ClientFile::read(&path)?.filter(|stored| stored.history == history);
+    let (client, before) = match (options.id, stored) {
         (Some(id), _) => (id, options.before.clone()),
-        (None, Some(kept)) => (kept.client, options.before.clone().or(kept.server)),
+        (None, Some(stored)) => (stored.client, options.before.clone().or(stored.server)),
         (None, None) => {
             let number =
                 assignment::new_client_id(seeds, keys).await.map_err(|why| unreachable(why.to_string()))?;
@@ -47,8 +47,8 @@ pub(crate) async fn run(options: &ClientServerOptions) -> Result<(), Failure> {
     let homed = assignment::assign_server(seeds, keys, client, before.as_deref()).await;
     let homed = homed.map_err(|_| unreachable("no server accepts clients".to_string()))?;
     if options.id.is_none() {
-        let kept = Kept { history, client, server: Some(homed.server.address.clone()) };
-        kept.write(&path)?;
+        let stored = ClientFile { history, client, server: Some(homed.server.address.clone()) };
+        stored.write(&path)?;
     }
     output::line(&if options.json { json(client, &homed) } else { words(client, &homed) });
     Ok(())
@@ -66,18 +66,18 @@ async fn history(seeds: &[String], keys: &Keys) -> Option<String> {
 }
 
 /// Content of the client file.
-struct Kept {
+struct ClientFile {
     history: String,
     client: u64,
     server: Option<String>,
 }
 
-impl Kept {
+impl ClientFile {
     /// Reads the file; returns `None` if it does not exist.
     ///
     /// # Errors
     /// `Configuration` (78) when the file exists and cannot be read.
-    fn read(path: &Path) -> Result<Option<Kept>, Failure> {
+    fn read(path: &Path) -> Result<Option<ClientFile>, Failure> {
         let wrong = |what: String| {
             let text = format!(
                 "cannot read the client's id in {}: {what}; delete the file to get a new id",
@@ -86,17 +86,17 @@ impl Kept {
             Failure::new(Exit::Configuration, text)
         };
         match std::fs::read_to_string(path) {
-            Ok(text) => Kept::parse(&text).map(Some).ok_or_else(|| wrong("it is damaged".into())),
+            Ok(text) => ClientFile::parse(&text).map(Some).ok_or_else(|| wrong("it is damaged".into())),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
             Err(error) => Err(wrong(error.to_string())),
         }
     }
 
-    fn parse(text: &str) -> Option<Kept> {
+    fn parse(text: &str) -> Option<ClientFile> {
         let entries = env_file::parse(text).ok()?;
         let value =
             |key: &str| entries.iter().find(|entry| entry.key == key).map(|entry| entry.value.clone());
-        Some(Kept {
+        Some(ClientFile {
             history: value("HISTORY")?,
             client: value("CLIENT")?.parse().ok()?,
             server: value("SERVER"),
