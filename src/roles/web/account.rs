@@ -56,7 +56,7 @@ fn back(context: &RequestContext, page: FormPage, error: PageError) -> WebRespon
 }
 
 /// Shows the sign-up page.
-pub async fn show_create(context: &mut RequestContext) -> WebResponse {
+pub(super) async fn show_create(context: &mut RequestContext) -> WebResponse {
     match context.read(Query::Settings, READ_DEADLINE).await {
         Ok(ReadPage { page: Page::Settings(Settings { registration_open: false }), .. }) => {
             let words = refusal(Denied::new(Code::RegistrationClosed));
@@ -72,7 +72,7 @@ pub async fn show_create(context: &mut RequestContext) -> WebResponse {
 }
 
 /// Creates an account.
-pub async fn create(context: &mut RequestContext, form: &Form) -> WebResponse {
+pub(super) async fn create(context: &mut RequestContext, form: &Form) -> WebResponse {
     let page = create_page(context, form);
     let text = |field: Field| form.text(field.name()).to_string();
     let password = text(Field::Password);
@@ -111,7 +111,7 @@ pub async fn create(context: &mut RequestContext, form: &Form) -> WebResponse {
 }
 
 /// Shows the log-in page.
-pub async fn show_login(context: &mut RequestContext, query: &Form) -> WebResponse {
+pub(super) async fn show_login(context: &mut RequestContext, query: &Form) -> WebResponse {
     if let Err(error) = context.read(Query::Position, READ_DEADLINE).await {
         return error_page(context, NavEntry::Login, error);
     }
@@ -128,7 +128,7 @@ pub async fn show_login(context: &mut RequestContext, query: &Form) -> WebRespon
 }
 
 /// Logs in. Each try has a new request id, because its session token is made here and must not be used twice.
-pub async fn login(context: &mut RequestContext, form: &Form) -> WebResponse {
+pub(super) async fn login(context: &mut RequestContext, form: &Form) -> WebResponse {
     let username = form.text(Field::Username.name());
     let page = login_page(context, username);
     if let Err(denied) = fold_username(username) {
@@ -194,17 +194,17 @@ async fn ask_first(
 }
 
 /// Shows the page that asks for confirmation of a log-out.
-pub async fn show_logout(context: &mut RequestContext) -> WebResponse {
+pub(super) async fn show_logout(context: &mut RequestContext) -> WebResponse {
     ask_first(context, NavEntry::Logout, logout_page).await
 }
 
 /// Shows the page that deletes the account.
-pub async fn show_delete(context: &mut RequestContext) -> WebResponse {
+pub(super) async fn show_delete(context: &mut RequestContext) -> WebResponse {
     ask_first(context, NavEntry::Delete, delete_page).await
 }
 
 /// PeerInfo the session.
-pub async fn logout(context: &mut RequestContext, form: &Form) -> WebResponse {
+pub(super) async fn logout(context: &mut RequestContext, form: &Form) -> WebResponse {
     // Already logged out.
     let Some(session) = context.session() else { return response::see_other("/login") };
     let page = logout_page(context);
@@ -224,7 +224,7 @@ pub async fn logout(context: &mut RequestContext, form: &Form) -> WebResponse {
 }
 
 /// Deletes the account, after a check of its password.
-pub async fn delete(context: &mut RequestContext, form: &Form) -> WebResponse {
+pub(super) async fn delete(context: &mut RequestContext, form: &Form) -> WebResponse {
     let page = delete_page(context);
     let Some(session) = context.session() else { return again(context, page, form, None, NO_SESSION).await };
     let request = match context.request_of(form).await {

@@ -14,24 +14,24 @@ use std::net::{IpAddr, SocketAddr};
 
 /// Peer of a connection.
 #[derive(Debug, Clone, Copy)]
-pub struct PeerInfo {
-    pub address: IpAddr,
+pub(super) struct PeerInfo {
+    pub(super) address: IpAddr,
     /// True for TLS.
-    pub tls: bool,
+    pub(super) tls: bool,
 }
 
 /// Origin of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ClientOrigin {
+pub(super) struct ClientOrigin {
     /// The client's address.
-    pub address: IpAddr,
+    pub(super) address: IpAddr,
     /// True if the connection is encrypted from the client on, as far as known.
-    pub secure: bool,
+    pub(super) secure: bool,
 }
 
 impl ClientOrigin {
     /// Returns the origin of a request from its peer and headers.
-    pub fn of(peer: PeerInfo, headers: &HeaderMap, proxies: &[Network]) -> ClientOrigin {
+    pub(super) fn of(peer: PeerInfo, headers: &HeaderMap, proxies: &[Network]) -> ClientOrigin {
         let trusted = |address: IpAddr| proxies.iter().any(|proxy| proxy.holds(address));
         if !trusted(peer.address) {
             return ClientOrigin { address: peer.address, secure: peer.tls };
@@ -53,12 +53,12 @@ impl ClientOrigin {
     }
 
     /// Returns true if others on the network can read the request.
-    pub fn is_unencrypted(&self) -> bool {
+    pub(super) fn is_unencrypted(&self) -> bool {
         !self.secure && !self.is_local()
     }
 
     /// Returns true for a client on this machine.
-    pub fn is_local(&self) -> bool {
+    pub(super) fn is_local(&self) -> bool {
         self.address.is_loopback()
     }
 }

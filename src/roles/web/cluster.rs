@@ -10,7 +10,7 @@ use smol::lock::Mutex;
 use std::rc::Rc;
 use std::time::Instant;
 
-pub struct ClusterMonitor {
+pub(super) struct ClusterMonitor {
     client: Client,
     servers: Vec<String>,
     keys: Keys,
@@ -18,19 +18,19 @@ pub struct ClusterMonitor {
     last: Mutex<Option<(Instant, Rc<ClusterSnapshot>)>>,
 }
 
-pub struct ClusterSnapshot {
-    pub survey: Survey,
+pub(super) struct ClusterSnapshot {
+    pub(super) survey: Survey,
     /// Recent events, newest last, as one of the members remembers them.
-    pub history: Vec<HistoryLine>,
+    pub(super) history: Vec<HistoryLine>,
 }
 
 impl ClusterMonitor {
-    pub fn new(client: Client, servers: Vec<String>, keys: Keys) -> ClusterMonitor {
+    pub(super) fn new(client: Client, servers: Vec<String>, keys: Keys) -> ClusterMonitor {
         ClusterMonitor { client, servers, keys, last: Mutex::new(None) }
     }
 
     /// Returns the current state. Takes a second if a member is cut off, and a few at worst.
-    pub async fn look(&self) -> Rc<ClusterSnapshot> {
+    pub(super) async fn look(&self) -> Rc<ClusterSnapshot> {
         let mut last = self.last.lock().await;
         if let Some((_, seen)) = last.as_ref().filter(|(at, _)| at.elapsed() < SURVEY_EVERY) {
             return seen.clone();

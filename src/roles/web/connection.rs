@@ -14,12 +14,12 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-pub enum PlainOrTls {
+pub(super) enum PlainOrTls {
     Plain(Box<TimedStream>),
     Tls(Box<TlsStream<TimedStream>>),
 }
 
-pub struct HttpStream {
+pub(super) struct HttpStream {
     stream: PlainOrTls,
     watch: ConnectionClock,
     /// Task that waits for an end that was withheld.
@@ -32,16 +32,16 @@ pub struct HttpStream {
 const STATUS_BYTES: usize = 12;
 
 impl HttpStream {
-    pub fn new(stream: PlainOrTls, watch: ConnectionClock) -> HttpStream {
+    pub(super) fn new(stream: PlainOrTls, watch: ConnectionClock) -> HttpStream {
         HttpStream { stream, watch, withheld: None, kept_back: Vec::new() }
     }
 
-    pub fn is_tls(&self) -> bool {
+    pub(super) fn is_tls(&self) -> bool {
         matches!(self.stream, PlainOrTls::Tls(_))
     }
 
     /// Returns the status with which hyper would have answered an invalid request head.
-    pub fn refused(&self) -> Option<u16> {
+    pub(super) fn refused(&self) -> Option<u16> {
         std::str::from_utf8(self.kept_back.get(STATUS_BYTES - 3..STATUS_BYTES)?).ok()?.parse().ok()
     }
 
@@ -49,7 +49,7 @@ impl HttpStream {
     ///
     /// # Errors
     /// Any I/O error of the stream.
-    pub async fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) async fn say(&mut self, bytes: &[u8]) -> io::Result<()> {
         match &mut self.stream {
             PlainOrTls::Plain(stream) => stream.write_all(bytes).await,
             PlainOrTls::Tls(stream) => {
@@ -60,7 +60,7 @@ impl HttpStream {
     }
 
     /// Sends the TLS close notification. Without it the browser knows that the answer was truncated.
-    pub async fn say_end(&mut self) {
+    pub(super) async fn say_end(&mut self) {
         if let PlainOrTls::Tls(stream) = &mut self.stream {
             stream.get_mut().1.send_close_notify();
             if let Err(error) = stream.flush().await {

@@ -12,10 +12,10 @@ use std::net::IpAddr;
 use std::rc::Rc;
 
 /// State shared by all connections.
-pub struct WebServer {
-    pub site: Site,
+pub(super) struct WebServer {
+    pub(super) site: Site,
     /// `None` if HTTPS is not configured.
-    pub tls: Option<Tls>,
+    pub(super) tls: Option<Tls>,
     /// Number of open connections, without live streams.
     open: Cell<usize>,
     /// Number of connections with a live stream.
@@ -23,13 +23,13 @@ pub struct WebServer {
     /// Number of connections that are finished here and wait for their browsers to close.
     lingering: Cell<usize>,
     address_limit: AddressLimit,
-    pub shutdown: Rc<Shutdown>,
+    pub(super) shutdown: Rc<Shutdown>,
     /// Notified when a connection is gone, for the shutdown.
     gone: Event,
 }
 
 impl WebServer {
-    pub fn new(site: Site, tls: Option<Tls>, shutdown: Rc<Shutdown>) -> Rc<WebServer> {
+    pub(super) fn new(site: Site, tls: Option<Tls>, shutdown: Rc<Shutdown>) -> Rc<WebServer> {
         Rc::new(WebServer {
             site,
             tls,
@@ -42,12 +42,12 @@ impl WebServer {
         })
     }
 
-    pub fn open(&self) -> usize {
+    pub(super) fn open(&self) -> usize {
         self.open.get()
     }
 
     /// Waits until no connection is left.
-    pub async fn empty(&self) {
+    pub(super) async fn empty(&self) {
         while self.open.get() + self.live.get() + self.lingering.get() > 0 {
             self.gone.listen().await;
         }
@@ -63,15 +63,15 @@ enum ConnectionState {
 }
 
 /// A connection that is counted until it is dropped.
-pub struct CountedConnection {
-    pub server: Rc<WebServer>,
+pub(super) struct CountedConnection {
+    pub(super) server: Rc<WebServer>,
     kind: Cell<ConnectionState>,
     slot: RefCell<Option<AddressSlot>>,
 }
 
 impl CountedConnection {
     /// Counts a new connection. Returns `None` if its address has too many.
-    pub fn enter(server: &Rc<WebServer>, peer: IpAddr) -> Option<CountedConnection> {
+    pub(super) fn enter(server: &Rc<WebServer>, peer: IpAddr) -> Option<CountedConnection> {
         let slot = server.address_limit.enter(peer, server.site.is_single_client(peer))?;
         let slot = RefCell::new(Some(slot));
         let counted =
@@ -80,12 +80,12 @@ impl CountedConnection {
         Some(counted)
     }
 
-    pub fn become_live(&self) {
+    pub(super) fn become_live(&self) {
         self.become_another(ConnectionState::Live);
     }
 
     /// Marks the connection as finished here, while its browser has not closed it. Returns false if too many others wait.
-    pub fn become_lingering(&self) -> bool {
+    pub(super) fn become_lingering(&self) -> bool {
         let room = self.server.lingering.get() < LINGERING_MAX;
         if room {
             self.become_another(ConnectionState::Lingering);

@@ -14,7 +14,7 @@ use ribbit_ui::words::{Note, Refusals};
 use std::time::Duration;
 
 /// Shows one croak.
-pub async fn show(context: &mut RequestContext, id: &str) -> WebResponse {
+pub(super) async fn show(context: &mut RequestContext, id: &str) -> WebResponse {
     let Ok(id) = id.parse() else { return no_such(context) };
     match page(context, id, READ_DEADLINE, None).await {
         Ok(page) => page,
@@ -69,7 +69,7 @@ async fn page(
 }
 
 /// Deletes the user's own croak.
-pub async fn take_back(context: &mut RequestContext, id: &str, form: &Form) -> WebResponse {
+pub(super) async fn take_back(context: &mut RequestContext, id: &str, form: &Form) -> WebResponse {
     let Ok(croak) = id.parse() else { return no_such(context) };
     let Some(session) = context.session() else { return error_page(context, NavEntry::Nowhere, NO_SESSION) };
     let request = match context.request_of(form).await {

@@ -13,7 +13,7 @@ use hyper::HeaderMap;
 use hyper::header::{HOST, HeaderName, HeaderValue, ORIGIN, REFERER};
 
 /// Returns true for a form that was sent from another site.
-pub fn form(headers: &HeaderMap, secure: bool) -> bool {
+pub(super) fn form(headers: &HeaderMap, secure: bool) -> bool {
     let site = site(headers);
     if site.is_some_and(is_elsewhere) {
         return true;
@@ -27,7 +27,7 @@ pub fn form(headers: &HeaderMap, secure: bool) -> bool {
 }
 
 /// Returns true for a stream, image or file that another site's page loads.
-pub fn load(headers: &HeaderMap, secure: bool) -> bool {
+pub(super) fn load(headers: &HeaderMap, secure: bool) -> bool {
     match site(headers) {
         Some(site) => is_elsewhere(site),
         None => {

@@ -20,7 +20,7 @@ use std::time::Instant;
 
 /// Number of exports that are running.
 #[derive(Debug, Default)]
-pub struct RunningExports(Rc<Cell<usize>>);
+pub(super) struct RunningExports(Rc<Cell<usize>>);
 
 /// A slot of a running export, released when dropped.
 struct ExportSlot(Rc<Cell<usize>>);
@@ -44,7 +44,7 @@ struct ExportStream {
 
 impl RunningExports {
     /// Starts an export. Refused with 503 while [`EXPORTS_MAX`] others run.
-    pub async fn begin(&self, context: &mut RequestContext, client: &Client) -> WebResponse {
+    pub(super) async fn begin(&self, context: &mut RequestContext, client: &Client) -> WebResponse {
         let Some(session) = context.session() else {
             return error_page(context, NavEntry::Settings, NO_SESSION);
         };

@@ -13,7 +13,7 @@ use ribbit_ui::words::{Note, Refusals, ServiceError, refusal};
 use std::time::Duration;
 
 /// Shows a page of the feed.
-pub async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
+pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
     let before = query.get("before").and_then(|before| before.parse().ok());
     let mut frame = context.frame("Feed", NavEntry::Main);
     frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
@@ -65,7 +65,7 @@ async fn read(
 }
 
 /// Posts a croak.
-pub async fn croak(context: &mut RequestContext, form: &Form) -> WebResponse {
+pub(super) async fn croak(context: &mut RequestContext, form: &Form) -> WebResponse {
     let text = form.text(Field::Post.name());
     let Some(session) = context.session() else { return again(context, form, None, NO_SESSION).await };
     if let Err(denied) = check_croak(text) {
@@ -111,12 +111,12 @@ async fn again(
 }
 
 /// Refusal of a request without a session.
-pub const NO_SESSION: PageError = PageError::Denied(Denied::new(Code::NotLoggedIn));
+pub(super) const NO_SESSION: PageError = PageError::Denied(Denied::new(Code::NotLoggedIn));
 /// Error for a server that answered another query than it was sent, which is a bug there.
-pub const WRONG_PAGE: PageError = PageError::Service(ServiceError::Undecided);
+pub(super) const WRONG_PAGE: PageError = PageError::Service(ServiceError::Undecided);
 
 /// Returns the HTTP status of a form that is shown again.
-pub fn status(error: &PageError) -> StatusCode {
+pub(super) fn status(error: &PageError) -> StatusCode {
     match error {
         PageError::Denied(denied) if denied.code.is_rate_limit() => StatusCode::TOO_MANY_REQUESTS,
         PageError::Denied(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -126,7 +126,7 @@ pub fn status(error: &PageError) -> StatusCode {
 }
 
 /// Answers a GET whose page cannot be read: leads to the log-in page without a session, else shows the reason.
-pub fn error_page(context: &RequestContext, here: NavEntry, error: PageError) -> WebResponse {
+pub(super) fn error_page(context: &RequestContext, here: NavEntry, error: PageError) -> WebResponse {
     match error {
         error if error.lacks_session() => response::see_other("/login"),
         PageError::Service(service_error) => {

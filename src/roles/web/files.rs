@@ -53,7 +53,7 @@ impl StaticFile {
 
 /// A static file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asset {
+pub(super) enum Asset {
     Style,
     Script,
     Favicon,
@@ -61,7 +61,7 @@ pub enum Asset {
 }
 
 #[derive(Debug)]
-pub struct Files {
+pub(super) struct Files {
     style: StaticFile,
     script: StaticFile,
     favicon: StaticFile,
@@ -69,7 +69,7 @@ pub struct Files {
 }
 
 impl Files {
-    pub fn new() -> Files {
+    pub(super) fn new() -> Files {
         Files {
             style: StaticFile::new("text/css; charset=utf-8", STYLE),
             script: StaticFile::new("text/javascript; charset=utf-8", SCRIPT),
@@ -79,7 +79,7 @@ impl Files {
         }
     }
 
-    pub fn answer(&self, which: Asset, headers: &HeaderMap) -> WebResponse {
+    pub(super) fn answer(&self, which: Asset, headers: &HeaderMap) -> WebResponse {
         let file = match which {
             Asset::Style => &self.style,
             Asset::Script => &self.script,
@@ -91,7 +91,7 @@ impl Files {
 }
 
 /// Answers `/.well-known/security.txt` (RFC 9116). `None` if no contact is configured.
-pub fn security_text(contact: Option<&str>) -> Option<WebResponse> {
+pub(super) fn security_text(contact: Option<&str>) -> Option<WebResponse> {
     let ends_ms = wall_ms() + SECURITY_TEXT_DAYS * 24 * 3_600_000;
     // Without a clock no expiry date would be right.
     let expires = time::shown(ends_ms)?.machine;

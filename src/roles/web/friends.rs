@@ -18,7 +18,7 @@ enum FollowChoice {
 }
 
 /// Shows the people that the user follows.
-pub async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
+pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
     let after = query.get("after").and_then(|after| after.parse().ok()).map(AccountId);
     let mut frame = context.frame("Following", NavEntry::Manage);
     let note = query.get("note").and_then(Note::from_name);
@@ -63,7 +63,7 @@ async fn read(
 }
 
 /// Follows or unfollows somebody.
-pub async fn manage(context: &mut RequestContext, form: &Form) -> WebResponse {
+pub(super) async fn manage(context: &mut RequestContext, form: &Form) -> WebResponse {
     let username = form.text(Field::Username.name()).to_string();
     let choice = match form.get("choice") {
         Some("add") => FollowChoice::Add,

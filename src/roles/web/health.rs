@@ -10,7 +10,7 @@ use ribbit_net::protocol::{self, Ask};
 use ribbit_net::survey::Survey;
 
 /// Answers `/health`.
-pub fn health(survey: &Survey) -> WebResponse {
+pub(super) fn health(survey: &Survey) -> WebResponse {
     let status = match overall(&problems(survey)) {
         Health::Fine | Health::Degraded => StatusCode::OK,
         Health::Down | Health::Unknown => StatusCode::SERVICE_UNAVAILABLE,
@@ -19,7 +19,7 @@ pub fn health(survey: &Survey) -> WebResponse {
 }
 
 /// Answers `/readyz`: ready if a server of an in-sync member with a leader answers.
-pub async fn ready(client: &Client) -> WebResponse {
+pub(super) async fn ready(client: &Client) -> WebResponse {
     match client.ask(Ask::NodeStatus, READY_DEADLINE).await {
         Ok(protocol::Answer::NodeStatus(node)) if node.leader.is_some() && node.in_sync => {
             response::plain(StatusCode::OK, "ready")

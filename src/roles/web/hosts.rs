@@ -14,7 +14,7 @@ const NAME_BYTES_MAX: usize = 253;
 
 /// Reason to refuse a request for its host.
 #[derive(Debug, PartialEq, Eq)]
-pub enum HostError {
+pub(super) enum HostError {
     /// The request names no host, two hosts, or an invalid one.
     Invalid,
     /// The host is not one of this site's names.
@@ -23,11 +23,11 @@ pub enum HostError {
 
 /// The accepted names, in lower case.
 #[derive(Debug, Default)]
-pub struct AllowedHosts(Vec<String>);
+pub(super) struct AllowedHosts(Vec<String>);
 
 impl AllowedHosts {
     /// Makes the list from the names given with `--host` and this machine's own name.
-    pub fn new(named: &[String], machine: &str) -> AllowedHosts {
+    pub(super) fn new(named: &[String], machine: &str) -> AllowedHosts {
         let label = machine.split('.').next().unwrap_or_default();
         let own = [machine.to_string(), format!("{label}.local")];
         AllowedHosts(own.iter().chain(named).map(|name| plain(name)).collect())
@@ -37,7 +37,7 @@ impl AllowedHosts {
     ///
     /// # Errors
     /// [`HostError::Invalid`] or [`HostError::Unknown`].
-    pub fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), HostError> {
+    pub(super) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), HostError> {
         let mut lines = headers.get_all(HOST).into_iter();
         let (Some(line), None) = (lines.next(), lines.next()) else { return Err(HostError::Invalid) };
         let host = line.to_str().map_err(|_| HostError::Invalid)?;
@@ -63,7 +63,7 @@ fn plain(name: &str) -> String {
 }
 
 /// Returns the host without its port: `frogs.lan`, `10.0.0.7`, `[fd00::7]`. `None` if it is not valid.
-pub fn name_in(host: &str) -> Option<String> {
+pub(super) fn name_in(host: &str) -> Option<String> {
     let port_at = host.rfind(':').filter(|at| !host[*at..].contains(']'));
     let (name, port) = port_at.map_or((host, ""), |at| (&host[..at], &host[at + 1..]));
     if !port.bytes().all(|byte| byte.is_ascii_digit()) || name.len() > NAME_BYTES_MAX {

@@ -12,7 +12,7 @@ const HTTPS_PORT: u16 = 443;
 
 /// RedirectPort that a browser is redirected to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RedirectPort {
+pub(super) enum RedirectPort {
     /// The port of this connection.
     Same,
     Other(u16),
@@ -31,7 +31,7 @@ fn address(uri: &Uri, headers: &HeaderMap, port: RedirectPort) -> Option<HeaderV
 }
 
 /// Redirects a request to HTTPS. With 307, because browsers cache 308 for good, and HTTPS may be turned off again.
-pub fn answer(method: &Method, uri: &Uri, headers: &HeaderMap, port: RedirectPort) -> WebResponse {
+pub(super) fn answer(method: &Method, uri: &Uri, headers: &HeaderMap, port: RedirectPort) -> WebResponse {
     match address(uri, headers, port).filter(|_| matches!(*method, Method::GET | Method::HEAD)) {
         Some(address) => {
             let mut answer = response::see_other("/");

@@ -47,7 +47,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 /// State shared by all streams of this process.
-pub struct LiveStreams {
+pub(super) struct LiveStreams {
     client: Client,
     /// Number of open streams.
     open: Cell<usize>,
@@ -58,20 +58,20 @@ pub struct LiveStreams {
 
 /// Signal that the role is being stopped, which connections and streams wait for.
 #[derive(Default)]
-pub struct Shutdown {
+pub(super) struct Shutdown {
     began: Cell<bool>,
     changed: Event,
 }
 
 impl Shutdown {
-    pub fn begin(&self) {
+    pub(super) fn begin(&self) {
         self.began.set(true);
         self.changed.notify(usize::MAX);
     }
-    pub fn began(&self) -> bool {
+    pub(super) fn began(&self) -> bool {
         self.began.get()
     }
-    pub async fn wait(&self) {
+    pub(super) async fn wait(&self) {
         while !self.began() {
             self.changed.listen().await;
         }
@@ -90,7 +90,7 @@ struct RenderedCroaks {
 struct StreamCutOff;
 
 impl LiveStreams {
-    pub fn new(client: Client, shutdown: Rc<Shutdown>) -> Rc<LiveStreams> {
+    pub(super) fn new(client: Client, shutdown: Rc<Shutdown>) -> Rc<LiveStreams> {
         let address_limit = AddressLimit::new(LIVE_STREAMS_PER_ADDRESS_MAX);
         Rc::new(LiveStreams {
             client,
@@ -101,12 +101,12 @@ impl LiveStreams {
         })
     }
 
-    pub fn open(&self) -> usize {
+    pub(super) fn open(&self) -> usize {
         self.open.get()
     }
 
     /// Starts a stream. `last` is the browser's last cursor, `from` the cursor of the page.
-    pub async fn begin(
+    pub(super) async fn begin(
         self: &Rc<Self>,
         context: &mut RequestContext,
         last: Option<Token>,
@@ -307,6 +307,6 @@ fn event(cursor: Option<Token>, name: &str, data: &str) -> Bytes {
 }
 
 /// Parses a cursor from a browser; `None` if it is invalid.
-pub fn cursor(text: Option<&str>) -> Option<Token> {
+pub(super) fn cursor(text: Option<&str>) -> Option<Token> {
     text?.parse().ok()
 }

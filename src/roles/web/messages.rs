@@ -20,7 +20,7 @@ use ribbit_ui::words::Refusals;
 use std::time::Duration;
 
 /// Shows the list of conversations, or leads to the one with `?to=`.
-pub async fn list(context: &mut RequestContext, query: &Form) -> WebResponse {
+pub(super) async fn list(context: &mut RequestContext, query: &Form) -> WebResponse {
     let Some(session) = context.session() else { return error_page(context, NavEntry::Messages, NO_SESSION) };
     let to = query.text("to");
     let mut refusals = Refusals::default();
@@ -63,7 +63,7 @@ fn whom(name: &str) -> TalkPartner {
 }
 
 /// Shows one conversation.
-pub async fn show(context: &mut RequestContext, name: &str, query: &Form) -> WebResponse {
+pub(super) async fn show(context: &mut RequestContext, name: &str, query: &Form) -> WebResponse {
     let before = query.get("before").and_then(|before| before.parse().ok());
     let mut frame = context.frame("Messages", NavEntry::Messages);
     let (talk, waiting) = match read(context, &mut frame, name, before, READ_DEADLINE).await {
@@ -125,7 +125,7 @@ fn receipt(talk: &Talk) -> Option<String> {
 }
 
 /// Sends a message.
-pub async fn send(context: &mut RequestContext, name: &str, form: &Form) -> WebResponse {
+pub(super) async fn send(context: &mut RequestContext, name: &str, form: &Form) -> WebResponse {
     let text = form.text(Field::Message.name());
     let Some(session) = context.session() else { return again(context, name, form, None, NO_SESSION).await };
     let checked = fold_username(name).and_then(|username| check_message(text).map(|()| username));

@@ -9,9 +9,9 @@ use std::cell::Cell;
 use std::time::Duration;
 
 #[derive(Debug, Default)]
-pub struct WebCounters {
+pub(super) struct WebCounters {
     /// Number of open connections.
-    pub open: Cell<usize>,
+    pub(super) open: Cell<usize>,
     turned_away: Cell<u64>,
     /// Number of answers by the first digit of their status, from 1.
     answers: [Cell<u64>; 5],
@@ -19,18 +19,18 @@ pub struct WebCounters {
 }
 
 impl WebCounters {
-    pub fn count(&self, status: StatusCode, took: Duration) {
+    pub(super) fn count(&self, status: StatusCode, took: Duration) {
         if let Some(count) = self.answers.get(usize::from(status.as_u16() / 100).wrapping_sub(1)) {
             count.set(count.get() + 1);
         }
         self.answer_ms.set(self.answer_ms.get() + u64::try_from(took.as_millis()).unwrap_or(0));
     }
 
-    pub fn turned_away(&self) {
+    pub(super) fn turned_away(&self) {
         self.turned_away.set(self.turned_away.get() + 1);
     }
 
-    pub fn show(&self, streams: usize) -> WebResponse {
+    pub(super) fn show(&self, streams: usize) -> WebResponse {
         let web = WebMetrics {
             open: self.open.get() as u64,
             streams: streams as u64,

@@ -15,7 +15,7 @@ use ribbit_ui::time;
 use ribbit_ui::words::{Note, Refusals};
 
 /// Shows everyone, the results of a search, or the user's followers.
-pub async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
+pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
     let names = query.text(Field::Names.name()).trim().to_string();
     let which = match query.get("who") {
         Some("followers") => PeopleFilter::Followers,
@@ -80,7 +80,7 @@ fn rows(context: &RequestContext, me: &str, people: Vec<PersonRelation>) -> Vec<
 }
 
 /// Shows a profile.
-pub async fn profile(context: &mut RequestContext, username: &str, query: &Form) -> WebResponse {
+pub(super) async fn profile(context: &mut RequestContext, username: &str, query: &Form) -> WebResponse {
     let before = query.get("before").and_then(|before| before.parse().ok());
     let Some(session) = context.session() else { return error_page(context, NavEntry::People, NO_SESSION) };
     let limit = u16::try_from(FEED_PAGE_MAX).expect("a page is short");

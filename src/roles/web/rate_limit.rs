@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 /// Class of a limited request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WebRateClass {
+pub(super) enum WebRateClass {
     /// Everything that checks a password.
     LogIn,
     Creation,
@@ -47,7 +47,7 @@ type Buckets = [TokenBucket; RATE_CLASSES];
 
 /// Rate limits of all addresses.
 #[derive(Debug)]
-pub struct RateLimiter {
+pub(super) struct RateLimiter {
     /// Start of the buckets' clock.
     began: Instant,
     /// Buckets by address, with the time of the last request.
@@ -65,7 +65,7 @@ impl RateLimiter {
     ///
     /// # Errors
     /// The time until the next token if there is none.
-    pub fn take(&self, address: IpAddr, class: WebRateClass, now: Instant) -> Result<(), Duration> {
+    pub(super) fn take(&self, address: IpAddr, class: WebRateClass, now: Instant) -> Result<(), Duration> {
         let key = address_key(address);
         let mut known = self.known.borrow_mut();
         if known.len() >= ADDRESSES_MAX && !known.contains_key(&key) {

@@ -14,7 +14,7 @@ use ribbit_ui::form::Form;
 const NOTHING: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1\" height=\"1\"/>";
 
 /// Marks messages or croaks as read and answers with an empty image.
-pub async fn show(context: &mut RequestContext, query: &Form, headers: &HeaderMap) -> WebResponse {
+pub(super) async fn show(context: &mut RequestContext, query: &Form, headers: &HeaderMap) -> WebResponse {
     // Pages load this address; nobody types it.
     if headers.get("sec-fetch-site").is_some_and(|site| site == "none") {
         return response::plain(StatusCode::FORBIDDEN, "only pages can load this");

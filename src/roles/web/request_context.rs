@@ -36,7 +36,7 @@ const SECURE_PREFIX: &str = "__Host-";
 
 /// Reason why a page or form could not be handled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PageError {
+pub(super) enum PageError {
     /// Refused. The same request is refused again.
     Denied(Denied),
     /// Not decided. Retrying with the same request id is safe.
@@ -44,19 +44,19 @@ pub enum PageError {
 }
 
 impl PageError {
-    pub fn denied(&self) -> &[Denied] {
+    pub(super) fn denied(&self) -> &[Denied] {
         match self {
             PageError::Denied(denied) => std::slice::from_ref(denied),
             PageError::Service(_) => &[],
         }
     }
-    pub fn service_error(&self) -> Option<ServiceError> {
+    pub(super) fn service_error(&self) -> Option<ServiceError> {
         match self {
             PageError::Denied(_) => None,
             PageError::Service(error) => Some(*error),
         }
     }
-    pub fn lacks_session(&self) -> bool {
+    pub(super) fn lacks_session(&self) -> bool {
         matches!(self, PageError::Denied(Denied { code: Code::NotLoggedIn, .. }))
     }
 }
@@ -79,11 +79,11 @@ impl From<Denied> for PageError {
 }
 
 /// Result of a read.
-pub struct ReadPage {
-    pub page: Page,
+pub(super) struct ReadPage {
+    pub(super) page: Page,
     /// True if this, or an earlier read for the same page, may be out of date: the server has lost touch with the others, or no server
     /// has reached what this browser has seen.
-    pub old: bool,
+    pub(super) old: bool,
 }
 
 /// Change of the `session` cookie.
@@ -93,7 +93,7 @@ enum SessionCookie {
     Drop,
 }
 
-pub struct RequestContext {
+pub(super) struct RequestContext {
     client: Client,
     origin: ClientOrigin,
     rate_limiter: Rc<RateLimiter>,
@@ -119,7 +119,7 @@ pub struct RequestContext {
 }
 
 impl RequestContext {
-    pub fn new(
+    pub(super) fn new(
         client: Client,
         origin: ClientOrigin,
         rate_limiter: Rc<RateLimiter>,
@@ -161,35 +161,35 @@ impl RequestContext {
     }
 
     /// Returns the browser's session. Only the cluster knows whether it is still open.
-    pub fn session(&self) -> Option<TokenHash> {
+    pub(super) fn session(&self) -> Option<TokenHash> {
         self.session
     }
     /// Returns the newest token in an answer to this request, at which a live stream of the page continues.
-    pub fn answered(&self) -> Option<Token> {
+    pub(super) fn answered(&self) -> Option<Token> {
         self.answered
     }
     /// Returns true if something that was read may be out of date.
-    pub fn is_old(&self) -> bool {
+    pub(super) fn is_old(&self) -> bool {
         self.old
     }
-    pub fn has_session(&self) -> bool {
+    pub(super) fn has_session(&self) -> bool {
         self.session.is_some()
     }
-    pub fn origin(&self) -> ClientOrigin {
+    pub(super) fn origin(&self) -> ClientOrigin {
         self.origin
     }
     /// Returns the frame of a page for this browser.
-    pub fn frame(&self, title: &str, here: NavEntry) -> PageFrame {
+    pub(super) fn frame(&self, title: &str, here: NavEntry) -> PageFrame {
         PageFrame { now_ms: self.now_ms, ..PageFrame::new(title, here, self.has_session()) }
     }
     /// Returns the wall clock, as [`PageFrame::now_ms`].
-    pub fn now_ms(&self) -> u64 {
+    pub(super) fn now_ms(&self) -> u64 {
         self.now_ms
     }
-    pub fn open_session(&mut self, token: [u8; TOKEN_BYTES]) {
+    pub(super) fn open_session(&mut self, token: [u8; TOKEN_BYTES]) {
         self.session_cookie = SessionCookie::Set(token);
     }
-    pub fn drop_session(&mut self) {
+    pub(super) fn drop_session(&mut self) {
         self.session = None;
         self.session_cookie = SessionCookie::Drop;
     }
@@ -203,7 +203,7 @@ impl RequestContext {
     ///
     /// # Errors
     /// `Denied` if the query is refused, `Service` if it is not answered in time.
-    pub async fn read(&mut self, query: Query, limit: Duration) -> Result<ReadPage, PageError> {
+    pub(super) async fn read(&mut self, query: Query, limit: Duration) -> Result<ReadPage, PageError> {
         let limit = limit.min(self.time_left());
         let deadline = Instant::now() + limit;
         let answer = match self.seen {
@@ -233,13 +233,13 @@ impl RequestContext {
     }
 
     /// Adds the number of unread messages to a page's frame, if it can be read in time. The page is shown without it otherwise.
-    pub async fn count_unread(&mut self, frame: &mut PageFrame) {
+    pub(super) async fn count_unread(&mut self, frame: &mut PageFrame) {
         frame.unread = self.unread().await.map(|unread| unread.messages);
         frame.old |= self.old;
     }
 
     /// Returns the unread counts, if they can be read in time.
-    pub async fn unread(&mut self) -> Option<Unread> {
+    pub(super) async fn unread(&mut self) -> Option<Unread> {
         let session = self.session?;
         match self.read(Query::Unread { session }, AROUND_DEADLINE).await.ok()?.page {
             Page::Unread(unread) => Some(unread),
@@ -270,7 +270,7 @@ impl RequestContext {
     ///
     /// # Errors
     /// `Denied` if it is refused, `Service` if it is not decided in time or the rate limit is exceeded.
-    pub async fn write(&mut self, ask: Ask) -> Result<Reply, PageError> {
+    pub(super) async fn write(&mut self, ask: Ask) -> Result<Reply, PageError> {
         self.check_rate(rate_class(&ask))?;
         match self.ask(ask, self.time_left()).await? {
             protocol::Answer::Written { token, outcome } => {
@@ -300,7 +300,11 @@ impl RequestContext {
     }
 
     /// Sends a command that needs no password.
-    pub async fn command(&mut self, request: FormRequest, command: Command) -> Result<Reply, PageError> {
+    pub(super) async fn command(
+        &mut self,
+        request: FormRequest,
+        command: Command,
+    ) -> Result<Reply, PageError> {
         let FormRequest { id, submitted_at } = request;
         self.write(Ask::Write(Request { id, submitted_at, command })).await
     }
@@ -322,7 +326,7 @@ impl RequestContext {
     }
 
     /// Returns the request id that a form carries, or a new one if it carries none.
-    pub async fn request_of(&mut self, form: &Form) -> Result<FormRequest, PageError> {
+    pub(super) async fn request_of(&mut self, form: &Form) -> Result<FormRequest, PageError> {
         match form.get(REQUEST_FIELD) {
             Some(text) => text.parse().map_err(|_| PageError::Denied(Denied::new(Code::InvalidEntry))),
             None => self.new_request().await,
@@ -330,7 +334,7 @@ impl RequestContext {
     }
 
     /// Makes a new request id, valid from the newest state that this browser has seen.
-    pub async fn new_request(&mut self) -> Result<FormRequest, PageError> {
+    pub(super) async fn new_request(&mut self) -> Result<FormRequest, PageError> {
         if self.answered.is_none() {
             self.read(Query::Position, self.time_left()).await?;
         }
@@ -338,19 +342,19 @@ impl RequestContext {
     }
 
     /// Makes a request id for a form, if something was read for this page.
-    pub fn request_if_read(&self) -> Option<FormRequest> {
+    pub(super) fn request_if_read(&self) -> Option<FormRequest> {
         self.answered.map(|_| self.request_here())
     }
 
     /// Makes a request id for a form on a page that was just read.
-    pub fn request_here(&self) -> FormRequest {
+    pub(super) fn request_here(&self) -> FormRequest {
         let submitted_at: LogIndex = self.answered.map_or(0, |answered| answered.index);
         FormRequest { id: new_request_id(), submitted_at }
     }
 
     /// Returns the request id for a form that is shown again. It stays the same until the log has decided about it, since an earlier
     /// try may still be applied and a new id would apply it twice. `tried` is the id that was used for a form without one.
-    pub async fn request_again(
+    pub(super) async fn request_again(
         &mut self,
         form: &Form,
         tried: Option<FormRequest>,
@@ -365,7 +369,7 @@ impl RequestContext {
     }
 
     /// Adds the cookies that have changed, and `Retry-After`.
-    pub fn set_cookies(self, mut answer: WebResponse) -> WebResponse {
+    pub(super) fn set_cookies(self, mut answer: WebResponse) -> WebResponse {
         let secure = self.origin.secure;
         match self.session_cookie {
             SessionCookie::Keep => {}
@@ -389,7 +393,7 @@ fn is_before(token: Token, other: Token) -> bool {
 }
 
 /// Returns the wall clock in milliseconds since 1970; 0 if it is set to an earlier time.
-pub fn wall_ms() -> u64 {
+pub(super) fn wall_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(0)
 }

@@ -9,10 +9,10 @@ use smol::stream::{Stream, StreamExt};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-pub type WebResponse = Response<ResponseBody>;
+pub(super) type WebResponse = Response<ResponseBody>;
 
 /// Body of a response.
-pub enum ResponseBody {
+pub(super) enum ResponseBody {
     /// Complete body; `None` once it was taken.
     Whole(Option<Bytes>),
     /// Stream of pieces.
@@ -22,10 +22,10 @@ pub enum ResponseBody {
 /// The rest of a body cannot be read. The connection is cut, so that a truncated body is not taken for a complete one.
 #[derive(Debug, thiserror::Error)]
 #[error("an answer was cut short")]
-pub struct IncompleteBody;
+pub(super) struct IncompleteBody;
 
 impl ResponseBody {
-    pub fn is_live(&self) -> bool {
+    pub(super) fn is_live(&self) -> bool {
         matches!(self, ResponseBody::Live(_))
     }
 }
@@ -82,7 +82,7 @@ const ALWAYS: [(HeaderName, HeaderValue); 6] = [
     (HeaderName::from_static("permissions-policy"), HeaderValue::from_static(PERMISSIONS_POLICY)),
 ];
 
-pub fn page(status: StatusCode, page: &impl Template) -> WebResponse {
+pub(super) fn page(status: StatusCode, page: &impl Template) -> WebResponse {
     let html = page.render().expect("writing to a string cannot fail");
     let mut answer = with_type(status, "text/html; charset=utf-8", html.into());
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -98,7 +98,7 @@ pub fn page(status: StatusCode, page: &impl Template) -> WebResponse {
 }
 
 /// Redirects with 303: a GET follows whatever was posted.
-pub fn see_other(path: &str) -> WebResponse {
+pub(super) fn see_other(path: &str) -> WebResponse {
     let mut answer = with_type(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", Bytes::new());
     let location = HeaderValue::from_str(path).expect("our paths are ASCII: names in them are checked");
     answer.headers_mut().insert(header::LOCATION, location);
@@ -107,19 +107,19 @@ pub fn see_other(path: &str) -> WebResponse {
 }
 
 /// Redirects with 302: the content is at another address for now.
-pub fn found(path: &'static str) -> WebResponse {
+pub(super) fn found(path: &'static str) -> WebResponse {
     let mut answer = see_other(path);
     *answer.status_mut() = StatusCode::FOUND;
     answer
 }
 
 /// Sends Server-Sent Events on a connection of their own.
-pub fn events(pieces: impl Stream<Item = Bytes> + 'static) -> WebResponse {
+pub(super) fn events(pieces: impl Stream<Item = Bytes> + 'static) -> WebResponse {
     live("text/event-stream", pieces.map(Ok))
 }
 
 /// Sends a file to download as it is made.
-pub fn attachment(
+pub(super) fn attachment(
     name: &'static str,
     content_type: &'static str,
     pieces: impl Stream<Item = Result<Bytes, IncompleteBody>> + 'static,
@@ -140,35 +140,35 @@ fn live(
 }
 
 /// Answers a program with 503: try again in a moment.
-pub fn later(words: &'static str) -> WebResponse {
+pub(super) fn later(words: &'static str) -> WebResponse {
     let mut answer = plain(StatusCode::SERVICE_UNAVAILABLE, words);
     answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
     answer
 }
 
 /// Answers a program with a status and a short text.
-pub fn plain(status: StatusCode, words: &'static str) -> WebResponse {
+pub(super) fn plain(status: StatusCode, words: &'static str) -> WebResponse {
     let mut answer = with_type(status, "text/plain; charset=utf-8", Bytes::from_static(words.as_bytes()));
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 
 /// Answers with a text of any content type.
-pub fn text(status: StatusCode, content_type: &'static str, text: String) -> WebResponse {
+pub(super) fn text(status: StatusCode, content_type: &'static str, text: String) -> WebResponse {
     let mut answer = with_type(status, content_type, text.into());
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     answer
 }
 
 /// Sends a file of the binary. Caches keep it briefly, since the next version may bring another.
-pub fn file(content_type: &'static str, text: &'static str) -> WebResponse {
+pub(super) fn file(content_type: &'static str, text: &'static str) -> WebResponse {
     let mut answer = with_type(StatusCode::OK, content_type, Bytes::from_static(text.as_bytes()));
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=300"));
     answer
 }
 
 /// Turns a response into a 304: the browser already has the file.
-pub fn unchanged(answer: WebResponse) -> WebResponse {
+pub(super) fn unchanged(answer: WebResponse) -> WebResponse {
     let (mut head, _) = answer.into_parts();
     head.status = StatusCode::NOT_MODIFIED;
     head.headers.remove(header::CONTENT_TYPE);
@@ -176,13 +176,13 @@ pub fn unchanged(answer: WebResponse) -> WebResponse {
 }
 
 /// Closes the connection after a response, because a part of the request was not read.
-pub fn closing(mut answer: WebResponse) -> WebResponse {
+pub(super) fn closing(mut answer: WebResponse) -> WebResponse {
     answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     answer
 }
 
 /// Serialises a response for a connection without hyper, which is closed afterwards.
-pub fn to_bytes(answer: WebResponse) -> Vec<u8> {
+pub(super) fn to_bytes(answer: WebResponse) -> Vec<u8> {
     let (head, body) = closing(answer).into_parts();
     let body = match body {
         ResponseBody::Whole(body) => body.unwrap_or_default(),

@@ -15,7 +15,7 @@ use ribbit_ui::pages::{NavEntry, PageFrame, lacks_session};
 use ribbit_ui::words::{Note, Refusals};
 use std::time::Duration;
 
-pub async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
+pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
     let mut frame = context.frame("Settings", NavEntry::Settings);
     frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
     let (account, sessions) = match read(context, &mut frame, READ_DEADLINE).await {
@@ -150,7 +150,7 @@ impl SettingsChange {
     }
 }
 
-pub async fn change(context: &mut RequestContext, form: &Form) -> WebResponse {
+pub(super) async fn change(context: &mut RequestContext, form: &Form) -> WebResponse {
     let Some(session) = context.session() else { return error_page(context, NavEntry::Settings, NO_SESSION) };
     let Some(choice) = SettingsChange::of(form) else {
         return again(context, form, None, &[Denied::new(Code::InvalidEntry)], None, None).await;

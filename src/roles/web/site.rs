@@ -87,25 +87,25 @@ struct MatchedRoute<'a> {
 }
 
 /// The web site: what all connections share.
-pub struct Site {
+pub(super) struct Site {
     client: Client,
     hosts: AllowedHosts,
     trusted_proxies: Vec<Network>,
     rate_limiter: Rc<RateLimiter>,
     cluster: ClusterMonitor,
-    pub streams: Rc<LiveStreams>,
+    pub(super) streams: Rc<LiveStreams>,
     exports: RunningExports,
     files: Files,
     security_contact: Option<String>,
     /// Value of `Strict-Transport-Security` on encrypted connections.
     hsts: Option<HeaderValue>,
-    pub metrics: WebCounters,
+    pub(super) metrics: WebCounters,
     routes: matchit::Router<Route>,
 }
 
 impl Site {
     /// Makes a site that asks `client`.
-    pub fn new(client: Client, options: WebOptions, shutdown: Rc<Shutdown>) -> Site {
+    pub(super) fn new(client: Client, options: WebOptions, shutdown: Rc<Shutdown>) -> Site {
         let WebOptions { servers, keys, hosts, trusted_proxies, security_contact, hsts_days, .. } = options;
         let mut routes = matchit::Router::new();
         for (path, route) in [
@@ -160,12 +160,12 @@ impl Site {
 
     /// Returns true if connections from an address are limited as one client's. A proxy's and this machine's may belong to many
     /// people.
-    pub fn is_single_client(&self, peer: IpAddr) -> bool {
+    pub(super) fn is_single_client(&self, peer: IpAddr) -> bool {
         !peer.is_loopback() && !self.trusted_proxies.iter().any(|proxy| proxy.holds(peer))
     }
 
     /// Answers one request, within `limits::ANSWER_DEADLINE` of `began`.
-    pub async fn answer(
+    pub(super) async fn answer(
         &self,
         request: Request<Incoming>,
         peer: PeerInfo,
@@ -181,7 +181,7 @@ impl Site {
     }
 
     /// Redirects a request over HTTP to HTTPS.
-    pub fn redirect<B>(
+    pub(super) fn redirect<B>(
         &self,
         request: &Request<B>,
         peer: PeerInfo,
@@ -356,7 +356,7 @@ fn wrong_method(route: Route, logged_in: bool) -> WebResponse {
 }
 
 /// Returns the answer to a request head that hyper rejected with this status.
-pub fn no_request(status: u16) -> Option<WebResponse> {
+pub(super) fn no_request(status: u16) -> Option<WebResponse> {
     let status = StatusCode::from_u16(status).ok()?;
     let (title, words) = match status {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE | StatusCode::URI_TOO_LONG => {

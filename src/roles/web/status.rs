@@ -9,7 +9,7 @@ use ribbit_ui::pages::{AboutPage, NavEntry};
 use ribbit_ui::status_page::StatusPage;
 
 /// Shows the state of the servers. 503 when none answers.
-pub async fn show(context: &RequestContext, cluster: &ClusterMonitor, query: &Form) -> WebResponse {
+pub(super) async fn show(context: &RequestContext, cluster: &ClusterMonitor, query: &Form) -> WebResponse {
     let seen = cluster.look().await;
     let frame = context.frame("Server status", NavEntry::Status);
     let status = if seen.survey.has_answers() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -17,7 +17,7 @@ pub async fn show(context: &RequestContext, cluster: &ClusterMonitor, query: &Fo
 }
 
 /// Shows what ribbit is.
-pub fn about(context: &RequestContext) -> WebResponse {
+pub(super) fn about(context: &RequestContext) -> WebResponse {
     let frame = context.frame("About", NavEntry::About);
     response::page(StatusCode::OK, &AboutPage { frame, version: env!("CARGO_PKG_VERSION") })
 }

@@ -30,7 +30,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ConnectionPhase {
+pub(super) enum ConnectionPhase {
     /// TLS handshake.
     Agreeing,
     /// Waiting for a request head.
@@ -47,7 +47,7 @@ pub enum ConnectionPhase {
 
 /// Phase of a connection and its start, shared by the connection and its handler.
 #[derive(Clone)]
-pub struct ConnectionClock {
+pub(super) struct ConnectionClock {
     phase: Rc<Cell<(ConnectionPhase, Instant)>>,
     /// True while an answer is made but not fully written.
     unsent: Rc<Cell<bool>>,
@@ -56,27 +56,27 @@ pub struct ConnectionClock {
 }
 
 impl ConnectionClock {
-    pub fn new() -> ConnectionClock {
+    pub(super) fn new() -> ConnectionClock {
         ConnectionClock {
             phase: Rc::new(Cell::new((ConnectionPhase::Head, Instant::now()))),
             unsent: Rc::default(),
             ended: Rc::default(),
         }
     }
-    pub fn enter(&self, phase: ConnectionPhase) {
+    pub(super) fn enter(&self, phase: ConnectionPhase) {
         self.phase.set((phase, Instant::now()));
         if phase == ConnectionPhase::Idle {
             self.unsent.set(true);
         }
     }
     /// Records that all that was made is written.
-    pub fn sent(&self) {
+    pub(super) fn sent(&self) {
         if matches!(self.phase(), ConnectionPhase::Idle | ConnectionPhase::Head) {
             self.unsent.set(false);
         }
     }
     /// Returns true if a request head has arrived and its answer is not fully written.
-    pub fn owes_an_answer(&self) -> bool {
+    pub(super) fn owes_an_answer(&self) -> bool {
         match self.phase() {
             ConnectionPhase::Serving | ConnectionPhase::Answering => true,
             ConnectionPhase::Idle | ConnectionPhase::Head => self.unsent.get(),
@@ -84,16 +84,16 @@ impl ConnectionClock {
         }
     }
     /// Records that the browser has closed its sending side.
-    pub fn end(&self) {
+    pub(super) fn end(&self) {
         self.ended.set(true);
     }
     /// Waits until the browser has closed its sending side: the rest of a form then never arrives. Only for the connection's own task,
     /// which is woken by its reads.
-    pub async fn ended(&self) {
+    pub(super) async fn ended(&self) {
         std::future::poll_fn(|_| if self.ended.get() { Poll::Ready(()) } else { Poll::Pending }).await;
     }
     /// Returns true if no request is unanswered.
-    pub fn awaits_a_head(&self) -> bool {
+    pub(super) fn awaits_a_head(&self) -> bool {
         self.phase() == ConnectionPhase::Head && !self.unsent.get()
     }
     fn phase(&self) -> ConnectionPhase {
@@ -120,7 +120,7 @@ impl ConnectionClock {
 
 /// Timeout for a browser that does not send. It is polled beside the connection, not inside a read: once hyper knows that nothing can
 /// be read it does not read again, so a waiting read would not notice a new phase.
-pub struct ReadTimeout {
+pub(super) struct ReadTimeout {
     watch: ConnectionClock,
     /// Deadline that the timer is set to.
     timer: Timer,
@@ -128,12 +128,12 @@ pub struct ReadTimeout {
 }
 
 impl ReadTimeout {
-    pub fn new(watch: ConnectionClock) -> ReadTimeout {
+    pub(super) fn new(watch: ConnectionClock) -> ReadTimeout {
         ReadTimeout { watch, timer: Timer::never(), ends: None }
     }
 
     /// Returns `Pending` until the current phase times out. Has to be polled after everything that may change the phase.
-    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(ends) = self.watch.ends() else { return Poll::Pending };
         if self.ends != Some(ends) {
             self.ends = Some(ends);
@@ -144,7 +144,7 @@ impl ReadTimeout {
 }
 
 /// The stream that hyper reads and writes, with a timeout for writes.
-pub struct TimedStream {
+pub(super) struct TimedStream {
     stream: TcpStream,
     watch: ConnectionClock,
     /// Number of reads since one last found nothing.
@@ -154,7 +154,7 @@ pub struct TimedStream {
 }
 
 impl TimedStream {
-    pub fn new(stream: TcpStream, watch: ConnectionClock) -> TimedStream {
+    pub(super) fn new(stream: TcpStream, watch: ConnectionClock) -> TimedStream {
         TimedStream { stream, watch, reads_in_a_row: 0, write_timer: None }
     }
 
@@ -214,7 +214,7 @@ impl AsyncWrite for TimedStream {
 
 /// Makes a live stream end when its browser stops reading or is cut off: a small send buffer, so that a write soon waits for the
 /// reader, and a limit on unacknowledged data.
-pub fn end_with_its_reader(stream: &TcpStream) {
+pub(super) fn end_with_its_reader(stream: &TcpStream) {
     let silence_ms = u32::try_from(LIVE_SILENCE.as_millis()).unwrap_or(u32::MAX);
     let set = sockopt::set_socket_send_buffer_size(stream, LIVE_SEND_BUFFER_BYTES)
         .and_then(|()| sockopt::set_tcp_user_timeout(stream, silence_ms));
@@ -226,7 +226,7 @@ pub fn end_with_its_reader(stream: &TcpStream) {
 
 /// Closes a connection so that the answer arrives. Closing a socket with unread bytes resets it, and the browser would lose the
 /// answer. So the sending side is closed first, then incoming data is dropped, within bounds.
-pub async fn linger(mut stream: TcpStream, bytes_max: usize, limit: Duration) {
+pub(super) async fn linger(mut stream: TcpStream, bytes_max: usize, limit: Duration) {
     use smol::future::FutureExt;
     use smol::io::AsyncReadExt;
     if stream.shutdown(std::net::Shutdown::Write).is_err() {

@@ -42,7 +42,7 @@ const HANDSHAKE_RECORD: u8 = 22;
 static TLS13_ALONE: [&SupportedProtocolVersion; 1] = [&version::TLS13];
 static WITH_TLS12: [&SupportedProtocolVersion; 2] = [&version::TLS13, &version::TLS12];
 
-pub struct Tls {
+pub(super) struct Tls {
     files: TlsFiles,
     /// Configuration of new connections.
     config: RefCell<Arc<ServerConfig>>,
@@ -53,13 +53,13 @@ impl Tls {
     ///
     /// # Errors
     /// `Configuration` (78), naming the file and what is wrong with it.
-    pub fn read(files: TlsFiles) -> Result<Tls, Failure> {
+    pub(super) fn read(files: TlsFiles) -> Result<Tls, Failure> {
         let config = RefCell::new(read(&files)?);
         Ok(Tls { files, config })
     }
 
     /// Reads the files again. Keeps the old certificate if they are invalid.
-    pub fn read_again(&self) {
+    pub(super) fn read_again(&self) {
         match read(&self.files) {
             Ok(config) => {
                 *self.config.borrow_mut() = config;
@@ -70,7 +70,7 @@ impl Tls {
     }
 
     /// Performs the TLS handshake. Returns `None` if it fails. Plain HTTP is recognised by its first byte and returned as such.
-    pub async fn accept(&self, stream: &TcpStream, watch: &ConnectionClock) -> Option<PlainOrTls> {
+    pub(super) async fn accept(&self, stream: &TcpStream, watch: &ConnectionClock) -> Option<PlainOrTls> {
         let config = self.config.borrow().clone();
         let agreed = async {
             let mut first = [0];

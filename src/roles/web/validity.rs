@@ -14,14 +14,14 @@ const GENERALIZED_TIME: u8 = 0x18;
 
 /// Validity period, in seconds since 1970.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Validity {
-    pub begins_s: i64,
-    pub ends_s: i64,
+pub(super) struct Validity {
+    pub(super) begins_s: i64,
+    pub(super) ends_s: i64,
 }
 
 impl Validity {
     /// Parses a certificate; `None` if it is invalid.
-    pub fn of(certificate: &[u8]) -> Option<Validity> {
+    pub(super) fn of(certificate: &[u8]) -> Option<Validity> {
         let (mut certificate, _) = expect(certificate, SEQUENCE)?;
         let (mut fields, _) = expect(certificate, SEQUENCE)?;
         certificate = fields;
