@@ -99,8 +99,8 @@ impl NodeService {
     /// Dispatches a request by its kind, the connection's plane and this node's role.
     async fn decide(&self, plane: Plane, ask: Ask, context: NodeRequest<'_>) -> Answer {
         let is_operator = plane == Plane::Control;
-        if let Err(answer) = Access::of(&ask).check(self.node.options.role, is_operator) {
-            return answer;
+        if let Some(refusal) = Access::of(&ask).refusal(self.node.options.role, is_operator) {
+            return refusal;
         }
         match ask {
             Ask::NodeStatus => Answer::NodeStatus(Box::new(self.status())),
@@ -195,19 +195,17 @@ impl Access {
         }
     }
 
-    /// Checks the rule for a member of this role. `is_operator`: the request came on the control plane.
-    ///
-    /// # Errors
-    /// The answer to send: coordinators answer `Unavailable`, so that the client tries another server.
-    fn check(self, role: Role, is_operator: bool) -> Result<(), Answer> {
+    /// Returns the answer with which a member of this role refuses the request, or `None` if it may answer. `is_operator`: the
+    /// request came on the control plane. Coordinators answer `Unavailable`, so that the client tries another server.
+    fn refusal(self, role: Role, is_operator: bool) -> Option<Answer> {
         match (self, role) {
-            (Access::AllMembers, _) => Ok(()),
-            (Access::Operators | Access::OperatorsAndUsers, _) if is_operator => Ok(()),
-            (_, Role::Coordinator) => Err(Answer::Unavailable(UnavailableReason::NotServing)),
-            (Access::OperatorsAndUsers | Access::Backends, Role::Backend) => Ok(()),
-            (Access::BackendOperators, Role::Backend) if is_operator => Ok(()),
+            (Access::AllMembers, _) => None,
+            (Access::Operators | Access::OperatorsAndUsers, _) if is_operator => None,
+            (_, Role::Coordinator) => Some(Answer::Unavailable(UnavailableReason::NotServing)),
+            (Access::OperatorsAndUsers | Access::Backends, Role::Backend) => None,
+            (Access::BackendOperators, Role::Backend) if is_operator => None,
             (Access::Operators | Access::BackendOperators | Access::Never, Role::Backend) => {
-                Err(Answer::Refused(Denied::new(Code::InvalidEntry)))
+                Some(Answer::Refused(Denied::new(Code::InvalidEntry)))
             }
         }
     }

@@ -148,7 +148,7 @@ pub(crate) fn receive(node: &NodeState, link: RaftId, talk: PeerTalk) {
             member.coordination.renewals.locked().confirm(serial, lease_ms);
         }
         PeerTalk::LeaseRenewed { to, .. } if status.leader == Some(link) => {
-            member.member_list.send(to, &talk)
+            member.member_list.send(to, &talk);
         }
         _ => {}
     }
