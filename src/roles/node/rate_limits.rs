@@ -62,13 +62,21 @@ const _: () = assert!(REQUESTS.is_power_of_two() && SLOTS.is_power_of_two() && S
 /// Rate classes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum RateClass {
+    /// Log-in attempts per user name.
     LogIn,
+    /// Password checks per account, for its logged-in owner.
     OwnerCheck,
+    /// Sign-ups on this node.
     NewAccount,
+    /// Croaks, messages and new friends per account.
     Post,
+    /// All other writes per account.
     SmallWrite,
+    /// Log-in attempts per address.
     LogInFrom,
+    /// Sign-ups per address.
     NewAccountFrom,
+    /// Writes per address.
     WriteFrom,
 }
 

@@ -1,10 +1,10 @@
 //! Snapshots: transfer of the full state to another member.
 //!
 //! ```text
-//!   sender ── SnapshotHello ──▶ receiver   hello, the engine's message, head of the snapshot
-//!          ◀── SnapshotVerdict ───────             go, or the reason for refusing
-//!          ── SnapshotPart::Rows … SnapshotPart::End ──▶
-//!          ◀── SnapshotVerdict ───────             complete
+//!   sender ── SnapshotHello ──▶ receiver     hello, the engine's message, head of the snapshot
+//!          ◀── SnapshotVerdict ──────────   go, or the reason for refusing
+//!          ── SnapshotPart::Rows … End ──▶  the rows, then their checksum
+//!          ◀── SnapshotVerdict ──────────   complete
 //! ```
 //!
 //! A snapshot has a link of its own, so that heartbeats never wait behind it. A member receives one at a time. All disk

@@ -150,7 +150,10 @@ pub(crate) fn receive(node: &NodeState, link: RaftId, talk: PeerTalk) {
         PeerTalk::LeaseRenewed { to, .. } if status.leader == Some(link) => {
             member.member_list.send(to, &talk);
         }
-        _ => {}
+        // Neither for this node nor to be relayed by it.
+        PeerTalk::RenewLease { .. } | PeerTalk::LeaseRenewed { .. } => {}
+        // Handled by the link.
+        PeerTalk::Forward(_) | PeerTalk::Heartbeat(_) | PeerTalk::Store(_) => {}
     }
 }
 
