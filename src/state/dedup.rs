@@ -56,7 +56,7 @@ impl DedupWindow {
         let mut entries = Vec::new();
         each::<Requests, V>(view, 0, |index, row| entries.push(DedupEntry::of_row(index, &row)))?;
         each::<Croaks, V>(view, through + 1, |index, row| {
-            entries.push(DedupEntry::of_croak(index, &row.record))
+            entries.push(DedupEntry::of_croak(index, &row.record));
         })?;
         entries.sort_unstable_by_key(|entry| entry.index);
         entries.into_iter().for_each(|entry| dedup.remember(entry));

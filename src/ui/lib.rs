@@ -6,7 +6,7 @@
 //!
 //! For the web:
 //! - [`pages`]: the pages, with their templates in `templates/`; askama escapes all text
-//! - [`status_page`]: `/status`
+//! - [`status_page`]: the page `/status`
 //! - [`form`]: form fields from a browser, and the request id of a form
 //!
 //! For the terminal and scripts:

@@ -130,7 +130,7 @@ impl Core {
         match self.raw.propose_conf_change(Vec::new(), proposed) {
             Ok(()) => log::info!("proposed a configuration change: {what}"),
             Err(error) => {
-                log::debug!("the engine refused a configuration change, which is tried again: {error}")
+                log::debug!("the engine refused a configuration change, which is tried again: {error}");
             }
         }
     }
