@@ -191,10 +191,10 @@ impl AsyncRead for ChannelReader {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         loop {
-            let there = &this.plain[this.taken..];
-            if !there.is_empty() || bytes.is_empty() {
-                let count = there.len().min(bytes.len());
-                bytes[..count].copy_from_slice(&there[..count]);
+            let available = &this.plain[this.taken..];
+            if !available.is_empty() || bytes.is_empty() {
+                let count = available.len().min(bytes.len());
+                bytes[..count].copy_from_slice(&available[..count]);
                 this.taken += count;
                 return Poll::Ready(Ok(count));
             }

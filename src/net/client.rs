@@ -81,7 +81,7 @@ struct Inner {
     /// Locked while connecting, so that one request connects and the others wait for it.
     route: Mutex<Route>,
     /// Limit of pending requests.
-    places: Semaphore,
+    slots: Semaphore,
     /// Newest position that an answer carried.
     seen: std::sync::Mutex<Option<Token>>,
 }
@@ -95,7 +95,7 @@ struct Route {
     line: Option<Arc<Line>>,
     /// Address of the line's server.
     server: String,
-    /// Place of the next server to try.
+    /// Position of the next server to try.
     next: usize,
     /// Servers that were tried without success since the last connection, or since the last pause.
     tried: Vec<String>,
@@ -146,7 +146,7 @@ impl Client {
         let route = Route {
             line: None,
             server: String::new(),
-            next: target.servers.any(),
+            next: target.servers.random_start(),
             tried: Vec::new(),
             backoff: RETRY_BACKOFF,
             mistrusted: String::new(),
@@ -155,7 +155,7 @@ impl Client {
             target: Arc::new(target),
             plane,
             route: Mutex::new(route),
-            places: Semaphore::new(ASKS_UNDER_WAY_MAX),
+            slots: Semaphore::new(ASKS_UNDER_WAY_MAX),
             seen: std::sync::Mutex::default(),
         }))
     }
@@ -248,7 +248,7 @@ impl Inner {
     /// that servers are told.
     async fn attempts(&self, ask: &Ask, end: Instant, delivery: &mut Delivery) -> Result<Answer, GaveUp> {
         delivery.why = Some(UnavailableReason::Busy);
-        let _place = self.places.acquire().await;
+        let _slot = self.slots.acquire().await;
         delivery.why = None;
         let mut backoff = RETRY_BACKOFF;
         let mut refused = 0;
@@ -298,14 +298,14 @@ impl Inner {
         self.forget_line(&mut route);
         let mut rounds = 0;
         loop {
-            let Some((place, server)) = self.target.servers.next(route.next, &route.tried) else {
+            let Some((position, server)) = self.target.servers.next(route.next, &route.tried) else {
                 route.tried.clear();
                 rounds += 1;
                 self.between_rounds(&mut route.backoff, rounds).await?;
                 continue;
             };
             // Advanced before the attempt: if this request is dropped during it, the next one tries another server.
-            route.next = place + 1;
+            route.next = position + 1;
             route.tried.push(server.clone());
             match self.open(&server).await {
                 Ok(line) => {
@@ -382,7 +382,7 @@ impl Inner {
         }
         // The configured addresses may be balancers, which know best which servers are alive.
         if self.target.discovers() {
-            route.next = self.target.servers.any();
+            route.next = self.target.servers.random_start();
         }
         self.target.report(ConnectionEvent::Lost(route.server.clone()));
     }

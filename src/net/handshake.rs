@@ -21,7 +21,7 @@
 //!
 //! A preface of another version is answered with a preface of this version and closed, so both sides can report it.
 //!
-//! **Carried connections.** A backend sees the address of the balancer in between instead of the client's. So the balancer
+//! **Proxied connections.** A backend sees the address of the balancer in between instead of the client's. So the balancer
 //! sends the client's address before the preface. A seal, which only processes of the cluster can make, covers the address
 //! and the dialler's first message. That message contains an ephemeral key that only the dialler can use, so the seal is
 //! useless on another connection. An address without a valid seal is refused.
@@ -54,8 +54,8 @@ pub const PREFACE_BYTES: usize = HEAD_BYTES + CLUSTER_BYTES;
 const CLOSED: &str = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s";
 /// Noise pattern of the open planes.
 const OPEN: &str = "Noise_NX_25519_ChaChaPoly_BLAKE2s";
-/// Head of the bytes that a balancer sends before the preface of a carried connection.
-const CARRIED_HEAD: [u8; HEAD_BYTES] = [b'r', b'i', b'b', b'b', b'i', b't', WIRE_VERSION, 0xff];
+/// Head of the bytes that a balancer sends before the preface of a proxied connection.
+const PROXY_HEAD: [u8; HEAD_BYTES] = [b'r', b'i', b'b', b'b', b'i', b't', WIRE_VERSION, 0xff];
 /// Size of an address on the wire, in bytes: an IPv6 address, or an IPv4 address mapped to one.
 const ADDRESS_BYTES: usize = 16;
 /// Size of a buffer for any message of the handshake, in bytes.
@@ -103,9 +103,9 @@ fn plane_of(head: &[u8; HEAD_BYTES]) -> Result<Plane, FrameError> {
     Plane::of_number(head[7]).ok_or(FrameError::Malformed)
 }
 
-/// Statement of a balancer about a connection that it carries.
+/// Statement of a balancer about a proxied connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Carried {
+pub struct ProxyHeader {
     /// Address of the client.
     from: IpAddr,
     seal: [u8; SEAL_BYTES],
@@ -116,7 +116,7 @@ pub struct Carried {
 pub struct Arrival {
     pub preface: Preface,
     /// Statement of the balancer in between, not verified yet.
-    pub carried: Option<Carried>,
+    pub proxy: Option<ProxyHeader>,
 }
 
 /// First bytes of an accepted connection.
@@ -138,8 +138,8 @@ pub async fn read_opening(stream: &mut TcpStream) -> Result<Opening, FrameError>
         return Ok(Opening::Http);
     }
     stream.read_exact(&mut bytes[GET.len()..HEAD_BYTES]).await.map_err(closed)?;
-    let carried = match bytes[..HEAD_BYTES] == CARRIED_HEAD {
-        true => Some(read_carried(stream, &mut bytes).await?),
+    let proxy = match bytes[..HEAD_BYTES] == PROXY_HEAD {
+        true => Some(read_proxy_header(stream, &mut bytes).await?),
         false => None,
     };
     let head = bytes.first_chunk().expect("a preface begins with its head");
@@ -152,47 +152,51 @@ pub async fn read_opening(stream: &mut TcpStream) -> Result<Opening, FrameError>
         return Err(error);
     }
     stream.read_exact(&mut bytes[HEAD_BYTES..]).await.map_err(closed)?;
-    Ok(Opening::Ribbit(Arrival { preface: Preface::parse(&bytes)?, carried }))
+    Ok(Opening::Ribbit(Arrival { preface: Preface::parse(&bytes)?, proxy }))
 }
 
 /// Reads the statement of a balancer behind its head, and then the head of the preface into `bytes`.
-async fn read_carried(
+async fn read_proxy_header(
     stream: &mut TcpStream,
     bytes: &mut [u8; PREFACE_BYTES],
-) -> Result<Carried, FrameError> {
+) -> Result<ProxyHeader, FrameError> {
     let (mut from, mut seal) = ([0; ADDRESS_BYTES], [0; SEAL_BYTES]);
     stream.read_exact(&mut from).await.map_err(closed)?;
     stream.read_exact(&mut seal).await.map_err(closed)?;
     stream.read_exact(&mut bytes[..HEAD_BYTES]).await.map_err(closed)?;
-    Ok(Carried { from: Ipv6Addr::from(from).to_canonical(), seal })
+    Ok(ProxyHeader { from: Ipv6Addr::from(from).to_canonical(), seal })
 }
 
-/// Returns the bytes with which a balancer opens a carried connection to a backend: the statement with the client's
+/// Returns the bytes with which a balancer opens a proxied connection to a backend: the statement with the client's
 /// address, and the client's bytes so far. Reads the dialler's first message from the client.
 ///
 /// # Errors
 /// `Closed` or `Io` when reading fails, `OtherKey` when the connection came through another balancer with an invalid seal,
 /// `NoKey` without the cluster key.
-pub async fn carry(stream: &mut TcpStream, arrival: Arrival, keys: &Keys) -> Result<Vec<u8>, FrameError> {
-    let Arrival { preface, carried } = arrival;
+pub async fn proxy_opening(
+    stream: &mut TcpStream,
+    arrival: Arrival,
+    keys: &Keys,
+) -> Result<Vec<u8>, FrameError> {
+    let Arrival { preface, proxy } = arrival;
     let mut message = [0; MESSAGE_BYTES_MAX];
     let first = &mut message[..first_bytes(preface.plane)];
     stream.read_exact(first).await.map_err(closed)?;
-    let from = origin(stream, carried, first, keys)?;
-    let seal = keys.seal(&carried_words(from, first)).ok_or(FrameError::NoKey)?;
-    Ok([&CARRIED_HEAD[..], &address_bytes(from), &seal, &preface.to_bytes(), first].concat())
+    let from = origin(stream, proxy, first, keys)?;
+    let seal = keys.seal(&sealed_bytes(from, first)).ok_or(FrameError::NoKey)?;
+    Ok([&PROXY_HEAD[..], &address_bytes(from), &seal, &preface.to_bytes(), first].concat())
 }
 
 /// Returns the address of the client: from a balancer's statement with a valid seal, or of the connection itself.
 fn origin(
     stream: &TcpStream,
-    carried: Option<Carried>,
+    proxy: Option<ProxyHeader>,
     first: &[u8],
     keys: &Keys,
 ) -> Result<IpAddr, FrameError> {
-    match carried {
+    match proxy {
         None => Ok(stream.peer_addr()?.ip().to_canonical()),
-        Some(Carried { from, seal }) if keys.verify_seal(&carried_words(from, first), &seal) => Ok(from),
+        Some(ProxyHeader { from, seal }) if keys.verify_seal(&sealed_bytes(from, first), &seal) => Ok(from),
         Some(_) => Err(FrameError::OtherKey),
     }
 }
@@ -206,7 +210,7 @@ fn address_bytes(address: IpAddr) -> [u8; ADDRESS_BYTES] {
 }
 
 /// Returns the bytes that a seal covers.
-fn carried_words(from: IpAddr, first: &[u8]) -> Vec<u8> {
+fn sealed_bytes(from: IpAddr, first: &[u8]) -> Vec<u8> {
     [&address_bytes(from.to_canonical())[..], first].concat()
 }
 
@@ -292,7 +296,7 @@ pub struct Accepted {
 /// `OtherCluster` or `OtherKey` when the dialler is not of this cluster (it gets the preface as an answer), `NoKey` without
 /// the cluster key, `Malformed` for an invalid message, `Closed` or `Io` when the connection fails.
 pub async fn accept(mut stream: TcpStream, arrival: Arrival, keys: &Keys) -> Result<Accepted, FrameError> {
-    let Arrival { preface, carried } = arrival;
+    let Arrival { preface, proxy } = arrival;
     let cluster = keys.cluster().ok_or(FrameError::NoKey)?;
     let ours = Preface { plane: preface.plane, cluster: Some(cluster) }.to_bytes();
     if let Some(theirs) = preface.cluster.filter(|theirs| *theirs != cluster) {
@@ -302,7 +306,7 @@ pub async fn accept(mut stream: TcpStream, arrival: Arrival, keys: &Keys) -> Res
     let mut message = [0; MESSAGE_BYTES_MAX];
     let first = &mut message[..first_bytes(preface.plane)];
     stream.read_exact(first).await.map_err(closed)?;
-    let from = origin(&stream, carried, first, keys)?;
+    let from = origin(&stream, proxy, first, keys)?;
     let answered = match preface.plane.is_closed() {
         // A dialler without the key is refused before any computation on the curve.
         true => answer(preface, first, keys, cluster),

@@ -55,8 +55,15 @@ impl HttpResponse {
     }
 
     /// Creates a page with one line of text.
-    pub fn words(status: HttpStatus, words: &str) -> HttpResponse {
-        HttpResponse { status, content_type: PLAIN_TYPE, body: format!("{words}\n") }
+    pub fn text(status: HttpStatus, text: &str) -> HttpResponse {
+        HttpResponse {
+            status,
+            content_type: PLAIN_TYPE,
+            body: format!(
+                "{text}
+"
+            ),
+        }
     }
 
     /// Encodes the response.
@@ -82,10 +89,10 @@ pub async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Result<(), FrameError> {
     let head = frame::with_timeout(HTTP_DEADLINE, read_head(stream)).await?;
     let page = match head.as_deref().map(path) {
-        None => HttpResponse::words(HttpStatus::HeadTooLong, "The request is too long."),
-        Some(None) => HttpResponse::words(HttpStatus::BadRequest, "The request is not valid."),
+        None => HttpResponse::text(HttpStatus::HeadTooLong, "The request is too long."),
+        Some(None) => HttpResponse::text(HttpStatus::BadRequest, "The request is not valid."),
         Some(Some(path)) => page(path).unwrap_or_else(|| {
-            HttpResponse::words(
+            HttpResponse::text(
                 HttpStatus::NotFound,
                 "HttpResponse not found. This port has /metrics and /health.",
             )
@@ -130,7 +137,7 @@ mod tests {
     /// Returns the response to a request.
     fn answered(request: &str) -> Result<String, FrameError> {
         let mut stream = Cursor::new(request.as_bytes().to_vec());
-        let known = |path: &str| (path == "/health").then(|| HttpResponse::words(HttpStatus::Ok, "fine"));
+        let known = |path: &str| (path == "/health").then(|| HttpResponse::text(HttpStatus::Ok, "fine"));
         smol::block_on(answer(&mut stream, known))?;
         let bytes = stream.into_inner();
         let text = String::from_utf8_lossy(&bytes);

@@ -156,14 +156,14 @@ impl Keys {
 
     /// Returns a seal (a message authentication code) of these bytes, with which a process of the cluster proves to another
     /// that it has sent them.
-    pub(super) fn seal(&self, words: &[u8]) -> Option<[u8; SEAL_BYTES]> {
-        let seal = derived(&self.own()?.seals, words);
+    pub(super) fn seal(&self, bytes: &[u8]) -> Option<[u8; SEAL_BYTES]> {
+        let seal = derived(&self.own()?.seals, bytes);
         seal.first_chunk().copied()
     }
 
     /// Verifies a seal, in constant time.
-    pub(super) fn verify_seal(&self, words: &[u8], seal: &[u8; SEAL_BYTES]) -> bool {
-        self.own().is_some_and(|own| mac(&own.seals, words).verify_truncated_left(seal).is_ok())
+    pub(super) fn verify_seal(&self, bytes: &[u8], seal: &[u8; SEAL_BYTES]) -> bool {
+        self.own().is_some_and(|own| mac(&own.seals, bytes).verify_truncated_left(seal).is_ok())
     }
 
     fn own(&self) -> Option<&ClusterKeys> {
@@ -194,9 +194,9 @@ fn derived(key: &[u8; KEY_BYTES], name: &[u8]) -> [u8; KEY_BYTES] {
     mac(key, name).finalize().into_bytes().into()
 }
 
-fn mac(key: &[u8; KEY_BYTES], words: &[u8]) -> Blake2sMac256 {
+fn mac(key: &[u8; KEY_BYTES], bytes: &[u8]) -> Blake2sMac256 {
     let mac = <Blake2sMac256 as KeyInit>::new_from_slice(key);
-    mac.expect("a key of 32 bytes is one for BLAKE2s").chain_update(words)
+    mac.expect("a key of 32 bytes is one for BLAKE2s").chain_update(bytes)
 }
 
 /// Computes the public key of a private key.

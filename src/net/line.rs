@@ -49,7 +49,7 @@ struct LineShared {
     /// Wakes the watch, because an answer is due.
     owing: Sender<()>,
     /// Number of answers received.
-    heard: AtomicU32,
+    received: AtomicU32,
 }
 
 /// Pending requests.
@@ -81,7 +81,7 @@ impl Line {
         let (frames, queue) = channel::bounded(ASKS_UNDER_WAY_MAX);
         let (owing, owed) = channel::bounded(1);
         let shared =
-            Arc::new(LineShared { table: Mutex::default(), frames, owing, heard: AtomicU32::new(0) });
+            Arc::new(LineShared { table: Mutex::default(), frames, owing, received: AtomicU32::new(0) });
         let driven = shared.clone();
         let address = address.to_string();
         let driver = tasks::spawn(async move {
@@ -189,7 +189,7 @@ impl LineShared {
         loop {
             match frame::read(&mut reader, FRAME_BYTES_MAX).await {
                 Ok(AnswerFrame { tag, answer }) => {
-                    self.heard.fetch_add(1, Ordering::Relaxed);
+                    self.received.fetch_add(1, Ordering::Relaxed);
                     if let Some(answer_to) = self.table().waiting.remove(&tag) {
                         let _ = answer_to.send(answer); // fails when the caller has just given up
                     }
@@ -208,9 +208,9 @@ impl LineShared {
             }
             let mut silent = 0;
             while !self.table().waiting.is_empty() {
-                let heard = self.heard.load(Ordering::Relaxed);
+                let received = self.received.load(Ordering::Relaxed);
                 smol::Timer::after(SILENCE_STEP).await;
-                silent = if self.heard.load(Ordering::Relaxed) == heard { silent + 1 } else { 0 };
+                silent = if self.received.load(Ordering::Relaxed) == received { silent + 1 } else { 0 };
                 match silent {
                     SILENT_STEPS_PING => self.ping(),
                     SILENT_STEPS_MAX.. => return FrameError::TimedOut,

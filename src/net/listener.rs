@@ -62,16 +62,16 @@ pub trait Service: Send + Sync + 'static {
         deadline: Instant,
     ) -> impl Future<Output = Answer> + Send;
 
-    /// Sends the events behind `cursor` that match `wanted` to `outlet`, until the subscription ends. The future is dropped
+    /// Sends the events behind `cursor` that match `wanted` to `sink`, until the subscription ends. The future is dropped
     /// when the connection is lost. It runs on a reader thread.
     fn stream(
         self: Arc<Self>,
         cursor: Token,
         wanted: Topic,
-        mut outlet: SubscriptionSink,
+        mut sink: SubscriptionSink,
     ) -> impl Future<Output = Result<(), FrameError>> + Send {
         let _ = (cursor, wanted);
-        async move { outlet.send(Answer::Unavailable(UnavailableReason::NotServing)).await }
+        async move { sink.send(Answer::Unavailable(UnavailableReason::NotServing)).await }
     }
 
     /// Returns the HTTP page of a path, if there is one.
@@ -117,7 +117,7 @@ pub struct ConnectionLimits {
     accepted: AtomicU64,
     /// Number of connections refused so far.
     refused: AtomicU64,
-    /// Channel that carries nothing: its closing closes the gate.
+    /// Channel that carries nothing: its closing is the signal of [`ConnectionLimits::close`].
     open: Sender<Infallible>,
     closed: Receiver<Infallible>,
 }
@@ -129,21 +129,23 @@ impl std::fmt::Debug for ConnectionLimits {
 }
 
 impl ConnectionLimits {
-    /// Creates a gate for `CONNECTIONS_MAX` connections, of which some are reserved for members.
+    /// Creates limits for `CONNECTIONS_MAX` connections, of which some are reserved for members.
     pub fn new() -> Arc<ConnectionLimits> {
-        ConnectionLimits::holding(CONNECTIONS_MAX, CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN, |_| false)
+        ConnectionLimits::with_max(CONNECTIONS_MAX, CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN, |_| false)
     }
 
-    /// Creates the same gate with at most `ADDRESS_CONNECTIONS_MAX` client connections per address. The limit does not apply
+    /// Creates the same limits with at most `ADDRESS_CONNECTIONS_MAX` client connections per address. The limit does not apply
     /// to `crowded` addresses, which are shared by many users.
-    pub fn counting(crowded: impl Fn(IpAddr) -> bool + Send + Sync + 'static) -> Arc<ConnectionLimits> {
+    pub fn with_address_limit(
+        crowded: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
+    ) -> Arc<ConnectionLimits> {
         let counted = move |address| !crowded(address);
-        ConnectionLimits::holding(CONNECTIONS_MAX, CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN, counted)
+        ConnectionLimits::with_max(CONNECTIONS_MAX, CONNECTIONS_MAX - MEMBER_CONNECTIONS_MIN, counted)
     }
 
-    /// Creates a gate for `connections_max` connections, of which at most `clients_max` are on the client plane, with the
+    /// Creates limits for `connections_max` connections, of which at most `clients_max` are on the client plane, with the
     /// limit per address for each address that is `counted`.
-    pub fn holding(
+    pub fn with_max(
         connections_max: usize,
         clients_max: usize,
         counted: impl Fn(IpAddr) -> bool + Send + Sync + 'static,
@@ -196,11 +198,11 @@ impl ConnectionLimits {
     /// Counts a connection, or returns `None` when the limit is reached.
     fn enter(self: &Arc<ConnectionLimits>) -> Option<ConnectionSlot> {
         let taken = self.connections.fetch_add(1, Ordering::Relaxed);
-        let place = ConnectionSlot(self.clone());
+        let slot = ConnectionSlot(self.clone());
         let found = taken < self.connections_max;
         let total = if found { &self.accepted } else { &self.refused };
         total.fetch_add(1, Ordering::Relaxed);
-        found.then_some(place)
+        found.then_some(slot)
     }
 
     /// Counts a client connection of this address, or returns `None` when the limit per address is reached.
@@ -216,8 +218,8 @@ impl ConnectionLimits {
     /// Counts a connection on the client plane, or returns `None` when the limit is reached.
     fn count_client(self: &Arc<ConnectionLimits>) -> Option<ClientSlot> {
         let taken = self.clients.fetch_add(1, Ordering::Relaxed);
-        let place = ClientSlot(self.clone());
-        (taken < self.clients_max).then_some(place)
+        let slot = ClientSlot(self.clone());
+        (taken < self.clients_max).then_some(slot)
     }
 }
 
@@ -240,31 +242,36 @@ impl Drop for ClientSlot {
     }
 }
 
-/// Serves the connections to `listener` until the gate is closed.
-pub async fn serve<S: Service>(listener: TcpListener, node: Arc<S>, gate: Arc<ConnectionLimits>, keys: Keys) {
-    accept(listener, &gate, |stream, place| {
-        let (node, gate, keys) = (node.clone(), gate.clone(), keys.clone());
+/// Serves the connections to `listener` until [`ConnectionLimits::close`] is called.
+pub async fn serve<S: Service>(
+    listener: TcpListener,
+    node: Arc<S>,
+    limits: Arc<ConnectionLimits>,
+    keys: Keys,
+) {
+    accept(listener, &limits, |stream, slot| {
+        let (node, limits, keys) = (node.clone(), limits.clone(), keys.clone());
         tasks::spawn(async move {
             let from = stream.peer_addr();
             let ended = async {
-                gate.closed().await;
+                limits.closed().await;
                 Ok(())
             };
-            if let Err(error) = connection(stream, node, &gate, &keys).or(ended).await {
+            if let Err(error) = connection(stream, node, &limits, &keys).or(ended).await {
                 log::debug!("connection from {from:?} ended: {error}");
             }
-            drop(place);
+            drop(slot);
         })
         .detach();
     })
     .await;
 }
 
-/// Accepts connections until the gate is closed, and calls `each` with every connection and its slot. A connection beyond
-/// the limit is closed at once.
+/// Accepts connections until [`ConnectionLimits::close`] is called, and calls `each` with every connection and its slot. A
+/// connection beyond the limit is closed at once.
 pub async fn accept(
     listener: TcpListener,
-    gate: &Arc<ConnectionLimits>,
+    limits: &Arc<ConnectionLimits>,
     mut each: impl FnMut(TcpStream, ConnectionSlot),
 ) {
     let accepting = async {
@@ -272,15 +279,15 @@ pub async fn accept(
         loop {
             match listener.accept().await {
                 Ok((stream, _)) => {
-                    if let (Some(place), Ok(())) = (gate.enter(), socket::tune(&stream)) {
-                        each(stream, place);
+                    if let (Some(slot), Ok(())) = (limits.enter(), socket::tune(&stream)) {
+                        each(stream, slot);
                     }
                 }
                 Err(error) => accept_failed(&error, &mut warned).await,
             }
         }
     };
-    accepting.or(gate.closed()).await;
+    accepting.or(limits.closed()).await;
 }
 
 /// Handles a failure to accept. A connection that was aborted while it waited is ignored. Other failures (no free file
@@ -300,7 +307,7 @@ async fn accept_failed(error: &io::Error, warned: &mut Option<Instant>) {
 async fn connection<S: Service>(
     mut stream: TcpStream,
     node: Arc<S>,
-    gate: &Arc<ConnectionLimits>,
+    limits: &Arc<ConnectionLimits>,
     keys: &Keys,
 ) -> Result<(), FrameError> {
     let http = stream.clone();
@@ -309,13 +316,13 @@ async fn connection<S: Service>(
         let plane = arrival.preface.plane;
         // Counted before the preface is sent, so that every client that has received it is in the count.
         let counted = match plane {
-            Plane::Client => Some(gate.count_client().ok_or(FrameError::Closed)?),
+            Plane::Client => Some(limits.count_client().ok_or(FrameError::Closed)?),
             _ => None,
         };
         let Accepted { channel, from } = handshake::accept(stream, arrival, keys).await?;
         let present = match plane.is_closed() {
             true => None,
-            false => Some(gate.admit_address(from).ok_or(FrameError::Closed)?),
+            false => Some(limits.admit_address(from).ok_or(FrameError::Closed)?),
         };
         Ok(Some((Caller { plane, from }, channel, (counted, present))))
     });
@@ -358,12 +365,12 @@ fn may_follow(plane: Plane, wanted: &Topic) -> bool {
 }
 
 /// Encoded answer, with the slot of its request.
-struct Ready {
+struct ReadyAnswer {
     frame: Vec<u8>,
-    _place: SemaphoreGuardArc,
+    _slot: SemaphoreGuardArc,
 }
 
-impl AsRef<[u8]> for Ready {
+impl AsRef<[u8]> for ReadyAnswer {
     fn as_ref(&self) -> &[u8] {
         &self.frame
     }
@@ -408,12 +415,12 @@ async fn read_asks<S: Service>(
     first: Admission,
     node: Arc<S>,
     caller: Caller,
-    ready: Sender<Ready>,
+    ready: Sender<ReadyAnswer>,
 ) -> Result<(), FrameError> {
-    let places = Arc::new(Semaphore::new(ASKS_PER_CONNECTION_MAX));
+    let slots = Arc::new(Semaphore::new(ASKS_PER_CONNECTION_MAX));
     let mut first = Some(first);
     loop {
-        let place = places.acquire_arc().await;
+        let slot = slots.acquire_arc().await;
         let incoming = match first.take() {
             Some(first) => first,
             None => admission::read(&mut reader).await?,
@@ -422,7 +429,7 @@ async fn read_asks<S: Service>(
             Admission::Ask(asked) => asked,
             Admission::Refused { tag, denied } => {
                 let frame = frame::encode(&AnswerFrame { tag, answer: Answer::Refused(denied) });
-                if ready.send(Ready { frame, _place: place }).await.is_err() {
+                if ready.send(ReadyAnswer { frame, _slot: slot }).await.is_err() {
                     return Err(FrameError::Closed);
                 }
                 continue;
@@ -438,7 +445,7 @@ async fn read_asks<S: Service>(
                 let answer = node.answer(caller, ask, deadline).await;
                 let frame = frame::encode(&AnswerFrame { tag, answer });
                 // Sending fails when the connection is lost, and then the answer is not needed.
-                let _ = ready.send(Ready { frame, _place: place }).await;
+                let _ = ready.send(ReadyAnswer { frame, _slot: slot }).await;
             });
             answering.or(ready.closed()).await;
         };

@@ -17,7 +17,7 @@ pub struct Servers {
     /// The configured addresses, then the learned ones.
     known: Mutex<Vec<String>>,
     /// Number of configured addresses.
-    given: usize,
+    configured: usize,
     /// Number of configured addresses with which a client may begin.
     first: usize,
 }
@@ -34,26 +34,26 @@ impl Servers {
             }
         }
         let first = if first == 0 { known.len() } else { first };
-        Servers { given: known.len(), known: Mutex::new(known), first }
+        Servers { configured: known.len(), known: Mutex::new(known), first }
     }
 
-    /// Returns the first address that is not in `but`, cyclically from this place on, and its place.
-    pub fn next(&self, place: usize, but: &[String]) -> Option<(usize, String)> {
+    /// Returns the first address that is not in `except`, cyclically from this position on, and its position.
+    pub fn next(&self, position: usize, except: &[String]) -> Option<(usize, String)> {
         let known = self.known();
-        let places = (0..known.len()).map(|step| (place % known.len() + step) % known.len());
-        let mut left = places.filter(|place| !but.contains(&known[*place]));
-        left.next().map(|place| (place, known[place].clone()))
+        let positions = (0..known.len()).map(|step| (position % known.len() + step) % known.len());
+        let mut left = positions.filter(|position| !except.contains(&known[*position]));
+        left.next().map(|position| (position, known[position].clone()))
     }
 
-    /// Returns the address at this place, counted cyclically, and true if it was learned.
-    pub fn at(&self, place: usize) -> Option<(String, bool)> {
+    /// Returns the address at this position, counted cyclically, and true if it was learned.
+    pub fn get(&self, position: usize) -> Option<(String, bool)> {
         let known = self.known();
-        let place = place.checked_rem(known.len())?;
-        Some((known[place].clone(), place >= self.given))
+        let position = position.checked_rem(known.len())?;
+        Some((known[position].clone(), position >= self.configured))
     }
 
-    /// Returns a random place to begin, so that clients spread over the servers.
-    pub fn any(&self) -> usize {
+    /// Returns a random position to begin, so that clients spread over the servers.
+    pub fn random_start(&self) -> usize {
         let any = getrandom::u32().unwrap_or(0) as usize;
         any.checked_rem(self.first).unwrap_or(0)
     }
@@ -61,7 +61,7 @@ impl Servers {
     /// Replaces the learned addresses.
     pub fn learn(&self, addresses: impl IntoIterator<Item = String>) {
         let mut known = self.known();
-        known.truncate(self.given);
+        known.truncate(self.configured);
         for address in addresses {
             if !address.is_empty() && known.len() < ADDRESSES_MAX && !known.contains(&address) {
                 known.push(address);
@@ -87,17 +87,17 @@ mod tests {
         let servers = Servers::new(words("balancer"), words("one balancer"));
         servers.learn(words("two one three"));
         servers.learn(words("three four"));
-        let all: Vec<(String, bool)> = (0..4).filter_map(|place| servers.at(place)).collect();
+        let all: Vec<(String, bool)> = (0..4).filter_map(|position| servers.get(position)).collect();
         let name = |name: &str, learned| (name.to_string(), learned);
         assert_eq!(
             all,
             [name("balancer", false), name("one", false), name("three", true), name("four", true)]
         );
-        assert_eq!(servers.at(4), servers.at(0), "places are cyclic");
+        assert_eq!(servers.get(4), servers.get(0), "positions are cyclic");
         assert_eq!(servers.next(5, &words("one three")), Some((3, "four".to_string())));
         assert_eq!(servers.next(3, &words("four one")), Some((0, "balancer".to_string())));
         assert_eq!(servers.next(0, &words("balancer one three four")), None);
-        assert_eq!(servers.any(), 0, "it begins with the balancer");
-        assert_eq!(Servers::default().at(0), None);
+        assert_eq!(servers.random_start(), 0, "it begins with the balancer");
+        assert_eq!(Servers::default().get(0), None);
     }
 }

@@ -145,9 +145,9 @@ impl Subscription {
 /// Follows one server after another until there is a last message or the subscription is dropped.
 async fn follow(target: Arc<Target>, mut cursor: Token, wanted: Topic, pieces: Sender<QueueItem>) {
     let mut backoff = Backoff::new(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX);
-    let mut next = target.servers.any();
+    let mut next = target.servers.random_start();
     loop {
-        let Some((server, learned)) = target.servers.at(next) else { return smol::future::pending().await };
+        let Some((server, learned)) = target.servers.get(next) else { return smol::future::pending().await };
         let mut served = false;
         let followed = async {
             // A learned address may lead to any process, so its server is verified.
@@ -166,7 +166,8 @@ async fn follow(target: Arc<Target>, mut cursor: Token, wanted: Topic, pieces: S
             Err(error) => log::debug!("the subscription on {server} ended: {error}"),
         }
         // After a server that has sent events, the next one is tried at once. Otherwise there is a pause.
-        next = if served && target.discovers() { target.servers.any() } else { next.wrapping_add(1) };
+        next =
+            if served && target.discovers() { target.servers.random_start() } else { next.wrapping_add(1) };
         if served {
             backoff.reset();
         } else {

@@ -317,10 +317,10 @@ mod tests {
         answers[0].others[1].applied = 7; // for backend-3; backend-2 says 10, but has never heard it
         answers[1].others[1].pid = 0;
         let survey = merge(&answers);
-        let dead = &survey.members[2];
-        assert_eq!((dead.info.name().as_str(), dead.alive, dead.voter), ("backend-3", false, true));
-        assert_eq!((dead.info.pid, dead.info.applied), (103, 7));
-        assert!(!dead.in_sync && !dead.store_open);
+        let absent = &survey.members[2];
+        assert_eq!((absent.info.name().as_str(), absent.alive, absent.voter), ("backend-3", false, true));
+        assert_eq!((absent.info.pid, absent.info.applied), (103, 7));
+        assert!(!absent.in_sync && !absent.store_open);
     }
 
     #[test]

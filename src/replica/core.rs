@@ -351,8 +351,8 @@ impl Core {
         if from_leader {
             self.leader_heard_tick = Some(self.ticks);
             let before = if self.announced_commit.0 == message.term { self.announced_commit.1 } else { 0 };
-            let said = message.commit.max(message.snapshot.metadata.index);
-            self.announced_commit = (message.term, before.max(said));
+            let announced = message.commit.max(message.snapshot.metadata.index);
+            self.announced_commit = (message.term, before.max(announced));
         }
         if let Err(error) = self.raw.step(message) {
             log::debug!("the engine refused a message of member {from}: {error}");

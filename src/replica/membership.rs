@@ -74,10 +74,10 @@ pub(crate) fn next_change(leader: RaftId, seats: &[Seat]) -> Option<SeatChange> 
     if let Some(new) = new {
         return Some(SeatChange { learn: vec![new.raft_id], ..SeatChange::default() });
     }
-    let lives = |change: &SeatChange| leaves_a_majority(seats, change);
-    let goes = |seat: &Seat| seat.standing != Standing::Wanted && seat.raft_id != leader;
-    let change = change_seats(leader, seats, &goes).filter(lives);
-    change.or_else(|| change_seats(leader, seats, &|_| false).filter(lives))
+    let keeps_quorum = |change: &SeatChange| leaves_a_majority(seats, change);
+    let leaves = |seat: &Seat| seat.standing != Standing::Wanted && seat.raft_id != leader;
+    let change = change_seats(leader, seats, &leaves).filter(keeps_quorum);
+    change.or_else(|| change_seats(leader, seats, &|_| false).filter(keeps_quorum))
 }
 
 /// Returns true if a majority of the voters after this change is present, or if the change leaves the voters as they are.
@@ -91,9 +91,9 @@ fn leaves_a_majority(seats: &[Seat], change: &SeatChange) -> bool {
     present > voters / 2 || seats.iter().all(|seat| seat.voter == votes(&seat))
 }
 
-/// Returns the change that gives every member its proper seat, if one is needed. Voters for which `goes` is true lose
+/// Returns the change that gives every member its proper seat, if one is needed. Voters for which `leaves` is true lose
 /// theirs.
-fn change_seats(leader: RaftId, seats: &[Seat], goes: &dyn Fn(&Seat) -> bool) -> Option<SeatChange> {
+fn change_seats(leader: RaftId, seats: &[Seat], leaves: &dyn Fn(&Seat) -> bool) -> Option<SeatChange> {
     let ids = |found: Vec<&Seat>| found.iter().map(|seat| seat.raft_id).collect::<Vec<RaftId>>();
     let lost = |seat: &&Seat| seat.standing == Standing::Lost && seat.raft_id != leader;
     let mut ready: Vec<&Seat> = seats
@@ -102,7 +102,7 @@ fn change_seats(leader: RaftId, seats: &[Seat], goes: &dyn Fn(&Seat) -> bool) ->
         .collect();
     ready.sort_by_key(|seat| (seat.role, seat.raft_id));
     let (leaving, staying): (Vec<&Seat>, Vec<&Seat>) =
-        seats.iter().filter(|seat| seat.voter).partition(|seat| goes(seat));
+        seats.iter().filter(|seat| seat.voter).partition(|seat| leaves(seat));
     let mut silent: Vec<&Seat> =
         staying.iter().copied().filter(|seat| seat.silence >= Silence::Long).collect();
     // A silent coordinator loses its seat before a silent backend.
@@ -266,14 +266,14 @@ mod tests {
         for standing in [Standing::Drained, Standing::Lost] {
             let mut three: Vec<Seat> = five()[..3].to_vec();
             three[1].standing = standing;
-            let goes = next_change(ME, &three).expect("both others are present");
-            assert_eq!([goes.demote, goes.remove].concat(), [2]);
+            let change = next_change(ME, &three).expect("both others are present");
+            assert_eq!([change.demote, change.remove].concat(), [2]);
             silent(&mut three[2], Silence::None);
             assert_eq!(next_change(ME, &three), None, "the remaining member could commit nothing");
             // A present learner makes up for it.
             three.push(seat(6, Backend, false));
-            let goes = next_change(ME, &three).expect("two of three are present");
-            assert_eq!((goes.promote, [goes.demote, goes.remove].concat()), (vec![6], vec![2]));
+            let change = next_change(ME, &three).expect("two of three are present");
+            assert_eq!((change.promote, [change.demote, change.remove].concat()), (vec![6], vec![2]));
 
             let mut seats = five();
             seats[1].standing = standing;
@@ -283,8 +283,8 @@ mod tests {
             assert_eq!(next_change(ME, &seats), None, "two of four are no majority");
             // Once a silent voter is demoted as well, two of the three remaining voters are present.
             (seats[3].silence, seats[4].silence) = (Silence::Endless, Silence::Endless);
-            let goes = next_change(ME, &seats).expect("two of three are present");
-            assert_eq!([goes.demote, goes.remove].concat(), [4, 2]);
+            let change = next_change(ME, &seats).expect("two of three are present");
+            assert_eq!([change.demote, change.remove].concat(), [4, 2]);
         }
     }
 

@@ -628,7 +628,7 @@ async fn carried(plane: Plane) -> Vec<u8> {
     let Opening::Ribbit(arrival) = handshake::read_opening(&mut accepted).await.unwrap() else {
         panic!("a preface was sent");
     };
-    handshake::carry(&mut accepted, arrival, &Keys::of_cluster(CLUSTER, &[9; 32])).await.unwrap()
+    handshake::proxy_opening(&mut accepted, arrival, &Keys::of_cluster(CLUSTER, &[9; 32])).await.unwrap()
 }
 
 #[test]

@@ -450,7 +450,7 @@ fn a_client_that_half_closes_still_gets_its_answers() {
 fn the_number_of_idle_connections_is_bounded_and_closing_them_makes_room() {
     smol::block_on(async {
         let (asked, asks) = channel::unbounded();
-        let server = start(0, &asked, ConnectionLimits::holding(300, 300, |_| false)).await;
+        let server = start(0, &asked, ConnectionLimits::with_max(300, 300, |_| false)).await;
         let _answering = answer_everything(asks);
         let mut idle = Vec::new();
         for _ in 0..300 {
@@ -470,7 +470,7 @@ fn the_number_of_idle_connections_is_bounded_and_closing_them_makes_room() {
 fn the_connections_of_an_address_are_bounded_except_those_of_members() {
     smol::block_on(async {
         let (asked, asks) = channel::unbounded();
-        let server = start(0, &asked, ConnectionLimits::counting(|_| false)).await;
+        let server = start(0, &asked, ConnectionLimits::with_address_limit(|_| false)).await;
         let _answering = answer_everything(asks);
         let mut people = Vec::new();
         for _ in 0..ADDRESS_CONNECTIONS_MAX {
@@ -484,7 +484,8 @@ fn the_connections_of_an_address_are_bounded_except_those_of_members() {
         let client = Client::new(vec![server.address.clone()], keys());
         client.ask(question(1), LONG).await.unwrap();
         // The limit does not apply to shared addresses.
-        let crowded = start(1, &asked, ConnectionLimits::counting(|address| address.is_loopback())).await;
+        let crowded =
+            start(1, &asked, ConnectionLimits::with_address_limit(|address| address.is_loopback())).await;
         for _ in 0..=ADDRESS_CONNECTIONS_MAX {
             people.push(connect(&crowded.address, Plane::Client, &keys()).await.unwrap());
         }
@@ -495,7 +496,7 @@ fn the_connections_of_an_address_are_bounded_except_those_of_members() {
 fn clients_do_not_take_the_connections_reserved_for_members() {
     smol::block_on(async {
         let (asked, _asks) = channel::unbounded();
-        let server = start(0, &asked, ConnectionLimits::holding(8, 3, |_| false)).await;
+        let server = start(0, &asked, ConnectionLimits::with_max(8, 3, |_| false)).await;
         let mut people = Vec::new();
         for _ in 0..3 {
             people.push(connect(&server.address, Plane::Client, &keys()).await.unwrap());

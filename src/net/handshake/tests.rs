@@ -190,8 +190,8 @@ fn only_a_balancer_with_the_cluster_key_can_name_the_client_address() {
                 let prologue = Preface { plane: Plane::Client, cluster: None };
                 let mut state = Side::Dialler.open(&prologue.to_bytes(), &cluster(1)).unwrap();
                 let first = written(&mut state, &[]).unwrap();
-                let seal = cluster(keys).seal(&carried_words(somewhere, &first)).unwrap();
-                let mut bytes = [&CARRIED_HEAD[..], &address_bytes(somewhere), &seal].concat();
+                let seal = cluster(keys).seal(&sealed_bytes(somewhere, &first)).unwrap();
+                let mut bytes = [&PROXY_HEAD[..], &address_bytes(somewhere), &seal].concat();
                 if let Some(at) = changed {
                     bytes[at] ^= 1;
                 }

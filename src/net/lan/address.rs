@@ -52,7 +52,7 @@ pub struct InterfaceAddress {
 /// # Errors
 /// The error of the kernel, for example `PermissionDenied` without CAP_NET_ADMIN, or ENODEV for an unknown interface.
 pub fn add(address: InterfaceAddress, lifetime_s: u32) -> io::Result<()> {
-    tell(&add_message(address, lifetime_s))
+    send_to_kernel(&add_message(address, lifetime_s))
 }
 
 /// Removes an address. Succeeds if it is not there.
@@ -60,7 +60,7 @@ pub fn add(address: InterfaceAddress, lifetime_s: u32) -> io::Result<()> {
 /// # Errors
 /// The error of the kernel, for example `PermissionDenied` without CAP_NET_ADMIN.
 pub fn remove(address: InterfaceAddress) -> io::Result<()> {
-    match tell(&remove_message(address)) {
+    match send_to_kernel(&remove_message(address)) {
         Err(error) if is_gone(&error) => Ok(()),
         other => other,
     }
@@ -73,14 +73,14 @@ fn is_gone(error: &io::Error) -> bool {
 }
 
 /// Sends a message to the kernel and reads its answer.
-fn tell(message: &[u8]) -> io::Result<()> {
+fn send_to_kernel(message: &[u8]) -> io::Result<()> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     // NETLINK_ROUTE is protocol 0, the default.
     let kernel = socket_with(AddressFamily::NETLINK, SocketType::RAW, flags, None)?;
     sendto(&kernel, message, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
     let mut answer = [0; ANSWER_BYTES_MAX];
     let (length, _) = recv(&kernel, &mut answer[..], RecvFlags::empty())?;
-    answered(&answer[..length])
+    decode_answer(&answer[..length])
 }
 
 fn add_message(address: InterfaceAddress, lifetime_s: u32) -> Vec<u8> {
@@ -115,14 +115,14 @@ fn message(kind: u16, flags: u16, address: InterfaceAddress, more: &[(u16, &[u8]
 }
 
 /// Decodes the answer of the kernel.
-fn answered(bytes: &[u8]) -> io::Result<()> {
-    let odd = || io::Error::new(io::ErrorKind::InvalidData, "the answer of the kernel is invalid");
+fn decode_answer(bytes: &[u8]) -> io::Result<()> {
+    let invalid = || io::Error::new(io::ErrorKind::InvalidData, "the answer of the kernel is invalid");
     let kind = bytes.get(4..6).and_then(|two| two.try_into().ok()).map(u16::from_ne_bytes);
     let code = bytes.get(HEADER_BYTES..HEADER_BYTES + 4).and_then(|four| four.try_into().ok());
     match (kind, code.map(i32::from_ne_bytes)) {
         (Some(NLMSG_ERROR), Some(0)) => Ok(()),
         (Some(NLMSG_ERROR), Some(code)) => Err(io::Error::from_raw_os_error(code.saturating_neg())),
-        _ => Err(odd()),
+        _ => Err(invalid()),
     }
 }
 
@@ -154,13 +154,13 @@ mod tests {
             let mut bytes = vec![0; 20];
             bytes[4..6].copy_from_slice(&kind.to_ne_bytes());
             bytes[16..].copy_from_slice(&code.to_ne_bytes());
-            answered(&bytes)
+            decode_answer(&bytes)
         };
         assert!(answer(NLMSG_ERROR, 0).is_ok());
         assert_eq!(answer(NLMSG_ERROR, -1).unwrap_err().kind(), io::ErrorKind::PermissionDenied);
         assert!(is_gone(&answer(NLMSG_ERROR, -99).unwrap_err()));
         assert_eq!(answer(RTM_NEWADDR, 0).unwrap_err().kind(), io::ErrorKind::InvalidData);
-        assert_eq!(answered(&[0; 19]).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(decode_answer(&[0; 19]).unwrap_err().kind(), io::ErrorKind::InvalidData);
         assert!(answer(NLMSG_ERROR, i32::MIN).is_err());
     }
 }

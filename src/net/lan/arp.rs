@@ -82,7 +82,7 @@ impl Ether {
             let mut bytes = [0; READ_BYTES];
             let read = |socket: &OwnedFd| Ok(recv(socket, &mut bytes[..], RecvFlags::empty())?.0);
             let length = self.socket.read_with(read).await?;
-            let other = said(&bytes[..length.min(READ_BYTES)]);
+            let other = decode_sender(&bytes[..length.min(READ_BYTES)]);
             if let Some((mac, _)) = other.filter(|(mac, has)| *has == address && *mac != self.mac) {
                 return Ok(mac);
             }
@@ -115,7 +115,7 @@ fn frame(mac: Mac, own: Ipv4Addr, wanted: Ipv4Addr) -> [u8; FRAME_BYTES] {
 }
 
 /// Decodes a request or a reply, and returns the MAC address and the IPv4 address of its sender.
-fn said(frame: &[u8]) -> Option<(Mac, Ipv4Addr)> {
+fn decode_sender(frame: &[u8]) -> Option<(Mac, Ipv4Addr)> {
     let whole = frame.len() >= FRAME_BYTES && frame[12..14] == ETHERTYPE_ARP.to_be_bytes();
     if !whole || frame[14..20] != OF_ETHERNET {
         return None;
@@ -147,20 +147,20 @@ mod tests {
             0, 0, 0, 0, 0, 0, 192, 168, 1, 50,
         ];
         assert_eq!(probe, bytes);
-        assert_eq!(said(&probe), Some((MAC, Ipv4Addr::UNSPECIFIED)));
-        assert_eq!(said(&frame(MAC, FLOATING, FLOATING)), Some((MAC, FLOATING)));
+        assert_eq!(decode_sender(&probe), Some((MAC, Ipv4Addr::UNSPECIFIED)));
+        assert_eq!(decode_sender(&frame(MAC, FLOATING, FLOATING)), Some((MAC, FLOATING)));
         assert_eq!(format_mac(MAC), "02:00:5e:10:00:01");
     }
 
     #[test]
     fn frames_other_than_arp_over_ethernet_are_ignored() {
         let whole = frame(MAC, FLOATING, FLOATING);
-        assert_eq!(said(&whole[..FRAME_BYTES - 1]), None);
+        assert_eq!(decode_sender(&whole[..FRAME_BYTES - 1]), None);
         for place in [12, 15, 16, 18, 19] {
             let mut other = whole;
             other[place] ^= 0x40;
-            assert_eq!(said(&other), None, "{place}");
+            assert_eq!(decode_sender(&other), None, "{place}");
         }
-        assert_eq!(said(&[]), None);
+        assert_eq!(decode_sender(&[]), None);
     }
 }

@@ -104,9 +104,9 @@ mod tests {
 
     #[test]
     fn every_machine_has_a_loopback_interface_without_arp() {
-        let there = find_interface("lo").unwrap();
-        let lo = there.wanted.expect("lo");
-        assert!(lo.index > 0 && lo.ether.is_none() && there.names.contains(&"lo".to_string()), "{lo:?}");
+        let interfaces = find_interface("lo").unwrap();
+        let lo = interfaces.wanted.expect("lo");
+        assert!(lo.index > 0 && lo.ether.is_none() && interfaces.names.contains(&"lo".to_string()), "{lo:?}");
         assert!(find_interface("no-such-one").unwrap().wanted.is_none());
     }
 

@@ -89,12 +89,13 @@ impl Core {
         if !self.leads() {
             return None;
         }
-        let lives = |id: &RaftId| self.last_heard.get(id).is_some_and(|at| at + PRESENT_TICKS >= self.ticks);
+        let is_present =
+            |id: &RaftId| self.last_heard.get(id).is_some_and(|at| at + PRESENT_TICKS >= self.ticks);
         let needs = |(_, progress): (&RaftId, &Progress)| match progress.state {
             ProgressState::Snapshot => progress.pending_snapshot,
             ProgressState::Probe | ProgressState::Replicate => progress.matched,
         };
-        self.raw.raft.prs().iter().filter(|(id, _)| lives(id)).map(needs).min()
+        self.raw.raft.prs().iter().filter(|(id, _)| is_present(id)).map(needs).min()
     }
 
     /// Returns the time stamp for a proposal made now.
@@ -207,9 +208,9 @@ impl Core {
             let backend = member.role == Role::Backend;
             (progress.matched + HANDOVER_LAG_MAX >= last).then_some((backend, progress.matched, *id))
         });
-        let Some((.., heir)) = close.max() else { return false };
-        log::info!("handing leadership to member {heir}");
-        self.raw.transfer_leader(heir);
+        let Some((.., successor)) = close.max() else { return false };
+        log::info!("handing leadership to member {successor}");
+        self.raw.transfer_leader(successor);
         true
     }
 }

@@ -65,8 +65,9 @@ impl Core {
 
     /// Returns the newest index that this member knows to be committed, by its own log or by its leader's word.
     fn committed(&self) -> LogIndex {
-        let said = if self.announced_commit.0 == self.raw.raft.term { self.announced_commit.1 } else { 0 };
-        self.raw.raft.raft_log.committed.max(said)
+        let announced =
+            if self.announced_commit.0 == self.raw.raft.term { self.announced_commit.1 } else { 0 };
+        self.raw.raft.raft_log.committed.max(announced)
     }
 
     /// Returns the members that have stalled or lag far behind, while this node leads.

@@ -108,7 +108,8 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) {
     let BalancerOptions { seeds, region, keys, trusted_proxies, floating, .. } = options;
-    let gate = ConnectionLimits::counting(move |address| Network::crowded(&trusted_proxies, address));
+    let gate =
+        ConnectionLimits::with_address_limit(move |address| Network::crowded(&trusted_proxies, address));
     let board = Arc::new(Mutex::new(Board::new(seeds, region)));
     let keeper = floating.map(|floating| AddressKeeper::new(floating, board.clone(), &keys).start());
     let (look, looked) = (Arc::default(), Arc::default());
@@ -294,7 +295,7 @@ async fn connection(
         Opening::Http => return http::answer(&mut client, page).await,
     };
     if arrival.preface.plane != Plane::Directory {
-        let said = handshake::carry(&mut client, arrival, &state.keys);
+        let said = handshake::proxy_opening(&mut client, arrival, &state.keys);
         let said = frame::with_timeout(PREFACE_DEADLINE, said).await?;
         return splice_to_best(client, &said, state).await;
     }
@@ -313,12 +314,12 @@ fn page(path: &str, state: &BalancerState, gate: &ConnectionLimits) -> Option<Ht
             Some(HttpResponse::metrics(metrics::balancer(&figures, process::now(), connections)))
         }
         "/health" => Some(match (figures.serving, figures.in_sync, figures.has_leader) {
-            (0, ..) => HttpResponse::words(HttpStatus::Unavailable, "down: no backend serves people"),
-            (_, 0, _) | (.., false) => HttpResponse::words(
+            (0, ..) => HttpResponse::text(HttpStatus::Unavailable, "down: no backend serves people"),
+            (_, 0, _) | (.., false) => HttpResponse::text(
                 HttpStatus::Unavailable,
                 "down: the cluster has no leader, writes are unavailable",
             ),
-            _ => HttpResponse::words(HttpStatus::Ok, "fine"),
+            _ => HttpResponse::text(HttpStatus::Ok, "fine"),
         }),
         _ => None,
     }

@@ -24,20 +24,17 @@ pub(crate) fn page(node: &NodeState, status: &NodeStatus, path: &str) -> Option<
 /// Returns one line: `fine`, `degraded: …` (both with status 200) or `down: …` (with status 503).
 fn health(status: &NodeStatus) -> HttpResponse {
     if status.history.is_none() {
-        HttpResponse::words(
+        HttpResponse::text(
             HttpStatus::Unavailable,
             "down: not a member of a cluster yet, or the store is not open",
         )
     } else if status.leader.is_none() {
-        HttpResponse::words(
-            HttpStatus::Unavailable,
-            "down: the cluster has no leader, writes are unavailable",
-        )
+        HttpResponse::text(HttpStatus::Unavailable, "down: the cluster has no leader, writes are unavailable")
     } else if !status.in_sync {
-        HttpResponse::words(HttpStatus::Unavailable, "down: catching up with the other members")
+        HttpResponse::text(HttpStatus::Unavailable, "down: catching up with the other members")
     } else if status.store.full {
-        HttpResponse::words(HttpStatus::Ok, "degraded: the disk is full")
+        HttpResponse::text(HttpStatus::Ok, "degraded: the disk is full")
     } else {
-        HttpResponse::words(HttpStatus::Ok, "fine")
+        HttpResponse::text(HttpStatus::Ok, "fine")
     }
 }

@@ -133,7 +133,7 @@ fn new_node(
         // Truncated so that it fits the other members' bound in bytes, with four bytes per character at most.
         host: host_name().chars().take(ADDRESS_BYTES_MAX / 4).collect(),
         incarnation: random_u64().max(1),
-        gate: ConnectionLimits::counting(move |address| Network::crowded(&trusted, address)),
+        gate: ConnectionLimits::with_address_limit(move |address| Network::crowded(&trusted, address)),
         passwords: passwords::start()?,
         limits: RateLimits::new(options.posts_per_minute),
         failed,
