@@ -2,18 +2,30 @@
 
 use super::DbError;
 use super::digest::{DigestAt, weight};
-use super::read::{ApplyView, row_key};
 use super::record::{LogEntry, seal};
 use super::row_cache::RowCache;
+use super::rows_view::ApplyView;
 use super::scrub::Scrub;
-use super::store::AppliedEntry;
+use super::tables::row_key;
 use redb::Table;
-use ribbit_state::Command;
 use ribbit_state::command::Proposal;
 use ribbit_state::dedup::DedupWindow;
 use ribbit_state::events::event_kind;
 use ribbit_state::ring::RingChange;
 use ribbit_state::rows::{Change, Members, Table as StateTable};
+use ribbit_state::{Command, EventKind, LogIndex, Outcome, RequestId};
+
+/// Result of applying one log entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppliedEntry {
+    pub index: LogIndex,
+    pub id: RequestId,
+    pub outcome: Outcome,
+    /// True if the member list changed.
+    pub changed_members: bool,
+    /// Event for live subscribers.
+    pub event_kind: Option<EventKind>,
+}
 
 /// One write transaction into which entries are applied.
 pub(super) struct Applying<'a, 't> {

@@ -9,8 +9,9 @@
 
 use super::DbError;
 use super::limits::{DIGEST_STRIDE, DIGESTS_KEPT, STRIDES_KEPT};
-use super::meta::{DIGEST, read_meta};
+use super::meta::read_meta;
 use super::record::{Position, checksum_of, unseal};
+use super::tables::DIGEST;
 use redb::ReadableTable;
 use ribbit_state::LogIndex;
 use std::collections::VecDeque;

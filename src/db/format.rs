@@ -8,9 +8,10 @@
 //! memory. A store of this format always has a log, from its first start on. A later format needs another version of the log's
 //! records, too: it is told by them before its main file is opened.
 
-use super::meta::{FORMAT, FORMAT_VERSION, has_tables, read_meta};
-use super::read::META;
+use super::meta::{has_tables, read_meta};
 use super::segment::Segment;
+use super::tables::META;
+use super::tables::{FORMAT, FORMAT_VERSION};
 use super::{DbError, Disk, FileDisk};
 use redb::{Database, ReadableDatabase};
 use std::path::Path;

@@ -1,8 +1,8 @@
 //! Identity of a store, and its request to join a cluster: written rarely, read at every start.
 
-use super::meta::*;
-use super::read::META;
+use super::meta::{read_meta, write_identity, write_meta, write_position};
 use super::record::{Configuration, HardState, Identity, Position};
+use super::tables::{EPOCH, FLOOR, HARD_STATE, JOINING, META};
 use super::{DbError, Store};
 use redb::ReadableDatabase;
 use ribbit_state::RequestId;

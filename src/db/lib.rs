@@ -25,6 +25,8 @@
 //! - [`read`]: views of the rows and of the log, concurrent with the writer
 //! - [`snapshot`]: the whole state as a stream, out and in
 //! - [`pin`]: the rows at one index, kept readable for a while, [`backup`]: the whole state as a file, out and in
+//! - [`tables`]: the redb tables and their keys, [`rows_view`]: the rows of one transaction
+//! - [`spans`]: the location of every log entry
 //! - [`disk`]: the location of the files; the simulator injects crashes here
 //! - [`faults`]: fault injection, to show that the simulator finds such bugs; absent from a normal build
 //! - [`record`]: checksummed values and the records of `meta`
@@ -47,18 +49,22 @@ pub mod record;
 mod recover;
 mod ring_load;
 mod row_cache;
+mod rows_view;
 pub mod scrub;
 mod segment;
 pub mod snapshot;
+mod spans;
 pub mod store;
+mod tables;
 pub mod terms;
 #[cfg(test)]
 mod tests;
 
+pub use applying::AppliedEntry;
 pub use disk::{Disk, FileDisk, StoreFile};
 pub use read::Reader;
 pub use record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position};
-pub use store::{AppliedEntry, Store};
+pub use store::Store;
 
 use std::cell::Cell;
 use std::io::ErrorKind;

@@ -1,36 +1,15 @@
-//! The `meta` table: records that a store keeps about itself, one checksummed record per name.
+//! Reading and writing the records of the `meta` table, one checksummed record per name.
 //!
 //! A new record gets a new name; an existing one keeps its shape.
 
 use super::DbError;
-use super::read::{META, ROWS};
 use super::record::{Configuration, Identity, Position, seal_record, unseal_record};
+use super::tables::{
+    APPLIED, CONFIGURATION, EPOCH, EPOCH_FIRST, FORMAT, FORMAT_VERSION, IDENTITY, META, ROWS,
+};
 use redb::{Database, ReadableDatabase, ReadableTable, Table};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-
-const IDENTITY: &str = "identity";
-pub(super) const JOINING: &str = "joining";
-/// Hard state of Raft when the log of this epoch began.
-pub(super) const HARD_STATE: &str = "hard";
-pub(super) const APPLIED: &str = "applied";
-pub(super) const CONFIGURATION: &str = "configuration";
-/// Digest of the rows with its index. A record of another index than the applied one, or a missing one, comes from a
-/// version that did not maintain it.
-pub(super) const DIGEST: &str = "digest";
-/// Epoch of the log ([`super::journal`]).
-pub(super) const EPOCH: &str = "epoch";
-/// Position just before the first entry of the log of this epoch.
-pub(super) const FLOOR: &str = "floor";
-
-/// Newest log segment with acknowledged records, and the offset up to which it was synced.
-pub(super) const NEWEST_LOG: &str = "newest log";
-/// Version of the store's format.
-pub(super) const FORMAT: &str = "format";
-/// The only format version that this version of ribbit reads.
-pub(super) const FORMAT_VERSION: u32 = 1;
-/// Epoch of the log in an empty store.
-const EPOCH_FIRST: u64 = 1;
 
 /// Returns true if the file was ever used as a store.
 pub(super) fn has_tables(database: &Database) -> Result<bool, DbError> {

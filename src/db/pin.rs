@@ -14,13 +14,14 @@ use super::DbError;
 use super::digest::stored;
 use super::limits::{PIN_HASHES_BYTES, PIN_SUM_BYTES, SNAPSHOT_CHUNK_BYTES};
 use super::meta::read_position;
-use super::read::{META, ROWS, Reader, RowsView, StoreShared};
 use super::record::{Position, unseal};
-use super::snapshot::Chunk;
-use redb::{ReadOnlyTable, ReadableDatabase, ReadableTableMetadata};
+use super::rows_view::RowsView;
+use super::tables::Chunk;
+use super::tables::{META, ROWS};
+use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTableMetadata};
 use ribbit_state::LogIndex;
 use ribbit_state::rows::books;
-use ribbit_state::sync::{MutexExt, RwLockExt};
+use ribbit_state::sync::MutexExt;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Mutex;
@@ -54,8 +55,7 @@ pub struct RowSum {
 pub type RowHashes = Vec<(Vec<u8>, u64)>;
 
 impl Pin {
-    fn new(shared: &StoreShared) -> Result<Pin, DbError> {
-        let database = shared.database.read_locked().clone();
+    pub(super) fn new(database: &Database) -> Result<Pin, DbError> {
         let transaction = database.begin_read()?;
         let meta = transaction.open_table(META)?;
         let (position, _) = read_position(&meta)?;
@@ -167,6 +167,35 @@ impl PinRequests {
         self.0.locked()
     }
 
+    /// Pins the rows if a pin is requested at this index, at which the writer has stopped.
+    pub fn pin_if_requested(&self, index: LogIndex, database: &Database) -> Result<(), DbError> {
+        if let Some((_, slot @ None)) = self.requests().get_mut(&index) {
+            *slot = Some(Pin::new(database)?);
+        }
+        Ok(())
+    }
+
+    /// Adds a requester of a pin at this index.
+    pub fn add(&self, index: LogIndex) {
+        self.requests().entry(index).or_insert((0, None)).0 += 1;
+    }
+
+    /// Removes a requester of a pin at this index, and the pin with the last one.
+    pub fn remove(&self, index: LogIndex) {
+        let mut requests = self.requests();
+        if let Some((requesters, _)) = requests.get_mut(&index) {
+            *requesters -= 1;
+            if *requesters == 0 {
+                requests.remove(&index);
+            }
+        }
+    }
+
+    /// Takes the pin at this index, if the writer was there and the pin was not taken yet.
+    pub fn take(&self, index: LogIndex) -> Option<Pin> {
+        self.requests().get_mut(&index).and_then(|(_, slot)| slot.take())
+    }
+
     /// Returns the first index in `applied + 1..=last` at which the writer has to stop.
     pub fn next_stop(&self, applied: LogIndex, last: LogIndex) -> Option<LogIndex> {
         let requests = self.requests();
@@ -174,69 +203,5 @@ impl PinRequests {
             return None;
         }
         requests.range(applied + 1..=last).next().map(|(index, _)| *index)
-    }
-}
-
-impl StoreShared {
-    /// Pins the rows if a pin is requested at this index, at which the writer has stopped.
-    pub(super) fn pin_if_wanted(&self, index: LogIndex) -> Result<(), DbError> {
-        let mut requests = self.pins.requests();
-        if let Some((_, slot @ None)) = requests.get_mut(&index) {
-            *slot = Some(Pin::new(self)?);
-        }
-        Ok(())
-    }
-}
-
-/// A request for a pin at one index. Dropping it withdraws the request.
-pub struct PinRequest {
-    reader: Reader,
-    index: LogIndex,
-}
-
-impl Drop for PinRequest {
-    fn drop(&mut self) {
-        let mut requests = self.reader.shared.pins.requests();
-        if let Some((requesters, _)) = requests.get_mut(&self.index) {
-            *requesters -= 1;
-            if *requesters == 0 {
-                requests.remove(&self.index);
-            }
-        }
-    }
-}
-
-impl PinRequest {
-    /// Returns the pin once the index was reached. The pin is `None` before that, and for good if the writer had already
-    /// passed the index when the request was made. The second value is the index of the pin or, without one, the current
-    /// applied index.
-    ///
-    /// # Errors
-    /// Fatal: the store cannot be read.
-    pub fn take(&self) -> Result<(Option<Pin>, LogIndex), DbError> {
-        if let Some((_, slot)) = self.reader.shared.pins.requests().get_mut(&self.index)
-            && let Some(pin) = slot.take()
-        {
-            return Ok((Some(pin), self.index));
-        }
-        let pin = self.reader.pin()?;
-        let at = pin.position.index;
-        Ok(((at == self.index).then_some(pin), at))
-    }
-}
-
-impl Reader {
-    /// Pins the current rows.
-    ///
-    /// # Errors
-    /// Fatal: the store cannot be read.
-    pub fn pin(&self) -> Result<Pin, DbError> {
-        Pin::new(&self.shared)
-    }
-
-    /// Requests a pin at this index. The writer stops there, unless it has passed it already.
-    pub fn request_pin(&self, index: LogIndex) -> PinRequest {
-        self.shared.pins.requests().entry(index).or_insert((0, None)).0 += 1;
-        PinRequest { reader: self.clone(), index }
     }
 }

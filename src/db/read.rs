@@ -5,26 +5,22 @@
 use super::DbError;
 use super::digest::{DigestAt, Digests};
 use super::faults::{Fault, injected};
-use super::journal::{Spans, entries_from};
-use super::limits::KEY_BYTES_MAX;
-use super::meta::{APPLIED, read_meta};
-use super::pin::PinRequests;
-use super::record::{LogEntry, Position, unseal};
-use super::row_cache::RowCache;
-use super::scrub::Scrub;
-use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
+use super::meta::read_meta;
+use super::pin::{Pin, PinRequests};
+use super::record::{LogEntry, Position};
+use super::rows_view::RowsView;
+use super::scrub::{Scrub, ScrubPass};
+use super::spans::{Spans, entries_from};
+use super::tables::APPLIED;
+use super::tables::{META, ROWS};
+use redb::{Database, ReadOnlyTable, ReadableDatabase};
 use ribbit_state::answer::answer;
 use ribbit_state::dedup::DedupWindow;
-use ribbit_state::dedup::WriteView;
-use ribbit_state::ring::Ring;
-use ribbit_state::rows::{Order, RawRow, TableId, View};
+use ribbit_state::ring::{Ring, RingChange};
 use ribbit_state::sync::{MutexExt, RwLockExt};
 use ribbit_state::{Denied, LogIndex, Outcome, Page, Query, RequestId, croaks};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockWriteGuard};
-
-pub(super) const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
-pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 
 /// State that the writer shares with readers.
 #[derive(Debug)]
@@ -45,6 +41,15 @@ pub(super) struct StoreShared {
     pub log: Arc<RwLock<Spans>>,
     pub applied: AtomicU64,
     pub age_ms: AtomicU64,
+}
+
+impl StoreShared {
+    pub fn follow(&self, news: Vec<RingChange>) {
+        if !news.is_empty() {
+            let mut ring = self.ring.write_locked();
+            news.into_iter().for_each(|news| ring.follow(news));
+        }
+    }
 }
 
 /// Handle for reading. Cheap to clone.
@@ -158,133 +163,57 @@ impl Reader {
     pub fn ring_len_from(&self, from: LogIndex) -> usize {
         self.shared.ring.read_locked().len_from(from)
     }
-}
 
-/// View of the rows of one transaction.
-pub struct RowsView<T> {
-    pub(super) rows: T,
-    pub(super) age_ms: u64,
-}
+    /// Pins the current rows.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be read.
+    pub fn pin(&self) -> Result<Pin, DbError> {
+        Pin::new(&self.database())
+    }
 
-/// Stored form of a row's key: table id and key bytes. On the stack, because every read and write makes one.
-pub(super) type StoredKey = heapless::Vec<u8, { 1 + KEY_BYTES_MAX }>;
+    /// Requests a pin at this index. The writer stops there, unless it has passed it already.
+    pub fn request_pin(&self, index: LogIndex) -> PinRequest {
+        self.shared.pins.add(index);
+        PinRequest { reader: self.clone(), index }
+    }
 
-/// Returns the stored form of a row's key, or `None` for a key longer than `KEY_BYTES_MAX`: no row has such a key.
-fn stored_key(table: TableId, key: &[u8]) -> Option<StoredKey> {
-    let mut bytes = StoredKey::new();
-    (bytes.push(table.0).is_ok() && bytes.extend_from_slice(key).is_ok()).then_some(bytes)
-}
-
-/// Returns the stored form of the key of a row to be written. `state::check` bounds the parts of all keys, so that none is
-/// longer than `KEY_BYTES_MAX`.
-pub(super) fn row_key(table: TableId, key: &[u8]) -> StoredKey {
-    stored_key(table, key).expect("no table has keys longer than KEY_BYTES_MAX")
-}
-
-/// Returns the stored form of the bound of a range, which may be longer than any row's key.
-fn bound(table: TableId, key: &[u8]) -> Vec<u8> {
-    [&[table.0][..], key].concat()
-}
-
-fn get_row<T: ReadableTable<&'static [u8], &'static [u8]>>(
-    rows: &T,
-    table: TableId,
-    key: &[u8],
-) -> Result<Option<Vec<u8>>, DbError> {
-    let Some(key) = stored_key(table, key) else { return Ok(None) };
-    match rows.get(key.as_slice())? {
-        None => Ok(None),
-        Some(value) => Ok(Some(unseal(&key, value.value())?.to_vec())),
+    /// Reads and checks the next range, of about `SCRUB_CHUNK_BYTES`, while the writer waits. Returns the pass if it ended
+    /// with this range.
+    ///
+    /// # Errors
+    /// Fatal: the store is damaged or cannot be read.
+    pub fn scrub(&self) -> Result<Option<ScrubPass>, DbError> {
+        let mut scrub = self.shared.scrub.locked();
+        scrub.step(&self.database(), &self.shared.log)
     }
 }
 
-fn scan_rows<T: ReadableTable<&'static [u8], &'static [u8]>>(
-    rows: &T,
-    table: TableId,
-    from: &[u8],
-    to: &[u8],
-    order: Order,
-    limit: usize,
-) -> Result<Vec<RawRow>, DbError> {
-    if from >= to || limit == 0 {
-        return Ok(Vec::new());
-    }
-    let (from, to) = (bound(table, from), bound(table, to));
-    let mut range = rows.range::<&[u8]>(from.as_slice()..to.as_slice())?;
-    let mut found = Vec::new();
-    while found.len() < limit {
-        let row = match order {
-            Order::OldestFirst => range.next(),
-            Order::NewestFirst => range.next_back(),
-        };
-        let Some(row) = row else { break };
-        let (key, value) = row?;
-        let key = key.value();
-        found.push((key[1..].to_vec(), unseal(key, value.value())?.to_vec()));
-    }
-    Ok(found)
+/// A request for a pin at one index. Dropping it withdraws the request.
+pub struct PinRequest {
+    reader: Reader,
+    index: LogIndex,
 }
 
-impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for RowsView<T> {
-    type Error = DbError;
-
-    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
-        get_row(&self.rows, table, key)
-    }
-    fn scan(
-        &self,
-        table: TableId,
-        from: &[u8],
-        to: &[u8],
-        order: Order,
-        limit: usize,
-    ) -> Result<Vec<RawRow>, DbError> {
-        scan_rows(&self.rows, table, from, to, order, limit)
-    }
-    fn age_ms(&self) -> u64 {
-        self.age_ms
+impl Drop for PinRequest {
+    fn drop(&mut self) {
+        self.reader.shared.pins.remove(self.index);
     }
 }
 
-/// View of the rows of a write transaction, with the deduplication window and the cache.
-pub(super) struct ApplyView<'a, T> {
-    pub rows: &'a T,
-    pub dedup: &'a DedupWindow,
-    pub row_cache: &'a RowCache,
-}
-
-impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for ApplyView<'_, T> {
-    type Error = DbError;
-
-    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
-        if !RowCache::holds(table) {
-            return get_row(self.rows, table, key);
+impl PinRequest {
+    /// Returns the pin once the index was reached. The pin is `None` before that, and for good if the writer had already
+    /// passed the index when the request was made. The second value is the index of the pin or, without one, the current
+    /// applied index.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be read.
+    pub fn take(&self) -> Result<(Option<Pin>, LogIndex), DbError> {
+        if let Some(pin) = self.reader.shared.pins.take(self.index) {
+            return Ok((Some(pin), self.index));
         }
-        let Some(stored) = stored_key(table, key) else { return Ok(None) };
-        if let Some(row) = self.row_cache.get(&stored) {
-            return Ok(Some(row));
-        }
-        let row = get_row(self.rows, table, key)?;
-        row.iter().for_each(|row| self.row_cache.learn(&stored, row));
-        Ok(row)
-    }
-    fn scan(
-        &self,
-        table: TableId,
-        from: &[u8],
-        to: &[u8],
-        order: Order,
-        limit: usize,
-    ) -> Result<Vec<RawRow>, DbError> {
-        scan_rows(self.rows, table, from, to, order, limit)
-    }
-    fn age_ms(&self) -> u64 {
-        self.dedup.age_ms()
-    }
-}
-
-impl<T: ReadableTable<&'static [u8], &'static [u8]>> WriteView for ApplyView<'_, T> {
-    fn dedup_window(&self) -> &DedupWindow {
-        self.dedup
+        let pin = self.reader.pin()?;
+        let at = pin.position.index;
+        Ok(((at == self.index).then_some(pin), at))
     }
 }

@@ -5,10 +5,10 @@
 //! still compare correctly. The log itself starts empty behind the first index of the new history, as a founder's does.
 
 use super::applying::Applying;
-use super::meta::*;
-use super::read::{META, ROWS};
+use super::meta::{write_identity, write_meta, write_position};
 use super::record::{Configuration, HardState, Identity, Position};
 use super::row_cache::RowCache;
+use super::tables::{DIGEST, EPOCH, FLOOR, HARD_STATE, JOINING, META, ROWS};
 use super::{DbError, Store};
 use ribbit_state::LogIndex;
 use ribbit_state::rows::Change;

@@ -1,7 +1,7 @@
 //! Rebuilding the ring of newest croaks when a store is opened.
 
 use super::DbError;
-use super::read::RowsView;
+use super::rows_view::RowsView;
 use redb::ReadableTable;
 use ribbit_state::ring::Ring;
 use ribbit_state::rows::{Order, books};

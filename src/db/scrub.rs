@@ -13,14 +13,14 @@
 
 use super::DbError;
 use super::digest::{stored, weight};
-use super::journal::{Spans, entries_from};
 use super::limits::SCRUB_CHUNK_BYTES;
 use super::meta::read_position;
-use super::read::{META, ROWS, Reader, StoredKey};
 use super::record::unseal;
+use super::spans::{Spans, entries_from};
+use super::tables::{META, ROWS, StoredKey};
 use redb::{Database, ReadableDatabase, ReadableTable};
 use ribbit_state::LogIndex;
-use ribbit_state::sync::{MutexExt, RwLockExt};
+use ribbit_state::sync::RwLockExt;
 use std::ops::Bound;
 use std::sync::RwLock;
 
@@ -64,7 +64,7 @@ impl Scrub {
     }
 
     /// Reads the next range.
-    fn step(&mut self, database: &Database, log: &RwLock<Spans>) -> Result<Option<ScrubPass>, DbError> {
+    pub fn step(&mut self, database: &Database, log: &RwLock<Spans>) -> Result<Option<ScrubPass>, DbError> {
         let transaction = database.begin_read()?;
         let meta = transaction.open_table(META)?;
         let mut bytes = 0;
@@ -118,16 +118,4 @@ fn next_entry(log: &RwLock<Spans>, from: LogIndex) -> Option<LogIndex> {
     let spans = log.read_locked();
     let first = from.max(spans.floor().index + 1);
     (first <= spans.last().index).then_some(first)
-}
-
-impl Reader {
-    /// Reads and checks the next range, of about `SCRUB_CHUNK_BYTES`, while the writer waits. Returns the pass if it ended
-    /// with this range.
-    ///
-    /// # Errors
-    /// Fatal: the store is damaged or cannot be read.
-    pub fn scrub(&self) -> Result<Option<ScrubPass>, DbError> {
-        let mut scrub = self.shared.scrub.locked();
-        scrub.step(&self.database(), &self.shared.log)
-    }
 }

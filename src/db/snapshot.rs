@@ -15,18 +15,17 @@
 use super::digest::{DigestAt, stored, weight};
 use super::faults::{Fault, injected};
 use super::limits::SNAPSHOT_CHUNK_BYTES;
-use super::meta::*;
-use super::read::{META, ROWS, Reader};
+use super::meta::{make_tables, read_position, write_meta, write_position};
+use super::read::Reader;
 use super::record::{Configuration, Position, unseal};
+pub use super::tables::Chunk;
+use super::tables::{DIGEST, META, ROWS};
 use super::{DbError, StoreFile};
 use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase};
 use ribbit_state::sync::RwLockExt;
 use serde::{Deserialize, Serialize};
 use std::ops::Bound;
 use xxhash_rust::xxh3::Xxh3;
-
-/// Rows as they are stored: (key, value).
-pub type Chunk = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Position of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

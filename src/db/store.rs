@@ -7,46 +7,37 @@
 //!                 └──▶ install(snapshot)             replaces the file by the received one
 //! ```
 
-use super::applying::{Applying, too_new, understood};
+use super::applying::{AppliedEntry, Applying, too_new, understood};
 use super::faults::{Fault, injected};
 use super::format::{self, FormatMissing};
-use super::journal::{Journal, Spans, SyncPoint};
+use super::journal::{Journal, SyncPoint};
 use super::limits::{
     CHECKPOINT_ENTRIES, CHECKPOINT_TURNS, LOG_KEEP_ENTRIES, LOG_KEEP_STRETCH, LOG_SEGMENT_ENTRIES,
 };
-use super::meta::*;
+use super::meta::{has_tables, make_tables, read_identity, read_meta, write_identity, write_meta};
 use super::pin::PinRequests;
-use super::read::{META, ROWS, Reader, RowsView, StoreShared};
+use super::read::{Reader, StoreShared};
 use super::record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position};
 use super::ring_load::load_ring;
 use super::row_cache::RowCache;
+use super::rows_view::RowsView;
 use super::scrub::Scrub;
+use super::spans::Spans;
+use super::tables::{APPLIED, CONFIGURATION, DIGEST, EPOCH, FLOOR, HARD_STATE, META, NEWEST_LOG, ROWS};
 use super::terms::Terms;
 use super::{DbError, Disk, StoreFile, digest};
 use redb::{Database, Durability, ReadableDatabase};
+use ribbit_state::LogIndex;
 use ribbit_state::dedup::DedupWindow;
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::ring::RingChange;
 use ribbit_state::rows::books;
 use ribbit_state::sync::{MutexExt, RwLockExt};
-use ribbit_state::{EventKind, LogIndex, Outcome, RequestId};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
 /// Number of bytes of log entries that are checked at a time when a store is opened.
 const CHECK_BYTES: u64 = 1024 * 1024;
-
-/// Result of applying one log entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AppliedEntry {
-    pub index: LogIndex,
-    pub id: RequestId,
-    pub outcome: Outcome,
-    /// True if the member list changed.
-    pub changed_members: bool,
-    /// Event for live subscribers.
-    pub event_kind: Option<EventKind>,
-}
 
 /// Content of a store when it is opened, from which a node starts.
 #[derive(Debug, Clone, Default)]
@@ -352,7 +343,7 @@ impl Store {
             (before, rest) = rest.split_at(rest.partition_point(|entry| entry.index <= stop));
             assert!(!before.is_empty(), "entries follow the applied index without a gap");
             outcomes.append(&mut self.apply_batch(before, None)?);
-            shared.pin_if_wanted(stop)?;
+            shared.pins.pin_if_requested(stop, &self.database())?;
         }
         if !rest.is_empty() || configuration.is_some() || entries.is_empty() {
             outcomes.append(&mut self.apply_batch(rest, configuration)?);
@@ -471,15 +462,6 @@ impl Store {
         self.disk.promote_incoming()?;
         let database = Arc::new(self.disk.open(StoreFile::Main)?);
         self.reopen(database)
-    }
-}
-
-impl StoreShared {
-    fn follow(&self, news: Vec<RingChange>) {
-        if !news.is_empty() {
-            let mut ring = self.ring.write_locked();
-            news.into_iter().for_each(|news| ring.follow(news));
-        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Tests of the log: after every kind of crash and damage, its segments contain what was acknowledged, or are refused.
 
 use super::contents;
-use crate::journal::{Journal, Spans, SyncPoint, entries_from};
+use crate::journal::{Journal, SyncPoint};
+use crate::spans::{Spans, entries_from};
 use crate::{DbError, Disk, EntryKind, FileDisk, HardState, LogEntry, Position, StoreFile};
 use redb::{Database, StorageBackend};
 use std::collections::BTreeMap;

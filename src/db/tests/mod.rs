@@ -4,10 +4,10 @@ mod consistency;
 mod journal;
 
 use super::digest;
-use super::meta::{FORMAT, FORMAT_VERSION, write_meta};
-use super::read::{META, ROWS};
+use super::meta::write_meta;
 use super::record::{HardState, seal};
 use super::snapshot::SnapshotReader;
+use super::tables::{FORMAT, FORMAT_VERSION, META, ROWS};
 use super::{
     Configuration, DbError, Disk, EntryKind, FileDisk, Identity, LogEntry, Position, Store, StoreFile,
     catch_read_panics,

@@ -1,0 +1,118 @@
+//! Views of the rows of one redb transaction, as the rules read them.
+
+use super::DbError;
+use super::record::unseal;
+use super::row_cache::RowCache;
+use super::tables::{range_bound, stored_key};
+use redb::ReadableTable;
+use ribbit_state::dedup::{DedupWindow, WriteView};
+use ribbit_state::rows::{Order, RawRow, TableId, View};
+
+/// View of the rows of one transaction.
+pub struct RowsView<T> {
+    pub(super) rows: T,
+    pub(super) age_ms: u64,
+}
+
+fn get_row<T: ReadableTable<&'static [u8], &'static [u8]>>(
+    rows: &T,
+    table: TableId,
+    key: &[u8],
+) -> Result<Option<Vec<u8>>, DbError> {
+    let Some(key) = stored_key(table, key) else { return Ok(None) };
+    match rows.get(key.as_slice())? {
+        None => Ok(None),
+        Some(value) => Ok(Some(unseal(&key, value.value())?.to_vec())),
+    }
+}
+
+fn scan_rows<T: ReadableTable<&'static [u8], &'static [u8]>>(
+    rows: &T,
+    table: TableId,
+    from: &[u8],
+    to: &[u8],
+    order: Order,
+    limit: usize,
+) -> Result<Vec<RawRow>, DbError> {
+    if from >= to || limit == 0 {
+        return Ok(Vec::new());
+    }
+    let (from, to) = (range_bound(table, from), range_bound(table, to));
+    let mut range = rows.range::<&[u8]>(from.as_slice()..to.as_slice())?;
+    let mut found = Vec::new();
+    while found.len() < limit {
+        let row = match order {
+            Order::OldestFirst => range.next(),
+            Order::NewestFirst => range.next_back(),
+        };
+        let Some(row) = row else { break };
+        let (key, value) = row?;
+        let key = key.value();
+        found.push((key[1..].to_vec(), unseal(key, value.value())?.to_vec()));
+    }
+    Ok(found)
+}
+
+impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for RowsView<T> {
+    type Error = DbError;
+
+    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
+        get_row(&self.rows, table, key)
+    }
+    fn scan(
+        &self,
+        table: TableId,
+        from: &[u8],
+        to: &[u8],
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<RawRow>, DbError> {
+        scan_rows(&self.rows, table, from, to, order, limit)
+    }
+    fn age_ms(&self) -> u64 {
+        self.age_ms
+    }
+}
+
+/// View of the rows of a write transaction, with the deduplication window and the cache.
+pub(super) struct ApplyView<'a, T> {
+    pub rows: &'a T,
+    pub dedup: &'a DedupWindow,
+    pub row_cache: &'a RowCache,
+}
+
+impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for ApplyView<'_, T> {
+    type Error = DbError;
+
+    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
+        if !RowCache::holds(table) {
+            return get_row(self.rows, table, key);
+        }
+        let Some(stored) = stored_key(table, key) else { return Ok(None) };
+        if let Some(row) = self.row_cache.get(&stored) {
+            return Ok(Some(row));
+        }
+        let row = get_row(self.rows, table, key)?;
+        row.iter().for_each(|row| self.row_cache.learn(&stored, row));
+        Ok(row)
+    }
+    fn scan(
+        &self,
+        table: TableId,
+        from: &[u8],
+        to: &[u8],
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<RawRow>, DbError> {
+        scan_rows(self.rows, table, from, to, order, limit)
+    }
+    fn age_ms(&self) -> u64 {
+        self.dedup.age_ms()
+    }
+}
+
+impl<T: ReadableTable<&'static [u8], &'static [u8]>> WriteView for ApplyView<'_, T> {
+    fn dedup_window(&self) -> &DedupWindow {
+        self.dedup
+    }
+}
