@@ -17,9 +17,9 @@ use ribbit_net::protocol::{
 };
 use ribbit_net::survey::survey;
 use ribbit_roles::balancer;
+use ribbit_roles::balancer::arguments::BalancerOptions;
 use ribbit_roles::balancer::limits::REBALANCE_STEPS;
 use ribbit_roles::common::failure::Exit;
-use ribbit_roles::common::options::BalancerOptions;
 use ribbit_state::{ClusterId, Code, Denied, HistoryId, Role};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;

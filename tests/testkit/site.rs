@@ -2,8 +2,8 @@
 
 use super::group::Group;
 use crate::keys::keys;
-use ribbit_roles::common::options::WebOptions;
 use ribbit_roles::web;
+use ribbit_roles::web::arguments::WebOptions;
 use std::net::{IpAddr, UdpSocket};
 use std::sync::Arc;
 use std::thread::JoinHandle;

@@ -2,7 +2,7 @@
 
 use super::http::{Reply, parse};
 use rcgen::{CertificateParams, KeyPair, date_time_ymd};
-use ribbit_roles::common::options::TlsFiles;
+use ribbit_roles::web::arguments::TlsFiles;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::io::{self, Read, Write};

@@ -4,8 +4,8 @@
 
 use ribbit_net::protocol::UnavailableReason;
 use ribbit_roles::common::failure::Exit;
-use ribbit_roles::common::options::WebOptions;
 use ribbit_roles::web;
+use ribbit_roles::web::arguments::WebOptions;
 use ribbit_state::Code;
 use std::collections::HashSet;
 use std::io::{Read, Write};

@@ -2,7 +2,7 @@
 
 // A test that cannot go on may panic where it stands.
 
-use ribbit_roles::common::options::TlsFiles;
+use ribbit_roles::web::arguments::TlsFiles;
 use rustix::process::{Pid, Signal, kill_process};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;

@@ -29,9 +29,9 @@ use super::limits::{
     FLOATING_LIFETIME_S, FLOATING_LOOK_EVERY, FLOATING_PROBE_WAIT, FLOATING_PROBES, FLOATING_RENEW_EVERY,
     FLOATING_RENEW_MAX,
 };
+use crate::balancer::arguments::FloatingOptions;
 use crate::common::failure::{Exit, Failure};
 use crate::common::machine::host_name;
-use crate::common::options::FloatingOptions;
 use crate::locks::lease::{HeldLease, RenewalTimes};
 use crate::locks::namespace::{Namespace, floating_path};
 use ribbit_net::keys::Keys;

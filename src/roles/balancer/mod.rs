@@ -23,6 +23,7 @@
 //!   backend.
 //! - A connection without a preface within `PREFACE_DEADLINE` is closed.
 
+pub mod arguments;
 mod board;
 mod directory;
 mod floating_address;
@@ -31,9 +32,9 @@ mod readers;
 mod rebalancing;
 mod splice;
 
+use crate::balancer::arguments::BalancerOptions;
 use crate::common::failure::{Exit, Failure};
 use crate::common::network::Network;
-use crate::common::options::BalancerOptions;
 use crate::common::process;
 use crate::common::systemd::{self, sockets};
 use crate::common::test_hooks;

@@ -5,20 +5,15 @@
 //!
 //! No flag names its environment variable: [`command`] derives `RIBBIT_…` from the flag's name, so no flag can lack one.
 
-use super::client_flags::ClientFlags;
 use super::completions::{self, CompletionsFlags};
-use super::floating_flags::FloatingFlags;
-use super::found_flags::FoundFlags;
 use super::help;
-use super::web_flags::CertFlags;
-use crate::common::address;
+use crate::balancer::arguments::{self as balancer, BalancerArgs};
+use crate::client::arguments::{self as client, ClientArgs};
 use crate::common::cluster_selection::ReportArgs;
-use crate::common::defaults::{DISK_QUOTA, EVICT_AFTER, HEARTBEAT, MEMBER_ID_MAX, POSTS_PER_MINUTE};
-use crate::common::network::Network;
-use crate::common::values;
 use crate::demo::{self, DemoArgs};
 use crate::locks::lock::arguments::{self as lock, LockArgs};
 use crate::locks::shell::arguments::{self as shell, ShellArgs};
+use crate::node::arguments::{self as node, BackendArgs, CoordinatorArgs};
 use crate::operator::backup::{self, BackupArgs};
 use crate::operator::bench::arguments::{self as bench, BenchArgs};
 use crate::operator::directory::BalancerQuery;
@@ -32,11 +27,10 @@ use crate::operator::user::arguments::UserVerb;
 use crate::operator::watch::{self, WatchArgs};
 use crate::operator::{health, status, verify};
 use crate::up::arguments::{self as up, UpArgs};
-use clap::{Args, CommandFactory, Parser, Subcommand, value_parser};
-use ribbit_state::limits::REGIONS_MAX;
+use crate::web::cert::{self, CertArgs};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use ribbit_ui::version;
 use std::path::PathBuf;
-use std::time::Duration;
 
 /// A small social network that survives pulled plugs.
 #[derive(Debug, Parser)]
@@ -65,17 +59,17 @@ pub enum Verb {
     #[command(after_help = init::HELP)]
     Init(InitArgs),
     /// Run a backend: stores the data, serves clients, votes
-    #[command(after_help = help::BACKEND)]
-    Backend(BackendFlags),
+    #[command(after_help = node::BACKEND_HELP)]
+    Backend(BackendArgs),
     /// Run a coordinator: stores a standby copy, votes, serves no clients
-    #[command(after_help = help::COORDINATOR)]
-    Coordinator(CoordinatorFlags),
+    #[command(after_help = node::COORDINATOR_HELP)]
+    Coordinator(CoordinatorArgs),
     /// Run a balancer, or query a running one
-    #[command(after_help = help::BALANCER)]
+    #[command(after_help = balancer::HELP)]
     Balancer(BalancerFlags),
     /// Read and write croaks and messages in a terminal or a script, or serve the web pages
-    #[command(after_help = help::CLIENT)]
-    Client(ClientFlags),
+    #[command(after_help = client::HELP)]
+    Client(ClientArgs),
     /// Manage user accounts (operators only)
     #[command(subcommand)]
     User(UserVerb),
@@ -119,8 +113,8 @@ pub enum Verb {
     #[command(after_help = key::HELP)]
     Key(KeyArgs),
     /// Create a TLS certificate for the web pages
-    #[command(after_help = help::WEB_CERT)]
-    WebCert(CertFlags),
+    #[command(after_help = cert::HELP)]
+    WebCert(CertArgs),
     /// Rebuild the cluster from one member's store, as a last resort
     #[command(after_help = recover::HELP)]
     Recover(RecoverArgs),
@@ -135,87 +129,14 @@ pub enum Verb {
     Bench(BenchArgs),
 }
 
-#[derive(Debug, Args)]
-pub struct NodeFlags {
-    /// Member number, 1 to 999; unique among the members of its role and region
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=MEMBER_ID_MAX as i64))]
-    pub id: u32,
-    /// Interval between heartbeats, 100ms to 60s
-    #[arg(long, value_name = "TIME", default_value = HEARTBEAT, value_parser = values::heartbeat)]
-    pub heartbeat: Duration,
-    /// Number of missed heartbeats, 2 to 100, after which a server counts as down and its locks are released; the
-    /// leader's setting applies
-    #[arg(long, value_name = "N", default_value = "2", value_parser = value_parser!(u32).range(2..=100))]
-    pub miss: u32,
-    #[command(flatten)]
-    pub founding: FoundFlags,
-    /// Address to announce to others, if they cannot use the listen address
-    #[arg(long, value_name = "HOST:PORT", value_parser = address::peer)]
-    pub advertise: Option<String>,
-    /// Replace a voter that has been silent for this long, 1s to 10m, if a learner can take its seat; the leader's
-    /// setting applies
-    #[arg(long, value_name = "TIME", default_value = EVICT_AFTER, value_parser = values::evict_after)]
-    pub evict_after: Duration,
-    /// Disk quota of a member, at least 64KiB; when it is exceeded, or less than 64 MiB of the disk are free, new
-    /// accounts, follows and croaks are refused
-    #[arg(long, value_name = "SIZE", default_value = DISK_QUOTA, value_parser = values::disk_quota)]
-    pub disk_quota: u64,
-    #[command(flatten)]
-    pub server: ServerFlags,
-}
-
-#[derive(Debug, Args)]
-pub struct BackendFlags {
-    /// Rate limit per account: croaks, messages and follows per minute, at least 6; 0 means no limit
-    #[arg(long, value_name = "N", default_value_t = POSTS_PER_MINUTE, value_parser = values::posts_per_minute)]
-    pub posts_per_minute: u32,
-    #[command(flatten)]
-    pub node: NodeFlags,
-}
-
-#[derive(Debug, Args)]
-pub struct CoordinatorFlags {
-    /// Number of regions that clients are spread over: a client's region is its id modulo K, plus 1 [default:
-    /// unchanged, initially 1]
-    #[arg(long, value_name = "K", value_parser = value_parser!(u32).range(1..=REGIONS_MAX as i64))]
-    pub clusters: Option<u32>,
-    #[command(flatten)]
-    pub node: NodeFlags,
-}
-
-/// Flags shared by backends, coordinators and balancers.
-#[derive(Debug, Args)]
-pub struct ServerFlags {
-    /// Region of this server; voters are in region 1 only, members elsewhere have all data but no vote
-    #[arg(long, value_name = "C", default_value = "1", value_parser = value_parser!(u32).range(1..=REGIONS_MAX as i64))]
-    pub cluster: u32,
-    /// Listen address; see below for the default
-    #[arg(long, value_name = "HOST:PORT", value_parser = address::listen)]
-    pub listen: Option<String>,
-    /// Folder of the cluster file and the members' stores [default: ribbit-data]
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-    /// Cluster file [default: cluster.ribbit in the data folder]
-    #[arg(long, value_name = "FILE")]
-    pub cluster_file: Option<PathBuf>,
-    /// Addresses of web processes and other proxies that serve many users: not rate limited as a single client;
-    /// loopback is always included
-    #[arg(long, value_name = "ADDR[/BITS]", value_delimiter = ',', value_parser = Network::parse)]
-    pub trusted_proxies: Vec<Network>,
-    /// Addresses of members to contact first [default: the coordinators in the cluster file]
-    #[arg(long, value_name = "HOST:PORT[,…]", value_delimiter = ',', value_parser = address::peer)]
-    pub coordinator: Vec<String>,
-}
-
+/// A running balancer, or a query to one.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct BalancerFlags {
     #[command(subcommand)]
-    pub verb: Option<BalancerQuery>,
+    pub query: Option<BalancerQuery>,
     #[command(flatten)]
-    pub server: ServerFlags,
-    #[command(flatten)]
-    pub floating: FloatingFlags,
+    pub balancer: BalancerArgs,
 }
 
 /// Returns the complete command line, with an environment variable for every flag.
@@ -249,12 +170,6 @@ mod tests {
     #[test]
     fn the_command_line_is_valid() {
         command().debug_assert();
-    }
-
-    #[test]
-    fn the_default_of_evict_after_is_that_of_the_replica() {
-        use ribbit_replica::limits::{EVICT_TICKS, TICK_MS};
-        assert_eq!(values::evict_after(EVICT_AFTER), Ok(Duration::from_millis(EVICT_TICKS * TICK_MS)));
     }
 
     #[test]

@@ -9,36 +9,30 @@
 //! This stage reads files (cluster file, ports file), writes none and opens no socket. A wrong command line is an error
 //! of clap and exits 2. A wrong file is a [`Failure`] and exits 78.
 //!
-//! Verbs of [`crate::operator`], [`crate::locks`], [`crate::up`] and [`crate::demo`] own their arguments and help. Here are:
+//! Each verb owns its arguments, its help and its `run`, in [`crate::operator`], [`crate::locks`], [`crate::up`],
+//! [`crate::demo`], [`crate::node`], [`crate::balancer`], [`crate::client`] and [`crate::web`]. Here are:
 //!
-//! - [`flags`]: the list of all verbs, and the raw flags of the servers; those of `client` ([`client_flags`]), `client web` and
-//!   `web-cert` ([`web_flags`]), `--found` ([`found_flags`]) and a balancer's floating address ([`floating_flags`])
-//! - [`help`]: the examples in `--help` of these
-//! - [`server_options`], [`client_verbs`]: second stage of these flags
+//! - [`flags`]: the list of all verbs; [`help`]: the help of `ribbit` itself
 //! - [`task`]: a validated verb, ready to run; [`start`]: runs it
 //! - [`completions`] and [`man`]: shell completion and the manual page, generated from the same flags
 //! - [`config`]: the KEY=VALUE file of `--config`
 
-pub mod client_flags;
-mod client_verbs;
 mod completions;
 pub mod config;
 pub mod flags;
-pub mod floating_flags;
-pub mod found_flags;
 mod help;
 mod man;
-mod server_options;
 pub mod start;
 mod task;
-pub mod web_flags;
 
+use crate::client::arguments::{self, ClientArgs, ClientVerb};
+use crate::client::{server, terminal, verbs};
 use crate::common::cluster_selection::select_with_key;
 use crate::common::failure::Failure;
-use crate::common::options::{BalancerOptions, NodeOptions};
 use crate::common::output;
 use crate::locks::shell::commands;
 use crate::locks::{lock, shell};
+use crate::node::arguments::NodeOptions;
 use crate::operator::health::HealthOptions;
 use crate::operator::member::{MemberChange, MemberOptions};
 use crate::operator::status::StatusOptions;
@@ -51,9 +45,7 @@ use crate::web::cert;
 use crate::{demo, up};
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
-use flags::{BackendFlags, BalancerFlags, Flags, Verb, command};
-use ribbit_state::Role;
-use server_options::{balancer, node};
+use flags::{BalancerFlags, Flags, Verb, command};
 use std::ffi::OsString;
 use task::Task;
 
@@ -128,13 +120,13 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
             let options = arguments.options();
             Task::command("init", async move { init::run(&options) })
         }
-        Verb::Backend(flags) => node_task(backend(flags)?),
-        Verb::Coordinator(flags) => node_task(node(Role::Coordinator, flags.clusters, flags.node)?),
-        Verb::Balancer(BalancerFlags { verb: None, server, floating }) => {
-            let options = BalancerOptions { floating: floating.options(), ..balancer(server)? };
+        Verb::Backend(arguments) => node_task(arguments.options()?),
+        Verb::Coordinator(arguments) => node_task(arguments.options()?),
+        Verb::Balancer(BalancerFlags { query: None, balancer }) => {
+            let options = balancer.options()?;
             Task::server("balancer".to_string(), |stop| crate::balancer::run(options, stop))
         }
-        Verb::Balancer(BalancerFlags { verb: Some(query), .. }) => {
+        Verb::Balancer(BalancerFlags { query: Some(query), .. }) => {
             let options = query.options(matches)?;
             Task::command("directory", async move { directory::run(&options).await })
         }
@@ -142,7 +134,7 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
             let cluster = select_with_key(verb.cluster(), matches)?;
             Task::command("user", async move { user::run(&cluster, verb).await })
         }
-        Verb::Client(flags) => client_verbs::client(flags, matches)?,
+        Verb::Client(arguments) => client_task(arguments, matches)?,
         Verb::Status(arguments) => status_task(StatusOptions::new(arguments, false, matches)?),
         Verb::Members(arguments) => status_task(StatusOptions::new(arguments, true, matches)?),
         Verb::Watch(arguments) => {
@@ -188,10 +180,7 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
             let options = VerifyOptions::new(arguments, matches)?;
             Task::command("verify", async move { verify::run(&options).await })
         }
-        Verb::WebCert(flags) => {
-            let options = flags.options();
-            Task::command("web-cert", async move { cert::run(&options) })
-        }
+        Verb::WebCert(arguments) => Task::command("web-cert", async move { cert::run(&arguments) }),
         Verb::Key(arguments) => Task::command("key", async move { key::run(arguments) }),
         Verb::Completions(flags) => print_task(completions::text(&flags, command())),
         Verb::Man => print_task(man::page(command())),
@@ -202,9 +191,26 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
     })
 }
 
-fn backend(flags: BackendFlags) -> Result<NodeOptions, Failure> {
-    let posts_per_minute = flags.posts_per_minute;
-    Ok(NodeOptions { posts_per_minute, ..node(Role::Backend, None, flags.node)? })
+fn client_task(arguments: ClientArgs, matches: &ArgMatches) -> Result<Task, Refusal> {
+    let ClientArgs { verb, user, take_over, cluster } = arguments;
+    Ok(match verb {
+        None => {
+            let options = arguments::terminal(cluster, user, take_over, matches)?;
+            Task::command("client", async move { terminal::run(&options).await })
+        }
+        Some(ClientVerb::Web(arguments)) => {
+            let options = arguments.options(matches)?;
+            Task::server("web".to_string(), |stop| crate::web::run(options, stop))
+        }
+        Some(ClientVerb::Server(arguments)) => {
+            let options = arguments.options(matches)?;
+            Task::command("client", async move { server::run(&options).await })
+        }
+        Some(ClientVerb::Person(verb)) => {
+            let options = verb.options(matches)?;
+            Task::command("client", async move { verbs::run(&options).await })
+        }
+    })
 }
 
 fn node_task(options: NodeOptions) -> Task {
@@ -229,11 +235,10 @@ fn print_task(text: String) -> Task {
 
 #[cfg(test)]
 mod tests {
-    use super::client_flags::{ClientFlags, ClientVerb};
-    use super::server_options::web;
     use super::*;
     use crate::common::cluster_file::ClusterFile;
     use crate::common::ports::Ports;
+    use ribbit_state::Role;
 
     fn parse_line(line: &str) -> Result<Invocation, Refusal> {
         parse(line.split_whitespace().map(OsString::from))
@@ -246,8 +251,8 @@ mod tests {
 
     fn options_of_node(line: &str) -> NodeOptions {
         match verb_of(line).0 {
-            Verb::Backend(flags) => backend(flags).unwrap(),
-            Verb::Coordinator(flags) => node(Role::Coordinator, flags.clusters, flags.node).unwrap(),
+            Verb::Backend(arguments) => arguments.options().unwrap(),
+            Verb::Coordinator(arguments) => arguments.options().unwrap(),
             other => panic!("{other:?}"),
         }
     }
@@ -308,17 +313,17 @@ mod tests {
             (node.listen.as_str(), node.coordinators),
             ("127.0.0.1:5002", vec!["127.0.0.1:5001".into()])
         );
-        let (Verb::Client(ClientFlags { verb: Some(ClientVerb::Web(flags)), .. }), matches) =
+        let (Verb::Client(ClientArgs { verb: Some(ClientVerb::Web(flags)), .. }), matches) =
             verb_of(&format!("ribbit client web --data-dir {dir}"))
         else {
             panic!()
         };
-        let web = web(flags, &matches).unwrap();
+        let web = flags.options(&matches).unwrap();
         assert_eq!((web.listen.as_str(), web.servers), ("127.0.0.1:8088", vec!["127.0.0.1:5000".into()]));
         let (Verb::Balancer(flags), _) = verb_of(&format!("ribbit balancer --data-dir {dir}")) else {
             panic!()
         };
-        let balancer = balancer(flags.server).unwrap();
+        let balancer = flags.balancer.options().unwrap();
         assert_eq!((balancer.listen.as_str(), balancer.seeds.len()), ("127.0.0.1:5000", 2));
         let (Verb::Status(arguments), matches) = verb_of(&format!("ribbit status --data-dir {dir}")) else {
             panic!()

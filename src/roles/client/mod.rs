@@ -1,6 +1,7 @@
 //! Clients of a cluster: the interactive terminal ([`terminal`]) and single actions for scripts ([`verbs`]). Both use a user
 //! [`session`]. [`server`] prints the server that a client should use.
 
+pub(crate) mod arguments;
 pub(crate) mod server;
 pub(crate) mod session;
 pub mod terminal;

@@ -4,9 +4,9 @@
 //! that assigned it, because another history assigns other ids. The last used server is stored as well, so the answer can
 //! report a change.
 
+use crate::client::arguments::ClientServerOptions;
 use crate::common::env_file;
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::ClientServerOptions;
 use crate::common::output;
 use crate::common::write_file;
 use ribbit_net::assignment::{self, ServerAssignment};

@@ -1,8 +1,7 @@
 //! Parts that several roles use.
 //!
 //! - [`failure`]: how a process ends, and the exit codes
-//! - [`options`]: validated settings of each role, with every default filled in
-//! - [`defaults`]: default settings; [`cluster_selection`]: flags that select a cluster, and its addresses and keys
+//! - [`server_arguments`]: arguments that all servers share; [`defaults`]: default settings; [`cluster_selection`]: flags that select a cluster, and its addresses and keys
 //! - [`values`]: parsers of single flag values; [`address`]: HOST:PORT; [`network`]: IP networks of trusted proxies
 //! - [`command_line`]: command lines shown to users
 //! - [`address_book`]: addresses at which members were last reached; [`known`]: keys of servers, as first seen
@@ -31,7 +30,6 @@ pub mod known;
 pub mod log_lines;
 pub mod machine;
 pub mod network;
-pub mod options;
 pub mod output;
 pub mod panics;
 pub mod ports;
@@ -40,6 +38,7 @@ pub mod process;
 pub mod random;
 pub mod rate_limit;
 pub mod secret_input;
+pub mod server_arguments;
 pub mod stop;
 pub mod survey;
 pub mod systemd;

@@ -224,4 +224,11 @@ mod tests {
         assert!(evict_after("1s").is_ok() && evict_after("10m").is_ok());
         assert!(evict_after("0").is_err() && evict_after("11m").is_err());
     }
+
+    #[test]
+    fn the_default_of_evict_after_is_that_of_the_replica() {
+        use crate::common::defaults::EVICT_AFTER;
+        use ribbit_replica::limits::{EVICT_TICKS, TICK_MS};
+        assert_eq!(evict_after(EVICT_AFTER), Ok(Duration::from_millis(EVICT_TICKS * TICK_MS)));
+    }
 }

@@ -4,11 +4,11 @@
 //! `--restart never`, so a killed process stays dead until the stage is switched on again. If this process is killed, `up`
 //! and its children end by themselves, because their standard input ends.
 
+use crate::client::arguments::PersonOptions;
 use crate::client::session::UserSession;
 use crate::common::cluster_file::ClusterFile;
 use crate::common::cluster_selection::ClusterAccess;
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::PersonOptions;
 use crate::common::ports::Ports;
 use crate::common::probe::{formed, reached_at, serves};
 use crate::up::supervisor::{ProcessSupervisor, Slot};

@@ -10,7 +10,7 @@
 //! never before the socket listens.
 
 use super::NodeState;
-use crate::common::options::NodeOptions;
+use crate::node::arguments::NodeOptions;
 use event_listener::{Event, EventListener};
 use ribbit_state::sync::MutexExt;
 use smol::future::FutureExt;

@@ -16,7 +16,7 @@
 
 use super::{NodeState, describe, store_loss};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::NodeOptions;
+use crate::node::arguments::NodeOptions;
 use ribbit_db::digest::DigestAt;
 use ribbit_net::limits::PEERS_MAX;
 use ribbit_replica::ReplicaFailure;

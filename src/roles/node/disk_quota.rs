@@ -16,7 +16,7 @@
 use super::NodeState;
 use crate::common::disk_space::{allocated_bytes, free_bytes};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::NodeOptions;
+use crate::node::arguments::NodeOptions;
 use ribbit_net::health::no_room;
 use ribbit_net::protocol::StoreStatus;
 use ribbit_state::sync::MutexExt;

@@ -11,8 +11,8 @@
 use super::seeds::{self, SeedAddresses};
 use super::{NodeState, store_loss};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::NodeOptions;
 use crate::common::random::random_history;
+use crate::node::arguments::NodeOptions;
 use ribbit_db::{Configuration, Identity, Store};
 use ribbit_net::backoff::Backoff;
 use ribbit_net::frame::Plane;

@@ -42,6 +42,7 @@
 //! - [`scrub`]: slow background verification of everything stored
 
 mod advertised_address;
+pub(crate) mod arguments;
 mod background_commands;
 mod consistency;
 mod coordination;
@@ -73,7 +74,7 @@ mod supervisor_status;
 
 use crate::common::machine::load_hundredths;
 use crate::common::network::Network;
-use crate::common::options::NodeOptions;
+use crate::node::arguments::NodeOptions;
 use advertised_address::AdvertisedAddress;
 use coordination::CoordinationState;
 use digest_comparison::DigestComparison;

@@ -2,8 +2,8 @@
 
 use super::{NodeState, digest_comparison, disk_quota, duplicate_id_check, store_loss};
 use crate::common::failure::{Exit, Failure, other_format};
-use crate::common::options::NodeOptions;
 use crate::common::test_hooks;
+use crate::node::arguments::NodeOptions;
 use ribbit_db::{DbError, FileDisk, Identity, Store, format};
 use ribbit_replica::ReplicaFailure;
 use ribbit_state::limits::RULES_LEVEL;

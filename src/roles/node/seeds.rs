@@ -11,7 +11,7 @@
 
 use super::NodeState;
 use crate::common::address_book::AddressBook;
-use crate::common::options::NodeOptions;
+use crate::node::arguments::NodeOptions;
 use ribbit_net::frame::{FrameError, Plane};
 use ribbit_net::limits::PEERS_MAX;
 use ribbit_net::oneshot::ask_status;

@@ -367,8 +367,8 @@ impl NodeRequest<'_> {
 pub(super) mod tests {
     use super::super::Membership;
     use super::*;
-    use crate::common::options::NodeOptions;
     use crate::node::advertised_address::AdvertisedAddress;
+    use crate::node::arguments::NodeOptions;
     use crate::node::digest_comparison::DigestComparison;
     use crate::node::disk_quota::DiskQuota;
     use crate::node::member_list::MemberList;

@@ -6,9 +6,10 @@ use super::request_context::wall_ms;
 use super::validity::Validity;
 use crate::common::failure::{Exit, Failure};
 use crate::common::machine::host_name;
-use crate::common::options::CertOptions;
 use crate::common::output;
+use crate::common::values;
 use crate::common::write_file;
+use clap::{Args, value_parser};
 use rcgen::{
     Certificate, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     KeyUsagePurpose, date_time_ymd,
@@ -17,7 +18,42 @@ use ribbit_ui::time;
 use std::fs;
 use std::io;
 use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
+
+/// Arguments of `web-cert`.
+#[derive(Debug, Args)]
+pub struct CertArgs {
+    /// Names and addresses of the site [default: this machine's name, the same with .local, and localhost]
+    #[arg(value_name = "NAME|ADDRESS", value_parser = values::host_or_address)]
+    pub names: Vec<String>,
+    /// Validity in days; browsers reject certificates of more than 397 days
+    #[arg(long, value_name = "DAYS", default_value_t = CERT_DAYS_MAX, value_parser = value_parser!(u32).range(1..=i64::from(CERT_DAYS_MAX)))]
+    pub days: u32,
+    /// Certificate file to write
+    #[arg(long, value_name = "FILE", default_value = "web.pem")]
+    pub cert: PathBuf,
+    /// Private key file to write, with mode 0600
+    #[arg(long, value_name = "FILE", default_value = "web.key")]
+    pub key: PathBuf,
+    /// Replace the certificate, keeping its private key
+    #[arg(long)]
+    pub renew: bool,
+}
+
+/// Longest validity, in days, that browsers accept since 2020.
+const CERT_DAYS_MAX: u32 = 397;
+
+/// Text below the flags in `--help`.
+pub(crate) const HELP: &str = "\
+Examples:
+  ribbit web-cert board1 board1.local 192.168.7.1
+  ribbit client web --listen 0.0.0.0:8443 --tls-cert web.pem --tls-key web.key
+  ribbit web-cert --renew board1 board1.local 192.168.7.1 && kill -HUP PID
+
+The certificate is self-signed: each browser asks once whether to accept it. The
+command prints the expiry date. `ribbit client web` logs a warning two weeks
+before it.";
 
 const DAY_S: u64 = 24 * 3600;
 /// Time by which the validity begins before now, for devices whose clocks are behind, in seconds.
@@ -29,7 +65,7 @@ const COMMON_NAME_CHARS_MAX: usize = 64;
 ///
 /// # Errors
 /// `Refused` if a file already exists or is missing, a name is invalid, or this machine's clock was never set.
-pub fn run(options: &CertOptions) -> Result<(), Failure> {
+pub fn run(options: &CertArgs) -> Result<(), Failure> {
     let (cert, key) = (&options.cert, &options.key);
     let names = if options.names.is_empty() { own_names() } else { options.names.clone() };
     if time::shown(wall_ms()).is_none() {
@@ -90,7 +126,7 @@ fn read_key(path: &Path) -> Result<KeyPair, Failure> {
     KeyPair::from_pem(&text).map_err(|_| refused(&format!("{} is not a key in PEM", path.display())))
 }
 
-fn said(options: &CertOptions, names: &[String], made: &Certificate) -> String {
+fn said(options: &CertArgs, names: &[String], made: &Certificate) -> String {
     let (cert, key) = (options.cert.display(), options.key.display());
     let ends = Validity::of(made.der()).and_then(|validity| u64::try_from(validity.ends_s).ok());
     let until = ends.and_then(|ends_s| time::shown(ends_s * 1000));

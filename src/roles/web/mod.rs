@@ -30,6 +30,7 @@
 //! building. Every request is answered within four seconds; only live streams and downloads take longer.
 
 mod account;
+pub mod arguments;
 pub mod cert;
 mod client_origin;
 mod cluster;
@@ -61,8 +62,8 @@ mod tls;
 mod validity;
 
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::WebOptions;
 use crate::common::systemd::{self, sockets};
+use crate::web::arguments::WebOptions;
 use async_net::{TcpListener, TcpStream};
 use async_signal::{Signal, Signals};
 use client_origin::PeerInfo;

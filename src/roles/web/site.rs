@@ -22,7 +22,7 @@ use super::timeouts::{ConnectionClock, ConnectionPhase};
 use super::{account, croak, feed, friends, health, messages, people, receipts, settings, status};
 use crate::common::machine::host_name;
 use crate::common::network::Network;
-use crate::common::options::WebOptions;
+use crate::web::arguments::WebOptions;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{

@@ -16,7 +16,7 @@ use super::request_context::wall_ms;
 use super::timeouts::{ConnectionClock, TimedStream};
 use super::validity::Validity;
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::TlsFiles;
+use crate::web::arguments::TlsFiles;
 use async_net::TcpStream;
 use futures_rustls::TlsAcceptor;
 use rustls::crypto::ring;

@@ -18,9 +18,9 @@ pub(crate) mod queries;
 pub(crate) mod request_error;
 pub(crate) mod session_file;
 
+use crate::client::arguments::PersonOptions;
 use crate::common::cluster_selection::ClusterAccess;
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::PersonOptions;
 use request_error::RequestError;
 use ribbit_net::client::Client;
 use ribbit_net::discovery::OnConnectionEvent;

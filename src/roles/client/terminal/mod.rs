@@ -36,10 +36,10 @@ pub(crate) mod messages;
 pub(crate) mod read_marks;
 pub(crate) mod screen;
 
+use crate::client::arguments::TerminalOptions;
 use crate::client::session::UserSession;
 use crate::common::editor::{LineEditor, history_file};
 use crate::common::failure::Failure;
-use crate::common::options::TerminalOptions;
 use crate::locks::shell::ending_signals;
 use client::TerminalClient;
 use completion::KnownNames;

@@ -1,8 +1,8 @@
 //! `feed`, `people`, `add` and `remove`.
 
 use super::{VerbContext, VerbError, say};
+use crate::client::arguments::PeopleFilter;
 use crate::client::session::live_feed::{FeedUpdate, LiveFeed};
-use crate::common::options::PeopleFilter;
 use ribbit_net::protocol::LapseReason;
 use ribbit_state::LogIndex;
 use ribbit_state::query::FeedCroak;
@@ -79,16 +79,16 @@ pub(crate) async fn set_followed(
 pub(crate) async fn people(
     context: &mut VerbContext,
     names: &str,
-    filter: PeopleFilter,
+    filter: Option<PeopleFilter>,
 ) -> Result<(), VerbError> {
     context.require_session()?;
     let mut after = None;
     loop {
         let (people, more) = context.user.people(names, after).await?;
         let wanted = people.iter().filter(|known| match filter {
-            PeopleFilter::All => true,
-            PeopleFilter::Friends => known.followed,
-            PeopleFilter::Followers => known.follows,
+            None => true,
+            Some(PeopleFilter::Friends) => known.followed,
+            Some(PeopleFilter::Followers) => known.follows,
         });
         for known in wanted {
             say(&match context.json {

@@ -20,10 +20,10 @@ pub(crate) mod input;
 mod messages;
 mod profile;
 
+use crate::client::arguments::{SessionVerb, VerbOptions, joined};
 use crate::client::session::request_error::RequestError;
 use crate::client::session::{self, UserSession};
 use crate::common::failure::{Exit, Failure};
-use crate::common::options::{PersonVerb, VerbOptions};
 use ribbit_net::discovery::{ConnectionEvent, OnConnectionEvent};
 use ribbit_ui::lines::{self, LineStyle};
 use std::io::{self, IsTerminal, Write};
@@ -111,32 +111,34 @@ fn notices() -> OnConnectionEvent {
 }
 
 impl VerbContext {
-    async fn perform(&mut self, verb: &PersonVerb) -> Result<(), VerbError> {
+    async fn perform(&mut self, verb: &SessionVerb) -> Result<(), VerbError> {
         match verb {
-            PersonVerb::LogIn { username } => account::log_in(self, username).await,
-            PersonVerb::LogOut => account::log_out(self).await,
-            PersonVerb::Create { username, name, email } => {
-                account::create(self, username, name.as_deref(), email.as_deref()).await
+            SessionVerb::Login(named) => account::log_in(self, &named.username).await,
+            SessionVerb::Logout(_) => account::log_out(self).await,
+            SessionVerb::Create(create) => {
+                let (name, email) = (create.full_name.as_deref(), create.email.as_deref());
+                account::create(self, &create.user.username, name, email).await
             }
-            PersonVerb::Delete => account::delete(self).await,
-            PersonVerb::Post { text } => messages::post(self, text.as_deref()).await,
-            PersonVerb::Message { username, text } => {
-                messages::message(self, username, text.as_deref()).await
+            SessionVerb::Delete(_) => account::delete(self).await,
+            SessionVerb::Post(post) => messages::post(self, joined(&post.text).as_deref()).await,
+            SessionVerb::Dm(message) => {
+                messages::message(self, &message.username, joined(&message.text.text).as_deref()).await
             }
-            PersonVerb::Inbox { with, keep, limit } => {
-                messages::inbox(self, with.as_deref(), *keep, *limit).await
+            SessionVerb::Inbox(inbox) => {
+                messages::inbox(self, inbox.with.as_deref(), inbox.keep, inbox.limit as usize).await
             }
-            PersonVerb::Feed { follow, before, limit } => feed::feed(self, *follow, *before, *limit).await,
-            PersonVerb::Befriend { username, wanted } => feed::set_followed(self, username, *wanted).await,
-            PersonVerb::People { names, filter } => feed::people(self, names, *filter).await,
-            PersonVerb::TakeBack { croak } => profile::delete_croak(self, *croak).await,
-            PersonVerb::Describe { name, email } => {
-                profile::change_profile(self, name.clone(), email.clone()).await
+            SessionVerb::Feed(page) => feed::feed(self, page.follow, page.before, page.limit as usize).await,
+            SessionVerb::Add(named) => feed::set_followed(self, &named.username, true).await,
+            SessionVerb::Remove(named) => feed::set_followed(self, &named.username, false).await,
+            SessionVerb::People(people) => feed::people(self, &people.names, people.only).await,
+            SessionVerb::Uncroak(uncroak) => profile::delete_croak(self, uncroak.croak).await,
+            SessionVerb::Profile(changes) => {
+                profile::change_profile(self, changes.full_name.clone(), changes.email.clone()).await
             }
-            PersonVerb::ChangePassword => profile::change_password(self).await,
-            PersonVerb::Sessions => profile::sessions(self).await,
-            PersonVerb::EndSession { opened } => profile::end_session(self, *opened).await,
-            PersonVerb::Export { file } => export::export(self, file.as_deref()).await,
+            SessionVerb::Passwd(_) => profile::change_password(self).await,
+            SessionVerb::Sessions(_) => profile::sessions(self).await,
+            SessionVerb::EndSession(end) => profile::end_session(self, end.opened).await,
+            SessionVerb::Export(target) => export::export(self, target.output.as_deref()).await,
         }
     }
 

@@ -1,0 +1,173 @@
+//! Arguments of `ribbit client web`.
+
+use crate::common::address;
+use crate::common::cluster_selection::{ClusterFlags, select};
+use crate::common::defaults::{CREDENTIALS, WEB_LISTEN, data_dir_or_default};
+use crate::common::failure::{Exit, Failure};
+use crate::common::network::Network;
+use crate::common::ports::Ports;
+use crate::common::values;
+use clap::{ArgMatches, Args, value_parser};
+use ribbit_net::keys::Keys;
+use std::path::{Path, PathBuf};
+
+/// Arguments of `client web`.
+#[derive(Debug, Args)]
+pub struct WebArgs {
+    /// Listen address; port 0 picks a free port [default: that of `up` in its data folder, else 127.0.0.1:8080]
+    #[arg(long, value_name = "HOST:PORT", value_parser = address::listen)]
+    pub listen: Option<String>,
+    /// Serve HTTPS with this certificate chain, in PEM; reloaded on SIGHUP
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, in PEM, with mode 0600
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Also accept TLS 1.2, with modern cipher suites only, for devices from before 2019
+    #[arg(long)]
+    pub tls12: bool,
+    /// Also listen for plain HTTP here and redirect browsers to HTTPS
+    #[arg(long, value_name = "HOST:PORT", value_parser = address::listen)]
+    pub http: Option<String>,
+    /// Send Strict-Transport-Security for this many days, 1 to 730: browsers then use HTTPS only, and users cannot bypass
+    /// a certificate error
+    #[arg(long, value_name = "DAYS", value_parser = value_parser!(u32).range(1..=730))]
+    pub hsts: Option<u32>,
+    /// Contact for vulnerability reports, published in /.well-known/security.txt: mailto:…, https://… or tel:…
+    #[arg(long, value_name = "URI", value_parser = values::contact)]
+    pub security_contact: Option<String>,
+    /// Host names to accept, besides IP addresses, this machine's name and names without a dot
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = values::host)]
+    pub host: Vec<String>,
+    /// Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto headers are trusted [default: none]
+    #[arg(long, value_name = "ADDR[/BITS]", value_delimiter = ',', value_parser = Network::parse)]
+    pub trusted_proxies: Vec<Network>,
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
+}
+
+/// Options of `client web`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebOptions {
+    /// Listen address of the web pages, HOST:PORT; port 0 picks a free port.
+    pub listen: String,
+    /// Balancers or backends, tried in this order.
+    pub servers: Vec<String>,
+    /// Keys that authenticate these servers.
+    pub keys: Keys,
+    /// Certificate and key for HTTPS; plain HTTP if `None`.
+    pub tls: Option<TlsFiles>,
+    /// Host names to accept, besides those that only this machine or the local network can have.
+    pub hosts: Vec<String>,
+    /// Networks of reverse proxies that may name the client they forward for.
+    pub trusted_proxies: Vec<Network>,
+    /// Address that redirects plain HTTP to HTTPS, HOST:PORT; only together with `tls`.
+    pub http: Option<String>,
+    /// Validity of Strict-Transport-Security, in days; not sent if `None`.
+    pub hsts_days: Option<u32>,
+    /// Contact URI for `/.well-known/security.txt`.
+    pub security_contact: Option<String>,
+}
+
+impl WebOptions {
+    /// Returns options for plain HTTP without a proxy.
+    pub fn new(listen: String, servers: Vec<String>, keys: Keys) -> WebOptions {
+        WebOptions {
+            listen,
+            servers,
+            keys,
+            tls: None,
+            hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
+            http: None,
+            hsts_days: None,
+            security_contact: None,
+        }
+    }
+}
+
+/// Files for HTTPS, both in PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Certificate chain, the server's certificate first.
+    pub cert: PathBuf,
+    /// Private key.
+    pub key: PathBuf,
+    /// The key is a systemd credential, so its file's group may be able to open it.
+    pub key_is_credential: bool,
+    /// TLS 1.2 is accepted as well.
+    pub tls12: bool,
+}
+
+/// Text below the flags in `--help`.
+pub(crate) const HELP: &str = "\
+Examples:
+  ribbit client web
+  ribbit client web --listen 0.0.0.0:8080 --server board1:8081
+  ribbit client web --listen 0.0.0.0:8443 --tls-cert web.pem --tls-key web.key
+  ribbit client web --trusted-proxies 127.0.0.1 --host frogs.example.org
+  ribbit client web --listen 0.0.0.0:443 --http 0.0.0.0:80 \\
+    --tls-cert web.pem --tls-key web.key
+
+The web process stores no data. Without HTTPS, everyone on the network can read
+what users type; the pages warn about it. `ribbit web-cert` creates a certificate
+for names on your own network. Send SIGHUP after replacing the files.";
+
+impl WebArgs {
+    /// Returns the TLS files, or `None` for plain HTTP. `credentials` is the folder of systemd's `LoadCredential`.
+    ///
+    /// # Errors
+    /// 2: a certificate without a key, a key without a certificate, or a flag that needs both.
+    fn tls(&self, credentials: Option<&Path>) -> Result<Option<TlsFiles>, Failure> {
+        let alone = |given: &str, missing: &str| {
+            let message = format!("{given} requires {missing}: HTTPS needs a certificate and its key");
+            Err(Failure::new(Exit::Usage, message))
+        };
+        match (&self.tls_cert, &self.tls_key) {
+            (None, None) if self.tls12 => alone("--tls12", "--tls-cert and --tls-key"),
+            (None, None) if self.http.is_some() => alone("--http", "--tls-cert and --tls-key"),
+            (None, None) => Ok(None),
+            (Some(_), None) => alone("--tls-cert", "--tls-key"),
+            (None, Some(_)) => alone("--tls-key", "--tls-cert"),
+            (Some(cert), Some(key)) => {
+                let key_is_credential = credentials.is_some_and(|folder| key.starts_with(folder));
+                let (cert, key, tls12) = (cert.clone(), key.clone(), self.tls12);
+                Ok(Some(TlsFiles { cert, key, key_is_credential, tls12 }))
+            }
+        }
+    }
+
+    /// Returns the options of the web role.
+    ///
+    /// # Errors
+    /// 2: TLS flags that do not fit together. 3, 78: as [`select`], and 78 if no server is known.
+    pub(crate) fn options(self, matches: &ArgMatches) -> Result<WebOptions, Failure> {
+        let credentials =
+            std::env::var_os(CREDENTIALS).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+        let tls = self.tls(credentials.as_deref())?;
+        let data_dir = self.cluster.data_dir.clone();
+        let cluster = select(self.cluster.clone(), matches)?;
+        if cluster.servers.is_empty() {
+            let message =
+                format!("{} lists no balancer: pass balancers or backends with --server", cluster.found_in);
+            return Err(Failure::new(Exit::Configuration, message));
+        }
+        let ports = Ports::read(&data_dir_or_default(data_dir))?;
+        // The port in that folder is for the pages of the cluster in that folder, not for those of another cluster.
+        let ports = ports.filter(|ports| ports.balancer.as_ref() == cluster.servers.first());
+        let listen = self.listen.clone().or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
+        let WebArgs { host: hosts, trusted_proxies, http, hsts: hsts_days, security_contact, .. } = self;
+        let (servers, keys) = (cluster.servers, cluster.keys);
+        Ok(WebOptions {
+            listen,
+            servers,
+            keys,
+            tls,
+            hosts,
+            trusted_proxies,
+            http,
+            hsts_days,
+            security_contact,
+        })
+    }
+}
