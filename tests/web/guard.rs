@@ -6,6 +6,7 @@ use ribbit_roles::common::network::Network;
 use ribbit_roles::web::limits::{
     CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CREATIONS, LIVE_STREAMS_PER_ADDRESS_MAX, LOG_INS, POSTS,
 };
+use ribbit_roles::web::routes::{Access, ROUTES, RequestBody};
 use ribbit_state::Code;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::TcpStream;
@@ -22,6 +23,29 @@ fn site_behind_a_proxy() -> Site {
 /// As that proxy asks for somebody.
 fn post_for(browser: &mut Browser, person: &str, path: &str, form: &str) -> Reply {
     browser.send("POST", path, &[FORM, ("X-Forwarded-For", person)], form)
+}
+
+/// The rows of the route table say what the routes do.
+#[test]
+fn every_route_has_the_access_and_the_body_of_its_row() {
+    let site = Site::start();
+    let mut stranger = Browser::new(&site.address);
+    for row in ROUTES {
+        let path = row.path.replace("{name}", "ada").replace("{id}", "6");
+        let foreign = stranger.send("GET", &path, &[("Sec-Fetch-Site", "cross-site")], "");
+        assert_eq!(foreign.status == 403, row.access == Access::OwnPages, "{path}: {}", foreign.body);
+        let leads_to_login = (foreign.status, foreign.header("location")) == (303, Some("/login"));
+        // The start page is open to everyone, and leads there too.
+        assert_eq!(leads_to_login, row.access == Access::Session || path == "/", "{path}");
+        let posted = stranger.send("POST", &path, &[("Content-Type", "application/json")], "{}");
+        let expected = match row.body {
+            RequestBody::Form => 415,
+            RequestBody::None => 405,
+        };
+        assert_eq!(posted.status, expected, "{path}");
+        let wrong = stranger.send("DELETE", &path, &[], "");
+        assert_eq!((wrong.status, wrong.header("allow")), (405, Some(row.body.methods())), "{path}");
+    }
 }
 
 #[test]
@@ -49,6 +73,13 @@ fn other_sites_can_neither_send_forms_nor_load_what_is_somebodys_own() {
         ("/croak/6", ""),
         ("/delete", "password=password"),
     ];
+    let matches = |pattern: &str, path: &str| {
+        let fixed = pattern.split('{').next().unwrap();
+        pattern == path || pattern.contains('{') && path.starts_with(fixed) && path != fixed
+    };
+    for row in ROUTES.iter().filter(|row| row.body == RequestBody::Form) {
+        assert!(forms.iter().any(|(path, _)| matches(row.path, path)), "no form for {}", row.path);
+    }
     ada.join("ada");
     let asked = site.group.asked().len();
     for (path, form) in forms {
@@ -58,7 +89,10 @@ fn other_sites_can_neither_send_forms_nor_load_what_is_somebodys_own() {
         }
     }
     let loads = [("Sec-Fetch-Site", "cross-site"), ("Origin", elsewhere), ("Referer", neighbour)];
-    for path in ["/live", "/export", "/shown?feed=1"] {
+    let own = ROUTES.iter().filter(|row| row.access == Access::OwnPages).map(|row| row.path);
+    let own: Vec<&str> = own.map(|path| if path == "/shown" { "/shown?feed=1" } else { path }).collect();
+    assert!(own.len() >= 3, "{own:?}");
+    for path in own {
         for header in loads {
             let refused = ada.send("GET", path, &[header], "");
             assert_eq!(

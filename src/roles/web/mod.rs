@@ -12,7 +12,8 @@
 //! - `https_redirect`: from HTTP to HTTPS; [`cert`]: `ribbit web-cert`
 //!
 //! Requests:
-//! - `site`: one request from head to answer: host, path, method, origin, size, then the handler
+//! - `site`: one request from head to answer: host, path, method, origin, size, then the handler; [`routes`]: the table of all
+//!   routes
 //! - `client_origin`: address and encryption; `hosts`: accepted names; `cross_site`: requests from other sites' pages;
 //!   `rate_limit`: limits per address
 //! - `request_context`: cookies, deadline, queries and commands of one request
@@ -54,6 +55,7 @@ mod rate_limit;
 mod receipts;
 mod request_context;
 mod response;
+pub mod routes;
 mod settings;
 mod site;
 mod status;

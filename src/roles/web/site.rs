@@ -9,17 +9,17 @@ use super::client_origin::{ClientOrigin, PeerInfo};
 use super::cluster::ClusterMonitor;
 use super::cross_site;
 use super::export::RunningExports;
-use super::files::{self, Asset, Files};
+use super::files::Files;
 use super::hosts::{AllowedHosts, HostError};
 use super::https_redirect;
 use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
-use super::live::{LiveStreams, Shutdown, cursor};
+use super::live::{LiveStreams, Shutdown};
 use super::metrics::WebCounters;
 use super::rate_limit::RateLimiter;
 use super::request_context::RequestContext;
 use super::response::{self, WebResponse, closing};
+use super::routes::{Access, GetRequest, PostRequest, RequestBody, Route};
 use super::timeouts::{ConnectionClock, ConnectionPhase};
-use super::{account, croak, feed, friends, health, messages, people, receipts, settings, status};
 use crate::common::machine::host_name;
 use crate::common::network::Network;
 use crate::web::arguments::WebOptions;
@@ -38,65 +38,17 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Route {
-    Home,
-    Create,
-    Login,
-    Logout,
-    Main,
-    Manage,
-    Delete,
-    File(Asset),
-    SecurityText,
-    ChangePassword,
-    Livez,
-    Readyz,
-    Health,
-    Metrics,
-    Status,
-    About,
-    Live,
-    People,
-    Profile,
-    Croak,
-    Talks,
-    Talk,
-    Settings,
-    Shown,
-    Export,
-}
-
-impl Route {
-    fn takes_forms(self) -> bool {
-        use Route::{Create, Croak, Delete, Login, Logout, Main, Manage, Settings, Talk};
-        matches!(self, Create | Login | Logout | Main | Manage | Delete | Croak | Talk | Settings)
-    }
-
-    /// Returns true if a GET has an effect or returns the user's own data, so only this site's pages may send it.
-    fn is_ours_to_load(self) -> bool {
-        matches!(self, Route::Live | Route::Shown | Route::Export)
-    }
-}
-
-/// A route, with the parameter of its path: a username, a croak's id.
-#[derive(Debug, Clone, Copy)]
-struct MatchedRoute<'a> {
-    route: Route,
-    named: &'a str,
-}
-
 /// The web site: what all connections share.
 pub(super) struct Site {
-    client: Client,
+    pub(super) client: Client,
     hosts: AllowedHosts,
     trusted_proxies: Vec<Network>,
     rate_limiter: Rc<RateLimiter>,
-    cluster: ClusterMonitor,
+    pub(super) cluster: ClusterMonitor,
     pub(super) streams: Rc<LiveStreams>,
-    exports: RunningExports,
-    files: Files,
-    security_contact: Option<String>,
+    pub(super) exports: RunningExports,
+    pub(super) files: Files,
+    pub(super) security_contact: Option<String>,
     /// Value of `Strict-Transport-Security` on encrypted connections.
     hsts: Option<HeaderValue>,
     pub(super) metrics: WebCounters,
@@ -107,39 +59,6 @@ impl Site {
     /// Makes a site that asks `client`.
     pub(super) fn new(client: Client, options: WebOptions, shutdown: Rc<Shutdown>) -> Site {
         let WebOptions { servers, keys, hosts, trusted_proxies, security_contact, hsts_days, .. } = options;
-        let mut routes = matchit::Router::new();
-        for (path, route) in [
-            ("/", Route::Home),
-            ("/create", Route::Create),
-            ("/login", Route::Login),
-            ("/logout", Route::Logout),
-            ("/main", Route::Main),
-            ("/manage", Route::Manage),
-            ("/delete", Route::Delete),
-            ("/style.css", Route::File(Asset::Style)),
-            ("/script.js", Route::File(Asset::Script)),
-            ("/favicon.svg", Route::File(Asset::Favicon)),
-            ("/robots.txt", Route::File(Asset::Robots)),
-            ("/.well-known/security.txt", Route::SecurityText),
-            ("/.well-known/change-password", Route::ChangePassword),
-            ("/livez", Route::Livez),
-            ("/readyz", Route::Readyz),
-            ("/health", Route::Health),
-            ("/metrics", Route::Metrics),
-            ("/status", Route::Status),
-            ("/about", Route::About),
-            ("/live", Route::Live),
-            ("/people", Route::People),
-            ("/@{name}", Route::Profile),
-            ("/croak/{id}", Route::Croak),
-            ("/messages", Route::Talks),
-            ("/messages/{name}", Route::Talk),
-            ("/settings", Route::Settings),
-            ("/shown", Route::Shown),
-            ("/export", Route::Export),
-        ] {
-            routes.insert(path, route).expect("the paths differ");
-        }
         let cluster = ClusterMonitor::new(client.clone(), servers, keys);
         let streams = LiveStreams::new(client.clone(), shutdown);
         Site {
@@ -154,7 +73,7 @@ impl Site {
             security_contact,
             hsts: hsts_days.map(hsts),
             metrics: WebCounters::default(),
-            routes,
+            routes: Route::router(),
         }
     }
 
@@ -216,19 +135,26 @@ impl Site {
             return no_such_page(has_session);
         };
         let route = *found.value;
-        let place = MatchedRoute { route, named: found.params.iter().next().map_or("", |(_, named)| named) };
+        let named = found.params.iter().next().map_or("", |(_, named)| named);
         let handled = async {
             match head.method {
                 Method::GET | Method::HEAD => {
-                    let query = Form::parse(head.uri.query().unwrap_or_default().as_bytes());
-                    self.get(place, &mut context, &query, &head.headers).await
+                    let query = &Form::parse(head.uri.query().unwrap_or_default().as_bytes());
+                    let headers = &head.headers;
+                    if route.row().access == Access::OwnPages && cross_site::load(headers, origin.secure) {
+                        return response::plain(StatusCode::FORBIDDEN, "this was requested by another site");
+                    }
+                    route.get(GetRequest { site: self, context: &mut context, query, headers, named }).await
                 }
-                Method::POST if route.takes_forms() => {
+                Method::POST if route.row().body == RequestBody::Form => {
                     let form = read_form(&head.headers, origin.secure, body, watch, began).await;
                     watch.enter(ConnectionPhase::Answering);
                     match form {
-                        Ok(form) => post(place, &mut context, &form).await,
-                        Err(unread) => refuse(unread, has_session),
+                        Ok(form) => {
+                            let request = PostRequest { context: &mut context, form: &form, named };
+                            route.post(request).await.unwrap_or_else(|| wrong_method(route, has_session))
+                        }
+                        Err(rejection) => refuse(rejection, has_session),
                     }
                 }
                 _ => wrong_method(route, has_session),
@@ -265,69 +191,10 @@ impl Site {
                 let words = format!(
                     "This site is not set up for the name {name}. To allow it, start the web pages with --host {name}."
                 );
-                closing(message(StatusCode::MISDIRECTED_REQUEST, "HostError site name", &words, false))
+                closing(message(StatusCode::MISDIRECTED_REQUEST, "Wrong site name", &words, false))
             }
         };
         Err(Box::new(refused))
-    }
-
-    async fn get(
-        &self,
-        at: MatchedRoute<'_>,
-        context: &mut RequestContext,
-        query: &Form,
-        headers: &HeaderMap,
-    ) -> WebResponse {
-        match at.route {
-            route if route.is_ours_to_load() && cross_site::load(headers, context.origin().secure) => {
-                response::plain(StatusCode::FORBIDDEN, "this was requested by another site")
-            }
-            Route::Home if context.has_session() => response::see_other("/main"),
-            Route::Home => response::see_other("/login"),
-            Route::Create => account::show_create(context).await,
-            Route::Login => account::show_login(context, query).await,
-            Route::Logout => account::show_logout(context).await,
-            Route::Delete => account::show_delete(context).await,
-            Route::Main => feed::show(context, query).await,
-            Route::Manage => friends::show(context, query).await,
-            Route::File(which) => self.files.answer(which, headers),
-            Route::SecurityText => files::security_text(self.security_contact.as_deref())
-                .unwrap_or_else(|| no_such_page(context.has_session())),
-            Route::ChangePassword => response::found("/settings#change-password"),
-            Route::Livez => response::plain(StatusCode::OK, "ok"),
-            Route::Readyz => health::ready(&self.client).await,
-            Route::Health => health::health(&self.cluster.look().await.survey),
-            Route::Metrics => self.metrics.show(self.streams.open()),
-            Route::Status => status::show(context, &self.cluster, query).await,
-            Route::About => status::about(context),
-            Route::Live => {
-                let last = headers.get("last-event-id").and_then(|last| cursor(last.to_str().ok()));
-                self.streams.begin(context, last, cursor(query.get("from"))).await
-            }
-            Route::People => people::show(context, query).await,
-            Route::Profile => people::profile(context, at.named, query).await,
-            Route::Croak => croak::show(context, at.named).await,
-            Route::Talks => messages::list(context, query).await,
-            Route::Talk => messages::show(context, at.named, query).await,
-            Route::Settings => settings::show(context, query).await,
-            Route::Shown => receipts::show(context, query, headers).await,
-            Route::Export => self.exports.begin(context, &self.client).await,
-        }
-    }
-}
-
-async fn post(at: MatchedRoute<'_>, context: &mut RequestContext, form: &Form) -> WebResponse {
-    match at.route {
-        Route::Create => account::create(context, form).await,
-        Route::Login => account::login(context, form).await,
-        Route::Logout => account::logout(context, form).await,
-        Route::Delete => account::delete(context, form).await,
-        Route::Main => feed::croak(context, form).await,
-        Route::Manage => friends::manage(context, form).await,
-        Route::Croak => croak::take_back(context, at.named, form).await,
-        Route::Talk => messages::send(context, at.named, form).await,
-        Route::Settings => settings::change(context, form).await,
-        _ => wrong_method(at.route, context.has_session()),
     }
 }
 
@@ -343,15 +210,16 @@ fn message(status: StatusCode, title: &str, words: &str, logged_in: bool) -> Web
     response::page(status, &MessagePage { frame, words: words.to_string() })
 }
 
-fn no_such_page(logged_in: bool) -> WebResponse {
+/// Answers 404.
+pub(super) fn no_such_page(logged_in: bool) -> WebResponse {
     message(StatusCode::NOT_FOUND, "Page not found", "There is nothing at this address.", logged_in)
 }
 
+/// Answers 405 with the allowed methods.
 fn wrong_method(route: Route, logged_in: bool) -> WebResponse {
     let words = "This address does not support that kind of request.";
     let mut answer = message(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", words, logged_in);
-    let allowed = if route.takes_forms() { "GET, HEAD, POST" } else { "GET, HEAD" };
-    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    answer.headers_mut().insert(ALLOW, HeaderValue::from_static(route.row().body.methods()));
     answer
 }
 

@@ -1,0 +1,203 @@
+//! All routes of the site in one table: path, access, and the handlers of GET and of a posted form.
+//!
+//! The router, the dispatch, the `Allow` header and the guard tests all read this table. A route is added with one row.
+
+use super::files::{self, Asset};
+use super::live::cursor;
+use super::request_context::RequestContext;
+use super::response::{self, WebResponse};
+use super::site::{Site, no_such_page};
+use super::{account, croak, feed, friends, health, messages, people, receipts, settings, status};
+use hyper::{HeaderMap, StatusCode};
+use ribbit_ui::form::Form;
+
+/// Permission that a GET needs. Every posted form is refused if another site's page sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Open to everyone.
+    Anyone,
+    /// Needs a session; without one it leads to the log-in page.
+    Session,
+    /// Only this site's pages may load it, because it has an effect or returns the user's own data.
+    OwnPages,
+}
+
+/// Body that a route accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestBody {
+    /// No body: only GET and HEAD.
+    None,
+    /// A posted form, beside GET and HEAD.
+    Form,
+}
+
+impl RequestBody {
+    /// Returns the methods of a route that accepts this body, as the `Allow` header lists them.
+    pub fn methods(self) -> &'static str {
+        match self {
+            RequestBody::None => "GET, HEAD",
+            RequestBody::Form => "GET, HEAD, POST",
+        }
+    }
+}
+
+/// The facts of a route, without its handlers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RouteRow {
+    /// Path, with its parameter in braces: `/croak/{id}`.
+    pub path: &'static str,
+    pub access: Access,
+    pub body: RequestBody,
+}
+
+/// A GET request. `named` is the parameter of the path, or empty.
+pub(super) struct GetRequest<'a> {
+    pub(super) site: &'a Site,
+    pub(super) context: &'a mut RequestContext,
+    pub(super) query: &'a Form,
+    pub(super) headers: &'a HeaderMap,
+    pub(super) named: &'a str,
+}
+
+/// A posted form. `named` is the parameter of the path, or empty.
+pub(super) struct PostRequest<'a> {
+    pub(super) context: &'a mut RequestContext,
+    pub(super) form: &'a Form,
+    pub(super) named: &'a str,
+}
+
+macro_rules! routes {
+    (@body) => { RequestBody::None };
+    (@body $form:ident) => { RequestBody::Form };
+    (@post $request:ident) => { None };
+    (@post $request:ident $form:ident $change:expr) => {{
+        let $form = $request;
+        Some($change)
+    }};
+    ($($name:ident $path:literal $access:ident GET |$get:pat_param| $answer:expr $(, POST |$form:ident| $change:expr)?;)*) => {
+        /// A route of the site.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(super) enum Route { $($name,)* }
+
+        /// All routes, in the order of [`Route`].
+        pub const ROUTES: &[RouteRow] = &[
+            $(RouteRow { path: $path, access: Access::$access, body: routes!(@body $($form)?) },)*
+        ];
+
+        impl Route {
+            const ALL: &[Route] = &[$(Route::$name,)*];
+
+            /// Handles a GET request.
+            pub(super) async fn get(self, request: GetRequest<'_>) -> WebResponse {
+                match self {
+                    $(Route::$name => {
+                        let $get = request;
+                        $answer
+                    })*
+                }
+            }
+
+            /// Handles a posted form. Returns `None` if the route accepts none.
+            pub(super) async fn post(self, request: PostRequest<'_>) -> Option<WebResponse> {
+                match self {
+                    $(Route::$name => routes!(@post request $($form $change)?),)*
+                }
+            }
+        }
+    };
+}
+
+routes! {
+    Home "/" Anyone
+        GET |it| response::see_other(if it.context.has_session() { "/main" } else { "/login" });
+    Create "/create" Anyone
+        GET |it| account::show_create(it.context).await,
+        POST |it| account::create(it.context, it.form).await;
+    Login "/login" Anyone
+        GET |it| account::show_login(it.context, it.query).await,
+        POST |it| account::login(it.context, it.form).await;
+    Logout "/logout" Session
+        GET |it| account::show_logout(it.context).await,
+        POST |it| account::logout(it.context, it.form).await;
+    Delete "/delete" Session
+        GET |it| account::show_delete(it.context).await,
+        POST |it| account::delete(it.context, it.form).await;
+    Main "/main" Session
+        GET |it| feed::show(it.context, it.query).await,
+        POST |it| feed::croak(it.context, it.form).await;
+    Manage "/manage" Session
+        GET |it| friends::show(it.context, it.query).await,
+        POST |it| friends::manage(it.context, it.form).await;
+    People "/people" Session
+        GET |it| people::show(it.context, it.query).await;
+    Profile "/@{name}" Session
+        GET |it| people::profile(it.context, it.named, it.query).await;
+    Croak "/croak/{id}" Session
+        GET |it| croak::show(it.context, it.named).await,
+        POST |it| croak::take_back(it.context, it.named, it.form).await;
+    Talks "/messages" Session
+        GET |it| messages::list(it.context, it.query).await;
+    Talk "/messages/{name}" Session
+        GET |it| messages::show(it.context, it.named, it.query).await,
+        POST |it| messages::send(it.context, it.named, it.form).await;
+    Settings "/settings" Session
+        GET |it| settings::show(it.context, it.query).await,
+        POST |it| settings::change(it.context, it.form).await;
+
+    Live "/live" OwnPages
+        GET |it| live(it).await;
+    Shown "/shown" OwnPages
+        GET |it| receipts::show(it.context, it.query, it.headers).await;
+    Export "/export" OwnPages
+        GET |it| it.site.exports.begin(it.context, &it.site.client).await;
+
+    Status "/status" Anyone
+        GET |it| status::show(it.context, &it.site.cluster, it.query).await;
+    About "/about" Anyone
+        GET |it| status::about(it.context);
+    Style "/style.css" Anyone
+        GET |it| it.site.files.answer(Asset::Style, it.headers);
+    Script "/script.js" Anyone
+        GET |it| it.site.files.answer(Asset::Script, it.headers);
+    Favicon "/favicon.svg" Anyone
+        GET |it| it.site.files.answer(Asset::Favicon, it.headers);
+    Robots "/robots.txt" Anyone
+        GET |it| it.site.files.answer(Asset::Robots, it.headers);
+    SecurityText "/.well-known/security.txt" Anyone
+        GET |it| files::security_text(it.site.security_contact.as_deref())
+            .unwrap_or_else(|| no_such_page(it.context.has_session()));
+    ChangePassword "/.well-known/change-password" Anyone
+        GET |_| response::found("/settings#change-password");
+
+    Livez "/livez" Anyone
+        GET |_| response::plain(StatusCode::OK, "ok");
+    Readyz "/readyz" Anyone
+        GET |it| health::ready(&it.site.client).await;
+    Health "/health" Anyone
+        GET |it| health::health(&it.site.cluster.look().await.survey);
+    Metrics "/metrics" Anyone
+        GET |it| it.site.metrics.show(it.site.streams.open());
+}
+
+impl Route {
+    /// Returns the row of this route.
+    pub(super) fn row(self) -> &'static RouteRow {
+        &ROUTES[self as usize]
+    }
+
+    /// Returns a router for all paths.
+    pub(super) fn router() -> matchit::Router<Route> {
+        let mut router = matchit::Router::new();
+        for route in Route::ALL {
+            router.insert(route.row().path, *route).expect("the paths differ");
+        }
+        router
+    }
+}
+
+/// Starts a live stream after the browser's last event, or after the page's position.
+async fn live(request: GetRequest<'_>) -> WebResponse {
+    let GetRequest { site, context, query, headers, .. } = request;
+    let last = headers.get("last-event-id").and_then(|last| cursor(last.to_str().ok()));
+    site.streams.begin(context, last, cursor(query.get("from"))).await
+}
