@@ -100,7 +100,7 @@ fn cannot_listen(listen: &str, error: &io::Error) -> Failure {
     Failure::new(exit, format!("cannot listen on {listen}: {error}. Choose another address with --listen"))
 }
 
-/// Balances the connections of `listener` until `stop`, then closes all of them. `even_steps`: number of seconds in which
+/// Balances the connections of `listener` until `stop`, then closes all of them. `rebalance_steps`: number of seconds in which
 /// rebalancing would remove a whole excess of clients at its initial rate.
 pub async fn serve(
     listener: TcpListener,
