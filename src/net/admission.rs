@@ -132,7 +132,7 @@ impl Ask {
     }
 
     /// Returns true if the request changes no stored state, so that a lost answer does no harm.
-    pub fn is_read(&self) -> bool {
+    pub(crate) fn is_read(&self) -> bool {
         match self {
             Ask::NodeStatus
             | Ask::Read { .. }

@@ -79,7 +79,7 @@ struct Inner {
     target: Arc<Target>,
     plane: Plane,
     /// Locked while connecting, so that one request connects and the others wait for it.
-    route: Mutex<Route>,
+    route: Mutex<LineRoute>,
     /// Limit of pending requests.
     slots: Semaphore,
     /// Newest position that an answer carried.
@@ -91,7 +91,7 @@ const RETRY_BACKOFF: Backoff = Backoff::new(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX);
 
 /// Current line, and the next server to try.
 #[derive(Debug)]
-struct Route {
+struct LineRoute {
     line: Option<Arc<Line>>,
     /// Address of the line's server.
     server: String,
@@ -143,7 +143,7 @@ impl Client {
     }
 
     fn of(plane: Plane, target: Target) -> Client {
-        let route = Route {
+        let route = LineRoute {
             line: None,
             server: String::new(),
             next: target.servers.random_start(),
@@ -376,7 +376,7 @@ impl Inner {
     }
 
     /// Removes a line that has ended, and reports its loss.
-    fn forget_line(&self, route: &mut Route) {
+    fn forget_line(&self, route: &mut LineRoute) {
         if route.line.take().is_none() {
             return;
         }

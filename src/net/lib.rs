@@ -39,7 +39,7 @@
 //!
 //! - [`line`]: one connection to one server, with many requests at once
 //! - [`oneshot`]: single requests, each on a connection of its own
-//! - [`servers`]: the servers that a client knows; [`discovery`]: learning them from the servers
+//! - `servers`: the servers that a client knows; [`discovery`]: learning them from the servers
 //! - [`client`]: the failover client, which tries the servers until one answers
 //! - [`subscription`]: follows events, across servers
 //! - [`assignment`]: asks which server a client should use
@@ -70,7 +70,7 @@ pub mod peer;
 pub mod pinned;
 pub mod protocol;
 pub mod secret;
-pub mod servers;
+mod servers;
 pub mod socket;
 pub mod subscription;
 pub mod survey;

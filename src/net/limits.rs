@@ -38,7 +38,7 @@ pub(crate) const HTTP_HEAD_BYTES_MAX: usize = 8 * 1024;
 /// Timeout for the rest of a frame once its length has arrived.
 pub(crate) const FRAME_DEADLINE: Duration = Duration::from_secs(10);
 /// Time without progress after which a write fails and ends its connection.
-pub const WRITE_STALL: Duration = Duration::from_secs(3);
+pub(crate) const WRITE_STALL: Duration = Duration::from_secs(3);
 
 /// Timeout for the receiver's disk while a snapshot is sent: for each chunk, and for making the snapshot durable.
 pub const SNAPSHOT_STALL: Duration = Duration::from_secs(30);
@@ -129,7 +129,7 @@ pub const LIVE_GATHER: Duration = Duration::from_millis(50);
 /// Time without contact to the leader after which a node ends its subscriptions: another node may have newer events.
 pub const LIVE_OLD_MAX: Duration = Duration::from_secs(4);
 /// Size of the kernel's send buffer of a subscription, in bytes.
-pub const LIVE_SEND_BUFFER_BYTES: usize = 64 * 1024;
+pub(crate) const LIVE_SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Bytes read from a subscriber, which sends nothing after its request: enough to detect end of stream.
 pub(crate) const LIVE_SILENT_BYTES: usize = 32;
 /// Size of the read buffer of a subscription, in bytes: its batches are small, and one process may hold a thousand.

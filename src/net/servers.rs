@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard};
 
 /// Addresses of servers, each HOST:PORT, in the order in which they are tried.
 #[derive(Debug, Default)]
-pub struct Servers {
+pub(crate) struct Servers {
     /// The configured addresses, then the learned ones.
     known: Mutex<Vec<String>>,
     /// Number of configured addresses.
@@ -25,7 +25,7 @@ pub struct Servers {
 impl Servers {
     /// Creates a list of configured addresses. A client begins with any of `first`, and uses `also` when those do not
     /// answer. If `first` is empty, it begins with any of `also`.
-    pub fn new(first: Vec<String>, also: Vec<String>) -> Servers {
+    pub(crate) fn new(first: Vec<String>, also: Vec<String>) -> Servers {
         let mut known = first;
         let first = known.len();
         for address in also {
@@ -38,7 +38,7 @@ impl Servers {
     }
 
     /// Returns the first address that is not in `except`, cyclically from this position on, and its position.
-    pub fn next(&self, position: usize, except: &[String]) -> Option<(usize, String)> {
+    pub(crate) fn next(&self, position: usize, except: &[String]) -> Option<(usize, String)> {
         let known = self.known();
         let positions = (0..known.len()).map(|step| (position % known.len() + step) % known.len());
         let mut left = positions.filter(|position| !except.contains(&known[*position]));
@@ -46,20 +46,20 @@ impl Servers {
     }
 
     /// Returns the address at this position, counted cyclically, and true if it was learned.
-    pub fn get(&self, position: usize) -> Option<(String, bool)> {
+    pub(crate) fn get(&self, position: usize) -> Option<(String, bool)> {
         let known = self.known();
         let position = position.checked_rem(known.len())?;
         Some((known[position].clone(), position >= self.configured))
     }
 
     /// Returns a random position to begin, so that clients spread over the servers.
-    pub fn random_start(&self) -> usize {
+    pub(crate) fn random_start(&self) -> usize {
         let any = getrandom::u32().unwrap_or(0) as usize;
         any.checked_rem(self.first).unwrap_or(0)
     }
 
     /// Replaces the learned addresses.
-    pub fn learn(&self, addresses: impl IntoIterator<Item = String>) {
+    pub(crate) fn learn(&self, addresses: impl IntoIterator<Item = String>) {
         let mut known = self.known();
         known.truncate(self.configured);
         for address in addresses {

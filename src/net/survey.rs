@@ -164,15 +164,16 @@ pub(crate) fn merge(answers: &[NodeStatus]) -> Survey {
 }
 
 /// Identity of a member: region, role, number. It gives the display order: the home region first, then backends first.
-type Key = (u32, Role, u32);
+type MemberKey = (u32, Role, u32);
 
-fn key(info: &MemberInfo) -> Key {
+fn key(info: &MemberInfo) -> MemberKey {
     (info.region, info.role, info.id)
 }
 
 /// Returns for each member its own report, or the freshest report of the others.
-fn infos<'a>(live: &BTreeMap<Key, &'a NodeStatus>) -> BTreeMap<Key, &'a MemberInfo> {
-    let mut infos: BTreeMap<Key, &MemberInfo> = live.iter().map(|(key, status)| (*key, &status.me)).collect();
+fn infos<'a>(live: &BTreeMap<MemberKey, &'a NodeStatus>) -> BTreeMap<MemberKey, &'a MemberInfo> {
+    let mut infos: BTreeMap<MemberKey, &MemberInfo> =
+        live.iter().map(|(key, status)| (*key, &status.me)).collect();
     for other in live.values().flat_map(|status| &status.others) {
         if live.contains_key(&key(other)) {
             continue;

@@ -14,7 +14,7 @@ pub(crate) const BACKEND_ELECTION_TICKS: (usize, usize) = (11, 17);
 pub(crate) const COORDINATOR_ELECTION_TICKS: (usize, usize) = (20, 30);
 
 /// Maximum size of the entries in one message, in bytes.
-pub const MESSAGE_BYTES_MAX: u64 = 512 * 1024;
+pub(crate) const MESSAGE_BYTES_MAX: u64 = 512 * 1024;
 /// Maximum number of unacknowledged append messages per follower.
 pub(crate) const INFLIGHT_MESSAGES_MAX: usize = 64;
 /// Maximum size of the leader's uncommitted entries, in bytes; further proposals are refused.
@@ -70,7 +70,7 @@ pub(crate) const HANDOVER_LAG_MAX: u64 = 512;
 /// Maximum number of entries by which a replica in sync may lag behind the known commit index.
 pub(crate) const SYNC_LAG_MAX: u64 = 4_096;
 /// Time without progress after which a member that lacks entries of the leader counts as stalled and not in sync.
-pub const FOLLOW_TICKS: u64 = 10_000 / TICK_MS;
+pub(crate) const FOLLOW_TICKS: u64 = 10_000 / TICK_MS;
 /// Maximum number of voters.
 pub const VOTERS_MAX: usize = 5;
 /// Minimum time between two handovers by the same coordinator.
@@ -94,4 +94,4 @@ pub(crate) const EVENT_SCAN_MAX: usize = 1_024;
 /// comes from no election.
 pub(crate) const TERM_JUMP_MAX: u64 = 1 << 32;
 /// Highest valid log index. No log reaches it, so a message with a later index is invalid.
-pub const INDEX_MAX: u64 = ribbit_state::limits::INDEX_MAX;
+pub(crate) const INDEX_MAX: u64 = ribbit_state::limits::INDEX_MAX;
