@@ -89,7 +89,7 @@ pub enum FrameError {
 }
 
 impl FrameError {
-    /// Returns true if the other side is not proven to be of this cluster. Such an error needs the operator's attention.
+    /// Returns true if the other side is of another cluster or cannot be verified. The operator should look at such an error.
     pub fn is_stranger(&self) -> bool {
         use FrameError::{Mistrusted, NoKey, OtherCluster, OtherKey};
         matches!(self, OtherCluster { .. } | OtherKey | NoKey | Mistrusted(_))

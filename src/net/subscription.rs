@@ -63,11 +63,11 @@ pub struct Subscription {
     /// Events of the last batch that the reader has not taken yet.
     waiting: VecDeque<Event>,
     /// Cursor behind the last batch.
-    behind: Token,
+    batch_cursor: Token,
     /// Last message, after which there is none.
-    over: Option<SubscriptionMessage>,
+    last_message: Option<SubscriptionMessage>,
     /// Queue of the task that follows the servers, and the task.
-    pieces: Option<(Receiver<QueueItem>, smol::Task<()>)>,
+    queue: Option<(Receiver<QueueItem>, smol::Task<()>)>,
 }
 
 /// Item in the queue of a subscription.
@@ -80,9 +80,10 @@ enum QueueItem {
 }
 
 impl Subscription {
+    /// Creates a subscription behind this cursor. It connects with the first call of [`Subscription::next`].
     pub(super) fn new(target: Arc<Target>, cursor: Token, wanted: Topic) -> Subscription {
-        let (waiting, over, pieces) = (VecDeque::new(), None, None);
-        Subscription { target, wanted, cursor, waiting, behind: cursor, over, pieces }
+        let (waiting, last_message, queue) = (VecDeque::new(), None, None);
+        Subscription { target, wanted, cursor, waiting, batch_cursor: cursor, last_message, queue }
     }
 
     /// Returns the position up to which the reader has taken the events.
@@ -98,20 +99,20 @@ impl Subscription {
     /// Waits for the next message. The future may be dropped at any time without losing one.
     pub async fn next(&mut self) -> SubscriptionMessage {
         if let Some(event) = self.waiting.pop_front() {
-            self.cursor = if self.waiting.is_empty() { self.behind } else { self.at(&event) };
+            self.cursor = if self.waiting.is_empty() { self.batch_cursor } else { self.at(&event) };
             return SubscriptionMessage::Event(event);
         }
-        if let Some(over) = &self.over {
-            return over.clone();
+        if let Some(last) = &self.last_message {
+            return last.clone();
         }
         let (target, cursor, wanted) = (&self.target, self.cursor, &self.wanted);
-        let (pieces, _) = self.pieces.get_or_insert_with(|| {
+        let (queue, _) = self.queue.get_or_insert_with(|| {
             let (sender, receiver) = channel::bounded(LIVE_PIECES_MAX);
             (receiver, tasks::spawn(follow(target.clone(), cursor, wanted.clone(), sender)))
         });
-        match pieces.recv().await {
+        match queue.recv().await {
             Ok(QueueItem::Live(cursor, events)) => {
-                self.behind = cursor;
+                self.batch_cursor = cursor;
                 self.waiting = events.into();
                 match self.waiting.pop_front() {
                     Some(event) => {
@@ -125,12 +126,12 @@ impl Subscription {
                 }
             }
             Ok(QueueItem::Last(news)) => {
-                (self.over, self.pieces) = (Some(news.clone()), None);
+                (self.last_message, self.queue) = (Some(news.clone()), None);
                 news
             }
             // The task ends only after the last message. A new task continues from the cursor.
             Err(_) => {
-                self.pieces = None;
+                self.queue = None;
                 SubscriptionMessage::Heartbeat
             }
         }
@@ -138,12 +139,12 @@ impl Subscription {
 
     /// Returns the position of an event.
     fn at(&self, event: &Event) -> Token {
-        Token { index: event.index, ..self.behind }
+        Token { index: event.index, ..self.batch_cursor }
     }
 }
 
 /// Follows one server after another until there is a last message or the subscription is dropped.
-async fn follow(target: Arc<Target>, mut cursor: Token, wanted: Topic, pieces: Sender<QueueItem>) {
+async fn follow(target: Arc<Target>, mut cursor: Token, wanted: Topic, queue: Sender<QueueItem>) {
     let mut backoff = Backoff::new(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX);
     let mut next = target.servers.random_start();
     loop {
@@ -154,12 +155,12 @@ async fn follow(target: Arc<Target>, mut cursor: Token, wanted: Topic, pieces: S
             if learned && !is_of_cluster(&target, &server).await? {
                 return Ok(None);
             }
-            follow_one(&server, &target.keys, &mut cursor, &mut served, &wanted, &pieces).await
+            follow_one(&server, &target.keys, &mut cursor, &mut served, &wanted, &queue).await
         };
         match followed.await {
             Ok(Some(last)) => {
                 // Sending fails when the subscription has been dropped.
-                let _ = pieces.send(QueueItem::Last(last)).await;
+                let _ = queue.send(QueueItem::Last(last)).await;
                 return;
             }
             Ok(None) => log::debug!("{server} does not serve subscriptions now"),
@@ -197,7 +198,7 @@ async fn follow_one(
     cursor: &mut Token,
     served: &mut bool,
     wanted: &Topic,
-    pieces: &Sender<QueueItem>,
+    queue: &Sender<QueueItem>,
 ) -> Result<Option<SubscriptionMessage>, FrameError> {
     let channel = handshake::connect(server, plane_of(wanted), keys).await?;
     let Channel { mut reader, mut writer } = channel;
@@ -213,7 +214,7 @@ async fn follow_one(
                     return Err(FrameError::Malformed);
                 }
                 (*cursor, *served) = (behind, true);
-                pieces.send(QueueItem::Live(behind, events)).await.map_err(|_| FrameError::Closed)?;
+                queue.send(QueueItem::Live(behind, events)).await.map_err(|_| FrameError::Closed)?;
             }
             Answer::Lapsed { resume_at, why } => {
                 return Ok(Some(SubscriptionMessage::ReadAgain { at_least: resume_at, why }));

@@ -47,6 +47,9 @@ pub(super) fn inbox<M>() -> (Inbox<M>, Messages<M>) {
 
 impl<M> Inbox<M> {
     /// Sends a message, unless `INBOX_MAX` are waiting. Concurrent senders may exceed the bound by a few messages.
+    ///
+    /// # Errors
+    /// [`Refused::Full`] at the bound, [`Refused::Closed`] when the Raft task has ended.
     pub(crate) fn offer(&self, message: M) -> Result<(), Refused> {
         if self.0.queue.len() >= INBOX_MAX && !self.0.queue.is_closed() {
             return Err(Refused::Full);
@@ -56,6 +59,9 @@ impl<M> Inbox<M> {
 
     /// Sends a message regardless of the bound: for the few threads of the replica that have a bounded number of messages
     /// in the queue.
+    ///
+    /// # Errors
+    /// [`Refused::Closed`] when the Raft task has ended.
     pub fn put(&self, message: M) -> Result<(), Refused> {
         // An unbounded queue refuses only when it is closed.
         self.0.queue.push(message).map_err(|_| Refused::Closed)?;
