@@ -34,7 +34,7 @@ pub(super) struct Applying<'a, 't> {
     pub rows: &'a mut Table<'t, &'static [u8], &'static [u8]>,
     pub dedup: &'a mut DedupWindow,
     /// Cache of rows that rules have read before.
-    pub row_cache: &'a mut RowCache,
+    pub(crate) row_cache: &'a mut RowCache,
     /// Scrub in progress, which must follow changes to rows it has already read.
     pub scrub: &'a mut Scrub,
     /// Digest of the rows as they are now.
@@ -42,7 +42,7 @@ pub(super) struct Applying<'a, 't> {
     /// Digest after each entry.
     pub digests: Vec<DigestAt>,
     /// Changes that the ring follows around the commit.
-    pub noted: Vec<RingChange>,
+    pub(crate) noted: Vec<RingChange>,
 }
 
 /// Decodes the command of an entry. Its checksum was checked when the entry was read, so a command that cannot be decoded
@@ -73,7 +73,7 @@ pub(super) fn too_new(level: u32, known: u32) -> DbError {
 
 impl Applying<'_, '_> {
     /// Applies the command of one entry.
-    pub fn entry(&mut self, entry: &LogEntry) -> Result<AppliedEntry, DbError> {
+    pub(crate) fn entry(&mut self, entry: &LogEntry) -> Result<AppliedEntry, DbError> {
         let proposal = understood(entry, self.level)?;
         let view = ApplyView { rows: &*self.rows, dedup: &*self.dedup, row_cache: &*self.row_cache };
         let applied = ribbit_state::apply(&view, entry.index, &proposal)?;
@@ -94,7 +94,7 @@ impl Applying<'_, '_> {
     }
 
     /// Puts or removes one row.
-    pub fn change(&mut self, change: Change) -> Result<(), DbError> {
+    pub(crate) fn change(&mut self, change: Change) -> Result<(), DbError> {
         self.dedup.note(&change);
         self.noted.extend(RingChange::of(&change));
         let (before, now, key) = match change {

@@ -30,9 +30,9 @@ use xxhash_rust::xxh3::Xxh3;
 /// First bytes of a backup.
 const MAGIC: &[u8] = b"ribbit backup\n";
 /// Format version that is written, and the newest one that is read.
-pub const BACKUP_VERSION: u8 = 1;
+pub(crate) const BACKUP_VERSION: u8 = 1;
 /// Maximum length of a block, in bytes: more than the rows of one step take.
-pub const BLOCK_BYTES_MAX: u32 = 1024 * 1024;
+pub(crate) const BLOCK_BYTES_MAX: u32 = 1024 * 1024;
 
 /// Kind of the first block.
 const HEAD: u8 = 1;

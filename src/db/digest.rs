@@ -34,24 +34,24 @@ pub(super) struct Digests {
 
 impl Digests {
     /// Drops all digests except this one.
-    pub fn reset(&mut self, at: DigestAt) {
+    pub(crate) fn reset(&mut self, at: DigestAt) {
         (self.newest, self.strides) = ([at].into(), VecDeque::new());
     }
 
     /// Adds the digest of the index that was applied next.
-    pub fn note(&mut self, at: DigestAt) {
+    pub(crate) fn note(&mut self, at: DigestAt) {
         push(&mut self.newest, at, DIGESTS_KEPT);
         if at.0.is_multiple_of(DIGEST_STRIDE) {
             push(&mut self.strides, at, STRIDES_KEPT);
         }
     }
 
-    pub fn last(&self) -> DigestAt {
+    pub(crate) fn last(&self) -> DigestAt {
         self.newest.back().copied().unwrap_or_default()
     }
 
     /// Returns the digest after this index, if it is still kept.
-    pub fn at(&self, index: LogIndex) -> Option<u64> {
+    pub(crate) fn at(&self, index: LogIndex) -> Option<u64> {
         let find = |stored: &VecDeque<DigestAt>| {
             stored.binary_search_by_key(&index, |(at, _)| *at).ok().map(|found| stored[found].1)
         };
@@ -59,7 +59,7 @@ impl Digests {
     }
 
     /// Returns the digests to send to other members: the newest, and the newest of those kept for longer.
-    pub fn to_publish(&self) -> Vec<DigestAt> {
+    pub(crate) fn to_publish(&self) -> Vec<DigestAt> {
         self.strides.back().into_iter().chain(self.newest.back()).copied().collect()
     }
 }

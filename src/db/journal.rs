@@ -51,7 +51,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// An offset in a segment up to which everything is known to be synced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct SyncPoint {
-    pub epoch: u64,
+    pub(crate) epoch: u64,
     pub number: u64,
     pub end: u64,
 }
@@ -102,7 +102,7 @@ impl Journal {
     ///
     /// # Errors
     /// Fatal: the log is damaged, or the disk failed.
-    pub fn open(
+    pub(crate) fn open(
         disk: Arc<dyn Disk>,
         epoch: u64,
         base: (Position, HardState),
@@ -136,7 +136,7 @@ impl Journal {
     ///
     /// # Errors
     /// Fatal: the disk is full or failed.
-    pub fn start(&mut self) -> Result<(), DbError> {
+    pub(crate) fn start(&mut self) -> Result<(), DbError> {
         let newest = self.leftovers.last().copied().unwrap_or(0);
         for number in mem::take(&mut self.leftovers) {
             self.remove(number)?;
@@ -293,7 +293,7 @@ impl Journal {
     /// # Errors
     /// Fatal: the disk is full or failed. No part of the append may be acknowledged, and every later append fails with
     /// `Suspect`.
-    pub fn append(
+    pub(crate) fn append(
         &mut self,
         entries: &[LogEntry],
         hard_state: Option<HardState>,
@@ -340,7 +340,7 @@ impl Journal {
     ///
     /// # Errors
     /// Fatal: the disk failed.
-    pub fn cut(&mut self, through: LogIndex) -> Result<(), DbError> {
+    pub(crate) fn cut(&mut self, through: LogIndex) -> Result<(), DbError> {
         while let Some(next) = self.segments.get(1).filter(|next| next.start.index <= through) {
             let index = next.start.index;
             let mut spans = self.spans.write_locked();
@@ -357,49 +357,49 @@ impl Journal {
 
     /// Returns the last index before the newest `LOG_SEGMENTS_MAX` segments. The log may be cut up to it even if it keeps
     /// fewer entries than usual.
-    pub fn surplus(&self) -> LogIndex {
+    pub(crate) fn surplus(&self) -> LogIndex {
         let first = self.segments.len().saturating_sub(LOG_SEGMENTS_MAX);
         self.segments.get(first).filter(|_| first > 0).map_or(0, |segment| segment.start.index)
     }
 
-    pub fn spans(&self) -> Arc<RwLock<Spans>> {
+    pub(crate) fn spans(&self) -> Arc<RwLock<Spans>> {
         self.spans.clone()
     }
 
     #[cfg(test)]
-    pub fn end(&self) -> u64 {
+    pub(crate) fn end(&self) -> u64 {
         self.end
     }
 
-    pub fn epoch(&self) -> u64 {
+    pub(crate) fn epoch(&self) -> u64 {
         self.epoch
     }
 
     /// Returns the newest segment and the offset up to which it is synced.
-    pub fn note(&self) -> SyncPoint {
+    pub(crate) fn note(&self) -> SyncPoint {
         SyncPoint { epoch: self.epoch, number: self.newest().number, end: self.end }
     }
 
     /// Returns the last index before the newest segment.
-    pub fn newest_start(&self) -> LogIndex {
+    pub(crate) fn newest_start(&self) -> LogIndex {
         self.newest().start.index
     }
 
-    pub fn hard_state(&self) -> HardState {
+    pub(crate) fn hard_state(&self) -> HardState {
         self.hard_state
     }
 
     /// Returns the terms of the entries.
-    pub fn terms(&self) -> Terms {
+    pub(crate) fn terms(&self) -> Terms {
         self.spans.read_locked().terms.clone()
     }
 
     /// Returns the position just before the first entry.
-    pub fn floor(&self) -> Position {
+    pub(crate) fn floor(&self) -> Position {
         self.spans.read_locked().floor()
     }
 
-    pub fn last(&self) -> Position {
+    pub(crate) fn last(&self) -> Position {
         self.spans.read_locked().last()
     }
 }

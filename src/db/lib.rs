@@ -33,6 +33,8 @@
 //!
 //! Not here: the meaning of a row (state), the time to write (replica), the handling of a damaged store (roles).
 
+#![warn(unreachable_pub)]
+
 mod applying;
 pub mod backup;
 pub mod digest;
@@ -44,13 +46,13 @@ mod journal;
 pub mod limits;
 mod meta;
 pub mod pin;
-pub mod read;
+mod read;
 pub mod record;
 mod recover;
 mod ring_load;
 mod row_cache;
 mod rows_view;
-pub mod scrub;
+mod scrub;
 mod segment;
 pub mod snapshot;
 mod spans;

@@ -28,7 +28,7 @@ use std::sync::Mutex;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Stored key behind which a step begins. Empty for the first step.
-pub type AfterKey<'a> = &'a [u8];
+pub(crate) type AfterKey<'a> = &'a [u8];
 
 /// The rows at one index.
 pub struct Pin {
@@ -168,7 +168,7 @@ impl PinRequests {
     }
 
     /// Pins the rows if a pin is requested at this index, at which the writer has stopped.
-    pub fn pin_if_requested(&self, index: LogIndex, database: &Database) -> Result<(), DbError> {
+    pub(crate) fn pin_if_requested(&self, index: LogIndex, database: &Database) -> Result<(), DbError> {
         if let Some((_, slot @ None)) = self.requests().get_mut(&index) {
             *slot = Some(Pin::new(database)?);
         }
@@ -176,12 +176,12 @@ impl PinRequests {
     }
 
     /// Adds a requester of a pin at this index.
-    pub fn add(&self, index: LogIndex) {
+    pub(crate) fn add(&self, index: LogIndex) {
         self.requests().entry(index).or_insert((0, None)).0 += 1;
     }
 
     /// Removes a requester of a pin at this index, and the pin with the last one.
-    pub fn remove(&self, index: LogIndex) {
+    pub(crate) fn remove(&self, index: LogIndex) {
         let mut requests = self.requests();
         if let Some((requesters, _)) = requests.get_mut(&index) {
             *requesters -= 1;
@@ -192,12 +192,12 @@ impl PinRequests {
     }
 
     /// Takes the pin at this index, if the writer was there and the pin was not taken yet.
-    pub fn take(&self, index: LogIndex) -> Option<Pin> {
+    pub(crate) fn take(&self, index: LogIndex) -> Option<Pin> {
         self.requests().get_mut(&index).and_then(|(_, slot)| slot.take())
     }
 
     /// Returns the first index in `applied + 1..=last` at which the writer has to stop.
-    pub fn next_stop(&self, applied: LogIndex, last: LogIndex) -> Option<LogIndex> {
+    pub(crate) fn next_stop(&self, applied: LogIndex, last: LogIndex) -> Option<LogIndex> {
         let requests = self.requests();
         if applied >= last {
             return None;

@@ -44,7 +44,7 @@ pub(super) struct StoreShared {
 }
 
 impl StoreShared {
-    pub fn follow(&self, news: Vec<RingChange>) {
+    pub(crate) fn follow(&self, news: Vec<RingChange>) {
         if !news.is_empty() {
             let mut ring = self.ring.write_locked();
             news.into_iter().for_each(|news| ring.follow(news));

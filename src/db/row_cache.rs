@@ -15,15 +15,15 @@ pub(super) struct RowCache(RefCell<HashMap<Vec<u8>, Vec<u8>>>);
 
 impl RowCache {
     /// Returns true if rows of this table are cached.
-    pub fn holds(table: TableId) -> bool {
+    pub(crate) fn holds(table: TableId) -> bool {
         [Sessions::ID, Accounts::ID].contains(&table)
     }
 
-    pub fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
         self.0.borrow().get(key).cloned()
     }
 
-    pub fn learn(&self, key: &[u8], row: &[u8]) {
+    pub(crate) fn learn(&self, key: &[u8], row: &[u8]) {
         let mut rows = self.0.borrow_mut();
         if rows.len() >= ROW_CACHE_ROWS_MAX {
             rows.clear();
@@ -32,14 +32,14 @@ impl RowCache {
     }
 
     /// Invalidates a row that has changed.
-    pub fn forget(&mut self, key: &[u8]) {
+    pub(crate) fn forget(&mut self, key: &[u8]) {
         if key.first().is_some_and(|table| RowCache::holds(TableId(*table))) {
             self.0.get_mut().remove(key);
         }
     }
 
     /// Clears the cache: another file took the store's place.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.0.get_mut().clear();
     }
 }

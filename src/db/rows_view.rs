@@ -78,7 +78,7 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for RowsView<T> {
 pub(super) struct ApplyView<'a, T> {
     pub rows: &'a T,
     pub dedup: &'a DedupWindow,
-    pub row_cache: &'a RowCache,
+    pub(crate) row_cache: &'a RowCache,
 }
 
 impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for ApplyView<'_, T> {

@@ -55,7 +55,7 @@ pub struct ScrubPass {
 
 impl Scrub {
     /// Follows the writer's change of a row, whose weight grows by `difference`, wrapping.
-    pub fn changed(&mut self, key: &StoredKey, difference: u64) {
+    pub(crate) fn changed(&mut self, key: &StoredKey, difference: u64) {
         if let ScrubPhase::Rows { through: Some(through), sum } = &mut self.phase
             && key.as_slice() <= through.as_slice()
         {
@@ -64,7 +64,11 @@ impl Scrub {
     }
 
     /// Reads the next range.
-    pub fn step(&mut self, database: &Database, log: &RwLock<Spans>) -> Result<Option<ScrubPass>, DbError> {
+    pub(crate) fn step(
+        &mut self,
+        database: &Database,
+        log: &RwLock<Spans>,
+    ) -> Result<Option<ScrubPass>, DbError> {
         let transaction = database.begin_read()?;
         let meta = transaction.open_table(META)?;
         let mut bytes = 0;

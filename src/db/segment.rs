@@ -32,14 +32,14 @@ const RECORD_BYTES_USUAL: usize = 8 * 1024;
 /// The first record of a segment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SegmentHead {
-    pub epoch: u64,
+    pub(crate) epoch: u64,
     pub number: u64,
     /// Last position of the log before this segment.
     pub start: Position,
     /// Hard state before this segment.
     pub hard_state: HardState,
     /// Offset at which the records of the previous segment end; later ones do not count. 0 for the first segment.
-    pub previous_end: u64,
+    pub(crate) previous_end: u64,
     pub salt: u64,
 }
 
@@ -72,7 +72,10 @@ impl Segment {
     ///
     /// # Errors
     /// `Format` if a build of another format wrote it, `Damaged` if the head is intact but unreadable; otherwise the disk failed.
-    pub fn open(disk: &dyn Disk, number: u64) -> Result<(Segment, Option<Record<SegmentHead>>), DbError> {
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        number: u64,
+    ) -> Result<(Segment, Option<Record<SegmentHead>>), DbError> {
         let backend = disk.open_segment(number)?;
         let mut segment = Segment { number, salt: 0, start: Position::default(), backend };
         let head = segment.read::<SegmentHead>(0)?;
@@ -89,7 +92,7 @@ impl Segment {
     ///
     /// # Errors
     /// Fatal: the disk fails or is full.
-    pub fn begin(disk: &dyn Disk, head: &SegmentHead, spare: Option<u64>) -> Result<Segment, DbError> {
+    pub(crate) fn begin(disk: &dyn Disk, head: &SegmentHead, spare: Option<u64>) -> Result<Segment, DbError> {
         let backend = match spare {
             Some(spare) => disk.recycle_segment(spare, head.number)?,
             None => {
@@ -145,7 +148,7 @@ impl Segment {
     }
 
     /// Returns the bytes of a record that is to be stored at offset `at`.
-    pub fn frame<R: Serialize>(&self, at: u64, record: &R) -> Vec<u8> {
+    pub(crate) fn frame<R: Serialize>(&self, at: u64, record: &R) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(RECORD_BYTES_USUAL);
         bytes.extend([0; FRAME_BYTES]);
         bytes.push(VERSION);
@@ -164,7 +167,7 @@ impl Segment {
     /// # Errors
     /// `Format` if the record is intact but has another version, `Damaged` if it is intact but has an unknown shape; otherwise the
     /// disk failed.
-    pub fn read<R: DeserializeOwned>(&self, at: u64) -> Result<Option<Record<R>>, DbError> {
+    pub(crate) fn read<R: DeserializeOwned>(&self, at: u64) -> Result<Option<Record<R>>, DbError> {
         let Some((body, sum)) = self.read_body(at)? else { return Ok(None) };
         let value = match body.split_first() {
             Some((&VERSION, rest)) => postcard::from_bytes(rest).ok(),
@@ -207,7 +210,7 @@ impl Segment {
     ///
     /// # Errors
     /// The disk failed.
-    pub fn find_record(&self, from: u64) -> Result<Option<u64>, DbError> {
+    pub(crate) fn find_record(&self, from: u64) -> Result<Option<u64>, DbError> {
         let end = self.backend.len()?;
         let mut bytes = vec![0; LOG_SCAN_BYTES];
         let mut at = from;
@@ -227,7 +230,7 @@ impl Segment {
     }
 
     /// Returns the error for a record at offset `at` that cannot be read.
-    pub fn damaged(&self, at: u64) -> DbError {
+    pub(crate) fn damaged(&self, at: u64) -> DbError {
         DbError::Damaged(format!("log segment {} cannot be read at byte {at}", self.number))
     }
 }

@@ -51,14 +51,14 @@ pub(super) struct RowSums {
 }
 
 impl RowSums {
-    pub fn add(&mut self, key: &[u8], value: &[u8]) {
+    pub(crate) fn add(&mut self, key: &[u8], value: &[u8]) {
         self.rows += 1;
         self.hash.update(&(key.len() as u32).to_le_bytes());
         self.hash.update(key);
         self.hash.update(value);
         self.digest = self.digest.wrapping_add(weight(value));
     }
-    pub fn sum(&self) -> SnapshotSum {
+    pub(crate) fn sum(&self) -> SnapshotSum {
         SnapshotSum { rows: self.rows, digest: self.hash.digest() }
     }
 }

@@ -34,11 +34,11 @@ pub(super) struct Spans {
 }
 
 impl Spans {
-    pub fn behind(floor: Position) -> Spans {
+    pub(crate) fn behind(floor: Position) -> Spans {
         Spans { terms: Terms::behind(floor), spans: VecDeque::new() }
     }
 
-    pub fn add(&mut self, entries: &[LogEntry], segment: &Arc<Segment>, at: u64) {
+    pub(crate) fn add(&mut self, entries: &[LogEntry], segment: &Arc<Segment>, at: u64) {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return };
         while self.spans.back().is_some_and(|span| span.first >= first.index) {
             self.spans.pop_back();
@@ -52,7 +52,7 @@ impl Spans {
         self.spans.push_back(Span { first: first.index, last: last.index, segment: segment.clone(), at });
     }
 
-    pub fn cut(&mut self, floor: Position) {
+    pub(crate) fn cut(&mut self, floor: Position) {
         self.terms.cut(floor);
         while self.spans.front().is_some_and(|span| span.last <= floor.index) {
             self.spans.pop_front();
@@ -62,15 +62,15 @@ impl Spans {
         }
     }
 
-    pub fn floor(&self) -> Position {
+    pub(crate) fn floor(&self) -> Position {
         self.terms.floor()
     }
 
-    pub fn last(&self) -> Position {
+    pub(crate) fn last(&self) -> Position {
         self.terms.last()
     }
 
-    pub fn find(&self, index: LogIndex) -> Option<Span> {
+    pub(crate) fn find(&self, index: LogIndex) -> Option<Span> {
         let at = self.spans.partition_point(|span| span.last < index);
         self.spans.get(at).filter(|span| span.first <= index).cloned()
     }

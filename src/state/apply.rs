@@ -44,7 +44,7 @@ pub fn apply<V: WriteView>(view: &V, index: LogIndex, proposal: &Proposal) -> Re
 ///
 /// # Errors
 /// As [`apply`].
-pub fn apply_within<V: WriteView>(
+pub(crate) fn apply_within<V: WriteView>(
     bounds: &Bounds,
     view: &V,
     index: LogIndex,

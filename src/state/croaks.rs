@@ -73,7 +73,7 @@ pub fn read<V: View>(view: &V, index: LogIndex) -> Result<Option<Croak>, V::Erro
 ///
 /// # Errors
 /// Only the view's.
-pub fn find<V: View>(view: &V, index: LogIndex) -> Result<Option<CroakMeta>, V::Error> {
+pub(crate) fn find<V: View>(view: &V, index: LogIndex) -> Result<Option<CroakMeta>, V::Error> {
     let key = index.bytes();
     view.get(Croaks::ID, &key)?.map(|row| found(key, &row)).transpose()
 }
@@ -99,7 +99,7 @@ fn found<E: From<BadRow>>(key: Vec<u8>, row: &[u8]) -> Result<CroakMeta, E> {
 }
 
 /// Returns the croak that a change puts, and its author.
-pub fn croak_put(change: &Change) -> Option<(LogIndex, AccountId)> {
+pub(crate) fn croak_put(change: &Change) -> Option<(LogIndex, AccountId)> {
     let Change::Put { table: Croaks::ID, key, row } = change else { return None };
     let CroakMeta { index, author, .. } = CroakMeta::of(LogIndex::from_bytes(key)?, row)?;
     Some((index, author))

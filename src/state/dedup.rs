@@ -27,12 +27,12 @@ pub trait WriteView: View {
 
 /// One request in the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DedupEntry {
+pub(crate) struct DedupEntry {
     pub id: RequestId,
     pub index: LogIndex,
     pub age_ms: u64,
     /// True if its record is part of a croak's row, and not a row of its own.
-    pub in_croak_row: bool,
+    pub(crate) in_croak_row: bool,
 }
 
 /// The requests that a retry is recognised by, and the bookkeeping row.
@@ -88,7 +88,7 @@ impl DedupWindow {
         self.books
     }
     /// Iterates over the requests, oldest first.
-    pub fn entries(&self) -> impl Iterator<Item = &DedupEntry> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &DedupEntry> {
         self.entries.iter()
     }
 

@@ -348,7 +348,7 @@ impl Interest {
 
 impl NodeChange {
     /// Returns true if the change is at or below `path`, or removes a folder above it.
-    pub fn concerns(&self, path: &TreePath) -> bool {
+    pub(crate) fn concerns(&self, path: &TreePath) -> bool {
         let above = matches!(self.what, NodeEvent::Removed | NodeEvent::Pruned) && path.is_within(&self.path);
         above || self.path.is_within(path)
     }

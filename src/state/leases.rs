@@ -48,7 +48,7 @@ fn slave_path(member: &Member) -> TreePath {
 }
 
 /// Returns the path of a person's chat lock.
-pub fn chat_path(username: &str) -> TreePath {
+pub(crate) fn chat_path(username: &str) -> TreePath {
     kept(&format!("/people/{username}/chat"))
 }
 

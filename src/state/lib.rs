@@ -48,6 +48,8 @@
 //! A refusal ([`Denied`]) is a replicated value like any other reply. An error of the view (`View::Error`) means that the
 //! store cannot be read, and the caller ends the process. The two never mix.
 
+#![warn(unreachable_pub)]
+
 pub mod accounts;
 pub mod answer;
 pub mod apply;
@@ -55,7 +57,7 @@ pub mod check;
 pub mod code;
 pub mod command;
 mod command_groups;
-pub mod coordination;
+mod coordination;
 pub mod croaks;
 pub mod dedup;
 pub mod events;
@@ -65,23 +67,23 @@ pub mod limits;
 pub mod listing;
 pub mod lookup;
 pub mod members;
-pub mod messages;
+mod messages;
 pub mod model;
-pub mod namespace;
+mod namespace;
 pub mod path;
-pub mod people;
+mod people;
 pub mod query;
 pub mod ring;
 pub mod rows;
-pub mod rule;
-pub mod social;
+mod rule;
+mod social;
 pub mod sync;
-pub mod talks;
+mod talks;
 #[cfg(test)]
 mod tests;
 pub mod text;
 pub mod tree;
-pub mod view;
+mod view;
 
 pub use apply::{Applied, apply};
 pub use code::{Code, Denied, Field};

@@ -14,38 +14,38 @@ pub const PASSWORD_CHARS_MIN: usize = 8;
 pub const PASSWORD_CHARS_MAX: usize = 256;
 
 /// Maximum number of accounts that one account may follow. Bounds the memory of a feed read.
-pub const FRIENDS_MAX: usize = 4_096;
+pub(crate) const FRIENDS_MAX: usize = 4_096;
 /// Maximum number of sessions per account. Opening another drops the oldest.
-pub const SESSIONS_PER_ACCOUNT_MAX: usize = 32;
+pub(crate) const SESSIONS_PER_ACCOUNT_MAX: usize = 32;
 /// Lifetime of a session, in milliseconds of cluster age since the log-in (30 days).
 pub const SESSION_AGE_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 /// Maximum number of croaks in a page of a feed.
 pub const FEED_PAGE_MAX: usize = 50;
 /// Maximum number of people in a page of a list.
-pub const PEOPLE_PAGE_MAX: usize = 100;
+pub(crate) const PEOPLE_PAGE_MAX: usize = 100;
 
 /// Number of newest croaks whose authors are kept in memory. Older ones are found through the index by author.
 pub const RING_CROAKS: usize = 64 * 1024;
 /// Maximum number of croaks that one `IndexCroaks` command moves into the index by author.
-pub const INDEX_STEP: usize = 1_024;
+pub(crate) const INDEX_STEP: usize = 1_024;
 /// Maximum number of rows that one `Sweep` command removes of a deleted account.
-pub const SWEEP_STEP: usize = 256;
+pub(crate) const SWEEP_STEP: usize = 256;
 
 /// Number of newest requests that are always in the deduplication window, however old.
-pub const DEDUP_REQUESTS_MIN: usize = 16 * 1024;
+pub(crate) const DEDUP_REQUESTS_MIN: usize = 16 * 1024;
 /// Maximum number of requests in the deduplication window, however young.
-pub const DEDUP_REQUESTS_MAX: usize = 512 * 1024;
+pub(crate) const DEDUP_REQUESTS_MAX: usize = 512 * 1024;
 /// Milliseconds of cluster age that a request stays in the deduplication window between these two bounds.
-pub const DEDUP_AGE_MS: u64 = 60_000;
+pub(crate) const DEDUP_AGE_MS: u64 = 60_000;
 /// Number of requests that expire in one step, so that a step rewrites few pages.
-pub const EXPIRE_STEP: usize = 256;
+pub(crate) const EXPIRE_STEP: usize = 256;
 
 /// Maximum length of a direct message, in characters counted as in a croak.
 pub const MESSAGE_CHARS_MAX: usize = 1_000;
 /// Maximum number of unread messages of one account, from all senders together.
 pub const WAITING_MAX: u32 = 1_000;
 /// Maximum number of unread messages from one sender, so that no single account fills a mailbox.
-pub const WAITING_PER_TALK_MAX: u32 = 200;
+pub(crate) const WAITING_PER_TALK_MAX: u32 = 200;
 /// Maximum number of messages in a page of a talk: even the longest texts fit one frame.
 pub const TALK_PAGE_MAX: usize = 50;
 /// Maximum number of talks in a page of a list.
@@ -55,7 +55,7 @@ pub const UNREAD_CROAKS_MAX: u32 = 100;
 /// Maximum length of a pattern of user names, in characters.
 pub const GLOB_CHARS_MAX: usize = 64;
 /// Maximum number of user names that are compared with a pattern for one page.
-pub const NAMES_COMPARED_MAX: usize = 4_096;
+pub(crate) const NAMES_COMPARED_MAX: usize = 4_096;
 /// Value at which counting followers stops.
 pub const FOLLOWERS_COUNT_MAX: usize = 4_096;
 
@@ -76,11 +76,11 @@ pub const PATH_NAME_BYTES_MAX: usize = 128;
 /// Maximum number of names in a path.
 pub const PATH_DEPTH_MAX: usize = 16;
 /// Maximum number of nodes (folders, files and locks) in the namespace.
-pub const NODES_MAX: u64 = 65_536;
+pub(crate) const NODES_MAX: u64 = 65_536;
 /// Maximum length of a node's content, in bytes: with its path it fits a request.
 pub const NODE_BYTES_MAX: usize = 3_072;
 /// Maximum number of nodes per owner: all are removed with its lease, in one command.
-pub const OWNED_NODES_MAX: usize = 64;
+pub(crate) const OWNED_NODES_MAX: usize = 64;
 /// Maximum number of client leases.
 pub const CLIENT_LEASES_MAX: u64 = 1_024;
 /// Maximum length of a lease owner's description of itself, in bytes.
@@ -90,13 +90,13 @@ pub const LEASE_MS_MIN: u32 = 1_000;
 /// Longest lease that a client may request, in milliseconds.
 pub const LEASE_MS_MAX: u32 = 300_000;
 /// Maximum number of nodes that one command removes of a folder. Further commands remove the rest.
-pub const REMOVE_STEP: usize = 256;
+pub(crate) const REMOVE_STEP: usize = 256;
 /// Maximum number of nodes in a page of a listing.
 pub const TREE_PAGE_MAX: usize = 500;
 /// Size of the paths and contents at which a page of a listing ends, in bytes.
-pub const TREE_PAGE_BYTES_MAX: usize = 128 * 1024;
+pub(crate) const TREE_PAGE_BYTES_MAX: usize = 128 * 1024;
 /// Maximum number of leases in a page.
-pub const LEASES_PAGE_MAX: usize = 256;
+pub(crate) const LEASES_PAGE_MAX: usize = 256;
 
 /// Maximum length of a request in the log, in bytes. The rules bound texts more tightly, but only when they apply it.
 pub const REQUEST_BYTES_MAX: usize = 4_608;

@@ -11,7 +11,7 @@ use super::rule::ApplyContext;
 use super::text;
 
 /// Returns the account with this id, or `None` if it is deleted.
-pub fn live_account<V: View>(view: &V, id: AccountId) -> Result<Option<Account>, V::Error> {
+pub(crate) fn live_account<V: View>(view: &V, id: AccountId) -> Result<Option<Account>, V::Error> {
     Ok(get::<Accounts, V>(view, &id)?.filter(|account| !account.deleted))
 }
 
@@ -94,11 +94,11 @@ pub fn client_of<V: View>(view: &V, token: TokenHash) -> Result<Option<(Owner, L
 }
 
 /// Returns true if the account is suspended and may not log in.
-pub fn is_suspended<V: View>(view: &V, account: AccountId) -> Result<bool, V::Error> {
+pub(crate) fn is_suspended<V: View>(view: &V, account: AccountId) -> Result<bool, V::Error> {
     Ok(get::<Suspended, V>(view, &account)?.is_some())
 }
 
 /// Returns the settings decided by the operators.
-pub fn settings<V: View>(view: &V) -> Result<Settings, V::Error> {
+pub(crate) fn settings<V: View>(view: &V) -> Result<Settings, V::Error> {
     Ok(get::<SettingsRow, V>(view, &())?.unwrap_or_default())
 }

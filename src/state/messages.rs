@@ -28,12 +28,16 @@ use super::text;
 const NOT_LOGGED_IN: Denied = Denied::new(Code::NotLoggedIn);
 
 /// Returns the read position of `whose` in the talk with `with`, or `None` if they never talked.
-pub fn mark_of<V: View>(view: &V, whose: AccountId, with: AccountId) -> Result<Option<TalkState>, V::Error> {
+pub(crate) fn mark_of<V: View>(
+    view: &V,
+    whose: AccountId,
+    with: AccountId,
+) -> Result<Option<TalkState>, V::Error> {
     get::<TalkMarks, V>(view, &(whose, with.0))
 }
 
 /// Returns the number of unread messages of an account, and the position up to which it read its feed.
-pub fn mailbox<V: View>(view: &V, whose: AccountId) -> Result<Mailbox, V::Error> {
+pub(crate) fn mailbox<V: View>(view: &V, whose: AccountId) -> Result<Mailbox, V::Error> {
     Ok(get::<Mailboxes, V>(view, &whose)?.unwrap_or_default())
 }
 

@@ -31,7 +31,8 @@ impl Model {
     }
 
     /// Returns a model under `bounds` instead of the production ones, whose ring holds `ring` croaks.
-    pub fn within(bounds: Bounds, ring: usize) -> Model {
+    #[cfg(test)]
+    pub(crate) fn within(bounds: Bounds, ring: usize) -> Model {
         Model { bounds, ring: Ring::with_capacity(ring), ..Model::default() }
     }
 

@@ -83,7 +83,7 @@ impl TreePath {
     }
 
     /// Returns the first key behind this path and everything below it.
-    pub fn key_behind(&self) -> Vec<u8> {
+    pub(crate) fn key_behind(&self) -> Vec<u8> {
         let mut key = self.bytes();
         match key.last_mut() {
             Some(last) => *last = SEPARATOR + 1,

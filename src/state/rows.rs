@@ -7,9 +7,10 @@ pub use super::coordination::{Coordination, Lease, NodeKind, Owner, TreeNode};
 use super::ids::{AccountId, LogIndex, RaftId, RequestId, TokenHash};
 use super::limits::SESSION_AGE_MS_MAX;
 use super::path::TreePath;
+pub(crate) use super::view::decode_borrowed;
 pub use super::view::{
-    BadRow, Change, Key, Order, ROW_VERSION, RawRow, Rows, Table, TableId, View, body, decode,
-    decode_borrowed, encode, get, scan,
+    BadRow, Change, Key, Order, ROW_VERSION, RawRow, Rows, Table, TableId, View, body, decode, encode, get,
+    scan,
 };
 use serde::{Deserialize, Serialize};
 
@@ -91,7 +92,7 @@ pub struct Account {
 
 /// An [`Account`] that borrows its texts from the row's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub struct BorrowedAccount<'a> {
+pub(crate) struct BorrowedAccount<'a> {
     pub username: &'a str,
     pub name: &'a str,
     pub email: &'a str,
@@ -113,7 +114,7 @@ pub struct Session {
 
 impl Session {
     /// Returns true if the session has not expired at this cluster age.
-    pub fn is_open_at(&self, age_ms: u64) -> bool {
+    pub(crate) fn is_open_at(&self, age_ms: u64) -> bool {
         self.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX) > age_ms
     }
 }

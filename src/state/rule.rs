@@ -11,11 +11,11 @@ use super::limits::*;
 use super::rows::{Change, InlineRecord};
 
 /// Answer of a rule: the rows to change and a reply, or a refusal that changes nothing.
-pub type Decision = Result<(Vec<Change>, Reply), Denied>;
+pub(crate) type Decision = Result<(Vec<Change>, Reply), Denied>;
 
 /// Position in the log and time at which a command is applied. Every rule receives it.
 #[derive(Debug, Clone, Copy)]
-pub struct ApplyContext {
+pub(crate) struct ApplyContext {
     pub index: LogIndex,
     pub wall_ms: u64,
     /// Record of the request, which a croak stores in its row. Contains the cluster age, which never falls.
@@ -24,7 +24,7 @@ pub struct ApplyContext {
 
 impl ApplyContext {
     /// Returns the cluster age.
-    pub fn age_ms(&self) -> u64 {
+    pub(crate) fn age_ms(&self) -> u64 {
         self.record.age_ms
     }
 }
@@ -32,27 +32,27 @@ impl ApplyContext {
 /// Bounds that every member must share, because the result of a command depends on them. Production always uses
 /// [`Bounds::PRODUCTION`]. Tests use small ones, so that a short history reaches the edges.
 #[derive(Debug, Clone, Copy)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// Returns the rules level from which a command is accepted.
-    pub level_of: fn(&Command) -> u32,
-    pub friends_max: usize,
-    pub sessions_max: usize,
-    pub index_step: usize,
-    pub sweep_step: usize,
-    pub dedup_requests_min: usize,
-    pub dedup_requests_max: usize,
-    pub dedup_age_ms: u64,
-    pub expire_step: usize,
-    pub nodes_max: u64,
-    pub owned_nodes_max: usize,
-    pub client_leases_max: u64,
-    pub remove_step: usize,
-    pub waiting_max: u32,
-    pub waiting_per_talk_max: u32,
+    pub(crate) level_of: fn(&Command) -> u32,
+    pub(crate) friends_max: usize,
+    pub(crate) sessions_max: usize,
+    pub(crate) index_step: usize,
+    pub(crate) sweep_step: usize,
+    pub(crate) dedup_requests_min: usize,
+    pub(crate) dedup_requests_max: usize,
+    pub(crate) dedup_age_ms: u64,
+    pub(crate) expire_step: usize,
+    pub(crate) nodes_max: u64,
+    pub(crate) owned_nodes_max: usize,
+    pub(crate) client_leases_max: u64,
+    pub(crate) remove_step: usize,
+    pub(crate) waiting_max: u32,
+    pub(crate) waiting_per_talk_max: u32,
 }
 
 impl Bounds {
-    pub const PRODUCTION: Bounds = Bounds {
+    pub(crate) const PRODUCTION: Bounds = Bounds {
         level_of: Command::rules_level,
         friends_max: FRIENDS_MAX,
         sessions_max: SESSIONS_PER_ACCOUNT_MAX,

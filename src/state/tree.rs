@@ -14,7 +14,7 @@ use super::rule::{ApplyContext, Bounds, Decision};
 use std::collections::BTreeMap;
 
 /// Returns true for paths that only ribbit itself may change.
-pub fn is_kept(path: &TreePath) -> bool {
+pub(crate) fn is_kept(path: &TreePath) -> bool {
     path.is_root() || matches!(path.names().next(), Some("clusters" | "people"))
 }
 
@@ -49,26 +49,30 @@ pub(super) struct Draft<'a, V> {
 }
 
 impl<'a, V: View> Draft<'a, V> {
-    pub fn new(bounds: &'a Bounds, view: &'a V, context: ApplyContext) -> Result<Draft<'a, V>, V::Error> {
+    pub(crate) fn new(
+        bounds: &'a Bounds,
+        view: &'a V,
+        context: ApplyContext,
+    ) -> Result<Draft<'a, V>, V::Error> {
         let before = coordination(view)?;
         let coordination = before.clone();
         let (touched, changes) = (BTreeMap::new(), Vec::new());
         Ok(Draft { bounds, view, context, coordination, before, touched, changes })
     }
 
-    pub fn node(&self, path: &TreePath) -> Result<Option<TreeNode>, V::Error> {
+    pub(crate) fn node(&self, path: &TreePath) -> Result<Option<TreeNode>, V::Error> {
         match self.touched.get(path) {
             Some(node) => Ok(node.clone()),
             None => node(self.view, path),
         }
     }
 
-    pub fn change(&mut self, change: Change) {
+    pub(crate) fn change(&mut self, change: Change) {
         self.changes.push(change);
     }
 
     /// Puts a node into a folder that exists.
-    pub fn put(&mut self, path: &TreePath, node: TreeNode) -> Result<(), V::Error> {
+    pub(crate) fn put(&mut self, path: &TreePath, node: TreeNode) -> Result<(), V::Error> {
         match self.node(path)? {
             None => self.coordination.nodes += 1,
             Some(before) => self.disown(path, &before),
@@ -81,7 +85,7 @@ impl<'a, V: View> Draft<'a, V> {
         Ok(())
     }
 
-    pub fn remove(&mut self, path: &TreePath) -> Result<(), V::Error> {
+    pub(crate) fn remove(&mut self, path: &TreePath) -> Result<(), V::Error> {
         if let Some(before) = self.node(path)? {
             self.disown(path, &before);
             self.changes.push(Change::remove::<Nodes>(path));
@@ -98,7 +102,7 @@ impl<'a, V: View> Draft<'a, V> {
     }
 
     /// Makes the missing folders above `path`.
-    pub fn make_parents(&mut self, path: &TreePath) -> Result<Result<(), Denied>, V::Error> {
+    pub(crate) fn make_parents(&mut self, path: &TreePath) -> Result<Result<(), Denied>, V::Error> {
         let mut missing = Vec::new();
         let mut above = path.parent();
         while let Some(folder) = above {
@@ -117,13 +121,13 @@ impl<'a, V: View> Draft<'a, V> {
     }
 
     /// Returns true if an owner has the maximum number of nodes.
-    pub fn owns_most(&self, owner: Owner) -> Result<bool, V::Error> {
+    pub(crate) fn owns_most(&self, owner: Owner) -> Result<bool, V::Error> {
         let owned = owned_by(self.view, owner, self.bounds.owned_nodes_max)?;
         Ok(owned.len() >= self.bounds.owned_nodes_max)
     }
 
     /// Returns the collected changes with the reply, or refuses if they exceed the maximum number of nodes.
-    pub fn finish(mut self, reply: Reply) -> Decision {
+    pub(crate) fn finish(mut self, reply: Reply) -> Decision {
         if self.coordination.nodes > self.bounds.nodes_max && self.coordination.nodes > self.before.nodes {
             return Err(Denied::new(Code::TooManyNodes));
         }
@@ -136,7 +140,12 @@ impl<'a, V: View> Draft<'a, V> {
 
 impl<V: View> Draft<'_, V> {
     /// Puts a lock that is free into its existing folder and returns its fencing token.
-    pub fn grant(&mut self, path: &TreePath, owner: Owner, content: &[u8]) -> Result<LogIndex, V::Error> {
+    pub(crate) fn grant(
+        &mut self,
+        path: &TreePath,
+        owner: Owner,
+        content: &[u8],
+    ) -> Result<LogIndex, V::Error> {
         let fence = self.context.index;
         let node = TreeNode {
             kind: NodeKind::Lock,
@@ -150,7 +159,7 @@ impl<V: View> Draft<'_, V> {
     }
 
     /// Puts a file that is removed with its owner's lease, and makes the folders above it.
-    pub fn leave_file(
+    pub(crate) fn leave_file(
         &mut self,
         path: &TreePath,
         owner: Owner,
@@ -178,7 +187,7 @@ impl<V: View> Draft<'_, V> {
 ///
 /// # Errors
 /// The view's error.
-pub fn owned_by<V: View>(view: &V, owner: Owner, limit: usize) -> Result<Vec<TreePath>, V::Error> {
+pub(crate) fn owned_by<V: View>(view: &V, owner: Owner, limit: usize) -> Result<Vec<TreePath>, V::Error> {
     let from = owner.bytes();
     let mut to = from.clone();
     to.push(u8::MAX);

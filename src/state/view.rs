@@ -86,7 +86,7 @@ pub fn decode<R: DeserializeOwned>(bytes: &[u8]) -> Option<R> {
 }
 
 /// As [`decode`], but the row borrows its texts from `bytes`.
-pub fn decode_borrowed<'a, R: Deserialize<'a>>(bytes: &'a [u8]) -> Option<R> {
+pub(crate) fn decode_borrowed<'a, R: Deserialize<'a>>(bytes: &'a [u8]) -> Option<R> {
     match postcard::take_from_bytes(body(bytes)?) {
         Ok((row, [])) => Some(row),
         _ => None,
