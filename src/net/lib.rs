@@ -37,7 +37,7 @@
 //!
 //! The client's side:
 //!
-//! - [`line`]: one connection to one server, with many requests at once
+//! - [`mod@line`]: one connection to one server, with many requests at once
 //! - [`oneshot`]: single requests, each on a connection of its own
 //! - `servers`: the servers that a client knows; [`discovery`]: learning them from the servers
 //! - [`client`]: the failover client, which tries the servers until one answers

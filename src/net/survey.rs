@@ -5,7 +5,7 @@
 //! The next round asks the members that the answers have named. So a survey takes a second while a member is unreachable,
 //! and a few seconds at worst.
 //!
-//! [`merge`] is pure. It uses the answers of one cluster, the first that answers: an address is only a hint, and its port
+//! `merge` is pure. It uses the answers of one cluster, the first that answers: an address is only a hint, and its port
 //! may belong to another process by now.
 //!
 //! Not here: decisions. A survey describes the past.
