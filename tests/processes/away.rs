@@ -36,7 +36,7 @@ fn flood(address: &str, session: TokenHash) {
 
 #[test]
 fn one_that_was_away_too_long_for_the_log_gets_a_snapshot_while_people_write() {
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     pond.environment =
         vec![("RIBBIT_TEST_LOG_KEEP", LOG_KEEP.to_string()), ("RUST_LOG", "ribbit=info".into())];
     pond.up(&["--restart", "never"]);
@@ -75,6 +75,6 @@ fn one_that_was_away_too_long_for_the_log_gets_a_snapshot_while_people_write() {
     let others: Vec<&str> = status.backends().map(|it| &*it.name).filter(|other| *other != name).collect();
     pond.kill(&others);
     written.reader.croak("still here");
-    pond.pull_the_plug();
+    pond.kill_all();
     stores_agree(&pond);
 }

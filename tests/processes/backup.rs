@@ -31,7 +31,7 @@ fn three(pond: &mut Pond) {
 
 #[test]
 fn what_was_backed_up_while_people_wrote_is_there_in_a_new_cluster() {
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     three(&mut pond);
     let kept = tempfile::tempdir().expect("a temporary folder");
     let file = kept.path().join("ribbit.backup");
@@ -84,7 +84,7 @@ fn what_was_backed_up_while_people_wrote_is_there_in_a_new_cluster() {
     let session = ada.clone();
     pond.stop();
     let old = pond.cluster();
-    pond.dry_out();
+    pond.wipe();
     if rustix::process::geteuid().is_root() {
         // Other users could read and change a file restored into such a folder.
         let mut work = pond.folder().as_os_str().to_owned();
@@ -137,7 +137,7 @@ fn what_was_backed_up_while_people_wrote_is_there_in_a_new_cluster() {
 
 #[test]
 fn a_member_that_dies_in_the_middle_is_left_for_another() {
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     pond.environment = vec![("RIBBIT_TEST_PIN_STEP_MS", "1500".into())];
     three(&mut pond);
     let mut ada = pond.browser();
@@ -172,7 +172,7 @@ fn a_member_that_dies_in_the_middle_is_left_for_another() {
 
 #[test]
 fn a_file_that_is_no_whole_backup_is_refused_and_nothing_is_touched() {
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     pond.up(&["--backends", "1", "--coordinators", "0"]);
     pond.browser().join("ada");
     let kept = tempfile::tempdir().expect("a temporary folder");

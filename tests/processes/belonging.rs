@@ -47,11 +47,11 @@ fn one_that_joined_and_was_never_heard_gets_no_vote() {
 #[test]
 fn a_group_forms_every_time() {
     // Races: a member joins while the cluster is being founded, or becomes a voter before it knows of it.
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     for _ in 0..3 {
         pond.up(&["--restart", "never"]);
         pond.await_whole();
         pond.stop();
-        pond.dry_out();
+        pond.wipe();
     }
 }

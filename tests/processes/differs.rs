@@ -38,7 +38,7 @@ fn tamper(pond: &Pond, member: &str) {
 
 #[test]
 fn a_member_whose_state_differs_halts_and_the_others_go_on() {
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     pond.environment = vec![("RUST_LOG", "ribbit=info".into())];
     pond.up(&["--restart", "never"]);
     let leader = pond.await_leading_backend();

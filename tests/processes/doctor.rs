@@ -90,7 +90,7 @@ fn a_group_is_looked_at_from_its_board() {
 
 #[test]
 fn without_a_group_what_lies_there_is_looked_at() {
-    let pond = Pond::dry();
+    let pond = Pond::empty();
     let nowhere = pond.folder().join("nowhere");
     let mut command = pond.plain(&["doctor", "--data-dir"]);
     let output = command.arg(&nowhere).output().expect("the binary starts");

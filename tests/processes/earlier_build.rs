@@ -80,7 +80,7 @@ fn refuses(pond: &Pond, arguments: &[&str], words: &str) {
 
 #[test]
 fn the_folder_of_an_earlier_build_is_refused_with_what_to_do_and_not_changed() {
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     let alone = ["--backends", "1", "--coordinators", "0"];
     pond.up(&alone);
     pond.stop();

@@ -62,7 +62,7 @@ fn is_even(status: &Status) -> bool {
 
 #[test]
 fn after_a_rolling_restart_everybody_has_as_many_clients_again() {
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     // Rebalance within seconds instead of minutes.
     pond.environment = vec![("RIBBIT_TEST_EVEN_STEPS", "3".into())];
     pond.up(&["--restart", "never"]);

@@ -73,6 +73,6 @@ fn a_failing_disk_ends_its_member_alone_and_a_sector_that_cannot_be_read_is_dama
     written.nobody_noticed();
     pond.await_whole();
     written.judge_pages();
-    pond.pull_the_plug();
+    pond.kill_all();
     stores_agree(&pond);
 }

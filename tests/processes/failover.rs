@@ -88,6 +88,6 @@ fn two_that_died_catch_up_while_people_write_and_then_the_third_may_die() {
     let feeds = killed.each_ref().map(|name| feed_of(&status.member(name).address, session));
     assert_eq!(feeds[0], feeds[1], "one order on every node");
     written.judge(&feeds[0].iter().map(|(_, text)| text.clone()).collect::<Vec<_>>());
-    pond.pull_the_plug();
+    pond.kill_all();
     stores_agree(&pond);
 }

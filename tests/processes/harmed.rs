@@ -1,7 +1,7 @@
 //! Damage to every file that ribbit reads back: reported, healed where other members have the data, and never a crash loop.
 
 use crate::pond::{Pond, Status};
-use crate::verbs::Somebody;
+use crate::verbs::CliUser;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -101,8 +101,8 @@ fn a_store_that_something_has_become_of_is_said_and_healed_and_started_once() {
 fn a_small_file_that_something_has_become_of_is_named_with_what_to_do() {
     use Harm::{Cut, Empty, Nonsense, Zeros};
     let mut pond = Pond::start_with(&["--backends", "1", "--coordinators", "0"]);
-    let ada = Somebody::called(&pond, "ada");
-    ada.says(&pond, &["feed"]).well();
+    let ada = CliUser::called(&pond, "ada");
+    ada.runs(&pond, &["feed"]).succeeds();
     pond.typed(&["client", "server"]);
     let session = ada.kept()[0].clone();
     let folder = pond.folder().to_path_buf();
@@ -111,11 +111,11 @@ fn a_small_file_that_something_has_become_of_is_named_with_what_to_do() {
     for harm in everything {
         let (path, kept) = (&session, fs::read(&session).expect("a session"));
         harm.to(path);
-        let ran = ada.says(&pond, &["feed"]);
+        let ran = ada.runs(&pond, &["feed"]);
         assert!(ran.code == 78 && ran.err.contains("delete the file and log in again"), "{harm:?}: {ran:?}");
         fs::write(path, kept).expect("a file");
     }
-    ada.says(&pond, &["feed"]).well();
+    ada.runs(&pond, &["feed"]).succeeds();
 
     let path = folder.join("client");
     for harm in everything {

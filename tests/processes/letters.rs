@@ -72,7 +72,7 @@ fn each_message_arrives_once_and_in_order_while_leaders_are_killed_and_after_eve
         (0..LETTERS).map(|number| format!("letter {number}, \"quoted\" <b>")).collect();
     assert_eq!(talk(&mut bob, "ada"), expected);
     // The messages are unread, and survive a power cut.
-    pond.pull_the_plug();
+    pond.kill_all();
     pond.up(&[]);
     (ada.address, bob.address) = (pond.web(), pond.web());
     assert_eq!(talk(&mut bob, "ada"), expected);
@@ -81,7 +81,7 @@ fn each_message_arrives_once_and_in_order_while_leaders_are_killed_and_after_eve
     see(&mut bob, "/messages/ada");
     page(&mut ada, "/messages/bob").says(200, "<span class=\"state\">read</span>");
     // Read marks survive, too.
-    pond.pull_the_plug();
+    pond.kill_all();
     pond.up(&[]);
     (ada.address, bob.address) = (pond.web(), pond.web());
     assert!(!page(&mut bob, "/messages").body.contains(" new</b>"));

@@ -1,7 +1,7 @@
 //! Rate limits per account: error messages and codes on pages and in scripts, and no effect on other users.
 
 use crate::pond::{Pond, keys};
-use crate::verbs::Somebody;
+use crate::verbs::CliUser;
 use ribbit_net::client::Client;
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_net::secret::new_request_id;
@@ -12,7 +12,7 @@ use testkit::page_text::{croaks, typed};
 
 /// Starts a cluster of one backend, so that all counters are on one node.
 fn small(options: &[&str]) -> Pond {
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     pond.environment = vec![("RIBBIT_TEST_PASSWORD_PASSES", "1".into())];
     pond.up(&[&["--backends", "1", "--coordinators", "0"], options].concat());
     pond
@@ -53,11 +53,11 @@ fn so_much_is_taken_of_one_account_in_a_minute_and_the_words_are_kept() {
     ada.post("/logout", &[]).leads_to("/login");
 
     // A script gets the same refusal with its exit code.
-    let eve = Somebody::called(&pond, "eve");
+    let eve = CliUser::called(&pond, "eve");
     for number in 0..6 {
-        eve.says(&pond, &["post", &format!("{number} of six")]).well();
+        eve.runs(&pond, &["post", &format!("{number} of six")]).succeeds();
     }
-    eve.says(&pond, &["post", "one too many"]).badly(1, "too fast; try again in 10 seconds (653)");
+    eve.runs(&pond, &["post", "one too many"]).fails(1, "too fast; try again in 10 seconds (653)");
 }
 
 #[test]
@@ -101,8 +101,8 @@ fn a_name_has_so_many_tries_and_who_is_logged_in_does_not_notice() {
     ada.croak("still here");
     let change = [("choice", "password"), ("password", "password"), ("new-password", "sesame street")];
     ada.post("/settings", &change).leads_to("/settings?note=new-password");
-    let script = Somebody::new();
-    script.hands(&pond, &["login", "ada"], "sesame street\n").badly(1, "(651)");
+    let script = CliUser::new();
+    script.runs_with(&pond, &["login", "ada"], "sesame street\n").fails(1, "(651)");
 }
 
 #[test]

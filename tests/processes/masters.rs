@@ -62,7 +62,7 @@ fn a_master_that_dies_is_replaced_under_a_higher_fence_and_is_a_slave_when_it_is
         let leases = said(witness).leases;
         (leases.holds && leases.masters.len() == 1 && leases.active.len() == 5).then_some(())
     });
-    pond.pull_the_plug();
+    pond.kill_all();
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn with_all_coordinators_dead_the_group_still_notices_who_is_gone() {
 
 #[test]
 fn who_is_cut_from_the_leader_is_heard_by_way_of_the_coordinators() {
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     // Raft id 1 belongs to the founder, a coordinator.
     pond.environment.push(("RIBBIT_TEST_DEAF", "3".into()));
     pond.up(&["--restart", "never"]);

@@ -106,7 +106,7 @@ fn a_voter_stays_where_the_rest_would_be_no_majority() {
 
 #[test]
 fn a_learner_takes_the_seat_of_the_dead_and_the_removed_come_back_as_new() {
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     let options = ["--backends", "3", "--coordinators", "3", "--restart", "never", "--evict-after", "2s"];
     pond.up(&options);
     pond.await_leading_backend_of(|status| status.members.len() == 6 && voters(status) == 5);

@@ -33,7 +33,7 @@ fn told() -> (&'static str, String) {
 
 #[test]
 fn a_log_in_makes_a_weak_hash_anew_and_ends_no_session() {
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     // As an earlier version with a lower cost.
     pond.environment = vec![("RIBBIT_TEST_PASSWORD_PASSES", "1".into()), told()];
     pond.up(&[]);
@@ -87,7 +87,7 @@ const ROOM_KIB: u64 = 7 * 1024;
 
 #[test]
 fn what_checking_passwords_takes_is_given_back_round_after_round() {
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     pond.environment = vec![("RIBBIT_TEST_PASSWORD_IDLE_MS", "300".into())];
     pond.up(&["--backends", "1", "--coordinators", "0"]);
     let mut ada = pond.browser();
@@ -120,7 +120,7 @@ const WAITING: u8 = 66;
 
 #[test]
 fn who_finds_the_queue_full_is_told_so_and_gets_in_later() {
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     // Each check takes most of a second: one alone is answered in time, one behind sixty others is not.
     pond.environment = vec![("RIBBIT_TEST_PASSWORD_PASSES", "150".into())];
     pond.up(&["--backends", "1", "--coordinators", "0"]);

@@ -67,7 +67,7 @@ fn turn() -> MutexGuard<'static, ()> {
 
 impl Pond {
     /// Creates an empty folder without processes.
-    pub fn dry() -> Pond {
+    pub fn empty() -> Pond {
         let turn = turn();
         let folder = tempfile::tempdir().expect("a temporary folder");
         is_here(&folder);
@@ -80,7 +80,7 @@ impl Pond {
     }
 
     pub fn start_with(options: &[&str]) -> Pond {
-        let mut pond = Pond::dry();
+        let mut pond = Pond::empty();
         pond.up(options);
         pond
     }
@@ -112,7 +112,7 @@ impl Pond {
     }
 
     /// Deletes all data: an empty folder.
-    pub fn dry_out(&mut self) {
+    pub fn wipe(&mut self) {
         self.folder = tempfile::tempdir().expect("a temporary folder");
         is_here(&self.folder);
     }
@@ -296,7 +296,7 @@ impl Pond {
     }
 
     /// Kills all processes at once with SIGKILL, including those started by hand.
-    pub fn pull_the_plug(&mut self) {
+    pub fn kill_all(&mut self) {
         let mut running = self.running.take().expect("started");
         let up = running.child.id();
         // A stopped `up` starts no process while the others are listed.
@@ -385,7 +385,7 @@ impl Drop for Pond {
             println!("said on standard error:\n{}", fs::read_to_string(self.log()).unwrap_or_default());
         }
         if self.running.is_some() {
-            self.pull_the_plug();
+            self.kill_all();
         }
         for child in &mut self.by_hand {
             let _ = child.kill();

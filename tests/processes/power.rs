@@ -27,12 +27,12 @@ fn no_acknowledged_croak_is_lost_or_doubled_by_power_cuts() {
     for cut in 0..cuts {
         writers.await_progress();
         wait(a_while(Duration::from_millis(1_500)));
-        pond.pull_the_plug();
+        pond.kill_all();
         if cut % 2 == 1 {
             // A second power cut during the restart.
             pond.begin_up(&[]);
             wait(a_while(Duration::from_millis(1_000)));
-            pond.pull_the_plug();
+            pond.kill_all();
         }
         let began = Instant::now();
         pond.up(&[]);
@@ -43,7 +43,7 @@ fn no_acknowledged_croak_is_lost_or_doubled_by_power_cuts() {
     let mut written = writers.stop();
     written.judge_pages();
     pond.await_whole();
-    pond.pull_the_plug();
+    pond.kill_all();
     stores_agree(&pond);
 }
 

@@ -7,7 +7,7 @@ use testkit::page_text::croaks;
 #[test]
 fn croaks_are_refused_in_words_before_the_disk_is_full_and_deleting_goes_on() {
     // Checkpoint after a few entries instead of thousands.
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     pond.environment = vec![("RIBBIT_TEST_LOG_KEEP", "16".into())];
     pond.up(&[]);
     let mut ada = pond.browser();

@@ -16,7 +16,7 @@ fn recover(pond: &Pond, from: &Path, more: &[&str]) -> (i32, String) {
 
 #[test]
 fn when_two_of_three_stores_are_gone_the_third_founds_a_new_history() {
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     let options = ["--backends", "3", "--coordinators", "0"];
     pond.up(&options);
     let whole = |status: &crate::pond::Status| status.members.len() == 3 && status.is_whole();

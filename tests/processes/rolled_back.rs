@@ -57,7 +57,7 @@ fn boards_that_are_rolled_back_end_with_78_and_their_stores_stay_whole() {
 #[test]
 fn an_entry_of_a_newer_version_is_no_damage() {
     // A single member, so every entry in its log was committed.
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     pond.up(&["--backends", "1", "--coordinators", "0"]);
     pond.stop();
     let folder = pond.folder().join("backend-1");

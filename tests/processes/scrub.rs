@@ -53,7 +53,7 @@ fn a_store_whose_pages_cannot_be_is_damaged_and_no_reason_to_crash_again_and_aga
 
 #[test]
 fn damage_that_nobody_reads_is_found_said_and_healed() {
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     pond.environment = vec![("RIBBIT_TEST_SCRUB_MS", "200".into()), ("RUST_LOG", "ribbit=info".into())];
     pond.up(&["--restart", "never"]);
     let leader = pond.await_leading_backend();

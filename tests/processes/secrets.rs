@@ -2,7 +2,7 @@
 //! on a member's disk, in a backup or in a saved copy of the namespace.
 
 use crate::pond::Pond;
-use crate::verbs::{Somebody, ran};
+use crate::verbs::{CliUser, ran};
 use blake2::Blake2sMac256;
 use blake2::digest::{KeyInit, Mac};
 use std::fs;
@@ -114,7 +114,7 @@ fn keys(pond: &Pond) -> Vec<Needle> {
 
 #[test]
 fn no_secret_of_a_run_is_found_where_it_need_not_be() {
-    let mut pond = Pond::dry();
+    let mut pond = Pond::empty();
     pond.environment = vec![("RUST_LOG", "trace".into())];
     pond.up(&["--backends", "2", "--coordinators", "1"]);
     let [first, wrong, second, given, typed, again] = PASSWORDS;
@@ -133,21 +133,21 @@ fn no_secret_of_a_run_is_found_where_it_need_not_be() {
     needles.push(Needle::of("a browser's token".into(), &unhex(&ada.cookies["session"])));
     ada.croak("a croak that everyone may read");
     // Actions in a script.
-    let bob = Somebody::new();
+    let bob = CliUser::new();
     let mut said = |what: &str, ran: crate::verbs::Ran| {
         heard.push((what.to_string(), [ran.out.as_bytes(), ran.err.as_bytes()].concat()));
         ran.code
     };
     let create = ["create", "bob", "--full-name", "Bob", "--email", "bob@example.org"];
-    assert_eq!(said("create", bob.hands(&pond, &create, &format!("{typed}\n"))), 0);
+    assert_eq!(said("create", bob.runs_with(&pond, &create, &format!("{typed}\n"))), 0);
     let kept = fs::read_to_string(&bob.kept()[0]).expect("a session");
     let token = kept.lines().find_map(|line| line.strip_prefix("TOKEN=")).expect("a token");
     needles.push(Needle::of("a script's token".into(), &unhex(token)));
-    assert_eq!(said("password", bob.hands(&pond, &["passwd"], &format!("{typed}\n{second}\n"))), 0);
-    assert_eq!(said("login", bob.hands(&pond, &["login", "bob"], &format!("{again}\n"))), 1);
-    assert_eq!(said("post", bob.says(&pond, &["post", "hello"])), 0);
-    assert_eq!(said("message", bob.says(&pond, &["dm", "ada", "hello"])), 0);
-    assert_eq!(said("feed", bob.says(&pond, &["feed"])), 0);
+    assert_eq!(said("password", bob.runs_with(&pond, &["passwd"], &format!("{typed}\n{second}\n"))), 0);
+    assert_eq!(said("login", bob.runs_with(&pond, &["login", "bob"], &format!("{again}\n"))), 1);
+    assert_eq!(said("post", bob.runs(&pond, &["post", "hello"])), 0);
+    assert_eq!(said("message", bob.runs(&pond, &["dm", "ada", "hello"])), 0);
+    assert_eq!(said("feed", bob.runs(&pond, &["feed"])), 0);
     let passwd = ran(pond.plain(&["user", "passwd", "bob"]), &format!("{given}\n"));
     assert_eq!(said("user passwd", passwd), 0);
     // Actions of an operator.

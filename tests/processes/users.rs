@@ -2,7 +2,7 @@
 
 use crate::pond::Pond;
 use crate::pty::Terminal;
-use crate::verbs::{Ran, Somebody, ran};
+use crate::verbs::{CliUser, Ran, ran};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -28,48 +28,48 @@ fn account(username: &str, suspended: bool, sessions: u32) -> Value {
 #[test]
 fn an_operator_looks_after_accounts() {
     let pond = Pond::start();
-    let (ada, bob) = (Somebody::called(&pond, "ada"), Somebody::called(&pond, "bob"));
+    let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
     assert_eq!(listed(&pond, "*"), [account("ada", false, 1), account("bob", false, 1)]);
-    let table = operator(&pond, &["list", "b*"]).well();
+    let table = operator(&pond, &["list", "b*"]).succeeds();
     let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines[0], ["USER", "NAME", "EMAIL", "CREATED", "SESSIONS", "STATE"]);
     assert_eq!((lines.len(), lines[1][0], lines[1].last()), (2, "bob", Some(&"-")), "{table}");
 
     // A suspended account has no sessions and gets none; its croaks stay.
-    bob.says(&pond, &["post", "before"]).well();
-    ada.says(&pond, &["add", "bob"]).well();
-    assert_eq!(operator(&pond, &["suspend", "Bob"]).well(), "suspended @bob and ended their sessions\n");
+    bob.runs(&pond, &["post", "before"]).succeeds();
+    ada.runs(&pond, &["add", "bob"]).succeeds();
+    assert_eq!(operator(&pond, &["suspend", "Bob"]).succeeds(), "suspended @bob and ended their sessions\n");
     assert_eq!(listed(&pond, "bob"), [account("bob", true, 0)]);
-    bob.says(&pond, &["feed"]).badly(4, "(609)");
-    bob.hands(&pond, &["login", "bob"], "password\n").badly(1, "(649)");
-    assert!(ada.says(&pond, &["feed"]).well().ends_with("@bob  before\n"));
-    operator(&pond, &["resume", "bob"]).well();
-    bob.hands(&pond, &["login", "bob"], "password\n").well();
-    assert_eq!(bob.says(&pond, &["feed", "--json"]).lines().len(), 1);
+    bob.runs(&pond, &["feed"]).fails(4, "(609)");
+    bob.runs_with(&pond, &["login", "bob"], "password\n").fails(1, "(649)");
+    assert!(ada.runs(&pond, &["feed"]).succeeds().ends_with("@bob  before\n"));
+    operator(&pond, &["resume", "bob"]).succeeds();
+    bob.runs_with(&pond, &["login", "bob"], "password\n").succeeds();
+    assert_eq!(bob.runs(&pond, &["feed", "--json"]).lines().len(), 1);
 
     // An operator can delete any croak.
-    let [after] = &bob.says(&pond, &["post", "after", "--json"]).lines()[..] else { panic!() };
+    let [after] = &bob.runs(&pond, &["post", "after", "--json"]).lines()[..] else { panic!() };
     let after = after["id"].to_string();
-    assert_eq!(operator(&pond, &["uncroak", &after]).well(), format!("deleted croak {after}\n"));
-    assert_eq!(bob.says(&pond, &["feed", "--json"]).lines().len(), 1);
-    operator(&pond, &["uncroak", &after]).badly(1, "there is no such croak (645)");
+    assert_eq!(operator(&pond, &["uncroak", &after]).succeeds(), format!("deleted croak {after}\n"));
+    assert_eq!(bob.runs(&pond, &["feed", "--json"]).lines().len(), 1);
+    operator(&pond, &["uncroak", &after]).fails(1, "there is no such croak (645)");
 
     // A new password from standard input invalidates the old one and all sessions.
     let passwd = |input| ran(pond.plain(&["user", "passwd", "bob"]), input);
-    passwd("short\n").badly(1, "password: ");
-    passwd("").badly(2, "the password is missing");
-    assert_eq!(passwd("another one\n").well(), "changed the password of @bob and ended their sessions\n");
-    bob.says(&pond, &["feed"]).badly(4, "(609)");
-    bob.hands(&pond, &["login", "bob"], "password\n").badly(1, "(602)");
-    bob.hands(&pond, &["login", "bob"], "another one\n").well();
+    passwd("short\n").fails(1, "password: ");
+    passwd("").fails(2, "the password is missing");
+    assert_eq!(passwd("another one\n").succeeds(), "changed the password of @bob and ended their sessions\n");
+    bob.runs(&pond, &["feed"]).fails(4, "(609)");
+    bob.runs_with(&pond, &["login", "bob"], "password\n").fails(1, "(602)");
+    bob.runs_with(&pond, &["login", "bob"], "another one\n").succeeds();
 
-    operator(&pond, &["registration", "closed"]).well();
+    operator(&pond, &["registration", "closed"]).succeeds();
     let create = ["create", "eve", "--email", "e@e"];
-    Somebody::new().hands(&pond, &create, "password\n").badly(1, "(650)");
-    operator(&pond, &["registration", "open"]).well();
-    Somebody::new().hands(&pond, &create, "password\n").well();
+    CliUser::new().runs_with(&pond, &create, "password\n").fails(1, "(650)");
+    operator(&pond, &["registration", "open"]).succeeds();
+    CliUser::new().runs_with(&pond, &create, "password\n").succeeds();
 
-    operator(&pond, &["delete", "bob"]).badly(2, "--yes");
+    operator(&pond, &["delete", "bob"]).fails(2, "--yes");
     assert_eq!(listed(&pond, "bob").len(), 1);
     let mut terminal = Terminal::of(pond.plain(&["user", "delete", "bob"]));
     terminal.await_text("Delete @bob and everything they wrote, for good? [y/N] ");
@@ -77,19 +77,19 @@ fn an_operator_looks_after_accounts() {
     terminal.await_text("no account was deleted");
     assert_eq!((terminal.ended(), listed(&pond, "bob").len()), (1, 1));
     assert_eq!(
-        operator(&pond, &["delete", "bob", "--yes"]).well(),
+        operator(&pond, &["delete", "bob", "--yes"]).succeeds(),
         "deleted @bob and everything they wrote\n"
     );
     assert_eq!(listed(&pond, "bob"), [Value::Null; 0]);
-    assert_eq!(ada.says(&pond, &["feed"]).well(), "");
+    assert_eq!(ada.runs(&pond, &["feed"]).succeeds(), "");
 
     for verb in ["suspend", "resume", "passwd"] {
-        operator(&pond, &[verb, "bob"]).badly(1, "there is no user with that name (601)");
+        operator(&pond, &[verb, "bob"]).fails(1, "there is no user with that name (601)");
     }
-    operator(&pond, &["delete", "b*", "--yes"]).badly(1, "(606)");
-    operator(&pond, &["list", "--server", "127.0.0.1:1"]).badly(3, "no server answers");
+    operator(&pond, &["delete", "b*", "--yes"]).fails(1, "(606)");
+    operator(&pond, &["list", "--server", "127.0.0.1:1"]).fails(3, "no server answers");
     assert_eq!(operator(&pond, &["registration", "ajar"]).code, 2);
-    assert_eq!(operator(&pond, &["list", "b*", "--json"]).well(), "");
+    assert_eq!(operator(&pond, &["list", "b*", "--json"]).succeeds(), "");
 }
 
 /// Bug: an invalid pattern went to every server, each of which closed the connection, and after thirteen seconds the error was
@@ -99,7 +99,7 @@ fn a_pattern_that_none_can_be_is_refused_at_once_and_in_words() {
     let pond = Pond::start();
     let began = Instant::now();
     for pattern in ["a".repeat(65), "a".repeat(17_000), "{a,b}".into()] {
-        operator(&pond, &["list", &pattern]).badly(1, "names: that entry is not valid (606)");
+        operator(&pond, &["list", &pattern]).fails(1, "names: that entry is not valid (606)");
     }
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
 }

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// A user with a configuration folder of their own.
-pub struct Somebody {
+pub struct CliUser {
     home: TempDir,
 }
 
@@ -26,36 +26,36 @@ pub struct Ran {
 impl Ran {
     /// Asserts success without output on standard error, and returns standard output.
     #[track_caller]
-    pub fn well(self) -> String {
+    pub fn succeeds(self) -> String {
         assert_eq!((self.code, self.err.as_str()), (0, ""), "{}", self.out);
         self.out
     }
 
     /// Asserts failure with this exit code, these words on standard error and an empty standard output.
     #[track_caller]
-    pub fn badly(self, code: i32, words: &str) {
+    pub fn fails(self, code: i32, words: &str) {
         assert!(self.code == code && self.err.contains(words) && self.out.is_empty(), "{self:?}");
     }
 
     /// Asserts success and returns the JSON objects on standard output, one per line.
     #[track_caller]
     pub fn lines(self) -> Vec<Value> {
-        self.well().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+        self.succeeds().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 }
 
-impl Somebody {
-    pub fn new() -> Somebody {
-        Somebody { home: tempfile::tempdir().expect("a temporary folder") }
+impl CliUser {
+    pub fn new() -> CliUser {
+        CliUser { home: tempfile::tempdir().expect("a temporary folder") }
     }
 
     /// Creates a user with an account and a session.
     #[track_caller]
-    pub fn called(pond: &Pond, username: &str) -> Somebody {
-        let somebody = Somebody::new();
+    pub fn called(pond: &Pond, username: &str) -> CliUser {
+        let user = CliUser::new();
         let arguments = ["create", username, "--full-name", username, "--email", "a@b"];
-        somebody.hands(pond, &arguments, "password\n").well();
-        somebody
+        user.runs_with(pond, &arguments, "password\n").succeeds();
+        user
     }
 
     pub fn command(&self, pond: &Pond, arguments: &[&str]) -> Command {
@@ -64,12 +64,12 @@ impl Somebody {
         command
     }
 
-    pub fn says(&self, pond: &Pond, arguments: &[&str]) -> Ran {
-        self.hands(pond, arguments, "")
+    pub fn runs(&self, pond: &Pond, arguments: &[&str]) -> Ran {
+        self.runs_with(pond, arguments, "")
     }
 
     /// Runs a verb with `input` on standard input.
-    pub fn hands(&self, pond: &Pond, arguments: &[&str], input: &str) -> Ran {
+    pub fn runs_with(&self, pond: &Pond, arguments: &[&str], input: &str) -> Ran {
         ran(self.command(pond, arguments), input)
     }
 
@@ -110,32 +110,34 @@ fn without(mut object: Value, keys: &[&str]) -> Value {
 #[test]
 fn a_script_croaks_reads_and_follows() {
     let pond = Pond::start();
-    let ada = Somebody::called(&pond, "ada");
-    let created = Somebody::new().hands(&pond, &["create", "Bob", "--email", "b@b", "--json"], "password");
+    let ada = CliUser::called(&pond, "ada");
+    let created = CliUser::new().runs_with(&pond, &["create", "Bob", "--email", "b@b", "--json"], "password");
     let [created] = &created.lines()[..] else { panic!("one object") };
     assert_eq!(without(created.clone(), &["account"]), json!({"username": "bob"}));
-    let bob = Somebody::new();
-    assert_eq!(bob.hands(&pond, &["login", "BOB"], "password\n").well(), "logged in as @bob\n");
+    let bob = CliUser::new();
+    assert_eq!(bob.runs_with(&pond, &["login", "BOB"], "password\n").succeeds(), "logged in as @bob\n");
 
     // The text comes from arguments or from standard input, and is posted unchanged.
-    assert!(ada.says(&pond, &["post", "Rain,", "at", "last"]).well().starts_with("posted croak "));
-    let [id] = &ada.hands(&pond, &["post", "--json", "-"], "two\n  lines\n").lines()[..] else { panic!() };
+    assert!(ada.runs(&pond, &["post", "Rain,", "at", "last"]).succeeds().starts_with("posted croak "));
+    let [id] = &ada.runs_with(&pond, &["post", "--json", "-"], "two\n  lines\n").lines()[..] else {
+        panic!()
+    };
     assert!(
         id["id"].as_u64().is_some_and(|id| id > 0) && id.as_object().map(serde_json::Map::len) == Some(1)
     );
-    ada.hands(&pond, &["post"], "a\x1b[2Jb\u{202e}🐸").well();
-    ada.says(&pond, &["post", "--", "--json"]).well();
+    ada.runs_with(&pond, &["post"], "a\x1b[2Jb\u{202e}🐸").succeeds();
+    ada.runs(&pond, &["post", "--", "--json"]).succeeds();
 
-    assert_eq!(bob.says(&pond, &["feed"]).well(), "", "bob follows nobody");
-    assert_eq!(bob.says(&pond, &["add", "ada"]).well(), "you now follow @ada\n");
-    assert_eq!(bob.says(&pond, &["add", "ada"]).err, "ribbit: you already follow this person (608)\n");
-    let feed = bob.says(&pond, &["feed"]).well();
+    assert_eq!(bob.runs(&pond, &["feed"]).succeeds(), "", "bob follows nobody");
+    assert_eq!(bob.runs(&pond, &["add", "ada"]).succeeds(), "you now follow @ada\n");
+    assert_eq!(bob.runs(&pond, &["add", "ada"]).err, "ribbit: you already follow this person (608)\n");
+    let feed = bob.runs(&pond, &["feed"]).succeeds();
     let shown: Vec<&str> = feed.lines().map(|line| line.rsplit("  ").next().unwrap_or_default()).collect();
     assert_eq!(shown, ["Rain, at last", "two", "lines", r"a\x1b[2Jb\u{202e}🐸", "--json"], "{feed}");
     assert!(feed.lines().all(|line| line.contains(" UTC  @ada  ") || line.starts_with("    ")), "{feed}");
-    let raw = bob.says(&pond, &["feed", "--json"]).well();
+    let raw = bob.runs(&pond, &["feed", "--json"]).succeeds();
     assert!(raw.contains(r"a\u001b[2Jb\u202e🐸"), "no control characters: {raw}");
-    let croaks = bob.says(&pond, &["feed", "--json"]).lines();
+    let croaks = bob.runs(&pond, &["feed", "--json"]).lines();
     let texts: Vec<&str> = croaks.iter().map(|croak| croak["text"].as_str().expect("text")).collect();
     assert_eq!(texts, ["Rain, at last", "two\n  lines", "a\x1b[2Jb\u{202e}🐸", "--json"]);
     let author = without(croaks[1]["author"].clone(), &["account"]);
@@ -143,7 +145,7 @@ fn a_script_croaks_reads_and_follows() {
     assert_eq!((&croaks[1]["id"], croaks[1]["time"].is_string()), (&id["id"], true));
     // Paging: the newest two croaks, then those before them.
     let page = |arguments: &[&str]| {
-        let lines = bob.says(&pond, arguments).lines();
+        let lines = bob.runs(&pond, arguments).lines();
         lines.iter().map(|croak| croak["id"].clone()).collect::<Vec<_>>()
     };
     let newest = page(&["feed", "--json", "--limit", "2"]);
@@ -151,79 +153,81 @@ fn a_script_croaks_reads_and_follows() {
     assert_eq!([older, newest].concat(), croaks.iter().map(|it| it["id"].clone()).collect::<Vec<_>>());
 
     assert_eq!(
-        bob.says(&pond, &["remove", "ada", "--json"]).lines(),
+        bob.runs(&pond, &["remove", "ada", "--json"]).lines(),
         [json!({"username": "ada", "followed": false})]
     );
-    assert_eq!(bob.says(&pond, &["feed", "--json"]).well(), "");
+    assert_eq!(bob.runs(&pond, &["feed", "--json"]).succeeds(), "");
 }
 
 #[test]
 fn a_script_writes_messages_and_looks_at_people() {
     let pond = Pond::start();
-    let (ada, bob) = (Somebody::called(&pond, "ada"), Somebody::called(&pond, "bob"));
-    let _bill = Somebody::called(&pond, "bill");
-    bob.says(&pond, &["add", "ada"]).well();
+    let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
+    let _bill = CliUser::called(&pond, "bill");
+    bob.runs(&pond, &["add", "ada"]).succeeds();
 
-    let people = ada.says(&pond, &["people", "--json"]).lines();
+    let people = ada.runs(&pond, &["people", "--json"]).lines();
     let people: Vec<Value> = people.into_iter().map(|person| without(person, &["account"])).collect();
     let person =
         |name: &str, follows| json!({"username": name, "name": name, "followed": false, "follows": follows});
     assert_eq!(people, [person("ada", false), person("bill", false), person("bob", true)]);
-    assert_eq!(ada.says(&pond, &["people", "b?b"]).well(), "@bob  bob  (follows you)\n");
+    assert_eq!(ada.runs(&pond, &["people", "b?b"]).succeeds(), "@bob  bob  (follows you)\n");
     assert_eq!(
-        ada.says(&pond, &["people", "b*", "--only", "followers"]).well(),
+        ada.runs(&pond, &["people", "b*", "--only", "followers"]).succeeds(),
         "@bob  bob  (follows you)\n"
     );
-    assert_eq!(bob.says(&pond, &["people", "--only", "friends"]).well(), "@ada  ada  (following)\n");
+    assert_eq!(bob.runs(&pond, &["people", "--only", "friends"]).succeeds(), "@ada  ada  (following)\n");
 
-    assert_eq!(bob.says(&pond, &["inbox"]).well(), "no unread messages\n");
-    assert!(ada.says(&pond, &["dm", "bob", "are", "you", "there?"]).well().ends_with(": saved\n"));
-    let [sent] = &ada.hands(&pond, &["dm", "Bob", "--json"], "two\nlines\n").lines()[..] else { panic!() };
+    assert_eq!(bob.runs(&pond, &["inbox"]).succeeds(), "no unread messages\n");
+    assert!(ada.runs(&pond, &["dm", "bob", "are", "you", "there?"]).succeeds().ends_with(": saved\n"));
+    let [sent] = &ada.runs_with(&pond, &["dm", "Bob", "--json"], "two\nlines\n").lines()[..] else {
+        panic!()
+    };
     assert_eq!(without(sent.clone(), &["id"]), json!({"to": "bob", "fate": "saved"}));
     // With `--keep` the messages stay unread; without it they are marked as read.
-    let kept = bob.says(&pond, &["inbox", "--keep", "--json"]).lines();
+    let kept = bob.runs(&pond, &["inbox", "--keep", "--json"]).lines();
     assert_eq!(kept.len(), 2);
     let who = |person: &Value| without(person.clone(), &["account"]);
     assert_eq!(who(&kept[1]["from"]), json!({"username": "ada", "name": "ada"}));
     assert_eq!(who(&kept[1]["to"]), json!({"username": "bob", "name": "bob"}));
     assert_eq!((&kept[1]["id"], &kept[1]["text"]), (&sent["id"], &json!("two\nlines")));
     assert_eq!((&kept[1]["fate"], kept[1]["time"].is_string()), (&json!("saved"), true));
-    let read = bob.says(&pond, &["inbox"]).well();
+    let read = bob.runs(&pond, &["inbox"]).succeeds();
     assert!(read.contains("  @ada to @bob  are you there?\n") && !read.contains('('), "{read}");
-    assert_eq!(bob.says(&pond, &["inbox", "--json"]).well(), "");
-    bob.says(&pond, &["dm", "ada", "yes"]).well();
+    assert_eq!(bob.runs(&pond, &["inbox", "--json"]).succeeds(), "");
+    bob.runs(&pond, &["dm", "ada", "yes"]).succeeds();
     // A conversation shows both sides, and the delivery status of the user's own messages.
-    let talk = ada.says(&pond, &["inbox", "bob", "--limit", "2"]).well();
+    let talk = ada.runs(&pond, &["inbox", "bob", "--limit", "2"]).succeeds();
     assert!(talk.contains("lines  (read)\n") && talk.contains("  @bob to @ada  yes\n"), "{talk}");
-    assert_eq!(ada.says(&pond, &["inbox", "--json"]).well(), "", "the talk was read");
+    assert_eq!(ada.runs(&pond, &["inbox", "--json"]).succeeds(), "", "the talk was read");
     // Messages of a deleted account stay, without a name.
-    bob.says(&pond, &["dm", "ada", "bye"]).well();
-    assert_eq!(bob.hands(&pond, &["delete"], "password").well(), "deleted @bob\n");
-    let left = ada.says(&pond, &["inbox", "--json"]).lines();
+    bob.runs(&pond, &["dm", "ada", "bye"]).succeeds();
+    assert_eq!(bob.runs_with(&pond, &["delete"], "password").succeeds(), "deleted @bob\n");
+    let left = ada.runs(&pond, &["inbox", "--json"]).lines();
     assert_eq!((left.len(), &left[0]["from"], &left[0]["text"]), (1, &Value::Null, &json!("bye")));
-    ada.says(&pond, &["dm", "bob", "?"]).badly(1, "there is no user with that name (601)");
+    ada.runs(&pond, &["dm", "bob", "?"]).fails(1, "there is no user with that name (601)");
 }
 
 #[test]
 fn an_export_holds_everything() {
     let pond = Pond::start();
-    let (ada, bob) = (Somebody::called(&pond, "ada"), Somebody::called(&pond, "bob"));
-    ada.says(&pond, &["add", "bob"]).well();
-    bob.says(&pond, &["add", "ada"]).well();
+    let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
+    ada.runs(&pond, &["add", "bob"]).succeeds();
+    bob.runs(&pond, &["add", "ada"]).succeeds();
     for number in 0..60 {
-        ada.says(&pond, &["post", &format!("croak {number}")]).well();
+        ada.runs(&pond, &["post", &format!("croak {number}")]).succeeds();
     }
-    bob.says(&pond, &["post", "not ada's"]).well();
+    bob.runs(&pond, &["post", "not ada's"]).succeeds();
     for number in 0..60 {
         let (from, to) = if number % 2 == 0 { (&ada, "bob") } else { (&bob, "ada") };
-        from.says(&pond, &["dm", to, &format!("message {number}")]).well();
+        from.runs(&pond, &["dm", to, &format!("message {number}")]).succeeds();
     }
     let file = pond.folder().join("me.json");
-    let said = ada.says(&pond, &["export", "--output", file.to_str().expect("text")]).well();
+    let said = ada.runs(&pond, &["export", "--output", file.to_str().expect("text")]).succeeds();
     assert_eq!(said, format!("saved to {}: 120 croaks and messages\n", file.display()));
     assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
     let text = fs::read_to_string(&file).expect("a file");
-    assert_eq!(ada.says(&pond, &["export"]).well(), text, "on standard output it is the same");
+    assert_eq!(ada.runs(&pond, &["export"]).succeeds(), text, "on standard output it is the same");
     let export: Value = serde_json::from_str(&text).expect("JSON");
     let keys: Vec<&String> = export.as_object().expect("an object").keys().collect();
     let expected = ["account", "croaks", "followers", "friends", "messages", "ribbit_export", "sessions"];
@@ -250,45 +254,45 @@ fn an_export_holds_everything() {
 #[test]
 fn a_session_belongs_to_a_cluster_and_not_to_an_address() {
     let mut pond = Pond::start();
-    let ada = Somebody::called(&pond, "ada");
+    let ada = CliUser::called(&pond, "ada");
     let kept = ada.kept();
     assert_eq!(kept.len(), 1);
     let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!((mode(&kept[0]), mode(kept[0].parent().expect("a folder"))), (0o600, 0o700));
     // The same cluster at other addresses: a backend, and a coordinator, which names the backends.
     for part in ["BACKEND_2", "COORDINATOR_1"] {
-        ada.says(&pond, &["post", part, "--server", &pond.address(part)]).well();
+        ada.runs(&pond, &["post", part, "--server", &pond.address(part)]).succeeds();
     }
     // The next process reads through another server what was written through the first.
-    let texts: Vec<Value> = ada.says(&pond, &["feed", "--json"]).lines();
+    let texts: Vec<Value> = ada.runs(&pond, &["feed", "--json"]).lines();
     assert_eq!(texts.iter().map(|it| it["text"].clone()).collect::<Vec<_>>(), ["BACKEND_2", "COORDINATOR_1"]);
     // A second log-in ends the first session and replaces the file.
     let before = fs::read(&kept[0]).expect("a session");
-    ada.hands(&pond, &["login", "ada"], "password\n").well();
-    let export: Value = serde_json::from_str(&ada.says(&pond, &["export"]).well()).expect("JSON");
+    ada.runs_with(&pond, &["login", "ada"], "password\n").succeeds();
+    let export: Value = serde_json::from_str(&ada.runs(&pond, &["export"]).succeeds()).expect("JSON");
     assert_eq!(export["sessions"].as_array().map(Vec::len), Some(1));
     assert_ne!(fs::read(&kept[0]).expect("a session"), before);
     // A closed session is refused, and its file is removed.
     fs::write(&kept[0], before).expect("a session");
-    ada.says(&pond, &["feed"]).badly(4, "you are not logged in (609)");
+    ada.runs(&pond, &["feed"]).fails(4, "you are not logged in (609)");
     assert_eq!(ada.kept(), [""; 0].map(PathBuf::from));
-    ada.hands(&pond, &["login", "ada"], "password\n").well();
+    ada.runs_with(&pond, &["login", "ada"], "password\n").succeeds();
 
     pond.stop();
-    pond.dry_out();
+    pond.wipe();
     pond.up(&[]);
-    ada.says(&pond, &["feed"]).badly(4, "you are not logged in (609)");
-    ada.hands(&pond, &["create", "ada", "--email", "a@b"], "password\n").well();
+    ada.runs(&pond, &["feed"]).fails(4, "you are not logged in (609)");
+    ada.runs_with(&pond, &["create", "ada", "--email", "a@b"], "password\n").succeeds();
     assert_eq!(ada.kept().len(), 2, "one for each cluster");
-    assert_eq!(ada.says(&pond, &["logout"]).well(), "logged out of @ada\n");
+    assert_eq!(ada.runs(&pond, &["logout"]).succeeds(), "logged out of @ada\n");
     assert_eq!(ada.kept(), kept);
-    ada.says(&pond, &["logout"]).badly(4, "you are not logged in (609)");
+    ada.runs(&pond, &["logout"]).fails(4, "you are not logged in (609)");
 }
 
 #[test]
 fn a_password_is_typed_unseen() {
     let pond = Pond::start();
-    let ada = Somebody::new();
+    let ada = CliUser::new();
     let mut terminal = Terminal::of(ada.command(&pond, &["create", "ada"]));
     terminal.await_text("Your name, as others see it [ada]: ");
     terminal.press("Ada \u{c9}.\r");
@@ -315,8 +319,8 @@ fn a_password_is_typed_unseen() {
     assert_eq!(terminal.ended(), 1);
     assert!(terminal.echoes());
     // Colour appears on a terminal only, and not with NO_COLOR.
-    ada.says(&pond, &["post", "in colour"]).well();
-    assert!(!ada.says(&pond, &["feed"]).well().contains('\x1b'));
+    ada.runs(&pond, &["post", "in colour"]).succeeds();
+    assert!(!ada.runs(&pond, &["feed"]).succeeds().contains('\x1b'));
     let mut terminal = Terminal::of(ada.command(&pond, &["feed"]));
     terminal.await_text("\x1b[1;32m@ada\x1b[0m  in colour");
     let mut plain = ada.command(&pond, &["feed"]);
@@ -330,39 +334,39 @@ fn a_password_is_typed_unseen() {
 #[test]
 fn what_is_ones_own_is_changed_and_taken_back() {
     let pond = Pond::start();
-    let ada = Somebody::called(&pond, "ada");
+    let ada = CliUser::called(&pond, "ada");
     let posted: Value =
-        serde_json::from_str(&ada.says(&pond, &["post", "too soon", "--json"]).well()).expect("JSON");
+        serde_json::from_str(&ada.runs(&pond, &["post", "too soon", "--json"]).succeeds()).expect("JSON");
     let id = posted["id"].to_string();
-    let bob = Somebody::called(&pond, "bob");
-    bob.says(&pond, &["uncroak", &id]).badly(1, "(648)");
-    assert_eq!(ada.says(&pond, &["uncroak", &id]).well(), format!("deleted croak {id}\n"));
-    ada.says(&pond, &["uncroak", &id]).badly(1, "there is no such croak (645)");
-    ada.says(&pond, &["profile", "--full-name", "Ada Lovelace", "--email", "ada@pond"]).well();
-    ada.says(&pond, &["profile", "--email", "nowhere"]).badly(1, "(606)");
-    ada.says(&pond, &["profile"]).badly(2, "--full-name");
-    let export: Value = serde_json::from_str(&ada.says(&pond, &["export"]).well()).expect("JSON");
+    let bob = CliUser::called(&pond, "bob");
+    bob.runs(&pond, &["uncroak", &id]).fails(1, "(648)");
+    assert_eq!(ada.runs(&pond, &["uncroak", &id]).succeeds(), format!("deleted croak {id}\n"));
+    ada.runs(&pond, &["uncroak", &id]).fails(1, "there is no such croak (645)");
+    ada.runs(&pond, &["profile", "--full-name", "Ada Lovelace", "--email", "ada@pond"]).succeeds();
+    ada.runs(&pond, &["profile", "--email", "nowhere"]).fails(1, "(606)");
+    ada.runs(&pond, &["profile"]).fails(2, "--full-name");
+    let export: Value = serde_json::from_str(&ada.runs(&pond, &["export"]).succeeds()).expect("JSON");
     assert_eq!(
         (&export["account"]["name"], &export["account"]["email"]),
         (&json!("Ada Lovelace"), &json!("ada@pond"))
     );
     // Two more sessions.
-    let (phone, laptop) = (Somebody::new(), Somebody::new());
-    phone.hands(&pond, &["login", "ada"], "password\n").well();
-    laptop.hands(&pond, &["login", "ada"], "password\n").well();
-    let sessions = ada.says(&pond, &["sessions", "--json"]).lines();
+    let (phone, laptop) = (CliUser::new(), CliUser::new());
+    phone.runs_with(&pond, &["login", "ada"], "password\n").succeeds();
+    laptop.runs_with(&pond, &["login", "ada"], "password\n").succeeds();
+    let sessions = ada.runs(&pond, &["sessions", "--json"]).lines();
     assert_eq!(sessions.iter().map(|one| one["this"] == true).collect::<Vec<_>>(), [false, false, true]);
     let newest = sessions[0]["opened"].to_string();
-    assert_eq!(ada.says(&pond, &["end-session", &newest]).well(), format!("ended session {newest}\n"));
-    laptop.says(&pond, &["feed"]).badly(4, "not logged in");
-    phone.says(&pond, &["feed"]).well();
-    ada.says(&pond, &["end-session", &newest]).badly(1, "(647)");
-    ada.hands(&pond, &["passwd"], "not this\nsesame street\n").badly(1, "(602)");
-    ada.hands(&pond, &["passwd"], "password\nshort\n").badly(1, "(606)");
-    ada.hands(&pond, &["passwd"], "password\nsesame street\n").well();
-    phone.says(&pond, &["feed"]).badly(4, "not logged in");
-    phone.hands(&pond, &["login", "ada"], "password\n").badly(1, "(602)");
-    phone.hands(&pond, &["login", "ada"], "sesame street\n").well();
-    ada.says(&pond, &["end-session", "--others"]).well();
-    assert_eq!(ada.says(&pond, &["sessions"]).well().lines().count(), 1);
+    assert_eq!(ada.runs(&pond, &["end-session", &newest]).succeeds(), format!("ended session {newest}\n"));
+    laptop.runs(&pond, &["feed"]).fails(4, "not logged in");
+    phone.runs(&pond, &["feed"]).succeeds();
+    ada.runs(&pond, &["end-session", &newest]).fails(1, "(647)");
+    ada.runs_with(&pond, &["passwd"], "not this\nsesame street\n").fails(1, "(602)");
+    ada.runs_with(&pond, &["passwd"], "password\nshort\n").fails(1, "(606)");
+    ada.runs_with(&pond, &["passwd"], "password\nsesame street\n").succeeds();
+    phone.runs(&pond, &["feed"]).fails(4, "not logged in");
+    phone.runs_with(&pond, &["login", "ada"], "password\n").fails(1, "(602)");
+    phone.runs_with(&pond, &["login", "ada"], "sesame street\n").succeeds();
+    ada.runs(&pond, &["end-session", "--others"]).succeeds();
+    assert_eq!(ada.runs(&pond, &["sessions"]).succeeds().lines().count(), 1);
 }

@@ -1,7 +1,7 @@
 //! `ribbit client VERB` with invalid input, failing servers and lost connections.
 
 use crate::pond::{Pond, awaited};
-use crate::verbs::{Ran, Somebody};
+use crate::verbs::{CliUser, Ran};
 use ribbit_net::handshake::PREFACE_BYTES;
 use ribbit_state::sync::MutexExt;
 use serde_json::Value;
@@ -14,31 +14,31 @@ use std::sync::{Arc, Mutex};
 #[test]
 fn exit_codes_tell_what_is_wrong() {
     let pond = Pond::start();
-    let ada = Somebody::new();
-    ada.says(&pond, &["feed"]).badly(4, "you are not logged in (609); run `ribbit client login NAME` first");
-    ada.says(&pond, &["post", "x"]).badly(4, "609");
-    ada.hands(&pond, &["delete"], "password\n").badly(4, "609");
-    ada.hands(&pond, &["login", "ada"], "password\n").badly(1, "there is no user with that name (601)");
-    ada.hands(&pond, &["login", "ada"], "").badly(2, "the password is missing");
-    ada.hands(&pond, &["create", "ada"], "password\n").badly(2, "--email");
-    ada.hands(&pond, &["create", "ada", "--email", "a"], "password\n").badly(1, "email: ");
-    ada.hands(&pond, &["create", "a b", "--email", "a@b"], "password\n").badly(1, "username: ");
-    ada.hands(&pond, &["create", "ada", "--email", "a@b"], "short\n").badly(1, "password: ");
-    ada.hands(&pond, &["create", "ada", "--email", "a@b"], "password\n").well();
-    ada.hands(&pond, &["create", "Ada", "--email", "a@b"], "password\n").badly(1, "(607)");
-    ada.hands(&pond, &["login", "ada"], "Password\n").badly(1, "the password is wrong (602)");
-    ada.hands(&pond, &["delete"], "Password\n").badly(1, "the password is wrong (602)");
+    let ada = CliUser::new();
+    ada.runs(&pond, &["feed"]).fails(4, "you are not logged in (609); run `ribbit client login NAME` first");
+    ada.runs(&pond, &["post", "x"]).fails(4, "609");
+    ada.runs_with(&pond, &["delete"], "password\n").fails(4, "609");
+    ada.runs_with(&pond, &["login", "ada"], "password\n").fails(1, "there is no user with that name (601)");
+    ada.runs_with(&pond, &["login", "ada"], "").fails(2, "the password is missing");
+    ada.runs_with(&pond, &["create", "ada"], "password\n").fails(2, "--email");
+    ada.runs_with(&pond, &["create", "ada", "--email", "a"], "password\n").fails(1, "email: ");
+    ada.runs_with(&pond, &["create", "a b", "--email", "a@b"], "password\n").fails(1, "username: ");
+    ada.runs_with(&pond, &["create", "ada", "--email", "a@b"], "short\n").fails(1, "password: ");
+    ada.runs_with(&pond, &["create", "ada", "--email", "a@b"], "password\n").succeeds();
+    ada.runs_with(&pond, &["create", "Ada", "--email", "a@b"], "password\n").fails(1, "(607)");
+    ada.runs_with(&pond, &["login", "ada"], "Password\n").fails(1, "the password is wrong (602)");
+    ada.runs_with(&pond, &["delete"], "Password\n").fails(1, "the password is wrong (602)");
     assert_eq!(ada.kept().len(), 1, "still logged in");
 
-    ada.says(&pond, &["post", &"é".repeat(101)]).badly(1, "a croak has at most 100 characters (512)");
-    ada.hands(&pond, &["post"], &"é".repeat(100_000)).badly(1, "(512)");
-    ada.hands(&pond, &["post"], " \n").badly(1, "(606)");
-    ada.says(&pond, &["post", &"é".repeat(100)]).well();
-    ada.says(&pond, &["dm", "ada", "x"]).badly(1, "that is your own account (611)");
-    ada.hands(&pond, &["dm", "bob"], &"é".repeat(1_001)).badly(1, "(643)");
-    ada.says(&pond, &["add", "nobody"]).badly(1, "(601)");
-    ada.says(&pond, &["remove", "ada"]).badly(1, "you do not follow this person (610)");
-    ada.says(&pond, &["export", "--output", "/nonexistent/me.json"]).badly(1, "cannot write /nonexistent");
+    ada.runs(&pond, &["post", &"é".repeat(101)]).fails(1, "a croak has at most 100 characters (512)");
+    ada.runs_with(&pond, &["post"], &"é".repeat(100_000)).fails(1, "(512)");
+    ada.runs_with(&pond, &["post"], " \n").fails(1, "(606)");
+    ada.runs(&pond, &["post", &"é".repeat(100)]).succeeds();
+    ada.runs(&pond, &["dm", "ada", "x"]).fails(1, "that is your own account (611)");
+    ada.runs_with(&pond, &["dm", "bob"], &"é".repeat(1_001)).fails(1, "(643)");
+    ada.runs(&pond, &["add", "nobody"]).fails(1, "(601)");
+    ada.runs(&pond, &["remove", "ada"]).fails(1, "you do not follow this person (610)");
+    ada.runs(&pond, &["export", "--output", "/nonexistent/me.json"]).fails(1, "cannot write /nonexistent");
 
     for wrong in [
         &["pst"][..],
@@ -48,27 +48,27 @@ fn exit_codes_tell_what_is_wrong() {
         &["login", "ada", "password"],
         &["-u", "ada", "feed"],
     ] {
-        assert_eq!(ada.says(&pond, wrong).code, 2, "{wrong:?}");
+        assert_eq!(ada.runs(&pond, wrong).code, 2, "{wrong:?}");
     }
     // No server: three attempts, then a clear error.
     let nobody = ["feed", "--server", "127.0.0.1:1"];
-    ada.says(&pond, &nobody).badly(3, "no servers are running, or none can be reached; asked 127.0.0.1:1");
+    ada.runs(&pond, &nobody).fails(3, "no servers are running, or none can be reached; asked 127.0.0.1:1");
     let file = &ada.kept()[0];
     fs::write(file, "USERNAME=ada\n").expect("a session");
-    ada.says(&pond, &["feed"]).badly(78, "it is damaged");
+    ada.runs(&pond, &["feed"]).fails(78, "it is damaged");
 }
 
 #[test]
 fn a_full_disk_behind_standard_output_is_no_success() {
     let pond = Pond::start();
-    let (ada, bob) = (Somebody::called(&pond, "ada"), Somebody::called(&pond, "bob"));
-    ada.says(&pond, &["dm", "bob", "read me"]).well();
+    let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
+    ada.runs(&pond, &["dm", "bob", "read me"]).succeeds();
     let full = || fs::OpenOptions::new().write(true).open("/dev/full").expect("it is always full");
     let output = bob.command(&pond, &["inbox"]).stdout(full()).output().expect("the binary starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(1) && said.contains("standard output: "), "{said}");
     // The message that could not be written stays unread.
-    assert!(bob.says(&pond, &["inbox"]).well().contains("read me"));
+    assert!(bob.runs(&pond, &["inbox"]).succeeds().contains("read me"));
 }
 
 /// A running `feed --follow` and its output so far.
@@ -78,13 +78,13 @@ struct Following {
 }
 
 impl Following {
-    fn start(pond: &Pond, somebody: &Somebody) -> Following {
-        Following::through(pond, somebody, &[])
+    fn start(pond: &Pond, user: &CliUser) -> Following {
+        Following::through(pond, user, &[])
     }
 
-    fn through(pond: &Pond, somebody: &Somebody, servers: &[&str]) -> Following {
+    fn through(pond: &Pond, user: &CliUser, servers: &[&str]) -> Following {
         let follow = ["feed", "--follow", "--limit", "100", "--json"];
-        let mut command = somebody.command(pond, &[&follow, servers].concat());
+        let mut command = user.command(pond, &[&follow, servers].concat());
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
         let heard = Arc::new(Mutex::new(Vec::new()));
         let (lines, hears) = (BufReader::new(child.stdout.take().expect("piped")), heard.clone());
@@ -118,10 +118,10 @@ impl Drop for Following {
 #[test]
 fn whatever_dies_each_croak_is_done_once_and_told_once_and_in_order() {
     let pond = Pond::start();
-    let (ada, bob) = (Somebody::called(&pond, "ada"), Somebody::called(&pond, "bob"));
-    bob.says(&pond, &["add", "ada"]).well();
+    let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
+    bob.runs(&pond, &["add", "ada"]).succeeds();
     let following = Following::start(&pond, &bob);
-    ada.says(&pond, &["post", "0"]).well();
+    ada.runs(&pond, &["post", "0"]).succeeds();
     following.await_heard(1);
     let posts = 30;
     for leader_dies_at in [1, 11, 21] {
@@ -129,16 +129,16 @@ fn whatever_dies_each_croak_is_done_once_and_told_once_and_in_order() {
         std::thread::scope(|scope| {
             let posting = scope.spawn(|| -> Vec<Ran> {
                 let texts = leader_dies_at..leader_dies_at + 10;
-                texts.map(|number: i32| ada.says(&pond, &["post", &number.to_string()])).collect()
+                texts.map(|number: i32| ada.runs(&pond, &["post", &number.to_string()])).collect()
             });
             following.await_heard(leader_dies_at as usize + 2);
             pond.kill(&[&leader]);
-            posting.join().expect("it ends").into_iter().for_each(|ran| drop(ran.well()));
+            posting.join().expect("it ends").into_iter().for_each(|ran| drop(ran.succeeds()));
         });
     }
     let expected: Vec<String> = (0..=posts).map(|number| number.to_string()).collect();
     assert_eq!(following.await_heard(expected.len()), expected);
-    let feed = bob.says(&pond, &["feed", "--json", "--limit", "100"]).lines();
+    let feed = bob.runs(&pond, &["feed", "--json", "--limit", "100"]).lines();
     let texts: Vec<&str> = feed.iter().map(|croak| croak["text"].as_str().expect("text")).collect();
     assert_eq!(texts, expected);
 }
@@ -149,7 +149,7 @@ const HANDSHAKE_BYTES: usize = PREFACE_BYTES + 32 + 48 + 32;
 
 /// Starts a proxy in front of a server. It cuts the first connection instead of forwarding the second answer. All later
 /// connections are forwarded unchanged.
-fn who_loses_an_answer(server: String) -> String {
+fn proxy_that_drops_an_answer(server: String) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound").to_string();
     // The thread ends with the test process.
@@ -192,12 +192,12 @@ fn record_of(stream: &mut TcpStream) -> Vec<u8> {
 #[test]
 fn an_answer_that_is_lost_is_asked_for_again_and_the_croak_is_there_once() {
     let pond = Pond::start();
-    let ada = Somebody::called(&pond, "ada");
-    let through = who_loses_an_answer(pond.address("BALANCER"));
-    let [posted] = &ada.says(&pond, &["post", "once", "--json", "--server", &through]).lines()[..] else {
+    let ada = CliUser::called(&pond, "ada");
+    let through = proxy_that_drops_an_answer(pond.address("BALANCER"));
+    let [posted] = &ada.runs(&pond, &["post", "once", "--json", "--server", &through]).lines()[..] else {
         panic!()
     };
-    let feed = ada.says(&pond, &["feed", "--json"]).lines();
+    let feed = ada.runs(&pond, &["feed", "--json"]).lines();
     assert_eq!((feed.len(), &feed[0]["id"]), (1, &posted["id"]));
 }
 
@@ -205,12 +205,12 @@ fn an_answer_that_is_lost_is_asked_for_again_and_the_croak_is_there_once() {
 fn who_knew_one_backend_goes_on_with_the_others() {
     let pond = Pond::start_with(&["--restart", "never"]);
     pond.await_whole();
-    let bob = Somebody::called(&pond, "bob");
+    let bob = CliUser::called(&pond, "bob");
     let following = Following::through(&pond, &bob, &["--server", &pond.address("BACKEND_2")]);
-    bob.says(&pond, &["post", "0"]).well();
+    bob.runs(&pond, &["post", "0"]).succeeds();
     following.await_heard(1);
     pond.kill(&["backend-2"]);
-    bob.says(&pond, &["post", "1"]).well();
+    bob.runs(&pond, &["post", "1"]).succeeds();
     assert_eq!(following.await_heard(2), ["0", "1"]);
     assert!(!pond.pids().contains_key("backend-2"), "it was not restarted");
 }
@@ -218,19 +218,19 @@ fn who_knew_one_backend_goes_on_with_the_others() {
 #[test]
 fn who_follows_ends_when_the_session_does_and_when_nobody_is_left() {
     let mut pond = Pond::start();
-    let bob = Somebody::called(&pond, "bob");
+    let bob = CliUser::called(&pond, "bob");
     let mut following = Following::start(&pond, &bob);
-    bob.says(&pond, &["post", "there"]).well();
+    bob.runs(&pond, &["post", "there"]).succeeds();
     following.await_heard(1);
-    bob.says(&pond, &["logout"]).well();
+    bob.runs(&pond, &["logout"]).succeeds();
     let ended = awaited("it ends", || following.child.try_wait().expect("our child"));
     assert_eq!(ended.code(), Some(4));
 
-    bob.hands(&pond, &["login", "bob"], "password").well();
+    bob.runs_with(&pond, &["login", "bob"], "password").succeeds();
     let mut following = Following::start(&pond, &bob);
-    bob.says(&pond, &["post", "again"]).well();
+    bob.runs(&pond, &["post", "again"]).succeeds();
     following.await_heard(2);
-    pond.pull_the_plug();
+    pond.kill_all();
     let ended = awaited("it ends", || following.child.try_wait().expect("our child"));
     assert_eq!(ended.code(), Some(3));
 }

@@ -1,7 +1,7 @@
 //! Encryption and server authentication between clients and servers.
 
 use crate::pond::{Pond, keys};
-use crate::verbs::{Ran, Somebody, ran};
+use crate::verbs::{CliUser, Ran, ran};
 use ribbit_state::sync::MutexExt;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -58,9 +58,9 @@ fn carry(mut from: TcpStream, mut to: TcpStream, heard: &Mutex<Vec<u8>>) {
 }
 
 /// Runs a verb of a user who knows only an address of the cluster.
-fn stranger(somebody: &Somebody, pond: &Pond, arguments: &[&str], input: &str) -> Ran {
-    let mut command = somebody.command(pond, arguments);
-    command.env_remove("RIBBIT_DATA_DIR").current_dir(somebody.home());
+fn stranger(user: &CliUser, pond: &Pond, arguments: &[&str], input: &str) -> Ran {
+    let mut command = user.command(pond, arguments);
+    command.env_remove("RIBBIT_DATA_DIR").current_dir(user.home());
     ran(command, input)
 }
 
@@ -68,12 +68,12 @@ fn stranger(somebody: &Somebody, pond: &Pond, arguments: &[&str], input: &str) -
 fn who_listens_on_the_way_hears_nothing_that_was_said() {
     let pond = Pond::start();
     let tap = Tap::before(pond.address("BALANCER"));
-    let ada = Somebody::new();
+    let ada = CliUser::new();
     let to = ["--server", &tap.address];
     let create = [&["create", "ada-lovelace", "--full-name", "Ada", "--email", "ada@pond.example"], &to[..]];
-    stranger(&ada, &pond, &create.concat(), "correct horse battery\n").well();
-    stranger(&ada, &pond, &[&["post", "a very private frog"], &to[..]].concat(), "").well();
-    let feed = stranger(&ada, &pond, &[&["feed"], &to[..]].concat(), "").well();
+    stranger(&ada, &pond, &create.concat(), "correct horse battery\n").succeeds();
+    stranger(&ada, &pond, &[&["post", "a very private frog"], &to[..]].concat(), "").succeeds();
+    let feed = stranger(&ada, &pond, &[&["feed"], &to[..]].concat(), "").succeeds();
     assert!(feed.contains("a very private frog"), "{feed}");
     assert!(tap.has_heard(b"ribbit"), "something passed");
     for secret in ["ada-lovelace", "ada@pond", "correct horse", "private frog"] {
@@ -85,25 +85,25 @@ fn who_listens_on_the_way_hears_nothing_that_was_said() {
 fn servers_are_known_by_the_key_that_was_given_or_by_the_first_that_was_met() {
     let mut pond = Pond::start();
     let tap = Tap::before(pond.address("BALANCER"));
-    let ada = Somebody::new();
-    let key = ran(pond.ribbit(&["key"]), "").well();
+    let ada = CliUser::new();
+    let key = ran(pond.ribbit(&["key"]), "").succeeds();
     assert_eq!(key.trim(), keys().public().expect("a cluster has one").to_string());
     let create = |key: &[&str], username: &str| {
         let words = ["create", username, "--full-name", username, "--email", "a@b", "--server", &tap.address];
         stranger(&ada, &pond, &[&words[..], key].concat(), "password\n")
     };
     let wrong = "0".repeat(64);
-    create(&["--public-key", &wrong], "ada").badly(3, "which is not this cluster's");
-    create(&["--public-key", key.trim()], "ada").well();
+    create(&["--public-key", &wrong], "ada").fails(3, "which is not this cluster's");
+    create(&["--public-key", key.trim()], "ada").succeeds();
     // A given key is not stored. Without one, the first key seen is stored and pinned.
-    create(&[], "bob").well();
+    create(&[], "bob").succeeds();
     let known = std::fs::read_to_string(ada.home().join("ribbit/servers")).expect("the key is pinned");
     assert_eq!(known.split(' ').collect::<Vec<_>>()[..1], [tap.address.as_str()], "{known}");
     assert!(known.trim_end().ends_with(key.trim()), "{known}");
 
     // Another server answers at the address.
     pond.stop();
-    pond.dry_out();
+    pond.wipe();
     pond.up(&[]);
     tap.turn_to(pond.address("BALANCER"));
     let words = ["login", "bob", "--server", &tap.address];
@@ -112,13 +112,13 @@ fn servers_are_known_by_the_key_that_was_given_or_by_the_first_that_was_met() {
     assert!(refused.err.contains("line 1 of") && refused.err.contains(key.trim()), "{refused:?}");
     // After the pinned key is removed, as the message advises, the new key is accepted.
     std::fs::write(ada.home().join("ribbit/servers"), "").expect("a file");
-    stranger(&ada, &pond, &words, "password\n").badly(1, "601");
+    stranger(&ada, &pond, &words, "password\n").fails(1, "601");
 }
 
 #[test]
 fn who_runs_the_group_has_its_cluster_file() {
     let pond = Pond::start();
-    let nobody = Somebody::new();
+    let nobody = CliUser::new();
     let server = pond.address("BACKEND_1");
     let run = |words: &[&str]| {
         let mut command = pond.plain(words);
@@ -127,11 +127,11 @@ fn who_runs_the_group_has_its_cluster_file() {
         ran(command, "")
     };
     // The status is public.
-    assert!(run(&["status"]).well().contains("backend-1"));
+    assert!(run(&["status"]).succeeds().contains("backend-1"));
     for words in
         [&["user", "list"][..], &["member", "drain", "backend-2"], &["shell"], &["transfer", "backend-2"]]
     {
-        run(words).badly(78, "--cluster-file");
+        run(words).fails(78, "--cluster-file");
     }
     // The cluster file of another cluster, or of this one with another key.
     let folder = pond.folder().join("cluster.ribbit");

@@ -32,7 +32,7 @@ use std::time::Duration;
 
 /// Time limit of a write.
 const ASK_MAX: Duration = Duration::from_secs(10);
-/// Time limit of a read, whatever is read: long enough for an election.
+/// Time limit of a read, long enough for an election.
 const READ_MAX: Duration = Duration::from_secs(5);
 
 /// Client of a cluster's lock namespace. Clones share the connection.

@@ -6,7 +6,7 @@
 //!   read, write ──┴─▶ net::client: retries under one request id, so each write is done once
 //! ```
 //!
-//! A session belongs to a cluster, whatever address the cluster was reached at. The newest log position that the user has
+//! A session belongs to a cluster, not to the address at which the cluster was reached. The newest log position that the user has
 //! seen is stored with the session, so a read in the next process, through another server, finds what was written here.
 //!
 //! The parts: the [`queries`], the [`live_feed`], the stored session ([`session_file`]) and the [`request_error`].

@@ -102,30 +102,30 @@ mod tests {
 
     #[test]
     fn errors_have_a_message_and_an_exit_code() {
-        let told = |stop: RequestError| (Failure::from(stop).exit, stop.to_string());
+        let reported = |stop: RequestError| (Failure::from(stop).exit, stop.to_string());
         let denied = |code| RequestError::from(Denied::new(code));
         assert_eq!(
-            told(denied(Code::NotLoggedIn)),
+            reported(denied(Code::NotLoggedIn)),
             (Exit::NotLoggedIn, "you are not logged in (609)".into())
         );
         assert_eq!(
-            told(denied(Code::NoSuchUser)),
+            reported(denied(Code::NoSuchUser)),
             (Exit::Refused, "there is no user with that name (601)".into())
         );
         let email = Denied::of(Code::InvalidEntry, Field::Email);
         let words = "email: that entry is not valid (606): for example ada@example.org";
-        assert_eq!(told(email.into()), (Exit::Refused, words.into()));
-        let nobody = "no servers are running, or none can be reached";
+        assert_eq!(reported(email.into()), (Exit::Refused, words.into()));
+        let unreachable = "no servers are running, or none can be reached";
         let silent = ClientError::Undecided(UnavailableReason::NotServing);
-        assert_eq!(told(RequestError::unanswered_read(silent)), (Exit::Unreachable, nobody.into()));
-        assert_eq!(told(ClientError::Unreachable.into()), (Exit::Unreachable, nobody.into()));
+        assert_eq!(reported(RequestError::unanswered_read(silent)), (Exit::Unreachable, unreachable.into()));
+        assert_eq!(reported(ClientError::Unreachable.into()), (Exit::Unreachable, unreachable.into()));
         // Servers were reachable, and a retry may stop the next one, so the error differs from an unreachable cluster.
         let spared = RequestError::unanswered_read(ClientError::Abandoned);
-        let (exit, words) = told(spared);
+        let (exit, words) = reported(spared);
         assert!(exit == Exit::Unreachable && words.starts_with("2 servers stopped while"), "{words}");
         assert!(!spared.is_transient() && !spared.no_server_reachable());
         // The message of a write whose outcome is unknown says so.
-        let (exit, words) = told(silent.into());
+        let (exit, words) = reported(silent.into());
         assert!(exit == Exit::Unreachable && words.ends_with("may or may not have been done"), "{words}");
     }
 }
