@@ -13,7 +13,7 @@
 //! - [`descriptors`]: the limit of open files and sockets
 //! - [`systemd`]: messages from and to the service manager
 //! - [`output`]: standard output; [`log_lines`]: standard error, without blocking
-//! - [`editor`]: the line editor of a terminal; [`secret_input`]: password input
+//! - [`editor`]: the line editor of a terminal; [`secret_input`]: password input; [`script_input`]: lines of standard input
 
 pub mod address;
 pub mod address_book;
@@ -37,7 +37,8 @@ pub mod probe;
 pub mod process;
 pub mod random;
 pub mod rate_limit;
-pub mod secret_input;
+pub(crate) mod script_input;
+pub(crate) mod secret_input;
 pub mod server_arguments;
 pub mod stop;
 pub mod survey;

@@ -3,6 +3,7 @@
 //! A child's standard input is a pipe that is never written to. It reaches its end when the parent ends in any way, so no
 //! child outlives `up`, even if `up` is killed with SIGKILL.
 
+use crate::common::failure::{Exit, Failure};
 use async_signal::{Signal, Signals};
 use smol::future::{or, pending};
 use smol::stream::StreamExt;
@@ -67,4 +68,13 @@ fn end_within(limit: Duration) {
     if let Err(error) = std::thread::Builder::new().name("stop".into()).spawn(watch) {
         log::warn!("cannot enforce the time limit for stopping: {error}");
     }
+}
+
+/// Returns a stream of SIGINT, SIGTERM and SIGHUP, for the interactive commands.
+///
+/// # Errors
+/// `Refused` (1) when the signal handlers cannot be installed.
+pub(crate) fn ending_signals() -> Result<Signals, Failure> {
+    Signals::new([Signal::Int, Signal::Term, Signal::Hup])
+        .map_err(|error| Failure::new(Exit::Refused, format!("cannot wait for signals: {error}")))
 }

@@ -7,7 +7,7 @@ use super::exit::ExitReason;
 use super::keyboard::{InputEvent, InputRequest, Keyboard};
 use crate::client::session::request_error::RequestError;
 use crate::common::failure::{Exit, Failure};
-use crate::locks::shell::{LINE_BYTES_MAX, next_line};
+use crate::common::script_input::{LINE_BYTES_MAX, next_line};
 use async_signal::{Signal, Signals};
 use ribbit_net::discovery::ConnectionEvent;
 use ribbit_net::protocol::Password;

@@ -40,7 +40,7 @@ use crate::client::arguments::TerminalOptions;
 use crate::client::session::UserSession;
 use crate::common::editor::{LineEditor, history_file};
 use crate::common::failure::Failure;
-use crate::locks::shell::ending_signals;
+use crate::common::stop::ending_signals;
 use client::TerminalClient;
 use completion::KnownNames;
 use keyboard::Keyboard;

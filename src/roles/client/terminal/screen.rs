@@ -208,13 +208,13 @@ impl InputLine {
     fn await_drawn(&self, before: u64) -> bool {
         let mut line = self.line();
         while line.drawn == before && line.state != LineState::Ended {
-            line = self.changed.wait(line).expect("nothing panics while it holds this lock");
+            line = self.changed.wait(line).expect("no holder of this lock panics");
         }
         line.drawn != before
     }
 
     fn wait<'a>(&self, line: MutexGuard<'a, DrawnLine>, limit: Duration) -> MutexGuard<'a, DrawnLine> {
-        self.changed.wait_timeout(line, limit).expect("nothing panics while it holds this lock").0
+        self.changed.wait_timeout(line, limit).expect("no holder of this lock panics").0
     }
 
     fn line(&self) -> MutexGuard<'_, DrawnLine> {

@@ -18,6 +18,7 @@ pub(crate) mod arguments;
 pub mod child;
 
 use crate::common::failure::{Exit, Failure};
+use crate::common::stop::ending_signals;
 use crate::locks::lease::HeldLease;
 use crate::locks::namespace::{self, Namespace, refused};
 use arguments::LockOptions;
@@ -44,9 +45,7 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// - `Unreachable` (3) when no server answers.
 /// - `LockLost` (75) when the lock was lost while CMD ran.
 pub(crate) async fn run(options: &LockOptions) -> Result<u8, Failure> {
-    let mut signals =
-        Signals::new([async_signal::Signal::Int, async_signal::Signal::Term, async_signal::Signal::Hup])
-            .map_err(|error| Failure::new(Exit::Refused, format!("cannot wait for signals: {error}")))?;
+    let mut signals = ending_signals()?;
     let namespace = Namespace::reach(&options.cluster).await?;
     let mut wanted = LockAttempt { namespace: &namespace, options, lease: None };
     let held = async { WaitResult::Decided(wanted.acquire().await) }

@@ -25,17 +25,18 @@ pub(crate) mod save;
 pub(crate) mod watch;
 
 use crate::common::failure::{Exit, Failure};
+use crate::common::script_input::next_line;
+use crate::common::stop::ending_signals;
 use crate::locks::lease::HeldLease;
 use crate::locks::namespace::{Namespace, shown};
 use arguments::ShellOptions;
-use async_signal::{Signal, Signals};
 use commands::ShellCommand;
 use ribbit_net::tasks;
 use ribbit_state::TreePath;
 use ribbit_state::sync::MutexExt;
 use smol::future::FutureExt;
 use smol::stream::StreamExt;
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -43,8 +44,6 @@ use std::time::Duration;
 const LEASE: Duration = Duration::from_secs(10);
 /// Exit code of a command stopped by Ctrl-C, as in other shells.
 const INTERRUPTED: u8 = 130;
-/// Maximum length of an input line in bytes.
-pub(crate) const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// Source of the commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,25 +243,5 @@ impl HeldLocks {
         let words = format!("no longer held: {}: {why}", paths.join(", "));
         *lost.locked() = Some(words.clone());
         (print.locked())(words);
-    }
-}
-
-/// Returns a stream of SIGINT, SIGTERM and SIGHUP.
-///
-/// # Errors
-/// `Refused` (1) when the signal handlers cannot be installed.
-pub(crate) fn ending_signals() -> Result<Signals, Failure> {
-    Signals::new([Signal::Int, Signal::Term, Signal::Hup])
-        .map_err(|error| Failure::new(Exit::Refused, format!("cannot wait for signals: {error}")))
-}
-
-/// Reads the next line of standard input, up to [`LINE_BYTES_MAX`]. Returns `None` at the end of input.
-pub(crate) fn next_line() -> Option<String> {
-    let mut bytes = Vec::new();
-    let input = io::stdin().lock();
-    let read = io::Read::take(input, LINE_BYTES_MAX as u64).read_until(b'\n', &mut bytes);
-    match read {
-        Ok(0) | Err(_) => None,
-        Ok(_) => Some(String::from_utf8_lossy(&bytes).into_owned()),
     }
 }

@@ -9,9 +9,10 @@
 
 use super::arguments::ShellOptions;
 use super::commands::{self, ShellCommand, ShellLine};
-use super::{INTERRUPTED, ShellSession, ending_signals, explain, quoting};
+use super::{INTERRUPTED, ShellSession, explain, quoting};
 use crate::common::editor::{LineEditor, LineInput, history_file, pair};
 use crate::common::failure::Failure;
+use crate::common::stop::ending_signals;
 use crate::locks::namespace::Namespace;
 use async_signal::Signal;
 use clap::CommandFactory;
