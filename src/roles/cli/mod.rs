@@ -30,6 +30,7 @@ use crate::client::{server, terminal, verbs};
 use crate::common::cluster_selection::select_with_key;
 use crate::common::failure::Failure;
 use crate::common::output;
+use crate::locks::shell::arguments::ShellArgs;
 use crate::locks::shell::commands;
 use crate::locks::{lock, shell};
 use crate::node::arguments::NodeOptions;
@@ -37,6 +38,7 @@ use crate::operator::health::HealthOptions;
 use crate::operator::member::{MemberChange, MemberOptions};
 use crate::operator::status::StatusOptions;
 use crate::operator::verify::VerifyOptions;
+use crate::operator::watch::WatchOptions;
 use crate::operator::{
     backup, bench, directory, doctor, health, init, key, member, recover, restore, status, user, verify,
     watch,
@@ -116,20 +118,10 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
         Verb::Demo(arguments) => {
             Task::stoppable("demo", |stop| async move { demo::run(&arguments, stop).await })
         }
-        Verb::Init(arguments) => {
-            let options = arguments.options();
-            Task::command("init", async move { init::run(&options) })
-        }
+        Verb::Init(arguments) => Task::command("init", async move { init::run(&arguments.options()) }),
         Verb::Backend(arguments) => node_task(arguments.options()?),
         Verb::Coordinator(arguments) => node_task(arguments.options()?),
-        Verb::Balancer(BalancerFlags { query: None, balancer }) => {
-            let options = balancer.options()?;
-            Task::server("balancer".to_string(), |stop| crate::balancer::run(options, stop))
-        }
-        Verb::Balancer(BalancerFlags { query: Some(query), .. }) => {
-            let options = query.options(matches)?;
-            Task::command("directory", async move { directory::run(&options).await })
-        }
+        Verb::Balancer(flags) => balancer_task(flags, matches)?,
         Verb::User(verb) => {
             let cluster = select_with_key(verb.cluster(), matches)?;
             Task::command("user", async move { user::run(&cluster, verb).await })
@@ -137,29 +129,17 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
         Verb::Client(arguments) => client_task(arguments, matches)?,
         Verb::Status(arguments) => status_task(StatusOptions::new(arguments, false, matches)?),
         Verb::Members(arguments) => status_task(StatusOptions::new(arguments, true, matches)?),
-        Verb::Watch(arguments) => {
-            let options = arguments.options(matches)?;
-            let task = Task::stoppable("watch", |stop| async move { watch::run(&options, stop).await });
-            Task { stops_at_end_of_input: true, ..task }
-        }
+        Verb::Watch(arguments) => watch_task(arguments.options(matches)?),
         Verb::Health(arguments) => {
             let options = HealthOptions::new(arguments, matches)?;
             Task::command("health", async move { health::run(&options).await })
         }
         Verb::Doctor(arguments) => {
-            let options = arguments.options();
-            Task::command("doctor", async move { doctor::run(&options).await })
+            Task::command("doctor", async move { doctor::run(&arguments.options()).await })
         }
         Verb::Member(verb) => member_task(verb.options(matches)?),
         Verb::Transfer(arguments) => member_task(arguments.options(MemberChange::Lead, matches)?),
-        Verb::Shell(arguments) => {
-            // Help and wrong commands are answered without a cluster.
-            if !arguments.command.is_empty() {
-                commands::parse(&arguments.command)?;
-            }
-            let options = arguments.options(matches)?;
-            Task::command("shell", async move { shell::run(&options).await })
-        }
+        Verb::Shell(arguments) => shell_task(arguments, matches)?,
         Verb::Lock(arguments) => {
             let options = arguments.options(matches)?;
             Task::command("lock", async move { lock::run(&options).await })
@@ -173,8 +153,7 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
             Task::stoppable("backup", |stop| async move { backup::run(&options, stop).await })
         }
         Verb::Restore(arguments) => {
-            let options = arguments.options();
-            Task::command("restore", async move { restore::run(&options) })
+            Task::command("restore", async move { restore::run(&arguments.options()) })
         }
         Verb::Verify(arguments) => {
             let options = VerifyOptions::new(arguments, matches)?;
@@ -216,6 +195,33 @@ fn client_task(arguments: ClientArgs, matches: &ArgMatches) -> Result<Task, Refu
 fn node_task(options: NodeOptions) -> Task {
     let task = Task::server(options.name(), |stop| crate::node::run(options, stop));
     Task { polls_sockets: true, ..task }
+}
+
+fn balancer_task(flags: BalancerFlags, matches: &ArgMatches) -> Result<Task, Refusal> {
+    Ok(match flags.query {
+        None => {
+            let options = flags.balancer.options()?;
+            Task::server("balancer".to_string(), |stop| crate::balancer::run(options, stop))
+        }
+        Some(query) => {
+            let options = query.options(matches)?;
+            Task::command("directory", async move { directory::run(&options).await })
+        }
+    })
+}
+
+fn watch_task(options: WatchOptions) -> Task {
+    let task = Task::stoppable("watch", |stop| async move { watch::run(&options, stop).await });
+    Task { stops_at_end_of_input: true, ..task }
+}
+
+fn shell_task(arguments: ShellArgs, matches: &ArgMatches) -> Result<Task, Refusal> {
+    // Help and wrong commands are answered without a cluster.
+    if !arguments.command.is_empty() {
+        commands::parse(&arguments.command)?;
+    }
+    let options = arguments.options(matches)?;
+    Ok(Task::command("shell", async move { shell::run(&options).await }))
 }
 
 fn status_task(options: StatusOptions) -> Task {

@@ -145,7 +145,7 @@ pub async fn run(options: &DirectoryOptions) -> Result<(), Failure> {
                 nowhere = Some("no backend serves clients at the moment: try again".to_string());
             }
             Ok(_) => {
-                nowhere = Some(format!("{server} is not a balancer: pass the address of one with --server"))
+                nowhere = Some(format!("{server} is not a balancer: pass the address of one with --server"));
             }
             Err(error) => log::debug!("{server} does not answer: {error}"),
         }
