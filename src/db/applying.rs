@@ -10,7 +10,7 @@ use super::tables::row_key;
 use redb::Table;
 use ribbit_state::command::Proposal;
 use ribbit_state::dedup::DedupWindow;
-use ribbit_state::events::event_kind;
+use ribbit_state::facts::event_kind;
 use ribbit_state::ring::RingChange;
 use ribbit_state::rows::{Change, Members, Table as StateTable};
 use ribbit_state::{Command, EventKind, LogIndex, Outcome, RequestId};
@@ -77,7 +77,7 @@ impl Applying<'_, '_> {
         let proposal = understood(entry, self.level)?;
         let view = ApplyView { rows: &*self.rows, dedup: &*self.dedup, row_cache: &*self.row_cache };
         let applied = ribbit_state::apply(&view, entry.index, &proposal)?;
-        let event_kind = event_kind(&proposal.request.command, &applied);
+        let event_kind = event_kind(&proposal.request.command, &applied.outcome, &applied.changes);
         let mut changed_members = false;
         for change in applied.changes {
             let (Change::Put { table, .. } | Change::Remove { table, .. }) = &change;

@@ -18,7 +18,8 @@
 
 use super::limits::{EVENT_BATCH_MAX, EVENT_SCAN_MAX};
 use ribbit_state::LogIndex;
-use ribbit_state::events::{Event, EventKind, Interest};
+use ribbit_state::events::{Event, EventKind};
+use ribbit_state::interest::Interest;
 use ribbit_state::sync::RwLockExt;
 use std::collections::VecDeque;
 use std::sync::{RwLock, RwLockReadGuard};
@@ -203,7 +204,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use ribbit_state::command::{Command, Proposal, Stamp};
-    use ribbit_state::events::Topic;
+    use ribbit_state::interest::Topic;
     use ribbit_state::model::Model;
     use ribbit_state::{AccountId, Request, RequestId, TokenHash};
 

@@ -2,29 +2,21 @@
 //!
 //! ```text
 //!   command + result of applying it ──▶ Event { index, what }          the same on every member, for every index
-//!   Event ──▶ Interest: does this subscriber receive it at this index?
 //! ```
 //!
 //! An event names the accounts and nodes concerned and never contains text: a subscriber that needs the croak reads it.
 //! It contains no secrets, that is no tokens and no hashes. A command that was refused or is a duplicate produces no
 //! event. Nor does the sweep of a deleted account, whose deletion was an event already.
-//!
-//! The events that an [`Interest`] selects at an index depend on the log up to that index alone, so a subscriber can
-//! resume the same stream on any member. One exception: a stream that is read later may lack the croaks of an account
-//! that was deleted since.
 
-use super::apply::Applied;
 use super::command::{
-    AccountCommand, Command, LeaseCommand, LeaseEnd, MessageCommand, OperatorCommand, Reply, TreeCommand,
+    AccountCommand, Command, LeaseCommand, LeaseEnd, OperatorCommand, Outcome, Reply, TreeCommand,
 };
 use super::croaks;
-use super::ids::{AccountId, LogIndex, TokenHash};
-use super::limits::{FRIENDS_MAX, SESSION_AGE_MS_MAX};
-use super::lookup::{live_account, session_account};
+use super::ids::{AccountId, LogIndex};
 use super::path::TreePath;
 use super::rows::{
-    Accounts, Change, Friends, Key, Leases, Mailboxes, Message, Messages, Nodes, Order, Owner, Sessions,
-    SessionsOf, Sweeps, Table, TalkMarks, TreeNode, View, decode, get, scan,
+    Accounts, Change, Friends, Key, Leases, Mailboxes, Message, Messages, Nodes, Owner, SessionsOf, Sweeps,
+    Table, TalkMarks, TreeNode, decode,
 };
 use serde::{Deserialize, Serialize};
 
@@ -119,111 +111,124 @@ pub enum LeaseEvent {
     Ended(LeaseEnd),
 }
 
-/// Selection of events for a subscription.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Topic {
-    /// Changes to the feed and relations of the session's owner. Ends with the session.
-    Feed { session: TokenHash },
-    /// Changes at or below this path of the namespace. Control plane only.
-    Tree { path: TreePath },
+// The events of commands. The table in `facts` names one for each command.
+
+pub(super) fn none(_: &Command, _: &Outcome, _: &[Change]) -> Option<EventKind> {
+    None
 }
 
-/// Returns the event that applying this command produces, if any.
-pub fn event_kind(command: &Command, applied: &Applied) -> Option<EventKind> {
-    let changes = &applied.changes;
-    if applied.outcome.is_err() || changes.is_empty() {
-        return None;
-    }
+pub(super) fn account_created(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    key_of::<Accounts>(changes).map(|account| EventKind::AccountCreated { account })
+}
+
+pub(super) fn own_account_deleted(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    key_of::<Sweeps>(changes).map(|account| EventKind::AccountDeleted { account })
+}
+
+pub(super) fn account_deleted(command: &Command, _: &Outcome, _: &[Change]) -> Option<EventKind> {
     match command {
-        Command::CreateAccount { .. } => {
-            key_of::<Accounts>(changes).map(|account| EventKind::AccountCreated { account })
+        Command::Operator(OperatorCommand::RemoveAccount { account }) => {
+            Some(EventKind::AccountDeleted { account: *account })
         }
-        Command::DeleteAccount { .. } => {
-            key_of::<Sweeps>(changes).map(|account| EventKind::AccountDeleted { account })
-        }
+        _ => None,
+    }
+}
+
+pub(super) fn session_opened(command: &Command, _: &Outcome, _: &[Change]) -> Option<EventKind> {
+    match command {
         Command::LogIn { account, .. } => Some(EventKind::SessionOpened { account: *account }),
-        Command::LogOut { .. } => {
-            key_of::<SessionsOf>(changes).map(|(account, _)| EventKind::SessionClosed { account })
-        }
-        Command::Croak { .. } => {
-            changes.iter().find_map(croaks::croak_put).map(|(_, author)| EventKind::Croaked { author })
-        }
-        Command::AddFriend { .. } => key_of::<Friends>(changes)
-            .map(|(account, friend)| EventKind::FriendAdded { account, friend: AccountId(friend) }),
-        Command::RemoveFriend { .. } => key_of::<Friends>(changes)
-            .map(|(account, friend)| EventKind::FriendRemoved { account, friend: AccountId(friend) }),
-        Command::Sweep { .. }
-        | Command::IndexCroaks
-        | Command::FoundCluster { .. }
-        | Command::Join { .. }
-        | Command::DescribeMember { .. }
-        | Command::MarkLost { .. }
-        | Command::Drain { .. }
-        | Command::RemoveMember { .. }
-        | Command::RaiseRules { .. }
-        | Command::Rehash { .. } => None,
-        Command::Message(command) => message_fact(command, changes),
-        Command::Account(command) => account_fact(command, changes),
-        Command::Operator(command) => match command {
+        _ => None,
+    }
+}
+
+pub(super) fn session_closed(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    key_of::<SessionsOf>(changes).map(|(account, _)| EventKind::SessionClosed { account })
+}
+
+/// All sessions of an account were closed by an operator.
+pub(super) fn sessions_closed(command: &Command, _: &Outcome, _: &[Change]) -> Option<EventKind> {
+    match command {
+        Command::Operator(
             OperatorCommand::SetPassword { account, .. }
-            | OperatorCommand::Suspend { account, suspended: true } => {
-                Some(EventKind::SessionClosed { account: *account })
-            }
-            OperatorCommand::RemoveAccount { account } => {
-                Some(EventKind::AccountDeleted { account: *account })
-            }
-            OperatorCommand::RemoveCroak { croak } => Some(EventKind::CroakRemoved { croak: *croak }),
-            OperatorCommand::Suspend { suspended: false, .. } | OperatorCommand::SetRegistration { .. } => {
-                None
-            }
-        },
-        Command::Tree(command) => {
-            Some(EventKind::Tree { nodes: tree_changes(command, applied), lease: None })
-        }
-        Command::Lease(command) => match (lease_fact(command, changes), node_changes(changes)) {
-            (None, nodes) if nodes.is_empty() => None,
-            (lease, nodes) => Some(EventKind::Tree { nodes, lease }),
-        },
+            | OperatorCommand::Suspend { account, suspended: true },
+        ) => Some(EventKind::SessionClosed { account: *account }),
+        _ => None,
     }
 }
 
-fn message_fact(command: &MessageCommand, changes: &[Change]) -> Option<EventKind> {
+pub(super) fn croaked(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    changes.iter().find_map(croaks::croak_put).map(|(_, author)| EventKind::Croaked { author })
+}
+
+pub(super) fn croak_removed(command: &Command, _: &Outcome, _: &[Change]) -> Option<EventKind> {
     match command {
-        MessageCommand::Send { .. } => changes.iter().find_map(|change| match change {
-            Change::Put { table, row, .. } if *table == Messages::ID => decode::<Message>(row)
-                .map(|message| EventKind::Messaged { from: message.from, to: message.to }),
-            _ => None,
-        }),
-        MessageCommand::Mark { .. } => key_of::<TalkMarks>(changes)
-            .map(|(account, with)| EventKind::Marked { account, with: AccountId(with) }),
-        MessageCommand::ReadFeed { .. } => {
-            key_of::<Mailboxes>(changes).map(|account| EventKind::FeedRead { account })
+        Command::Account(AccountCommand::RemoveCroak { croak, .. })
+        | Command::Operator(OperatorCommand::RemoveCroak { croak }) => {
+            Some(EventKind::CroakRemoved { croak: *croak })
         }
+        _ => None,
     }
 }
 
-fn account_fact(command: &AccountCommand, changes: &[Change]) -> Option<EventKind> {
-    match command {
-        AccountCommand::Describe { .. } => None,
-        AccountCommand::RemoveCroak { croak, .. } => Some(EventKind::CroakRemoved { croak: *croak }),
-        AccountCommand::ChangePassword { .. }
-        | AccountCommand::EndSession { .. }
-        | AccountCommand::EndOtherSessions { .. } => {
-            key_of::<SessionsOf>(changes).map(|(account, _)| EventKind::SessionClosed { account })
-        }
-    }
+pub(super) fn friend_added(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    key_of::<Friends>(changes)
+        .map(|(account, friend)| EventKind::FriendAdded { account, friend: AccountId(friend) })
 }
 
-fn tree_changes(command: &TreeCommand, applied: &Applied) -> Vec<NodeChange> {
-    let TreeCommand::Remove { path, recursive: true, .. } = command else {
-        return node_changes(&applied.changes);
+pub(super) fn friend_removed(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    key_of::<Friends>(changes)
+        .map(|(account, friend)| EventKind::FriendRemoved { account, friend: AccountId(friend) })
+}
+
+pub(super) fn messaged(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    changes.iter().find_map(|change| match change {
+        Change::Put { table, row, .. } if *table == Messages::ID => {
+            decode::<Message>(row).map(|message| EventKind::Messaged { from: message.from, to: message.to })
+        }
+        Change::Put { .. } | Change::Remove { .. } => None,
+    })
+}
+
+pub(super) fn marked(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    key_of::<TalkMarks>(changes).map(|(account, with)| EventKind::Marked { account, with: AccountId(with) })
+}
+
+pub(super) fn feed_read(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    key_of::<Mailboxes>(changes).map(|account| EventKind::FeedRead { account })
+}
+
+pub(super) fn nodes_changed(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    Some(EventKind::Tree { nodes: node_changes(changes), lease: None })
+}
+
+/// A recursive removal is one event, however many nodes were removed.
+pub(super) fn nodes_removed(command: &Command, outcome: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    let Command::Tree(TreeCommand::Remove { path, recursive: true, .. }) = command else {
+        return nodes_changed(command, outcome, changes);
     };
-    // One event, however many nodes were removed.
-    let what = match applied.outcome {
+    let what = match outcome {
         Ok(Reply::Stepped { more: true }) => NodeEvent::Pruned,
         _ => NodeEvent::Removed,
     };
-    vec![NodeChange { path: path.clone(), what }]
+    Some(EventKind::Tree { nodes: vec![NodeChange { path: path.clone(), what }], lease: None })
+}
+
+pub(super) fn lease_began(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    lease_changed(changes, LeaseEvent::Began)
+}
+
+pub(super) fn lease_ended(command: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    let why = match command {
+        Command::Lease(LeaseCommand::End { why, .. }) => *why,
+        _ => LeaseEnd::Left,
+    };
+    lease_changed(changes, LeaseEvent::Ended(why))
+}
+
+fn lease_changed(changes: &[Change], event: LeaseEvent) -> Option<EventKind> {
+    let lease = key_of::<Leases>(changes).map(|owner| (owner, event));
+    let nodes = node_changes(changes);
+    (lease.is_some() || !nodes.is_empty()).then_some(EventKind::Tree { nodes, lease })
 }
 
 fn node_changes(changes: &[Change]) -> Vec<NodeChange> {
@@ -249,18 +254,6 @@ fn node_changes(changes: &[Change]) -> Vec<NodeChange> {
     nodes
 }
 
-fn lease_fact(command: &LeaseCommand, changes: &[Change]) -> Option<(Owner, LeaseEvent)> {
-    let owner = key_of::<Leases>(changes)?;
-    Some((
-        owner,
-        match command {
-            LeaseCommand::End { why, .. } => LeaseEvent::Ended(*why),
-            LeaseCommand::Close { .. } => LeaseEvent::Ended(LeaseEnd::Left),
-            _ => LeaseEvent::Began,
-        },
-    ))
-}
-
 /// Returns the key of the first row of this table that is put or removed.
 fn key_of<T: Table>(changes: &[Change]) -> Option<T::Key> {
     changes.iter().find_map(|change| match change {
@@ -269,173 +262,4 @@ fn key_of<T: Table>(changes: &[Change]) -> Option<T::Key> {
         }
         _ => None,
     })
-}
-
-/// The events that a subscriber receives, as of one index.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Interest {
-    Feed(FeedInterest),
-    /// Changes at or below a path: the same at every index.
-    Tree(TreePath),
-}
-
-impl Interest {
-    /// Returns the interest as of the view's index, or `None` if the session is not open.
-    ///
-    /// # Errors
-    /// The view's error: the store cannot be read.
-    pub fn load<V: View>(view: &V, wanted: &Topic) -> Result<Option<Interest>, V::Error> {
-        match wanted {
-            Topic::Feed { session } => Ok(FeedInterest::load(view, *session)?.map(Interest::Feed)),
-            Topic::Tree { path } => Ok(Some(Interest::Tree(path.clone()))),
-        }
-    }
-
-    /// Returns the session that authorises the subscription, if it needs one.
-    pub fn session(&self) -> Option<TokenHash> {
-        match self {
-            Interest::Feed(feed) => Some(feed.session),
-            Interest::Tree(_) => None,
-        }
-    }
-
-    /// Returns true if the session has expired by its age alone.
-    pub fn is_expired(&self, age_ms: u64) -> bool {
-        matches!(self, Interest::Feed(feed) if feed.ends_age_ms <= age_ms)
-    }
-
-    /// Returns true if the session is still open.
-    ///
-    /// # Errors
-    /// The view's error: the store cannot be read.
-    pub fn is_open<V: View>(&self, view: &V) -> Result<bool, V::Error> {
-        match self {
-            Interest::Feed(feed) => Ok(session_account(view, feed.session, view.age_ms())?.is_some()),
-            Interest::Tree(_) => Ok(true),
-        }
-    }
-
-    /// Returns true if this event may have ended the session, so that [`Interest::is_open`] must be asked.
-    pub fn may_end_session(&self, what: &EventKind) -> bool {
-        matches!(self, Interest::Feed(feed) if feed.may_end_session(what))
-    }
-
-    /// Returns true if the subscriber receives the event. The interest must be as of the index before it.
-    pub fn wants(&self, what: &EventKind) -> bool {
-        match (self, what) {
-            (Interest::Feed(feed), _) => feed.wants(what),
-            (Interest::Tree(path), EventKind::Tree { nodes, .. }) => {
-                nodes.iter().any(|node| node.concerns(path))
-            }
-            (Interest::Tree(_), _) => false,
-        }
-    }
-
-    /// Moves the interest from just before this event to just behind it.
-    pub fn advance(&mut self, what: &EventKind) {
-        if let Interest::Feed(feed) = self {
-            feed.advance(what);
-        }
-    }
-
-    /// Moves the interest from just behind this event to just before it.
-    pub fn rewind(&mut self, what: &EventKind) {
-        if let Interest::Feed(feed) = self {
-            feed.rewind(what);
-        }
-    }
-}
-
-impl NodeChange {
-    /// Returns true if the change is at or below `path`, or removes a folder above it.
-    pub(crate) fn concerns(&self, path: &TreePath) -> bool {
-        let above = matches!(self.what, NodeEvent::Removed | NodeEvent::Pruned) && path.is_within(&self.path);
-        above || self.path.is_within(path)
-    }
-}
-
-/// The accounts whose events a feed subscriber receives, as of one index. Bounded: an account follows at most
-/// `FRIENDS_MAX` others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FeedInterest {
-    me: AccountId,
-    session: TokenHash,
-    /// Cluster age at which the session expires.
-    ends_age_ms: u64,
-    /// Sorted by id.
-    followed: Vec<AccountId>,
-}
-
-impl FeedInterest {
-    fn load<V: View>(view: &V, session: TokenHash) -> Result<Option<FeedInterest>, V::Error> {
-        let Some(row) = get::<Sessions, V>(view, &session)? else { return Ok(None) };
-        let me = row.account;
-        let ends_age_ms = row.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX);
-        if ends_age_ms <= view.age_ms() || live_account(view, me)?.is_none() {
-            return Ok(None);
-        }
-        let rows = scan::<Friends, V>(view, &(me, 0), &(me, u64::MAX), Order::OldestFirst, FRIENDS_MAX)?;
-        let followed = rows.into_iter().map(|((_, friend), ())| AccountId(friend)).collect();
-        Ok(Some(FeedInterest { me, session, ends_age_ms, followed }))
-    }
-
-    fn may_end_session(&self, what: &EventKind) -> bool {
-        match what {
-            EventKind::SessionOpened { account }
-            | EventKind::SessionClosed { account }
-            | EventKind::AccountDeleted { account } => *account == self.me,
-            _ => false,
-        }
-    }
-
-    fn wants(&self, what: &EventKind) -> bool {
-        match what {
-            EventKind::AccountCreated { .. } => false,
-            EventKind::AccountDeleted { .. } => true,
-            EventKind::SessionOpened { account } | EventKind::SessionClosed { account } => {
-                *account == self.me
-            }
-            EventKind::Croaked { author } => {
-                *author == self.me || self.followed.binary_search(author).is_ok()
-            }
-            EventKind::FriendAdded { account, friend } | EventKind::FriendRemoved { account, friend } => {
-                *account == self.me || *friend == self.me
-            }
-            EventKind::Tree { .. } => false,
-            EventKind::Messaged { from, to } => *from == self.me || *to == self.me,
-            EventKind::Marked { account, with } => *account == self.me || *with == self.me,
-            EventKind::FeedRead { account } => *account == self.me,
-            EventKind::CroakRemoved { .. } => true,
-        }
-    }
-
-    fn advance(&mut self, what: &EventKind) {
-        match what {
-            EventKind::FriendAdded { account, friend } if *account == self.me => self.follow(*friend),
-            EventKind::FriendRemoved { account, friend } if *account == self.me => self.unfollow(*friend),
-            // A deleted account produces no more events.
-            EventKind::AccountDeleted { account } => self.unfollow(*account),
-            _ => {}
-        }
-    }
-
-    fn rewind(&mut self, what: &EventKind) {
-        match what {
-            EventKind::FriendAdded { account, friend } if *account == self.me => self.unfollow(*friend),
-            EventKind::FriendRemoved { account, friend } if *account == self.me => self.follow(*friend),
-            _ => {}
-        }
-    }
-
-    fn follow(&mut self, friend: AccountId) {
-        if let Err(place) = self.followed.binary_search(&friend) {
-            self.followed.insert(place, friend);
-        }
-    }
-
-    fn unfollow(&mut self, friend: AccountId) {
-        if let Ok(place) = self.followed.binary_search(&friend) {
-            self.followed.remove(place);
-        }
-    }
 }

@@ -21,6 +21,7 @@
 //! - [`command`]: requests, commands and replies
 //! - [`rows`]: the tables with their keys and rows; [`coordination`]: the rows of the lock namespace and of leases
 //! - [`query`]: queries and the shapes of their answers
+//! - [`events`]: events, and the one that each command produces; [`facts`]: a table of all facts about each command and query
 //! - [`rule`]: the context that every rule receives, and its decision
 //! - [`lookup`]: lookups that rules and queries share; [`croaks`]: the layout of a stored croak; [`tree`]: reading and
 //!   changing the tree of the lock namespace
@@ -28,18 +29,17 @@
 //!
 //! Writes:
 //!
-//! - [`check`]: bounds of each field of a request, checked before it is proposed, and the commands each kind of client
-//!   may send
+//! - [`check`]: bounds of each field of a request, checked before it is proposed
 //! - [`messages`]: direct messages and read positions; [`social`]: accounts, sessions, croaks and friendships;
 //!   [`accounts`]: changes to existing accounts
 //! - [`leases`]: the leases of members and clients; [`members`]: membership of the cluster; [`namespace`]: the tree of
 //!   folders, files and locks
 //! - [`dedup`]: the request deduplication window, in memory
 //! - [`apply`]: the one entrance for writes: deduplicates requests, then dispatches to the rules
-//! - [`events`]: the event that a command produces, and the filter that decides which live subscribers receive it
 //!
 //! Reads:
 //!
+//! - [`interest`]: the filter that decides which live subscribers receive an event
 //! - [`ring`]: authors of the newest croaks, in memory, so that a feed page needs no index
 //! - [`people`], [`talks`] and [`listing`]: parts of [`answer`], which answers every query
 //!
@@ -61,7 +61,9 @@ mod coordination;
 pub mod croaks;
 pub mod dedup;
 pub mod events;
+pub mod facts;
 pub mod ids;
+pub mod interest;
 pub mod leases;
 pub mod limits;
 pub mod listing;
@@ -91,8 +93,9 @@ pub use command::{
     AccountCommand, Command, HOME_REGION, LeaseCommand, MemberName, MessageCommand, OperatorCommand, Outcome,
     Reply, Request, Role, Stamp, TreeCommand,
 };
-pub use events::{Event, EventKind, Interest, Topic};
+pub use events::{Event, EventKind};
 pub use ids::{AccountId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, Token, TokenHash};
+pub use interest::{Interest, Topic};
 pub use path::TreePath;
 pub use query::{Consistency, Page, Query};
 pub use rows::{Change, Owner, View};

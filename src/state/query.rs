@@ -73,42 +73,6 @@ pub enum TalkPartner {
     Account(AccountId),
 }
 
-impl Query {
-    /// Returns the session that authorises the query, if it needs one.
-    pub fn session_mut(&mut self) -> Option<&mut TokenHash> {
-        match self {
-            Query::Me { session }
-            | Query::Feed { session, .. }
-            | Query::Friends { session, .. }
-            | Query::Croak { session, .. }
-            | Query::Profile { session, .. }
-            | Query::People { session, .. }
-            | Query::Followers { session, .. }
-            | Query::Chatting { session }
-            | Query::Account { session }
-            | Query::Sessions { session }
-            | Query::Unread { session }
-            | Query::Talks { session, .. }
-            | Query::Talk { session, .. }
-            | Query::Message { session, .. } => Some(session),
-            Query::Position
-            | Query::Tree { .. }
-            | Query::Leases { .. }
-            | Query::Coordination
-            | Query::Settings
-            | Query::Accounts { .. } => None,
-        }
-    }
-
-    /// Returns true if the query is allowed on the public plane.
-    pub fn is_public(&self) -> bool {
-        !matches!(
-            self,
-            Query::Tree { .. } | Query::Leases { .. } | Query::Coordination | Query::Accounts { .. }
-        )
-    }
-}
-
 /// Identity of a live account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {

@@ -53,7 +53,7 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     pub(crate) const PRODUCTION: Bounds = Bounds {
-        level_of: Command::rules_level,
+        level_of: |command| command.facts().level,
         friends_max: FRIENDS_MAX,
         sessions_max: SESSIONS_PER_ACCOUNT_MAX,
         index_step: INDEX_STEP,

@@ -16,8 +16,9 @@
 use crate::common::rate_limit::{Rate, TokenBucket, micros};
 use ribbit_net::address_limit::address_key;
 use ribbit_net::protocol::Ask;
+use ribbit_state::facts::CommandRate;
 use ribbit_state::sync::MutexExt;
-use ribbit_state::{AccountId, Code, Command, MessageCommand, RequestId, TokenHash};
+use ribbit_state::{AccountId, Code, Command, RequestId, TokenHash};
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::net::IpAddr;
 use std::sync::Mutex;
@@ -81,32 +82,11 @@ enum RateClass {
 }
 
 impl RateClass {
-    /// Returns the rate class of a command per account. Only commands of users are limited.
+    /// Returns the rate class of a command per account.
     fn of_command(command: &Command) -> RateClass {
-        match command {
-            Command::Croak { .. }
-            | Command::AddFriend { .. }
-            | Command::Message(MessageCommand::Send { .. }) => RateClass::Post,
-            Command::Message(MessageCommand::Mark { .. } | MessageCommand::ReadFeed { .. })
-            | Command::RemoveFriend { .. }
-            | Command::LogOut { .. }
-            | Command::CreateAccount { .. }
-            | Command::LogIn { .. }
-            | Command::DeleteAccount { .. }
-            | Command::Account(_)
-            | Command::Tree(_)
-            | Command::Lease(_)
-            | Command::Operator(_)
-            | Command::Sweep { .. }
-            | Command::IndexCroaks
-            | Command::FoundCluster { .. }
-            | Command::Join { .. }
-            | Command::DescribeMember { .. }
-            | Command::MarkLost { .. }
-            | Command::Drain { .. }
-            | Command::RemoveMember { .. }
-            | Command::RaiseRules { .. }
-            | Command::Rehash { .. } => RateClass::SmallWrite,
+        match command.facts().rate {
+            CommandRate::Post => RateClass::Post,
+            CommandRate::SmallWrite => RateClass::SmallWrite,
         }
     }
 

@@ -275,7 +275,7 @@ impl NodeRequest<'_> {
     /// Submits a command of a user. Refuses commands that carry results of checks made by a backend, and commands that only
     /// members propose.
     async fn write(&self, mut request: Request) -> Answer {
-        if !request.command.is_allowed_for_people() {
+        if !request.command.facts().sender.allows_people() {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
         }
         let session = request.command.session_mut().copied();
@@ -346,7 +346,7 @@ impl NodeRequest<'_> {
     /// Submits a command on behalf of an operator: operator commands on any member, user commands on a backend.
     async fn write_as_operator(&self, request: Request) -> Answer {
         match self.node.options.role {
-            _ if request.command.is_allowed_for_operators() => {
+            _ if request.command.facts().sender.allows_operators() => {
                 self.submit(request.id, request.submitted_at, request.command).await
             }
             Role::Backend => self.write(request).await,

@@ -2,7 +2,9 @@
 
 use super::properties::{History, config, steps};
 use super::*;
-use crate::events::{Event, EventKind, Interest, Topic, event_kind};
+use crate::events::{Event, EventKind};
+use crate::facts::event_kind;
+use crate::interest::{Interest, Topic};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::BTreeSet;
@@ -18,7 +20,7 @@ fn tell(log: &Log, sessions: &BTreeSet<TokenHash>) -> Told {
     let mut told = Told { events: Vec::new(), interests: vec![Vec::new()] };
     for (index, proposal) in (1..).zip(&log.proposals) {
         let applied = model.decide(index, proposal);
-        let what = event_kind(&proposal.request.command, &applied);
+        let what = event_kind(&proposal.request.command, &applied.outcome, &applied.changes);
         told.events.extend(what.map(|what| Event { index, what }));
         model.commit(&applied.changes);
         let load = |session: &TokenHash| {

@@ -163,7 +163,8 @@ fn write(own: &mut Option<Pond>, request: Request) {
     if request.check().is_err() {
         return;
     }
-    let _ = (request.command.is_allowed_for_people(), request.command.is_allowed_for_operators());
+    let _ =
+        (request.command.facts().sender.allows_people(), request.command.facts().sender.allows_operators());
     let pond = own.get_or_insert_with(|| {
         let Begun { disk, model, .. } = &*BEGUN;
         Pond::new(&disk.copy(), model.clone())

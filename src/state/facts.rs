@@ -1,0 +1,219 @@
+//! Facts about each command and each query, one row each. A command or query without a row does not compile.
+//!
+//! ```text
+//!   Command ──▶ CommandFacts { level, sender, grows, rate, event } and its session
+//!   Query   ──▶ the plane it is answered on                         and its session
+//! ```
+//!
+//! Not here: the rules themselves ([`super::apply`]) and the bounds of the fields ([`super::check`]). Both match over all
+//! variants, too.
+
+use super::command::{
+    AccountCommand, Command, LeaseCommand, LeaseEnd, MessageCommand, OperatorCommand, Outcome, TreeCommand,
+};
+use super::events::{self, EventKind};
+use super::ids::TokenHash;
+use super::query::Query;
+use super::rows::Change;
+
+/// Facts about one kind of command.
+pub struct CommandFacts {
+    /// Rules level that the cluster must have reached before the command is accepted. A command added later gets a higher
+    /// level, so that members of mixed versions never apply it differently.
+    pub level: u32,
+    pub sender: Sender,
+    /// The command stores lasting data for a person, so it is refused while the disk quota is exceeded. Logging in does not
+    /// count: sessions are few, and deleting something requires one. Commands that keep the cluster running do not count
+    /// either.
+    pub grows: bool,
+    pub rate: CommandRate,
+    /// Returns the event that live subscribers receive once the command was applied. Not asked for a refused command or one
+    /// without changes.
+    pub(super) event: fn(&Command, &Outcome, &[Change]) -> Option<EventKind>,
+}
+
+/// Programs that may send a command unchanged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sender {
+    /// Clients of people.
+    People,
+    /// Operators, through any member.
+    Operators,
+    PeopleAndOperators,
+    /// A backend, because the command carries the result of a check that it made.
+    Backends,
+    /// Members of the cluster, for their own work.
+    Members,
+}
+
+impl Sender {
+    /// Returns true if a person's client may send the command unchanged.
+    pub fn allows_people(self) -> bool {
+        matches!(self, Sender::People | Sender::PeopleAndOperators)
+    }
+    /// Returns true if an operator may send the command unchanged.
+    pub fn allows_operators(self) -> bool {
+        matches!(self, Sender::Operators | Sender::PeopleAndOperators)
+    }
+}
+
+/// Rate limit per account that counts a command. Only commands of people are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CommandRate {
+    Post,
+    SmallWrite,
+}
+
+/// The table of commands. Columns: variant; rules level; its field `session`, or `none`; sender; whether it grows; rate; event.
+macro_rules! commands {
+    ($($variant:ident $(($group:ident::$inner:ident))?:
+        $level:literal, $session:ident, $sender:ident, $grows:ident, $rate:ident, $event:ident;)*) => {
+        impl Command {
+            /// Returns the facts about this kind of command.
+            pub fn facts(&self) -> &'static CommandFacts {
+                match self {
+                    $(commands!(@pattern none $variant $(($group::$inner))?) => &CommandFacts {
+                        level: $level,
+                        sender: Sender::$sender,
+                        grows: commands!(@grows $grows),
+                        rate: CommandRate::$rate,
+                        event: events::$event,
+                    },)*
+                }
+            }
+
+            /// Returns the session that authorises the command, if it needs one. The session that a log-in opens is not
+            /// meant.
+            pub fn session_mut(&mut self) -> Option<&mut TokenHash> {
+                match self {
+                    $(commands!(@pattern $session $variant $(($group::$inner))?) => commands!(@value $session),)*
+                }
+            }
+        }
+    };
+    (@pattern none $variant:ident) => { Command::$variant { .. } };
+    (@pattern none $variant:ident ($group:ident::$inner:ident)) => { Command::$variant($group::$inner { .. }) };
+    (@pattern $session:ident $variant:ident) => { Command::$variant { $session, .. } };
+    (@pattern $session:ident $variant:ident ($group:ident::$inner:ident)) => {
+        Command::$variant($group::$inner { $session, .. })
+    };
+    (@value none) => { None };
+    (@value $session:ident) => { Some($session) };
+    (@grows grows) => { true };
+    (@grows stays) => { false };
+}
+
+commands! {
+    CreateAccount: 1, none, Backends, grows, SmallWrite, account_created;
+    LogIn: 1, none, Backends, stays, SmallWrite, session_opened;
+    LogOut: 1, session, People, stays, SmallWrite, session_closed;
+    Croak: 1, session, People, grows, Post, croaked;
+    AddFriend: 1, session, People, grows, Post, friend_added;
+    RemoveFriend: 1, session, People, stays, SmallWrite, friend_removed;
+    DeleteAccount: 1, session, Backends, stays, SmallWrite, own_account_deleted;
+    Sweep: 1, none, Members, stays, SmallWrite, none;
+    IndexCroaks: 1, none, Members, stays, SmallWrite, none;
+    FoundCluster: 1, none, Members, stays, SmallWrite, none;
+    Join: 1, none, Members, stays, SmallWrite, none;
+    DescribeMember: 1, none, Members, stays, SmallWrite, none;
+    MarkLost: 1, none, Members, stays, SmallWrite, none;
+    Drain: 1, none, Members, stays, SmallWrite, none;
+    RemoveMember: 1, none, Members, stays, SmallWrite, none;
+    RaiseRules: 1, none, Members, stays, SmallWrite, none;
+    Tree(TreeCommand::MakeFolder): 1, none, Operators, grows, SmallWrite, nodes_changed;
+    Tree(TreeCommand::Touch): 1, none, Operators, grows, SmallWrite, nodes_changed;
+    Tree(TreeCommand::Write): 1, none, Operators, grows, SmallWrite, nodes_changed;
+    Tree(TreeCommand::Remove): 1, none, Operators, stays, SmallWrite, nodes_removed;
+    Tree(TreeCommand::Acquire): 1, none, Operators, stays, SmallWrite, nodes_changed;
+    Tree(TreeCommand::Release): 1, none, Operators, stays, SmallWrite, nodes_changed;
+    Lease(LeaseCommand::Open): 1, none, Operators, stays, SmallWrite, lease_began;
+    Lease(LeaseCommand::Close): 1, none, PeopleAndOperators, stays, SmallWrite, lease_ended;
+    Lease(LeaseCommand::Register): 1, none, Members, stays, SmallWrite, lease_began;
+    Lease(LeaseCommand::End): 1, none, Members, stays, SmallWrite, lease_ended;
+    Lease(LeaseCommand::Appoint): 1, none, Members, stays, SmallWrite, lease_began;
+    Lease(LeaseCommand::StepDown): 1, none, Members, stays, SmallWrite, lease_began;
+    Lease(LeaseCommand::EnterChat): 1, session, People, stays, SmallWrite, lease_began;
+    Lease(LeaseCommand::SetRegions): 1, none, Members, stays, SmallWrite, lease_began;
+    Lease(LeaseCommand::NumberClient): 1, none, PeopleAndOperators, stays, SmallWrite, lease_began;
+    Message(MessageCommand::Send): 1, session, People, grows, Post, messaged;
+    Message(MessageCommand::Mark): 1, session, People, stays, SmallWrite, marked;
+    Message(MessageCommand::ReadFeed): 1, session, People, stays, SmallWrite, feed_read;
+    Account(AccountCommand::Describe): 1, session, People, stays, SmallWrite, none;
+    Account(AccountCommand::ChangePassword): 1, session, Backends, stays, SmallWrite, session_closed;
+    Account(AccountCommand::EndSession): 1, session, People, stays, SmallWrite, session_closed;
+    Account(AccountCommand::EndOtherSessions): 1, session, People, stays, SmallWrite, session_closed;
+    Account(AccountCommand::RemoveCroak): 1, session, People, stays, SmallWrite, croak_removed;
+    Operator(OperatorCommand::SetPassword): 1, none, Backends, stays, SmallWrite, sessions_closed;
+    Operator(OperatorCommand::Suspend): 1, none, Operators, stays, SmallWrite, sessions_closed;
+    Operator(OperatorCommand::RemoveAccount): 1, none, Operators, stays, SmallWrite, account_deleted;
+    Operator(OperatorCommand::RemoveCroak): 1, none, Operators, stays, SmallWrite, croak_removed;
+    Operator(OperatorCommand::SetRegistration): 1, none, Operators, stays, SmallWrite, none;
+    Rehash: 1, none, Backends, stays, SmallWrite, none;
+}
+
+/// Returns the event that applying this command produced, if any.
+pub fn event_kind(command: &Command, outcome: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    if outcome.is_err() || changes.is_empty() {
+        return None;
+    }
+    (command.facts().event)(command, outcome, changes)
+}
+
+impl Command {
+    /// Returns true if the command follows from heartbeats that this leader received, so that another leader must not
+    /// propose it.
+    pub fn depends_on_leader(&self) -> bool {
+        matches!(self, Command::Lease(LeaseCommand::End { why: LeaseEnd::Missed { .. }, .. }))
+    }
+}
+
+/// The table of queries. Columns: variant; its field `session`, or `none`; the plane that answers it: `public`, or `control`
+/// for operators and members alone.
+macro_rules! queries {
+    ($($variant:ident: $session:ident, $plane:ident;)*) => {
+        impl Query {
+            /// Returns the session that authorises the query, if it needs one.
+            pub fn session_mut(&mut self) -> Option<&mut TokenHash> {
+                match self {
+                    $(queries!(@pattern $session $variant) => queries!(@value $session),)*
+                }
+            }
+
+            /// Returns true if the query is allowed on the public plane.
+            pub fn is_public(&self) -> bool {
+                match self {
+                    $(queries!(@pattern none $variant) => queries!(@is_public $plane),)*
+                }
+            }
+        }
+    };
+    (@pattern none $variant:ident) => { Query::$variant { .. } };
+    (@pattern $session:ident $variant:ident) => { Query::$variant { $session, .. } };
+    (@value none) => { None };
+    (@value $session:ident) => { Some($session) };
+    (@is_public public) => { true };
+    (@is_public control) => { false };
+}
+
+queries! {
+    Position: none, public;
+    Me: session, public;
+    Feed: session, public;
+    Friends: session, public;
+    Tree: none, control;
+    Leases: none, control;
+    Coordination: none, control;
+    Croak: session, public;
+    Profile: session, public;
+    People: session, public;
+    Followers: session, public;
+    Chatting: session, public;
+    Account: session, public;
+    Sessions: session, public;
+    Unread: session, public;
+    Talks: session, public;
+    Talk: session, public;
+    Message: session, public;
+    Settings: none, public;
+    Accounts: none, control;
+}

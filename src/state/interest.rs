@@ -1,0 +1,195 @@
+//! Filter of events: which events a live subscriber receives.
+//!
+//! ```text
+//!   Event ──▶ Interest: does this subscriber receive it at this index?
+//! ```
+//!
+//! The events that an [`Interest`] selects at an index depend on the log up to that index alone, so a subscriber can
+//! resume the same stream on any member. One exception: a stream that is read later may lack the croaks of an account
+//! that was deleted since.
+
+use super::events::{EventKind, NodeChange, NodeEvent};
+use super::ids::{AccountId, TokenHash};
+use super::limits::{FRIENDS_MAX, SESSION_AGE_MS_MAX};
+use super::lookup::{live_account, session_account};
+use super::path::TreePath;
+use super::rows::{Friends, Order, Sessions, View, get, scan};
+use serde::{Deserialize, Serialize};
+
+/// Selection of events for a subscription.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Topic {
+    /// Changes to the feed and relations of the session's owner. Ends with the session.
+    Feed { session: TokenHash },
+    /// Changes at or below this path of the namespace. Control plane only.
+    Tree { path: TreePath },
+}
+
+/// The events that a subscriber receives, as of one index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Interest {
+    Feed(FeedInterest),
+    /// Changes at or below a path: the same at every index.
+    Tree(TreePath),
+}
+
+impl Interest {
+    /// Returns the interest as of the view's index, or `None` if the session is not open.
+    ///
+    /// # Errors
+    /// The view's error: the store cannot be read.
+    pub fn load<V: View>(view: &V, wanted: &Topic) -> Result<Option<Interest>, V::Error> {
+        match wanted {
+            Topic::Feed { session } => Ok(FeedInterest::load(view, *session)?.map(Interest::Feed)),
+            Topic::Tree { path } => Ok(Some(Interest::Tree(path.clone()))),
+        }
+    }
+
+    /// Returns the session that authorises the subscription, if it needs one.
+    pub fn session(&self) -> Option<TokenHash> {
+        match self {
+            Interest::Feed(feed) => Some(feed.session),
+            Interest::Tree(_) => None,
+        }
+    }
+
+    /// Returns true if the session has expired by its age alone.
+    pub fn is_expired(&self, age_ms: u64) -> bool {
+        matches!(self, Interest::Feed(feed) if feed.ends_age_ms <= age_ms)
+    }
+
+    /// Returns true if the session is still open.
+    ///
+    /// # Errors
+    /// The view's error: the store cannot be read.
+    pub fn is_open<V: View>(&self, view: &V) -> Result<bool, V::Error> {
+        match self {
+            Interest::Feed(feed) => Ok(session_account(view, feed.session, view.age_ms())?.is_some()),
+            Interest::Tree(_) => Ok(true),
+        }
+    }
+
+    /// Returns true if this event may have ended the session, so that [`Interest::is_open`] must be asked.
+    pub fn may_end_session(&self, what: &EventKind) -> bool {
+        matches!(self, Interest::Feed(feed) if feed.may_end_session(what))
+    }
+
+    /// Returns true if the subscriber receives the event. The interest must be as of the index before it.
+    pub fn wants(&self, what: &EventKind) -> bool {
+        match (self, what) {
+            (Interest::Feed(feed), _) => feed.wants(what),
+            (Interest::Tree(path), EventKind::Tree { nodes, .. }) => {
+                nodes.iter().any(|node| node.concerns(path))
+            }
+            (Interest::Tree(_), _) => false,
+        }
+    }
+
+    /// Moves the interest from just before this event to just behind it.
+    pub fn advance(&mut self, what: &EventKind) {
+        if let Interest::Feed(feed) = self {
+            feed.advance(what);
+        }
+    }
+
+    /// Moves the interest from just behind this event to just before it.
+    pub fn rewind(&mut self, what: &EventKind) {
+        if let Interest::Feed(feed) = self {
+            feed.rewind(what);
+        }
+    }
+}
+
+impl NodeChange {
+    /// Returns true if the change is at or below `path`, or removes a folder above it.
+    pub(crate) fn concerns(&self, path: &TreePath) -> bool {
+        let above = matches!(self.what, NodeEvent::Removed | NodeEvent::Pruned) && path.is_within(&self.path);
+        above || self.path.is_within(path)
+    }
+}
+
+/// The accounts whose events a feed subscriber receives, as of one index. Bounded: an account follows at most
+/// `FRIENDS_MAX` others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeedInterest {
+    me: AccountId,
+    session: TokenHash,
+    /// Cluster age at which the session expires.
+    ends_age_ms: u64,
+    /// Sorted by id.
+    followed: Vec<AccountId>,
+}
+
+impl FeedInterest {
+    fn load<V: View>(view: &V, session: TokenHash) -> Result<Option<FeedInterest>, V::Error> {
+        let Some(row) = get::<Sessions, V>(view, &session)? else { return Ok(None) };
+        let me = row.account;
+        let ends_age_ms = row.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX);
+        if ends_age_ms <= view.age_ms() || live_account(view, me)?.is_none() {
+            return Ok(None);
+        }
+        let rows = scan::<Friends, V>(view, &(me, 0), &(me, u64::MAX), Order::OldestFirst, FRIENDS_MAX)?;
+        let followed = rows.into_iter().map(|((_, friend), ())| AccountId(friend)).collect();
+        Ok(Some(FeedInterest { me, session, ends_age_ms, followed }))
+    }
+
+    fn may_end_session(&self, what: &EventKind) -> bool {
+        match what {
+            EventKind::SessionOpened { account }
+            | EventKind::SessionClosed { account }
+            | EventKind::AccountDeleted { account } => *account == self.me,
+            _ => false,
+        }
+    }
+
+    fn wants(&self, what: &EventKind) -> bool {
+        match what {
+            EventKind::AccountCreated { .. } => false,
+            EventKind::AccountDeleted { .. } => true,
+            EventKind::SessionOpened { account } | EventKind::SessionClosed { account } => {
+                *account == self.me
+            }
+            EventKind::Croaked { author } => {
+                *author == self.me || self.followed.binary_search(author).is_ok()
+            }
+            EventKind::FriendAdded { account, friend } | EventKind::FriendRemoved { account, friend } => {
+                *account == self.me || *friend == self.me
+            }
+            EventKind::Tree { .. } => false,
+            EventKind::Messaged { from, to } => *from == self.me || *to == self.me,
+            EventKind::Marked { account, with } => *account == self.me || *with == self.me,
+            EventKind::FeedRead { account } => *account == self.me,
+            EventKind::CroakRemoved { .. } => true,
+        }
+    }
+
+    fn advance(&mut self, what: &EventKind) {
+        match what {
+            EventKind::FriendAdded { account, friend } if *account == self.me => self.follow(*friend),
+            EventKind::FriendRemoved { account, friend } if *account == self.me => self.unfollow(*friend),
+            // A deleted account produces no more events.
+            EventKind::AccountDeleted { account } => self.unfollow(*account),
+            _ => {}
+        }
+    }
+
+    fn rewind(&mut self, what: &EventKind) {
+        match what {
+            EventKind::FriendAdded { account, friend } if *account == self.me => self.unfollow(*friend),
+            EventKind::FriendRemoved { account, friend } if *account == self.me => self.follow(*friend),
+            _ => {}
+        }
+    }
+
+    fn follow(&mut self, friend: AccountId) {
+        if let Err(place) = self.followed.binary_search(&friend) {
+            self.followed.insert(place, friend);
+        }
+    }
+
+    fn unfollow(&mut self, friend: AccountId) {
+        if let Ok(place) = self.followed.binary_search(&friend) {
+            self.followed.remove(place);
+        }
+    }
+}
