@@ -28,14 +28,14 @@ impl TerminalClient {
         let last_message = Cell::new(from);
         let mut live = LiveFeed::start(&self.user, from).await?;
         loop {
-            let tidings = match live.next().await {
+            let update = match live.next().await {
                 Err(error) if error.is_transient() => {
                     smol::Timer::after(PAUSE).await;
                     continue;
                 }
-                tidings => tidings?,
+                update => update?,
             };
-            match tidings {
+            match update {
                 FeedUpdate::Nothing => {}
                 FeedUpdate::Croaks(croaks) => {
                     for croak in croaks {
@@ -43,7 +43,7 @@ impl TerminalClient {
                     }
                 }
                 FeedUpdate::Happened(event) => {
-                    self.show_event(event.index, &event.what, &last_message).await?
+                    self.show_event(event.index, &event.what, &last_message).await?;
                 }
                 FeedUpdate::Missed(LapseReason::OtherHistory) => {
                     last_message.set(self.user.seen_index());
