@@ -113,7 +113,7 @@ impl Applying<'_, '_> {
         let difference = now.wrapping_sub(before);
         self.digest = self.digest.wrapping_add(difference);
         self.scrub.changed(&key, difference);
-        self.row_cache.forget(&key);
+        self.row_cache.invalidate(&key);
         Ok(())
     }
 }

@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_remembered_is_bounded_and_reaches_back_in_strides() {
+    fn digests_are_bounded_and_reach_back_in_strides() {
         let mut digests = Digests::default();
         digests.reset((100, 1_000));
         for index in 101..=100_000 {

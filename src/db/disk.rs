@@ -23,7 +23,7 @@ pub enum StoreFile {
 
 /// Access to the files of one store.
 pub trait Disk: Send + Sync + 'static {
-    /// Opens a redb file, or creates it if it does not exist. Whatever can be read in it is durable.
+    /// Opens a redb file, or creates it if it does not exist. Everything that can be read in it is durable.
     fn open(&self, which: StoreFile) -> Result<Database, DbError>;
     /// Removes the incoming file if there is one.
     fn discard_incoming(&self) -> Result<(), DbError>;
@@ -37,7 +37,7 @@ pub trait Disk: Send + Sync + 'static {
     fn recycle_segment(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError>;
     /// Removes a log segment. The removal need not be durable.
     fn remove_segment(&self, number: u64) -> Result<(), DbError>;
-    /// Opens a copy of the main file, which stays as it is. Returns nothing when there is no such file, when another process has
+    /// Opens a copy of the main file, which stays as it is. Returns `None` if there is no such file, when another process has
     /// it open, when it is too large for a copy, or when it is no file of redb's: then opening the file itself tells more. A disk
     /// that never holds a store of another build needs no copy.
     ///
@@ -108,7 +108,7 @@ impl FileDisk {
     fn open_synced(&self, path: &Path) -> Result<MarkingBackend, DbError> {
         let mark = self.folder.join(SUSPECT_FILE);
         let opened = private_file(path).map_err(|source| file(path, source))?;
-        // A process that died may have left writes that were never synced, and whatever is read from now on is trusted.
+        // A process that died may have left writes that were never synced, and everything read from now on is trusted.
         if let Err(source) = opened.sync_all() {
             set_mark(&mark);
             return Err(file(path, source));

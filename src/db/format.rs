@@ -1,12 +1,12 @@
 //! The format of a store, and the refusal of a store of another format before anything in it is changed.
 //!
-//! - The builds before version 0.2.0 noted no format. They are told by the heads of their log segments, whose frames had no
+//! - Builds before version 0.2.0 recorded no format. They are recognised by the heads of their log segments, whose frames had no
 //!   checksum of their own ([`Segment::open`]), or, without a log, by a `meta` table without a format.
 //! - Every other store has a record of its format in `meta`.
 //!
 //! Redb writes to a file when it opens it. So the log is looked at first, and a main file without a log is looked at in a copy in
 //! memory. A store of this format always has a log, from its first start on. A later format needs another version of the log's
-//! records, too: it is told by them before its main file is opened.
+//! records, too: it is recognised by them before its main file is opened.
 
 use super::meta::{has_tables, read_meta};
 use super::segment::Segment;

@@ -32,7 +32,7 @@ impl RowCache {
     }
 
     /// Invalidates a row that has changed.
-    pub(crate) fn forget(&mut self, key: &[u8]) {
+    pub(crate) fn invalidate(&mut self, key: &[u8]) {
         if key.first().is_some_and(|table| RowCache::holds(TableId(*table))) {
             self.0.get_mut().remove(key);
         }

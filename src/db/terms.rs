@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_replaced_is_forgotten() {
+    fn replaced_entries_lose_their_terms() {
         let mut terms = terms(&[(11, 3), (12, 4), (13, 4), (14, 5)]);
         terms.push(Position { index: 13, term: 6 });
         assert_eq!(all(&terms), [None, Some(3), Some(3), Some(4), Some(6), None, None, None]);
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_is_forgotten() {
+    fn cut_entries_lose_their_terms() {
         let whole = terms(&[(11, 3), (12, 4), (13, 4), (14, 9)]);
         for floor in 10..=14 {
             let mut cut = whole.clone();

@@ -106,15 +106,15 @@ fn describe(me: AccountId, mut account: Account, name: Option<&str>, email: Opti
 fn new_password<V: View>(
     bounds: &Bounds,
     view: &V,
-    whose: AccountId,
+    owner: AccountId,
     account: Account,
     password_hash: &str,
     keep: Option<TokenHash>,
 ) -> Result<Decision, V::Error> {
     let credential_version = account.credential_version + 1;
     let account = Account { password_hash: password_hash.to_string(), credential_version, ..account };
-    let mut changes = vec![Change::put::<Accounts>(&whose, &account)];
-    changes.extend(end_sessions(bounds, view, whose, keep)?);
+    let mut changes = vec![Change::put::<Accounts>(&owner, &account)];
+    changes.extend(end_sessions(bounds, view, owner, keep)?);
     Ok(Ok((changes, Reply::Done)))
 }
 
@@ -126,24 +126,24 @@ pub fn hash_digest(password_hash: &str) -> u64 {
 /// Replaces the hash of an unchanged password. Refused when the account has a different hash by now, for any reason.
 pub(super) fn rehash<V: View>(
     view: &V,
-    whose: AccountId,
+    owner: AccountId,
     credential_version: u32,
     before: u64,
     password_hash: &str,
 ) -> Result<Decision, V::Error> {
-    let account = live_account(view, whose)?.filter(|account| {
+    let account = live_account(view, owner)?.filter(|account| {
         account.credential_version == credential_version && hash_digest(&account.password_hash) == before
     });
     let Some(account) = account else { return Ok(Err(Denied::new(Code::CredentialsChanged))) };
     let account = Account { password_hash: password_hash.to_string(), ..account };
-    Ok(Ok((vec![Change::put::<Accounts>(&whose, &account)], Reply::Done)))
+    Ok(Ok((vec![Change::put::<Accounts>(&owner, &account)], Reply::Done)))
 }
 
-fn end_session<V: View>(view: &V, whose: AccountId, opened: LogIndex) -> Result<Decision, V::Error> {
-    let Some(token) = get::<SessionsOf, V>(view, &(whose, opened))? else {
+fn end_session<V: View>(view: &V, owner: AccountId, opened: LogIndex) -> Result<Decision, V::Error> {
+    let Some(token) = get::<SessionsOf, V>(view, &(owner, opened))? else {
         return Ok(Err(Denied::new(Code::NoSuchSession)));
     };
-    let changes = vec![Change::remove::<Sessions>(&token), Change::remove::<SessionsOf>(&(whose, opened))];
+    let changes = vec![Change::remove::<Sessions>(&token), Change::remove::<SessionsOf>(&(owner, opened))];
     Ok(Ok((changes, Reply::Done)))
 }
 
@@ -151,10 +151,10 @@ fn end_session<V: View>(view: &V, whose: AccountId, opened: LogIndex) -> Result<
 fn end_sessions<V: View>(
     bounds: &Bounds,
     view: &V,
-    whose: AccountId,
+    owner: AccountId,
     keep: Option<TokenHash>,
 ) -> Result<Vec<Change>, V::Error> {
-    let (from, to) = range_of(whose);
+    let (from, to) = range_of(owner);
     let open = scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, bounds.sessions_max)?;
     let ended = open.iter().filter(|(_, token)| Some(*token) != keep);
     Ok(ended

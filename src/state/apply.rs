@@ -76,7 +76,7 @@ pub(crate) fn apply_within<V: WriteView>(
         let row = RequestRecord { id: request.id, digest, age_ms, outcome: outcome.clone() };
         changes.push(Change::put::<Requests>(&index, &row));
     }
-    forget(bounds, view, age_ms, books, &mut changes);
+    expire(bounds, view, age_ms, books, &mut changes);
     Ok(Applied { changes, outcome })
 }
 
@@ -156,7 +156,7 @@ fn decide<V: View>(
 /// Expires the oldest requests in whole steps, once there are enough younger ones. It acts only when the number of
 /// requests passes a multiple of the step, so that it costs most commands nothing. It then expires up to two steps, so that
 /// the window shrinks again after a burst.
-fn forget<V: WriteView>(
+fn expire<V: WriteView>(
     bounds: &Bounds,
     view: &V,
     age_ms: u64,
@@ -181,14 +181,14 @@ fn forget<V: WriteView>(
     }
     let Some(through) = oldest[..forgotten].last().map(|entry| entry.index) else { return };
     // This command may have removed a croak and put the record of its request, which expires now.
-    changes.retain(|change| !remembers_through(change, through));
+    changes.retain(|change| !records_through(change, through));
     let rows = oldest[..forgotten].iter().filter(|entry| !entry.in_croak_row);
     changes.extend(rows.map(|entry| Change::remove::<Requests>(&entry.index)));
     // The rule of this command may have changed the bookkeeping row: `books` contains its changes, and the last put wins.
     changes.push(Change::put::<Books>(&(), &Bookkeeping { expired_through: through, ..books }));
 }
 
-fn remembers_through(change: &Change, through: LogIndex) -> bool {
+fn records_through(change: &Change, through: LogIndex) -> bool {
     matches!(change, Change::Put { table, key, .. }
         if *table == Requests::ID && LogIndex::from_bytes(key).is_some_and(|index| index <= through))
 }

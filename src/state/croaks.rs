@@ -51,12 +51,12 @@ impl CroakMeta {
     pub fn remove(&self, books: &Bookkeeping, changes: &mut Vec<Change>) {
         changes.push(Change::remove::<Croaks>(&self.index));
         if self.index > books.expired_through {
-            changes.push(Change::put::<Requests>(&self.index, &remembered(self.index, &self.record)));
+            changes.push(Change::put::<Requests>(&self.index, &record_of(self.index, &self.record)));
         }
     }
 }
 
-fn remembered(index: LogIndex, record: &InlineRecord) -> RequestRecord {
+fn record_of(index: LogIndex, record: &InlineRecord) -> RequestRecord {
     let InlineRecord { id, digest, age_ms } = *record;
     RequestRecord { id: RequestId(id), digest, age_ms, outcome: Ok(Reply::Croaked { croak: index }) }
 }
@@ -113,5 +113,5 @@ pub fn request_record<V: View>(view: &V, index: LogIndex) -> Result<Option<Reque
     if let Some(row) = get::<Requests, V>(view, &index)? {
         return Ok(Some(row));
     }
-    Ok(get::<Croaks, V>(view, &index)?.map(|stored| remembered(index, &stored.record)))
+    Ok(get::<Croaks, V>(view, &index)?.map(|stored| record_of(index, &stored.record)))
 }

@@ -59,7 +59,7 @@ impl DedupWindow {
             entries.push(DedupEntry::of_croak(index, &row.record));
         })?;
         entries.sort_unstable_by_key(|entry| entry.index);
-        entries.into_iter().for_each(|entry| dedup.remember(entry));
+        entries.into_iter().for_each(|entry| dedup.record(entry));
         Ok(dedup)
     }
 
@@ -99,25 +99,25 @@ impl DedupWindow {
         match *table {
             Croaks::ID => {
                 if let (Some(index), Some(row)) = (LogIndex::from_bytes(key), CroakHeader::of(row)) {
-                    self.remember(DedupEntry::of_croak(index, &row.record));
+                    self.record(DedupEntry::of_croak(index, &row.record));
                 }
             }
             Requests::ID => {
                 if let (Some(index), Some(row)) = (LogIndex::from_bytes(key), decode::<RequestRecord>(row)) {
-                    self.remember(DedupEntry::of_row(index, &row));
+                    self.record(DedupEntry::of_row(index, &row));
                 }
             }
             Books::ID => {
                 if let Some(books) = decode::<Bookkeeping>(row) {
                     self.books = books;
-                    self.forget(books.expired_through);
+                    self.expire(books.expired_through);
                 }
             }
             _ => {}
         }
     }
 
-    fn remember(&mut self, entry: DedupEntry) {
+    fn record(&mut self, entry: DedupEntry) {
         self.age_ms = self.age_ms.max(entry.age_ms);
         if self.entries.back().is_none_or(|newest| newest.index < entry.index) {
             self.index_of.insert(entry.id, entry.index);
@@ -128,7 +128,7 @@ impl DedupWindow {
         }
     }
 
-    fn forget(&mut self, through: LogIndex) {
+    fn expire(&mut self, through: LogIndex) {
         while let Some(entry) = self.entries.front().filter(|entry| entry.index <= through) {
             self.index_of.remove(&entry.id);
             self.entries.pop_front();

@@ -26,12 +26,18 @@ pub(super) fn is_live<V: View>(view: &V, id: AccountId) -> Result<bool, V::Error
 }
 
 /// Returns the live account with this folded user name.
+///
+/// # Errors
+/// The view's error.
 pub fn account_named<V: View>(view: &V, username: &str) -> Result<Option<(AccountId, Account)>, V::Error> {
     let Some(id) = get::<Names, V>(view, &username.to_string())? else { return Ok(None) };
     Ok(live_account(view, id)?.map(|account| (id, account)))
 }
 
 /// Returns the account that owns a session, if the session is open at this cluster age.
+///
+/// # Errors
+/// The view's error.
 pub fn session_account<V: View>(
     view: &V,
     token: TokenHash,
@@ -65,9 +71,8 @@ pub(super) fn me_and<V: View>(
     session: TokenHash,
     username: &str,
 ) -> Result<Result<(AccountId, AccountId), Denied>, V::Error> {
-    let me = match session_owner(view, session, context.age_ms())? {
-        Some(me) => me,
-        None => return Ok(Err(Denied::new(Code::NotLoggedIn))),
+    let Some(me) = session_owner(view, session, context.age_ms())? else {
+        return Ok(Err(Denied::new(Code::NotLoggedIn)));
     };
     let username = match text::fold_username(username) {
         Ok(username) => username,

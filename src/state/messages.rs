@@ -27,18 +27,18 @@ use super::text;
 
 const NOT_LOGGED_IN: Denied = Denied::new(Code::NotLoggedIn);
 
-/// Returns the read position of `whose` in the talk with `with`, or `None` if they never talked.
+/// Returns the read position of `reader` in the talk with `with`, or `None` if they never talked.
 pub(crate) fn mark_of<V: View>(
     view: &V,
-    whose: AccountId,
+    reader: AccountId,
     with: AccountId,
 ) -> Result<Option<TalkState>, V::Error> {
-    get::<TalkMarks, V>(view, &(whose, with.0))
+    get::<TalkMarks, V>(view, &(reader, with.0))
 }
 
 /// Returns the number of unread messages of an account, and the position up to which it read its feed.
-pub(crate) fn mailbox<V: View>(view: &V, whose: AccountId) -> Result<Mailbox, V::Error> {
-    Ok(get::<Mailboxes, V>(view, &whose)?.unwrap_or_default())
+pub(crate) fn mailbox<V: View>(view: &V, reader: AccountId) -> Result<Mailbox, V::Error> {
+    Ok(get::<Mailboxes, V>(view, &reader)?.unwrap_or_default())
 }
 
 pub(super) fn change<V: View>(
@@ -104,16 +104,16 @@ fn send<V: View>(
 /// Adds a message to the talk of one of the two and moves the talk to the top of their list.
 fn enter(
     changes: &mut Vec<Change>,
-    (whose, with): (AccountId, AccountId),
+    (reader, with): (AccountId, AccountId),
     index: LogIndex,
     before: TalkState,
 ) {
     if before.newest > 0 {
-        changes.push(Change::remove::<TalksByAge>(&(whose, before.newest)));
+        changes.push(Change::remove::<TalksByAge>(&(reader, before.newest)));
     }
-    changes.push(Change::put::<TalksByAge>(&(whose, index), &with));
-    changes.push(Change::put::<TalkMarks>(&(whose, with.0), &TalkState { newest: index, ..before }));
-    changes.push(Change::put::<TalkOf>(&(whose, with, index), &()));
+    changes.push(Change::put::<TalksByAge>(&(reader, index), &with));
+    changes.push(Change::put::<TalkMarks>(&(reader, with.0), &TalkState { newest: index, ..before }));
+    changes.push(Change::put::<TalkOf>(&(reader, with, index), &()));
 }
 
 fn mark<V: View>(

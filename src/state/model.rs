@@ -30,7 +30,7 @@ impl Model {
         Model::default()
     }
 
-    /// Returns a model under `bounds` instead of the production ones, whose ring holds `ring` croaks.
+    /// Returns a model under `bounds` instead of the production ones, with a ring of `ring` croaks.
     #[cfg(test)]
     pub(crate) fn within(bounds: Bounds, ring: usize) -> Model {
         Model { bounds, ring: Ring::with_capacity(ring), ..Model::default() }

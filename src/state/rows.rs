@@ -251,6 +251,9 @@ pub struct Bookkeeping {
 }
 
 /// Returns the bookkeeping row, or its defaults if it was never written.
+///
+/// # Errors
+/// The view's error.
 pub fn books<V: View>(view: &V) -> Result<Bookkeeping, V::Error> {
     Ok(get::<Books, V>(view, &())?.unwrap_or_default())
 }

@@ -112,6 +112,9 @@ pub trait Table {
 }
 
 /// Returns the row under `key`.
+///
+/// # Errors
+/// The view's error, or `BadRow` if the row cannot be decoded.
 pub fn get<T: Table, V: View>(view: &V, key: &T::Key) -> Result<Option<T::Row>, V::Error> {
     let key = key.bytes();
     match view.get(T::ID, &key)? {
@@ -127,6 +130,9 @@ pub fn get<T: Table, V: View>(view: &V, key: &T::Key) -> Result<Option<T::Row>, 
 pub type Rows<T> = Vec<(<T as Table>::Key, <T as Table>::Row)>;
 
 /// Returns at most `limit` rows with `from <= key < to`, with their keys.
+///
+/// # Errors
+/// The view's error, or `BadRow` if a row cannot be decoded.
 pub fn scan<T: Table, V: View>(
     view: &V,
     from: &T::Key,

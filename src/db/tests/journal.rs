@@ -105,7 +105,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_was_appended_is_there_again() {
+fn appended_entries_are_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = open(folder.path());
     append(&mut journal, 2, 3, 1);
@@ -136,7 +136,7 @@ fn another_leaders_entries_replace_what_follows() {
 }
 
 #[test]
-fn older_files_go_as_a_whole_and_the_floor_is_right() {
+fn older_segments_are_removed_whole_and_the_floor_is_right() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = open(folder.path());
     append(&mut journal, 2, 6, 1);
@@ -172,7 +172,7 @@ fn older_files_go_as_a_whole_and_the_floor_is_right() {
 }
 
 #[test]
-fn a_file_that_nobody_needs_becomes_the_next() {
+fn a_segment_that_is_no_longer_needed_is_recycled() {
     let folder = tempfile::tempdir().unwrap();
     let inode = |path: &PathBuf| fs::metadata(path).unwrap().ino();
     let mut journal = open(folder.path());
@@ -208,7 +208,7 @@ fn a_file_that_nobody_needs_becomes_the_next() {
 }
 
 #[test]
-fn what_becomes_another_file_while_it_is_read_is_not_there() {
+fn a_segment_recycled_while_it_is_read_has_no_entries() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Disturbed { disk: FileDisk::new(folder.path()).unwrap(), before_read: Arc::default() };
     let before_read = disk.before_read.clone();
@@ -316,7 +316,7 @@ fn a_write_that_was_cut_off_anywhere_was_never_promised() {
 }
 
 #[test]
-fn a_file_that_was_just_begun_may_be_anything() {
+fn a_segment_that_was_just_begun_may_have_any_content() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = open(folder.path());
     append(&mut journal, 2, 6, 1);
@@ -383,7 +383,7 @@ fn entries_that_leave_a_hole_are_damage() {
 }
 
 #[test]
-fn a_missing_file_leaves_what_is_behind_it() {
+fn a_missing_segment_leaves_the_entries_behind_it() {
     let folder = tempfile::tempdir().unwrap();
     let mut journal = open(folder.path());
     append(&mut journal, 2, 6, 1);

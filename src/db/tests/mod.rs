@@ -289,7 +289,7 @@ fn read_all(folder: &Path) -> Result<(), DbError> {
 }
 
 #[test]
-fn a_store_that_is_damaged_anywhere_is_called_damaged() {
+fn damage_anywhere_in_a_store_is_reported_as_damage() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = founded(folder.path());
     // Frequent checkpoints, and several log segments.

@@ -49,7 +49,7 @@ fn sessions(log: &Log) -> BTreeSet<TokenHash> {
 }
 
 #[test]
-fn what_was_refused_or_asked_again_did_not_happen() {
+fn refused_and_repeated_requests_produce_no_event() {
     let mut log = Log::small();
     let ada = log.person("ada");
     let bob = log.person("bob");

@@ -57,7 +57,7 @@ fn a_session_ends_at_its_age_and_not_after() {
 
 /// Such a request would be applied again after the window has moved on, because its age cannot be judged.
 #[test]
-fn a_request_born_after_its_own_entry_is_of_another_history() {
+fn a_request_submitted_after_its_own_entry_is_of_another_history() {
     let mut log = Log::small();
     let mut request = log.request(create("ada"));
     request.submitted_at = 1;
@@ -84,7 +84,7 @@ fn the_window_shrinks_after_a_burst() {
 }
 
 #[test]
-fn no_more_requests_are_remembered_than_named() {
+fn the_window_never_exceeds_its_maximum() {
     let mut log = Log::small();
     for _ in 0..5 * SMALL.dedup_requests_max {
         log.idle();
@@ -110,7 +110,7 @@ fn founding_checks_what_joining_checks() {
 
 /// The rule and the expiry of requests both change the bookkeeping row in one command: the row that wins has both changes.
 #[test]
-fn a_join_that_makes_the_window_forget_keeps_both_changes() {
+fn a_join_that_expires_requests_keeps_both_changes() {
     let mut log = Log::small();
     found(&mut log, "here:1").unwrap();
     while log.model.window_len() + 1 < SMALL.dedup_requests_min + SMALL.expire_step {

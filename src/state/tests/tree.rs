@@ -72,7 +72,7 @@ struct Oracle {
 }
 
 impl Oracle {
-    fn forget_owner(&mut self, client: usize) {
+    fn release_owner(&mut self, client: usize) {
         self.leases.remove(&client);
         self.things.retain(|_, thing| thing.owner != Some(client));
     }
@@ -92,7 +92,7 @@ impl Oracle {
             Step::Open(client) => {
                 assert!(self.leases.insert(*client, index).is_none(), "one lease for each token");
             }
-            Step::Close(client) | Step::End(client) => self.forget_owner(*client),
+            Step::Close(client) | Step::End(client) => self.release_owner(*client),
             Step::Folder(path, _) => {
                 self.make_parents(path);
                 let thing = Thing { kind: NodeKind::Folder, content: Vec::new(), owner: None };
