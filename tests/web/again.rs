@@ -1,4 +1,4 @@
-//! What a browser has seen, and forms that come back: under the same request as long as its fate is open.
+//! The `seen` cookie, and forms that come back with the same request id until their outcome is decided.
 
 use ribbit_net::protocol::UnavailableReason;
 use ribbit_state::Code;
@@ -7,7 +7,7 @@ use testkit::group::Mood;
 use testkit::http::Browser;
 use testkit::site::Site;
 
-/// Two web processes of one cluster, and a browser that was only at the first.
+/// Starts two web processes of one cluster, and a browser that knows only the first.
 fn two_sites() -> (Site, Site, Browser) {
     let first = Site::start();
     let servers = vec![first.group.address.clone()];
@@ -50,7 +50,7 @@ const PAGES: [&str; 10] = [
     "/delete",
 ];
 
-/// The index of a token, or of a form's request.
+/// Returns the index of a token, or of a form's request id.
 fn index(text: &str) -> u64 {
     text.rsplit_once('.').unwrap().1.parse().unwrap()
 }
@@ -77,10 +77,10 @@ fn a_token_that_no_server_gave_out_is_dropped() {
     ada.post("/login", &[("username", "ada"), ("password", "password")]).leads_to("/main");
 }
 
-/// Without a majority it cannot be known whether a token is nonsense. It is kept, since it may be honest, and what is shown
-/// meanwhile says that it may be old.
+/// Without a majority it is not known whether a token is valid. It is kept, since it may be honest, and pages say meanwhile that they
+/// may be out of date.
 #[test]
-fn what_is_older_than_the_browser_has_seen_is_marked_and_forms_work() {
+fn a_state_older_than_the_browser_has_seen_is_marked_and_forms_work() {
     let site = Site::start();
     let mut ada = Browser::new(&site.address);
     ada.join("ada");
@@ -102,13 +102,13 @@ fn what_is_older_than_the_browser_has_seen_is_marked_and_forms_work() {
                     assert!(page.body.contains("may be out of date"), "{path} {}", page.body);
                 }
                 assert_eq!(ada.cookies["seen"], ahead, "{path}");
-                // A form of the future would be refused for good.
+                // A form with a future index would be refused for good.
                 let late = page.requests().into_iter().find(|request| index(request) > index(&honest));
                 assert_eq!(late, None, "{path}");
             });
         }
     });
-    // Once there is a majority again the token is known to be nonsense.
+    // Once there is a majority again, the token is known to be invalid.
     site.group.be(Mood::Well);
     ada.cookies.insert("seen".into(), ahead);
     let page = ada.get("/main");
@@ -119,7 +119,7 @@ fn what_is_older_than_the_browser_has_seen_is_marked_and_forms_work() {
 
 type Fields<'a> = &'a [(&'a str, &'a str)];
 
-/// Every form that carries a request, filled in as it could be carried out.
+/// Returns every form with a request id, filled in so that it could succeed.
 fn forms(croak: &str) -> Vec<(String, Fields<'static>)> {
     let filled: [(&str, Fields); 9] = [
         ("/create", &[("name", "Eve"), ("username", "eve"), ("email", "e@e"), ("password", "password")]),
@@ -139,7 +139,7 @@ fn forms(croak: &str) -> Vec<(String, Fields<'static>)> {
     forms
 }
 
-/// A site where ada has croaked, the path of the croak, and a request that a form of hers carries.
+/// Returns a site where ada has croaked, the path of the croak, and a request id of one of her forms.
 fn site_of_ada() -> (Site, Browser, String, String) {
     let site = Site::start();
     let (mut ada, mut bob) = (Browser::new(&site.address), Browser::new(&site.address));
@@ -153,7 +153,7 @@ fn site_of_ada() -> (Site, Browser, String, String) {
 }
 
 #[test]
-fn whatever_a_server_says_every_form_comes_back_under_the_same_request() {
+fn a_form_refused_by_a_server_keeps_its_request_id() {
     let (site, ada, croak, request) = site_of_ada();
     for mood in [
         Mood::Unavailable(UnavailableReason::NoLeader),
@@ -170,7 +170,7 @@ fn whatever_a_server_says_every_form_comes_back_under_the_same_request() {
                 let (mut ada, request) = (ada.clone(), request.clone());
                 scope.spawn(move || {
                     let page = ada.post(&path, &[fields, &[("request", &request)]].concat());
-                    // Whose session is over is where they wanted to be.
+                    // Without a session, logging out has already succeeded.
                     if path == "/logout" && mood == Mood::Refusing(Code::NotLoggedIn) {
                         return page.leads_to("/login");
                     }
@@ -180,14 +180,14 @@ fn whatever_a_server_says_every_form_comes_back_under_the_same_request() {
             }
         });
     }
-    // Nothing of it was carried out, and all of it may be.
+    // None of the forms took effect, and each still may.
     site.group.be(Mood::Well);
     let mut ada = ada;
     ada.post("/main", &[("post", "hold this"), ("request", &request)]).leads_to("/main");
 }
 
 #[test]
-fn what_the_pages_refuse_comes_back_under_the_same_request() {
+fn a_form_refused_by_the_web_role_keeps_its_request_id() {
     let (_site, ada, _, request) = site_of_ada();
     let long = "x".repeat(1_001);
     let refused: [(&str, Fields); 8] = [
@@ -207,9 +207,9 @@ fn what_the_pages_refuse_comes_back_under_the_same_request() {
     }
 }
 
-/// What is decided is decided: what is typed next is another request.
+/// Once the log has decided, the next form is another request.
 #[test]
-fn what_the_log_has_refused_comes_back_under_a_new_request() {
+fn a_form_refused_by_the_log_gets_a_new_request_id() {
     let refused: [(&str, Fields); 4] = [
         ("/create", &[("name", "Bob"), ("username", "bob"), ("email", "b@b"), ("password", "password")]),
         ("/manage", &[("username", "nobody"), ("choice", "add")]),

@@ -1,15 +1,15 @@
-//! What cannot be valid is refused at once and in words; a read that servers stop over is not put to all of them.
+//! Invalid requests are refused at once with a text. A read that stops servers is not sent to all of them.
 
 use std::time::{Duration, Instant};
 use testkit::group::Mood;
 use testkit::http::Browser;
 use testkit::site::Site;
 
-/// Short enough that nothing was waited for, long enough for a machine that is busy.
+/// Short enough to show that nothing was waited for, long enough for a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
 #[test]
-fn a_form_from_behind_the_end_of_every_log_is_refused_at_once_whatever_it_is_for() {
+fn a_form_with_an_index_beyond_every_log_is_refused_at_once() {
     let site = Site::start();
     let mut ada = Browser::new(&site.address);
     ada.join("ada");
@@ -39,7 +39,7 @@ fn a_form_from_behind_the_end_of_every_log_is_refused_at_once_whatever_it_is_for
 }
 
 #[test]
-fn a_page_that_two_servers_stopped_over_says_so_and_does_not_ask_again_by_itself() {
+fn a_page_that_stopped_two_servers_says_so_and_is_not_repeated() {
     let site = Site::start();
     let mut ada = Browser::new(&site.address);
     ada.join("ada");

@@ -1,6 +1,4 @@
-//! Who may do what with the pages: other sites' pages, names that lead here, proxies, and whoever tries too often.
-
-// A test that cannot go on may panic where it stands.
+//! Protection of the pages: requests from other sites, host names, proxies, and rate limits.
 
 use ribbit_roles::common::network::Network;
 use ribbit_roles::web::limits::{
@@ -15,17 +13,17 @@ use testkit::site::{Site, own_address};
 
 const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
 
-/// Behind a proxy on this machine.
+/// Starts a site behind a proxy on this machine.
 fn site_behind_a_proxy() -> Site {
     Site::start_with(|options| options.trusted_proxies = vec![Network::parse("127.0.0.1").unwrap()])
 }
 
-/// As that proxy asks for somebody.
+/// Posts a form through that proxy, for a client with this address.
 fn post_for(browser: &mut Browser, person: &str, path: &str, form: &str) -> Reply {
     browser.send("POST", path, &[FORM, ("X-Forwarded-For", person)], form)
 }
 
-/// The rows of the route table say what the routes do.
+/// Checks each row of the route table against the running site.
 #[test]
 fn every_route_has_the_access_and_the_body_of_its_row() {
     let site = Site::start();
@@ -35,7 +33,7 @@ fn every_route_has_the_access_and_the_body_of_its_row() {
         let foreign = stranger.send("GET", &path, &[("Sec-Fetch-Site", "cross-site")], "");
         assert_eq!(foreign.status == 403, row.access == Access::OwnPages, "{path}: {}", foreign.body);
         let leads_to_login = (foreign.status, foreign.header("location")) == (303, Some("/login"));
-        // The start page is open to everyone, and leads there too.
+        // The start page is open to everyone, and redirects there too.
         assert_eq!(leads_to_login, row.access == Access::Session || path == "/", "{path}");
         let posted = stranger.send("POST", &path, &[("Content-Type", "application/json")], "{}");
         let expected = match row.body {
@@ -49,7 +47,7 @@ fn every_route_has_the_access_and_the_body_of_its_row() {
 }
 
 #[test]
-fn other_sites_can_neither_send_forms_nor_load_what_is_somebodys_own() {
+fn other_sites_can_neither_send_forms_nor_load_private_data() {
     let site = Site::start();
     let mut ada = Browser::new(&site.address);
     let elsewhere = "http://evil.example";
@@ -61,7 +59,7 @@ fn other_sites_can_neither_send_forms_nor_load_what_is_somebodys_own() {
         ("Origin", neighbour),
         ("Origin", "null"),
     ];
-    // Also before anybody is logged in: nobody is to be logged in as somebody else.
+    // Also without a session: nobody may be logged in to another account.
     let forms = [
         ("/create", "name=A&username=mallory&email=a%40b&password=password"),
         ("/login", "username=ada&password=password"),
@@ -105,7 +103,7 @@ fn other_sites_can_neither_send_forms_nor_load_what_is_somebodys_own() {
     assert_eq!(site.group.asked().len(), asked, "nothing of that reached the group");
     let own = [FORM, ("Sec-Fetch-Site", "same-origin")];
     ada.send("POST", "/main", &own, "post=mine").leads_to("/main");
-    // A program says neither.
+    // A program sends neither header.
     ada.send("POST", "/main", &[FORM], "post=mine+too").leads_to("/main");
     let referer = format!("http://{}/messages/bob", site.address);
     assert_eq!(ada.send("GET", "/shown?feed=1", &[("Referer", &referer)], "").status, 200);
@@ -113,7 +111,7 @@ fn other_sites_can_neither_send_forms_nor_load_what_is_somebodys_own() {
 }
 
 #[test]
-fn a_name_that_leads_here_and_is_not_ours_is_told_how_to_become_it() {
+fn an_unknown_host_name_is_refused_with_the_flag_that_allows_it() {
     let site = Site::start_with(|options| options.hosts = vec!["frogs.example.org".into()]);
     let ask = |host: &str| {
         exchange(&site.address, format!("GET /about HTTP/1.1\r\n{host}Connection: close\r\n\r\n").as_bytes())
@@ -133,14 +131,14 @@ fn a_name_that_leads_here_and_is_not_ours_is_told_how_to_become_it() {
 }
 
 #[test]
-fn log_ins_from_one_address_have_to_wait_in_the_end() {
+fn log_ins_from_one_address_are_rate_limited() {
     let site = site_behind_a_proxy();
     let mut mallory = Browser::new(&site.address);
     let form = "username=nobody&password=guess";
     for _ in 0..LOG_INS.burst {
         post_for(&mut mallory, "203.0.113.7", "/login", form).refuses(Code::NoSuchUser);
     }
-    // A token may have come back meanwhile.
+    // A token may have been refilled meanwhile.
     let refused = (0..10)
         .map(|_| post_for(&mut mallory, "203.0.113.7", "/login", form))
         .find(|page| page.status == 429)
@@ -149,12 +147,12 @@ fn log_ins_from_one_address_have_to_wait_in_the_end() {
     refused.says(429, "value=\"nobody\"");
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=LOG_INS.every.as_secs()).contains(&wait), "{wait}");
-    // Writing the sender oneself does not help: the right-most counts.
+    // A forged entry does not help: the right-most one counts.
     post_for(&mut mallory, "8.8.8.8, 203.0.113.7", "/login", form);
     let passwords = "choice=password&password=guess&new-password=long+enough";
     let others = post_for(&mut mallory, "203.0.113.8", "/login", form);
     others.refuses(Code::NoSuchUser);
-    // What checks a password otherwise counts as well, and everything else does not.
+    // Other password checks count too; other writes do not.
     let mut ada = Browser::new(&site.address);
     ada.join("ada");
     let tries = || (0..10).map(|_| post_for(&mut ada.clone(), "203.0.113.7", "/settings", passwords).status);
@@ -163,7 +161,7 @@ fn log_ins_from_one_address_have_to_wait_in_the_end() {
 }
 
 #[test]
-fn accounts_and_croaks_from_one_address_have_to_wait_and_the_text_is_kept() {
+fn accounts_and_croaks_from_one_address_are_rate_limited_and_the_text_is_kept() {
     let site = site_behind_a_proxy();
     let mut ada = Browser::new(&site.address);
     let create = |n: u32| format!("name=A&username=frog-{n}&email=a%40b&password=password");
@@ -171,10 +169,10 @@ fn accounts_and_croaks_from_one_address_have_to_wait_and_the_text_is_kept() {
         let page = post_for(&mut ada, "fd00::7", "/create", &create(n));
         page.leads_to(&format!("/login?created=frog-{n}"));
     }
-    // The same household.
+    // The same IPv6 network.
     let refused = post_for(&mut ada, "fd00::8", "/create", &create(99));
     refused.says(429, "value=\"frog-99\"");
-    // What is not even valid takes nothing out, and waits for nothing.
+    // An invalid form takes no token, and does not wait for one.
     post_for(&mut ada, "fd00::7", "/create", "username=a+b").says(422, "Use 1 to 32 characters");
 
     ada.join("ada");
@@ -189,17 +187,17 @@ fn accounts_and_croaks_from_one_address_have_to_wait_and_the_text_is_kept() {
 }
 
 #[test]
-fn this_machine_itself_is_not_counted() {
+fn this_machine_is_not_rate_limited() {
     let site = Site::start();
     let mut ada = Browser::new(&site.address);
     for _ in 0..LOG_INS.burst + 10 {
-        // Who is not trusted may say what it likes.
+        // The header of a proxy that is not trusted has no effect.
         post_for(&mut ada, "203.0.113.7", "/login", "username=nobody&password=x").refuses(Code::NoSuchUser);
     }
 }
 
 #[test]
-fn whoever_types_a_password_where_others_can_read_it_is_told() {
+fn a_password_form_on_an_unencrypted_connection_has_a_warning() {
     const WARNING: &str = "This connection is not encrypted";
     let site = site_behind_a_proxy();
     let mut ada = Browser::new(&site.address);
@@ -210,7 +208,7 @@ fn whoever_types_a_password_where_others_can_read_it_is_told() {
         let encrypted = [far[0], ("X-Forwarded-Proto", "https")];
         assert!(!ada.send("GET", path, &encrypted, "").body.contains(WARNING));
     }
-    // Also when it comes back refused.
+    // Also when the form comes back refused.
     post_for(&mut ada, "203.0.113.7", "/login", "username=nobody&password=x").says(422, WARNING);
     let https = [FORM, ("X-Forwarded-For", "203.0.113.7"), ("X-Forwarded-Proto", "https")];
     ada.join("ada");
@@ -228,7 +226,7 @@ fn whoever_types_a_password_where_others_can_read_it_is_told() {
 }
 
 #[test]
-fn one_address_cannot_take_all_the_places() {
+fn one_address_cannot_take_all_connections() {
     let Some(own) = own_address() else { return println!("skipped: this machine has no network") };
     let site = Site::start_with(|options| options.listen = "0.0.0.0:0".into());
     let port = site.address.rsplit(':').next().unwrap();
@@ -239,7 +237,7 @@ fn one_address_cannot_take_all_the_places() {
     refused.says(503, "The server is full right now");
     assert_eq!(Browser::new(&near).get("/livez").body, "ok", "others have places left");
     many.clear();
-    // Its places are free again once it was noticed that they have gone.
+    // Its slots are free again once the closed connections are noticed.
     let mut far = Browser::new(&far);
     let came_back = (0..200).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(20));
@@ -251,8 +249,8 @@ fn one_address_cannot_take_all_the_places() {
 }
 
 #[test]
-fn one_address_cannot_take_all_the_streams() {
-    // Both ends of each stream and of what it follows are in this process, and so are other tests.
+fn one_address_cannot_take_all_live_streams() {
+    // Both ends of each stream and of its subscription are in this process, as are other tests.
     let descriptors = 6 * LIVE_STREAMS_PER_ADDRESS_MAX as u64 + 2_000;
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     if maximum.is_some_and(|maximum| maximum < descriptors) {

@@ -1,9 +1,7 @@
-//! What nobody should send to the pages, and how slowly: each is answered or ended in time, and the others are served.
+//! Malformed and slow requests: each is answered or ended in time, while others are served.
 //!
-//! More of it: `web` (sizes), `streams` (who does not read), `web_tls` (keys), `web_guard` (places for one address),
-//! `processes/hostile` (every port of a whole group).
-
-// A test that cannot go on may panic where it stands.
+//! See also `pages` (sizes), the tests of live streams (slow readers), `tls` (handshakes), `guard` (limits per address), and
+//! `processes/hostile` (every port of a cluster).
 
 use ribbit_roles::web::limits::{CONNECTIONS_MAX, HEAD_BYTES_MAX, HEADERS_MAX};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -21,7 +19,7 @@ fn connect(address: &str) -> TcpStream {
     stream
 }
 
-/// Everything that comes until the other side ends it. Waiting for ever is a failure.
+/// Reads until the other side closes. Fails instead of waiting forever.
 #[track_caller]
 fn rest(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
@@ -31,7 +29,7 @@ fn rest(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-/// Sends a byte at a time, with pauses, until the other side has had enough.
+/// Sends one byte at a time, with pauses, until the other side closes.
 fn trickle(stream: &mut TcpStream, bytes: &[u8]) {
     stream.set_nodelay(true).unwrap();
     for byte in bytes.iter().cycle() {
@@ -42,7 +40,7 @@ fn trickle(stream: &mut TcpStream, bytes: &[u8]) {
     }
 }
 
-/// Whether this process may open so many files and sockets from now on; what was more stays.
+/// Allows this process so many files and sockets, if it may. Returns false otherwise.
 fn allow_descriptors(descriptors: u64) -> bool {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     if maximum.is_some_and(|maximum| maximum < descriptors) {
@@ -58,7 +56,7 @@ const FORM_HEAD: &str =
     "POST /login HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n";
 
 #[test]
-fn who_trickles_a_head_or_a_body_is_ended() {
+fn a_trickled_head_or_body_is_cut_off() {
     let site = Site::start();
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -67,7 +65,7 @@ fn who_trickles_a_head_or_a_body_is_ended() {
             trickle(&mut head, b"X-A: b\r\n");
         });
         scope.spawn(|| {
-            // The second request of a connection is no better off than the first.
+            // The second request of a connection is treated like the first.
             let mut head = connect(&site.address);
             head.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
             trickle(&mut head, b"GET /livez HTTP/1.1");
@@ -85,14 +83,14 @@ fn who_trickles_a_head_or_a_body_is_ended() {
 }
 
 #[test]
-fn who_asks_and_does_not_read_is_ended() {
+fn a_client_that_does_not_read_is_cut_off() {
     let site = Site::start();
     let mut greedy = connect(&site.address);
-    // Far more than all buffers on the way hold.
+    // Far more than all buffers in between hold.
     let requests = "GET /script.js HTTP/1.1\r\nHost: a\r\n\r\n".repeat(4_000);
     let mut writer = greedy.try_clone().unwrap();
     writer.set_write_timeout(Some(Duration::from_secs(60))).unwrap();
-    // Not all of it may be taken: it is cut off meanwhile.
+    // The server may not take all of it, because it cuts the connection meanwhile.
     let _ = writer.write_all(requests.as_bytes());
     let mut probe = Browser::new(&site.address);
     let alone = "ribbit_web_connections 1\n";
@@ -104,11 +102,11 @@ fn who_asks_and_does_not_read_is_ended() {
 }
 
 #[test]
-fn a_connection_that_is_idle_is_ended_in_the_end() {
+fn an_idle_connection_is_closed() {
     let site = Site::start();
     let mut idle = connect(&site.address);
     idle.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
-    // Ends by itself, and says nothing but the answer.
+    // The connection ends by itself, after nothing but the answer.
     assert_eq!(rest(&mut idle).matches("HTTP/1.1").count(), 1);
 }
 
@@ -162,13 +160,13 @@ fn where_a_request_ends_cannot_be_doubted() {
         assert!(expected.contains(&reply.status), "{what}: {}", reply.status);
         is_kept_safe(&reply);
     }
-    // Said twice and the same, it is the same (RFC 9110, 8.6).
+    // The same length given twice is valid (RFC 9110, 8.6).
     let twice = format!("{FORM_HEAD}Connection: close\r\n{length}{length}\r\n{form}");
     assert_eq!(exchange(&site.address, twice.as_bytes()).status, 422);
 }
 
 #[test]
-fn what_is_no_request_of_ours_is_answered_once_or_ended() {
+fn an_invalid_request_is_answered_once_or_cut_off() {
     let site = Site::start();
     let long = "a".repeat(HEAD_BYTES_MAX + 1);
     let many = "A: b\r\n".repeat(HEADERS_MAX + 1);
@@ -201,7 +199,7 @@ fn what_is_no_request_of_ours_is_answered_once_or_ended() {
             assert!(reply.body.contains("</html>"), "{what}: no words");
         }
     }
-    // As well when something was answered before on that connection.
+    // Also after an earlier answer on the same connection.
     let mut stream = connect(&site.address);
     stream.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     let mut answer = [0; 2048];
@@ -214,7 +212,7 @@ fn what_is_no_request_of_ours_is_answered_once_or_ended() {
     assert_eq!(Browser::new(&site.address).get("/livez").body, "ok");
 }
 
-/// `printf 'GET …' | nc`, and some programs, say that they have nothing more to say, and wait for the answer.
+/// `printf 'GET …' | nc` and some programs close their sending side and wait for the answer.
 #[test]
 fn a_whole_request_with_nothing_behind_it_is_answered() {
     let site = Site::start();
@@ -225,7 +223,7 @@ fn a_whole_request_with_nothing_behind_it_is_answered() {
         ("GET /status HTTP/1.0\r\nHost: a\r\n\r\n".to_string(), 200, "</html>"),
         ("GET /script.js HTTP/1.1\r\nHost: a\r\n\r\n".to_string(), 200, "})();"),
         (format!("{FORM_HEAD}{length}\r\n{form}"), 422, "</html>"),
-        // The form is not whole.
+        // The form is incomplete.
         (format!("{FORM_HEAD}Content-Length: 99\r\n\r\n{form}"), 400, "</html>"),
     ] {
         let mut stream = connect(&site.address);
@@ -235,14 +233,14 @@ fn a_whole_request_with_nothing_behind_it_is_answered() {
         assert_eq!(answer.matches("HTTP/1.1 ").count() + answer.matches("HTTP/1.0 ").count(), 1, "{request}");
         parse(answer.as_bytes()).says(status, words);
     }
-    // Two at once are two answers.
+    // Two pipelined requests get two answers.
     let mut stream = connect(&site.address);
     stream.write_all("GET /livez HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2).as_bytes()).unwrap();
     stream.shutdown(Shutdown::Write).unwrap();
     assert_eq!(rest(&mut stream).matches("HTTP/1.1 200").count(), 2);
 }
 
-/// Takes one answer off a connection; whether the server goes on with it.
+/// Reads one answer from a connection. Returns true if the server keeps the connection open.
 fn answered(stream: &mut TcpStream) -> (String, bool) {
     let (mut answer, mut piece) = (Vec::new(), [0; 2048]);
     loop {
@@ -256,8 +254,7 @@ fn answered(stream: &mut TcpStream) -> (String, bool) {
     }
 }
 
-/// There is room for 512 browsers: nobody of 400 is turned away, also while they close what the server has ended a
-/// little later than it did.
+/// With room for 512 connections none of 400 is refused, also while browsers close connections a little later than the server.
 #[test]
 fn four_hundred_browsers_are_served_round_after_round() {
     const BROWSERS: usize = 400;
@@ -280,16 +277,16 @@ fn four_hundred_browsers_are_served_round_after_round() {
 }
 
 #[test]
-fn who_comes_when_all_places_are_taken_is_told_and_finds_one_later() {
+fn a_connection_beyond_the_limit_is_refused_and_succeeds_later() {
     if !allow_descriptors(4 * CONNECTIONS_MAX as u64) {
         return println!("skipped: this machine allows too few file descriptors");
     }
     let site = Site::start();
-    // Those that say nothing go after a while: they are replaced until somebody is turned away.
+    // Silent connections time out, so they are replaced until one is refused.
     let mut mute = Vec::new();
     let refused = (0..20).find_map(|_| {
         mute.extend((0..CONNECTIONS_MAX).map(|_| connect(&site.address)));
-        // One that finds a place, since a busy machine lets the others in slowly, is let go without an answer as well.
+        // A connection that is accepted, since a busy machine is slow to accept the others, ends without an answer too.
         let refused = try_exchange(&site.address, b"").ok().filter(|reply| reply.status == 503);
         if refused.is_none() {
             mute.clear();
@@ -307,14 +304,14 @@ fn who_comes_when_all_places_are_taken_is_told_and_finds_one_later() {
 }
 
 #[test]
-fn without_file_descriptors_it_waits_and_says_so_once() {
+fn without_file_descriptors_accepting_pauses_and_is_logged_once() {
     let mut command = Command::new("sh");
     let binary = env!("CARGO_BIN_EXE_ribbit");
     command.args(["-c", "ulimit -n 40; exec \"$0\" \"$@\"", binary]).args(ARGUMENTS);
     let pages = Pages::spawn(command);
     let crowd: Vec<TcpStream> = (0..60).map(|_| connect(&pages.address)).collect();
     pages.says("cannot accept connections:");
-    // For a while, so that it would say it again if it did.
+    // Long enough for a second message to appear, if there were one.
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(pages.said(), Vec::<String>::new());
     drop(crowd);

@@ -1,6 +1,5 @@
 //! The web pages: over HTTP and HTTPS against servers in this process, and in a real browser.
 
-// A test that cannot go on may panic where it stands.
 #![allow(clippy::unwrap_used)]
 
 mod again;

@@ -1,6 +1,4 @@
-//! The pages over real sockets: a browser without a screen, the web role, and a group in a box behind the wire.
-
-// A test that cannot go on may panic where it stands.
+//! The pages over real sockets: HTTP clients, the web role, and a simulated cluster behind the real protocol.
 
 use ribbit_net::protocol::UnavailableReason;
 use ribbit_roles::common::failure::Exit;
@@ -16,7 +14,7 @@ use testkit::http::{Browser, exchange, parse};
 use testkit::site::Site;
 
 #[test]
-fn anybody_may_see_how_the_servers_are_and_nothing_private() {
+fn the_status_page_is_public_and_shows_nothing_private() {
     let site = Site::start();
     let mut nobody = Browser::new(&site.address);
     let login = nobody.get("/login");
@@ -30,7 +28,7 @@ fn anybody_may_see_how_the_servers_are_and_nothing_private() {
     assert!(!page.body.contains("style="), "{}", page.body);
     let still = nobody.get("/status?still");
     assert!(!still.body.contains("http-equiv") && !still.body.contains("data-again"), "{}", still.body);
-    // Many who look cost no more than one: what is shown is a second old at most.
+    // Any number of viewers costs no more than one: the survey is at most a second old.
     site.group.be(Mood::Unavailable(UnavailableReason::NoLeader));
     std::thread::sleep(Duration::from_millis(1_100));
     let page = nobody.get("/status");
@@ -41,7 +39,7 @@ fn anybody_may_see_how_the_servers_are_and_nothing_private() {
     assert_eq!(nobody.post("/status", &[]).status, 405);
 }
 
-/// Bytes that a first visit may take, all told.
+/// Maximum size of a first visit in bytes, with everything it loads.
 const FIRST_PAGE_BYTES_MAX: usize = 30 * 1024;
 
 #[test]
@@ -76,20 +74,20 @@ fn a_first_page_with_all_it_loads_is_small() {
 }
 
 #[test]
-fn anybody_may_read_what_this_is() {
+fn the_about_page_is_public() {
     let site = Site::start();
     let mut nobody = Browser::new(&site.address);
     let page = nobody.get("/about");
     page.says(200, concat!("<b>ribbit</b> ", env!("CARGO_PKG_VERSION")));
     page.says(200, "no cloud");
     nobody.get("/login").says(200, "href=\"/about\"");
-    // Also while there is nobody to ask.
+    // Also while no server answers.
     site.group.be(Mood::Gone);
     nobody.get("/about").says(200, "Who runs it");
 }
 
 #[test]
-fn a_croak_leads_to_itself_to_its_author_and_to_who_is_mentioned() {
+fn a_croak_links_to_itself_its_author_and_mentioned_people() {
     let site = Site::start();
     let mut ada = Browser::new(&site.address);
     ada.join("ada");
@@ -203,7 +201,7 @@ fn the_feed_is_paged_without_skips_or_doubles() {
         assert_eq!(page.status, 200);
         let numbers = page.body.split("croak number ").skip(1);
         found.extend(numbers.map(|rest| rest.split('.').next().unwrap().parse::<u32>().unwrap()));
-        // Croaks that arrive meanwhile move nothing.
+        // Croaks that arrive meanwhile do not move the pages.
         ada.croak("meanwhile");
         match page.body.split("rel=\"next\" href=\"").nth(1) {
             Some(rest) => path = rest.split('"').next().unwrap().to_string(),
@@ -246,13 +244,13 @@ fn a_form_sent_twice_is_done_once() {
         ada.post("/main", &[("post", "only once"), ("request", &request)]).leads_to("/main");
     }
     assert_eq!(ada.get("/main").body.matches("only once").count(), 1);
-    // The same id for something else is refused, the text stays, and its form has a new id.
+    // The same id with another text is refused, the text stays, and its form gets a new id.
     let page = ada.post("/main", &[("post", "something else"), ("request", &request)]);
     page.refuses(Code::RequestReused);
     page.says(422, "something else</textarea>");
     assert_ne!(page.requests(), [request]);
     ada.post("/main", &[("post", "x"), ("request", "nonsense")]).refuses(Code::InvalidEntry);
-    // Without the field, the same text twice is two croaks.
+    // Without the field, the same text twice makes two croaks.
     ada.croak("again");
     ada.croak("again");
     assert_eq!(ada.get("/main").body.matches("again").count(), 2);
@@ -281,7 +279,7 @@ fn without_servers_the_text_is_kept_and_can_be_sent_again() {
         assert_eq!(page.requests(), std::slice::from_ref(&request), "{mood:?}");
         assert!(ada.cookies.contains_key("session"));
     }
-    // The last try was carried out and its answer lost: sent again, it is not done again.
+    // The last try took effect and its answer was lost: sent again, it does not take effect twice.
     site.group.be(Mood::Well);
     ada.post("/main", &[("post", "hold this"), ("request", &request)]).leads_to("/main");
     assert_eq!(ada.get("/main").body.matches("hold this").count(), 1);
@@ -309,7 +307,7 @@ fn every_page_says_that_no_servers_are_running() {
     let mut ada = Browser::new(&site.address);
     ada.join("ada");
     site.group.be(Mood::Gone);
-    // Side by side, since each takes as long as a page may take.
+    // In parallel, since each takes as long as a page may take.
     std::thread::scope(|scope| {
         for path in ["/main", "/manage", "/login", "/create", "/logout", "/delete"] {
             let mut ada = ada.clone();
@@ -346,7 +344,7 @@ fn every_page_says_that_no_servers_are_running() {
 }
 
 #[test]
-fn a_minority_is_read_and_marked_old() {
+fn pages_from_a_minority_are_marked_as_out_of_date() {
     let site = Site::start();
     let mut ada = Browser::new(&site.address);
     ada.join("ada");
@@ -380,7 +378,7 @@ fn pages_that_need_a_session_lead_to_the_log_in() {
     ada.post("/manage", &[("username", "bob"), ("choice", "add")]).refuses(Code::NotLoggedIn);
     ada.post("/delete", &[("password", "x")]).refuses(Code::NotLoggedIn);
     ada.post("/logout", &[]).leads_to("/login");
-    // A session that the group does not know is the same, and its cookie goes.
+    // A session that the cluster does not know is treated the same, and its cookie is removed.
     for cookie in ["ab".repeat(32), "nonsense".to_string()] {
         ada.cookies.insert("session".into(), cookie);
         ada.get("/main").leads_to("/login");
@@ -448,7 +446,7 @@ fn friends_are_listed_with_a_button_each_and_paged() {
 }
 
 #[test]
-fn another_history_means_starting_afresh() {
+fn another_history_resets_the_seen_cookie() {
     let site = Site::start();
     let mut ada = Browser::new(&site.address);
     ada.join("ada");
@@ -512,7 +510,7 @@ fn forms_from_other_sites_are_refused() {
 }
 
 #[test]
-fn a_slow_browser_is_not_waited_for() {
+fn a_slow_browser_is_cut_off() {
     let site = Site::start();
     let mut slow_head = TcpStream::connect(&site.address).unwrap();
     slow_head.write_all(b"GET /livez HT").unwrap();
@@ -539,7 +537,7 @@ fn a_connection_is_kept_between_requests() {
         assert_eq!(parse(&answer[..bytes]).status, 200);
     };
     ask(0);
-    // Longer than a head may take: between requests there is more patience.
+    // Longer than a request head may take: the timeout between requests is longer.
     ask(3_500);
     let began = Instant::now();
     site.stop();

@@ -1,7 +1,4 @@
-//! The pages of people, messages and settings over real sockets: browsers without a screen and without scripts, the web
-//! role, and a group in a box behind the wire.
-
-// A test that cannot go on may panic where it stands.
+//! The pages of people, messages and settings over real sockets: HTTP clients without scripts, the web role, and a simulated cluster.
 
 use ribbit_state::{AccountId, Code, Denied, OperatorCommand};
 use ribbit_ui::words::refusal;
@@ -11,7 +8,7 @@ use testkit::group::Mood;
 use testkit::http::{Browser, Reply};
 use testkit::site::Site;
 
-/// Two people who have logged in.
+/// Returns two users who are logged in.
 fn ada_and_bob(site: &Site) -> (Browser, Browser) {
     let (mut ada, mut bob) = (Browser::new(&site.address), Browser::new(&site.address));
     ada.join("ada");
@@ -19,7 +16,7 @@ fn ada_and_bob(site: &Site) -> (Browser, Browser) {
     (ada, bob)
 }
 
-/// What a browser does with a page that it has: it asks for the pictures in it.
+/// Loads the read receipts of a page, as a browser does.
 fn see(browser: &mut Browser, page: &Reply) {
     for receipt in page.body.split("<img class=\"receipt\" src=\"").skip(1) {
         let address = receipt.split('"').next().unwrap().replace("&#38;", "&");
@@ -44,18 +41,18 @@ fn a_message_waits_is_read_and_both_know() {
     page.says(200, "hello &#60;b&#62;bob&#60;/b&#62;,\nit is <a href=\"/@ada\">@ada</a> 🐸</p>");
     page.says(200, "<span class=\"state\">saved</span>");
     assert!(!page.body.contains("class=\"receipt\""), "one's own are not news");
-    // It is told on every page.
+    // The number is shown on every page.
     bob.get("/main").says(200, ">Messages (1)</a>");
     let list = bob.get("/messages");
     list.says(200, "href=\"/messages/ada\"");
     list.says(200, "<b>1 new</b>");
-    // A list shows how it begins: that is not all of it, so nothing is marked.
+    // The list shows only the beginning of a message, so nothing is marked as read.
     see(&mut bob, &list);
     ada.get("/messages/bob").says(200, "<span class=\"state\">saved</span>");
     let talk = bob.get("/messages/ada");
     talk.says(200, "hello &#60;b&#62;bob");
     ada.get("/messages/bob").says(200, "<span class=\"state\">saved</span>");
-    // Only once the browser has the page.
+    // Marked only once the browser has the page.
     see(&mut bob, &talk);
     ada.get("/messages/bob").says(200, "<span class=\"state\">read</span>");
     assert!(!bob.get("/main").body.contains("Messages (1)"));
@@ -86,7 +83,7 @@ fn a_message_that_is_refused_comes_back_as_it_was_typed() {
     page.says(503, "while nobody leads</textarea>");
     page.says(503, "What you typed is still here");
     assert_eq!(page.requests(), [request.as_str()]);
-    // The same form again, once they are well, is one message.
+    // The same form, sent again once the servers are well, makes one message.
     site.group.be(Mood::Forgetful);
     ada.post("/messages/bob", &fields).says(503, "while nobody leads");
     site.group.be(Mood::Well);
@@ -113,7 +110,7 @@ fn a_full_mailbox_is_said_and_reading_makes_room() {
 }
 
 #[test]
-fn messages_of_somebody_deleted_stay_without_a_name() {
+fn messages_of_a_deleted_account_stay_without_a_name() {
     let site = Site::start();
     let (mut ada, mut bob) = ada_and_bob(&site);
     send(&mut ada, "bob", "farewell");
@@ -132,7 +129,7 @@ fn messages_of_somebody_deleted_stay_without_a_name() {
 }
 
 #[test]
-fn what_was_shown_is_marked_from_here_alone() {
+fn only_this_sites_pages_can_send_read_receipts() {
     let site = Site::start();
     let (mut ada, mut bob) = ada_and_bob(&site);
     send(&mut ada, "bob", "hello");
@@ -147,7 +144,7 @@ fn what_was_shown_is_marked_from_here_alone() {
         assert_eq!(bob.get(nonsense).status, 400);
     }
     ada.get("/messages/bob").says(200, "saved</span>");
-    // Shown on a page that nobody looks at.
+    // Shown on a page that is not looked at.
     assert_eq!(bob.get(&format!("{receipt}&read=no")).status, 200);
     ada.get("/messages/bob").says(200, "delivered</span>");
     assert_eq!(bob.send("GET", &receipt, &[("Sec-Fetch-Site", "same-origin")], "").status, 200);
@@ -225,7 +222,7 @@ fn a_croak_has_a_page_and_its_author_can_delete_it() {
 }
 
 #[test]
-fn settings_change_what_is_ones_own() {
+fn settings_change_the_users_own_account() {
     let site = Site::start();
     let mut ada = Browser::new(&site.address);
     ada.join("ada");
@@ -250,7 +247,7 @@ fn settings_change_what_is_ones_own() {
     elsewhere.get("/settings").leads_to("/login");
     elsewhere.post("/login", &[("username", "ada"), ("password", "password")]).refuses(Code::WrongPassword);
     elsewhere.post("/login", &[("username", "ada"), ("password", "sesame street")]).leads_to("/main");
-    // One session is ended by another.
+    // One session ends another.
     let page = ada.get("/settings");
     let opened = page.body.split("name=\"opened\" value=\"").nth(1).unwrap().split('"').next().unwrap();
     ada.post("/settings", &[("choice", "end"), ("opened", opened)]).leads_to("/settings?note=ended");
@@ -262,7 +259,7 @@ fn settings_change_what_is_ones_own() {
 }
 
 #[test]
-fn the_feed_says_what_is_new() {
+fn the_feed_counts_new_croaks() {
     let site = Site::start();
     let (mut ada, mut bob) = ada_and_bob(&site);
     ada.post("/manage", &[("username", "bob"), ("choice", "add")]).leads_to("/manage?note=added");
@@ -271,7 +268,7 @@ fn the_feed_says_what_is_new() {
     ada.croak("mine");
     let page = ada.get("/main");
     page.says(200, "2 new croaks since your last visit");
-    // Asked for and never shown.
+    // Requested and never shown.
     ada.get("/main").says(200, "2 new croaks");
     see(&mut ada, &page);
     assert!(!ada.get("/main").body.contains("since your last visit"));
@@ -280,7 +277,7 @@ fn the_feed_says_what_is_new() {
 }
 
 #[test]
-fn where_no_accounts_are_taken_the_page_says_so() {
+fn a_closed_sign_up_page_says_so() {
     let site = Site::start();
     site.group.operate(OperatorCommand::SetRegistration { open: false });
     let mut ada = Browser::new(&site.address);
@@ -288,7 +285,7 @@ fn where_no_accounts_are_taken_the_page_says_so() {
     page.says(200, "Sign-up is closed");
     page.says(200, &refusal(Denied::new(Code::RegistrationClosed)));
     assert!(!page.body.contains("<input"));
-    // A form that was open already.
+    // A form that was already open.
     let fields = [("name", "A"), ("username", "ada"), ("email", "a@b"), ("password", "password")];
     ada.post("/create", &fields).refuses(Code::RegistrationClosed);
     site.group.operate(OperatorCommand::SetRegistration { open: true });
@@ -296,22 +293,22 @@ fn where_no_accounts_are_taken_the_page_says_so() {
 }
 
 #[test]
-fn somebody_suspended_is_told_so_and_only_with_the_right_password() {
+fn a_suspended_user_is_told_only_with_the_right_password() {
     let site = Site::start();
     let (mut ada, mut bob) = ada_and_bob(&site);
-    // The first command of the group in a box made ada.
+    // The first command of the simulated cluster created ada.
     site.group.operate(OperatorCommand::Suspend { account: AccountId(1), suspended: true });
     ada.get("/main").leads_to("/login");
     ada.post("/login", &[("username", "ada"), ("password", "password")]).refuses(Code::AccountSuspended);
     ada.post("/login", &[("username", "ada"), ("password", "something else")]).refuses(Code::WrongPassword);
-    // Others may write to them; it waits.
+    // Messages to a suspended account wait.
     send(&mut bob, "ada", "where are you?");
     site.group.operate(OperatorCommand::Suspend { account: AccountId(1), suspended: false });
     ada.post("/login", &[("username", "ada"), ("password", "password")]).leads_to("/main");
     ada.get("/messages/bob").says(200, "where are you?");
 }
 
-/// The body of an answer in chunks; nothing when it was cut off before its end.
+/// Returns the body of a chunked answer, or `None` if it was cut off.
 fn whole(body: &str) -> Option<String> {
     let (mut rest, mut whole) = (body, String::new());
     loop {
@@ -326,7 +323,7 @@ fn whole(body: &str) -> Option<String> {
 }
 
 #[test]
-fn everything_that_is_ones_own_comes_as_one_file() {
+fn the_export_has_all_data_of_the_user() {
     let site = Site::start();
     let (mut ada, mut bob) = ada_and_bob(&site);
     for number in 0..60 {
@@ -346,11 +343,11 @@ fn everything_that_is_ones_own_comes_as_one_file() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_to_its_end_is_cut_off() {
+fn an_export_that_cannot_be_completed_is_cut_off() {
     let site = Site::start();
     let (mut ada, mut bob) = ada_and_bob(&site);
     let long = "🐸".repeat(1000);
-    // Far more than a socket holds.
+    // Far more than a socket buffers.
     for _ in 0..3 {
         for _ in 0..200 {
             send(&mut ada, "bob", &long);
@@ -368,7 +365,7 @@ fn a_file_that_cannot_be_read_to_its_end_is_cut_off() {
     assert!(begin.starts_with(b"HTTP/1.1 200"));
     site.group.refound(0xbad);
     let mut rest = Vec::new();
-    // Reset, or closed: the end of the last chunk never comes.
+    // Reset or closed: the last chunk never arrives.
     let _ = stream.read_to_end(&mut rest);
     assert!(!rest.ends_with(b"0\r\n\r\n"), "{} bytes", rest.len());
 }

@@ -1,6 +1,4 @@
-//! What every answer carries, and that what people type never becomes a page's own.
-
-// A test that cannot go on may panic where it stands.
+//! Security headers of every answer, and escaping of everything that users type.
 
 use ribbit_roles::web::routes::ROUTES;
 use std::fs;
@@ -34,7 +32,7 @@ fn is_kept_safe(what: &str, reply: &Reply) {
     }
     assert!(!policy.contains("unsafe") && !policy.contains('*'), "{what}: {policy}");
     assert_eq!(header("x-content-type-options"), "nosniff", "{what}");
-    // Tells other sites nothing; see `answer` for why it is not `no-referrer`.
+    // Tells other sites nothing; `response.rs` says why it is not `no-referrer`.
     assert_eq!(header("referrer-policy"), "same-origin", "{what}");
     assert_eq!(header("cross-origin-resource-policy"), "same-origin", "{what}");
     assert_eq!(header("cross-origin-opener-policy"), "same-origin", "{what}");
@@ -54,7 +52,7 @@ fn every_answer_carries_the_headers_that_keep_it_safe() {
     ada.join("ada");
     ada.croak("number six");
     for path in routes() {
-        // A stream has no end of its own.
+        // A live stream does not end by itself.
         if path == "/live" {
             continue;
         }
@@ -100,12 +98,12 @@ fn a_file_that_a_browser_has_is_not_sent_again() {
 }
 
 #[test]
-fn what_programs_look_for_stands_where_they_look() {
+fn well_known_files_are_where_programs_look_for_them() {
     let mut nobody = Browser::new(&Site::start().address);
     nobody.get("/robots.txt").says(200, "Disallow: /\n");
     let change = nobody.get("/.well-known/change-password");
     assert_eq!((change.status, change.header("location")), (302, Some("/settings#change-password")));
-    // By this a program sees that the answers there mean something (change-password-url, 2).
+    // Programs use this to see that status codes are reliable (change-password-url, 2).
     let nothing = "/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200";
     assert_eq!(nobody.get(nothing).status, 404);
     assert_eq!(nobody.get("/.well-known/security.txt").status, 404, "nobody is named");
@@ -115,7 +113,7 @@ fn what_programs_look_for_stands_where_they_look() {
     text.says(200, "Contact: mailto:frog@example.org\n");
     text.says(200, "\nExpires: 20");
     assert_eq!(text.header("content-type"), Some("text/plain; charset=utf-8"));
-    // Where that leads there is a form for a new password.
+    // The target has a form for a new password.
     ada.join("ada");
     ada.get("/settings").says(200, "<h2 id=\"change-password\">Password</h2>");
 }
@@ -133,14 +131,14 @@ fn no_template_lets_anything_through() {
         looked_at += 1;
         let shown = path.display();
         let text = fs::read_to_string(&path).unwrap();
-        // What stands between {{ }} and {% %}.
+        // The text between {{ }} and {% %}.
         for piece in text.split(['{', '}']).filter(|piece| !piece.contains('<')) {
             for word in piece.split(|c: char| !c.is_alphanumeric() && c != '_') {
                 let lets_through = ["safe", "escape", "e", "autoescape", "raw"].contains(&word);
                 assert!(!lets_through, "{shown}: {word} in {piece:?}");
             }
         }
-        // Nothing runs and nothing looks otherwise but what a file of ours says.
+        // Only files of this site may contain scripts and styles.
         let lower = text.to_lowercase();
         for inline in [" style=", "<style", "javascript:", "<script>", "<iframe", "<object", "<embed"] {
             assert!(!lower.contains(inline), "{shown}: {inline}");
@@ -150,7 +148,7 @@ fn no_template_lets_anything_through() {
             let named = |name: &str| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase());
             assert!(!handler.is_some_and(|(name, _)| named(name)), "{shown}: {attribute}");
         }
-        // A value without quotes could become more than one.
+        // A value without quotes could become several attributes.
         for value in ["={{", "={%"] {
             for (at, _) in text.match_indices(value) {
                 let element = text[..at].rfind('<').unwrap_or(0);
@@ -182,7 +180,7 @@ fn nothing_in_the_sources_goes_around_the_templates() {
     look(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
 }
 
-/// Ends an attribute, opens an element, begins an entity, closes what there is, and turns the line around.
+/// Closes an attribute, opens an element, begins an entity, closes elements, and reverses the text direction.
 const HOSTILE: &str = "\"'><script>alert(1)</script></textarea>&lt;{{7*7}}\u{202e}";
 
 #[track_caller]
@@ -192,7 +190,7 @@ fn shows_it_harmless(what: &str, reply: &Reply) {
     assert!(body.contains("&#34;&#39;&#62;&#60;script"), "{what}: its quotes: {body}");
     assert!(body.contains("&#38;lt;"), "{what}: its entity: {body}");
     assert!(!body.contains("<script>") && !body.contains("alert(1)</script>"), "{what}: {body}");
-    // What turns a line around ends with what shows it, and with its own line.
+    // A reversed text direction ends with its element and its line.
     for rest in body.split('\u{202e}').skip(1) {
         let ends =
             ["</bdi>", "</p>", "</h1>", "\"", "\n</textarea>", "</textarea>", "x", " · ribbit</title>"];
@@ -201,7 +199,7 @@ fn shows_it_harmless(what: &str, reply: &Reply) {
 }
 
 #[test]
-fn what_is_hostile_stands_on_every_page_as_what_it_is() {
+fn hostile_text_is_escaped_on_every_page() {
     let site = Site::start();
     let (mut ada, mut bob) = (Browser::new(&site.address), Browser::new(&site.address));
     for (browser, username) in [(&mut ada, "ada"), (&mut bob, "bob")] {
@@ -230,7 +228,7 @@ fn what_is_hostile_stands_on_every_page_as_what_it_is() {
     ] {
         shows_it_harmless(path, &bob.get(path));
     }
-    // What comes back refused.
+    // Forms that come back refused.
     let long = format!("{HOSTILE}{}", "x".repeat(1_000));
     for (path, fields) in [
         ("/create", &[("name", HOSTILE), ("username", HOSTILE), ("email", HOSTILE)][..]),
@@ -246,7 +244,7 @@ fn what_is_hostile_stands_on_every_page_as_what_it_is() {
     }
     let encoded: String = form_urlencoded::byte_serialize(HOSTILE.as_bytes()).collect();
     shows_it_harmless("a search", &bob.get(&format!("/people?names={encoded}")));
-    // Where it is in an address, it is a name that nobody has, or nothing at all.
+    // In an address it is an unknown username, or nothing.
     for path in [format!("/@{encoded}"), format!("/messages/{encoded}"), format!("/croak/{encoded}")] {
         let page = bob.get(&path);
         assert!(page.status == 404 || page.status == 422, "{path}: {}", page.status);

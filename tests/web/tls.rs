@@ -1,6 +1,4 @@
-//! The pages over HTTPS, with real sockets, and the files that make them so.
-
-// A test that cannot go on may panic where it stands.
+//! The pages over HTTPS with real sockets, and certificate files.
 
 use ribbit_roles::web::arguments::TlsFiles;
 use rustix::process::{Pid, Signal, kill_process};
@@ -16,7 +14,7 @@ use testkit::site::Site;
 use testkit::tls::{Made, ask, connect, connect_speaking, make};
 use testkit::web_process::{Pages, refused};
 
-/// A site that speaks HTTPS, and its certificate. The folder holds the files as long as it lives.
+/// Returns a site with HTTPS and its certificate. The folder holds the files as long as it exists.
 fn secure_site() -> (Site, Made, tempfile::TempDir) {
     let (made, folder) = (make(2100), tempfile::tempdir().unwrap());
     let site = Site::start_with(|options| options.tls = Some(made.write(folder.path())));
@@ -73,10 +71,10 @@ fn a_person_joins_croaks_and_reads_live_over_https() {
     post(&site, &made, "/main", &origin, "post=over+the+wall").leads_to("/main");
     wait_for("over the wall");
     get(&site, &made, "/main", &cookie).says(200, "over the wall");
-    // A page that is not encrypted may be anybody's, though its address looks like ours.
+    // An unencrypted page may come from anyone, although its address looks right.
     let foreign = format!("{cookie}Origin: http://{}\r\n", site.address);
     post(&site, &made, "/main", &foreign, "post=gotcha").says(403, "from another site");
-    // And so may a cookie that came over such a way.
+    // So may a cookie from an unencrypted connection.
     let plain = format!("Cookie: {}\r\n", pairs.join("; ").replace("__Host-", ""));
     get(&site, &made, "/main", &plain).leads_to("/login");
     let began = Instant::now();
@@ -128,7 +126,7 @@ fn a_whole_request_with_nothing_behind_it_is_answered_over_https() {
 }
 
 #[test]
-fn http_on_the_port_of_https_is_led_there_and_nothing_is_done() {
+fn http_on_the_https_port_is_redirected_and_forms_are_refused() {
     let (site, _made, _folder) = secure_site();
     let lead =
         |line: &str| exchange(&site.address, format!("{line}\r\nConnection: close\r\n\r\n").as_bytes());
@@ -142,7 +140,7 @@ fn http_on_the_port_of_https_is_led_there_and_nothing_is_done() {
         .says(403, "nothing was changed");
 }
 
-/// A port that was free a moment ago.
+/// Returns a port that was free a moment ago.
 fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
@@ -179,7 +177,7 @@ fn browsers_are_told_to_use_https_alone_where_that_was_asked_for() {
         let told = get(&site, &made, path, "");
         assert_eq!(told.header("strict-transport-security"), Some("max-age=2592000"), "{path}");
     }
-    // Where it is not encrypted it would mean nothing (RFC 6797, 7.2).
+    // Without encryption it would have no meaning (RFC 6797, 7.2).
     let plain = exchange(&site.address, b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     assert_eq!(plain.header("strict-transport-security"), None);
 }
@@ -200,15 +198,15 @@ fn old_phones_are_let_in_where_that_was_asked_for() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.ends_with("\r\n\r\nok"), "{answer}");
-    // The newer one is spoken with who knows it.
+    // Clients that support the newer version use it.
     let stream = connect(&site.address, &made).unwrap();
     assert_eq!(stream.conn.protocol_version(), Some(rustls::ProtocolVersion::TLSv1_3));
 }
 
 #[test]
-fn who_does_not_agree_on_keys_is_not_waited_for() {
+fn a_failed_handshake_is_cut_off() {
     let (site, made, _folder) = secure_site();
-    // Nothing at all, half a handshake, and nonsense that begins like one.
+    // Nothing, half a handshake, and garbage that begins like a handshake.
     let mut mute = TcpStream::connect(&site.address).unwrap();
     let mut half = TcpStream::connect(&site.address).unwrap();
     half.write_all(&[22, 3, 1, 2, 0, 1]).unwrap();
@@ -220,7 +218,7 @@ fn who_does_not_agree_on_keys_is_not_waited_for() {
     let mut rest = Vec::new();
     for stream in [&mut nonsense, &mut garbage, &mut mute, &mut half] {
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        // An end or a reset; not a timeout.
+        // End of stream or reset, not a timeout.
         if let Err(error) = stream.read_to_end(&mut rest) {
             assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}");
         }
@@ -240,7 +238,7 @@ fn a_slow_head_is_not_waited_for_behind_the_keys_either() {
     assert_eq!(get(&site, &made, "/livez", "").body, "ok");
 }
 
-/// Runs `ribbit web-cert` in a folder: its exit code, and what it said.
+/// Runs `ribbit web-cert` in a folder. Returns its exit code and output.
 fn web_cert(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ribbit"));
     let output = command.arg("web-cert").args(arguments).current_dir(folder).output().unwrap();
@@ -274,7 +272,7 @@ fn a_certificate_is_made_served_and_renewed() {
     let livez = "GET /livez HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
     assert_eq!(ask(&site.address, &first, livez).body, "ok");
 
-    // What is there is not written over unless that is said, and then the key stays.
+    // Existing files are only overwritten on request, and then the key stays.
     let (code, said) = web_cert(folder.path(), &names);
     assert!(code == Some(1) && said.contains("already exists; --renew"), "{code:?} {said}");
     assert_eq!(made_in(folder.path()).0.cert_pem, first.cert_pem);
@@ -302,7 +300,7 @@ fn flags(files: &TlsFiles) -> [String; 4] {
 }
 
 #[test]
-fn a_new_certificate_counts_after_a_signal_and_a_bad_one_does_not() {
+fn a_new_certificate_is_loaded_on_sighup_and_an_invalid_one_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let (first, second) = (make(2100), make(2100));
     let files = first.write(folder.path());
@@ -326,7 +324,7 @@ fn a_new_certificate_counts_after_a_signal_and_a_bad_one_does_not() {
 }
 
 #[test]
-fn an_expired_certificate_is_served_and_said() {
+fn an_expired_certificate_is_served_with_a_warning_in_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let files = make(2020).write(folder.path());
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ribbit"));
@@ -341,7 +339,7 @@ fn an_expired_certificate_is_served_and_said() {
 }
 
 #[test]
-fn files_that_are_no_good_are_named_with_what_to_do() {
+fn an_invalid_certificate_file_is_named_with_the_fix() {
     let folder = tempfile::tempdir().unwrap();
     let made = make(2100);
     let files = made.write(folder.path());

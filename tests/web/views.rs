@@ -1,9 +1,7 @@
-//! Every page as it is sent, word for word: tests/views/*.html.
+//! Every page compared with its golden file in tests/views.
 //!
-//! `UPDATE_GOLDENFILES=1 cargo test --test web views` writes what is sent now; read the diff. What differs each time (request
-//! ids, cursors, how long ago something was) is taken out.
-
-// A test that cannot go on may panic where it stands.
+//! `UPDATE_GOLDENFILES=1 cargo test --test web views` writes the files anew; read the diff. Request ids, cursors and relative times are
+//! masked.
 
 use ribbit_net::protocol::UnavailableReason;
 use ribbit_state::OperatorCommand;
@@ -12,7 +10,7 @@ use testkit::group::Mood;
 use testkit::http::{Browser, Reply};
 use testkit::site::Site;
 
-/// What is between `begin` and `end` becomes `…`, everywhere.
+/// Replaces everything between `begin` and `end` by `…`.
 fn without(text: &str, begin: &str, end: &str) -> String {
     let mut pieces = text.split(begin);
     let mut out = pieces.next().unwrap_or_default().to_string();
@@ -28,7 +26,7 @@ struct Views {
 }
 
 impl Views {
-    /// Compares a page with its file, or writes it.
+    /// Compares a page with its file, or writes the file.
     fn see(&mut self, name: &str, page: &Reply) {
         let mut text = page.body.clone();
         for (begin, end) in [
@@ -51,7 +49,7 @@ impl Views {
 }
 
 #[test]
-fn every_page_is_what_it_was() {
+fn every_page_matches_its_golden_file() {
     let site = Site::start();
     let mut views = Views { wrong: Vec::new() };
     let (mut ada, mut bob) = (Browser::new(&site.address), Browser::new(&site.address));

@@ -152,7 +152,7 @@ pub(super) async fn login(context: &mut RequestContext, form: &Form) -> WebRespo
     }
 }
 
-/// PeerInfo the browser's previous session after a new log-in: nobody but a thief would use it again. If that fails, the session
+/// Ends the browser's previous session after a new log-in: nobody but a thief would use it again. If that fails, the session
 /// ends with its age, and `/settings` shows it until then.
 async fn end_the_one_before(context: &mut RequestContext) {
     let Some(session) = context.session() else { return };
@@ -203,7 +203,7 @@ pub(super) async fn show_delete(context: &mut RequestContext) -> WebResponse {
     ask_first(context, NavEntry::Delete, delete_page).await
 }
 
-/// PeerInfo the session.
+/// Ends the session.
 pub(super) async fn logout(context: &mut RequestContext, form: &Form) -> WebResponse {
     // Already logged out.
     let Some(session) = context.session() else { return response::see_other("/login") };

@@ -18,7 +18,7 @@ pub(super) fn health(survey: &Survey) -> WebResponse {
     response::text(status, "application/json", ribbit_ui::health::json(survey))
 }
 
-/// Answers `/readyz`: ready if a server of an in-sync member with a leader answers.
+/// Answers `/readyz`: ready if the answering member has a leader and is in sync.
 pub(super) async fn ready(client: &Client) -> WebResponse {
     match client.ask(Ask::NodeStatus, READY_DEADLINE).await {
         Ok(protocol::Answer::NodeStatus(node)) if node.leader.is_some() && node.in_sync => {

@@ -1,7 +1,7 @@
 //! `/shown`: the read receipt, an empty image. A browser loads it once it has a page, which marks the page's content as read:
 //! messages of a conversation (`with`, `through`) or croaks of the feed (`feed`).
 //!
-//! A request from another site marks nothing (`foreign`). Marks only rise, so a repeated or late request does no harm.
+//! A request from another site marks nothing (`cross_site`). Marks only rise, so a repeated or late request does no harm.
 
 use super::feed::status;
 use super::request_context::RequestContext;

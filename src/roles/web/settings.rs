@@ -1,4 +1,4 @@
-//! `/settings`: one's name, password and sessions.
+//! `/settings`: the user's name, email address, password and sessions.
 
 use super::feed::{NO_SESSION, WRONG_PAGE, error_page, status};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
@@ -15,6 +15,7 @@ use ribbit_ui::pages::{NavEntry, PageFrame, lacks_session};
 use ribbit_ui::words::{Note, Refusals};
 use std::time::Duration;
 
+/// Shows the settings.
 pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
     let mut frame = context.frame("Settings", NavEntry::Settings);
     frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
@@ -61,7 +62,7 @@ fn page(context: &RequestContext, frame: PageFrame, sessions: &[OpenSession]) ->
     }
 }
 
-/// What a form asks for, if it can be meant.
+/// Change that a form asks for.
 enum SettingsChange {
     Profile {
         name: String,
@@ -71,7 +72,7 @@ enum SettingsChange {
         old: String,
         new: String,
     },
-    /// PeerInfo one session.
+    /// Ends one session.
     End {
         opened: LogIndex,
     },
@@ -108,7 +109,7 @@ impl SettingsChange {
         }
     }
 
-    /// All that is wrong with it, so that all fields are answered for at once. The group checks the same.
+    /// Returns all invalid fields, so that they are reported at once. The backends check the same, but stop at the first error.
     fn wrong(&self) -> Vec<Denied> {
         match self {
             SettingsChange::Profile { name, email } => {
@@ -150,6 +151,7 @@ impl SettingsChange {
     }
 }
 
+/// Changes what the form asks for.
 pub(super) async fn change(context: &mut RequestContext, form: &Form) -> WebResponse {
     let Some(session) = context.session() else { return error_page(context, NavEntry::Settings, NO_SESSION) };
     let Some(choice) = SettingsChange::of(form) else {
@@ -169,7 +171,7 @@ pub(super) async fn change(context: &mut RequestContext, form: &Form) -> WebResp
     }
 }
 
-/// The page comes back with what was typed, except for passwords.
+/// Shows the page again with the text and the reason, without passwords.
 async fn again(
     context: &mut RequestContext,
     form: &Form,

@@ -1,12 +1,12 @@
-//! The pages without a mouse.
+//! Use of the pages without a mouse.
 
 use super::Visit;
 
-/// WebDriver's codes of keys.
+/// Codes of keys in WebDriver.
 const TAB: &str = "\u{e004}";
 const ENTER: &str = "\u{e007}";
 
-/// Tabs until what has the focus matches; every stop on the way must be seen.
+/// Presses Tab until the focus matches. Every stop on the way must be visible.
 #[track_caller]
 fn tab_to(visit: &Visit, selector: &str) {
     for _ in 0..40 {
@@ -30,7 +30,7 @@ fn everything_can_be_done_with_the_keyboard_alone() {
         let Some(visit) = Visit::start(scripts) else { return };
         let driver = &visit.driver;
         visit.go("/create");
-        // Past the navigation in one step. A browser that is still busy with its window loses the key.
+        // Past the navigation in one step. A browser that is still opening its window may lose the key.
         for _ in 0..5 {
             driver.keys(&[TAB]);
             if driver.run("return document.activeElement != document.body") == true {

@@ -1,14 +1,12 @@
-//! The pages in headless Chromium, with scripts and without. Skipped where there is none.
+//! The pages in headless Chromium, with scripts and without. Skipped if Chromium is not installed.
 //!
-//! - `tour`: a person goes through every page; each is looked at in every way and checked for accessibility
-//! - `script`: what the script adds: live croaks, sending and sending again, counting
-//! - `keyboard`: without a mouse
-//! - `network`: over a network, where the way is not encrypted
+//! - `tour`: a user goes through every page; each is checked for layout and accessibility
+//! - `script`: features of the script: live croaks, retries, the counter
+//! - `keyboard`: use without a mouse
+//! - `network`: over a network, without encryption
 //!
-//! With RIBBIT_PICTURES=FOLDER every page is also saved there, narrow and wide, light and dark, as PNG in base64. With
-//! RIBBIT_AXE=FILE, or where .ci/run has put it, axe-core looks at every page; where it is missing that is skipped.
-
-// A test that cannot go on may panic where it stands.
+//! With RIBBIT_PICTURES=FOLDER every page is also saved there, narrow and wide, light and dark, as PNG in base64. With RIBBIT_AXE=FILE,
+//! or where .ci/run has put it, axe-core checks every page; without it this check is skipped.
 
 mod keyboard;
 mod network;
@@ -19,7 +17,7 @@ use testkit::axe::Axe;
 use testkit::driver::Driver;
 use testkit::site::Site;
 
-/// A browser at a site of its own.
+/// A browser with a site of its own.
 struct Visit {
     site: Site,
     driver: Driver,
@@ -28,7 +26,7 @@ struct Visit {
 }
 
 impl Visit {
-    /// Nothing where there is no browser.
+    /// Returns `None` if there is no browser.
     fn start(scripts: bool) -> Option<Visit> {
         if testkit::driver::missing() {
             return None;
@@ -64,8 +62,7 @@ impl Visit {
         assert_eq!(self.driver.path(), path);
     }
 
-    /// Looks at the page in every way: nothing may stick out at the side, also where letters are twice as large, and
-    /// axe-core may find nothing.
+    /// Checks a page at all sizes: nothing may overflow horizontally, also with letters twice as large, and axe-core may find nothing.
     #[track_caller]
     fn look(&self, name: &str) {
         for (width, dark) in [(320, false), (320, true), (1200, false), (1200, true)] {

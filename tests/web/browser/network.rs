@@ -1,5 +1,4 @@
-//! From another machine's point of view: the browser takes the way for one that others can read, says less about where
-//! requests come from, and the person is warned.
+//! From another machine's point of view: the connection is not encrypted, browsers send fewer headers, and users are warned.
 
 use crate::browser::{Axe, Driver, Visit};
 use testkit::site::{Site, own_address};
@@ -21,7 +20,7 @@ fn where_others_can_read_along_one_is_told_and_everything_works() {
         );
         visit.look(name);
     }
-    // Forms, streams and pictures, of which the browser says `Origin` and `Referer` alone here.
+    // Forms, streams and images, with which the browser only sends `Origin` and `Referer` here.
     visit.join("Ada", "ada");
     visit.fill(&[("post", "over the air")]);
     visit.shows("/main", "over the air");

@@ -1,4 +1,4 @@
-//! What the script adds to the pages.
+//! Features of the script.
 
 use super::Visit;
 use testkit::group::Mood;
@@ -44,13 +44,13 @@ fn croaks_arrive_by_themselves_and_the_reader_is_not_moved() {
     assert_eq!(driver.run("return document.querySelectorAll('.arrivals button').length"), 0);
     assert_eq!(driver.run("return document.title"), "Feed · ribbit");
     assert_eq!(driver.run("return document.querySelector('textarea').value"), "half a th");
-    // One's own croak is on the page that comes back, and does not arrive again.
+    // The user's own croak is on the page that comes back, and does not arrive again.
     driver.click("main form button");
     bob.croak("new three");
     driver.awaits("return document.querySelector('.arrivals button')?.textContent == '1 new croak'");
     driver.press(".arrivals button");
     assert_eq!(driver.run("return document.querySelectorAll('article').length"), 24);
-    // Nothing went wrong on the way, with the policy of the pages either.
+    // No errors, also none from the content security policy.
     assert_eq!(driver.complaints(), Vec::<String>::new());
 }
 
@@ -76,7 +76,7 @@ fn text_becomes_html_in_one_place_alone() {
     }
     let complaints = driver.complaints();
     assert!(!complaints.is_empty(), "the browser knows no trusted types");
-    // The script itself has its place: a form that is sent, and the page that comes back.
+    // The script itself may do it, for a form that is sent and the page that comes back.
     visit.fill(&[("post", "through the policy")]);
     driver.awaits("return document.querySelector('.text')?.textContent == 'through the policy'");
     assert_eq!(driver.complaints(), Vec::<String>::new());
@@ -95,7 +95,7 @@ fn a_stream_survives_the_servers_and_says_when_it_cannot() {
     visit.site.group.be(Mood::Well);
     bob.croak("after");
     driver.awaits("return document.querySelector('.arrivals button')?.textContent == '2 new croaks'");
-    // Another history: what lies between is not known.
+    // With another history the events in between are not known.
     visit.site.group.refound(0xbeef);
     visit.site.group.be(Mood::Gone);
     std::thread::sleep(std::time::Duration::from_millis(500));
@@ -103,7 +103,7 @@ fn a_stream_survives_the_servers_and_says_when_it_cannot() {
     driver.awaits("return document.querySelector('.arrivals button')?.textContent == 'Show new croaks'");
     driver.click(".arrivals button");
     visit.shows("/main", "after");
-    // Logged out elsewhere.
+    // Logged out in another browser.
     let mut elsewhere = Browser::new(&visit.site.address);
     elsewhere.cookies = visit.driver.cookies();
     elsewhere.post("/logout", &[]).leads_to("/login");
@@ -137,7 +137,7 @@ fn two_people_talk_and_see_how_far_their_words_came() {
     let states =
         "return [...document.querySelectorAll('.mine .state')].map((state) => state.textContent).join()";
     assert_eq!(driver.run(states), "saved");
-    // Bob reads, and writes, while half a message is typed here.
+    // Bob reads and writes while a message is being typed here.
     driver.type_into("textarea", "half a mess");
     let top =
         || driver.run("return Math.round(document.querySelector('textarea').getBoundingClientRect().top)");
@@ -154,7 +154,7 @@ fn two_people_talk_and_see_how_far_their_words_came() {
     let texts = "return [...document.querySelectorAll('#sayings .text')].slice(-2).map((text) => text.textContent).join()";
     assert_eq!(driver.run(texts), "word 28,word 29");
     assert!((top().as_i64().unwrap() - before.as_i64().unwrap()).abs() <= 900);
-    // What is shown here is read: bob sees it.
+    // Messages shown here are marked as read, which bob sees.
     let seen = (0..200).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(25));
         let page = bob.get("/messages/ada").body;
@@ -197,7 +197,7 @@ fn characters_are_counted_as_the_servers_count_them() {
         let words =
             if chars > 100 { format!("{} too many", chars - 100) } else { format!("{} left", 100 - chars) };
         assert_eq!(counted(text), words.as_str(), "{text:?}");
-        // As it is sent: with CRLF.
+        // Sent with CRLF, as browsers do.
         let sent = http.post("/main", &[("post", &text.replace("\r\n", "\n").replace('\n', "\r\n"))]).status;
         let expected = if (1..=100).contains(&chars) { 303 } else { 422 };
         assert_eq!(sent, expected, "{text:?}");
@@ -224,7 +224,7 @@ fn what_was_typed_outlives_leaving_the_page() {
     assert_eq!(words(), "");
     visit.go("/main");
     assert_eq!(words(), "");
-    // A session that ended meanwhile takes nothing along.
+    // A draft survives the end of its session.
     driver.type_into("textarea", "said without a session");
     let mut elsewhere = Browser::new(&visit.site.address);
     elsewhere.cookies = driver.cookies();
@@ -238,7 +238,7 @@ fn what_was_typed_outlives_leaving_the_page() {
     assert_eq!(words(), "said without a session");
     driver.click("main form button");
     visit.shows("/main", "said without a session");
-    // Nobody else finds it.
+    // Another user does not see it.
     driver.type_into("textarea", "for me alone");
     driver.click("nav a[href='/logout']");
     driver.click("main form button");
@@ -264,7 +264,7 @@ fn a_form_that_is_sent_twice_or_whose_answer_is_lost_makes_one_croak() {
             assert_eq!(croaks("sent and sent again"), 1);
         }
 
-        // It was done, and nobody heard of it.
+        // It took effect, and its answer was lost.
         visit.site.group.be(Mood::Forgetful);
         driver.type_into("textarea", "done in silence");
         if scripts {
@@ -284,7 +284,7 @@ fn a_form_that_is_sent_twice_or_whose_answer_is_lost_makes_one_croak() {
     }
 }
 
-/// The page as it was before: with scripts there is none, since the page stays while it is sent.
+/// Only without scripts: with scripts the page stays while a form is sent.
 fn sent_again_from_before(visit: &Visit) {
     let driver = &visit.driver;
     driver.type_into("textarea", "sent and sent again");

@@ -1,4 +1,4 @@
-//! A person goes through every page.
+//! A user goes through every page.
 
 use super::Visit;
 use ribbit_state::{Code, Denied};
@@ -55,7 +55,7 @@ fn tour(visit: &Visit) {
     visit.fill(&[("password", "password")]);
     visit.shows("/login?note=deleted", "Your account and your croaks are deleted");
     for complaint in visit.driver.complaints() {
-        // Statuses of refused forms are noted by the browser, and are meant.
+        // The browser reports the status codes of refused forms, which are expected.
         assert!(complaint.contains("Failed to load resource"), "{complaint}");
     }
 }
@@ -67,12 +67,12 @@ fn croaking(visit: &Visit) {
     visit.shows("/main", &format!("{} Yours has 105.", refusal(Denied::new(Code::CroakTooLong))));
     visit.look("croak-refused");
     visit.go("/main");
-    // What was refused is still there to be mended, where there is a script to keep it.
+    // With scripts a refused text is kept to be corrected.
     assert_eq!(typed(visit).is_empty(), !visit.scripts);
     visit.driver.clear("textarea");
     visit.fill(&[("post", &"w".repeat(100))]);
     visit.shows("/main", &"w".repeat(100));
-    // Typing takes a browser its time: most of a long feed comes another way.
+    // Typing is slow in a browser, so most of a long feed is posted directly.
     let mut quick = Browser::new(&visit.site.address);
     quick.post("/login", &[("username", "ada"), ("password", "password")]).leads_to("/main");
     for number in 1..=50 {
@@ -127,7 +127,7 @@ fn people_and_settings(visit: &Visit) {
     visit.look("settings");
 }
 
-/// What was typed stays, and is sent when the servers are back.
+/// Text stays, and is sent when the servers are back.
 fn trouble_with_scripts(visit: &Visit) {
     visit.go("/main");
     visit.site.group.be(Mood::Gone);
@@ -146,7 +146,7 @@ fn trouble_with_scripts(visit: &Visit) {
     comes_back(visit);
 }
 
-/// What was typed comes back, and can be sent again.
+/// Text comes back, and can be sent again.
 fn trouble_without_scripts(visit: &Visit) {
     visit.go("/main");
     visit.site.group.be(Mood::Gone);
@@ -165,7 +165,7 @@ fn typed(visit: &Visit) -> String {
     typed.as_str().expect("text").to_string()
 }
 
-/// A page that could not be read is read again by itself.
+/// A page that could not be read is requested again automatically.
 fn comes_back(visit: &Visit) {
     visit.site.group.be(Mood::Gone);
     visit.go("/manage");
