@@ -1,9 +1,9 @@
 //! The failover client: sends a request to one server after another until one gives a final answer.
 //!
 //! ```text
-//!              ┌─ open a line to the next server ◀── unreachable: pause, 50 to 250 ms
-//!   ask ──▶ line? ──▶ attempt ──▶ answer ──▶ done
-//!              ▲         ├─ line lost, or silent for a second ──▶ next server
+//!              ┌─ open a connection to the next server ◀── unreachable: pause, 50 to 250 ms
+//!   ask ──▶ connected? ──▶ attempt ──▶ answer ──▶ done
+//!              ▲         ├─ connection lost, or silent for a second ──▶ next server
 //!              │         └─ Unavailable: pause; the second time in a row ──▶ next server
 //!              └─────────┘
 //! ```
@@ -13,7 +13,7 @@
 //! - A request beyond its bounds is refused here, as a server would refuse it, and never sent.
 //! - A read that was lost with `LOST_READS_MAX` servers is not tried again: it may have crashed them, and might crash the
 //!   next one.
-//! - All clones share one line. When it ends, each of them tries its requests again on the next one.
+//! - All clones share one connection. When it ends, each of them tries its requests again on the next one.
 //!
 //! A client in discovery mode ([`Client::discovering`]) serves one user, at a terminal or in a script. It asks every server
 //! that it reaches for its status, and learns the other servers from it. It skips servers of another cluster and servers
@@ -31,7 +31,7 @@ use super::limits::{
     LOST_READS_MAX, PASSWORD_ATTEMPT_DEADLINE, REFUSALS_IN_A_ROW_MAX, RETRY_PAUSE_MAX, RETRY_PAUSE_MIN,
     STATUS_DEADLINE,
 };
-use super::line::Line;
+use super::multiplexed::MultiplexedConnection;
 use super::protocol::{Answer, Ask, UnavailableReason};
 use super::servers::Servers;
 use super::subscription::Subscription;
@@ -79,7 +79,7 @@ struct Inner {
     target: Arc<Target>,
     plane: Plane,
     /// Locked while connecting, so that one request connects and the others wait for it.
-    route: Mutex<LineRoute>,
+    route: Mutex<ServerRoute>,
     /// Limit of pending requests.
     slots: Semaphore,
     /// Newest position that an answer carried.
@@ -89,11 +89,11 @@ struct Inner {
 /// Backoff between attempts, and between rounds over the servers outside discovery mode.
 const RETRY_BACKOFF: Backoff = Backoff::new(RETRY_PAUSE_MIN, RETRY_PAUSE_MAX);
 
-/// Current line, and the next server to try.
+/// Current connection, and the next server to try.
 #[derive(Debug)]
-struct LineRoute {
-    line: Option<Arc<Line>>,
-    /// Address of the line's server.
+struct ServerRoute {
+    connection: Option<Arc<MultiplexedConnection>>,
+    /// Address of the connection's server.
     server: String,
     /// Position of the next server to try.
     next: usize,
@@ -143,8 +143,8 @@ impl Client {
     }
 
     fn of(plane: Plane, target: Target) -> Client {
-        let route = LineRoute {
-            line: None,
+        let route = ServerRoute {
+            connection: None,
             server: String::new(),
             next: target.servers.random_start(),
             tried: Vec::new(),
@@ -166,7 +166,7 @@ impl Client {
     /// [`ClientError::Unreachable`] when no server that serves clients is reached before the deadline, or outside discovery
     /// mode.
     pub async fn connect(&self, deadline: Duration) -> Result<ClusterId, ClientError> {
-        frame::with_timeout(deadline, async { self.0.line().await.map_err(|_| FrameError::TimedOut) })
+        frame::with_timeout(deadline, async { self.0.connection().await.map_err(|_| FrameError::TimedOut) })
             .await
             .map_err(|_| ClientError::Unreachable)?;
         self.0.target.cluster().ok_or(ClientError::Unreachable)
@@ -254,16 +254,16 @@ impl Inner {
         let mut refused = 0;
         let (mut lost, mut ended) = (0, 0);
         loop {
-            let line = self.line().await?;
+            let connection = self.connection().await?;
             delivery.sent = true;
             let limit = attempt_limit(ask).min(end.saturating_duration_since(Instant::now()));
-            match line.ask(ask, limit, ATTEMPT_GRACE).await {
+            match connection.ask(ask, limit, ATTEMPT_GRACE).await {
                 Ok(Answer::Unavailable(why)) if why != UnavailableReason::OtherHistory => {
                     delivery.why = Some(why);
                     refused += if why == UnavailableReason::Busy { 0 } else { 1 };
                     if refused == REFUSALS_IN_A_ROW_MAX {
                         refused = 0;
-                        self.leave(&line, false).await;
+                        self.leave(&connection, false).await;
                     }
                 }
                 Ok(answer) => {
@@ -271,14 +271,14 @@ impl Inner {
                     return Ok(answer);
                 }
                 Err(error) => {
-                    self.leave(&line, true).await;
+                    self.leave(&connection, true).await;
                     ended += u32::from(matches!(error, FrameError::Closed));
                     if ask.is_read() && ended == LOST_READS_MAX {
                         log::warn!("gave up a read: {ended} servers ended while they answered it");
                         return Err(GaveUp::Abandoned);
                     }
                     lost += 1;
-                    // A line is lost when its server dies, so the next server is tried at once. After a second loss there
+                    // A connection is lost when its server dies, so the next server is tried at once. After a second loss there
                     // is a pause.
                     if lost == 1 {
                         continue;
@@ -289,13 +289,13 @@ impl Inner {
         }
     }
 
-    /// Returns the open line, or opens one to the next server that accepts it. Gives up only in discovery mode.
-    async fn line(&self) -> Result<Arc<Line>, GaveUp> {
+    /// Returns the open connection, or opens one to the next server that accepts it. Gives up only in discovery mode.
+    async fn connection(&self) -> Result<Arc<MultiplexedConnection>, GaveUp> {
         let mut route = self.route.lock().await;
-        if let Some(line) = route.line.as_ref().filter(|line| line.is_open()) {
-            return Ok(line.clone());
+        if let Some(connection) = route.connection.as_ref().filter(|connection| connection.is_open()) {
+            return Ok(connection.clone());
         }
-        self.forget_line(&mut route);
+        self.forget_connection(&mut route);
         let mut rounds = 0;
         loop {
             let Some((position, server)) = self.target.servers.next(route.next, &route.tried) else {
@@ -308,15 +308,15 @@ impl Inner {
             route.next = position + 1;
             route.tried.push(server.clone());
             match self.open(&server).await {
-                Ok(line) => {
+                Ok(connection) => {
                     log::debug!("connected to {server}");
-                    let line = Arc::new(line);
-                    route.line = Some(line.clone());
+                    let connection = Arc::new(connection);
+                    route.connection = Some(connection.clone());
                     route.tried.clear();
                     route.backoff.reset();
                     route.server = server.clone();
                     self.target.report(ConnectionEvent::Reached(server));
-                    return Ok(line);
+                    return Ok(connection);
                 }
                 Err(FrameError::Mistrusted(why)) if route.mistrusted != why => {
                     match self.target.discovers() {
@@ -344,13 +344,14 @@ impl Inner {
         Ok(())
     }
 
-    /// Opens a line to a server. In discovery mode, the server must belong to the cluster and serve clients.
-    async fn open(&self, server: &str) -> Result<Line, FrameError> {
-        let line = Line::open(server, self.plane, &self.target.keys).await?;
+    /// Opens a connection to a server. In discovery mode, the server must belong to the cluster and serve clients.
+    async fn open(&self, server: &str) -> Result<MultiplexedConnection, FrameError> {
+        let connection = MultiplexedConnection::open(server, self.plane, &self.target.keys).await?;
         if !self.target.discovers() {
-            return Ok(line);
+            return Ok(connection);
         }
-        let Answer::NodeStatus(status) = line.ask(&Ask::NodeStatus, STATUS_DEADLINE, ATTEMPT_GRACE).await?
+        let Answer::NodeStatus(status) =
+            connection.ask(&Ask::NodeStatus, STATUS_DEADLINE, ATTEMPT_GRACE).await?
         else {
             return Err(FrameError::Malformed);
         };
@@ -361,23 +362,23 @@ impl Inner {
         if let Some(history) = status.history {
             self.record_seen(Token { history, index: status.me.applied });
         }
-        Ok(line)
+        Ok(connection)
     }
 
-    /// Stops using this line for new requests. It closes when its last request is answered.
-    async fn leave(&self, line: &Arc<Line>, lost: bool) {
+    /// Stops using this connection for new requests. It closes when its last request is answered.
+    async fn leave(&self, connection: &Arc<MultiplexedConnection>, lost: bool) {
         let mut route = self.route.lock().await;
-        if route.line.as_ref().is_some_and(|current| Arc::ptr_eq(current, line)) {
+        if route.connection.as_ref().is_some_and(|current| Arc::ptr_eq(current, connection)) {
             match lost {
-                true => self.forget_line(&mut route),
-                false => route.line = None,
+                true => self.forget_connection(&mut route),
+                false => route.connection = None,
             }
         }
     }
 
-    /// Removes a line that has ended, and reports its loss.
-    fn forget_line(&self, route: &mut LineRoute) {
-        if route.line.take().is_none() {
+    /// Removes a connection that has ended, and reports its loss.
+    fn forget_connection(&self, route: &mut ServerRoute) {
+        if route.connection.take().is_none() {
             return;
         }
         // The configured addresses may be balancers, which know best which servers are alive.

@@ -37,7 +37,7 @@
 //!
 //! The client's side:
 //!
-//! - [`mod@line`]: one connection to one server, with many requests at once
+//! - [`multiplexed`]: one connection to one server, with many requests at once
 //! - [`oneshot`]: single requests, each on a connection of its own
 //! - `servers`: the servers that a client knows; [`discovery`]: learning them from the servers
 //! - [`client`]: the failover client, which tries the servers until one answers
@@ -63,8 +63,8 @@ pub mod http;
 pub mod keys;
 pub mod lan;
 pub mod limits;
-pub mod line;
 pub mod listener;
+pub mod multiplexed;
 pub mod oneshot;
 pub mod peer;
 pub mod pinned;

@@ -8,8 +8,8 @@ use ribbit_net::client::Client;
 use ribbit_net::frame::{self, Plane};
 use ribbit_net::handshake::{Preface, connect};
 use ribbit_net::limits::FRAME_BYTES_MAX;
-use ribbit_net::line::Line;
 use ribbit_net::listener::{Caller, ConnectionLimits, Service, serve};
+use ribbit_net::multiplexed::MultiplexedConnection;
 use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{
     Answer, AnswerFrame, Ask, AskFrame, DirectoryAnswer, DirectoryAsk, DownCheck, MemberInfo, NodeStatus,
@@ -156,7 +156,7 @@ async fn balance_with_steps(
     (address, task)
 }
 
-async fn who(line: &Line) -> u32 {
+async fn who(line: &MultiplexedConnection) -> u32 {
     match line.ask(&Ask::NodeStatus, LONG, Duration::ZERO).await.unwrap() {
         Answer::NodeStatus(status) => status.me.id,
         other => panic!("{other:?}"),
@@ -196,7 +196,7 @@ fn connections_go_to_the_backend_with_the_fewest_and_counts_fall_when_they_end()
         let (address, _balancer) = balance(&[&coordinator], &members).await;
         let mut lines = Vec::new();
         for _ in 0..9 {
-            lines.push(Line::open(&address, Plane::Client, &keys()).await.unwrap());
+            lines.push(MultiplexedConnection::open(&address, Plane::Client, &keys()).await.unwrap());
         }
         assert_eq!(clients(&members), [3, 3, 3]);
 
@@ -208,7 +208,7 @@ fn connections_go_to_the_backend_with_the_fewest_and_counts_fall_when_they_end()
         }
         members[1].has_told(|clients| clients == 0).await;
         for _ in 0..3 {
-            left.push(Line::open(&address, Plane::Client, &keys()).await.unwrap());
+            left.push(MultiplexedConnection::open(&address, Plane::Client, &keys()).await.unwrap());
         }
         assert_eq!(clients(&members), [3, 3, 3]);
         // No connection is spliced to a coordinator.
@@ -233,7 +233,10 @@ fn a_stopped_backend_is_left_out_and_its_connections_are_closed_within_a_second(
         assert_eq!(who_on(&mut other).await, 2);
         drop(other);
         for _ in 0..3 {
-            assert_eq!(who(&Line::open(&address, Plane::Client, &keys()).await.unwrap()).await, 2);
+            assert_eq!(
+                who(&MultiplexedConnection::open(&address, Plane::Client, &keys()).await.unwrap()).await,
+                2
+            );
         }
         // The backend comes back.
         members[0].stopped.store(false, Ordering::SeqCst);
@@ -241,7 +244,7 @@ fn a_stopped_backend_is_left_out_and_its_connections_are_closed_within_a_second(
         let mut seen = Vec::new();
         let mut open = Vec::new();
         for _ in 0..2 {
-            let line = Line::open(&address, Plane::Client, &keys()).await.unwrap();
+            let line = MultiplexedConnection::open(&address, Plane::Client, &keys()).await.unwrap();
             seen.push(who(&line).await);
             open.push(line);
         }
@@ -275,12 +278,12 @@ fn in_sync_is_preferred_and_an_open_store_is_enough() {
         let (coordinator, members) = group(2).await;
         members[0].set(|status| status.in_sync = false);
         let (address, _balancer) = balance(&[&coordinator], &members).await;
-        let first = Line::open(&address, Plane::Client, &keys()).await.unwrap();
-        let second = Line::open(&address, Plane::Client, &keys()).await.unwrap();
+        let first = MultiplexedConnection::open(&address, Plane::Client, &keys()).await.unwrap();
+        let second = MultiplexedConnection::open(&address, Plane::Client, &keys()).await.unwrap();
         assert_eq!((who(&first).await, who(&second).await), (2, 2));
         members[1].set(|status| status.history = None);
         members[1].has_told(|_| true).await;
-        let third = Line::open(&address, Plane::Client, &keys()).await.unwrap();
+        let third = MultiplexedConnection::open(&address, Plane::Client, &keys()).await.unwrap();
         assert_eq!(who(&third).await, 1);
     });
 }
@@ -357,7 +360,7 @@ fn readers_are_spread_and_their_assignments_end_when_they_leave() {
         let left = told(&address, DirectoryAsk::Left { client: 4_711 }).await;
         assert_eq!(left, Answer::Directory(DirectoryAnswer::Left { known: false }));
         // Connections count as clients, too.
-        let _open = Line::open(&members[0].address(), Plane::Client, &keys()).await.unwrap();
+        let _open = MultiplexedConnection::open(&members[0].address(), Plane::Client, &keys()).await.unwrap();
         members[0].has_told(|clients| clients == 1).await;
         for _ in 0..2 {
             assert_ne!(sent(&address, None).await.0, 1);
@@ -431,11 +434,11 @@ fn the_directory_answers_on_its_own_plane_and_other_planes_reach_a_backend() {
         let (coordinator, members) = group(1).await;
         let (address, _balancer) = balance(&[&coordinator], &members).await;
         for plane in [Plane::Control, Plane::Status, Plane::Client] {
-            let line = Line::open(&address, plane, &keys()).await.unwrap();
+            let line = MultiplexedConnection::open(&address, plane, &keys()).await.unwrap();
             assert_eq!((who(&line).await, who(&line).await), (1, 1), "{plane:?}");
         }
         // One connection may send several directory queries, and no other requests.
-        let line = Line::open(&address, Plane::Directory, &keys()).await.unwrap();
+        let line = MultiplexedConnection::open(&address, Plane::Directory, &keys()).await.unwrap();
         for _ in 0..2 {
             let answer = line.ask(&Ask::Directory(DirectoryAsk::Write), LONG, Duration::ZERO).await.unwrap();
             assert!(matches!(answer, Answer::Directory(DirectoryAnswer::Write(_))), "{answer:?}");
@@ -474,7 +477,10 @@ fn hostile_bytes_and_slow_prefaces_end_their_connection_alone() {
             endless.writer.flush().await.unwrap();
             end_of(endless.reader).await;
         }
-        assert_eq!(who(&Line::open(&address, Plane::Client, &keys()).await.unwrap()).await, 1);
+        assert_eq!(
+            who(&MultiplexedConnection::open(&address, Plane::Client, &keys()).await.unwrap()).await,
+            1
+        );
     });
 }
 
@@ -505,7 +511,10 @@ fn rebalancing_ends_only_quiet_connections() {
         // One connection each would be even, but busy connections stay.
         smol::Timer::after(Duration::from_millis(2_500)).await;
         assert_eq!(clients(&members), [2, 0]);
-        assert_eq!(who(&Line::open(&address, Plane::Client, &keys()).await.unwrap()).await, 2);
+        assert_eq!(
+            who(&MultiplexedConnection::open(&address, Plane::Client, &keys()).await.unwrap()).await,
+            2
+        );
         drop(busy);
     });
 }

@@ -6,8 +6,8 @@ use ribbit_net::client::{Client, ClientError};
 use ribbit_net::frame::{self, FrameError, Plane};
 use ribbit_net::handshake::{PREFACE_BYTES, Preface, connect};
 use ribbit_net::limits::{ADDRESS_CONNECTIONS_MAX, ASK_BYTES_MAX, ASKS_UNDER_WAY_MAX, FRAME_BYTES_MAX};
-use ribbit_net::line::Line;
 use ribbit_net::listener::{Caller, ConnectionLimits, Service, serve};
+use ribbit_net::multiplexed::MultiplexedConnection;
 use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask, Password, UnavailableReason};
 use ribbit_state::{
@@ -282,7 +282,7 @@ fn a_request_beyond_its_bounds_is_refused_before_it_is_sent() {
         assert!(asks.is_empty(), "the request was sent");
 
         // On a line used directly, the line stays open.
-        let line = Line::open(&server.address, Plane::Client, &keys()).await.unwrap();
+        let line = MultiplexedConnection::open(&server.address, Plane::Client, &keys()).await.unwrap();
         let too_long = line.ask(&long(ASK_BYTES_MAX + 1), LONG, LONG).await;
         assert!(matches!(too_long, Err(FrameError::TooLong { .. })), "{too_long:?}");
         let _answering = answer_everything(asks);

@@ -49,8 +49,8 @@ use ribbit_net::handshake::{self, Accepted, Opening};
 use ribbit_net::http::{self, HttpResponse, HttpStatus};
 use ribbit_net::keys::Keys;
 use ribbit_net::limits::{CONNECT_DEADLINE, PREFACE_DEADLINE, STATUS_DEADLINE, WATCH_EVERY};
-use ribbit_net::line::Line;
 use ribbit_net::listener::{ConnectionLimits, accept};
+use ribbit_net::multiplexed::MultiplexedConnection;
 use ribbit_net::protocol::{Answer, Ask, NodeStatus};
 use ribbit_net::{socket, tasks};
 use ribbit_state::sync::MutexExt;
@@ -261,14 +261,18 @@ async fn watch(state: BalancerState, address: String, changed: Sender<()>) {
 ///
 /// # Errors
 /// The member cannot be reached or does not answer in time.
-async fn node_status(line: &mut Option<Line>, address: &str, keys: &Keys) -> Result<NodeStatus, FrameError> {
+async fn node_status(
+    line: &mut Option<MultiplexedConnection>,
+    address: &str,
+    keys: &Keys,
+) -> Result<NodeStatus, FrameError> {
     let mut open = match line.take() {
         Some(open) => open,
-        None => Line::open(address, Plane::Status, keys).await?,
+        None => MultiplexedConnection::open(address, Plane::Status, keys).await?,
     };
     let mut answer = asked(&open).await;
     if answer.as_ref().is_err_and(|error| !matches!(error, FrameError::TimedOut)) {
-        open = Line::open(address, Plane::Status, keys).await?;
+        open = MultiplexedConnection::open(address, Plane::Status, keys).await?;
         answer = asked(&open).await;
     }
     match answer? {
@@ -280,7 +284,7 @@ async fn node_status(line: &mut Option<Line>, address: &str, keys: &Keys) -> Res
     }
 }
 
-async fn asked(open: &Line) -> Result<Answer, FrameError> {
+async fn asked(open: &MultiplexedConnection) -> Result<Answer, FrameError> {
     frame::with_timeout(STATUS_DEADLINE, open.ask(&Ask::NodeStatus, STATUS_DEADLINE, Duration::ZERO)).await
 }
 

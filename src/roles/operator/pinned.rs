@@ -7,7 +7,7 @@ use ribbit_net::client::Client;
 use ribbit_net::frame::{FrameError, Plane};
 use ribbit_net::keys::Keys;
 use ribbit_net::limits::{ATTEMPT_GRACE, PIN_STEP_DEADLINE, STATUS_DEADLINE};
-use ribbit_net::line::Line;
+use ribbit_net::multiplexed::MultiplexedConnection;
 use ribbit_net::pinned::{PinAnswer, PinAsk, PinHead};
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_net::survey::MemberView;
@@ -60,7 +60,7 @@ pub enum PinError {
 
 /// A snapshot pinned at one member.
 pub struct Pinned {
-    line: Line,
+    line: MultiplexedConnection,
     pub name: String,
     pub head: PinHead,
 }
@@ -74,7 +74,7 @@ impl Pinned {
     /// # Errors
     /// Any [`PinError`].
     pub async fn begin(member: &MemberView, keys: &Keys, ask: PinAsk) -> Result<Pinned, PinError> {
-        let line = Line::open(&member.info.address, Plane::Control, keys).await?;
+        let line = MultiplexedConnection::open(&member.info.address, Plane::Control, keys).await?;
         match asked(&line, ask, PIN_STEP_DEADLINE).await? {
             PinAnswer::Held(head) => Ok(Pinned { line, name: member.info.name(), head }),
             _ => Err(PinError::Odd),
@@ -145,7 +145,7 @@ impl Pinned {
     }
 }
 
-async fn asked(line: &Line, ask: PinAsk, limit: Duration) -> Result<PinAnswer, PinError> {
+async fn asked(line: &MultiplexedConnection, ask: PinAsk, limit: Duration) -> Result<PinAnswer, PinError> {
     match line.ask(&Ask::Pin(ask), limit, ATTEMPT_GRACE).await? {
         Answer::Pin(PinAnswer::Gone) => Err(PinError::Gone),
         Answer::Pin(PinAnswer::Passed { applied }) => Err(PinError::Passed(applied)),

@@ -1,16 +1,16 @@
-//! A line: one connection to one server with many requests at once, which are matched to their answers by tag.
+//! A multiplexed connection to one server: it carries many requests at once, matched to their answers by tag.
 //!
 //! ```text
 //!   ask ──▶ table: tag → waiting caller     ┌─ writer: joins waiting frames
 //!     └───▶ queue of frames ──▶ driver task ┼─ reader: passes answers to the waiting callers
-//!                                           └─ watch:  ends the line when answers are due and the server is silent
+//!                                           └─ watch:  ends the connection when answers are due and the server is silent
 //! ```
 //!
 //! A server that is stopped or unreachable keeps its connections open and never answers. A server that hashes a password
 //! takes a second to answer. To tell them apart, a silent server is pinged while answers are due. Silence after the ping
-//! ends the line; a slow answer does not.
+//! ends the connection; a slow answer does not.
 //!
-//! Dropping the future of a request frees its entry. Dropping the line closes the connection.
+//! Dropping the future of a request frees its entry. Dropping the connection closes it.
 //!
 //! Not here: reconnecting ([`super::client`]), and the limit of pending requests (the caller).
 
@@ -36,14 +36,14 @@ const PING_TAG: u32 = 0;
 
 /// Open connection to a server. It is shared in an `Arc`.
 #[derive(Debug)]
-pub struct Line {
-    shared: Arc<LineShared>,
-    /// Task that owns the socket. It ends when the line is dropped.
+pub struct MultiplexedConnection {
+    shared: Arc<ConnectionShared>,
+    /// Task that owns the socket. It ends when the connection is dropped.
     driver: smol::Task<()>,
 }
 
 #[derive(Debug)]
-struct LineShared {
+struct ConnectionShared {
     table: Mutex<Table>,
     frames: Sender<Vec<u8>>,
     /// Wakes the watch, because an answer is due.
@@ -55,14 +55,14 @@ struct LineShared {
 /// Pending requests.
 #[derive(Debug, Default)]
 struct Table {
-    /// Set once the line has ended.
+    /// Set once the connection has ended.
     end: Option<End>,
     last_tag: u32,
     /// Waiting callers by tag.
     waiting: HashMap<u32, oneshot::Sender<Answer>>,
 }
 
-/// Reason why a line ended.
+/// Reason why a connection ended.
 #[derive(Debug, Clone, Copy)]
 enum End {
     /// The server closed it, or it failed.
@@ -71,17 +71,21 @@ enum End {
     Silent,
 }
 
-impl Line {
+impl MultiplexedConnection {
     /// Opens a connection to HOST:PORT.
     ///
     /// # Errors
     /// As [`handshake::connect`].
-    pub async fn open(address: &str, plane: Plane, keys: &Keys) -> Result<Line, FrameError> {
+    pub async fn open(address: &str, plane: Plane, keys: &Keys) -> Result<MultiplexedConnection, FrameError> {
         let channel = handshake::connect(address, plane, keys).await?;
         let (frames, queue) = channel::bounded(ASKS_UNDER_WAY_MAX);
         let (owing, owed) = channel::bounded(1);
-        let shared =
-            Arc::new(LineShared { table: Mutex::default(), frames, owing, received: AtomicU32::new(0) });
+        let shared = Arc::new(ConnectionShared {
+            table: Mutex::default(),
+            frames,
+            owing,
+            received: AtomicU32::new(0),
+        });
         let driven = shared.clone();
         let address = address.to_string();
         let driver = tasks::spawn(async move {
@@ -89,10 +93,10 @@ impl Line {
             log::debug!("the connection to {address} ended: {end}");
             driven.end(if matches!(end, FrameError::TimedOut) { End::Silent } else { End::Closed });
         });
-        Ok(Line { shared, driver })
+        Ok(MultiplexedConnection { shared, driver })
     }
 
-    /// Returns true until the line has ended.
+    /// Returns true until the connection has ended.
     pub fn is_open(&self) -> bool {
         self.shared.table().end.is_none() && !self.driver.is_finished()
     }
@@ -101,9 +105,9 @@ impl Line {
     /// answer to travel.
     ///
     /// # Errors
-    /// - `Unsent` when the line had ended before the request was sent.
-    /// - `TooLong` when the request is longer than a server accepts. The line stays open.
-    /// - `Closed` when the line ends before the answer.
+    /// - `Unsent` when the connection had ended before the request was sent.
+    /// - `TooLong` when the request is longer than a server accepts. The connection stays open.
+    /// - `Closed` when the connection ends before the answer.
     /// - `TimedOut` when the answer is late, or the server was silent for too long.
     pub async fn ask(&self, ask: &Ask, limit: Duration, grace: Duration) -> Result<Answer, FrameError> {
         let (answer_to, answer) = oneshot::channel();
@@ -124,7 +128,7 @@ impl Line {
 
 /// Guard of a pending request. Dropping it removes the request from the table.
 struct RequestGuard<'a> {
-    shared: &'a LineShared,
+    shared: &'a ConnectionShared,
     tag: u32,
 }
 
@@ -134,7 +138,7 @@ impl Drop for RequestGuard<'_> {
     }
 }
 
-impl LineShared {
+impl ConnectionShared {
     fn table(&self) -> MutexGuard<'_, Table> {
         self.table.locked()
     }
@@ -157,14 +161,14 @@ impl LineShared {
         Ok(RequestGuard { shared: self, tag })
     }
 
-    /// Ends the line. Pending requests fail, and new ones are refused.
+    /// Ends the connection. Pending requests fail, and new ones are refused.
     fn end(&self, how: End) {
         let mut table = self.table();
         table.end = Some(how);
         table.waiting.clear();
     }
 
-    /// Returns the error of a request that was sent before the line ended.
+    /// Returns the error of a request that was sent before the connection ended.
     fn ended(&self) -> FrameError {
         match self.table().end {
             Some(End::Silent) => FrameError::TimedOut,
