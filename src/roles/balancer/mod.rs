@@ -65,7 +65,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// Test hook: replaces [`REBALANCE_STEPS`].
-const TEST_EVEN_STEPS: &str = "RIBBIT_TEST_EVEN_STEPS";
+const TEST_EVEN_STEPS: &str = "EVEN_STEPS";
 
 /// Runs a balancer until `stop`.
 ///

@@ -17,9 +17,9 @@ const STORE_WAIT: Duration = Duration::from_secs(2);
 const STORE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Test hook: number of log entries to keep, so small that a short absence requires a snapshot.
-const TEST_LOG_KEEP: &str = "RIBBIT_TEST_LOG_KEEP";
+const TEST_LOG_KEEP: &str = "LOG_KEEP";
 /// Test hook: highest rules level that a store may have, as if this version were an older one.
-const TEST_RULES_LEVEL: &str = "RIBBIT_TEST_RULES_LEVEL";
+const TEST_RULES_LEVEL: &str = "RULES_LEVEL";
 
 /// Marks the store as lost, so that the next start joins as a new member. Returns the failure to end with.
 pub(crate) fn lost_store(options: &NodeOptions, why: &str) -> Failure {

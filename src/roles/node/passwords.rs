@@ -56,9 +56,9 @@ enum HashJob {
 pub(crate) struct Busy;
 
 /// Test hook: number of passes for new hashes, as if [`CURRENT_COST`] had not been raised yet.
-const TEST_PASSES: &str = "RIBBIT_TEST_PASSWORD_PASSES";
+const TEST_PASSES: &str = "PASSWORD_PASSES";
 /// Test hook: [`IDLE_MAX`] in milliseconds.
-const TEST_IDLE_MS: &str = "RIBBIT_TEST_PASSWORD_IDLE_MS";
+const TEST_IDLE_MS: &str = "PASSWORD_IDLE_MS";
 
 /// Starts the hashing threads with the cost of a running member.
 ///

@@ -43,13 +43,13 @@ const TRANSFER_MAX: Duration = Duration::from_millis(150);
 const CHECKPOINT_MAX: Duration = Duration::from_secs(2);
 
 /// Test hook: Raft id of a member. Its direct heartbeats are ignored, as if its link were cut.
-const TEST_DEAF: &str = "RIBBIT_TEST_DEAF";
+const TEST_DEAF: &str = "DEAF";
 /// Test hook: pause between two scrub steps, in milliseconds.
-const TEST_SCRUB_MS: &str = "RIBBIT_TEST_SCRUB_MS";
+const TEST_SCRUB_MS: &str = "SCRUB_MS";
 /// Test hook: pause before each step of reading a pin, in milliseconds.
-const TEST_PIN_STEP_MS: &str = "RIBBIT_TEST_PIN_STEP_MS";
+const TEST_PIN_STEP_MS: &str = "PIN_STEP_MS";
 /// Test hook: bytes that have to be free on the disk.
-const TEST_DISK_RESERVE: &str = "RIBBIT_TEST_DISK_RESERVE";
+const TEST_DISK_RESERVE: &str = "DISK_RESERVE";
 
 /// Runs a backend or a coordinator until `stop`.
 ///

@@ -24,7 +24,7 @@ const STUCK_MAX: Duration = Duration::from_secs(15 * 60);
 const PULSE_EVERY: Duration = Duration::from_secs(5);
 
 /// Test hook: milliseconds after readiness at which the I/O thread blocks for ever.
-const TEST_STUCK_MS: &str = "RIBBIT_TEST_STUCK_MS";
+const TEST_STUCK_MS: &str = "STUCK_MS";
 
 /// Time of the main thread's last pulse, `None` before the node serves.
 #[derive(Debug, Default)]

@@ -26,8 +26,8 @@ use crate::common::failure::{Exit, Failure, other_format};
 use crate::common::output;
 use crate::common::ports::Ports;
 use crate::common::probe::{alive_voters, formed, reached_at, serves, voters_of};
-use crate::common::systemd;
 use crate::common::values;
+use crate::common::{systemd, test_hooks};
 use arguments::{Restart, UpOptions};
 use folder::Folder;
 use ribbit_db::{DbError, format};
@@ -398,7 +398,7 @@ impl Up {
         // are passed on.
         for (key, _) in std::env::vars_os() {
             let name = key.to_string_lossy();
-            if name.starts_with("RIBBIT_") && !name.starts_with("RIBBIT_TEST_") {
+            if name.starts_with("RIBBIT_") && !test_hooks::is_hook(&name) {
                 command.env_remove(&key);
             }
         }
