@@ -12,7 +12,7 @@ use std::net::Ipv4Addr;
 
 /// Arguments of a running balancer.
 #[derive(Debug, Args)]
-pub struct BalancerArgs {
+pub(crate) struct BalancerArgs {
     #[command(flatten)]
     pub server: ServerArgs,
     #[command(flatten)]
@@ -98,7 +98,7 @@ const INTERFACE_NAME_BYTES_MAX: usize = 15;
 
 /// Arguments of a floating address.
 #[derive(Debug, Args)]
-pub struct FloatingArgs {
+pub(crate) struct FloatingArgs {
     /// Share this IPv4 address with other balancers: one of them holds it, another takes over if it fails
     #[arg(long, value_name = "ADDR/BITS", value_parser = floating, requires = "interface")]
     pub floating: Option<(Ipv4Addr, u8)>,

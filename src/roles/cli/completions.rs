@@ -13,7 +13,7 @@ use clap::{Arg, ArgAction, Args, Command, ValueEnum};
 use std::ffi::OsString;
 
 #[derive(Debug, Args)]
-pub struct CompletionsFlags {
+pub(crate) struct CompletionsFlags {
     /// Shell to complete for
     #[arg(value_enum)]
     pub shell: CompletionShell,
@@ -23,7 +23,7 @@ pub struct CompletionsFlags {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum CompletionShell {
+pub(crate) enum CompletionShell {
     Bash,
     Zsh,
     Fish,
@@ -74,7 +74,7 @@ end
 complete -c ribbit -f -a '(__ribbit)'"#;
 
 /// Returns the completion script, or the candidates for the last word, one per line in the shell's format.
-pub fn text(flags: &CompletionsFlags, command: Command) -> String {
+pub(crate) fn text(flags: &CompletionsFlags, command: Command) -> String {
     let Some(words) = &flags.words else {
         let script = match flags.shell {
             CompletionShell::Bash => BASH,

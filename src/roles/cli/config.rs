@@ -16,7 +16,7 @@ const VARIABLE: &str = "RIBBIT_CONFIG";
 
 /// A parsed config file.
 #[derive(Debug)]
-pub struct Config {
+pub(crate) struct Config {
     path: PathBuf,
     entries: Vec<EnvEntry>,
 }
@@ -26,7 +26,7 @@ impl Config {
     ///
     /// # Errors
     /// 78: the file cannot be read, or a line of it is malformed.
-    pub fn named_in(args: &[OsString]) -> Result<Option<Config>, Failure> {
+    pub(crate) fn named_in(args: &[OsString]) -> Result<Option<Config>, Failure> {
         let Some(path) = path_in(args).or_else(|| std::env::var_os(VARIABLE).map(PathBuf::from)) else {
             return Ok(None);
         };
@@ -41,7 +41,7 @@ impl Config {
     }
 
     /// Returns the entry of a key; the last one counts.
-    pub fn get(&self, key: &str) -> Option<&EnvEntry> {
+    pub(crate) fn get(&self, key: &str) -> Option<&EnvEntry> {
         self.entries.iter().rev().find(|entry| entry.key == key)
     }
 
@@ -49,7 +49,7 @@ impl Config {
     ///
     /// # Errors
     /// 78: the file has a key that no flag has.
-    pub fn apply(&self, command: clap::Command) -> Result<clap::Command, Failure> {
+    pub(crate) fn apply(&self, command: clap::Command) -> Result<clap::Command, Failure> {
         let mut known = BTreeSet::new();
         collect_keys(&command, &mut known);
         known.remove(VARIABLE);
@@ -73,7 +73,7 @@ impl Config {
     }
 
     /// Returns the failure that names the line of this file which caused a usage error; `None` if no line did.
-    pub fn blame(&self, error: &clap::Error, mut command: clap::Command) -> Option<Failure> {
+    pub(crate) fn blame(&self, error: &clap::Error, mut command: clap::Command) -> Option<Failure> {
         if !matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation) {
             return None;
         }

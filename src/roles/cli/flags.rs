@@ -36,7 +36,7 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "ribbit", version = version::SHORT, long_version = version::LONG)]
 #[command(arg_required_else_help = true, after_help = help::ROOT)]
-pub struct Flags {
+pub(crate) struct Flags {
     /// Read flags from a file with lines such as RIBBIT_LISTEN=0.0.0.0:9000
     #[arg(long, global = true, value_name = "FILE", help_heading = "Global options")]
     pub config: Option<PathBuf>,
@@ -48,7 +48,7 @@ pub struct Flags {
 }
 
 #[derive(Debug, Subcommand)]
-pub enum Verb {
+pub(crate) enum Verb {
     /// Run a complete cluster on this machine
     #[command(after_help = up::HELP)]
     Up(UpArgs),
@@ -132,7 +132,7 @@ pub enum Verb {
 /// A running balancer, or a query to one.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub struct BalancerFlags {
+pub(crate) struct BalancerFlags {
     #[command(subcommand)]
     pub query: Option<BalancerQuery>,
     #[command(flatten)]
@@ -140,7 +140,7 @@ pub struct BalancerFlags {
 }
 
 /// Returns the complete command line, with an environment variable for every flag.
-pub fn command() -> clap::Command {
+pub(crate) fn command() -> clap::Command {
     with_environment(Flags::command())
 }
 

@@ -9,7 +9,7 @@ use ribbit_ui::version;
 const SHARED: &str = "Cluster options";
 
 /// Returns the manual page in roff, the language of `man`.
-pub fn page(mut command: Command) -> String {
+pub(crate) fn page(mut command: Command) -> String {
     command.build();
     let mut page = ManPage::default();
     page.line(&format!(".TH RIBBIT 1 \"\" \"ribbit {}\" \"ribbit\"", version::SHORT));

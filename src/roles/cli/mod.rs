@@ -18,8 +18,8 @@
 //! - [`config`]: the KEY=VALUE file of `--config`
 
 mod completions;
-pub mod config;
-pub mod flags;
+pub(crate) mod config;
+pub(crate) mod flags;
 mod help;
 mod man;
 pub mod start;
@@ -53,11 +53,11 @@ use task::Task;
 
 /// A task with the settings that every task has.
 pub struct Invocation {
-    pub task: Task,
+    task: Task,
     /// Stop when standard input ends.
-    pub supervised: bool,
+    supervised: bool,
     /// Log filter in env_logger's syntax, from `RUST_LOG` in the environment or the config file.
-    pub log_filter: Option<String>,
+    log_filter: Option<String>,
 }
 
 /// Reason why the command line yields no task.

@@ -40,7 +40,7 @@ pub(crate) enum Work {
 }
 
 /// A verb that can be started.
-pub struct Task {
+pub(crate) struct Task {
     /// Name in the log.
     pub(crate) name: String,
     pub(crate) log_filter: &'static str,

@@ -24,7 +24,7 @@ const SUFFIX: &str = ".addresses";
 
 /// Files from which a process reads addresses, and the file to which it writes them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AddressBook {
+pub(crate) struct AddressBook {
     cluster: ClusterId,
     own: PathBuf,
     /// Data folders in which members may have left theirs.
@@ -33,7 +33,7 @@ pub struct AddressBook {
 
 impl AddressBook {
     /// Returns the book of commands that were given this cluster file; members of `data_dir` may have left theirs there.
-    pub fn beside(cluster_file: &Path, data_dir: Option<&Path>, cluster: ClusterId) -> AddressBook {
+    pub(crate) fn beside(cluster_file: &Path, data_dir: Option<&Path>, cluster: ClusterId) -> AddressBook {
         let mut own = cluster_file.as_os_str().to_owned();
         own.push(SUFFIX);
         let parent = cluster_file.parent().map(Path::to_path_buf);
@@ -42,12 +42,12 @@ impl AddressBook {
     }
 
     /// Returns the book of the member that has its store in this folder of `data_dir`.
-    pub fn of_member(data_dir: &Path, store: &Path, cluster: ClusterId) -> AddressBook {
+    pub(crate) fn of_member(data_dir: &Path, store: &Path, cluster: ClusterId) -> AddressBook {
         AddressBook { cluster, own: store.join(IN_STORE), folders: vec![data_dir.to_path_buf()] }
     }
 
     /// Reads all addresses that are known here, its own first.
-    pub fn read(&self) -> Vec<String> {
+    pub(crate) fn read(&self) -> Vec<String> {
         let mut known = self.read_file(&self.own);
         for folder in &self.folders {
             let Ok(entries) = fs::read_dir(folder) else { continue };
@@ -70,7 +70,7 @@ impl AddressBook {
     }
 
     /// Writes these addresses in the place of what was there, where they differ.
-    pub fn write(&self, addresses: impl IntoIterator<Item = String>) {
+    pub(crate) fn write(&self, addresses: impl IntoIterator<Item = String>) {
         let mut addresses: Vec<String> =
             addresses.into_iter().filter(|it| address::peer(it).is_ok()).collect();
         addresses.sort();

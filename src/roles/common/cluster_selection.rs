@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 /// Addresses and keys of the cluster that a command talks to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ClusterAccess {
+pub(crate) struct ClusterAccess {
     /// Addresses from which the members can be learned: members or balancers.
     pub seeds: Vec<String>,
     /// Addresses that serve clients, as far as they are known without asking; mostly the balancer of `up`.
@@ -31,7 +31,7 @@ pub struct ClusterAccess {
 /// Flags that select the cluster a command talks to.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Cluster options")]
-pub struct ClusterFlags {
+pub(crate) struct ClusterFlags {
     /// Use the cluster in this data folder [default: ribbit-data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
@@ -49,7 +49,7 @@ pub struct ClusterFlags {
 
 /// Arguments of a command that prints a report about a cluster.
 #[derive(Debug, Args)]
-pub struct ReportArgs {
+pub(crate) struct ReportArgs {
     /// Print JSON
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub json: bool,
@@ -61,7 +61,7 @@ pub struct ReportArgs {
 ///
 /// # Errors
 /// 3: the folder has neither. 78: a file is malformed or cannot be read.
-pub fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Result<ClusterAccess, Failure> {
+pub(crate) fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Result<ClusterAccess, Failure> {
     let path = path_of_cluster_file(None, data_dir);
     if let Some(ports) = Ports::read(data_dir)? {
         let mut seeds = ports.everyone();
@@ -89,7 +89,7 @@ pub fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Result<Clu
 ///
 /// # Errors
 /// 78: the file is missing or malformed, or no address is known.
-pub fn in_cluster_file(path: &Path, data_dir: Option<&Path>) -> Result<ClusterAccess, Failure> {
+pub(crate) fn in_cluster_file(path: &Path, data_dir: Option<&Path>) -> Result<ClusterAccess, Failure> {
     let file = ClusterFile::read(path)?;
     let keys = file.keys();
     let data_dir = if path == Path::new(INSTALLED) { Some(Path::new(STATE_DIR)) } else { data_dir };
@@ -113,17 +113,17 @@ pub fn in_cluster_file(path: &Path, data_dir: Option<&Path>) -> Result<ClusterAc
 }
 
 /// Returns the cluster at these addresses of balancers or members.
-pub fn at_servers(servers: Vec<String>, keys: Keys) -> ClusterAccess {
+pub(crate) fn at_servers(servers: Vec<String>, keys: Keys) -> ClusterAccess {
     ClusterAccess { seeds: servers.clone(), servers, found_in: "--server".to_string(), keys, book: None }
 }
 
 /// Returns the keys for a cluster without a cluster file: the given public key, else trust on first use.
-pub fn keys_without_file(public_key: Option<PublicKey>) -> Keys {
+pub(crate) fn keys_without_file(public_key: Option<PublicKey>) -> Keys {
     public_key.map_or_else(|| Keys::trusting(KnownServers::in_folder(settings_folder())), Keys::pinned)
 }
 
 /// Returns the user's settings folder, `$XDG_CONFIG_HOME/ribbit` or `~/.config/ribbit`; `None` without a home.
-pub fn settings_folder() -> Option<PathBuf> {
+pub(crate) fn settings_folder() -> Option<PathBuf> {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
     // The XDG specification says to ignore relative paths.
     let config = set("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
@@ -136,7 +136,7 @@ pub fn settings_folder() -> Option<PathBuf> {
 ///
 /// # Errors
 /// 3: no cluster is known. 78: a file is missing or malformed.
-pub fn select(flags: ClusterFlags, matches: &ArgMatches) -> Result<ClusterAccess, Failure> {
+pub(crate) fn select(flags: ClusterFlags, matches: &ArgMatches) -> Result<ClusterAccess, Failure> {
     let rank = |id: &str| match matches.value_source(id) {
         Some(ValueSource::CommandLine) => 3,
         Some(ValueSource::EnvVariable) => 2,
@@ -178,7 +178,7 @@ fn keys(
 ///
 /// # Errors
 /// As [`select`], and 78 if there is no cluster file.
-pub fn select_with_key(flags: ClusterFlags, matches: &ArgMatches) -> Result<ClusterAccess, Failure> {
+pub(crate) fn select_with_key(flags: ClusterFlags, matches: &ArgMatches) -> Result<ClusterAccess, Failure> {
     let named = flags.data_dir.is_some();
     let data_dir = data_dir_or_default(flags.data_dir.clone());
     let cluster = select(flags, matches)?;
@@ -198,7 +198,7 @@ pub fn select_with_key(flags: ClusterFlags, matches: &ArgMatches) -> Result<Clus
 }
 
 /// Returns the path of the cluster file: as named, else in the data folder, else in systemd's credentials folder.
-pub fn path_of_cluster_file(named: Option<PathBuf>, data_dir: &Path) -> PathBuf {
+pub(crate) fn path_of_cluster_file(named: Option<PathBuf>, data_dir: &Path) -> PathBuf {
     let credential = || Some(ClusterFile::path_in(Path::new(&std::env::var_os(CREDENTIALS)?)));
     let in_folder = ClusterFile::path_in(data_dir);
     match named {
@@ -216,7 +216,7 @@ fn installed() -> Result<Option<ClusterFile>, Failure> {
 
 /// Returns the path of the cluster file as [`path_of_cluster_file`] does, else that of the installed package. For commands
 /// that are not servers.
-pub fn path_to_ask(named: Option<PathBuf>, data_dir: Option<PathBuf>) -> PathBuf {
+pub(crate) fn path_to_ask(named: Option<PathBuf>, data_dir: Option<PathBuf>) -> PathBuf {
     let anywhere = named.is_none() && data_dir.is_none();
     let usual = path_of_cluster_file(named, &data_dir_or_default(data_dir));
     let installed = Path::new(INSTALLED);

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 /// Returns the command line to type for these arguments, quoted for a shell: `ribbit backend --id 2 --data-dir ribbit-data`.
-pub fn command_line(arguments: &[OsString]) -> String {
+pub(crate) fn command_line(arguments: &[OsString]) -> String {
     let mut words = "ribbit".to_string();
     for argument in arguments {
         let text = argument.to_string_lossy();

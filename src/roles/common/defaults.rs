@@ -51,7 +51,7 @@ pub(crate) fn data_dir_or_default(data_dir: Option<PathBuf>) -> PathBuf {
 
 /// Returns a member's default port: 8999+N for coordinator N, 10000+N for backend N, and a thousand more for each region
 /// after the home region.
-pub fn default_port(role: Role, region: u32, id: u32) -> u32 {
+pub(crate) fn default_port(role: Role, region: u32, id: u32) -> u32 {
     let first = match role {
         Role::Backend => BACKEND_PORT + (region - HOME_REGION) * PORTS_PER_CLUSTER,
         Role::Coordinator => COORDINATOR_PORT,
@@ -71,7 +71,7 @@ pub(crate) fn listed(name: MemberName, cluster: &ClusterFile) -> Option<(String,
 
 /// Returns a member's default listen address: that of the ports file of `up`, else the port that the cluster file lists
 /// for this coordinator, else the default port of its number.
-pub fn usual_listen(name: MemberName, cluster: Option<&ClusterFile>, ports: Option<&Ports>) -> String {
+pub(crate) fn usual_listen(name: MemberName, cluster: Option<&ClusterFile>, ports: Option<&Ports>) -> String {
     let MemberName { role, region, id } = name;
     let port = match ports {
         Some(ports) => match ports.members.get(&(role, id)).filter(|_| region == HOME_REGION) {

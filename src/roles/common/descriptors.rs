@@ -8,7 +8,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const DESCRIPTORS: u64 = 2 * CONNECTIONS_MAX as u64 + 256;
 
 /// Raises the soft limit as far as needed and allowed.
-pub fn raise() {
+pub(crate) fn raise() {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     // `None` means unlimited.
     let Some(now) = current.filter(|now| *now < DESCRIPTORS) else { return };

@@ -29,7 +29,7 @@ const KNOWN_SERVERS_MAX: usize = 1_000;
 
 /// Servers known to this user and this process.
 #[derive(Debug)]
-pub struct KnownServers {
+pub(crate) struct KnownServers {
     folder: Option<PathBuf>,
     /// Key and addresses of the servers that this process has connected to.
     met: Mutex<MetServers>,
@@ -44,7 +44,7 @@ struct MetServers {
 
 impl KnownServers {
     /// Returns the servers saved in `folder`, which need not exist yet.
-    pub fn in_folder(folder: Option<PathBuf>) -> KnownServers {
+    pub(crate) fn in_folder(folder: Option<PathBuf>) -> KnownServers {
         KnownServers { folder, met: Mutex::default() }
     }
 

@@ -19,7 +19,7 @@ enum Item {
 }
 
 /// Writer for the logger; each write is one line.
-pub struct Lines(SyncSender<Item>);
+pub(crate) struct Lines(SyncSender<Item>);
 
 /// Number of dropped lines that have not been reported yet.
 static DROPPED: AtomicU64 = AtomicU64::new(0);
@@ -31,14 +31,14 @@ impl Lines {
     ///
     /// # Errors
     /// The thread cannot be started.
-    pub fn to(out: impl Write + Send + 'static) -> io::Result<Lines> {
+    pub(crate) fn to(out: impl Write + Send + 'static) -> io::Result<Lines> {
         let (lines, queue) = mpsc::sync_channel(LINES_MAX);
         std::thread::Builder::new().name("log".into()).spawn(move || write_all(&queue, out))?;
         Ok(Lines(lines))
     }
 
     /// Makes this the writer that [`flush`] waits for.
-    pub fn for_this_process(self) -> Lines {
+    pub(crate) fn for_this_process(self) -> Lines {
         let _ = QUEUE.set(self.0.clone());
         self
     }
@@ -57,7 +57,7 @@ impl Write for Lines {
 }
 
 /// Waits until everything logged so far is written, for at most `FLUSH_MAX`. Called before the process exits.
-pub fn flush() {
+pub(crate) fn flush() {
     let Some(queue) = QUEUE.get() else { return };
     let (done, written) = mpsc::sync_channel(1);
     // A full queue means that standard error blocks: do not wait.

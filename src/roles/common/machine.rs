@@ -1,18 +1,18 @@
 //! Facts about this machine, read from the kernel.
 
 /// Returns the host name, or an empty string if the machine has none.
-pub fn host_name() -> String {
+pub(crate) fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_string()
 }
 
 /// Returns the boot id, which is the same for all processes on one machine.
-pub fn boot_id() -> String {
+pub(crate) fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
         .map_or(String::new(), |id| id.trim().to_string())
 }
 
 /// Returns the load average of the last minute, in hundredths.
-pub fn load_hundredths() -> u32 {
+pub(crate) fn load_hundredths() -> u32 {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     // "0.52 0.58 …"
     let load = text.split(' ').next().unwrap_or_default();

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static ENDING: AtomicBool = AtomicBool::new(false);
 
 /// Installs a hook that reports a panic and aborts the process.
-pub fn end_the_process() {
+pub(crate) fn end_the_process() {
     let say = panic::take_hook();
     panic::set_hook(Box::new(move |what| {
         log_lines::flush();
@@ -28,13 +28,13 @@ pub fn end_the_process() {
 }
 
 /// Returns whether this process is aborting because of a panic.
-pub fn is_ending() -> bool {
+pub(crate) fn is_ending() -> bool {
     ENDING.load(Ordering::Acquire)
 }
 
 /// Installs a hook for panics within redb or while a store is read: the process prints the failure that `damaged` makes of
 /// the panic's message, and exits with code 1.
-pub fn on_damage(damaged: impl Fn(&str) -> Failure + Send + Sync + 'static) {
+pub(crate) fn on_damage(damaged: impl Fn(&str) -> Failure + Send + Sync + 'static) {
     let otherwise = panic::take_hook();
     panic::set_hook(Box::new(move |what| {
         if !ribbit_db::is_damage(what) {

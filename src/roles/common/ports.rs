@@ -23,11 +23,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Name of the file in a data folder.
-pub const FILE_NAME: &str = "ports";
+pub(crate) const FILE_NAME: &str = "ports";
 
 /// Contents of a ports file; addresses are HOST:PORT.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Ports {
+pub(crate) struct Ports {
     pub web: Option<String>,
     pub balancer: Option<String>,
     pub members: BTreeMap<(Role, u32), String>,
@@ -38,7 +38,7 @@ pub struct Ports {
 
 impl Ports {
     /// Returns the path of the ports file in a data folder.
-    pub fn path_in(data_dir: &Path) -> PathBuf {
+    pub(crate) fn path_in(data_dir: &Path) -> PathBuf {
         data_dir.join(FILE_NAME)
     }
 
@@ -47,7 +47,7 @@ impl Ports {
     /// # Errors
     /// 78: the file cannot be read, is malformed or truncated. It holds hints only, so the message says that it may be
     /// removed.
-    pub fn read(data_dir: &Path) -> Result<Option<Ports>, Failure> {
+    pub(crate) fn read(data_dir: &Path) -> Result<Option<Ports>, Failure> {
         let path = Ports::path_in(data_dir);
         let wrong = |what: String| {
             let message = format!(
@@ -85,18 +85,12 @@ impl Ports {
     ///
     /// # Errors
     /// An I/O error.
-    pub fn write(&self, data_dir: &Path) -> io::Result<()> {
+    pub(crate) fn write(&self, data_dir: &Path) -> io::Result<()> {
         write_file::replace(&Ports::path_in(data_dir), &self.to_text())
     }
 
-    /// Returns the addresses of backends, by number.
-    pub fn backends(&self) -> Vec<String> {
-        let backends = self.members.iter().filter(|((role, _), _)| *role == Role::Backend);
-        backends.map(|(_, address)| address.clone()).collect()
-    }
-
     /// Returns the addresses of all members.
-    pub fn everyone(&self) -> Vec<String> {
+    pub(crate) fn everyone(&self) -> Vec<String> {
         self.members.values().cloned().collect()
     }
 
@@ -173,7 +167,7 @@ mod tests {
         };
         ports.write(folder.path()).unwrap();
         assert_eq!(Ports::read(folder.path()).unwrap().unwrap(), ports);
-        assert_eq!(ports.backends(), ["127.0.0.1:2"]);
+        assert_eq!(ports.members[&(Role::Backend, 12)], "127.0.0.1:2");
         assert_eq!(ports.everyone().len(), 2);
     }
 

@@ -7,12 +7,12 @@ use std::time::Instant;
 static STARTED: OnceLock<Instant> = OnceLock::new();
 
 /// Records the start time of this process.
-pub fn started() {
+pub(crate) fn started() {
     STARTED.get_or_init(Instant::now);
 }
 
 /// Returns the current uptime and memory usage.
-pub fn now() -> ProcessMetrics {
+pub(crate) fn now() -> ProcessMetrics {
     let uptime_s = STARTED.get_or_init(Instant::now).elapsed().as_secs();
     ProcessMetrics { uptime_s, memory_bytes: memory_bytes().unwrap_or(0) }
 }

@@ -3,14 +3,14 @@
 use ribbit_state::HistoryId;
 
 /// Returns a random number.
-pub fn random_u64() -> u64 {
+pub(crate) fn random_u64() -> u64 {
     let mut bytes = [0; 8];
     fill(&mut bytes);
     u64::from_le_bytes(bytes)
 }
 
 /// Returns the id of a new history.
-pub fn random_history() -> HistoryId {
+pub(crate) fn random_history() -> HistoryId {
     let mut bytes = [0; 16];
     fill(&mut bytes);
     HistoryId(u128::from_le_bytes(bytes))

@@ -14,7 +14,7 @@ pub struct Rate {
 /// A token bucket, stored as the time at which it will be full again: microseconds since a start that its owner chooses.
 /// A later time means fewer tokens, and so buckets compare.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TokenBucket {
+pub(crate) struct TokenBucket {
     full_at_us: u64,
 }
 
@@ -23,7 +23,7 @@ impl TokenBucket {
     ///
     /// # Errors
     /// The time until the next token when the bucket is empty.
-    pub fn take(&mut self, rate: Rate, now_us: u64) -> Result<(), Duration> {
+    pub(crate) fn take(&mut self, rate: Rate, now_us: u64) -> Result<(), Duration> {
         let every_us = micros(rate.every).max(1);
         let full_at_us = self.full_at_us.max(now_us).saturating_add(every_us);
         let wait_us = (full_at_us - now_us).saturating_sub(every_us.saturating_mul(rate.burst.into()));
@@ -36,7 +36,7 @@ impl TokenBucket {
 }
 
 /// Returns a time in microseconds.
-pub fn micros(time: Duration) -> u64 {
+pub(crate) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 /// Flags shared by backends, coordinators and balancers.
 #[derive(Debug, Args)]
-pub struct ServerArgs {
+pub(crate) struct ServerArgs {
     /// Region of this server; voters are in region 1 only, members elsewhere have all data but no vote
     #[arg(long, value_name = "C", default_value = "1", value_parser = value_parser!(u32).range(1..=REGIONS_MAX as i64))]
     pub cluster: u32,

@@ -22,7 +22,7 @@ const ORPHAN_STOP_MAX: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// The signal handlers cannot be installed, or a thread cannot be started.
-pub fn requested(supervised: bool) -> io::Result<impl Future<Output = ()> + Send + 'static> {
+pub(crate) fn requested(supervised: bool) -> io::Result<impl Future<Output = ()> + Send + 'static> {
     let mut signals = Signals::new([Signal::Term, Signal::Int])?;
     let (tell, told) = smol::channel::bounded::<()>(1);
     if supervised {

@@ -14,7 +14,7 @@ const PREFIX: &str = "RIBBIT_TEST_";
 /// # Errors
 /// `Configuration` when the value is not a number.
 #[cfg(feature = "test-hooks")]
-pub fn number(name: &str) -> Result<Option<u64>, Failure> {
+pub(crate) fn number(name: &str) -> Result<Option<u64>, Failure> {
     let name = format!("{PREFIX}{name}");
     let Some(value) = std::env::var_os(&name) else { return Ok(None) };
     match value.to_str().and_then(|text| text.parse().ok()) {
@@ -28,12 +28,12 @@ pub fn number(name: &str) -> Result<Option<u64>, Failure> {
 /// # Errors
 /// None.
 #[cfg(not(feature = "test-hooks"))]
-pub fn number(_: &str) -> Result<Option<u64>, Failure> {
+pub(crate) fn number(_: &str) -> Result<Option<u64>, Failure> {
     Ok(None)
 }
 
 /// Returns true if the environment variable is a test hook, which `up` passes on to its processes.
-pub fn is_hook(variable: &str) -> bool {
+pub(crate) fn is_hook(variable: &str) -> bool {
     #[cfg(feature = "test-hooks")]
     return variable.starts_with(PREFIX);
     #[cfg(not(feature = "test-hooks"))]

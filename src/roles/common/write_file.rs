@@ -17,7 +17,7 @@ const FOLDER_MODE: u32 = 0o700;
 ///
 /// # Errors
 /// An I/O error.
-pub fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let beside = beside(path);
     write_synced(&beside, text)?;
     fs::rename(&beside, path)?;
@@ -28,7 +28,7 @@ pub fn replace(path: &Path, text: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// `AlreadyExists` if the path exists, or an I/O error.
-pub fn create(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn create(path: &Path, text: &str) -> io::Result<()> {
     if path.symlink_metadata().is_ok() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
@@ -51,7 +51,7 @@ pub fn create(path: &Path, text: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// An I/O error.
-pub fn make_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path)
 }
 
@@ -60,7 +60,7 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// `PermissionDenied` with a message for the user, or an I/O error.
-pub fn owned(path: &Path, beside: Option<&Path>) -> io::Result<()> {
+pub(crate) fn owned(path: &Path, beside: Option<&Path>) -> io::Result<()> {
     let metadata = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         other => other?,
@@ -80,7 +80,7 @@ pub fn owned(path: &Path, beside: Option<&Path>) -> io::Result<()> {
 ///
 /// # Errors
 /// `AlreadyExists` if another process creates it meanwhile, or an I/O error.
-pub fn empty_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn empty_folder(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -93,7 +93,7 @@ pub fn empty_folder(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// An I/O error.
-pub fn give_to_owner_of(beside: &Path, folder: &Path) -> io::Result<()> {
+pub(crate) fn give_to_owner_of(beside: &Path, folder: &Path) -> io::Result<()> {
     let owner = fs::metadata(beside)?;
     let is = fs::symlink_metadata(folder)?;
     if is.is_dir() {
@@ -109,7 +109,7 @@ pub fn give_to_owner_of(beside: &Path, folder: &Path) -> io::Result<()> {
 
 /// A long file that is being written beside its target and replaces it when complete. Dropped earlier, it is removed.
 #[derive(Debug)]
-pub struct Beside {
+pub(crate) struct Beside {
     file: File,
     beside: PathBuf,
     path: PathBuf,
@@ -122,7 +122,7 @@ impl Beside {
     ///
     /// # Errors
     /// An I/O error.
-    pub fn begin(path: &Path) -> io::Result<Beside> {
+    pub(crate) fn begin(path: &Path) -> io::Result<Beside> {
         let beside = beside(path);
         let file = fresh(&beside)?;
         Ok(Beside { file, beside, path: path.to_path_buf(), bytes: 0, done: false })
@@ -132,7 +132,7 @@ impl Beside {
     ///
     /// # Errors
     /// An I/O error; the temporary file is removed then.
-    pub fn finish(mut self) -> io::Result<u64> {
+    pub(crate) fn finish(mut self) -> io::Result<u64> {
         self.file.sync_all()?;
         fs::rename(&self.beside, &self.path)?;
         self.done = true;
@@ -185,7 +185,7 @@ fn write_synced(path: &Path, text: &str) -> io::Result<()> {
 ///
 /// # Errors
 /// An I/O error.
-pub fn sync_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     /// Scene to play
     #[arg(value_name = "SCENE", value_enum)]
     pub scene: Scene,
@@ -40,7 +40,7 @@ pub struct DemoArgs {
 
 /// Scene of `demo`.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Scene {
+pub(crate) enum Scene {
     /// Kill all processes while messages wait, then start them again
     Persistence,
     /// Kill the leader during a conversation, then the next leader
@@ -66,7 +66,7 @@ const PACE: Duration = Duration::from_millis(1_500);
 ///
 /// # Errors
 /// 1: the cluster cannot be started, or a claim failed.
-pub async fn run(options: &DemoArgs, stop: impl Future<Output = ()>) -> Result<u8, Failure> {
+pub(crate) async fn run(options: &DemoArgs, stop: impl Future<Output = ()>) -> Result<u8, Failure> {
     let mut stage = DemoCluster::set()?;
     let mut narrator = Narrator::new(if options.fast { Duration::ZERO } else { PACE });
     let played = async { Some(play(options.scene, &mut stage, &mut narrator).await) };

@@ -21,7 +21,7 @@ const FEED_MAX: usize = 10;
 ///
 /// # Errors
 /// 1: the cluster does not start or stop. Otherwise the failure of a request.
-pub async fn play(stage: &mut DemoCluster, narrator: &mut Narrator) -> Result<(), Failure> {
+pub(crate) async fn play(stage: &mut DemoCluster, narrator: &mut Narrator) -> Result<(), Failure> {
     narrator.title("A power cut while messages wait");
     let (took, survey) = begin(stage, narrator).await?;
     let leader = survey.leader.clone().unwrap_or_else(|| "none".into());

@@ -33,7 +33,7 @@ const GAP_MAX: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// 1: the cluster does not start, or no member can be killed. Otherwise the failure of a request.
-pub async fn play(stage: &mut DemoCluster, narrator: &mut Narrator) -> Result<(), Failure> {
+pub(crate) async fn play(stage: &mut DemoCluster, narrator: &mut Narrator) -> Result<(), Failure> {
     narrator.title("The leader dies during a conversation, then another member");
     let (took, survey) = begin(stage, narrator).await?;
     let spare = survey.can_lose_processes;

@@ -26,9 +26,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Number of voters that `up` starts: three backends and two coordinators.
-pub const VOTERS: usize = 5;
+pub(crate) const VOTERS: usize = 5;
 /// Number of processes that `up` starts: the voters, a balancer and the web pages.
-pub const PROCESSES: usize = 7;
+pub(crate) const PROCESSES: usize = 7;
 /// Timeout for the cluster to be complete.
 const ON_MAX: Duration = Duration::from_secs(60);
 /// Timeout of one check whether it is complete, after which the addresses are read again.
@@ -40,12 +40,12 @@ const GONE_MAX: Duration = Duration::from_secs(5);
 /// Time for `up` to stop; less than this process itself has.
 const END_MAX: Duration = Duration::from_secs(6);
 /// Pause between two checks.
-pub const PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const PAUSE: Duration = Duration::from_millis(20);
 /// Log filter of the children, unless RUST_LOG is set: the demo itself prints what happens.
 const CHILDREN_LOG: &str = "error";
 
 /// The cluster of a scene.
-pub struct DemoCluster {
+pub(crate) struct DemoCluster {
     folder: PathBuf,
     supervisor: ProcessSupervisor,
     slot: Slot,
@@ -61,7 +61,7 @@ impl DemoCluster {
     ///
     /// # Errors
     /// 1: the folder cannot be created.
-    pub fn set() -> Result<DemoCluster, Failure> {
+    pub(crate) fn set() -> Result<DemoCluster, Failure> {
         let random: String = secret::new_token()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         let folder = std::env::temp_dir().join(format!("ribbit-demo-{random}"));
         // Only if it does not exist: in a folder shared by all users it must be ours.
@@ -74,7 +74,7 @@ impl DemoCluster {
         Ok(DemoCluster { folder, supervisor, slot, pid: 0, ports: Ports::default(), keys: None, password })
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
@@ -82,7 +82,7 @@ impl DemoCluster {
     ///
     /// # Errors
     /// 1: the cluster does not come up.
-    pub async fn switch_on(&mut self) -> Result<Duration, Failure> {
+    pub(crate) async fn switch_on(&mut self) -> Result<Duration, Failure> {
         let began = Instant::now();
         let program = std::env::current_exe().map_err(|error| {
             Failure::new(Exit::Refused, format!("cannot find the path of this program: {error}"))
@@ -140,7 +140,7 @@ impl DemoCluster {
     }
 
     /// Surveys the cluster.
-    pub async fn survey(&self) -> Survey {
+    pub(crate) async fn survey(&self) -> Survey {
         match &self.keys {
             Some(keys) => survey(&self.ports.everyone(), keys).await,
             None => Survey::default(),
@@ -149,7 +149,7 @@ impl DemoCluster {
 
     /// Surveys the cluster, and waits for a leader for at most `LED_MAX`. There is no leader for a moment during a leadership
     /// transfer, which a coordinator starts as soon as it leads.
-    pub async fn led(&self) -> Survey {
+    pub(crate) async fn led(&self) -> Survey {
         let began = Instant::now();
         loop {
             let survey = self.survey().await;
@@ -164,7 +164,7 @@ impl DemoCluster {
     ///
     /// # Errors
     /// 1: a process is still there after `GONE_MAX`.
-    pub async fn switch_off(&mut self) -> Result<usize, Failure> {
+    pub(crate) async fn switch_off(&mut self) -> Result<usize, Failure> {
         let mut pids = children_of(self.pid);
         let killed = pids.len();
         pids.iter().for_each(|pid| kill(*pid));
@@ -181,7 +181,7 @@ impl DemoCluster {
     ///
     /// # Errors
     /// 1: there is no living member of that name.
-    pub async fn kill(&mut self, name: &str) -> Result<u32, Failure> {
+    pub(crate) async fn kill(&mut self, name: &str) -> Result<u32, Failure> {
         let survey = self.survey().await;
         let member = survey.members.iter().find(|member| member.alive && member.info.name() == name);
         let pid = member.map(|member| member.info.pid).filter(|pid| children_of(self.pid).contains(pid));
@@ -191,7 +191,7 @@ impl DemoCluster {
     }
 
     /// Returns the form for a new account.
-    pub fn form(&self, username: &str, name: &str) -> NewAccount {
+    pub(crate) fn form(&self, username: &str, name: &str) -> NewAccount {
         let email = format!("{username}@example.org");
         NewAccount { name: name.into(), username: username.into(), email, password: self.password.clone() }
     }
@@ -200,7 +200,7 @@ impl DemoCluster {
     ///
     /// # Errors
     /// The failure of the connection or of the login.
-    pub async fn log_in(&self, username: &str) -> Result<UserSession, Failure> {
+    pub(crate) async fn log_in(&self, username: &str) -> Result<UserSession, Failure> {
         let mut person = self.visitor(username).await?;
         person.log_in(username, self.password.clone()).await?;
         Ok(person)
@@ -210,7 +210,7 @@ impl DemoCluster {
     ///
     /// # Errors
     /// 3: no cluster runs, or no server answers.
-    pub async fn visitor(&self, username: &str) -> Result<UserSession, Failure> {
+    pub(crate) async fn visitor(&self, username: &str) -> Result<UserSession, Failure> {
         let keys =
             self.keys.clone().ok_or_else(|| Failure::new(Exit::Unreachable, "the cluster is not running"))?;
         let cluster = ClusterAccess {
@@ -226,7 +226,7 @@ impl DemoCluster {
     }
 
     /// Stops all processes.
-    pub async fn clear(&mut self) {
+    pub(crate) async fn clear(&mut self) {
         let slots = [self.slot];
         self.supervisor.terminate(&slots);
         if !self.supervisor.all_ended(&slots, END_MAX).await {
@@ -236,7 +236,7 @@ impl DemoCluster {
     }
 
     /// Removes the folder.
-    pub fn remove(&self) {
+    pub(crate) fn remove(&self) {
         if let Err(error) = fs::remove_dir_all(&self.folder) {
             log::warn!("cannot remove the folder {}: {error}", self.folder.display());
         }
@@ -279,7 +279,7 @@ fn children_of(parent: u32) -> Vec<u32> {
 }
 
 /// `2.4 s`
-pub fn seconds(time: Duration) -> String {
+pub(crate) fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 

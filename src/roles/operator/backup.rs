@@ -28,7 +28,7 @@ use std::path::PathBuf;
 
 /// Arguments of `backup`.
 #[derive(Debug, Args)]
-pub struct BackupArgs {
+pub(crate) struct BackupArgs {
     /// File to write, or - for standard output
     #[arg(value_name = "FILE|-")]
     pub file: PathBuf,
@@ -38,14 +38,14 @@ pub struct BackupArgs {
 
 /// Options of `backup`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BackupOptions {
+pub(crate) struct BackupOptions {
     pub cluster: ClusterAccess,
     pub to: BackupTo,
 }
 
 /// Target of a backup.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BackupTo {
+pub(crate) enum BackupTo {
     File(PathBuf),
     /// Standard output.
     Output,
@@ -82,7 +82,7 @@ const ROUNDS: usize = 2;
 /// # Errors
 /// 1: FILE cannot be written, or the command was stopped. 2: standard output is a terminal. 3: no member answers. 74: the
 /// disk is full.
-pub async fn run(options: &BackupOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+pub(crate) async fn run(options: &BackupOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     check(&options.to)?;
     let stopped = async {
         stop.await;

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// Verbs of `balancer`.
 #[derive(Debug, Subcommand)]
-pub enum BalancerQuery {
+pub(crate) enum BalancerQuery {
     /// Ask for a backend to read from
     #[command(after_help = READ_HELP)]
     Read(ReadArgs),
@@ -32,7 +32,7 @@ pub enum BalancerQuery {
 }
 
 #[derive(Debug, Args)]
-pub struct ReadArgs {
+pub(crate) struct ReadArgs {
     /// Client number from an earlier call: renews its assignment, or moves it to a backend with fewer clients
     #[arg(long, value_name = "N")]
     pub client: Option<u64>,
@@ -41,7 +41,7 @@ pub struct ReadArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct DownArgs {
+pub(crate) struct DownArgs {
     /// Address of the backend, as printed by the balancer
     #[arg(value_name = "HOST:PORT", value_parser = address::peer)]
     pub address: String,
@@ -50,7 +50,7 @@ pub struct DownArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct LeftArgs {
+pub(crate) struct LeftArgs {
     /// Client number that `read` printed or was given
     #[arg(value_name = "CLIENT")]
     pub client: u64,
@@ -60,7 +60,7 @@ pub struct LeftArgs {
 
 /// Options of `balancer read`, `write`, `down` and `left`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DirectoryOptions {
+pub(crate) struct DirectoryOptions {
     pub cluster: ClusterAccess,
     pub ask: DirectoryAsk,
     pub json: bool,
@@ -124,7 +124,7 @@ const ANSWER_MAX: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// 1: there is no leader, or a report was rejected. 3: no balancer answers, or no backend serves clients.
-pub async fn run(options: &DirectoryOptions) -> Result<(), Failure> {
+pub(crate) async fn run(options: &DirectoryOptions) -> Result<(), Failure> {
     let mut nowhere = None;
     for server in &options.cluster.servers {
         match ask_once(

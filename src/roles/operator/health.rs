@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 /// Options of `health`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HealthOptions {
+pub(crate) struct HealthOptions {
     pub cluster: ClusterAccess,
     pub json: bool,
 }
@@ -50,7 +50,7 @@ const PAUSE: Duration = Duration::from_millis(150);
 ///
 /// # Errors
 /// 5: the cluster is degraded. 3: it is down. Both have been printed, so the failure has no message.
-pub async fn run(options: &HealthOptions) -> Result<(), Failure> {
+pub(crate) async fn run(options: &HealthOptions) -> Result<(), Failure> {
     let survey = settled(&options.cluster).await;
     output::line(&if options.json {
         ribbit_ui::health::json(&survey)

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 /// Arguments of `init`.
 #[derive(Debug, Args)]
-pub struct InitArgs {
+pub(crate) struct InitArgs {
     /// Display name of the cluster
     #[arg(long, default_value = "ribbit")]
     pub name: String,
@@ -35,7 +35,7 @@ pub struct InitArgs {
 
 /// Options of `init`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InitOptions {
+pub(crate) struct InitOptions {
     /// Name of the cluster, for display only.
     pub name: String,
     /// Addresses of the coordinators, as every machine reaches them.
@@ -75,7 +75,7 @@ impl InitArgs {
 ///
 /// # Errors
 /// 1: the file exists, or cannot be written.
-pub fn run(options: &InitOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &InitOptions) -> Result<(), Failure> {
     let path = &options.cluster_file;
     if let Some(data_dir) = &options.data_dir {
         write_file::make_folder(data_dir).map_err(|error| {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 /// Arguments of `key`.
 #[derive(Debug, Args)]
-pub struct KeyArgs {
+pub(crate) struct KeyArgs {
     /// Folder of the cluster file [default: ribbit-data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
@@ -31,7 +31,7 @@ any other key from then on.";
 ///
 /// # Errors
 /// 78: the cluster file is missing or malformed.
-pub fn run(arguments: KeyArgs) -> Result<(), Failure> {
+pub(crate) fn run(arguments: KeyArgs) -> Result<(), Failure> {
     let path = path_to_ask(arguments.cluster_file, arguments.data_dir);
     let keys = ClusterFile::read(&path)?.keys();
     if let Some(public) = keys.public() {

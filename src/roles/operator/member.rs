@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 
 /// Verbs of `member`.
 #[derive(Debug, Subcommand)]
-pub enum MemberVerb {
+pub(crate) enum MemberVerb {
     /// Remove a member for good and wait until it is gone
     #[command(after_help = REMOVE_HELP)]
     Remove(RemoveArgs),
@@ -39,7 +39,7 @@ pub enum MemberVerb {
 }
 
 #[derive(Debug, Args)]
-pub struct MemberArgs {
+pub(crate) struct MemberArgs {
     /// Member, such as backend-2 or coordinator-1
     #[arg(value_parser = values::member)]
     pub name: MemberName,
@@ -48,7 +48,7 @@ pub struct MemberArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct RemoveArgs {
+pub(crate) struct RemoveArgs {
     /// Remove the member even if it is running
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub yes: bool,
@@ -58,7 +58,7 @@ pub struct RemoveArgs {
 
 /// Change of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MemberChange {
+pub(crate) enum MemberChange {
     /// Remove it; with `alive`, even if it is running.
     Remove { alive: bool },
     /// Make it a learner.
@@ -71,7 +71,7 @@ pub enum MemberChange {
 
 /// Options of `member remove`, `member drain`, `member undrain` and `transfer`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MemberOptions {
+pub(crate) struct MemberOptions {
     pub cluster: ClusterAccess,
     pub name: MemberName,
     pub change: MemberChange,
@@ -153,7 +153,7 @@ const PAUSE: Duration = Duration::from_millis(150);
 ///
 /// # Errors
 /// 1: the change is refused, or did not happen in time. 3: no member answers.
-pub async fn run(options: &MemberOptions) -> Result<(), Failure> {
+pub(crate) async fn run(options: &MemberOptions) -> Result<(), Failure> {
     let survey = survey::reached(&options.cluster).await?;
     let operation = MemberOperation { options, began: Instant::now() };
     let Some(member) = survey.member(options.name) else {

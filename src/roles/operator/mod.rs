@@ -9,19 +9,19 @@
 //! - [`directory`]: `balancer read`, `write`, `down` and `left`, which ask a balancer
 //! - [`bench`]: measures a running cluster
 
-pub mod backup;
-pub mod bench;
-pub mod directory;
-pub mod doctor;
-pub mod health;
-pub mod init;
-pub mod key;
-pub mod member;
-pub mod pinned;
-pub mod progress;
-pub mod recover;
-pub mod restore;
-pub mod status;
-pub mod user;
-pub mod verify;
-pub mod watch;
+pub(crate) mod backup;
+pub(crate) mod bench;
+pub(crate) mod directory;
+pub(crate) mod doctor;
+pub(crate) mod health;
+pub(crate) mod init;
+pub(crate) mod key;
+pub(crate) mod member;
+pub(crate) mod pinned;
+pub(crate) mod progress;
+pub(crate) mod recover;
+pub(crate) mod restore;
+pub(crate) mod status;
+pub(crate) mod user;
+pub(crate) mod verify;
+pub(crate) mod watch;

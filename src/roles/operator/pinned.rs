@@ -21,7 +21,7 @@ const NEWEST_MAX: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// 3: no member answers.
-pub async fn living(cluster: &ClusterAccess) -> Result<Vec<MemberView>, Failure> {
+pub(crate) async fn living(cluster: &ClusterAccess) -> Result<Vec<MemberView>, Failure> {
     let survey = survey::reached(cluster).await?;
     let leader = survey.leader;
     let mut members: Vec<MemberView> =
@@ -31,7 +31,7 @@ pub async fn living(cluster: &ClusterAccess) -> Result<Vec<MemberView>, Failure>
 }
 
 /// Returns the newest log position: every write acknowledged before is at or before it. `None` without a quorum.
-pub async fn newest(members: &[MemberView], keys: &Keys) -> Option<Token> {
+pub(crate) async fn newest(members: &[MemberView], keys: &Keys) -> Option<Token> {
     let servers = members.iter().map(|member| member.info.address.clone()).collect();
     let client = Client::on(Plane::Control, servers, keys.clone());
     let ask = Ask::Read { seen: None, consistency: Consistency::Linearizable, query: Query::Position };
@@ -43,7 +43,7 @@ pub async fn newest(members: &[MemberView], keys: &Keys) -> Option<Token> {
 
 /// Reason why a member did not answer a pin request.
 #[derive(Debug, thiserror::Error)]
-pub enum PinError {
+pub(crate) enum PinError {
     #[error("the connection failed: {0}")]
     Lost(#[from] FrameError),
     #[error("unavailable at the moment: {0}")]
@@ -59,24 +59,24 @@ pub enum PinError {
 }
 
 /// A snapshot pinned at one member.
-pub struct Pinned {
-    line: MultiplexedConnection,
+pub(crate) struct Pinned {
+    connection: MultiplexedConnection,
     pub name: String,
     pub head: PinHead,
 }
 
 /// Number of rows and their sum; and the last key covered, if the step did not reach the end.
-pub type StepSum = ((u64, u64), Option<Vec<u8>>);
+pub(crate) type StepSum = ((u64, u64), Option<Vec<u8>>);
 
 impl Pinned {
     /// Asks this member to pin a snapshot.
     ///
     /// # Errors
     /// Any [`PinError`].
-    pub async fn begin(member: &MemberView, keys: &Keys, ask: PinAsk) -> Result<Pinned, PinError> {
-        let line = MultiplexedConnection::open(&member.info.address, Plane::Control, keys).await?;
-        match asked(&line, ask, PIN_STEP_DEADLINE).await? {
-            PinAnswer::Held(head) => Ok(Pinned { line, name: member.info.name(), head }),
+    pub(crate) async fn begin(member: &MemberView, keys: &Keys, ask: PinAsk) -> Result<Pinned, PinError> {
+        let connection = MultiplexedConnection::open(&member.info.address, Plane::Control, keys).await?;
+        match asked(&connection, ask, PIN_STEP_DEADLINE).await? {
+            PinAnswer::Held(head) => Ok(Pinned { connection, name: member.info.name(), head }),
             _ => Err(PinError::Odd),
         }
     }
@@ -85,9 +85,9 @@ impl Pinned {
     ///
     /// # Errors
     /// Any [`PinError`].
-    pub async fn rows(&self, after: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, PinError> {
+    pub(crate) async fn rows(&self, after: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, PinError> {
         let ask = PinAsk::Rows { pin: self.head.pin, after: after.to_vec() };
-        match asked(&self.line, ask, PIN_STEP_DEADLINE).await? {
+        match asked(&self.connection, ask, PIN_STEP_DEADLINE).await? {
             PinAnswer::Rows(rows) => Ok(rows),
             _ => Err(PinError::Odd),
         }
@@ -97,9 +97,9 @@ impl Pinned {
     ///
     /// # Errors
     /// Any [`PinError`].
-    pub async fn sum(&self, after: &[u8], to: Option<&[u8]>) -> Result<StepSum, PinError> {
+    pub(crate) async fn sum(&self, after: &[u8], to: Option<&[u8]>) -> Result<StepSum, PinError> {
         let (after, to) = (after.to_vec(), to.map(<[u8]>::to_vec));
-        match asked(&self.line, PinAsk::Sum { pin: self.head.pin, after, to }, PIN_STEP_DEADLINE).await? {
+        match asked(&self.connection, PinAsk::Sum { pin: self.head.pin, after, to }, PIN_STEP_DEADLINE).await? {
             PinAnswer::Sum { rows, sum, stopped_at } => Ok(((rows, sum), stopped_at)),
             _ => Err(PinError::Odd),
         }
@@ -109,7 +109,7 @@ impl Pinned {
     ///
     /// # Errors
     /// Any [`PinError`].
-    pub async fn whole_sum(&self, after: &[u8], to: Option<&[u8]>) -> Result<(u64, u64), PinError> {
+    pub(crate) async fn whole_sum(&self, after: &[u8], to: Option<&[u8]>) -> Result<(u64, u64), PinError> {
         let (mut whole, mut after) = ((0u64, 0u64), after.to_vec());
         loop {
             let ((rows, sum), stopped_at) = self.sum(&after, to).await?;
@@ -127,26 +127,26 @@ impl Pinned {
     ///
     /// # Errors
     /// Any [`PinError`].
-    pub async fn marks(
+    pub(crate) async fn marks(
         &self,
         after: &[u8],
         to: Option<&[u8]>,
     ) -> Result<(Vec<(Vec<u8>, u64)>, bool), PinError> {
         let (after, to) = (after.to_vec(), to.map(<[u8]>::to_vec));
-        match asked(&self.line, PinAsk::Marks { pin: self.head.pin, after, to }, PIN_STEP_DEADLINE).await? {
+        match asked(&self.connection, PinAsk::Marks { pin: self.head.pin, after, to }, PIN_STEP_DEADLINE).await? {
             PinAnswer::Marks { marks, more } => Ok((marks, more)),
             _ => Err(PinError::Odd),
         }
     }
 
     /// Releases the snapshot. If the request fails, the member releases it by timeout.
-    pub async fn end(self) {
-        let _ = asked(&self.line, PinAsk::End { pin: self.head.pin }, STATUS_DEADLINE).await;
+    pub(crate) async fn end(self) {
+        let _ = asked(&self.connection, PinAsk::End { pin: self.head.pin }, STATUS_DEADLINE).await;
     }
 }
 
-async fn asked(line: &MultiplexedConnection, ask: PinAsk, limit: Duration) -> Result<PinAnswer, PinError> {
-    match line.ask(&Ask::Pin(ask), limit, ATTEMPT_GRACE).await? {
+async fn asked(connection: &MultiplexedConnection, ask: PinAsk, limit: Duration) -> Result<PinAnswer, PinError> {
+    match connection.ask(&Ask::Pin(ask), limit, ATTEMPT_GRACE).await? {
         Answer::Pin(PinAnswer::Gone) => Err(PinError::Gone),
         Answer::Pin(PinAnswer::Passed { applied }) => Err(PinError::Passed(applied)),
         Answer::Pin(PinAnswer::Damaged { why }) => Err(PinError::Damaged(why)),

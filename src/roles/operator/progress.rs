@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 const UPDATE_EVERY: Duration = Duration::from_millis(500);
 
 /// Progress line on standard error, updated in place. Prints nothing if standard error is not a terminal.
-pub struct Progress {
+pub(crate) struct Progress {
     shown: bool,
     said: Instant,
     any: bool,
@@ -15,12 +15,12 @@ pub struct Progress {
 
 impl Progress {
     /// Starts without printing anything.
-    pub fn begin() -> Progress {
+    pub(crate) fn begin() -> Progress {
         Progress { shown: io::stderr().is_terminal(), said: Instant::now(), any: false }
     }
 
     /// Reports that `rows` of `all` are done.
-    pub fn rows(&mut self, rows: u64, all: u64) {
+    pub(crate) fn rows(&mut self, rows: u64, all: u64) {
         if self.shown && self.said.elapsed() >= UPDATE_EVERY {
             (self.said, self.any) = (Instant::now(), true);
             let _ = write!(io::stderr(), "\r{rows} of {all} rows");
@@ -28,7 +28,7 @@ impl Progress {
     }
 
     /// Ends the progress line, so that the next output starts on a new line.
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         if std::mem::take(&mut self.any) {
             let _ = writeln!(io::stderr());
         }

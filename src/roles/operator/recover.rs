@@ -32,7 +32,7 @@ use std::path::{Path, PathBuf};
 
 /// Arguments of `recover`.
 #[derive(Debug, Args)]
-pub struct RecoverArgs {
+pub(crate) struct RecoverArgs {
     /// Folder of a member's store, or a copy of it; it is only read
     #[arg(long, value_name = "FOLDER")]
     pub from: PathBuf,
@@ -49,7 +49,7 @@ pub struct RecoverArgs {
 
 /// Options of `recover`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecoverOptions {
+pub(crate) struct RecoverOptions {
     /// Folder of a member's store; only read.
     pub from: PathBuf,
     /// Number of the backend to create.
@@ -95,7 +95,7 @@ const COUNT_STEP: usize = 1_024;
 ///
 /// # Errors
 /// 1: FOLDER cannot be used, or the target is not empty. 74: the disk is full. 78: FOLDER belongs to another cluster.
-pub fn run(options: &RecoverOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &RecoverOptions) -> Result<(), Failure> {
     let name = MemberName::at_home(Role::Backend, options.id).to_string();
     let target = options.data_dir.join(&name);
     if fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_some()) {

@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 
 /// Arguments of `restore`.
 #[derive(Debug, Args)]
-pub struct RestoreArgs {
+pub(crate) struct RestoreArgs {
     /// Backup to read, or - for standard input
     #[arg(value_name = "FILE|-")]
     pub file: PathBuf,
@@ -52,7 +52,7 @@ pub struct RestoreArgs {
 
 /// Options of `restore`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RestoreOptions {
+pub(crate) struct RestoreOptions {
     /// Backup to read; standard input if `None`.
     pub file: Option<PathBuf>,
     /// Data folder to create.
@@ -90,7 +90,7 @@ const FIRST: u32 = 1;
 ///
 /// # Errors
 /// 1: FILE cannot be used, or NEW is not empty. 74: the disk is full.
-pub fn run(options: &RestoreOptions) -> Result<(), Failure> {
+pub(crate) fn run(options: &RestoreOptions) -> Result<(), Failure> {
     let target = target(&options.data_dir)?;
     let mut name = target.as_os_str().to_owned();
     name.push(".restoring");

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// Options of `status` and `members`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StatusOptions {
+pub(crate) struct StatusOptions {
     pub cluster: ClusterAccess,
     /// Show all details of each member, as `members` does.
     pub detailed: bool,
@@ -62,7 +62,7 @@ const GLANCE_MAX: Duration = Duration::from_millis(500);
 ///
 /// # Errors
 /// 3: no member answers.
-pub async fn run(options: &StatusOptions) -> Result<(), Failure> {
+pub(crate) async fn run(options: &StatusOptions) -> Result<(), Failure> {
     let survey = reached(&options.cluster).await?;
     let floating = match options.detailed {
         true => Vec::new(), // `members` does not show them.

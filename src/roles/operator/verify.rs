@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 /// Options of `verify`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifyOptions {
+pub(crate) struct VerifyOptions {
     pub cluster: ClusterAccess,
     pub json: bool,
 }
@@ -67,7 +67,7 @@ const AHEAD_MIN: LogIndex = 16;
 ///
 /// # Errors
 /// 1: members differ. 3: no member answers, or no common index was reached. 5: a reachable member could not be compared.
-pub async fn run(options: &VerifyOptions) -> Result<(), Failure> {
+pub(crate) async fn run(options: &VerifyOptions) -> Result<(), Failure> {
     let (members, left_out) = pin_all(living(&options.cluster).await?, &options.cluster.keys).await?;
     let compared = compare(&members).await;
     let head = members.first().map(|member| member.head.clone());

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 /// Arguments of `watch`.
 #[derive(Debug, Args)]
-pub struct WatchArgs {
+pub(crate) struct WatchArgs {
     /// Print the view once and exit
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub once: bool,
@@ -30,7 +30,7 @@ pub struct WatchArgs {
 
 /// Options of `watch`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WatchOptions {
+pub(crate) struct WatchOptions {
     pub cluster: ClusterAccess,
     /// Print the view once.
     pub once: bool,
@@ -65,7 +65,7 @@ const HEARD_MAX: usize = 2 * ribbit_state::limits::MEMBERS_MAX;
 ///
 /// # Errors
 /// 3: no member answers the first survey.
-pub async fn run(options: &WatchOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+pub(crate) async fn run(options: &WatchOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let mut heard = BTreeMap::new();
     // One view is shown even if the input has ended already.
     let first = survey::reached(&options.cluster).await?;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// Arguments of `up`.
 #[derive(Debug, Args)]
-pub struct UpArgs {
+pub(crate) struct UpArgs {
     /// Number of backends, 1 to 7
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u32).range(1..=7))]
     pub backends: u32,
@@ -45,14 +45,14 @@ pub struct UpArgs {
 
 /// Restart policy of `up`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Restart {
+pub(crate) enum Restart {
     Always,
     Never,
 }
 
 /// Data folder of `up`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DataDir {
+pub(crate) enum DataDir {
     Kept(PathBuf),
     /// A temporary folder, removed on exit.
     Ephemeral,
@@ -60,7 +60,7 @@ pub enum DataDir {
 
 /// Options of `up`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UpOptions {
+pub(crate) struct UpOptions {
     pub backends: u32,
     pub coordinators: u32,
     /// Listen address of the web pages, HOST:PORT; port 0 picks a free port.

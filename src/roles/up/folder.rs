@@ -17,7 +17,7 @@ const LOCK_NAME: &str = "up.lock";
 
 /// The locked data folder of a running `up`.
 #[derive(Debug)]
-pub struct Folder {
+pub(crate) struct Folder {
     path: PathBuf,
     ephemeral: bool,
     /// Lock file; the kernel releases the lock when it is closed, however the process ends.
@@ -29,7 +29,7 @@ impl Folder {
     ///
     /// # Errors
     /// 1: another `up` uses the folder, or it cannot be created.
-    pub fn open(wanted: &DataDir) -> Result<Folder, Failure> {
+    pub(crate) fn open(wanted: &DataDir) -> Result<Folder, Failure> {
         let (path, ephemeral) = match wanted {
             DataDir::Kept(path) => (path.clone(), false),
             DataDir::Ephemeral => (temporary_path(), true),
@@ -44,11 +44,11 @@ impl Folder {
         Ok(Folder { path, ephemeral, _lock: lock })
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub fn is_ephemeral(&self) -> bool {
+    pub(crate) fn is_ephemeral(&self) -> bool {
         self.ephemeral
     }
 
@@ -56,7 +56,7 @@ impl Folder {
     ///
     /// # Errors
     /// 1: it cannot be created. 78: it is malformed, or it is missing although members have stores.
-    pub fn cluster_file(&self) -> Result<ClusterFile, Failure> {
+    pub(crate) fn cluster_file(&self) -> Result<ClusterFile, Failure> {
         let path = ClusterFile::path_in(&self.path);
         if path.exists() {
             return ClusterFile::read(&path);

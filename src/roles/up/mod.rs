@@ -16,9 +16,9 @@
 //! - [`supervisor`]: children and their pauses
 
 pub(crate) mod arguments;
-pub mod folder;
-pub mod ports;
-pub mod supervisor;
+pub(crate) mod folder;
+pub(crate) mod ports;
+pub(crate) mod supervisor;
 
 use crate::common::command_line::command_line;
 use crate::common::defaults::{DISK_QUOTA, POSTS_PER_MINUTE};
@@ -75,7 +75,7 @@ fn check_formats(data_dir: &Path, members: &[(Role, u32)]) -> Result<(), Failure
 ///
 /// # Errors
 /// 1: the cluster does not come up. 78: a file or a child's configuration is wrong.
-pub async fn run(options: UpOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+pub(crate) async fn run(options: UpOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
     let folder = Folder::open(&options.data_dir)?;
     let web = ports::web(&options.web)?;
     let keys = folder.cluster_file()?.keys();

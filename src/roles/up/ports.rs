@@ -30,7 +30,7 @@ fn free(host: &str, ports: Range<u16>) -> io::Result<TcpListener> {
 }
 
 /// Returns the members of a cluster of this size.
-pub fn members(backends: u32, coordinators: u32) -> Vec<(Role, u32)> {
+pub(crate) fn members(backends: u32, coordinators: u32) -> Vec<(Role, u32)> {
     let coordinators = (1..=coordinators).map(|id| (Role::Coordinator, id));
     (1..=backends).map(|id| (Role::Backend, id)).chain(coordinators).collect()
 }
@@ -39,7 +39,7 @@ pub fn members(backends: u32, coordinators: u32) -> Vec<(Role, u32)> {
 ///
 /// # Errors
 /// 1: another program uses the address, or this machine does not have it.
-pub fn web(wanted: &str) -> Result<String, Failure> {
+pub(crate) fn web(wanted: &str) -> Result<String, Failure> {
     let (host, port) = address::split(wanted).map_err(|what| Failure::new(Exit::Usage, what))?;
     let bound = if port == 0 { free(host, PORTS) } else { TcpListener::bind(wanted) };
     match bound.and_then(|listener| listener.local_addr()) {
@@ -61,7 +61,7 @@ fn web_refused(wanted: &str, error: &io::Error) -> String {
 ///
 /// # Errors
 /// An I/O error if no port is free.
-pub fn choose(before: &Ports, members: &[(Role, u32)], web: String) -> io::Result<Ports> {
+pub(crate) fn choose(before: &Ports, members: &[(Role, u32)], web: String) -> io::Result<Ports> {
     choose_among(PORTS, before, members, web)
 }
 
@@ -98,7 +98,7 @@ fn choose_among(
 ///
 /// # Errors
 /// An I/O error if no port is free.
-pub fn renew(address: &mut String) -> io::Result<bool> {
+pub(crate) fn renew(address: &mut String) -> io::Result<bool> {
     if !is_taken(address) {
         return Ok(false);
     }
@@ -107,7 +107,7 @@ pub fn renew(address: &mut String) -> io::Result<bool> {
 }
 
 /// Returns whether the address is in use.
-pub fn is_taken(address: &str) -> bool {
+pub(crate) fn is_taken(address: &str) -> bool {
     TcpListener::bind(address).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
 }
 
@@ -116,7 +116,7 @@ pub fn is_taken(address: &str) -> bool {
 /// Without any store, this is the first coordinator, or the first backend if there are no coordinators. It stays the same
 /// until the cluster was up once; from then on it is no member. So a member with an emptied store joins the others and never
 /// creates a second cluster.
-pub fn settle_founder(ports: &mut Ports, data_dir: &Path) {
+pub(crate) fn settle_founder(ports: &mut Ports, data_dir: &Path) {
     let has_store = |name: &str| data_dir.join(name).is_dir();
     let first = match ports.members.contains_key(&(Role::Coordinator, 1)) {
         true => MemberName::at_home(Role::Coordinator, 1).to_string(),
@@ -133,7 +133,7 @@ pub fn settle_founder(ports: &mut Ports, data_dir: &Path) {
 }
 
 /// Returns whether a member has a store in this folder.
-pub fn any_store(data_dir: &Path) -> bool {
+pub(crate) fn any_store(data_dir: &Path) -> bool {
     let Ok(entries) = std::fs::read_dir(data_dir) else { return false };
     entries.flatten().any(|entry| {
         let name = entry.file_name();

@@ -29,11 +29,11 @@ const BACKOFF_MIN: Duration = Duration::from_millis(250);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 /// Index of a child, returned by [`ProcessSupervisor::add`].
-pub type Slot = usize;
+pub(crate) type Slot = usize;
 
 /// Event of a slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ChildEvent {
+pub(crate) enum ChildEvent {
     /// The process has exited and been reaped.
     Died { slot: Slot, pid: u32, ending: ExitStatusKind, lived: Duration },
     /// The time given to [`ProcessSupervisor::wake_after`] has passed.
@@ -42,7 +42,7 @@ pub enum ChildEvent {
 
 /// Exit status of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExitStatusKind {
+pub(crate) enum ExitStatusKind {
     Code(i32),
     Signal(i32),
 }
@@ -58,7 +58,7 @@ impl std::fmt::Display for ExitStatusKind {
 
 /// A set of child processes.
 #[derive(Default)]
-pub struct ProcessSupervisor {
+pub(crate) struct ProcessSupervisor {
     slots: Vec<SlotState>,
 }
 
@@ -79,7 +79,7 @@ struct RunningChild {
 
 impl ProcessSupervisor {
     /// Adds an idle slot.
-    pub fn add(&mut self) -> Slot {
+    pub(crate) fn add(&mut self) -> Slot {
         self.slots.push(SlotState::Idle);
         self.slots.len() - 1
     }
@@ -88,7 +88,7 @@ impl ProcessSupervisor {
     ///
     /// # Errors
     /// An I/O error if the process cannot be started.
-    pub fn start(&mut self, slot: Slot, mut command: std::process::Command) -> io::Result<u32> {
+    pub(crate) fn start(&mut self, slot: Slot, mut command: std::process::Command) -> io::Result<u32> {
         debug_assert!(!self.runs(slot));
         command.process_group(0);
         // Set on smol's command: smol would overwrite the settings of the inner one.
@@ -105,18 +105,18 @@ impl ProcessSupervisor {
     }
 
     /// Schedules the `Due` event of an idle slot.
-    pub fn wake_after(&mut self, slot: Slot, delay: Duration) {
+    pub(crate) fn wake_after(&mut self, slot: Slot, delay: Duration) {
         debug_assert!(!self.runs(slot));
         self.slots[slot] = SlotState::Waiting(Timer::after(delay));
     }
 
     /// Returns whether the slot has a running process.
-    pub fn runs(&self, slot: Slot) -> bool {
+    pub(crate) fn runs(&self, slot: Slot) -> bool {
         matches!(self.slots[slot], SlotState::RunningChild(_))
     }
 
     /// Waits for the next event; forever if no slot is active. Dropping the future loses no event.
-    pub async fn next(&mut self) -> ChildEvent {
+    pub(crate) async fn next(&mut self) -> ChildEvent {
         poll_fn(|context| {
             for (slot, state) in self.slots.iter_mut().enumerate() {
                 let event = match state {
@@ -144,12 +144,12 @@ impl ProcessSupervisor {
     }
 
     /// Sends SIGTERM to these processes.
-    pub fn terminate(&self, slots: &[Slot]) {
+    pub(crate) fn terminate(&self, slots: &[Slot]) {
         self.signal(slots, Signal::TERM);
     }
 
     /// Waits until none of these processes runs, for at most `timeout`. Returns whether all have ended.
-    pub async fn all_ended(&mut self, slots: &[Slot], timeout: Duration) -> bool {
+    pub(crate) async fn all_ended(&mut self, slots: &[Slot], timeout: Duration) -> bool {
         let ended = async {
             while slots.iter().any(|slot| self.runs(*slot)) {
                 self.next().await;
@@ -164,7 +164,7 @@ impl ProcessSupervisor {
     }
 
     /// Sends SIGKILL to these processes.
-    pub fn kill(&self, slots: &[Slot]) {
+    pub(crate) fn kill(&self, slots: &[Slot]) {
         self.signal(slots, Signal::KILL);
     }
 
@@ -194,7 +194,7 @@ fn ending(status: io::Result<ExitStatus>) -> ExitStatusKind {
 
 /// Delays of the restarts of a child.
 #[derive(Debug)]
-pub struct RestartDelay(Backoff);
+pub(crate) struct RestartDelay(Backoff);
 
 impl Default for RestartDelay {
     fn default() -> RestartDelay {
@@ -204,7 +204,7 @@ impl Default for RestartDelay {
 
 impl RestartDelay {
     /// Returns the delay before the next start: zero after a normal life, doubling after each failed start.
-    pub fn after(&mut self, lived: Duration) -> Duration {
+    pub(crate) fn after(&mut self, lived: Duration) -> Duration {
         if lived >= SHORT_LIFE {
             self.0.reset();
             return Duration::ZERO;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 /// Arguments of `client web`.
 #[derive(Debug, Args)]
-pub struct WebArgs {
+pub(crate) struct WebArgs {
     /// Listen address; port 0 picks a free port [default: that of `up` in its data folder, else 127.0.0.1:8080]
     #[arg(long, value_name = "HOST:PORT", value_parser = address::listen)]
     pub listen: Option<String>,

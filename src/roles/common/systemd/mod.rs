@@ -11,14 +11,14 @@
 //! `CREDENTIALS_DIRECTORY` is read by `cli`, which locates the cluster file. Only this process may notify the service
 //! manager: its children are started without the variables ([`FOR_THIS_PROCESS`]).
 
-pub mod notify;
-pub mod sockets;
-pub mod watchdog;
+pub(crate) mod notify;
+pub(crate) mod sockets;
+pub(crate) mod watchdog;
 
 use std::path::PathBuf;
 
 /// Variables for this process only; children that inherit them would speak in its name.
-pub const FOR_THIS_PROCESS: [&str; 6] =
+pub(crate) const FOR_THIS_PROCESS: [&str; 6] =
     ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"];
 
 /// Returns the value of a variable; `None` if it is unset or empty.
@@ -32,12 +32,12 @@ fn is_for_another(pid_variable: &str) -> bool {
 }
 
 /// Returns the unit's folder for persistent data, the first of `StateDirectory=`.
-pub fn state_directory() -> Option<PathBuf> {
+pub(crate) fn state_directory() -> Option<PathBuf> {
     first_of(std::env::var_os("STATE_DIRECTORY")?.to_str()?)
 }
 
 /// Returns the unit's folder for temporary data, the first of `RuntimeDirectory=`.
-pub fn runtime_directory() -> Option<PathBuf> {
+pub(crate) fn runtime_directory() -> Option<PathBuf> {
     first_of(std::env::var_os("RUNTIME_DIRECTORY")?.to_str()?)
 }
 
@@ -50,7 +50,7 @@ fn first_of(folders: &str) -> Option<PathBuf> {
 
 /// Reports for a role without a store that it is ready, then sends keep-alives as long as the caller's future and the
 /// sockets' thread both make progress. Never completes.
-pub async fn serving(words: impl Fn() -> String) {
+pub(crate) async fn serving(words: impl Fn() -> String) {
     notify::ready().await;
     smol::future::zip(notify::keep_status(words), watchdog::feed(|| Ok(()))).await;
 }

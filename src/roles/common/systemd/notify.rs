@@ -35,7 +35,7 @@ struct NotifySocket {
 }
 
 /// Returns whether a service manager listens.
-pub fn is_heard() -> bool {
+pub(crate) fn is_heard() -> bool {
     notify_socket().is_some()
 }
 
@@ -81,7 +81,7 @@ fn say(words: &str) -> bool {
 }
 
 /// Reports that this process listens and its data can be used.
-pub async fn ready() {
+pub(crate) async fn ready() {
     for _ in 0..READY_TRIES {
         if say("READY=1") {
             return;
@@ -92,7 +92,7 @@ pub async fn ready() {
 }
 
 /// Reports that this process is stopping.
-pub fn stopping() {
+pub(crate) fn stopping() {
     say("STOPPING=1\nSTATUS=stopping");
 }
 
@@ -102,13 +102,13 @@ pub(super) fn alive() {
 }
 
 /// Sets the status line that `systemctl status` shows; control characters are replaced.
-pub fn status(words: &str) {
+pub(crate) fn status(words: &str) {
     let plain = words.chars().map(|c| if c.is_control() { ' ' } else { c });
     say(&format!("STATUS={}", plain.take(STATUS_CHARS_MAX).collect::<String>()));
 }
 
 /// Keeps the status line at `words` forever: checks each `STATUS_PAUSE` and sends changes only.
-pub async fn keep_status(words: impl Fn() -> String) {
+pub(crate) async fn keep_status(words: impl Fn() -> String) {
     if !is_heard() {
         return pending().await;
     }
@@ -126,10 +126,10 @@ pub async fn keep_status(words: impl Fn() -> String) {
 /// Guard of a long start. While it exists, it extends the service manager's start timeout, from the sockets' thread, so the
 /// caller's thread may block.
 #[must_use = "the timeout is no longer extended once this is dropped"]
-pub struct Starting(#[allow(dead_code)] Option<smol::Task<()>>);
+pub(crate) struct Starting(#[allow(dead_code)] Option<smol::Task<()>>);
 
 /// Begins a start that may take long, with this status line.
-pub fn starting(words: &str) -> Starting {
+pub(crate) fn starting(words: &str) -> Starting {
     if !is_heard() {
         return Starting(None);
     }

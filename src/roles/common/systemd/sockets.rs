@@ -15,7 +15,7 @@ use std::os::fd::{IntoRawFd, OwnedFd};
 ///
 /// # Errors
 /// 78: the inherited descriptors are not one listening TCP socket.
-pub fn inherited() -> Result<Option<TcpListener>, Failure> {
+pub(crate) fn inherited() -> Result<Option<TcpListener>, Failure> {
     let Some(count) = set("LISTEN_FDS").filter(|count| count != "0") else { return Ok(None) };
     if is_for_another("LISTEN_PID") {
         return Ok(None);

@@ -38,7 +38,7 @@ fn due_every() -> Option<Duration> {
 
 /// Sends keep-alives forever, as long as `well` returns `Ok`, the caller's future is polled and the sockets' thread makes
 /// progress.
-pub async fn feed(well: impl Fn() -> Result<(), String>) {
+pub(crate) async fn feed(well: impl Fn() -> Result<(), String>) {
     let Some(pause) = due_every() else { return pending().await };
     report_aborts();
     let mut reported = false;

@@ -15,7 +15,7 @@ const SECONDS_MAX: i64 = 24 * 3600;
 
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
-pub struct BenchArgs {
+pub(crate) struct BenchArgs {
     /// Operation that every client repeats
     #[arg(long, value_enum, default_value = "post")]
     pub op: BenchOp,
@@ -49,7 +49,7 @@ pub struct BenchArgs {
 
 /// Operation that `bench` repeats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum BenchOp {
+pub(crate) enum BenchOp {
     /// Post a croak
     Post,
     /// Read the first page of the feed
@@ -62,7 +62,7 @@ pub enum BenchOp {
 
 impl BenchOp {
     /// Returns the value of `--op`.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             BenchOp::Post => "post",
             BenchOp::Feed => "feed",
@@ -74,7 +74,7 @@ impl BenchOp {
 
 /// Value of `--consistency`; [`Consistency`] belongs to a package without clap.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum ConsistencyArg {
+pub(crate) enum ConsistencyArg {
     /// The backend's current state
     Stale,
     /// At least as new as everything this client has seen
@@ -85,7 +85,7 @@ pub enum ConsistencyArg {
 
 /// Servers that the clients of `bench` connect to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BenchServers {
+pub(crate) enum BenchServers {
     /// The balancer, if one is known; else the backends.
     Balancer,
     Backends,
@@ -95,7 +95,7 @@ pub enum BenchServers {
 
 /// Options of `bench`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BenchOptions {
+pub(crate) struct BenchOptions {
     pub cluster: ClusterAccess,
     pub op: BenchOp,
     pub clients: u32,

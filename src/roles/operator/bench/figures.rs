@@ -15,7 +15,7 @@ pub(super) struct BenchCounters {
 }
 
 impl BenchCounters {
-    pub fn new(start: Instant) -> BenchCounters {
+    pub(crate) fn new(start: Instant) -> BenchCounters {
         BenchCounters {
             latencies: Histogram::default(),
             errors: 0,
@@ -25,17 +25,17 @@ impl BenchCounters {
         }
     }
 
-    pub fn answered(&mut self, asked: Instant, now: Instant) {
+    pub(crate) fn answered(&mut self, asked: Instant, now: Instant) {
         self.latencies.record(now - asked);
         self.end_gap(now);
     }
 
-    pub fn failed(&mut self, what: String) {
+    pub(crate) fn failed(&mut self, what: String) {
         self.errors += 1;
         self.last_error = Some(what);
     }
 
-    pub fn end_gap(&mut self, now: Instant) {
+    pub(crate) fn end_gap(&mut self, now: Instant) {
         self.gap_max = self.gap_max.max(now.saturating_duration_since(self.last_answer));
         self.last_answer = now;
     }
@@ -64,7 +64,7 @@ pub(super) struct BenchFigures {
 }
 
 impl BenchFigures {
-    pub fn new(options: &BenchOptions, tally: &BenchCounters, pages: Option<usize>) -> BenchFigures {
+    pub(crate) fn new(options: &BenchOptions, tally: &BenchCounters, pages: Option<usize>) -> BenchFigures {
         // Three decimals: microseconds.
         let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
         let seconds = options.time.as_secs_f64();
@@ -85,11 +85,11 @@ impl BenchFigures {
         }
     }
 
-    pub fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         serde_json::to_string(self).expect("plain data always serialises")
     }
 
-    pub fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         let mut text = format!(
             "{} with {} clients for {} s\n  answered    {} ({} per second)\n  latency     p50 {} ms, p99 {} ms, \
              max {} ms\n  longest gap {} ms\n  errors      {}",

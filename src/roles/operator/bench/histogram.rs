@@ -12,7 +12,7 @@ const DOUBLINGS: usize = 32;
 
 /// A histogram of latencies.
 #[derive(Debug, Clone)]
-pub struct Histogram {
+pub(crate) struct Histogram {
     buckets: Box<[u64; DOUBLINGS * STEPS as usize]>,
     count: u64,
     max: Duration,
@@ -26,7 +26,7 @@ impl Default for Histogram {
 
 impl Histogram {
     /// Adds a latency.
-    pub fn record(&mut self, latency: Duration) {
+    pub(crate) fn record(&mut self, latency: Duration) {
         let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         self.buckets[bucket_of(micros)] += 1;
         self.count += 1;
@@ -34,17 +34,17 @@ impl Histogram {
     }
 
     /// Returns the number of latencies.
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
     /// Returns the longest latency; zero if there is none.
-    pub fn max(&self) -> Duration {
+    pub(crate) fn max(&self) -> Duration {
         self.max
     }
 
     /// Returns the latency that `percent` percent of all latencies do not exceed; zero if there is none.
-    pub fn percentile(&self, percent: u64) -> Duration {
+    pub(crate) fn percentile(&self, percent: u64) -> Duration {
         let rank = (self.count * percent).div_ceil(100).max(1);
         let mut seen = 0;
         for (bucket, count) in self.buckets.iter().enumerate() {

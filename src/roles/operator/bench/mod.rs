@@ -59,7 +59,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 ///
 /// # Errors
 /// 1: the accounts cannot be created. 3: no server is reachable, or no request was answered.
-pub async fn run(options: &BenchOptions) -> Result<(), Failure> {
+pub(crate) async fn run(options: &BenchOptions) -> Result<(), Failure> {
     let servers = servers(options).await?;
     let (tally, pages) = match options.op {
         BenchOp::Post | BenchOp::Feed => (social(options, &servers).await?, None),

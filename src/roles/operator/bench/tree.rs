@@ -34,7 +34,7 @@ const MAKERS: usize = 64;
 ///
 /// # Errors
 /// 1: the cluster refuses a request. 3: no server answers.
-pub async fn run(
+pub(crate) async fn run(
     options: &BenchOptions,
     servers: &[String],
 ) -> Result<(BenchCounters, Option<usize>), Failure> {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
-pub struct DoctorArgs {
+pub(crate) struct DoctorArgs {
     /// Data folder to check [default: ribbit-data if it exists, else /var/lib/ribbit if a package is in use]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
@@ -30,7 +30,7 @@ pub struct DoctorArgs {
 
 /// Options of `doctor`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DoctorOptions {
+pub(crate) struct DoctorOptions {
     pub data_dir: PathBuf,
     pub cluster_file: PathBuf,
     /// Folder of this user's saved sessions.

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Contents of the data folder, as far as they could be read.
 #[derive(Debug, Default)]
-pub struct LocalState {
+pub(crate) struct LocalState {
     pub cluster: Option<ClusterFile>,
     pub ports: Option<Ports>,
     /// Members that have a store here.
@@ -23,13 +23,13 @@ pub struct LocalState {
 }
 
 /// Returns the wall clock. Ribbit shows it beside croaks and bases no decision on it.
-pub fn clock() -> Finding {
+pub(crate) fn clock() -> Finding {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Finding::Clock { wall_ms: u64::try_from(since.as_millis()).unwrap_or(u64::MAX) }
 }
 
 /// Checks the data folder, the cluster file and this user's saved sessions.
-pub fn look(options: &DoctorOptions) -> (Vec<Finding>, LocalState) {
+pub(crate) fn look(options: &DoctorOptions) -> (Vec<Finding>, LocalState) {
     let (mut findings, mut local) = (Vec::new(), LocalState::default());
     let folder = &options.data_dir;
     let shown = folder.display().to_string();

@@ -25,7 +25,7 @@ const TMPFS: i64 = 0x0102_1994;
 const RAMFS: i64 = 0x8584_58f6;
 
 /// Measures syncs, free space and the stores' sizes.
-pub fn look(options: &DoctorOptions, local: &LocalState) -> Vec<Finding> {
+pub(crate) fn look(options: &DoctorOptions, local: &LocalState) -> Vec<Finding> {
     if !local.folder {
         return Vec::new();
     }

@@ -23,7 +23,7 @@ use ribbit_ui::doctor::{Severity, worst};
 ///
 /// # Errors
 /// 1: a problem has to be fixed. 5: there are warnings only. Both have been printed, so the failure has no message.
-pub async fn run(options: &DoctorOptions) -> Result<(), Failure> {
+pub(crate) async fn run(options: &DoctorOptions) -> Result<(), Failure> {
     let mut findings = vec![board::clock()];
     let (board, local) = board::look(options);
     findings.extend(board);

@@ -31,7 +31,7 @@ const REACH_MAX: Duration = CONNECT_DEADLINE.saturating_add(STATUS_DEADLINE);
 const FIGURES_BYTES_MAX: u64 = 4 * 1024;
 
 /// Checks the ports on which this machine's roles listen, or would listen.
-pub async fn ports(options: &DoctorOptions, local: &LocalState) -> Vec<Finding> {
+pub(crate) async fn ports(options: &DoctorOptions, local: &LocalState) -> Vec<Finding> {
     let keys = local.cluster.as_ref().map(ClusterFile::keys);
     let mut findings = Vec::new();
     for (role, listen) in listens(options, local) {
@@ -80,7 +80,7 @@ async fn held(listen: &str, keys: Option<&Keys>) -> PortUse {
 }
 
 /// Checks whether the members that the files list answer, and which build every member runs.
-pub async fn members(local: &LocalState) -> Vec<Finding> {
+pub(crate) async fn members(local: &LocalState) -> Vec<Finding> {
     let Some(cluster) = &local.cluster else { return Vec::new() };
     let keys = cluster.keys();
     let mut addresses = cluster.coordinators.clone();

@@ -7,7 +7,7 @@ use ribbit_state::LogIndex;
 
 /// Verbs of `user`, with which operators manage accounts.
 #[derive(Debug, Subcommand)]
-pub enum UserVerb {
+pub(crate) enum UserVerb {
     /// List accounts
     #[command(after_help = LIST_HELP)]
     List(ListArgs),
@@ -33,7 +33,7 @@ pub enum UserVerb {
 
 /// Arguments of `user list`.
 #[derive(Debug, Args)]
-pub struct ListArgs {
+pub(crate) struct ListArgs {
     /// Pattern of user names: * matches any text, ? one character, [a-f] one character of a range
     #[arg(value_name = "GLOB", default_value = "*")]
     pub names: String,
@@ -46,7 +46,7 @@ pub struct ListArgs {
 
 /// Arguments of a verb for one account.
 #[derive(Debug, Args)]
-pub struct AccountArgs {
+pub(crate) struct AccountArgs {
     /// User name
     #[arg(value_name = "NAME")]
     pub username: String,
@@ -56,7 +56,7 @@ pub struct AccountArgs {
 
 /// Arguments of `user delete`.
 #[derive(Debug, Args)]
-pub struct DeleteArgs {
+pub(crate) struct DeleteArgs {
     /// Do not ask for confirmation
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub yes: bool,
@@ -66,7 +66,7 @@ pub struct DeleteArgs {
 
 /// Arguments of `user uncroak`.
 #[derive(Debug, Args)]
-pub struct DeleteCroakArgs {
+pub(crate) struct DeleteCroakArgs {
     /// Id of the croak: the end of its page's address, or the id in `feed --json`
     #[arg(value_name = "ID")]
     pub croak: LogIndex,
@@ -76,7 +76,7 @@ pub struct DeleteCroakArgs {
 
 /// Arguments of `user registration`.
 #[derive(Debug, Args)]
-pub struct RegistrationArgs {
+pub(crate) struct RegistrationArgs {
     /// Whether new accounts can be created
     #[arg(value_enum)]
     pub state: RegistrationState,
@@ -86,7 +86,7 @@ pub struct RegistrationArgs {
 
 /// State of the registration of new accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RegistrationState {
+pub(crate) enum RegistrationState {
     Open,
     Closed,
 }

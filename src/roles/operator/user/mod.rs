@@ -35,7 +35,7 @@ const NEWEST_MAX: Duration = Duration::from_secs(3);
 ///
 /// # Errors
 /// 1: refused. 2: an input is missing. 3: no server answers.
-pub async fn run(cluster: &ClusterAccess, verb: UserVerb) -> Result<u8, Failure> {
+pub(crate) async fn run(cluster: &ClusterAccess, verb: UserVerb) -> Result<u8, Failure> {
     let survey = survey::reached(cluster).await?;
     let client = Client::operating(survey.answering(), survey.silent(), cluster.keys.clone());
     let operator = Operator { client };
