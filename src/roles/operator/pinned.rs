@@ -99,7 +99,9 @@ impl Pinned {
     /// Any [`PinError`].
     pub(crate) async fn sum(&self, after: &[u8], to: Option<&[u8]>) -> Result<StepSum, PinError> {
         let (after, to) = (after.to_vec(), to.map(<[u8]>::to_vec));
-        match asked(&self.connection, PinAsk::Sum { pin: self.head.pin, after, to }, PIN_STEP_DEADLINE).await? {
+        match asked(&self.connection, PinAsk::Sum { pin: self.head.pin, after, to }, PIN_STEP_DEADLINE)
+            .await?
+        {
             PinAnswer::Sum { rows, sum, stopped_at } => Ok(((rows, sum), stopped_at)),
             _ => Err(PinError::Odd),
         }
@@ -133,7 +135,9 @@ impl Pinned {
         to: Option<&[u8]>,
     ) -> Result<(Vec<(Vec<u8>, u64)>, bool), PinError> {
         let (after, to) = (after.to_vec(), to.map(<[u8]>::to_vec));
-        match asked(&self.connection, PinAsk::Marks { pin: self.head.pin, after, to }, PIN_STEP_DEADLINE).await? {
+        match asked(&self.connection, PinAsk::Marks { pin: self.head.pin, after, to }, PIN_STEP_DEADLINE)
+            .await?
+        {
             PinAnswer::Marks { marks, more } => Ok((marks, more)),
             _ => Err(PinError::Odd),
         }
@@ -145,7 +149,11 @@ impl Pinned {
     }
 }
 
-async fn asked(connection: &MultiplexedConnection, ask: PinAsk, limit: Duration) -> Result<PinAnswer, PinError> {
+async fn asked(
+    connection: &MultiplexedConnection,
+    ask: PinAsk,
+    limit: Duration,
+) -> Result<PinAnswer, PinError> {
     match connection.ask(&Ask::Pin(ask), limit, ATTEMPT_GRACE).await? {
         Answer::Pin(PinAnswer::Gone) => Err(PinError::Gone),
         Answer::Pin(PinAnswer::Passed { applied }) => Err(PinError::Passed(applied)),
