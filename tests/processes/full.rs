@@ -77,7 +77,8 @@ fn a_full_disk_ends_its_member_alone_and_room_brings_it_back() {
     disk.fill();
     let deaths = |pond: &Pond| {
         let said = pond.said().into_iter();
-        said.filter(|line| line.starts_with("backend-2 (pid ") && line.contains("exited with code 74")).count()
+        said.filter(|line| line.starts_with("backend-2 (pid ") && line.contains("exited with code 74"))
+            .count()
     };
     awaited("it has ended", || (deaths(&pond) > 0).then_some(()));
     let before = deaths(&pond);
