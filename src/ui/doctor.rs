@@ -190,15 +190,7 @@ fn judged(finding: &Finding) -> Judged {
                 ("clock", Warning, words.into(), fix.into())
             }
         },
-        Finding::NoFolder { folder, prepared: true } => {
-            let fix = "start the services of this board, for example `sudo systemctl enable --now ribbit-backend@1`";
-            ("folder", Warning, format!("{folder} does not exist: nothing has run here yet"), fix.into())
-        }
-        Finding::NoFolder { folder, prepared: false } => {
-            let fix = "on the first board run `ribbit init`; on the others copy the cluster file there, or name \
-                       another folder with --data-dir";
-            ("folder", Bad, format!("{folder} does not exist"), fix.into())
-        }
+        Finding::NoFolder { folder, prepared } => no_folder(folder, *prepared),
         Finding::Forbidden { path } => {
             ("folder", Warning, format!("no permission to read {path}"), "run `sudo ribbit doctor`".into())
         }
@@ -229,19 +221,7 @@ fn judged(finding: &Finding) -> Judged {
             );
             ("disk speed", Bad, format!("cannot write to {folder}: {why}"), fix)
         }
-        Finding::Space { folder, free_bytes, reserve_bytes } => {
-            let words = format!("{} MiB free in {folder}", free_bytes / MIB);
-            match free_bytes < reserve_bytes {
-                false => ("disk space", Ok, words, fine()),
-                true => {
-                    let words = format!("{words}: below {} MiB nothing new is accepted", reserve_bytes / MIB);
-                    let fix = format!(
-                        "run `du -xh / | sort -h | tail` and delete what you don't need, or use a larger card for {folder}"
-                    );
-                    ("disk space", Bad, words, fix)
-                }
-            }
-        }
+        Finding::Space { folder, free_bytes, reserve_bytes } => space(folder, *free_bytes, *reserve_bytes),
         Finding::Store { name, bytes, quota_bytes, free_bytes } => {
             store(name, *bytes, *quota_bytes, *free_bytes)
         }
@@ -253,6 +233,30 @@ fn judged(finding: &Finding) -> Judged {
         Finding::Reached { address, answer } => reached(address, answer),
         Finding::Build { name, theirs, ours, rules } => build(name, theirs, ours, *rules),
     }
+}
+
+fn no_folder(folder: &str, prepared: bool) -> Judged {
+    if prepared {
+        let fix =
+            "start the services of this board, for example `sudo systemctl enable --now ribbit-backend@1`";
+        let words = format!("{folder} does not exist: nothing has run here yet");
+        return ("folder", Severity::Warning, words, fix.into());
+    }
+    let fix = "on the first board run `ribbit init`; on the others copy the cluster file there, or name another folder with \
+               --data-dir";
+    ("folder", Severity::Bad, format!("{folder} does not exist"), fix.into())
+}
+
+fn space(folder: &str, free_bytes: u64, reserve_bytes: u64) -> Judged {
+    let words = format!("{} MiB free in {folder}", free_bytes / MIB);
+    if free_bytes >= reserve_bytes {
+        return ("disk space", Severity::Ok, words, String::new());
+    }
+    let words = format!("{words}: below {} MiB nothing new is accepted", reserve_bytes / MIB);
+    let fix = format!(
+        "run `du -xh / | sort -h | tail` and delete what you don't need, or use a larger card for {folder}"
+    );
+    ("disk space", Severity::Bad, words, fix)
 }
 
 fn mode_of(path: &str, mode: u32, folder: bool) -> Judged {

@@ -8,7 +8,7 @@ use ribbit_state::{HistoryId, LogIndex};
 use serde::Serialize;
 
 /// Members, each with the hash of its row if it has one.
-pub type RowHashes = Vec<(String, Option<u64>)>;
+pub type MemberHashes = Vec<(String, Option<u64>)>;
 
 /// The first row that differs between members.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,12 +17,12 @@ pub struct Difference {
     /// members keep differ.
     pub key: Option<Vec<u8>>,
     /// Hash of each member's row, if it has one.
-    pub marks: RowHashes,
+    pub marks: MemberHashes,
 }
 
 impl Difference {
     /// Returns a difference, unless all members have the same.
-    pub fn among(key: Option<Vec<u8>>, marks: RowHashes) -> Option<Difference> {
+    pub fn among(key: Option<Vec<u8>>, marks: MemberHashes) -> Option<Difference> {
         let same = marks.windows(2).all(|two| two[0].1 == two[1].1);
         (!same).then_some(Difference { key, marks })
     }

@@ -4,7 +4,7 @@ use ribbit_roles::common::network::Network;
 use ribbit_roles::web::limits::{
     CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, CREATIONS, LIVE_STREAMS_PER_ADDRESS_MAX, LOG_INS, POSTS,
 };
-use ribbit_roles::web::routes::{Access, ROUTES, RequestBody};
+use ribbit_roles::web::routes::{ROUTES, RequestBody, RouteAccess};
 use ribbit_state::Code;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::TcpStream;
@@ -31,10 +31,10 @@ fn every_route_has_the_access_and_the_body_of_its_row() {
     for row in ROUTES {
         let path = row.path.replace("{name}", "ada").replace("{id}", "6");
         let foreign = stranger.send("GET", &path, &[("Sec-Fetch-Site", "cross-site")], "");
-        assert_eq!(foreign.status == 403, row.access == Access::OwnPages, "{path}: {}", foreign.body);
+        assert_eq!(foreign.status == 403, row.access == RouteAccess::OwnPages, "{path}: {}", foreign.body);
         let leads_to_login = (foreign.status, foreign.header("location")) == (303, Some("/login"));
         // The start page is open to everyone, and redirects there too.
-        assert_eq!(leads_to_login, row.access == Access::Session || path == "/", "{path}");
+        assert_eq!(leads_to_login, row.access == RouteAccess::Session || path == "/", "{path}");
         let posted = stranger.send("POST", &path, &[("Content-Type", "application/json")], "{}");
         let expected = match row.body {
             RequestBody::Form => 415,
@@ -87,7 +87,7 @@ fn other_sites_can_neither_send_forms_nor_load_private_data() {
         }
     }
     let loads = [("Sec-Fetch-Site", "cross-site"), ("Origin", elsewhere), ("Referer", neighbour)];
-    let own = ROUTES.iter().filter(|row| row.access == Access::OwnPages).map(|row| row.path);
+    let own = ROUTES.iter().filter(|row| row.access == RouteAccess::OwnPages).map(|row| row.path);
     let own: Vec<&str> = own.map(|path| if path == "/shown" { "/shown?feed=1" } else { path }).collect();
     assert!(own.len() >= 3, "{own:?}");
     for path in own {

@@ -9,7 +9,7 @@ use ribbit_state::limits::{FEED_PAGE_MAX, FOLLOWERS_COUNT_MAX};
 use ribbit_state::query::PersonRelation;
 use ribbit_state::{AccountId, Code, Field, Page, Query};
 use ribbit_ui::form::Form;
-use ribbit_ui::pages::people::{PeopleFilter, PeopleList, PeoplePage, PersonRow, ProfilePage};
+use ribbit_ui::pages::people::{PeopleList, PeoplePage, PeopleTab, PersonRow, ProfilePage};
 use ribbit_ui::pages::{CroakView, MessagePage, NavEntry, PageFrame};
 use ribbit_ui::time;
 use ribbit_ui::words::{Note, Refusals};
@@ -18,14 +18,14 @@ use ribbit_ui::words::{Note, Refusals};
 pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
     let names = query.text(Field::Names.name()).trim().to_string();
     let which = match query.get("who") {
-        Some("followers") => PeopleFilter::Followers,
-        _ => PeopleFilter::Everyone,
+        Some("followers") => PeopleTab::Followers,
+        _ => PeopleTab::Everyone,
     };
     let mut frame = context.frame("People", NavEntry::People);
     frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
     let read = match which {
-        PeopleFilter::Everyone => everyone(context, &mut frame, &names, query.get("after")).await,
-        PeopleFilter::Followers => followers(context, &mut frame, query.get("after")).await,
+        PeopleTab::Everyone => everyone(context, &mut frame, &names, query.get("after")).await,
+        PeopleTab::Followers => followers(context, &mut frame, query.get("after")).await,
     };
     let (list, refusals, status) = match read {
         Ok(list) => (Some(list), Refusals::default(), StatusCode::OK),

@@ -13,7 +13,7 @@ use ribbit_ui::form::Form;
 
 /// Permission that a GET needs. Every posted form is refused if another site's page sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Access {
+pub enum RouteAccess {
     /// Open to everyone.
     Anyone,
     /// Needs a session; without one it leads to the log-in page.
@@ -46,7 +46,7 @@ impl RequestBody {
 pub struct RouteRow {
     /// Path, with its parameter in braces: `/croak/{id}`.
     pub path: &'static str,
-    pub access: Access,
+    pub access: RouteAccess,
     pub body: RequestBody,
 }
 
@@ -81,7 +81,7 @@ macro_rules! routes {
 
         /// All routes, in the order of [`Route`].
         pub const ROUTES: &[RouteRow] = &[
-            $(RouteRow { path: $path, access: Access::$access, body: routes!(@body $($form)?) },)*
+            $(RouteRow { path: $path, access: RouteAccess::$access, body: routes!(@body $($form)?) },)*
         ];
 
         impl Route {

@@ -18,7 +18,7 @@ use super::metrics::WebCounters;
 use super::rate_limit::RateLimiter;
 use super::request_context::RequestContext;
 use super::response::{self, WebResponse, closing};
-use super::routes::{Access, GetRequest, PostRequest, RequestBody, Route};
+use super::routes::{GetRequest, PostRequest, RequestBody, Route, RouteAccess};
 use super::timeouts::{ConnectionClock, ConnectionPhase};
 use crate::common::machine::host_name;
 use crate::common::network::Network;
@@ -141,7 +141,8 @@ impl Site {
                 Method::GET | Method::HEAD => {
                     let query = &Form::parse(head.uri.query().unwrap_or_default().as_bytes());
                     let headers = &head.headers;
-                    if route.row().access == Access::OwnPages && cross_site::load(headers, origin.secure) {
+                    if route.row().access == RouteAccess::OwnPages && cross_site::load(headers, origin.secure)
+                    {
                         return response::plain(StatusCode::FORBIDDEN, "this was requested by another site");
                     }
                     route.get(GetRequest { site: self, context: &mut context, query, headers, named }).await

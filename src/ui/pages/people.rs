@@ -45,7 +45,7 @@ impl PersonRow {
 
 /// Selection of people in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PeopleFilter {
+pub enum PeopleTab {
     Everyone,
     Followers,
 }
@@ -65,7 +65,7 @@ pub struct PeopleList {
 #[template(path = "people.html")]
 pub struct PeoplePage {
     pub frame: PageFrame,
-    pub which: PeopleFilter,
+    pub which: PeopleTab,
     /// Search pattern.
     pub names: String,
     pub refusals: Refusals,
