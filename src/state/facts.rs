@@ -69,6 +69,9 @@ macro_rules! commands {
     ($($variant:ident $(($group:ident::$inner:ident))?:
         $level:literal, $session:ident, $sender:ident, $grows:ident, $rate:ident, $event:ident;)*) => {
         impl Command {
+            /// Number of kinds of commands: the rows of the table.
+            pub const KINDS: usize = [$(stringify!($variant)),*].len();
+
             /// Returns the facts about this kind of command.
             pub fn facts(&self) -> &'static CommandFacts {
                 match self {
@@ -172,6 +175,9 @@ impl Command {
 macro_rules! queries {
     ($($variant:ident: $session:ident, $plane:ident;)*) => {
         impl Query {
+            /// Number of kinds of queries: the rows of the table.
+            pub const KINDS: usize = [$(stringify!($variant)),*].len();
+
             /// Returns the session that authorises the query, if it needs one.
             pub fn session_mut(&mut self) -> Option<&mut TokenHash> {
                 match self {

@@ -29,7 +29,7 @@ fn croaks_of_followed_users_arrive_with_the_markup_of_the_page() {
     ada.post("/manage", &[("username", "bob"), ("choice", "add")]).leads_to("/manage?note=added");
     let from = cursor(&mut ada);
     let mut stream = Stream::open(&ada, &format!("/live?from={from}"), None);
-    assert_eq!(stream.next().unwrap().event, "beat");
+    assert_eq!(stream.next_event().unwrap().event, "beat");
     carl.croak("not followed yet");
     bob.croak("one, <b>\r\n\r\ntwo @ada");
     let told = stream.croaks("one, &#60;b&#62;\n\ntwo <a href=\"/@ada\">@ada</a></p>");
@@ -48,7 +48,7 @@ fn a_message_is_announced_to_its_two_users_only() {
     let (ada, mut bob, carl) = (join(&site, "ada"), join(&site, "bob"), join(&site, "carl"));
     let mut streams = [&ada, &bob, &carl].map(|browser| Stream::open(browser, "/live", None));
     for stream in &mut streams {
-        assert_eq!(stream.next().unwrap().event, "beat");
+        assert_eq!(stream.next_event().unwrap().event, "beat");
     }
     let [adas, bobs, carls] = &mut streams;
     bob.post("/messages/ada", &[("message", "psst")]).leads_to("/messages/ada");
@@ -105,7 +105,7 @@ fn a_reconnecting_stream_continues_from_its_last_event() {
     stream.croaks("third");
     // With an invalid cursor the stream begins at the present.
     let mut stream = Stream::open(&ada, "/live?from=nonsense", Some("what?"));
-    assert_eq!(stream.next().unwrap().event, "beat");
+    assert_eq!(stream.next_event().unwrap().event, "beat");
     ada.croak("fourth");
     stream.croaks("fourth");
 }
@@ -133,11 +133,11 @@ fn the_end_of_a_session_is_announced_and_ends_its_stream() {
     let mut stream = Stream::open(&ada, "/live", None);
     ada.post("/logout", &[]).leads_to("/login");
     assert_eq!(stream.news().event, "ended");
-    assert_eq!(stream.next(), None);
+    assert_eq!(stream.next_event(), None);
     for browser in [copy, Browser::new(&site.address)] {
         let mut stream = Stream::open(&browser, "/live", None);
         assert_eq!(stream.news().event, "ended");
-        assert_eq!(stream.next(), None);
+        assert_eq!(stream.next_event(), None);
     }
 }
 
@@ -154,7 +154,7 @@ fn a_stream_that_missed_events_asks_the_page_to_reload() {
         let mut stream = Stream::open(&ada, &format!("/live?from={from}"), None);
         let told = stream.news();
         assert_eq!((told.event.as_str(), told.id.as_str()), ("again", ""), "the cursor stays");
-        assert_eq!(stream.next(), None);
+        assert_eq!(stream.next_event(), None);
     }
 }
 
@@ -164,13 +164,13 @@ fn an_idle_stream_sends_heartbeats_and_a_stop_ends_it() {
     let ada = join(&site, "ada");
     let mut stream = Stream::open(&ada, "/live", None);
     let began = Instant::now();
-    assert_eq!(stream.next().unwrap().event, "beat");
-    let told = stream.next().unwrap();
+    assert_eq!(stream.next_event().unwrap().event, "beat");
+    let told = stream.next_event().unwrap();
     assert_eq!(told.event, "beat");
     assert!(told.id.contains('.') && began.elapsed() < LIVE_BEAT + Duration::from_secs(5));
     let began = Instant::now();
     site.stop();
-    assert_eq!(stream.next(), None);
+    assert_eq!(stream.next_event(), None);
     assert!(began.elapsed() < STOP_DEADLINE, "the stream delays the stop");
 }
 
@@ -188,7 +188,7 @@ fn streams_have_a_limit_of_their_own() {
     let mut streams: Vec<Stream> = Vec::new();
     for _ in 0..LIVE_STREAMS_MAX {
         let mut stream = Stream::open(&ada, "/live", None);
-        assert_eq!(stream.next().unwrap().event, "beat");
+        assert_eq!(stream.next_event().unwrap().event, "beat");
         streams.push(stream);
     }
     let refused = Stream::try_open(&ada, "/live", None).err().unwrap();
@@ -214,7 +214,7 @@ fn a_stream_that_is_not_read_is_closed_and_the_others_go_on() {
     let from = cursor(&mut ada);
     let mut quick = Stream::open(&ada, &format!("/live?from={from}"), None);
     let mut slow = Stream::open(&ada, &format!("/live?from={from}"), None);
-    slow.next().unwrap();
+    slow.next_event().unwrap();
     let began = Instant::now();
     let text = "🐸".repeat(100);
     let mut croaks = 0;

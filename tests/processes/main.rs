@@ -13,6 +13,9 @@
 //! Each cluster has seven processes, so one test runs at a time, whatever `--test-threads` says. `RIBBIT_POWER_CUTS=20` raises
 //! the number of power cuts from five.
 
+// A test that cannot go on may panic where it stands.
+#![allow(clippy::unwrap_used)]
+
 mod away;
 mod backup;
 mod belonging;

@@ -49,7 +49,7 @@ impl Stream {
     }
 
     /// Waits for the next event; returns `None` at the end of the stream.
-    pub fn next(&mut self) -> Option<Told> {
+    pub fn next_event(&mut self) -> Option<Told> {
         let mut told = Told::default();
         loop {
             let mut line = String::new();
@@ -76,7 +76,7 @@ impl Stream {
     #[track_caller]
     pub fn news(&mut self) -> Told {
         loop {
-            let told = self.next().expect("the stream goes on");
+            let told = self.next_event().expect("the stream goes on");
             if told.event != "beat" {
                 return told;
             }

@@ -108,7 +108,7 @@ impl CountedConnection {
             ConnectionState::Lingering => &server.lingering,
         };
         count.set(count.get().saturating_add_signed(by));
-        server.site.metrics.open.set(server.open.get());
+        server.site.services.metrics.open.set(server.open.get());
     }
 }
 

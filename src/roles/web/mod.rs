@@ -39,6 +39,7 @@ mod connection;
 mod connections;
 mod croak;
 mod cross_site;
+mod error_pages;
 mod export;
 mod feed;
 mod files;
@@ -56,6 +57,7 @@ mod receipts;
 mod request_context;
 mod response;
 pub mod routes;
+mod services;
 mod settings;
 mod site;
 mod status;
@@ -225,7 +227,7 @@ async fn accept(
                         executor.spawn(connection(stream, peer, purpose, Rc::new(counted))).detach();
                     }
                     None => {
-                        server.site.metrics.turned_away();
+                        server.site.services.metrics.turned_away();
                         turn_away(stream, &full_answer).await;
                     }
                 }
@@ -350,7 +352,7 @@ async fn talk(
         Some(Err(error)) => {
             log::debug!("connection ended: {error}");
             if let Some(answer) = wire.refused().and_then(site::no_request) {
-                counted.server.site.metrics.count(answer.status(), Duration::ZERO);
+                counted.server.site.services.metrics.count(answer.status(), Duration::ZERO);
                 let said = wire.say(&response::to_bytes(answer)).await;
                 log::debug!("invalid request answered: {}", said.is_ok());
                 wire.say_end().await;

@@ -2,11 +2,12 @@
 //!
 //! The router, the dispatch, the `Allow` header and the guard tests all read this table. A route is added with one row.
 
+use super::error_pages::no_such_page;
 use super::files::{self, Asset};
 use super::live::cursor;
 use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
-use super::site::{Site, no_such_page};
+use super::services::SiteServices;
 use super::{account, croak, feed, friends, health, messages, people, receipts, settings, status};
 use hyper::{HeaderMap, StatusCode};
 use ribbit_ui::form::Form;
@@ -52,7 +53,7 @@ pub struct RouteRow {
 
 /// A GET request. `named` is the parameter of the path, or empty.
 pub(super) struct GetRequest<'a> {
-    pub(super) site: &'a Site,
+    pub(super) services: &'a SiteServices,
     pub(super) context: &'a mut RequestContext,
     pub(super) query: &'a Form,
     pub(super) headers: &'a HeaderMap,
@@ -149,22 +150,22 @@ routes! {
     Shown "/shown" OwnPages
         GET |it| receipts::show(it.context, it.query, it.headers).await;
     Export "/export" OwnPages
-        GET |it| it.site.exports.begin(it.context, &it.site.client).await;
+        GET |it| it.services.exports.begin(it.context, &it.services.client).await;
 
     Status "/status" Anyone
-        GET |it| status::show(it.context, &it.site.cluster, it.query).await;
+        GET |it| status::show(it.context, &it.services.cluster, it.query).await;
     About "/about" Anyone
         GET |it| status::about(it.context);
     Style "/style.css" Anyone
-        GET |it| it.site.files.answer(Asset::Style, it.headers);
+        GET |it| it.services.files.answer(Asset::Style, it.headers);
     Script "/script.js" Anyone
-        GET |it| it.site.files.answer(Asset::Script, it.headers);
+        GET |it| it.services.files.answer(Asset::Script, it.headers);
     Favicon "/favicon.svg" Anyone
-        GET |it| it.site.files.answer(Asset::Favicon, it.headers);
+        GET |it| it.services.files.answer(Asset::Favicon, it.headers);
     Robots "/robots.txt" Anyone
-        GET |it| it.site.files.answer(Asset::Robots, it.headers);
+        GET |it| it.services.files.answer(Asset::Robots, it.headers);
     SecurityText "/.well-known/security.txt" Anyone
-        GET |it| files::security_text(it.site.security_contact.as_deref())
+        GET |it| files::security_text(it.services.security_contact.as_deref())
             .unwrap_or_else(|| no_such_page(it.context.has_session()));
     ChangePassword "/.well-known/change-password" Anyone
         GET |_| response::found("/settings#change-password");
@@ -172,11 +173,11 @@ routes! {
     Livez "/livez" Anyone
         GET |_| response::plain(StatusCode::OK, "ok");
     Readyz "/readyz" Anyone
-        GET |it| health::ready(&it.site.client).await;
+        GET |it| health::ready(&it.services.client).await;
     Health "/health" Anyone
-        GET |it| health::health(&it.site.cluster.look().await.survey);
+        GET |it| health::health(&it.services.cluster.look().await.survey);
     Metrics "/metrics" Anyone
-        GET |it| it.site.metrics.show(it.site.streams.open());
+        GET |it| it.services.metrics.show(it.services.streams.open());
 }
 
 impl Route {
@@ -197,7 +198,7 @@ impl Route {
 
 /// Starts a live stream after the browser's last event, or after the page's position.
 async fn live(request: GetRequest<'_>) -> WebResponse {
-    let GetRequest { site, context, query, headers, .. } = request;
+    let GetRequest { services, context, query, headers, .. } = request;
     let last = headers.get("last-event-id").and_then(|last| cursor(last.to_str().ok()));
-    site.streams.begin(context, last, cursor(query.get("from"))).await
+    services.streams.begin(context, last, cursor(query.get("from"))).await
 }

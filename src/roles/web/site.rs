@@ -8,6 +8,7 @@
 use super::client_origin::{ClientOrigin, PeerInfo};
 use super::cluster::ClusterMonitor;
 use super::cross_site;
+use super::error_pages::{message, no_such_page};
 use super::export::RunningExports;
 use super::files::Files;
 use super::hosts::{AllowedHosts, HostError};
@@ -19,6 +20,7 @@ use super::rate_limit::RateLimiter;
 use super::request_context::RequestContext;
 use super::response::{self, WebResponse, closing};
 use super::routes::{GetRequest, PostRequest, RequestBody, Route, RouteAccess};
+use super::services::SiteServices;
 use super::timeouts::{ConnectionClock, ConnectionPhase};
 use crate::common::machine::host_name;
 use crate::common::network::Network;
@@ -31,7 +33,7 @@ use hyper::header::{
 use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
 use ribbit_net::client::Client;
 use ribbit_ui::form::Form;
-use ribbit_ui::pages::{MessagePage, NavEntry, PageFrame};
+use ribbit_ui::pages::{MessagePage, NavEntry};
 use ribbit_ui::words::ServiceError;
 use smol::future::FutureExt;
 use std::net::IpAddr;
@@ -40,18 +42,12 @@ use std::time::{Duration, Instant};
 
 /// The web site: what all connections share.
 pub(super) struct Site {
-    pub(super) client: Client,
+    pub(super) services: SiteServices,
     hosts: AllowedHosts,
     trusted_proxies: Vec<Network>,
     rate_limiter: Rc<RateLimiter>,
-    pub(super) cluster: ClusterMonitor,
-    pub(super) streams: Rc<LiveStreams>,
-    pub(super) exports: RunningExports,
-    pub(super) files: Files,
-    pub(super) security_contact: Option<String>,
     /// Value of `Strict-Transport-Security` on encrypted connections.
     hsts: Option<HeaderValue>,
-    pub(super) metrics: WebCounters,
     routes: matchit::Router<Route>,
 }
 
@@ -62,17 +58,19 @@ impl Site {
         let cluster = ClusterMonitor::new(client.clone(), servers, keys);
         let streams = LiveStreams::new(client.clone(), shutdown);
         Site {
-            cluster,
-            streams,
-            client,
+            services: SiteServices {
+                client,
+                cluster,
+                streams,
+                exports: RunningExports::default(),
+                files: Files::new(),
+                security_contact,
+                metrics: WebCounters::default(),
+            },
             hosts: AllowedHosts::new(&hosts, &host_name()),
             trusted_proxies,
             rate_limiter: Rc::default(),
-            exports: RunningExports::default(),
-            files: Files::new(),
-            security_contact,
             hsts: hsts_days.map(hsts),
-            metrics: WebCounters::default(),
             routes: Route::router(),
         }
     }
@@ -111,7 +109,7 @@ impl Site {
             Ok(()) => https_redirect::answer(request.method(), request.uri(), request.headers(), port),
             Err(refused) => *refused,
         };
-        self.metrics.count(answer.status(), Duration::ZERO);
+        self.services.metrics.count(answer.status(), Duration::ZERO);
         answer
     }
 
@@ -123,15 +121,20 @@ impl Site {
         began: Instant,
     ) -> WebResponse {
         let (head, body) = request.into_parts();
-        let mut context =
-            RequestContext::new(self.client.clone(), origin, self.rate_limiter.clone(), &head.headers, began);
+        let mut context = RequestContext::new(
+            self.services.client.clone(),
+            origin,
+            self.rate_limiter.clone(),
+            &head.headers,
+            began,
+        );
         let has_session = context.has_session();
         if let Err(refused) = self.check(&head.uri, &head.headers, origin, has_session) {
-            self.metrics.count(refused.status(), began.elapsed());
+            self.services.metrics.count(refused.status(), began.elapsed());
             return *refused;
         }
         let Ok(found) = self.routes.at(head.uri.path()) else {
-            self.metrics.count(StatusCode::NOT_FOUND, began.elapsed());
+            self.services.metrics.count(StatusCode::NOT_FOUND, began.elapsed());
             return no_such_page(has_session);
         };
         let route = *found.value;
@@ -145,7 +148,15 @@ impl Site {
                     {
                         return response::plain(StatusCode::FORBIDDEN, "this was requested by another site");
                     }
-                    route.get(GetRequest { site: self, context: &mut context, query, headers, named }).await
+                    route
+                        .get(GetRequest {
+                            services: &self.services,
+                            context: &mut context,
+                            query,
+                            headers,
+                            named,
+                        })
+                        .await
                 }
                 Method::POST if route.row().body == RequestBody::Form => {
                     let form = read_form(&head.headers, origin.secure, body, watch, began).await;
@@ -168,7 +179,7 @@ impl Site {
             response::page(StatusCode::SERVICE_UNAVAILABLE, &page)
         };
         let answer = handled.or(overdue).await;
-        self.metrics.count(answer.status(), began.elapsed());
+        self.services.metrics.count(answer.status(), began.elapsed());
         context.set_cookies(answer)
     }
 
@@ -204,16 +215,6 @@ impl Site {
 fn hsts(days: u32) -> HeaderValue {
     let seconds = u64::from(days) * 24 * 3600;
     HeaderValue::from_str(&format!("max-age={seconds}")).expect("digits are ASCII")
-}
-
-fn message(status: StatusCode, title: &str, words: &str, logged_in: bool) -> WebResponse {
-    let frame = PageFrame::new(title, NavEntry::Nowhere, logged_in);
-    response::page(status, &MessagePage { frame, words: words.to_string() })
-}
-
-/// Answers 404.
-pub(super) fn no_such_page(logged_in: bool) -> WebResponse {
-    message(StatusCode::NOT_FOUND, "Page not found", "There is nothing at this address.", logged_in)
 }
 
 /// Answers 405 with the allowed methods.

@@ -30,7 +30,7 @@ fn near(random: &mut Random, around: u64) -> u64 {
         0 => 0,
         1 => u64::MAX,
         2 => u64::MAX - 1,
-        3 => random.next(),
+        3 => random.draw(),
         4 => 1,
         5 => around.saturating_sub(1),
         6 | 7 => around.saturating_add(1),
@@ -55,8 +55,8 @@ fn hostile(random: &mut Random, rig: &Rig) -> Message {
     message.reject_hint = near(random, last);
     if random.permille(100) {
         message.request_snapshot = near(random, last);
-        message.priority = random.next() as i64;
-        message.deprecated_priority = random.next();
+        message.priority = random.draw() as i64;
+        message.deprecated_priority = random.draw();
     }
     if random.permille(100) {
         message.context = b"CampaignTransfer".to_vec().into();

@@ -88,7 +88,7 @@ impl Client {
     }
 
     fn write(&self, command: Command, random: &mut Random) -> Ask {
-        let id = RequestId((u128::from(random.next()) << 64) | u128::from(random.next()));
+        let id = RequestId((u128::from(random.draw()) << 64) | u128::from(random.draw()));
         Ask::Write(Request { id, submitted_at: self.seen, command })
     }
 

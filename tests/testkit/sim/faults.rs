@@ -173,7 +173,7 @@ impl World {
     /// with pages that were never written.
     fn fail_sync(&mut self, node: usize, log: bool) {
         trace!(self, "the next sync of node {node} fails, of its log: {log}");
-        let random = Random::new(self.random.next());
+        let random = Random::new(self.random.draw());
         self.nodes[node].disk.fail_next_sync(log, random);
         let until = self.now + self.random.between(100, 4_000);
         self.at(until, Event::PowerFails { node });

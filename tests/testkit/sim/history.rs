@@ -71,6 +71,10 @@ impl History {
         self.done.len()
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.done.is_empty()
+    }
+
     pub fn linearizable_reads(&self) -> usize {
         self.done.iter().filter(|done| matches!(done.kind, Kind::Read { linearizable: true, .. })).count()
     }

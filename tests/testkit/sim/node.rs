@@ -161,7 +161,7 @@ impl World {
         let options = CoreOptions {
             me: identity.raft_id,
             role: identity.role,
-            seed: self.random.next(),
+            seed: self.random.draw(),
             evict_ticks: self.plan.evict_ticks,
             campaign: loaded.configuration.voters == [identity.raft_id],
         };

@@ -236,7 +236,7 @@ impl World {
     }
 
     pub fn fresh_id(&mut self) -> RequestId {
-        RequestId((u128::from(self.random.next()) << 64) | u128::from(self.random.next()))
+        RequestId((u128::from(self.random.draw()) << 64) | u128::from(self.random.draw()))
     }
 
     pub fn at(&mut self, time: u64, event: Event) {

@@ -111,7 +111,7 @@ fn spoil(bytes: &mut [u8], random: &mut Random) {
     let sector = &mut bytes[sector * SECTOR..][..SECTOR];
     match random.between(0, 3) {
         0 => sector.fill(0),
-        1 => sector.fill_with(|| random.next() as u8),
+        1 => sector.fill_with(|| random.draw() as u8),
         _ => sector[random.between(0, SECTOR as u64) as usize] ^= 1 << random.between(0, 8),
     }
 }

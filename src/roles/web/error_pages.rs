@@ -1,0 +1,16 @@
+//! Pages that say only why a request has no other answer.
+
+use super::response::{self, WebResponse};
+use hyper::StatusCode;
+use ribbit_ui::pages::{MessagePage, NavEntry, PageFrame};
+
+/// Answers with a page of one sentence.
+pub(super) fn message(status: StatusCode, title: &str, words: &str, logged_in: bool) -> WebResponse {
+    let frame = PageFrame::new(title, NavEntry::Nowhere, logged_in);
+    response::page(status, &MessagePage { frame, words: words.to_string() })
+}
+
+/// Answers 404.
+pub(super) fn no_such_page(logged_in: bool) -> WebResponse {
+    message(StatusCode::NOT_FOUND, "Page not found", "There is nothing at this address.", logged_in)
+}

@@ -1,0 +1,21 @@
+//! Services that the handlers of all requests share.
+
+use super::cluster::ClusterMonitor;
+use super::export::RunningExports;
+use super::files::Files;
+use super::live::LiveStreams;
+use super::metrics::WebCounters;
+use ribbit_net::client::Client;
+use std::rc::Rc;
+
+/// Services of the site.
+pub(super) struct SiteServices {
+    pub(super) client: Client,
+    pub(super) cluster: ClusterMonitor,
+    pub(super) streams: Rc<LiveStreams>,
+    pub(super) exports: RunningExports,
+    pub(super) files: Files,
+    /// URI where security problems can be reported, for `/.well-known/security.txt`.
+    pub(super) security_contact: Option<String>,
+    pub(super) metrics: WebCounters,
+}
