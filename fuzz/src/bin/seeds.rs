@@ -23,7 +23,7 @@ use ribbit_roles::common::cluster_file::ClusterFile;
 use ribbit_state::command::Proposal;
 use ribbit_state::query::TalkPartner;
 use ribbit_state::{
-    ClusterId, Consistency, HistoryId, Query, Request, RequestId, Role, Token, TreePath, Topic,
+    ClusterId, Consistency, HistoryId, Query, Request, RequestId, Role, Token, Topic, TreePath,
 };
 use serde::Serialize;
 use std::fs;
