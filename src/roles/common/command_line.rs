@@ -4,18 +4,9 @@ use std::ffi::OsString;
 
 /// Returns the command line to type for these arguments, quoted for a shell: `ribbit backend --id 2 --data-dir ribbit-data`.
 pub(crate) fn command_line(arguments: &[OsString]) -> String {
-    let mut words = "ribbit".to_string();
-    for argument in arguments {
-        let text = argument.to_string_lossy();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=@+".contains(c);
-        words.push(' ');
-        if !text.is_empty() && text.chars().all(plain) {
-            words.push_str(&text);
-        } else {
-            words.push_str(&format!("'{}'", text.replace('\'', r"'\''")));
-        }
-    }
-    words
+    let words = arguments.iter().map(|argument| argument.to_string_lossy());
+    let words = words.map(|word| shell_words::quote(&word).into_owned());
+    ["ribbit".to_string()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -1,16 +1,15 @@
 //! IP networks as typed by users: `10.0.0.0/8`, `192.168.7.1`, `fd00::/8`. Used for trusted proxies.
 
+use ipnet::IpNet;
 use std::fmt;
 use std::net::IpAddr;
 
 /// An IP network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    /// Address in canonical form: never IPv4 mapped to IPv6.
-    address: IpAddr,
-    /// Prefix length in bits.
-    bits: u8,
-}
+pub struct Network(
+    /// Never IPv4 mapped to IPv6.
+    IpNet,
+);
 
 impl Network {
     /// Parses `ADDRESS`, a network of one address, or `ADDRESS/BITS`.
@@ -18,22 +17,14 @@ impl Network {
     /// # Errors
     /// A message for the user if the text is neither.
     pub fn parse(text: &str) -> Result<Network, String> {
-        let expected = || "expected an IP address or network, such as 127.0.0.1 or 10.0.0.0/8".to_string();
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits)),
-            None => (text, None),
-        };
-        let address = address.parse::<IpAddr>().map_err(|_| expected())?.to_canonical();
-        let bits_max = if address.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
-            None => bits_max,
-            // `parse` would accept a sign.
-            Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
-                digits.parse().ok().filter(|bits| *bits <= bits_max).ok_or_else(expected)?
-            }
-            Some(_) => return Err(expected()),
-        };
-        Ok(Network { address, bits })
+        let address = text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
+        let network = address.or_else(|_| text.parse::<IpNet>()).ok();
+        // A network of mapped addresses would hold no address in canonical form.
+        let is_mapped = |network: &IpNet| network.addr() != network.addr().to_canonical();
+        network
+            .filter(|network| !is_mapped(network))
+            .map(Network)
+            .ok_or_else(|| "expected an IP address or network, such as 127.0.0.1 or 10.0.0.0/8".to_string())
     }
 
     /// Returns whether many users may share this address: it is loopback or in one of these networks.
@@ -43,24 +34,13 @@ impl Network {
 
     /// Returns whether the network contains `address`, which must be in canonical form.
     pub fn holds(&self, address: IpAddr) -> bool {
-        let same_bits = |one: u128, other: u128, width: u32| {
-            let shift = width - u32::from(self.bits);
-            // A shift by all bits is undefined on the processor.
-            one.checked_shr(shift).unwrap_or(0) == other.checked_shr(shift).unwrap_or(0)
-        };
-        match (self.address, address) {
-            (IpAddr::V4(mine), IpAddr::V4(other)) => {
-                same_bits(u128::from(mine.to_bits()), u128::from(other.to_bits()), 32)
-            }
-            (IpAddr::V6(mine), IpAddr::V6(other)) => same_bits(mine.to_bits(), other.to_bits(), 128),
-            _ => false,
-        }
+        self.0.contains(&address)
     }
 }
 
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.address, self.bits)
+        self.0.fmt(f)
     }
 }
 
@@ -83,8 +63,17 @@ mod tests {
             assert!(parsed.holds(inside.parse().unwrap()), "{network} {inside}");
             assert!(!parsed.holds(outside.parse().unwrap()), "{network} {outside}");
         }
-        for wrong in ["", "10.0.0.0/33", "10.0.0.0/+8", "10.0.0.0/", "frogs.lan", "::/129", "10.0.0/8", "a/8"]
-        {
+        for wrong in [
+            "",
+            "10.0.0.0/33",
+            "10.0.0.0/+8",
+            "10.0.0.0/",
+            "frogs.lan",
+            "::/129",
+            "10.0.0/8",
+            "a/8",
+            "::ffff:10.0.0.0/104",
+        ] {
             assert!(Network::parse(wrong).is_err(), "{wrong:?}");
         }
     }
