@@ -1,6 +1,6 @@
 //! Metrics in the text format of Prometheus: `# HELP`, `# TYPE` and samples of each family.
 //!
-//! A process exports fewer than fifty series, whatever the number of users and members: larger sets are summed or cut. No series
+//! A process exports fewer than fifty series, regardless of the number of users and members: larger sets are summed or cut. No series
 //! contains names of users, texts or addresses.
 
 use super::version;

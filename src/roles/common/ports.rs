@@ -6,7 +6,7 @@
 //!
 //! ```text
 //!   FOUNDER=coordinator-1    member that creates the cluster if its store is empty, until FOUNDED=yes
-//!   FOUNDED=yes              the cluster was up once: no member creates it again, whatever happens to the stores
+//!   FOUNDED=yes              the cluster was up once: no member creates it again, even if all stores are lost
 //!   WEB=127.0.0.1:8080
 //!   BALANCER=127.0.0.1:40123
 //!   BACKEND_1=127.0.0.1:40124

@@ -9,7 +9,7 @@
 //! from the ports file, so a child can also be restarted by hand. This process holds no data and may be killed: its children
 //! then stop by themselves.
 //!
-//! Until the cluster is up, children are restarted whatever `--restart` says. A child that exits with 78 during that time
+//! Until the cluster is up, children are restarted regardless of `--restart`. A child that exits with 78 during that time
 //! ends `up`, because a restart would not help.
 //!
 //! - [`folder`]: the folder, its lock and cluster file; [`ports`]: the choice of ports, stable through restarts

@@ -152,7 +152,7 @@ pub(super) async fn login(context: &mut RequestContext, form: &Form) -> WebRespo
     }
 }
 
-/// Ends the browser's previous session after a new log-in: nobody but a thief would use it again. If that fails, the session
+/// Ends the browser's previous session after a new log-in: only a thief would use it again. If that fails, the session
 /// ends with its age, and `/settings` shows it until then.
 async fn end_the_one_before(context: &mut RequestContext) {
     let Some(session) = context.session() else { return };

@@ -84,7 +84,7 @@ mod tests {
         assert!(foreign(&[("origin", "http://frogs.lan:8080")]));
         assert!(foreign(&[host, ("origin", "ftp://frogs.lan:8080")]));
         let clear = headers(&[host, ("origin", "http://frogs.lan:8080")]);
-        assert!(form(&clear, true), "a page that anybody on the network may have made");
+        assert!(form(&clear, true), "a page that others on the network may have made");
         assert!(!form(&headers(&[host, ("origin", "https://frogs.lan:8080")]), true));
     }
 

@@ -62,7 +62,7 @@ async fn read(
     Ok(Friends { people, more, first: after.is_none() })
 }
 
-/// Follows or unfollows somebody.
+/// Follows or unfollows a person.
 pub(super) async fn manage(context: &mut RequestContext, form: &Form) -> WebResponse {
     let username = form.text(Field::Username.name()).to_string();
     let choice = match form.get("choice") {

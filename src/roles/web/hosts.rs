@@ -1,7 +1,7 @@
 //! Check of the `Host` header, against DNS rebinding: if an attacker's domain name is made to resolve to this machine, the attacker's
 //! page has the same origin as this site and could read and do everything here. Its browser still sends the attacker's name.
 //!
-//! Accepted are names that nobody outside can make resolve to this machine: IP addresses, names of one label, `localhost`, and this
+//! Accepted are names that cannot be made to resolve to this machine from outside: IP addresses, names of one label, `localhost`, and this
 //! machine's own name, also with `.local`. All others have to be named with `--host`.
 
 use hyper::HeaderMap;

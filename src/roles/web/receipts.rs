@@ -15,7 +15,7 @@ const NOTHING: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"1\" hei
 
 /// Marks messages or croaks as read and answers with an empty image.
 pub(super) async fn show(context: &mut RequestContext, query: &Form, headers: &HeaderMap) -> WebResponse {
-    // Pages load this address; nobody types it.
+    // Pages load this address; people do not type it.
     if headers.get("sec-fetch-site").is_some_and(|site| site == "none") {
         return response::plain(StatusCode::FORBIDDEN, "only pages can load this");
     }

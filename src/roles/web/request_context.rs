@@ -455,7 +455,7 @@ mod tests {
         let plain: &'static str = format!("session={token}").leak();
         let secure: &'static str = format!("__Host-session={token}").leak();
         assert!(context_by(false, plain).has_session() && context_by(true, secure).has_session());
-        assert!(!context_by(true, plain).has_session(), "anybody on the network may have set that");
+        assert!(!context_by(true, plain).has_session(), "others on the network may have set that");
         assert!(!context_by(false, secure).has_session());
         let mut context = context_by(true, "");
         context.open_session([7; TOKEN_BYTES]);

@@ -97,7 +97,7 @@ pub(super) fn page(status: StatusCode, page: &impl Template) -> WebResponse {
     answer
 }
 
-/// Redirects with 303: a GET follows whatever was posted.
+/// Redirects with 303: a GET follows the posted form.
 pub(super) fn see_other(path: &str) -> WebResponse {
     let mut answer = with_type(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", Bytes::new());
     let location = HeaderValue::from_str(path).expect("our paths are ASCII: names in them are checked");

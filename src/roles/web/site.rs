@@ -267,7 +267,7 @@ const TOO_SLOW: Rejection = (
     "The form did not arrive in time. Go back and try again.",
 );
 
-/// Reads the posted form. Whatever cannot be a valid form is refused before its body is read.
+/// Reads the posted form. A body that cannot be a valid form is refused before it is read.
 ///
 /// # Errors
 /// The answer to a form from another site, of another content type, too large, incomplete or too slow.
