@@ -55,7 +55,7 @@ const TRACE_MARK: &str = "trace of seed ";
 fn every_seed_runs_the_same_way_in_another_process() {
     let this_program = std::env::current_exe().expect("a test is a file");
     let mut other = Command::new(this_program);
-    other.args(["--ignored", "--exact", "--nocapture", "prints_the_trace_of_every_seed"]);
+    other.args(["--ignored", "--exact", "--nocapture", "seeds::prints_the_trace_of_every_seed"]);
     let other = other.stdout(Stdio::piped()).spawn().expect("a test can be run again");
     let here: Vec<String> =
         tally().traces.iter().map(|(seed, trace)| format!("{TRACE_MARK}{seed}: {trace:032x}")).collect();
