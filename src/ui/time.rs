@@ -1,5 +1,7 @@
 //! Wall-clock times for display, in UTC. Reads no clock.
 
+use time::OffsetDateTime;
+
 /// Earliest time that is shown, 2020-01-01T00:00:00Z: a board without a battery starts in 1970 until its clock is set.
 const KNOWN_FROM_MS: u64 = 1_577_836_800_000;
 /// Latest time that is shown, 9999-12-31T23:59:59Z: later years do not fit the format.
@@ -52,28 +54,13 @@ pub fn shown(wall_ms: u64) -> Option<DisplayTime> {
     if !(KNOWN_FROM_MS..=KNOWN_TO_MS).contains(&wall_ms) {
         return None;
     }
-    let seconds = wall_ms / 1000;
-    let (year, month, day) = civil(seconds / 86_400);
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    let at = OffsetDateTime::from_unix_timestamp(i64::try_from(wall_ms / 1000).ok()?).ok()?;
+    let (year, month, day) = (at.year(), u8::from(at.month()), at.day());
+    let (hour, minute, second) = at.to_hms();
     Some(DisplayTime {
         machine: format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"),
         people: format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC"),
     })
-}
-
-/// Returns year, month and day of a day counted from 1970-01-01, in the Gregorian calendar. Howard Hinnant's
-/// `civil_from_days`: years begin in March, so that the leap day is the last day of a year.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468; // from 0000-03-01
-    let era = days / 146_097; // 400 years
-    let day_of_era = days % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    (year, month, day)
 }
 
 #[cfg(test)]
@@ -82,10 +69,10 @@ mod tests {
 
     #[test]
     fn days_become_dates() {
-        assert_eq!(civil(0), (1970, 1, 1));
-        assert_eq!(civil(19_782), (2024, 2, 29));
-        assert_eq!(civil(20_454), (2026, 1, 1));
-        assert_eq!(civil(11_016), (2000, 2, 29));
+        let day = |days: u64| shown(days * 86_400_000).unwrap().people;
+        assert_eq!(day(19_782), "2024-02-29 00:00 UTC");
+        assert_eq!(day(20_454), "2026-01-01 00:00 UTC");
+        assert_eq!(day(29_220), "2050-01-01 00:00 UTC");
         let shown = shown(1_709_251_199_999).unwrap();
         assert_eq!(shown.machine, "2024-02-29T23:59:59Z");
         assert_eq!(shown.people, "2024-02-29 23:59 UTC");

@@ -426,7 +426,7 @@ fn set(answer: &mut WebResponse, name: &str, value: Option<String>, secure: bool
         .secure(secure)
         .http_only(true)
         .same_site(SameSite::Lax)
-        .max_age(cookie::time::Duration::seconds(age_s))
+        .max_age(time::Duration::seconds(age_s))
         .build();
     let line = HeaderValue::from_str(&cookie.to_string()).expect("our cookies are ASCII");
     answer.headers_mut().append(SET_COOKIE, line);

@@ -6,6 +6,8 @@
 //!   Time         ::= UTCTime YYMMDDhhmmssZ | GeneralizedTime YYYYMMDDhhmmssZ
 //! ```
 
+use time::{Date, Month};
+
 const SEQUENCE: u8 = 0x30;
 const INTEGER: u8 = 0x02;
 const VERSION: u8 = 0xa0;
@@ -67,7 +69,7 @@ fn seconds(tag: u8, text: &[u8]) -> Option<i64> {
     let (year, rest) = match (tag, digits.len()) {
         (UTC_TIME, 12) => {
             let (year, rest) = digits.split_at(2);
-            let year: i64 = year.parse().ok()?;
+            let year: i32 = year.parse().ok()?;
             (if year < 50 { 2000 + year } else { 1900 + year }, rest)
         }
         (GENERALIZED_TIME, 14) => {
@@ -76,18 +78,10 @@ fn seconds(tag: u8, text: &[u8]) -> Option<i64> {
         }
         _ => return None,
     };
-    let part = |at: usize| rest[at..at + 2].parse::<i64>().ok();
-    let (month, day) = (part(0)?, part(2)?);
-    Some(days(year, month, day) * 24 * 3600 + part(4)? * 3600 + part(6)? * 60 + part(8)?)
-}
-
-/// Returns the days from 1970-01-01 to a day. Howard Hinnant's `days_from_civil`: years begin in March, so that the leap day is the
-/// last day of a year.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+    let part = |at: usize| rest[at..at + 2].parse::<u8>().ok();
+    let date = Date::from_calendar_date(year, Month::try_from(part(0)?).ok()?, part(2)?).ok()?;
+    let at = date.with_hms(part(4)?, part(6)?, part(8)?).ok()?;
+    Some(at.assume_utc().unix_timestamp())
 }
 
 #[cfg(test)]
