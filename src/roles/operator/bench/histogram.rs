@@ -9,33 +9,40 @@ const DIGITS: u8 = 2;
 
 /// A histogram of latencies.
 #[derive(Debug, Clone)]
-pub(crate) struct Histogram(hdrhistogram::Histogram<u64>);
+pub(crate) struct Histogram {
+    buckets: hdrhistogram::Histogram<u64>,
+    /// The longest latency, exactly.
+    max: Duration,
+}
 
 impl Default for Histogram {
     fn default() -> Histogram {
-        Histogram(hdrhistogram::Histogram::new_with_max(MICROS_MAX, DIGITS).expect("the bounds are valid"))
+        let buckets =
+            hdrhistogram::Histogram::new_with_max(MICROS_MAX, DIGITS).expect("the bounds are valid");
+        Histogram { buckets, max: Duration::ZERO }
     }
 }
 
 impl Histogram {
     /// Adds a latency.
     pub(crate) fn record(&mut self, latency: Duration) {
-        self.0.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(MICROS_MAX));
+        self.buckets.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(MICROS_MAX));
+        self.max = self.max.max(latency);
     }
 
     /// Returns the number of latencies.
     pub(crate) fn count(&self) -> u64 {
-        self.0.len()
+        self.buckets.len()
     }
 
     /// Returns the longest latency; zero if there is none.
     pub(crate) fn max(&self) -> Duration {
-        Duration::from_micros(self.0.max())
+        self.max
     }
 
     /// Returns the latency that `percent` percent of all latencies do not exceed; zero if there is none.
     pub(crate) fn percentile(&self, percent: u64) -> Duration {
-        Duration::from_micros(self.0.value_at_quantile(percent as f64 / 100.0))
+        Duration::from_micros(self.buckets.value_at_quantile(percent as f64 / 100.0)).min(self.max)
     }
 }
 
@@ -55,7 +62,8 @@ mod tests {
         }
         let mut histogram = Histogram::default();
         histogram.record(Duration::MAX);
-        assert!(histogram.max() >= Duration::from_micros(MICROS_MAX));
+        assert_eq!(histogram.max(), Duration::MAX);
+        assert!(histogram.percentile(50) >= Duration::from_micros(MICROS_MAX));
     }
 
     #[test]
