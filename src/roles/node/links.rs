@@ -14,12 +14,12 @@
 
 use super::hello::{self, HelloRefusal};
 use super::member_list::{MemberList, ReplicatedMembers};
+use super::seeds;
 use super::{NodeState, coordination, describe};
 use ribbit_net::backoff::Backoff;
 use ribbit_net::channel::{Channel, ChannelWriter};
 use ribbit_net::frame::{self, FrameError, Plane};
 use ribbit_net::limits::{FRAME_BYTES_MAX, LINK_UNHEARD_MAX, PEER_QUEUE_MAX, PREFACE_DEADLINE, WRITE_BYTES};
-use ribbit_net::oneshot::ask_status;
 use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreReport};
 use ribbit_net::protocol::MemberInfo;
 use ribbit_net::{handshake, socket, tasks};
@@ -164,31 +164,17 @@ async fn look_around(node: Arc<NodeState>) {
             table.is_empty() || table.values().any(|peer| !peer.linked)
         };
         if missing() {
-            ask_around(&node).await;
+            seeds::query_all(&node, node.options.coordinators.clone(), |node, _, answer| {
+                let (Ok(status), Some(member)) = (answer, node.membership.get()) else { return };
+                if status.history == Some(member.identity.history) {
+                    member.member_list.record_own(&status.me);
+                    status.others.iter().for_each(|info| member.member_list.record_report(info));
+                }
+            })
+            .await;
         }
         smol::Timer::after(LOOK_AROUND).await;
     }
-}
-
-/// Queries all start addresses for their status and records the members they report.
-async fn ask_around(node: &Arc<NodeState>) {
-    let Some(member) = node.membership.get() else { return };
-    let questions = node.options.coordinators.iter().map(|address| {
-        let node = node.clone();
-        let address = address.clone();
-        tasks::spawn(async move {
-            let answer = ask_status(&address, Plane::Control, &node.options.keys).await;
-            let (Ok(status), Some(member)) = (answer, node.membership.get()) else { return };
-            if status.history == Some(member.identity.history) {
-                member.member_list.record_own(&status.me);
-                status.others.iter().for_each(|info| member.member_list.record_report(info));
-            }
-        })
-    });
-    for question in questions.collect::<Vec<_>>() {
-        question.await;
-    }
-    let _ = member;
 }
 
 /// Keeps the outgoing link to one member for as long as the process lives.
@@ -218,7 +204,7 @@ async fn link(node: Arc<NodeState>, to: RaftId, frames: Receiver<Vec<u8>>) {
                     );
                     backoff.reset();
                 }
-                Err(error) => super::seeds::not_answered(&address, &error),
+                Err(error) => seeds::not_answered(&address, &error),
             }
         }
         // Queued messages are outdated by now. The engine sends what is needed again.

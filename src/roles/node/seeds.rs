@@ -15,7 +15,7 @@ use crate::node::arguments::NodeOptions;
 use ribbit_net::frame::{FrameError, Plane};
 use ribbit_net::limits::PEERS_MAX;
 use ribbit_net::oneshot::ask_status;
-use ribbit_net::protocol::MemberInfo;
+use ribbit_net::protocol::{MemberInfo, NodeStatus};
 use ribbit_net::tasks;
 use ribbit_state::limits::ADDRESS_BYTES_MAX;
 use ribbit_state::sync::MutexExt;
@@ -83,20 +83,30 @@ impl SeedAddresses {
 /// Queries all seed addresses for the members they know. So a node that waits to join learns of members through other
 /// nodes that wait.
 pub(crate) async fn ask_around(node: &Arc<NodeState>) {
-    let asking = node.seed_addresses().into_iter().map(|address| {
+    query_all(node, node.seed_addresses(), |node, address, answer| {
+        let Ok(status) = answer.map_err(|error| not_answered(address, &error)) else { return };
+        if status.cluster == node.options.cluster {
+            std::iter::once(&status.me).chain(&status.others).for_each(|info| node.seeds.record(info));
+        }
+    })
+    .await;
+}
+
+/// Queries the nodes at these addresses for their status, all at once, and hands over each answer as it arrives.
+pub(crate) async fn query_all(
+    node: &Arc<NodeState>,
+    addresses: impl IntoIterator<Item = String>,
+    answered: fn(&NodeState, &str, Result<NodeStatus, FrameError>),
+) {
+    let queries = addresses.into_iter().map(|address| {
         let node = node.clone();
         tasks::spawn(async move {
             let answer = ask_status(&address, Plane::Control, &node.options.keys).await;
-            let Ok(status) = answer.map_err(|error| not_answered(&address, &error)) else {
-                return;
-            };
-            if status.cluster == node.options.cluster {
-                std::iter::once(&status.me).chain(&status.others).for_each(|info| node.seeds.record(info));
-            }
+            answered(&node, &address, answer);
         })
     });
-    for asked in asking.collect::<Vec<_>>() {
-        asked.await;
+    for query in queries.collect::<Vec<_>>() {
+        query.await;
     }
 }
 
