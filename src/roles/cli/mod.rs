@@ -34,10 +34,8 @@ use crate::locks::shell::arguments::ShellArgs;
 use crate::locks::shell::commands;
 use crate::locks::{lock, shell};
 use crate::node::arguments::NodeOptions;
-use crate::operator::health::HealthOptions;
 use crate::operator::member::{MemberChange, MemberOptions};
 use crate::operator::status::StatusOptions;
-use crate::operator::verify::VerifyOptions;
 use crate::operator::watch::WatchOptions;
 use crate::operator::{
     backup, bench, directory, doctor, health, init, key, member, recover, restore, status, user, verify,
@@ -131,7 +129,7 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
         Verb::Members(arguments) => status_task(StatusOptions::new(arguments, true, matches)?),
         Verb::Watch(arguments) => watch_task(arguments.options(matches)?),
         Verb::Health(arguments) => {
-            let options = HealthOptions::new(arguments, matches)?;
+            let options = arguments.options(matches)?;
             Task::command("health", async move { health::run(&options).await })
         }
         Verb::Doctor(arguments) => {
@@ -156,7 +154,7 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
             Task::command("restore", async move { restore::run(&arguments.options()) })
         }
         Verb::Verify(arguments) => {
-            let options = VerifyOptions::new(arguments, matches)?;
+            let options = arguments.options_with_key(matches)?;
             Task::command("verify", async move { verify::run(&options).await })
         }
         Verb::WebCert(arguments) => Task::command("web-cert", async move { cert::run(&arguments) }),

@@ -57,6 +57,31 @@ pub(crate) struct ReportArgs {
     pub cluster: ClusterFlags,
 }
 
+/// Options of a command that prints a report about a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ReportOptions {
+    pub cluster: ClusterAccess,
+    pub json: bool,
+}
+
+impl ReportArgs {
+    /// Selects the cluster.
+    ///
+    /// # Errors
+    /// As [`select`].
+    pub(crate) fn options(self, matches: &ArgMatches) -> Result<ReportOptions, Failure> {
+        Ok(ReportOptions { cluster: select(self.cluster, matches)?, json: self.json })
+    }
+
+    /// Selects the cluster, whose key the command needs.
+    ///
+    /// # Errors
+    /// As [`select_with_key`].
+    pub(crate) fn options_with_key(self, matches: &ArgMatches) -> Result<ReportOptions, Failure> {
+        Ok(ReportOptions { cluster: select_with_key(self.cluster, matches)?, json: self.json })
+    }
+}
+
 /// Returns the cluster of a data folder, from the ports file that `up` wrote, else from the cluster file.
 ///
 /// # Errors

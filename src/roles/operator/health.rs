@@ -1,22 +1,13 @@
 //! `ribbit health`: checks the cluster's health, for people and for monitoring by exit code.
 
-use crate::common::cluster_selection::ClusterAccess;
-use crate::common::cluster_selection::{ReportArgs, select};
+use crate::common::cluster_selection::{ClusterAccess, ReportOptions};
 use crate::common::failure::{Exit, Failure};
 use crate::common::output;
 use crate::common::survey::surveyed;
-use clap::ArgMatches;
 use ribbit_net::health::{Health, overall, problems};
 use ribbit_net::survey::Survey;
 use smol::Timer;
 use std::time::{Duration, Instant};
-
-/// Options of `health`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct HealthOptions {
-    pub cluster: ClusterAccess,
-    pub json: bool,
-}
 
 /// Text below the flags in `--help`.
 pub(crate) const HELP: &str = "\
@@ -31,16 +22,6 @@ Exit codes:
      tolerates no further failure
   3  down: no member answers, there is no leader, or no backend serves clients";
 
-impl HealthOptions {
-    /// Returns the options.
-    ///
-    /// # Errors
-    /// As [`select`].
-    pub(crate) fn new(arguments: ReportArgs, matches: &ArgMatches) -> Result<HealthOptions, Failure> {
-        Ok(HealthOptions { cluster: select(arguments.cluster, matches)?, json: arguments.json })
-    }
-}
-
 /// Time to wait for a leader. A running election is not a failure.
 const ELECTION_TIMEOUT: Duration = Duration::from_secs(2);
 /// Pause between two surveys.
@@ -50,7 +31,7 @@ const PAUSE: Duration = Duration::from_millis(150);
 ///
 /// # Errors
 /// 5: the cluster is degraded. 3: it is down. Both have been printed, so the failure has no message.
-pub(crate) async fn run(options: &HealthOptions) -> Result<(), Failure> {
+pub(crate) async fn run(options: &ReportOptions) -> Result<(), Failure> {
     let survey = settled(&options.cluster).await;
     output::line(&if options.json {
         ribbit_ui::health::json(&survey)

@@ -10,26 +10,17 @@
 //! Rows are read from the disk, not from the members' memory. Users can go on writing: applying pauses at the index for a
 //! moment only. A member that answers but cannot be brought to that index is reported and changes the exit code.
 
-use crate::common::cluster_selection::ClusterAccess;
-use crate::common::cluster_selection::{ReportArgs, select_with_key};
+use crate::common::cluster_selection::ReportOptions;
 use crate::common::failure::{Exit, Failure};
 use crate::common::output;
 use crate::operator::pinned::{PinError, Pinned, living, newest};
 use crate::operator::progress::Progress;
-use clap::ArgMatches;
 use ribbit_net::keys::Keys;
 use ribbit_net::pinned::PinAsk;
 use ribbit_net::survey::MemberView;
 use ribbit_state::{LogIndex, Token};
 use ribbit_ui::verify::{Comparison, Difference};
 use std::collections::{BTreeMap, VecDeque};
-
-/// Options of `verify`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct VerifyOptions {
-    pub cluster: ClusterAccess,
-    pub json: bool,
-}
 
 /// Text below the flags in `--help`.
 pub(crate) const HELP: &str = "\
@@ -46,16 +37,6 @@ Exit codes:
   3  no member answers
   5  a reachable member could not be compared";
 
-impl VerifyOptions {
-    /// Returns the options.
-    ///
-    /// # Errors
-    /// As [`select_with_key`].
-    pub(crate) fn new(arguments: ReportArgs, matches: &ArgMatches) -> Result<VerifyOptions, Failure> {
-        Ok(VerifyOptions { cluster: select_with_key(arguments.cluster, matches)?, json: arguments.json })
-    }
-}
-
 /// Maximum number of indexes to try.
 const TRIES: usize = 12;
 /// Number of tries in which a member may be behind before it is left out.
@@ -67,7 +48,7 @@ const AHEAD_MIN: LogIndex = 16;
 ///
 /// # Errors
 /// 1: members differ. 3: no member answers, or no common index was reached. 5: a reachable member could not be compared.
-pub(crate) async fn run(options: &VerifyOptions) -> Result<(), Failure> {
+pub(crate) async fn run(options: &ReportOptions) -> Result<(), Failure> {
     let (members, left_out) = pin_all(living(&options.cluster).await?, &options.cluster.keys).await?;
     let compared = compare(&members).await;
     let head = members.first().map(|member| member.head.clone());

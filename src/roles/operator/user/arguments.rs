@@ -1,5 +1,6 @@
 //! Arguments of `ribbit user`.
 
+use crate::client::arguments::OutputArgs;
 use crate::common::cluster_selection::ClusterFlags;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
@@ -37,11 +38,8 @@ pub(crate) struct ListArgs {
     /// Pattern of user names: * matches any text, ? one character, [a-f] one character of a range
     #[arg(value_name = "GLOB", default_value = "*")]
     pub names: String,
-    /// Print one JSON object per line
-    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
-    pub json: bool,
     #[command(flatten)]
-    pub cluster: ClusterFlags,
+    pub output: OutputArgs,
 }
 
 /// Arguments of a verb for one account.
@@ -95,7 +93,7 @@ impl UserVerb {
     /// Returns the flags that select the cluster.
     pub(crate) fn cluster(&self) -> ClusterFlags {
         match self {
-            UserVerb::List(arguments) => &arguments.cluster,
+            UserVerb::List(arguments) => &arguments.output.cluster,
             UserVerb::Passwd(account) | UserVerb::Suspend(account) | UserVerb::Resume(account) => {
                 &account.cluster
             }

@@ -49,7 +49,7 @@ struct Operator {
 impl Operator {
     async fn perform(&self, verb: UserVerb) -> Result<(), VerbError> {
         match verb {
-            UserVerb::List(ListArgs { names, json, .. }) => self.list(&names, json).await,
+            UserVerb::List(ListArgs { names, output }) => self.list(&names, output.json).await,
             UserVerb::Passwd(AccountArgs { username, .. }) => self.set_password(&username).await,
             UserVerb::Suspend(AccountArgs { username, .. }) => self.suspend(&username, true).await,
             UserVerb::Resume(AccountArgs { username, .. }) => self.suspend(&username, false).await,
