@@ -1,5 +1,6 @@
 //! Pages that say only why a request has no other answer.
 
+use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_ui::pages::{MessagePage, NavEntry, PageFrame};
@@ -13,4 +14,11 @@ pub(super) fn message(status: StatusCode, title: &str, words: &str, logged_in: b
 /// Answers 404.
 pub(super) fn no_such_page(logged_in: bool) -> WebResponse {
     message(StatusCode::NOT_FOUND, "Page not found", "There is nothing at this address.", logged_in)
+}
+
+/// Answers 404 for a user name that no account has.
+pub(super) fn no_such_user(context: &RequestContext, here: NavEntry) -> WebResponse {
+    let frame = context.frame("Person not found", here);
+    let words = "Nobody has this username. The account may have been deleted.".to_string();
+    response::page(StatusCode::NOT_FOUND, &MessagePage { frame, words })
 }

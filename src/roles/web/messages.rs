@@ -3,6 +3,7 @@
 //! The page of a conversation holds an empty image (`/shown`), the read receipt. The browser loads it once it has the page, so
 //! the sender learns without a script that a message was read. A page that never arrived marks nothing.
 
+use super::error_pages::no_such_user;
 use super::feed::{NO_SESSION, WRONG_PAGE, error_page, status};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::request_context::{PageError, RequestContext};
@@ -15,7 +16,7 @@ use ribbit_state::text::{check_message, croak_chars, fold_username};
 use ribbit_state::{AccountId, Code, Denied, Field, LogIndex, MessageCommand, Page, Query};
 use ribbit_ui::form::{Form, FormRequest};
 use ribbit_ui::pages::messages::{MessageView, Partner, TalkPage, TalkRow, TalkView, TalksPage};
-use ribbit_ui::pages::{MessagePage, NavEntry, PageFrame, lacks_session};
+use ribbit_ui::pages::{NavEntry, PageFrame, lacks_session};
 use ribbit_ui::words::Refusals;
 use std::time::Duration;
 
@@ -69,9 +70,7 @@ pub(super) async fn show(context: &mut RequestContext, name: &str, query: &Form)
     let (talk, waiting) = match read(context, &mut frame, name, before, READ_DEADLINE).await {
         Ok(read) => read,
         Err(PageError::Denied(denied)) if denied.code == Code::NoSuchUser => {
-            let frame = context.frame("Person not found", NavEntry::Messages);
-            let words = "Nobody has this username. The account may have been deleted.".to_string();
-            return response::page(StatusCode::NOT_FOUND, &MessagePage { frame, words });
+            return no_such_user(context, NavEntry::Messages);
         }
         Err(error) => return error_page(context, NavEntry::Messages, error),
     };

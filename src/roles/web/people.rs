@@ -1,5 +1,6 @@
 //! `/people` and `/@name`: lists of people, and profiles. Follow and unfollow are posted to `/manage`.
 
+use super::error_pages::no_such_user;
 use super::feed::{NO_SESSION, WRONG_PAGE, error_page};
 use super::limits::READ_DEADLINE;
 use super::request_context::{PageError, RequestContext};
@@ -10,7 +11,7 @@ use ribbit_state::query::PersonRelation;
 use ribbit_state::{AccountId, Code, Field, Page, Query};
 use ribbit_ui::form::Form;
 use ribbit_ui::pages::people::{PeopleList, PeoplePage, PeopleTab, PersonRow, ProfilePage};
-use ribbit_ui::pages::{CroakView, MessagePage, NavEntry, PageFrame};
+use ribbit_ui::pages::{CroakView, NavEntry, PageFrame};
 use ribbit_ui::time;
 use ribbit_ui::words::{Note, Refusals};
 
@@ -88,9 +89,7 @@ pub(super) async fn profile(context: &mut RequestContext, username: &str, query:
     let got = match context.read(ask, READ_DEADLINE).await {
         Ok(got) => got,
         Err(PageError::Denied(denied)) if [Code::NoSuchUser, Code::InvalidEntry].contains(&denied.code) => {
-            let frame = context.frame("Person not found", NavEntry::People);
-            let words = "Nobody has this username. The account may have been deleted.".to_string();
-            return response::page(StatusCode::NOT_FOUND, &MessagePage { frame, words });
+            return no_such_user(context, NavEntry::People);
         }
         Err(error) => return error_page(context, NavEntry::People, error),
     };
