@@ -79,6 +79,15 @@ async fn one_server() -> (Server, Receiver<Asked>) {
     (start(0, &asked, ConnectionLimits::new()).await, asks)
 }
 
+/// Returns two servers and a client that knows both.
+async fn two_servers() -> ([Server; 2], Client, Receiver<Asked>) {
+    let (asked, asks) = channel::unbounded();
+    let servers =
+        [start(0, &asked, ConnectionLimits::new()).await, start(1, &asked, ConnectionLimits::new()).await];
+    let client = Client::new(servers.iter().map(|server| server.address.clone()).collect(), keys());
+    (servers, client, asks)
+}
+
 /// Returns a request with a number, which its answer repeats in the token.
 fn question(number: u64) -> Ask {
     let seen = Some(Token { history: HistoryId(1), index: number });
@@ -208,12 +217,7 @@ fn a_slow_answer_is_not_a_dead_server() {
 #[test]
 fn a_request_is_sent_unchanged_to_another_server_when_its_server_dies() {
     smol::block_on(async {
-        let (asked, asks) = channel::unbounded();
-        let servers = [
-            start(0, &asked, ConnectionLimits::new()).await,
-            start(1, &asked, ConnectionLimits::new()).await,
-        ];
-        let client = Client::new(servers.iter().map(|server| server.address.clone()).collect(), keys());
+        let (servers, client, asks) = two_servers().await;
         let asking = smol::spawn(async move { client.ask(question(7), LONG).await });
         let first = asks.recv().await.unwrap();
         servers[first.node].gate.close();
@@ -293,12 +297,7 @@ fn a_request_beyond_its_bounds_is_refused_before_it_is_sent() {
 #[test]
 fn two_unavailable_answers_in_a_row_lead_to_another_server() {
     smol::block_on(async {
-        let (asked, asks) = channel::unbounded();
-        let servers = [
-            start(0, &asked, ConnectionLimits::new()).await,
-            start(1, &asked, ConnectionLimits::new()).await,
-        ];
-        let client = Client::new(servers.iter().map(|server| server.address.clone()).collect(), keys());
+        let (_servers, client, asks) = two_servers().await;
         let asking = smol::spawn(async move { client.ask(question(7), LONG).await });
         let mut nodes = Vec::new();
         for _ in 0..3 {

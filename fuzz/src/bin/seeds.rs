@@ -7,10 +7,8 @@
 //! What the fuzzers found later has other names and stays.
 
 use ribbit_db::snapshot::SnapshotHead;
-use ribbit_db::{
-    Configuration, Disk, EntryKind, FileDisk, HardState, Identity, LogEntry, Position, Store, record,
-};
-use ribbit_fuzz::bodies::{TARGETS, part, rules};
+use ribbit_db::{Configuration, Disk, EntryKind, FileDisk, HardState, LogEntry, Position, Store, record};
+use ribbit_fuzz::bodies::{TARGETS, journal, part, rules};
 use ribbit_net::frame::{self, Plane, WIRE_VERSION};
 use ribbit_net::handshake::Preface;
 use ribbit_net::http;
@@ -22,9 +20,7 @@ use ribbit_roles::client::terminal::commands::TABLE;
 use ribbit_roles::common::cluster_file::ClusterFile;
 use ribbit_state::command::Proposal;
 use ribbit_state::query::TalkPartner;
-use ribbit_state::{
-    ClusterId, Consistency, HistoryId, Query, Request, RequestId, Role, Token, Topic, TreePath,
-};
+use ribbit_state::{ClusterId, Consistency, HistoryId, Query, Request, RequestId, Token, Topic, TreePath};
 use serde::Serialize;
 use std::fs;
 use std::path::Path;
@@ -135,7 +131,7 @@ fn bytes(hex: &str) -> Vec<u8> {
     if hex == "-" { Vec::new() } else { (0..hex.len()).step_by(2).map(digit).collect() }
 }
 
-/// Of each kind of command one, with ada's session instead of one that nobody has.
+/// Returns one command of each kind, with ada's session in place of an unknown one.
 fn proposals() -> Vec<Proposal> {
     let entries = ENTRIES.lines().filter_map(|line| line.split(' ').nth(2)).map(bytes);
     let entries = entries.map(|mut entry| {
@@ -244,16 +240,7 @@ fn frames() -> Seeds {
 fn store_with_a_log() -> (tempdir::Folder, u64) {
     let folder = tempdir::Folder::new();
     let mut store = Store::open(FileDisk::new(&folder.0).expect("a folder")).expect("an empty store");
-    let identity = Identity {
-        cluster: ClusterId(1),
-        history: HistoryId(2),
-        raft_id: 1,
-        role: Role::Backend,
-        region: 1,
-        id: 1,
-    };
-    let configuration = Configuration { voters: vec![1, 2, 3], ..Configuration::default() };
-    store.identify(identity, Some(&configuration)).expect("a good disk");
+    journal::found(&mut store);
     let first = store.loaded().expect("a good store").last.index + 1;
     for (at, proposal) in (first..).zip(proposals().into_iter().take(3)) {
         let data = postcard::to_stdvec(&proposal).expect("plain data");
@@ -263,7 +250,7 @@ fn store_with_a_log() -> (tempdir::Folder, u64) {
     (folder, first)
 }
 
-/// What both sides may be sent instead of what they expect: with no signature of anybody, or with garbage for one.
+/// Returns bytes that either side may receive in place of the expected ones: unsigned, or with a wrong signature.
 fn handshake() -> Seeds {
     let mut seeds = Seeds::new();
     for plane in

@@ -22,7 +22,12 @@ const BYTES_MAX: u64 = 1 << 24;
 /// A store that was founded, with nothing in its log.
 pub static FOUNDED: LazyLock<MemoryDisk> = LazyLock::new(|| {
     let disk = MemoryDisk::default();
-    let mut store = Store::open(disk.clone()).expect("an empty disk opens");
+    found(&mut Store::open(disk.clone()).expect("an empty disk opens"));
+    disk
+});
+
+/// Makes an empty store that of a founder, in a configuration of three voters.
+pub fn found(store: &mut Store) {
     let identity = Identity {
         cluster: ClusterId(1),
         history: HistoryId(2),
@@ -33,9 +38,7 @@ pub static FOUNDED: LazyLock<MemoryDisk> = LazyLock::new(|| {
     };
     let configuration = Configuration { voters: vec![1, 2, 3], ..Configuration::default() };
     store.identify(identity, Some(&configuration)).expect("a good disk");
-    drop(store);
-    disk
-});
+}
 
 pub fn run(data: &[u8]) {
     let disk = FOUNDED.copy();
