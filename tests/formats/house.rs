@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What a pure function has no use for.
+/// Names that a pure function does not use.
 const IMPURE: &[&str] =
     &["std::fs", "std::net", "std::time", "std::thread", "std::env", "getrandom", "f32", "f64"];
 

@@ -10,7 +10,7 @@
 //!   [`rolled_back`], [`earlier_build`], [`recover`], [`backup`], [`verify`].
 //! - Operation and security: [`status`], [`metrics`], [`doctor`], [`clock`], [`wire`], [`secrets`].
 //!
-//! Each cluster has seven processes, so one test runs at a time, whatever `--test-threads` says. `RIBBIT_POWER_CUTS=20` raises
+//! Each cluster has seven processes, so one test runs at a time, regardless of `--test-threads`. `RIBBIT_POWER_CUTS=20` raises
 //! the number of power cuts from five.
 
 // A test that cannot go on may panic where it stands.

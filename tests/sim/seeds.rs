@@ -47,7 +47,7 @@ fn a_seed_runs_the_same_way_twice() {
     assert_eq!(run(4, Watch::default()).trace, run(4, Watch::default()).trace);
 }
 
-/// What the other process prints before each of its traces.
+/// Prefix of each trace that the other process prints.
 const TRACE_MARK: &str = "trace of seed ";
 
 /// Hash maps may be keyed once a process, so this process compares its traces with those of another.

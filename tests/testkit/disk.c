@@ -1,6 +1,6 @@
 /* A disk that a test breaks: preloaded into a process under test.
  *
- * The file named by TEST_DISK says what fails: `write INODE` or `read INODE`. Then whatever writes, or reads, that
+ * The file named by TEST_DISK says what fails: `write INODE` or `read INODE`. Then each write to, or read of, that
  * file fails as on a disk that has gone bad (EIO). With `stall INODE` a sync of that file never returns, so its process
  * can be killed between a write and the sync; the file named by TEST_DISK_STALLED is created when that begins. Asked anew
  * each time, so the disk breaks while a process runs.

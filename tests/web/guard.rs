@@ -59,7 +59,7 @@ fn other_sites_can_neither_send_forms_nor_load_private_data() {
         ("Origin", neighbour),
         ("Origin", "null"),
     ];
-    // Also without a session: nobody may be logged in to another account.
+    // Also without a session: another site must not log the browser in to an account.
     let forms = [
         ("/create", "name=A&username=mallory&email=a%40b&password=password"),
         ("/login", "username=ada&password=password"),

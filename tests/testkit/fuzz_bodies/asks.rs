@@ -148,7 +148,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// The store answers as the map does, whatever is asked.
+/// Asserts that the store answers each query as the map does.
 fn ask(own: Option<&Pond>, query: &Query) {
     let _ = (query.check(), query.is_public());
     let (reader, model) = match own {

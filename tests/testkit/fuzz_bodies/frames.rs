@@ -84,7 +84,7 @@ impl AsyncWrite for Wire<'_> {
     }
 }
 
-/// Whoever asks for a page gets one answer, whole, or none.
+/// Asserts that a request for a page gets one whole answer, or none.
 async fn page(data: &[u8]) {
     let Some(incoming) = data.strip_prefix(http::GET) else { return };
     let mut wire = Wire { incoming, outgoing: Vec::new() };

@@ -1,5 +1,5 @@
-//! How connections begin, over real sockets, with somebody at the other end who has no key: who accepts is not brought
-//! to give out anything that was not sealed for it, and who dials takes nobody for a server of the cluster.
+//! The handshake over real sockets with a peer that has no key. The accepting side sends nothing that is not sealed for its
+//! peer, and the dialling side does not accept the peer as a server of the cluster.
 
 use ribbit_net::channel::Channel;
 use ribbit_net::frame::{FrameError, Plane};
@@ -35,7 +35,7 @@ fn address(listener: &TcpListener) -> String {
     listener.local_addr().expect("it listens").to_string()
 }
 
-/// Somebody dials and says these bytes.
+/// Accepts a connection from a peer that sends these bytes.
 async fn acceptor(listener: &TcpListener, bytes: &[u8]) {
     let (mut theirs, ours) = both(listener).await;
     // Who accepts may hang up at any byte.
@@ -72,7 +72,7 @@ async fn dialler(listener: &TcpListener, bytes: &[u8]) {
         let (mut stream, _) = listener.accept().await.expect("somebody dials");
         let _ = stream.write_all(bytes).await;
         let _ = stream.shutdown(Shutdown::Write);
-        // Whatever the dialler says has gone before this end closes.
+        // All bytes of the dialling side are read before this end closes.
         let mut heard = [0; 256];
         while stream.read(&mut heard).await.is_ok_and(|length| length > 0) {}
     };
@@ -80,7 +80,7 @@ async fn dialler(listener: &TcpListener, bytes: &[u8]) {
     assert!(dialled.is_err(), "nobody but a server can answer");
 }
 
-/// Both are who they say, and somebody in between says these bytes instead of one of them.
+/// Connects two genuine ends, and replaces what one of them sends by these bytes.
 async fn records(listener: &TcpListener, bytes: &[u8]) {
     let (kind, bytes) = bytes.split_first().map_or((0, bytes), |(kind, rest)| (*kind, rest));
     let address = address(listener);

@@ -1,10 +1,10 @@
-//! What each fuzz target does with bytes from outside: it calls what a process would call with them, and asserts what
-//! has to hold whatever they are. None may panic, run for long, or take much memory (the last two are libFuzzer's to
-//! watch; see fuzz/run).
+//! Bodies of the fuzz targets. Each passes bytes from outside to the functions that a process would call with them, and
+//! asserts what has to hold for all bytes. None may panic, run for long or take much memory (libFuzzer watches the last two;
+//! see fuzz/run).
 //!
 //! - `handshake`, `frames`, `protocol`, `raft`: what comes over the network
 //! - `rules`: commands and questions that can be said there; `asks`: the same put to a real store
-//! - `records`, `journal`, `store`, `snapshots`: what is on a disk, or comes from somebody else's
+//! - `records`, `journal`, `store`, `snapshots`: files on this disk, or from another member's
 //! - `forms`, `pages`: from a browser, and back to one
 //! - `shell`, `terminal`, `typed`, `files`, `names`: what people type, in lines, flags, files and patterns
 //!
@@ -32,7 +32,7 @@ pub mod typed;
 /// A target: its name, that of its corpus, and what it does.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// All of them, for whoever replays their corpora.
+/// All targets, by name.
 pub const TARGETS: &[Target] = &[
     ("asks", asks::run),
     ("files", files::run),

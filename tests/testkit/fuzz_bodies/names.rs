@@ -1,4 +1,4 @@
-//! Patterns of user names: whom a page shows is who fits, whatever the pattern, and a pattern costs little.
+//! Patterns of user names: a page shows exactly the people that match, and no pattern is expensive.
 
 use ribbit_state::command::{Command, Proposal, Request, Stamp};
 use ribbit_state::model::Model;

@@ -1,5 +1,5 @@
-//! What is said on the planes, in postcard: what can be read is written, and read again, as the same; what is shown of
-//! it to people stands on one line and obeys nobody.
+//! Messages of the planes, in postcard: a message that can be decoded is encoded and decoded again as the same. Its text for
+//! people is one line without control characters.
 
 use ribbit_net::frame;
 use ribbit_net::peer::{PeerHello, PeerTalk, PeerWelcome};

@@ -88,8 +88,8 @@ fn turn(parts: &mut Parts, rig: &mut Rig) -> bool {
             .any(|output| matches!(output, Output::Fatal(_) | Output::Lost(_) | Output::Fork(_)))
 }
 
-/// The disk's turn. Nothing where the group has agreed on an entry that is no command: whoever has the cluster's key and
-/// leads can do that, and the member ends with words.
+/// Runs the jobs of the disk. Returns `None` if the group has committed an entry that is not a command: only a leader with the
+/// cluster's key can cause that, and the member ends with a message.
 fn store(rig: &mut Rig) -> Option<Vec<Output>> {
     let mut outputs = Vec::new();
     while !rig.waiting.is_empty() {

@@ -1,5 +1,5 @@
-//! Commands and questions of people and members, whatever is in them: the rules answer, the same twice, and what they
-//! keep in memory is what they would read from the rows.
+//! Commands and queries of people and members with any content: the rules answer, twice the same, and their memory equals
+//! what they would read from the rows.
 
 use super::Parts;
 use ribbit_state::command::{Command, Proposal, Request, Stamp};
@@ -102,7 +102,7 @@ fn opened_again(pond: &Model) {
     }
 }
 
-/// Whatever was written, the file of everything that is kept of somebody can be read.
+/// Asserts that the export of a person's data can be read, for any data.
 fn export(pond: &Model) {
     let mut export = Export::new(ADA);
     let mut text = String::new();

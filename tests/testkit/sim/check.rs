@@ -61,7 +61,7 @@ impl Checker {
         assert_eq!(first, sum.digest, "nodes {other} and {node} differ at index {}", position.index);
     }
 
-    /// What whoever asks now may rely on.
+    /// Returns the indexes that an operation which starts now must not fall behind.
     pub fn ask(&self, seen: LogIndex) -> Asked {
         Asked { told: self.told, seen }
     }

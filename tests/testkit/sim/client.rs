@@ -41,7 +41,7 @@ pub struct Client {
     croaks: u32,
     /// It has just deleted its account.
     pub has_deleted: bool,
-    /// Whom it has messages of, when it last looked.
+    /// Account that it had messages from when it last read its talks.
     talked_with: Option<AccountId>,
 }
 

@@ -1,6 +1,5 @@
-//! What is wanted of the group for a node, by its process or by the people who run it: a place, to be let go, to
-//! learn only. As in `roles/node/{join,lost}` and `roles/member`, it is asked again and again, of anybody, until it
-//! is decided.
+//! Membership requests for a node, by its process or by an operator: to join, to be removed, to learn only. As in
+//! `roles/node/{join,store_loss}` and `roles/operator/member`, a request is repeated at any node until it is decided.
 //!
 //! ```text
 //!   empty store ──▶ Join ──▶ joined, starts under its new Raft id
@@ -93,7 +92,7 @@ impl World {
         self.at(again, Event::ErrandTurn { node, turn });
     }
 
-    /// Whose errand this node has just carried out, if anybody's.
+    /// Returns the node whose request this node has just carried out, if any.
     pub fn errand_of(&self, asked: usize, id: RequestId) -> Option<usize> {
         let found = self.errands.iter().find(|(_, errand)| errand.id == id && errand.asked == Some(asked));
         found.map(|(node, _)| *node)

@@ -1,7 +1,7 @@
 //! The history checker: sessions and linearizability.
 //!
-//! The model: a register per account (whom it follows: a set that friend commands turn on and off) and a log per
-//! feed (the croaks of the account and of whom it follows), kept by `state::model::Model`, the rules over a plain
+//! The model: a register per account (the set of accounts that it follows) and a log per
+//! feed (the croaks of the account and of those it follows), kept by `state::model::Model`, the rules over a plain
 //! map. A history has at least 1 000 operations: writes, linearizable reads, session reads. Of these the writes
 //! and linearizable reads must be linearizable together; session reads must never go back behind what their own
 //! client has seen.
@@ -12,7 +12,7 @@
 //! time, and that it explains every answer:
 //!
 //! 1. The log is one: no two nodes have different entries at an index (`check::Checker::committed`).
-//! 2. Real time: whatever is asked after another operation was answered lies behind it. For a write: its index is
+//! 2. Real time: an operation that starts after another was answered lies behind it. For a write: its index is
 //!    above everything that any answer had told before it was asked. For a linearizable read: its index is at
 //!    least that (`check::Checker::done`). One number suffices, the highest index told so far, as order is total.
 //! 3. Answers: the log, replayed through the model, answers every write what its client was answered, and every
@@ -21,7 +21,7 @@
 //! Then the writes in order of index, each read directly behind the write at its index, reads at one index in the
 //! order of their answers, is a sequential history with the same answers (3), of all operations (1), that respects
 //! real time (2): a linearization. The check is stricter than needed in one point: an index told by a session
-//! read counts as told too, which holds because whatever a node applied was committed.
+//! read counts as told too, which holds because every applied entry was committed.
 
 use ribbit_db::{EntryKind, LogEntry};
 use ribbit_state::command::Proposal;
@@ -32,7 +32,7 @@ use std::collections::BTreeMap;
 /// What was known when something was asked.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked {
-    /// The highest index that any answer had told anybody.
+    /// Highest index in any answer to any client so far.
     pub told: LogIndex,
     /// The highest index that its own client had been told.
     pub seen: LogIndex,
@@ -99,8 +99,8 @@ impl History {
             if entry.kind == EntryKind::Normal && !entry.data.is_empty() {
                 let proposal: Proposal = postcard::from_bytes(&entry.data).expect("an entry holds a command");
                 let outcome = model.apply(*index, &proposal);
-                // A process that died as it applied it told nobody, and the others may have it from a snapshot: then
-                // it is only the rows that show what it did.
+                // A process that died while it applied the entry gave no answer, and the others may have it from a
+                // snapshot: then only the rows show its effect.
                 let told = outcomes.get(index).unwrap_or(&outcome);
                 assert_eq!(*told, outcome, "the model answers otherwise at {index}");
             }

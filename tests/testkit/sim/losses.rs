@@ -1,7 +1,7 @@
 //! Stores that are wiped, damaged or turned back in time, and members that people remove or drain; within what a
-//! group can survive: of every set of voters that anybody knows of, a majority keeps what it had synced.
+//! group can survive: of every set of voters that any member knows of, a majority keeps what it had synced.
 //!
-//! What anybody knows of is what members go by, and what they would go by after a crash.
+//! A member knows of the configuration that it uses, and of the one that it would use after a crash.
 //!
 //! A member is *unsound* from its loss until it is back, caught up, with a place, and nothing is wanted for it any
 //! more. Unsound members are counted, whether they vote or not, because a change that is under way may shift votes.

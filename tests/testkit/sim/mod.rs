@@ -33,7 +33,7 @@
 //! index (`history` says why that makes the history linearizable); every node holds exactly the model's rows, so
 //! nothing acknowledged is lost and nothing is applied twice; and all that within bounded time after the faults.
 //!
-//! Not here: damage under a process that runs (`losses`), and sockets: a link is a rule about who hears whom.
+//! Not here: damage under a process that runs (`losses`), and sockets: a link is a rule about which node hears which.
 
 pub mod check;
 pub mod client;

@@ -149,7 +149,7 @@ impl World {
     pub fn send_snapshot(&mut self, node: usize, mut message: RaftMessage) {
         let life = self.nodes[node].life;
         let Some(&to) = self.raft_ids.get(&message.to) else {
-            // Nobody knows yet where that member is.
+            // The address of that member is not known yet.
             return self.feed(node, Input::SnapshotSent { to: message.to, complete: false });
         };
         let Some(running) = &self.nodes[node].running else { return };

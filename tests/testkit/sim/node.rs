@@ -226,7 +226,7 @@ impl World {
             let last = StoreJob::joined(jobs.iter().cloned()).pop().unwrap_or_default();
             promised.appending(&last);
             disk.fail_after(operations, torn as usize);
-            // It has told nobody, even if it was quick enough.
+            // No message about it was sent, even if it was quick enough.
             let _ = running.writer.append(jobs);
         }
     }
@@ -308,7 +308,7 @@ impl World {
         let Node { running, wall_ms, started, suspended_at, missed_ms, .. } = &mut self.nodes[node];
         let Some(running) = running else { return };
         running.core.feed(input);
-        // Whatever happens to it, it is awake.
+        // A process that receives an input is awake.
         *missed_ms += suspended_at.take().map_or(0, |at| self.now - at);
         let now = Now { wall_ms: *wall_ms + self.now, monotonic_ms: self.now - *started - *missed_ms + 1 };
         let outputs = running.core.poll(now);
@@ -334,8 +334,8 @@ impl World {
             Output::Forward { to, requests } => self.forward(node, to, requests),
             Output::SendSnapshot(message) => self.send_snapshot(node, message),
             Output::Store(job) => {
-                // Before anything is applied: a process that dies in between may have applied it durably and told
-                // nobody, and others get it with a snapshot (seed 858).
+                // Before anything is applied: a process that dies in between may have applied it durably without an
+                // answer, and others get it with a snapshot (seed 858).
                 for entry in &job.committed {
                     self.checker.committed(node, entry);
                 }
@@ -423,7 +423,7 @@ impl World {
         self.feed(node, Input::Stored(done));
     }
 
-    /// What is applied answers whoever waits for it here.
+    /// Answers the clients that wait on this node for the applied entries.
     fn applied(&mut self, node: usize, done: &JobResult) {
         let Some(reader) = self.nodes[node].running.as_ref().map(|it| it.writer.store().reader()) else {
             return;

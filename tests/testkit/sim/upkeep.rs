@@ -1,5 +1,5 @@
-//! What goes on beside consensus: processes tell each other how far they are (`roles/node/links`), and whoever leads
-//! proposes what nobody asks for (`roles/node/background_commands`). Here it is counted, too, who loses a vote.
+//! Work beside consensus: processes report their positions to each other (`roles/node/links`), and the leader proposes
+//! background commands (`roles/node/background_commands`). Members that lose their vote are counted here, too.
 
 use super::world::{Event, World, trace};
 use ribbit_db::{Configuration, Reader};
@@ -57,7 +57,7 @@ impl World {
         false
     }
 
-    /// What leaders propose when nobody asks, as in `roles/node/background_commands`.
+    /// Proposes background commands on the leader, as in `roles/node/background_commands`.
     pub fn chores(&mut self) {
         self.at(self.now + LOOK, Event::Chores);
         for node in 0..self.nodes.len() {
@@ -74,7 +74,7 @@ impl World {
         }
     }
 
-    /// Counts who lost a vote without being drained or removed: its seat went to somebody who was there.
+    /// Counts the members that lost their vote without being drained or removed: another member took the seat.
     pub fn reconfigured(&mut self, index: LogIndex, new: &Configuration) {
         if index <= self.configured.0 {
             return;

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Virtual milliseconds.
 const SEATED_BY: u64 = 30_000;
-/// After the faults, everybody has a place, and every client got something done, within this.
+/// Time after the faults within which every member has its place and every client has completed an operation.
 const LIVELY_WITHIN: u64 = 20_000;
 /// And then the clients finish what they are to do, and all is equal, within this.
 const RESTED_WITHIN: u64 = 120_000;
@@ -37,7 +37,7 @@ pub struct Watch {
     pub trace: bool,
     /// And every message.
     pub messages: bool,
-    /// Wall clocks never jump, whatever the plan says: for showing that this changes nothing.
+    /// Keep wall clocks from jumping, against the plan: to show that jumps change nothing.
     pub steady_clocks: bool,
 }
 
@@ -117,7 +117,7 @@ pub enum Event {
         node: usize,
         life: u64,
     },
-    /// Leaders look for what nobody asks for.
+    /// Leaders look for background commands to propose.
     Chores,
     Fault,
     Heal {
@@ -269,7 +269,7 @@ impl World {
         assert!(self.run_until(self.now + SEATED_BY, seated), "not everybody was seated");
     }
 
-    /// Everybody who joined learns, the largest odd number vote, and every node knows it.
+    /// Returns true if every joined member learns, the largest odd number of them vote, and every node knows it.
     fn everybody_has_a_place(&self) -> bool {
         let joined = self.raft_ids.len();
         let voters = if joined.is_multiple_of(2) { joined - 1 } else { joined }.min(VOTERS_MAX);

@@ -11,7 +11,7 @@
 //!   write them, and a power cut, or the kernel, which may drop clean pages, takes them.
 //! - Names work in the same way: creating, renaming and removing is durable once the folder is synced.
 //!
-//! Handles of before a death are dead: whatever a dropped database still tries to write fails.
+//! Handles from before a death are dead: writes of a dropped database fail.
 
 mod file;
 mod names;
@@ -27,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-/// Number of a file, which keeps it whatever its name is.
+/// Number of a file, which stays the same when the file is renamed.
 type FileId = u64;
 
 /// What is about to go wrong.
@@ -281,7 +281,7 @@ impl SimDisk {
         self.state.locked().failed_sync
     }
 
-    /// Whatever was about to fail does not.
+    /// Cancels the planned failure.
     pub fn mend(&self) {
         self.state.locked().fault = None;
     }
