@@ -218,11 +218,12 @@ pub(super) fn lease_began(_: &Command, _: &Outcome, changes: &[Change]) -> Optio
 }
 
 pub(super) fn lease_ended(command: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
-    let why = match command {
-        Command::Lease(LeaseCommand::End { why, .. }) => *why,
-        _ => LeaseEnd::Left,
-    };
-    lease_changed(changes, LeaseEvent::Ended(why))
+    let Command::Lease(LeaseCommand::End { why, .. }) = command else { return None };
+    lease_changed(changes, LeaseEvent::Ended(*why))
+}
+
+pub(super) fn lease_closed(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    lease_changed(changes, LeaseEvent::Ended(LeaseEnd::Left))
 }
 
 fn lease_changed(changes: &[Change], event: LeaseEvent) -> Option<EventKind> {

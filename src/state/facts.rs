@@ -130,7 +130,7 @@ commands! {
     Tree(TreeCommand::Acquire): 1, none, Operators, stays, SmallWrite, nodes_changed;
     Tree(TreeCommand::Release): 1, none, Operators, stays, SmallWrite, nodes_changed;
     Lease(LeaseCommand::Open): 1, none, Operators, stays, SmallWrite, lease_began;
-    Lease(LeaseCommand::Close): 1, none, PeopleAndOperators, stays, SmallWrite, lease_ended;
+    Lease(LeaseCommand::Close): 1, none, PeopleAndOperators, stays, SmallWrite, lease_closed;
     Lease(LeaseCommand::Register): 1, none, Members, stays, SmallWrite, lease_began;
     Lease(LeaseCommand::End): 1, none, Members, stays, SmallWrite, lease_ended;
     Lease(LeaseCommand::Appoint): 1, none, Members, stays, SmallWrite, lease_began;
