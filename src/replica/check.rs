@@ -20,9 +20,11 @@ pub(crate) enum Verdict {
     Invalid(&'static str),
     /// The leader knows that this log was longer: the disk of this member lost synced data.
     LostLog,
-    /// The leader has another entry at this index, where this member's entry is committed: a majority of the members lost
-    /// acknowledged writes.
+    /// The leader has another entry, or none, at this index, where this member's entry is committed: a majority of the
+    /// members lost acknowledged writes.
     Fork { index: LogIndex },
+    /// The sender has committed entries behind the end of this leader's log. It is told so with [`shorter_log`].
+    Ahead,
 }
 
 /// State of the receiving member that the validation uses.
@@ -75,10 +77,13 @@ pub(crate) fn check(
         kind if message.term < known.term && is_known(kind) => Verdict::Valid,
         MessageType::MsgAppend => check_append(message, known, term_at),
         MessageType::MsgHeartbeat if message.commit > known.last_index => Verdict::LostLog,
+        MessageType::MsgHeartbeat if message.reject => check_shorter_log(message, known),
         MessageType::MsgAppendResponse if message.index.max(message.reject_hint) > known.last_index => {
             match message.reject && message.reject_hint <= known.last_index {
                 // Stale: the entries that it rejects have been replaced since.
                 true => Verdict::Valid,
+                // A follower answers an append that starts before its commit index with that index.
+                false if known.leader == known.me => Verdict::Ahead,
                 false => Verdict::Invalid("it acknowledges entries that were not sent"),
             }
         }
@@ -95,6 +100,34 @@ pub(crate) fn check(
         MessageType::MsgReadIndexResp => check_context(message),
         kind if is_known(kind) => Verdict::Valid,
         _ => Verdict::Invalid("its type is not one that members send"),
+    }
+}
+
+/// Returns the answer of a leader to an acknowledgement of entries that its log does not have: a heartbeat with `reject` set,
+/// which the engine never sends. `index` is the last index of the leader's log, `reject_hint` the acknowledged index.
+///
+/// An idle leader writes nothing at the acknowledged index, so without this answer neither member would notice.
+pub(crate) fn shorter_log(acknowledged: &Message, known: ReceiverState) -> Message {
+    Message {
+        msg_type: MessageType::MsgHeartbeat.into(),
+        from: known.me,
+        to: acknowledged.from,
+        term: known.term,
+        index: known.last_index,
+        reject: true,
+        reject_hint: acknowledged.index.max(acknowledged.reject_hint),
+        ..Message::default()
+    }
+}
+
+/// Validates the answer that [`shorter_log`] makes. The acknowledged index has to be committed here: entries that the leader
+/// has appended since its answer do not count.
+fn check_shorter_log(message: &Message, known: ReceiverState) -> Verdict {
+    let from_leader = message.term == known.term && message.from == known.leader;
+    if from_leader && message.index < message.reject_hint && message.reject_hint <= known.committed {
+        Verdict::Fork { index: message.index + 1 }
+    } else {
+        Verdict::Invalid("it names an acknowledgement that this member did not send")
     }
 }
 
@@ -270,6 +303,32 @@ mod tests {
         assert_eq!(check(&beat, 2, KNOWN), Verdict::Valid);
         beat.commit = 11;
         assert_eq!(check(&beat, 2, KNOWN), Verdict::LostLog);
+    }
+
+    #[test]
+    fn an_acknowledgement_beyond_the_log_of_a_leader_is_answered() {
+        let mut ahead = message(MessageType::MsgAppendResponse);
+        ahead.index = 12;
+        assert!(matches!(check(&ahead, 2, KNOWN), Verdict::Invalid(_)), "this member does not lead");
+        let leader = ReceiverState { leader: 1, ..KNOWN };
+        assert_eq!(check(&ahead, 2, leader), Verdict::Ahead);
+        let answer = shorter_log(&ahead, leader);
+        let peer = ReceiverState { me: 2, leader: 1, last_index: 12, committed: 12, ..KNOWN };
+        assert_eq!(check(&answer, 1, peer), Verdict::Fork { index: 11 });
+        let refused = [
+            ("not committed", ReceiverState { committed: 11, ..peer }),
+            ("another leader", ReceiverState { leader: 3, ..peer }),
+            ("no leader yet", ReceiverState { leader: 0, ..peer }),
+        ];
+        for (what, state) in refused {
+            assert!(matches!(check(&answer, 1, state), Verdict::Invalid(_)), "{what}");
+        }
+        let later = ReceiverState { term: 4, ..peer };
+        assert_eq!(
+            check(&answer, 1, later),
+            Verdict::Valid,
+            "the engine answers a leader of an earlier term"
+        );
     }
 
     #[test]

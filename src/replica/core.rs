@@ -29,7 +29,7 @@ mod timeout;
 pub use io::{CoreOptions, CoreStatus, Input, Now, Output};
 pub use snapshot::{announces, describe_snapshot};
 
-use super::check::{ReceiverState, Verdict, check};
+use super::check::{ReceiverState, Verdict, check, shorter_log};
 use super::convert::{conf_change_from_bytes, configuration_to_store, entry_to_store, hard_state_to_store};
 use super::limits::{
     COMMITTED_BYTES_PER_READY, ELECTION_TICKS, FORWARD_MAX, HANDOVER_TICKS, HEARTBEAT_TICKS,
@@ -324,12 +324,21 @@ impl Core {
                 );
                 return self.outputs.push(Output::Lost(text));
             }
+            Verdict::Ahead => {
+                log::error!(
+                    "member {from} has committed entries up to {}, but the log of this leader ends at {}: this member \
+                     or others lost writes that were acknowledged",
+                    message.index,
+                    known.last_index
+                );
+                return self.outputs.push(Output::Send(shorter_log(&message, known)));
+            }
             // While a snapshot is being installed, the log is about to be replaced.
             Verdict::Fork { .. } if self.installing.is_some() || self.raw.snap().is_some() => return,
             Verdict::Fork { index } => {
                 let text = format!(
-                    "the log of member {from}, which leads term {}, has another entry at {index}, where this \
-                     member's entry is committed: other members lost writes that were acknowledged",
+                    "the log of member {from}, which leads term {}, lacks the entry at {index} that is committed \
+                     here: other members lost writes that were acknowledged",
                     message.term
                 );
                 return self.outputs.push(Output::Fork(text));

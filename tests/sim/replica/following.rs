@@ -57,6 +57,34 @@ fn a_leader_without_an_entry_that_is_committed_here_is_reported_as_a_fork() {
     assert!(!forks(&outputs), "a leader of an earlier term is ignored");
 }
 
+/// A cluster that was rolled back and wrote nothing afterwards ended before the entries that another member had committed.
+/// Its leader dropped that member's acknowledgements for ever, and the member did not halt.
+#[test]
+fn an_idle_leader_whose_log_ends_before_what_is_committed_here_is_reported_as_a_fork() {
+    let mut leader = Rig::founded(&[1, 2, 3], &[]);
+    leader.elect(&[2, 3]);
+    leader.store();
+    let (term, last) = (leader.core.status().term, leader.core.status().last);
+    let mut ahead = message(MessageType::MsgAppendResponse, 2);
+    (ahead.term, ahead.index) = (term, last + 1);
+    let outputs = leader.feed(Input::Message { from: 2, message: ahead });
+    let answers: Vec<Message> = sent(&outputs).cloned().collect();
+    assert_eq!(answers.len(), 1, "{outputs:?}");
+    assert_eq!((answers[0].to, answers[0].index, answers[0].reject_hint), (2, last, last + 1));
+    assert!(leader.core.status().leads);
+
+    // The other side, with the roles exchanged: member 2 leads, and member 1 has committed more.
+    let answer = |index, acknowledged| {
+        let mut answer = message(MessageType::MsgHeartbeat, 2);
+        (answer.term, answer.index, answer.reject_hint, answer.reject) = (2, index, acknowledged, true);
+        Input::Message { from: 2, message: answer }
+    };
+    let mut rig = follower();
+    assert!(!forks(&rig.feed(answer(3, 4))), "4 is not committed here");
+    assert!(!forks(&rig.feed(answer(3, 3))), "the leader has it");
+    assert!(forks(&rig.feed(answer(2, 3))));
+}
+
 #[test]
 fn a_member_that_applies_nothing_while_the_leader_does_is_not_in_sync() {
     let mut rig = follower();
