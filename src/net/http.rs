@@ -56,14 +56,7 @@ impl HttpResponse {
 
     /// Creates a page with one line of text.
     pub fn text(status: HttpStatus, text: &str) -> HttpResponse {
-        HttpResponse {
-            status,
-            content_type: PLAIN_TYPE,
-            body: format!(
-                "{text}
-"
-            ),
-        }
+        HttpResponse { status, content_type: PLAIN_TYPE, body: format!("{text}\n") }
     }
 
     /// Encodes the response.
@@ -92,10 +85,7 @@ pub async fn answer<S: AsyncRead + AsyncWrite + Unpin>(
         None => HttpResponse::text(HttpStatus::HeadTooLong, "The request is too long."),
         Some(None) => HttpResponse::text(HttpStatus::BadRequest, "The request is not valid."),
         Some(Some(path)) => page(path).unwrap_or_else(|| {
-            HttpResponse::text(
-                HttpStatus::NotFound,
-                "HttpResponse not found. This port has /metrics and /health.",
-            )
+            HttpResponse::text(HttpStatus::NotFound, "Page not found. This port has /metrics and /health.")
         }),
     };
     frame::write_bytes(stream, &page.to_bytes()).await
