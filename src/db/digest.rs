@@ -10,7 +10,7 @@
 use super::DbError;
 use super::limits::{DIGEST_STRIDE, DIGESTS_KEPT, STRIDES_KEPT};
 use super::meta::read_meta;
-use super::record::{Position, checksum_of, unseal};
+use super::record::{Position, checksum_of};
 use super::tables::DIGEST;
 use redb::ReadableTable;
 use ribbit_state::LogIndex;
@@ -71,17 +71,25 @@ fn push(stored: &mut VecDeque<DigestAt>, at: DigestAt, max: usize) {
     stored.push_back(at);
 }
 
-/// Returns the digest that `meta` stores for the applied index, or `None` if the last writer did not maintain it.
+/// Returns the digest that `meta` stores for the applied index. A store without entries has none, and no rows.
+///
+/// # Errors
+/// `Damaged` if the digest is missing or belongs to another index. Fatal: the store cannot be read.
 pub(super) fn stored(
     meta: &impl ReadableTable<&'static str, &'static [u8]>,
     applied: Position,
-) -> Result<Option<u64>, DbError> {
-    let stored = read_meta::<DigestAt>(meta, DIGEST)?;
-    Ok(stored.filter(|(index, _)| *index == applied.index).map(|(_, digest)| digest))
+) -> Result<u64, DbError> {
+    match read_meta::<DigestAt>(meta, DIGEST)? {
+        Some((index, digest)) if index == applied.index => Ok(digest),
+        None if applied.index == 0 => Ok(0),
+        _ => Err(DbError::Damaged(format!("the digest of the applied index {} is missing", applied.index))),
+    }
 }
 
 /// Computes the digest of all rows by reading and checking each.
+#[cfg(test)]
 pub(super) fn count(rows: &impl ReadableTable<&'static [u8], &'static [u8]>) -> Result<u64, DbError> {
+    use super::record::unseal;
     let mut digest = 0u64;
     for row in rows.iter()? {
         let (key, value) = row?;

@@ -2,7 +2,7 @@
 
 use super::meta::{read_meta, write_identity, write_meta, write_position};
 use super::record::{Configuration, HardState, Identity, Position};
-use super::tables::{EPOCH, FLOOR, HARD_STATE, JOINING, META};
+use super::tables::{DIGEST, EPOCH, FLOOR, HARD_STATE, JOINING, META};
 use super::{DbError, Store};
 use redb::ReadableDatabase;
 use ribbit_state::RequestId;
@@ -62,6 +62,8 @@ impl Store {
             write_identity(&mut meta, &identity)?;
             if let Some(configuration) = founded {
                 write_position(&mut meta, start, configuration)?;
+                // The digest of no rows.
+                write_meta(&mut meta, DIGEST, &(start.index, 0u64))?;
                 write_meta(&mut meta, FLOOR, &start)?;
                 write_meta(&mut meta, EPOCH, &(self.epoch() + 1))?;
                 write_meta(&mut meta, HARD_STATE, &HardState { term: 1, vote: 0, commit: 1 })?;

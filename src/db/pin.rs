@@ -62,11 +62,6 @@ impl Pin {
         let digest = stored(&meta, position)?;
         let rows = transaction.open_table(ROWS)?;
         let count = rows.len()?;
-        let digest = match digest {
-            Some(digest) => digest,
-            // Last written by a version that did not maintain it.
-            None => super::digest::count(&rows)?,
-        };
         let view = RowsView { rows, age_ms: 0 };
         let rules_level = books(&view)?.rules_level;
         Ok(Pin { view, position, digest, rows: count, rules_level })

@@ -68,7 +68,7 @@ pub struct SnapshotReader {
     rows: ReadOnlyTable<&'static [u8], &'static [u8]>,
     head: SnapshotHead,
     /// Expected digest of the rows, if the store has a current one.
-    digest: Option<u64>,
+    digest: u64,
     after: Option<Vec<u8>>,
     summing: RowSums,
 }
@@ -117,7 +117,7 @@ impl SnapshotReader {
             }
         }
         self.after = chunk.last().map(|(key, _)| key.clone()).or(self.after.take());
-        if chunk.is_empty() && self.digest.is_some_and(|digest| digest != self.summing.digest) {
+        if chunk.is_empty() && self.digest != self.summing.digest {
             return Err(DbError::Damaged("the rows do not match their digest".into()));
         }
         Ok((!chunk.is_empty()).then_some(chunk))

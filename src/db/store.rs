@@ -51,7 +51,7 @@ pub struct StoreContents {
     /// Terms of the log's entries.
     pub terms: Terms,
     /// Digest of the rows, if the store has a current one.
-    pub digest: Option<u64>,
+    pub digest: u64,
 }
 
 /// A node's durable storage, opened for writing.
@@ -184,10 +184,7 @@ impl Store {
     fn show(&mut self, database: Arc<Database>) -> Result<(), DbError> {
         let loaded = self.loaded_from(&database)?;
         let view = RowsView { rows: database.begin_read()?.open_table(ROWS)?, age_ms: 0 };
-        let digest = match loaded.digest {
-            Some(digest) => digest,
-            None => digest::count(&view.rows)?,
-        };
+        let digest = loaded.digest;
         let mut dedup = DedupWindow::load(&view)?;
         if injected(Fault::AppliedTwice) {
             dedup = dedup.emptied();

@@ -2,7 +2,7 @@
 
 use crate::pond::{Pond, awaited, is_alive};
 use redb::{Database, ReadableTable, TableDefinition};
-use ribbit_db::record::seal;
+use ribbit_db::record::{seal, seal_record, unseal_record};
 use ribbit_db::{FileDisk, Store};
 use ribbit_state::rows::{Croaks, StoredCroak, Table, decode, encode};
 use rustix::process::Signal;
@@ -30,8 +30,15 @@ fn tamper(pond: &Pond, member: &str) {
             found.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).expect("one");
         let mut post: StoredCroak = decode(&value[..value.len() - 4]).expect("a croak");
         post.croak.text.push('!');
-        rows.insert(key.as_slice(), seal(&key, encode(&post)).as_slice()).expect("a store");
-        transaction.open_table(META).expect("meta").remove("digest").expect("a store");
+        let changed = seal(&key, encode(&post));
+        rows.insert(key.as_slice(), changed.as_slice()).expect("a store");
+        let mut meta = transaction.open_table(META).expect("meta");
+        let stored = meta.get("digest").expect("meta").expect("a digest").value().to_vec();
+        let (index, digest): (u64, u64) = unseal_record(b"digest", &stored).expect("a digest");
+        // The digest is the wrapping sum of the checksums, which are the last four bytes of the values.
+        let weight = |value: &[u8]| u64::from(u32::from_le_bytes(*value.last_chunk().expect("a checksum")));
+        let digest = digest.wrapping_sub(weight(&value)).wrapping_add(weight(&changed));
+        meta.insert("digest", seal_record(b"digest", &(index, digest)).as_slice()).expect("a store");
     }
     transaction.commit().expect("a store");
 }

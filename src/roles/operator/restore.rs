@@ -221,8 +221,8 @@ fn check(store: &Store, expected: u64) -> Result<(), DbError> {
     let reader = store.reader();
     ribbit_db::catch_read_panics(|| snapshot::digest(&reader))?;
     match store.loaded()?.digest {
-        Some(digest) if digest == expected => Ok(()),
-        digest => Err(DbError::Damaged(format!("its digest is {digest:x?} and should be {expected:x}"))),
+        digest if digest == expected => Ok(()),
+        digest => Err(DbError::Damaged(format!("its digest is {digest:x} and should be {expected:x}"))),
     }
 }
 
