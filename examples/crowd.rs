@@ -3,17 +3,26 @@
 //!
 //! ```text
 //!   ribbit up --backends 1 --coordinators 0 --data-dir DIR     once, then stop it
-//!   cargo run --release --example crowd -- DIR/backend-1 [--people 10000] [--croaks 100000]
+//!   cargo run --release --example crowd -- DIR/backend-1 [--people 10000] [--croaks 100000] [--follow 200,1000]
 //! ```
 //!
-//! Creates accounts crowd-1, crowd-2, … that have no usable password. Everything in the log of a single voter is committed. In
-//! a cluster of several members, the members would detect the difference and stop.
+//! Creates accounts crowd-1, crowd-2, … that have no usable password, and croaks by each in turn, indexed as a leader indexes
+//! them. For each number in `--follow`, `--readers` accounts follow that many others, spread over all. Their sessions are
+//! written to DIR/backend-1.sessions-NUMBER for `ribbit bench --op feed --sessions FILE`.
+//!
+//! Everything in the log of a single voter is committed. In a cluster of several members, the members would detect the
+//! difference and stop.
 
 use clap::Parser;
 use ribbit_db::{DbError, EntryKind, FileDisk, LogEntry, Store};
+use ribbit_net::secret::stored_token;
 use ribbit_state::command::Proposal;
+use ribbit_state::limits::RING_CROAKS;
+use ribbit_state::rows::books;
 use ribbit_state::{Command, Reply, Request, RequestId, Stamp, TokenHash};
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 #[derive(Debug, Parser)]
@@ -24,10 +33,18 @@ struct Options {
     people: u64,
     #[arg(long, default_value_t = 100_000)]
     croaks: u64,
+    /// Numbers of accounts to follow; each makes a group of readers
+    #[arg(long, value_delimiter = ',')]
+    follow: Vec<u64>,
+    /// Number of readers in each group
+    #[arg(long, default_value_t = 64)]
+    readers: u64,
 }
 
 /// Number of entries per append.
 const BATCH: usize = 1_000;
+/// Number of unindexed croaks in the ring above which a leader indexes them.
+const UNINDEXED_MAX: usize = RING_CROAKS / 4 * 3;
 
 struct Crowd {
     store: Store,
@@ -63,12 +80,55 @@ impl Crowd {
         let outcomes = self.store.apply(&entries, None)?;
         Ok(outcomes.into_iter().map(|entry| entry.outcome.expect("nothing here is refused")).collect())
     }
+
+    /// Indexes croaks as a leader does, so that the ring does not grow with the store.
+    fn index(&mut self) -> Result<(), DbError> {
+        let reader = self.store.reader();
+        while reader.ring_len_from(books(&reader.view()?)?.indexed_through + 1) > UNINDEXED_MAX {
+            self.add(Command::IndexCroaks)?;
+            self.settle()?;
+        }
+        Ok(())
+    }
+
+    /// Lets one account follow `friends` others, spread over all `people`.
+    fn follow(&mut self, reader: u64, friends: u64, people: u64) -> Result<(), DbError> {
+        let (mut followed, mut state) = (BTreeSet::from([reader]), reader);
+        while (followed.len() as u64) <= friends.min(people - 1) {
+            // A linear congruential generator: the same friends in every run.
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let friend = (state >> 33) % people + 1;
+            if followed.insert(friend) {
+                let username = format!("crowd-{friend}");
+                self.add(Command::AddFriend { session: token(reader), username })?;
+            }
+        }
+        Ok(())
+    }
 }
 
-fn token(person: u64) -> TokenHash {
+/// Writes the sessions of a group of readers, one per line, as `bench --sessions` reads them.
+fn write_sessions(folder: &Path, friends: u64, readers: std::ops::Range<u64>) -> std::io::Result<()> {
+    let mut lines = String::new();
+    for reader in readers {
+        session(reader).0.iter().for_each(|byte| write!(lines, "{byte:02x}").expect("a string takes all"));
+        lines.push('\n');
+    }
+    let mut path = folder.as_os_str().to_owned();
+    path.push(format!(".sessions-{friends}"));
+    std::fs::write(PathBuf::from(path), lines)
+}
+
+/// Returns the session of an account as its client sends it.
+fn session(person: u64) -> TokenHash {
     let mut bytes = [0xc0; 32];
     bytes[..8].copy_from_slice(&person.to_be_bytes());
     TokenHash(bytes)
+}
+
+/// Returns the session as it is stored.
+fn token(person: u64) -> TokenHash {
+    stored_token(session(person))
 }
 
 fn main() -> Result<(), DbError> {
@@ -104,9 +164,19 @@ fn main() -> Result<(), DbError> {
     for number in 0..options.croaks {
         let session = token(number % options.people + 1);
         let text = format!("croak {number}: the pond is calm tonight, and so am I");
-        crowd.add(Command::Croak { session, text })?;
+        if !crowd.add(Command::Croak { session, text })?.is_empty() {
+            crowd.index()?;
+        }
+    }
+    for (group, friends) in (0..).zip(&options.follow) {
+        let readers = group * options.readers + 1..(group + 1) * options.readers + 1;
+        for reader in readers.clone() {
+            crowd.follow(reader, *friends, options.people)?;
+        }
+        write_sessions(&options.folder, *friends, readers)?;
     }
     crowd.settle()?;
+    crowd.index()?;
     crowd.store.checkpoint()?;
     println!(
         "{} people and {} croaks, up to index {}, in {:.1} s",

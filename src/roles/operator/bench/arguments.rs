@@ -6,6 +6,7 @@ use crate::common::failure::Failure;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, ArgMatches, Args, ValueEnum, value_parser};
 use ribbit_state::Consistency;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Maximum number of clients.
@@ -31,6 +32,13 @@ pub(crate) struct BenchArgs {
     /// With --op feed, number of accounts that each client follows; from 4 on, accounts made by `examples/crowd`
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = value_parser!(u32).range(1..=1000))]
     pub friends: u32,
+    /// With --op feed, read with the sessions in this file, one in turn, instead of creating accounts; `examples/crowd`
+    /// writes such files
+    #[arg(long, value_name = "FILE", conflicts_with = "friends")]
+    pub sessions: Option<PathBuf>,
+    /// With --op feed, number of pages that a client reads one after the other, from the newest to older ones
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = value_parser!(u32).range(1..=1000))]
+    pub pages: u32,
     /// Connect to the backends directly, without a balancer
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub direct: bool,
@@ -52,7 +60,7 @@ pub(crate) struct BenchArgs {
 pub(crate) enum BenchOp {
     /// Post a croak
     Post,
-    /// Read the first page of the feed
+    /// Read the feed
     Feed,
     /// Acquire and release a lock
     Lock,
@@ -104,6 +112,10 @@ pub(crate) struct BenchOptions {
     pub bytes: u32,
     /// Number of accounts that each account follows.
     pub friends: u32,
+    /// File with the sessions of accounts that exist.
+    pub sessions: Option<PathBuf>,
+    /// Number of pages that a client reads of a feed before it starts again.
+    pub pages: u32,
     pub servers: BenchServers,
     /// Consistency of feed reads.
     pub consistency: Consistency,
@@ -137,6 +149,8 @@ impl BenchArgs {
             time: Duration::from_secs(u64::from(self.seconds)),
             bytes: self.bytes,
             friends: self.friends,
+            sessions: self.sessions,
+            pages: self.pages,
             servers: match (self.direct, self.leader) {
                 (false, false) => BenchServers::Balancer,
                 (_, false) => BenchServers::Backends,

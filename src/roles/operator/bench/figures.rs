@@ -148,6 +148,8 @@ mod tests {
             time: Duration::from_secs(1),
             bytes: 64,
             friends: 3,
+            sessions: None,
+            pages: 1,
             servers: BenchServers::Balancer,
             consistency: Consistency::Session,
             json: true,

@@ -26,13 +26,14 @@ use ribbit_net::handshake;
 use ribbit_net::keys::Keys;
 use ribbit_net::limits::{ATTEMPT_DEADLINE, FRAME_BYTES_MAX};
 use ribbit_net::protocol::{Answer, AnswerFrame, Ask, AskFrame, MemberInfo, NewAccount, Password};
-use ribbit_net::secret::{new_request_id, new_token, to_hex, token_hash};
+use ribbit_net::secret::{from_hex, new_request_id, new_token, to_hex, token_hash};
 use ribbit_state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
-use ribbit_state::{Command, Consistency, LogIndex, Query, Request, Role, Token, TokenHash};
+use ribbit_state::{Command, Consistency, LogIndex, Page, Query, Request, Role, Token, TokenHash};
 use smol::future::or;
 use smol::stream::StreamExt;
 use smol::{LocalExecutor, Timer};
 use std::cell::RefCell;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -79,7 +80,10 @@ async fn social(options: &BenchOptions, servers: &[String]) -> Result<BenchCount
         let message = format!("the accounts could not be created within {} s", SETUP_MAX.as_secs());
         Err(Failure::new(Exit::Unreachable, message))
     };
-    let people = or(prepare(servers, options), too_long).await?;
+    let people = match &options.sessions {
+        Some(file) => sessions(file)?,
+        None => or(prepare(servers, options), too_long).await?,
+    };
     Ok(measure(options, servers, &people).await)
 }
 
@@ -108,6 +112,20 @@ async fn servers(options: &BenchOptions) -> Result<Vec<String>, Failure> {
 struct BenchAccount {
     username: String,
     session: TokenHash,
+}
+
+/// Reads the sessions of accounts that exist, one per line in hexadecimal.
+fn sessions(file: &Path) -> Result<Vec<BenchAccount>, Failure> {
+    let wrong = |what: &str| Failure::new(Exit::Usage, format!("{}: {what}", file.display()));
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(&error.to_string()))?;
+    let sessions: Option<Vec<_>> = text.lines().map(from_hex).collect();
+    match sessions {
+        Some(sessions) if !sessions.is_empty() => Ok(sessions
+            .into_iter()
+            .map(|token| BenchAccount { username: String::new(), session: TokenHash(token) })
+            .collect()),
+        _ => Err(wrong("each line must be a session of 64 hexadecimal digits")),
+    }
 }
 
 /// Creates the accounts, logs them in and lets them follow each other.
@@ -218,7 +236,12 @@ async fn measure(options: &BenchOptions, servers: &[String], people: &[BenchAcco
             connection: Connection::new(Plane::Client, servers, &options.cluster.keys, number),
             op: options.op,
             consistency: options.consistency,
-            person: &people[number % people.len()],
+            people,
+            turn: number,
+            clients: options.clients as usize,
+            pages: options.pages,
+            read: 0,
+            before: None,
             number: number as u64,
             bytes: options.bytes as usize,
             seen: None,
@@ -239,7 +262,16 @@ struct BenchClient<'a> {
     connection: Connection<'a>,
     op: BenchOp,
     consistency: Consistency,
-    person: &'a BenchAccount,
+    people: &'a [BenchAccount],
+    /// Position of the account that acts now. The clients share all accounts in turn.
+    turn: usize,
+    clients: usize,
+    /// Number of pages to read one after the other.
+    pages: u32,
+    /// Number of pages read since the newest one.
+    read: u32,
+    /// Where the next page begins.
+    before: Option<LogIndex>,
     number: u64,
     bytes: usize,
     seen: Option<Token>,
@@ -255,9 +287,14 @@ impl BenchClient<'_> {
             let ask = self.question(count);
             count += 1;
             loop {
-                match outcome(self.connection.ask(ask.clone()).await.ok()) {
+                let answer = self.connection.ask(ask.clone()).await.ok();
+                let older = answer.as_ref().and_then(older_page);
+                match outcome(answer) {
                     Attempt::Done(token) => {
                         self.seen = Some(token);
+                        if self.op == BenchOp::Feed {
+                            self.turn_page(older);
+                        }
                         tally.borrow_mut().answered(asked, Instant::now());
                         break;
                     }
@@ -273,6 +310,19 @@ impl BenchClient<'_> {
                 }
             }
         }
+    }
+
+    /// Goes on to the next older page, or to the newest page of another account.
+    fn turn_page(&mut self, older: Option<LogIndex>) {
+        self.read += 1;
+        self.before = older.filter(|_| self.read < self.pages);
+        if self.before.is_none() {
+            (self.read, self.turn) = (0, self.turn + self.clients);
+        }
+    }
+
+    fn person(&self) -> &BenchAccount {
+        &self.people[self.turn % self.people.len()]
     }
 
     async fn position(&mut self) -> Option<Token> {
@@ -291,7 +341,7 @@ impl BenchClient<'_> {
             BenchOp::Post => {
                 let submitted_at = self.seen.map_or(0, |token| token.index);
                 Ask::Write(request(
-                    croak(self.person, self.number * 1_000_000 + count, self.bytes),
+                    croak(self.person(), self.number * 1_000_000 + count, self.bytes),
                     submitted_at,
                 ))
             }
@@ -300,8 +350,8 @@ impl BenchClient<'_> {
                 seen: self.seen,
                 consistency: self.consistency,
                 query: Query::Feed {
-                    session: self.person.session,
-                    before: None,
+                    session: self.person().session,
+                    before: self.before,
                     limit: FEED_PAGE_MAX as u16,
                 },
             },
@@ -358,6 +408,14 @@ impl<'a> Connection<'a> {
             self.open = Some(Channel { reader, writer });
         }
         Ok(answer)
+    }
+}
+
+/// Returns where the page behind this one begins.
+fn older_page(answer: &Answer) -> Option<LogIndex> {
+    match answer {
+        Answer::Read { page: Ok(Page::Feed { older, .. }), .. } => *older,
+        _ => None,
     }
 }
 
