@@ -2,17 +2,17 @@
 
 use super::DbError;
 use super::digest::{DigestAt, weight};
-use super::record::{LogEntry, seal};
+use super::record::{EntryKind, LogEntry, seal};
 use super::row_cache::RowCache;
-use super::rows_view::ApplyView;
+use super::rows_view::{ApplyView, RowsView};
 use super::scrub::Scrub;
-use super::tables::row_key;
-use redb::Table;
+use super::tables::{ROWS, row_key};
+use redb::{Database, ReadableDatabase, Table};
 use ribbit_state::command::Proposal;
 use ribbit_state::dedup::DedupWindow;
 use ribbit_state::facts::event_kind;
 use ribbit_state::ring::RingChange;
-use ribbit_state::rows::{Change, Members, Table as StateTable};
+use ribbit_state::rows::{Change, Members, Table as StateTable, books};
 use ribbit_state::{Command, EventKind, LogIndex, Outcome, RequestId};
 
 /// Result of applying one log entry.
@@ -69,6 +69,20 @@ pub(super) fn too_new(level: u32, known: u32) -> DbError {
     DbError::TooNew(format!(
         "the cluster has rules level {level}, and this version supports levels up to {known}"
     ))
+}
+
+/// Returns true if the entry contains a command. A leader begins its term with an empty entry.
+pub(super) fn is_command(entry: &LogEntry) -> bool {
+    entry.kind == EntryKind::Normal && !entry.data.is_empty()
+}
+
+/// Refuses rows that a cluster of a higher rules level has written. A store without rows has no level.
+pub(super) fn check_level(database: &Database, known: u32) -> Result<(), DbError> {
+    let Ok(rows) = database.begin_read()?.open_table(ROWS) else { return Ok(()) };
+    match books(&RowsView { rows, age_ms: 0 })?.rules_level {
+        level if level > known => Err(too_new(level, known)),
+        _ => Ok(()),
+    }
 }
 
 impl Applying<'_, '_> {

@@ -2,15 +2,18 @@
 //! that were not synced.
 
 use super::DbError;
+use super::boot_note::BootNote;
+use super::files::{file, private_file, sync_folder};
 use super::limits::{CACHE_BYTES, PEEK_BYTES_MAX};
 use redb::backends::{FileBackend, InMemoryBackend};
-use redb::{BackendError, Builder, Database, DatabaseError, StorageBackend};
+use redb::{BackendError, Builder, Database, DatabaseError, StorageBackend, WriteTransaction};
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io::{self, Read};
 use std::ops::Bound;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 /// The redb files that a store may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +26,8 @@ pub enum StoreFile {
 
 /// Access to the files of one store.
 pub trait Disk: Send + Sync + 'static {
-    /// Opens a redb file, or creates it if it does not exist. Everything that can be read in it is durable.
+    /// Opens a redb file, or creates it if it does not exist. Everything that can be read in it is durable. After a power
+    /// cut, all of its pages were checked ([`check_pages`]).
     fn open(&self, which: StoreFile) -> Result<Database, DbError>;
     /// Removes the incoming file if there is one.
     fn discard_incoming(&self) -> Result<(), DbError>;
@@ -56,8 +60,6 @@ const INCOMING_FILE: &str = "incoming.redb";
 const SUSPECT_FILE: &str = "suspect";
 /// Prefix of the names of log segments.
 pub const LOG_PREFIX: &str = "log-";
-/// Mode of every file: access for the owner alone.
-const FILE_MODE: u32 = 0o600;
 /// Mode of every folder: access for the owner alone.
 const FOLDER_MODE: u32 = 0o700;
 
@@ -68,10 +70,32 @@ pub fn builder() -> Builder {
     builder
 }
 
+/// Begins a transaction whose commit is durable. The commit also stores which pages are free, so that the file is opened
+/// after a crash without reading all of it.
+///
+/// # Errors
+/// The store cannot be read.
+pub(super) fn begin_durable(database: &Database) -> Result<WriteTransaction, DbError> {
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(true);
+    Ok(transaction)
+}
+
+/// Reads all pages of a file and compares their checksums. A power cut may have damaged them, whereas the end of a process
+/// alone leaves them as they were.
+///
+/// # Errors
+/// `Corrupted` if a page is damaged, or the file cannot be read.
+pub fn check_pages(database: &mut Database) -> Result<(), DbError> {
+    database.check_integrity()?;
+    Ok(())
+}
+
 /// A store's folder in the file system.
 #[derive(Debug, Clone)]
 pub struct FileDisk {
     folder: PathBuf,
+    boot: Arc<BootNote>,
 }
 
 impl FileDisk {
@@ -91,7 +115,7 @@ impl FileDisk {
 
     /// The folder as it is: neither created nor made private.
     pub(super) fn untouched(folder: &Path) -> FileDisk {
-        FileDisk { folder: folder.to_path_buf() }
+        FileDisk { folder: folder.to_path_buf(), boot: Arc::new(BootNote::new(folder)) }
     }
 
     fn path(&self, which: StoreFile) -> PathBuf {
@@ -113,7 +137,7 @@ impl FileDisk {
             set_mark(&mark);
             return Err(file(path, source));
         }
-        Ok(MarkingBackend { backend: FileBackend::new(opened)?, mark })
+        Ok(MarkingBackend { backend: FileBackend::new(opened)?, mark, boot: Arc::default() })
     }
 
     /// Copies the main file if a sync of it has failed in an earlier process. Some of its pages may then exist only in the
@@ -148,6 +172,8 @@ impl FileDisk {
 struct MarkingBackend {
     backend: FileBackend,
     mark: PathBuf,
+    /// The note that the main file is in use; set once it was opened.
+    boot: Arc<OnceLock<Arc<BootNote>>>,
 }
 
 impl StorageBackend for MarkingBackend {
@@ -167,7 +193,8 @@ impl StorageBackend for MarkingBackend {
         self.backend.write(offset, bytes)
     }
     fn close(&self) -> io::Result<()> {
-        self.backend.close()
+        self.backend.close()?;
+        self.boot.get().map_or(Ok(()), |note| note.closed())
     }
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.backend.try_lock_range(start, end)
@@ -196,20 +223,6 @@ fn set_mark(mark: &Path) {
     }
 }
 
-/// Opens a file for reading and writing, and creates it if it does not exist. It is accessible to the owner alone.
-///
-/// # Errors
-/// The file cannot be opened, or its mode cannot be changed.
-pub fn private_file(path: &Path) -> io::Result<File> {
-    let opened =
-        File::options().read(true).write(true).create(true).truncate(false).mode(FILE_MODE).open(path)?;
-    let mode = opened.metadata()?.permissions().mode();
-    if mode & !FILE_MODE & 0o777 != 0 {
-        opened.set_permissions(Permissions::from_mode(mode & FILE_MODE))?;
-    }
-    Ok(opened)
-}
-
 /// Removes the access of group and others from a folder and everything in it. Symbolic links are not followed.
 fn restrict(path: &Path) -> Result<(), DbError> {
     let metadata = fs::symlink_metadata(path).map_err(|source| file(path, source))?;
@@ -236,11 +249,21 @@ impl Disk for FileDisk {
             self.renew_suspect()?;
         }
         let is_new = !path.exists();
+        let was_cut_off = which == StoreFile::Main && !is_new && self.boot.was_cut_off();
         let opened = self.open_synced(&path)?;
-        let database = builder().create_with_backend(opened).map_err(|error| match error {
+        let note = opened.boot.clone();
+        let mut database = builder().create_with_backend(opened).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => DbError::InUse(path.display().to_string()),
             other => other.into(),
         })?;
+        if was_cut_off {
+            check_pages(&mut database)?;
+        }
+        if which == StoreFile::Main {
+            self.boot.opened()?;
+            // It was not set before: the file was opened here.
+            let _ = note.set(self.boot.clone());
+        }
         if is_new && which == StoreFile::Main {
             // Makes the names of the file and of its folder durable: without them the file would be lost with its content.
             sync_folder(&self.folder)?;
@@ -333,14 +356,6 @@ impl Disk for FileDisk {
 pub fn segment_names(folder: &Path) -> io::Result<Vec<OsString>> {
     let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<Vec<_>>>()?;
     Ok(names.into_iter().filter(|name| name.as_encoded_bytes().starts_with(LOG_PREFIX.as_bytes())).collect())
-}
-
-fn sync_folder(folder: &Path) -> Result<(), DbError> {
-    File::open(folder).and_then(|open| open.sync_all()).map_err(|source| file(folder, source))
-}
-
-fn file(path: &Path, source: io::Error) -> DbError {
-    DbError::File { path: path.display().to_string(), source }
 }
 
 #[cfg(test)]

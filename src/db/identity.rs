@@ -1,5 +1,6 @@
 //! Identity of a store, and its request to join a cluster: written rarely, read at every start.
 
+use super::disk::begin_durable;
 use super::meta::{read_meta, write_identity, write_meta, write_position};
 use super::record::{Configuration, HardState, Identity, Position};
 use super::tables::{DIGEST, EPOCH, FLOOR, HARD_STATE, JOINING, META};
@@ -32,7 +33,7 @@ impl Store {
             return Ok(stored);
         }
         let joining = (fresh, member);
-        let transaction = database.begin_write()?;
+        let transaction = begin_durable(&database)?;
         write_meta(&mut transaction.open_table(META)?, JOINING, &joining)?;
         transaction.commit()?;
         Ok(joining)
@@ -43,7 +44,7 @@ impl Store {
     /// # Errors
     /// Fatal: the store cannot be written.
     pub fn clear_join_request(&mut self) -> Result<(), DbError> {
-        let transaction = self.database().begin_write()?;
+        let transaction = begin_durable(&self.database())?;
         transaction.open_table(META)?.remove(JOINING)?;
         transaction.commit()?;
         Ok(())
@@ -56,7 +57,7 @@ impl Store {
     /// Fatal: the store cannot be written.
     pub fn identify(&mut self, identity: Identity, founded: Option<&Configuration>) -> Result<(), DbError> {
         let start = Position { index: 1, term: 1 };
-        let transaction = self.database().begin_write()?;
+        let transaction = begin_durable(&self.database())?;
         {
             let mut meta = transaction.open_table(META)?;
             write_identity(&mut meta, &identity)?;

@@ -27,7 +27,8 @@
 //! - [`pin`]: the rows at one index, kept readable for a while, [`backup`]: the whole state as a file, out and in
 //! - [`tables`]: the redb tables and their keys, [`rows_view`]: the rows of one transaction
 //! - [`spans`]: the location of every log entry
-//! - [`disk`]: the location of the files; the simulator injects crashes here
+//! - [`disk`]: the location of the files; the simulator injects crashes here. [`boot_note`]: whether a power cut came between.
+//!   [`files`]: creating files
 //! - [`faults`]: fault injection, to show that the simulator finds such bugs; absent from a normal build
 //! - [`record`]: checksummed values and the records of `meta`
 //!
@@ -37,9 +38,11 @@
 
 mod applying;
 pub mod backup;
+mod boot_note;
 pub mod digest;
 pub mod disk;
 pub mod faults;
+pub mod files;
 pub mod format;
 mod identity;
 mod journal;

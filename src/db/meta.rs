@@ -3,6 +3,7 @@
 //! A new record gets a new name; an existing one keeps its shape.
 
 use super::DbError;
+use super::disk::begin_durable;
 use super::record::{Configuration, Identity, Position, seal_record, unseal_record};
 use super::tables::{
     APPLIED, CONFIGURATION, EPOCH, EPOCH_FIRST, FORMAT, FORMAT_VERSION, IDENTITY, META, ROWS,
@@ -24,7 +25,7 @@ pub(super) fn make_tables(database: &Database) -> Result<(), DbError> {
     if has_tables(database)? {
         return Ok(());
     }
-    let transaction = database.begin_write()?;
+    let transaction = begin_durable(database)?;
     {
         transaction.open_table(ROWS)?;
         let mut meta = transaction.open_table(META)?;

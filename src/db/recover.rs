@@ -5,6 +5,7 @@
 //! still compare correctly. The log itself starts empty behind the first index of the new history, as a founder's does.
 
 use super::applying::Applying;
+use super::disk::begin_durable;
 use super::meta::{write_identity, write_meta, write_position};
 use super::record::{Configuration, HardState, Identity, Position};
 use super::row_cache::RowCache;
@@ -49,7 +50,7 @@ impl Store {
             Position { index: self.applied().index + 1, term: last.term.max(self.applied().term) + 1 };
         let alone = Configuration { voters: vec![identity.raft_id], ..Configuration::default() };
         let shared = self.shared();
-        let transaction = shared.database.read_locked().begin_write()?;
+        let transaction = begin_durable(&shared.database.read_locked())?;
         {
             let mut rows = transaction.open_table(ROWS)?;
             let mut dedup = shared.dedup.write_locked();

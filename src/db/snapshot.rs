@@ -13,6 +13,7 @@
 //! killed in between leaves a file that its next start discards.
 
 use super::digest::{DigestAt, stored, weight};
+use super::disk::begin_durable;
 use super::faults::{Fault, injected};
 use super::limits::SNAPSHOT_CHUNK_BYTES;
 use super::meta::{make_tables, read_position, write_meta, write_position};
@@ -155,7 +156,7 @@ impl SnapshotWriter {
         disk.discard_incoming()?;
         let database = disk.open(StoreFile::Incoming)?;
         make_tables(&database)?;
-        let transaction = database.begin_write()?;
+        let transaction = begin_durable(&database)?;
         write_position(&mut transaction.open_table(META)?, head.applied, &head.configuration)?;
         transaction.commit()?;
         Ok(SnapshotWriter { database, applied: head.applied, summing: RowSums::default() })
@@ -194,7 +195,7 @@ impl SnapshotWriter {
         if self.summing.sum() != sum {
             return Err(DbError::Damaged("a received snapshot is incomplete".into()));
         }
-        let transaction = self.database.begin_write()?;
+        let transaction = begin_durable(&self.database)?;
         let digest: DigestAt = (self.applied.index, self.summing.digest);
         write_meta(&mut transaction.open_table(META)?, DIGEST, &digest)?;
         transaction.commit()?;

@@ -7,7 +7,8 @@
 //!                 └──▶ install(snapshot)             replaces the file by the received one
 //! ```
 
-use super::applying::{AppliedEntry, Applying, too_new, understood};
+use super::applying::{AppliedEntry, Applying, check_level, is_command, understood};
+use super::disk::begin_durable;
 use super::faults::{Fault, injected};
 use super::format::{self, FormatMissing};
 use super::journal::{Journal, SyncPoint};
@@ -17,7 +18,7 @@ use super::limits::{
 use super::meta::{has_tables, make_tables, read_identity, read_meta, write_identity, write_meta};
 use super::pin::PinRequests;
 use super::read::{Reader, StoreShared};
-use super::record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position};
+use super::record::{Configuration, HardState, Identity, LogEntry, Position};
 use super::ring_load::load_ring;
 use super::row_cache::RowCache;
 use super::rows_view::RowsView;
@@ -31,7 +32,6 @@ use ribbit_state::LogIndex;
 use ribbit_state::dedup::DedupWindow;
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::ring::RingChange;
-use ribbit_state::rows::books;
 use ribbit_state::sync::{MutexExt, RwLockExt};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
@@ -301,7 +301,7 @@ impl Store {
         if self.log_noted == Some(note) {
             return Ok(());
         }
-        let transaction = self.database().begin_write()?;
+        let transaction = begin_durable(&self.database())?;
         write_meta(&mut transaction.open_table(META)?, NEWEST_LOG, &note)?;
         transaction.commit()?;
         (self.applied_durable, self.log_noted) = (self.applied.index, Some(note));
@@ -353,13 +353,20 @@ impl Store {
         entries: &[LogEntry],
         configuration: Option<&Configuration>,
     ) -> Result<Vec<AppliedEntry>, DbError> {
-        let mut transaction = self.database().begin_write()?;
         let through = entries.last().map_or(0, |entry| entry.index);
         let waiting = through.saturating_sub(self.applied_durable);
         // A configuration is durable as soon as it takes effect.
         let checkpoint =
             configuration.is_some() || waiting >= CHECKPOINT_ENTRIES.min(self.log_keep_entries.max(1));
-        transaction.set_durability(if checkpoint { Durability::Immediate } else { Durability::None })?;
+        let database = self.database();
+        let transaction = match checkpoint {
+            true => begin_durable(&database)?,
+            false => {
+                let mut transaction = database.begin_write()?;
+                transaction.set_durability(Durability::None)?;
+                transaction
+            }
+        };
         let mut outcomes = Vec::with_capacity(entries.len());
         let shared = self.shared.clone();
         let mut dedup = shared.dedup.write_locked();
@@ -441,7 +448,7 @@ impl Store {
     pub fn install(&mut self, hard_state: HardState) -> Result<(), DbError> {
         let incoming = self.disk.open(StoreFile::Incoming)?;
         check_level(&incoming, self.level)?;
-        let transaction = incoming.begin_write()?;
+        let transaction = begin_durable(&incoming)?;
         {
             let mut meta = transaction.open_table(META)?;
             let Some(applied) = read_meta::<Position>(&meta, APPLIED)? else {
@@ -459,20 +466,6 @@ impl Store {
         self.disk.promote_incoming()?;
         let database = Arc::new(self.disk.open(StoreFile::Main)?);
         self.reopen(database)
-    }
-}
-
-/// Returns true if the entry contains a command. A leader begins its term with an empty entry.
-fn is_command(entry: &LogEntry) -> bool {
-    entry.kind == EntryKind::Normal && !entry.data.is_empty()
-}
-
-/// Refuses rows that a cluster of a higher rules level has written. A store without rows has no level.
-fn check_level(database: &Database, known: u32) -> Result<(), DbError> {
-    let Ok(rows) = database.begin_read()?.open_table(ROWS) else { return Ok(()) };
-    match books(&RowsView { rows, age_ms: 0 })?.rules_level {
-        level if level > known => Err(too_new(level, known)),
-        _ => Ok(()),
     }
 }
 

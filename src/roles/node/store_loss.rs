@@ -13,7 +13,8 @@
 use super::{NodeState, duplicate_id_check, seeds};
 use crate::common::failure::{Exit, Failure};
 use crate::common::write_file;
-use ribbit_db::disk::{STORE_FILE, private_file, segment_names};
+use ribbit_db::disk::{STORE_FILE, segment_names};
+use ribbit_db::files::private_file;
 use ribbit_net::frame::Plane;
 use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask};

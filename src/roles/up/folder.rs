@@ -6,7 +6,7 @@ use crate::common::cluster_file::ClusterFile;
 use crate::common::failure::{Exit, Failure};
 use crate::common::systemd;
 use crate::common::write_file;
-use ribbit_db::disk::private_file;
+use ribbit_db::files::private_file;
 use ribbit_net::secret;
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;

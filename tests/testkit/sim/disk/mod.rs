@@ -21,7 +21,8 @@ use self::names::{Name, Names};
 use super::random::Random;
 use super::trace::Trace;
 use redb::{Database, StorageBackend};
-use ribbit_db::{DbError, Disk, StoreFile, disk::builder};
+use ribbit_db::disk::{builder, check_pages};
+use ribbit_db::{DbError, Disk, StoreFile};
 use ribbit_state::sync::MutexExt;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -54,6 +55,10 @@ struct State {
     failed_sync: Option<bool>,
     /// The mark that a sync of the rows has failed; it is in the page cache, and lives as long.
     is_suspect: bool,
+    /// The main file is open, or its process died.
+    is_in_use: bool,
+    /// The power was cut since the main file was opened.
+    was_cut_off: bool,
     /// How often a segment of the log became another.
     reused: u64,
 }
@@ -132,6 +137,14 @@ impl StorageBackend for Handle {
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         self.live()?.file(self.id).read(offset as usize, out)
     }
+    fn close(&self) -> io::Result<()> {
+        // A dead process closes nothing.
+        let Ok(mut state) = self.live() else { return Ok(()) };
+        if state.names.find(Name::MAIN) == Some(self.id) {
+            state.is_in_use = false;
+        }
+        Ok(())
+    }
     fn set_len(&self, length: u64) -> io::Result<()> {
         let mut state = self.live()?;
         self.traced.note("set_len", self.name, length, &[]);
@@ -196,6 +209,7 @@ impl SimDisk {
         let mut state = self.state.locked();
         if death == Death::PowerCut {
             state.is_suspect = false;
+            state.was_cut_off = true;
             state.names.cut_power(random);
             state.files.values_mut().for_each(|file| file.cut_power(random));
         }
@@ -215,18 +229,21 @@ impl SimDisk {
     pub fn after_power_cut(&self) -> SimDisk {
         let state = self.state.locked();
         let files = state.files.iter().map(|(id, file)| (*id, file.copy_of_platter())).collect();
-        SimDisk::holding(files, state.names.after_power_cut(), state.next_file, false)
+        let marks = State { is_in_use: state.is_in_use, was_cut_off: true, ..State::default() };
+        SimDisk::holding(files, state.names.after_power_cut(), state.next_file, marks)
     }
 
     /// Returns a disk that holds what the next process would find after a kill.
     pub fn after_kill(&self) -> SimDisk {
         let state = self.state.locked();
         let files = state.files.iter().map(|(id, file)| (*id, file.copy_of_cache())).collect();
-        SimDisk::holding(files, state.names.after_kill(), state.next_file, state.is_suspect)
+        let State { is_suspect, is_in_use, was_cut_off, .. } = *state;
+        let marks = State { is_suspect, is_in_use, was_cut_off, ..State::default() };
+        SimDisk::holding(files, state.names.after_kill(), state.next_file, marks)
     }
 
-    fn holding(files: BTreeMap<FileId, File>, names: Names, next_file: FileId, is_suspect: bool) -> SimDisk {
-        let mut state = State { files, names, next_file, is_suspect, ..State::default() };
+    fn holding(files: BTreeMap<FileId, File>, names: Names, next_file: FileId, marks: State) -> SimDisk {
+        let mut state = State { files, names, next_file, ..marks };
         state.die();
         SimDisk { state: Arc::new(Mutex::new(state)), traced: Traced::default() }
     }
@@ -369,7 +386,15 @@ impl Disk for SimDisk {
         }
         let (handle, is_new) = self.handle(Name::Store(which));
         handle.sync_data().map_err(failed)?;
-        let database = builder().create_with_backend(handle)?;
+        let mut database = builder().create_with_backend(handle)?;
+        if which == StoreFile::Main {
+            let was_cut_off = self.state.locked().was_cut_off;
+            if was_cut_off && self.state.locked().is_in_use {
+                check_pages(&mut database)?;
+            }
+            let mut state = self.state.locked();
+            (state.is_in_use, state.was_cut_off) = (true, false);
+        }
         if is_new && which == StoreFile::Main {
             self.sync_folder()?;
         }
