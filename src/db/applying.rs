@@ -2,6 +2,7 @@
 
 use super::DbError;
 use super::digest::{DigestAt, weight};
+use super::reader_cache::ReaderCache;
 use super::record::{EntryKind, LogEntry, seal};
 use super::row_cache::RowCache;
 use super::rows_view::{ApplyView, RowsView};
@@ -12,7 +13,7 @@ use ribbit_state::command::Proposal;
 use ribbit_state::dedup::DedupWindow;
 use ribbit_state::facts::event_kind;
 use ribbit_state::ring::RingChange;
-use ribbit_state::rows::{Change, Members, Table as StateTable, books};
+use ribbit_state::rows::{Change, Croaks, Members, Table as StateTable, books};
 use ribbit_state::{Command, EventKind, LogIndex, Outcome, RequestId};
 
 /// Result of applying one log entry.
@@ -35,6 +36,8 @@ pub(super) struct Applying<'a, 't> {
     pub dedup: &'a mut DedupWindow,
     /// Cache of rows that rules have read before.
     pub(crate) row_cache: &'a mut RowCache,
+    /// Rows cached for readers.
+    pub(crate) reader_cache: &'a ReaderCache,
     /// Scrub in progress, which must follow changes to rows it has already read.
     pub scrub: &'a mut Scrub,
     /// Digest of the rows as they are now.
@@ -96,7 +99,7 @@ impl Applying<'_, '_> {
         for change in applied.changes {
             let (Change::Put { table, .. } | Change::Remove { table, .. }) = &change;
             changed_members |= *table == Members::ID;
-            self.change(change)?;
+            self.change(entry.index, change)?;
         }
         Ok(AppliedEntry {
             index: entry.index,
@@ -107,10 +110,12 @@ impl Applying<'_, '_> {
         })
     }
 
-    /// Puts or removes one row.
-    pub(crate) fn change(&mut self, change: Change) -> Result<(), DbError> {
+    /// Puts or removes one row for the log entry at `index`.
+    pub(crate) fn change(&mut self, index: LogIndex, change: Change) -> Result<(), DbError> {
         self.dedup.note(&change);
-        self.noted.extend(RingChange::of(&change));
+        self.noted.extend(RingChange::of(index, &change));
+        // Every other row may be cached already.
+        let is_new_croak = matches!(change, Change::Put { table: Croaks::ID, .. });
         let (before, now, key) = match change {
             Change::Put { table, key, row } => {
                 let key = row_key(table, &key);
@@ -128,6 +133,9 @@ impl Applying<'_, '_> {
         self.digest = self.digest.wrapping_add(difference);
         self.scrub.changed(&key, difference);
         self.row_cache.invalidate(&key);
+        if !is_new_croak {
+            self.reader_cache.changed(&key, index);
+        }
         Ok(())
     }
 }

@@ -25,7 +25,8 @@
 //! - [`read`]: views of the rows and of the log, concurrent with the writer
 //! - [`snapshot`]: the whole state as a stream, out and in
 //! - [`pin`]: the rows at one index, kept readable for a while, [`backup`]: the whole state as a file, out and in
-//! - [`tables`]: the redb tables and their keys, [`rows_view`]: the rows of one transaction
+//! - [`tables`]: the redb tables and their keys, [`rows_view`]: the rows of one transaction,
+//!   [`reader_cache`]: rows that are read often
 //! - [`spans`]: the location of every log entry
 //! - [`disk`]: the location of the files; the simulator injects crashes here. [`boot_note`]: whether a power cut came between.
 //!   [`files`]: creating files
@@ -50,6 +51,7 @@ pub mod limits;
 mod meta;
 pub mod pin;
 mod read;
+mod reader_cache;
 pub mod record;
 mod recover;
 mod ring_load;

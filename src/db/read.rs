@@ -7,8 +7,9 @@ use super::digest::{DigestAt, Digests};
 use super::faults::{Fault, injected};
 use super::meta::read_meta;
 use super::pin::{Pin, PinRequests};
+use super::reader_cache::ReaderCache;
 use super::record::{LogEntry, Position};
-use super::rows_view::RowsView;
+use super::rows_view::{CachedView, RowsView};
 use super::scrub::{Scrub, ScrubPass};
 use super::spans::{Spans, entries_from};
 use super::tables::APPLIED;
@@ -18,6 +19,7 @@ use ribbit_state::answer::answer;
 use ribbit_state::dedup::DedupWindow;
 use ribbit_state::ring::{Ring, RingChange};
 use ribbit_state::sync::{MutexExt, RwLockExt};
+use ribbit_state::timelines::{Caches, Timelines};
 use ribbit_state::{Denied, LogIndex, Outcome, Page, Query, RequestId, croaks};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock, RwLockWriteGuard};
@@ -29,6 +31,10 @@ pub(super) struct StoreShared {
     pub database: RwLock<Arc<Database>>,
     /// Lock order: before `database`.
     pub ring: RwLock<Ring>,
+    /// Feeds of active readers. Locked last.
+    pub timelines: Timelines,
+    /// Rows that answers read often. Locked last.
+    pub reader_cache: ReaderCache,
     /// Request deduplication window. The writer locks it while it applies.
     pub dedup: RwLock<DedupWindow>,
     /// Digests of the indexes that readers see.
@@ -132,7 +138,9 @@ impl Reader {
         // newer ones, which `seen_at` hides.
         let ring = self.shared.ring.read_locked();
         let (index, view) = self.view_at()?;
-        let page = answer(&view, ring.seen_at(index), query)?;
+        let view = CachedView { view, at: index, cache: &self.shared.reader_cache };
+        let caches = Caches { ring: ring.seen_at(index), timelines: &self.shared.timelines };
+        let page = answer(&view, caches, query)?;
         Ok((if injected(Fault::EarlyToken) { index.saturating_sub(1) } else { index }, page))
     }
 

@@ -62,13 +62,14 @@ impl Store {
                 rows: &mut rows,
                 dedup: &mut dedup,
                 row_cache: &mut row_cache,
+                reader_cache: &shared.reader_cache,
                 scrub: &mut scrub,
                 digest,
                 digests: Vec::new(),
                 noted: Vec::new(),
             };
             for change in changes {
-                applying.change(change)?;
+                applying.change(start.index, change)?;
             }
             let digest = applying.digest;
             let mut meta = transaction.open_table(META)?;

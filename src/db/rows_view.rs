@@ -1,10 +1,12 @@
 //! Views of the rows of one redb transaction, as the rules read them.
 
 use super::DbError;
+use super::reader_cache::ReaderCache;
 use super::record::unseal;
 use super::row_cache::RowCache;
 use super::tables::{range_bound, stored_key};
 use redb::ReadableTable;
+use ribbit_state::LogIndex;
 use ribbit_state::dedup::{DedupWindow, WriteView};
 use ribbit_state::rows::{Order, RawRow, TableId, View};
 
@@ -71,6 +73,43 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for RowsView<T> {
     }
     fn age_ms(&self) -> u64 {
         self.age_ms
+    }
+}
+
+/// View of the rows of one transaction at a known index, with the rows that are cached for readers.
+pub(super) struct CachedView<'a, T> {
+    pub(crate) view: RowsView<T>,
+    pub(crate) at: LogIndex,
+    pub(crate) cache: &'a ReaderCache,
+}
+
+impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for CachedView<'_, T> {
+    type Error = DbError;
+
+    fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, DbError> {
+        if !ReaderCache::holds(table) {
+            return self.view.get(table, key);
+        }
+        let Some(stored) = stored_key(table, key) else { return Ok(None) };
+        if let Some(row) = self.cache.get(&stored, self.at) {
+            return Ok(Some(row));
+        }
+        let row = self.view.get(table, key)?;
+        row.iter().for_each(|row| self.cache.offer(&stored, row, self.at));
+        Ok(row)
+    }
+    fn scan(
+        &self,
+        table: TableId,
+        from: &[u8],
+        to: &[u8],
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<RawRow>, DbError> {
+        self.view.scan(table, from, to, order, limit)
+    }
+    fn age_ms(&self) -> u64 {
+        self.view.age_ms()
     }
 }
 

@@ -18,6 +18,7 @@ use super::limits::{
 use super::meta::{has_tables, make_tables, read_identity, read_meta, write_identity, write_meta};
 use super::pin::PinRequests;
 use super::read::{Reader, StoreShared};
+use super::reader_cache::ReaderCache;
 use super::record::{Configuration, HardState, Identity, LogEntry, Position};
 use super::ring_load::load_ring;
 use super::row_cache::RowCache;
@@ -33,6 +34,7 @@ use ribbit_state::dedup::DedupWindow;
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::ring::RingChange;
 use ribbit_state::sync::{MutexExt, RwLockExt};
+use ribbit_state::timelines::Timelines;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 
@@ -108,6 +110,8 @@ impl Store {
         let shared = Arc::new(StoreShared {
             database: RwLock::new(Arc::new(database)),
             ring: RwLock::default(),
+            timelines: Timelines::default(),
+            reader_cache: ReaderCache::default(),
             dedup: RwLock::default(),
             digests: Mutex::default(),
             scrub: Mutex::default(),
@@ -195,6 +199,9 @@ impl Store {
             let mut ring = self.shared.ring.write_locked();
             let mut shown = self.shared.database.write_locked();
             (*ring, *shown) = (loaded_ring, database);
+            // Under the lock of the ring: a reader of the old file has added what it read, or will add nothing.
+            self.shared.timelines.clear();
+            self.shared.reader_cache.clear();
         }
         let position = (loaded.applied.index, digest);
         self.shared.digests.locked().reset(position);
@@ -380,6 +387,7 @@ impl Store {
                 rows: &mut rows,
                 dedup: &mut dedup,
                 row_cache: &mut self.row_cache,
+                reader_cache: &shared.reader_cache,
                 scrub: &mut scrub,
                 digest: digests().last().1,
                 digests: Vec::with_capacity(entries.len()),
@@ -405,11 +413,11 @@ impl Store {
                 write_meta(&mut meta, NEWEST_LOG, &self.journal.note())?;
             }
         }
-        let (croaks, indexed): (Vec<RingChange>, Vec<RingChange>) =
-            noted.into_iter().partition(|news| matches!(news, RingChange::Croak(..)));
-        // Readers take the ring first, then a view ([`Reader::answer`]). The ring must therefore contain croaks before a view
-        // does, and may drop indexed ones only once every new view finds them in the index.
-        shared.follow(croaks);
+        let (indexed, news): (Vec<RingChange>, Vec<RingChange>) =
+            noted.into_iter().partition(|news| matches!(news, RingChange::Indexed(_)));
+        // Readers take the ring first, then a view ([`Reader::answer`]). The ring must therefore contain croaks and follow
+        // changes before a view does, and may drop indexed croaks only once every new view finds them in the index.
+        shared.follow(news);
         transaction.commit()?;
         shared.follow(indexed);
         if checkpoint {

@@ -1,14 +1,13 @@
-//! Answers to queries, as pure functions over a view and the ring of newest croaks.
+//! Answers to queries, as functions of a view. What is kept in memory beside the rows makes them faster.
 
 use super::code::{Code, Denied};
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::limits::{FEED_PAGE_MAX, LEASES_PAGE_MAX, PEOPLE_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
 use super::lookup::{person, session_account, settings};
 use super::query::{FeedCroak, Page, Person, Query};
-use super::ring::RingView;
-use super::rows::{CroaksBy, Friends, Order, Owner, View, scan};
-use super::{croaks, leases, listing, people, talks, tree};
-use std::collections::{BTreeMap, BTreeSet};
+use super::rows::{Friends, Order, Owner, View, scan};
+use super::timelines::Caches;
+use super::{croaks, feed, leases, listing, people, talks, tree};
 
 /// Answers a query.
 ///
@@ -16,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The view's error: the store cannot be read. A refusal is the inner `Err`.
 pub fn answer<V: View>(
     view: &V,
-    ring: RingView<'_>,
+    caches: Caches<'_>,
     query: &Query,
 ) -> Result<Result<Page, Denied>, V::Error> {
     Ok(match query {
@@ -43,7 +42,7 @@ pub fn answer<V: View>(
         | Query::Talks { session, .. }
         | Query::Talk { session, .. }
         | Query::Message { session, .. } => match owner(view, *session)? {
-            Ok(me) => personal(view, ring, me, *session, query)?,
+            Ok(me) => personal(view, caches, me, *session, query)?,
             Err(denied) => Err(denied),
         },
     })
@@ -52,7 +51,7 @@ pub fn answer<V: View>(
 /// Answers a query that needs a session.
 fn personal<V: View>(
     view: &V,
-    ring: RingView<'_>,
+    caches: Caches<'_>,
     me: Person,
     session: TokenHash,
     query: &Query,
@@ -61,19 +60,19 @@ fn personal<V: View>(
     let newest = |before: &Option<LogIndex>| before.unwrap_or(LogIndex::MAX);
     Ok(match query {
         Query::Feed { before, limit, .. } => {
-            Ok(feed(view, ring, me, newest(before), page_len(*limit, FEED_PAGE_MAX))?)
+            Ok(feed::feed(view, caches, me, *before, page_len(*limit, FEED_PAGE_MAX))?)
         }
         Query::Friends { after, .. } => Ok(friends(view, me, *after)?),
         Query::Croak { id, .. } => croak(view, *id)?,
         Query::Profile { username, before, limit, .. } => {
-            profile(view, ring, me, username, newest(before), page_len(*limit, FEED_PAGE_MAX))?
+            profile(view, caches, me, username, newest(before), page_len(*limit, FEED_PAGE_MAX))?
         }
         Query::People { names, after, .. } => people::named(view, me, names, after.as_deref())?,
         Query::Followers { after, .. } => Ok(people::followers(view, me, *after)?),
         Query::Chatting { .. } => Ok(people::chatting(view)?),
         Query::Account { .. } => people::own_account(view, me)?,
         Query::Sessions { .. } => Ok(people::sessions(view, &me, session)?),
-        Query::Unread { .. } => Ok(Page::Unread(talks::unread(view, ring, &me)?)),
+        Query::Unread { .. } => Ok(Page::Unread(talks::unread(view, caches, &me)?)),
         Query::Talks { before, limit, .. } => {
             Ok(talks::list(view, me, newest(before), page_len(*limit, TALKS_PAGE_MAX))?)
         }
@@ -124,22 +123,9 @@ fn friends<V: View>(view: &V, me: Person, after: Option<AccountId>) -> Result<Pa
     Ok(Page::Friends { me, friends, more })
 }
 
-/// Returns one page of the croaks of `me` and of the accounts they follow.
-fn feed<V: View>(
-    view: &V,
-    ring: RingView<'_>,
-    me: Person,
-    before: LogIndex,
-    limit: usize,
-) -> Result<Page, V::Error> {
-    let authors = people::feed_authors(view, me.account)?;
-    let (croaks, older) = croaks_of(view, ring, authors, before, limit)?;
-    Ok(Page::Feed { me, croaks, older })
-}
-
 fn profile<V: View>(
     view: &V,
-    ring: RingView<'_>,
+    caches: Caches<'_>,
     me: Person,
     username: &str,
     before: LogIndex,
@@ -149,8 +135,8 @@ fn profile<V: View>(
         Ok(profile) => profile,
         Err(denied) => return Ok(Err(denied)),
     };
-    let authors = BTreeSet::from([profile.relation.person.account]);
-    let (croaks, older) = croaks_of(view, ring, authors, before, limit)?;
+    let author = profile.relation.person.account;
+    let (croaks, older) = feed::croaks_by(view, caches.ring, author, before, limit)?;
     Ok(Ok(Page::Profile { me, profile, croaks, older }))
 }
 
@@ -159,98 +145,4 @@ fn croak<V: View>(view: &V, id: LogIndex) -> Result<Result<Page, Denied>, V::Err
     let Some(croak) = croaks::read(view, id)? else { return Ok(no_such) };
     let Some(author) = person(view, croak.author)? else { return Ok(no_such) };
     Ok(Ok(Page::Croak(FeedCroak { id, author, wall_ms: croak.wall_ms, text: croak.text })))
-}
-
-/// Returns one page of croaks: first from the ring, then from the index by author. Entries without a croak (its author
-/// is deleted and not swept yet) are skipped, so a page is full whenever there are enough croaks to fill it.
-fn croaks_of<V: View>(
-    view: &V,
-    ring: RingView<'_>,
-    mut authors: BTreeSet<AccountId>,
-    before: LogIndex,
-    limit: usize,
-) -> Result<(Vec<FeedCroak>, Option<LogIndex>), V::Error> {
-    let mut page = FeedPage { view, people: BTreeMap::new(), croaks: Vec::new() };
-    // One croak beyond the page tells if there is an older page.
-    let wanted = limit + 1;
-    let mut cursor = before;
-    for (croak, author) in ring.before(before) {
-        if page.croaks.len() == wanted {
-            break;
-        }
-        if authors.contains(&author) {
-            page.add(croak, author)?;
-        }
-        cursor = croak;
-    }
-    if page.croaks.len() < wanted {
-        page.retain_live(&mut authors)?;
-    }
-    while page.croaks.len() < wanted {
-        let older = indexed_before(view, &authors, cursor, wanted)?;
-        let Some((oldest, _)) = older.last() else { break };
-        cursor = *oldest;
-        for (croak, author) in older {
-            if page.croaks.len() < wanted {
-                page.add(croak, author)?;
-            }
-        }
-    }
-    let mut croaks = page.croaks;
-    let older = (croaks.len() > limit).then(|| croaks[limit - 1].id);
-    croaks.truncate(limit);
-    Ok((croaks, older))
-}
-
-/// Returns the newest `limit` indexed croaks of these authors before `before`, newest first.
-fn indexed_before<V: View>(
-    view: &V,
-    authors: &BTreeSet<AccountId>,
-    before: LogIndex,
-    limit: usize,
-) -> Result<Vec<(LogIndex, AccountId)>, V::Error> {
-    let mut found = Vec::new();
-    for author in authors {
-        let rows = scan::<CroaksBy, V>(view, &(*author, 0), &(*author, before), Order::NewestFirst, limit)?;
-        found.extend(rows.into_iter().map(|((author, croak), ())| (croak, author)));
-    }
-    found.sort_unstable_by(|a, b| b.cmp(a));
-    found.truncate(limit);
-    Ok(found)
-}
-
-struct FeedPage<'a, V> {
-    view: &'a V,
-    /// Authors met so far; `None` for a deleted account.
-    people: BTreeMap<AccountId, Option<Person>>,
-    croaks: Vec<FeedCroak>,
-}
-
-impl<V: View> FeedPage<'_, V> {
-    fn add(&mut self, id: LogIndex, author: AccountId) -> Result<(), V::Error> {
-        let Some(author) = self.person(author)? else { return Ok(()) };
-        if let Some(croak) = croaks::read(self.view, id)? {
-            self.croaks.push(FeedCroak { id, author, wall_ms: croak.wall_ms, text: croak.text });
-        }
-        Ok(())
-    }
-
-    /// Drops deleted accounts from `authors`. They may have many indexed croaks, all of which would be skipped.
-    fn retain_live(&mut self, authors: &mut BTreeSet<AccountId>) -> Result<(), V::Error> {
-        for author in std::mem::take(authors) {
-            if self.person(author)?.is_some() {
-                authors.insert(author);
-            }
-        }
-        Ok(())
-    }
-
-    fn person(&mut self, account: AccountId) -> Result<Option<Person>, V::Error> {
-        if let Some(person) = self.people.get(&account) {
-            return Ok(person.clone());
-        }
-        let person = person(self.view, account)?;
-        self.people.insert(account, person.clone());
-        Ok(person)
-    }
 }

@@ -41,6 +41,7 @@
 //!
 //! - [`interest`]: the filter that decides which live subscribers receive an event
 //! - [`ring`]: authors of the newest croaks, in memory, so that a feed page needs no index
+//! - [`timelines`]: feeds of active readers, in memory; [`feed`]: pages of croaks
 //! - [`people`], [`talks`] and [`listing`]: parts of [`answer`], which answers every query
 //!
 //! [`model`] is an in-memory store for tests.
@@ -62,6 +63,7 @@ pub mod croaks;
 pub mod dedup;
 pub mod events;
 pub mod facts;
+mod feed;
 pub mod ids;
 pub mod interest;
 pub mod leases;
@@ -84,6 +86,7 @@ mod talks;
 #[cfg(test)]
 mod tests;
 pub mod text;
+pub mod timelines;
 pub mod tree;
 mod view;
 

@@ -26,6 +26,14 @@ pub(crate) const PEOPLE_PAGE_MAX: usize = 100;
 
 /// Number of newest croaks whose authors are kept in memory. Older ones are found through the index by author.
 pub const RING_CROAKS: usize = 64 * 1024;
+/// Number of newest follow changes that are kept in memory. A feed that was read before them is read anew from the rows.
+pub(crate) const FOLLOW_CHANGES_KEPT: usize = 4 * 1024;
+/// Maximum size of the timelines of active readers together, in bytes. One of 200 friends has 7 KB, one of 1 000 has 15.
+pub(crate) const TIMELINES_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Maximum number of croaks in one window of a timeline.
+pub(crate) const TIMELINE_WINDOW_MAX: usize = 320;
+/// Number of pages that are searched ahead when a reader turns to an older page.
+pub(crate) const FEED_AHEAD_PAGES: usize = 4;
 /// Maximum number of croaks that one `IndexCroaks` command moves into the index by author.
 pub(crate) const INDEX_STEP: usize = 1_024;
 /// Maximum number of rows that one `Sweep` command removes of a deleted account.
@@ -110,6 +118,7 @@ pub const PASSWORD_HASH_BYTES_MAX: usize = 256;
 /// Largest log index that a request may name. No log reaches it.
 pub const INDEX_MAX: u64 = 1 << 62;
 
+const _: () = assert!((FEED_AHEAD_PAGES + 1) * (FEED_PAGE_MAX + 1) <= TIMELINE_WINDOW_MAX);
 const _: () = assert!(DEDUP_REQUESTS_MIN + EXPIRE_STEP <= DEDUP_REQUESTS_MAX);
 const _: () = assert!(PATH_BYTES_MAX + NODE_BYTES_MAX + 256 <= REQUEST_BYTES_MAX);
 const _: () = assert!(4 * MESSAGE_CHARS_MAX + 256 <= REQUEST_BYTES_MAX);

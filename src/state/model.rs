@@ -14,6 +14,7 @@ use super::query::{Page, Query};
 use super::ring::{Ring, RingChange};
 use super::rows::{BadRow, Change, Order, RawRow, TableId, View};
 use super::rule::Bounds;
+use super::timelines::{Caches, Timelines};
 use std::collections::BTreeMap;
 
 /// Rows by table and key, with the deduplication window and the ring kept in step.
@@ -22,6 +23,9 @@ pub struct Model {
     rows: BTreeMap<(TableId, Vec<u8>), Vec<u8>>,
     dedup: DedupWindow,
     ring: Ring,
+    timelines: Timelines,
+    /// Index of the newest entry.
+    applied: LogIndex,
     bounds: Bounds,
 }
 
@@ -44,11 +48,12 @@ impl Model {
         apply_within(&self.bounds, self, index, proposal).expect("the model holds what the rules wrote")
     }
 
-    /// Carries out changes in their order.
-    pub fn commit(&mut self, changes: &[Change]) {
+    /// Carries out the changes of the log entry at `index` in their order.
+    pub fn commit(&mut self, index: LogIndex, changes: &[Change]) {
+        self.applied = index;
         for change in changes {
             self.dedup.note(change);
-            RingChange::of(change).into_iter().for_each(|news| self.ring.follow(news));
+            RingChange::of(index, change).into_iter().for_each(|news| self.ring.follow(news));
             match change.clone() {
                 Change::Put { table, key, row } => self.rows.insert((table, key), row),
                 Change::Remove { table, key } => self.rows.remove(&(table, key)),
@@ -62,7 +67,7 @@ impl Model {
     /// As [`Model::decide`].
     pub fn apply(&mut self, index: LogIndex, proposal: &Proposal) -> Outcome {
         let applied = self.decide(index, proposal);
-        self.commit(&applied.changes);
+        self.commit(index, &applied.changes);
         applied.outcome
     }
 
@@ -74,7 +79,8 @@ impl Model {
     /// # Panics
     /// As [`Model::decide`].
     pub fn answer(&self, query: &Query) -> Result<Page, Denied> {
-        answer(self, self.ring.seen_at(LogIndex::MAX), query).expect("the model holds what the rules wrote")
+        let caches = Caches { ring: self.ring.seen_at(self.applied), timelines: &self.timelines };
+        answer(self, caches, query).expect("the model holds what the rules wrote")
     }
 
     /// Iterates over every (table, key, row) in the order of tables and keys.
@@ -103,6 +109,7 @@ impl Model {
         for croaks::CroakMeta { index, author, .. } in found {
             self.ring.push(index, author);
         }
+        self.timelines.clear();
         self.ring.trim(self.dedup.books().indexed_through);
     }
 }

@@ -1,24 +1,23 @@
 //! Queries about direct messages and unread counts.
 
 use super::code::{Code, Denied, Field};
-use super::croaks;
 use super::ids::LogIndex;
 use super::limits::UNREAD_CROAKS_MAX;
 use super::lookup::{account_named, person};
 use super::messages::{mailbox, mark_of};
-use super::people::feed_authors;
 use super::query::{DeliveryStatus, Page, Person, Talk, TalkMessage, TalkPartner, TalkSummary, Unread};
-use super::ring::RingView;
 use super::rows::{BadRow, Key, Message, Messages, Order, Table, TalkOf, TalksByAge, View, get, scan};
 use super::text;
+use super::timelines::Caches;
+use super::{croaks, feed};
 
 /// Counts what the person has not read yet.
-pub(super) fn unread<V: View>(view: &V, ring: RingView<'_>, me: &Person) -> Result<Unread, V::Error> {
+pub(super) fn unread<V: View>(view: &V, caches: Caches<'_>, me: &Person) -> Result<Unread, V::Error> {
     let mailbox = mailbox(view, me.account)?;
     let through = mailbox.feed_read_through;
-    let heard = feed_authors(view, me.account)?;
-    let new = ring.before(LogIndex::MAX).take_while(|(croak, _)| *croak > through);
-    let of_others = new.filter(|(_, author)| *author != me.account && heard.contains(author));
+    let heard = feed::authors(view, caches, me.account)?;
+    let new = caches.ring.before(LogIndex::MAX).take_while(|(croak, _)| *croak > through);
+    let of_others = new.filter(|(_, author)| *author != me.account && heard.contains(*author));
     let mut croaks = 0;
     for (croak, _) in of_others {
         // Croaks in the ring may have been deleted.

@@ -66,7 +66,7 @@ impl Store {
         let proposal = Proposal { stamp, request: ribbit_state::Request { id, submitted_at, command } };
         let applied = self.model.decide(self.index, &proposal);
         let what = event_kind(&proposal.request.command, &applied.outcome, &applied.changes);
-        self.model.commit(&applied.changes);
+        self.model.commit(self.index, &applied.changes);
         self.live.publish(None, [(self.index, what)], self.index);
         Answer::Written { token: self.token(), outcome: applied.outcome }
     }

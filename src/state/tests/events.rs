@@ -22,7 +22,7 @@ fn tell(log: &Log, sessions: &BTreeSet<TokenHash>) -> Told {
         let applied = model.decide(index, proposal);
         let what = event_kind(&proposal.request.command, &applied.outcome, &applied.changes);
         told.events.extend(what.map(|what| Event { index, what }));
-        model.commit(&applied.changes);
+        model.commit(index, &applied.changes);
         let load = |session: &TokenHash| {
             Interest::load(&model, &Topic::Feed { session: *session }).expect("the model can be read")
         };

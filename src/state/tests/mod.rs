@@ -1,6 +1,7 @@
 //! Tests of the rules as a whole, on the [`Model`].
 
 mod events;
+mod feeds;
 mod message_words;
 mod properties;
 mod regressions;

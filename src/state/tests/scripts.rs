@@ -185,7 +185,7 @@ impl Script {
         let index = self.log.index() + 1;
         let applied = self.log.model.decide(index, &proposal);
         self.log.proposals.push(proposal);
-        self.log.model.commit(&applied.changes);
+        self.log.model.commit(index, &applied.changes);
         let mut output = format!("{index}: {}\n", outcome_words(&applied.outcome));
         if applied.changes.is_empty() {
             writeln!(output, "  nothing written, not even the request")?;

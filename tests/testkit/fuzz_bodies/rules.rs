@@ -79,7 +79,7 @@ pub fn run(data: &[u8]) {
         let proposal = Proposal { stamp: Stamp { wall_ms: age_ms, age_ms }, request };
         let decided = pond.decide(at, &proposal);
         assert_eq!(decided, pond.decide(at, &proposal), "the rules decide once");
-        pond.commit(&decided.changes);
+        pond.commit(at, &decided.changes);
     }
     opened_again(&pond);
     export(&pond);
