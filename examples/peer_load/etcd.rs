@@ -1,36 +1,10 @@
-//! Loads etcd as `ribbit bench --op post` loads ribbit: a closed loop, each client with one put in flight on a connection of
-//! its own, values of a given size under new keys. For `benches/beside-etcd`.
-//!
-//! ```text
-//!   etcd_load --endpoints 127.0.0.1:2379,127.0.0.1:22379 --clients 64 --seconds 10 [--bytes 128]
-//! ```
-//!
-//! Implements just enough of HTTP/2 for unary gRPC: no dynamic header table, one stream at a time, flow-control windows
-//! returned as they are used. That is less work per request than in any general client, so the server is measured. A put
-//! counts when its reply message and the end of its stream have arrived; an error ends the program.
+//! A client of etcd: just enough of HTTP/2 for unary gRPC. It has no dynamic header table, one stream at a time, and returns
+//! flow-control windows as they are used. That is less work per request than in any general client, so the server is measured.
+//! A put counts when its reply message and the end of its stream have arrived.
 
-use clap::Parser;
 use ribbit_net::socket::SocketReader;
 use smol::io::{AsyncReadExt, AsyncWriteExt, BufReader};
-use smol::{LocalExecutor, Timer};
-use std::cell::RefCell;
 use std::io::{Error, ErrorKind, Result};
-use std::rc::Rc;
-use std::time::{Duration, Instant};
-
-#[derive(Debug, Parser)]
-struct Options {
-    /// HOST:PORT of the servers; clients are spread over them
-    #[arg(long, value_delimiter = ',', required = true)]
-    endpoints: Vec<String>,
-    #[arg(long, default_value_t = 1)]
-    clients: usize,
-    #[arg(long, default_value_t = 10)]
-    seconds: u64,
-    /// Size of each value
-    #[arg(long, default_value_t = 128)]
-    bytes: usize,
-}
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
@@ -47,7 +21,8 @@ const FRAME_BYTES_MAX: usize = 16 * 1024;
 /// Number of bytes after which the connection's window is returned.
 const WINDOW_STEP: usize = 16 * 1024;
 
-struct Connection {
+/// Connection with one put in progress at a time.
+pub struct Etcd {
     reader: BufReader<SocketReader>,
     writer: smol::net::TcpStream,
     headers: Vec<u8>,
@@ -55,8 +30,8 @@ struct Connection {
     used: usize,
 }
 
-impl Connection {
-    async fn open(endpoint: &str) -> Result<Connection> {
+impl Etcd {
+    pub async fn open(endpoint: &str) -> Result<Etcd> {
         let mut writer = smol::net::TcpStream::connect(endpoint).await?;
         writer.set_nodelay(true)?;
         let mut hello = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
@@ -64,10 +39,11 @@ impl Connection {
         frame(&mut hello, SETTINGS, 0, 0, &[0, 1, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0]);
         writer.write_all(&hello).await?;
         let reader = BufReader::new(SocketReader::from(writer.clone()));
-        Ok(Connection { reader, writer, headers: request_headers(endpoint), stream: 1, used: 0 })
+        Ok(Etcd { reader, writer, headers: request_headers(endpoint), stream: 1, used: 0 })
     }
 
-    async fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
+    /// Puts a value and waits for the reply.
+    pub async fn put(&mut self, key: &[u8], value: &[u8]) -> Result<()> {
         let mut message = Vec::with_capacity(key.len() + value.len() + 16);
         field(&mut message, 1, key);
         field(&mut message, 2, value);
@@ -160,58 +136,4 @@ fn request_headers(authority: &str) -> Vec<u8> {
     literal(&mut block, &[0x0f, 0x10], "application/grpc");
     literal(&mut block, &[0x00, 0x02, b't', b'e'], "trailers");
     block
-}
-
-fn main() -> Result<()> {
-    let options = Options::parse();
-    let latencies = Rc::new(RefCell::new(Vec::<Duration>::new()));
-    let executor = LocalExecutor::new();
-    let end = Instant::now() + Duration::from_secs(options.seconds);
-    for client in 0..options.clients {
-        let endpoint = options.endpoints[client % options.endpoints.len()].clone();
-        let value = vec![b'x'; options.bytes];
-        let latencies = latencies.clone();
-        executor
-            .spawn(async move {
-                let done = drive(&endpoint, client, &value, end, &latencies).await;
-                if let Err(error) = done {
-                    eprintln!("etcd_load: {endpoint}: {error}");
-                    std::process::exit(1);
-                }
-            })
-            .detach();
-    }
-    smol::block_on(executor.run(Timer::at(end)));
-    drop(executor);
-    let mut latencies = latencies.borrow_mut();
-    latencies.sort_unstable();
-    let at =
-        |percent: usize| latencies.get(latencies.len() * percent / 100).map_or(0.0, Duration::as_secs_f64);
-    println!(
-        "{{\"clients\":{},\"total\":{},\"per_second\":{:.1},\"p50_ms\":{:.3},\"p99_ms\":{:.3}}}",
-        options.clients,
-        latencies.len(),
-        latencies.len() as f64 / options.seconds as f64,
-        at(50) * 1e3,
-        at(99) * 1e3,
-    );
-    Ok(())
-}
-
-async fn drive(
-    endpoint: &str,
-    client: usize,
-    value: &[u8],
-    end: Instant,
-    latencies: &RefCell<Vec<Duration>>,
-) -> Result<()> {
-    let mut connection = Connection::open(endpoint).await?;
-    let mut number = 0_u64;
-    while Instant::now() < end {
-        let asked = Instant::now();
-        connection.put(format!("croak/{client:04}/{number:012}").as_bytes(), value).await?;
-        latencies.borrow_mut().push(asked.elapsed());
-        number += 1;
-    }
-    Ok(())
 }
