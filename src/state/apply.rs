@@ -16,9 +16,10 @@
 use super::code::{Code, Denied};
 use super::command::{Command, Outcome, Proposal};
 use super::croaks::request_record;
-use super::dedup::{DedupEntry, WriteView};
+use super::dedup::WriteView;
 use super::ids::LogIndex;
 use super::limits::CROAK_CHARS_MAX;
+use super::request_table::DedupEntry;
 use super::rows::{
     Bookkeeping, Books, Change, Croaks, InlineRecord, Key, RequestRecord, Requests, Table, View,
 };
@@ -169,7 +170,7 @@ fn expire<V: WriteView>(
         return;
     }
     let spare = count - bounds.dedup_requests_min;
-    let oldest: Vec<&DedupEntry> = view.dedup_window().entries().take(spare.min(2 * step)).collect();
+    let oldest: Vec<DedupEntry> = view.dedup_window().entries().take(spare.min(2 * step)).collect();
     let mut forgotten = 0;
     for entries in oldest.chunks_exact(step) {
         let young = entries[step - 1].age_ms.saturating_add(bounds.dedup_age_ms) > age_ms;

@@ -38,7 +38,7 @@ impl CroakHeader {
 pub struct CroakMeta {
     pub index: LogIndex,
     pub author: AccountId,
-    record: InlineRecord,
+    pub(super) record: InlineRecord,
 }
 
 impl CroakMeta {

@@ -9,13 +9,13 @@
 //!   Croaks after Books::forgotten_through ────────────┘
 //! ```
 
-use super::croaks::CroakHeader;
+use super::croaks::{self, CroakHeader};
 use super::ids::{LogIndex, RequestId};
+use super::request_table::{DedupEntry, RequestTable};
 use super::rows::{
     Bookkeeping, Books, Change, Croaks, InlineRecord, Key, Order, RequestRecord, Requests, Table, View,
     books, decode, scan,
 };
-use std::collections::{HashMap, VecDeque};
 
 /// Rows read at a time while a window is built.
 const LOAD_STEP: usize = 1_024;
@@ -25,22 +25,10 @@ pub trait WriteView: View {
     fn dedup_window(&self) -> &DedupWindow;
 }
 
-/// One request in the window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct DedupEntry {
-    pub id: RequestId,
-    pub index: LogIndex,
-    pub age_ms: u64,
-    /// True if its record is part of a croak's row, and not a row of its own.
-    pub(crate) in_croak_row: bool,
-}
-
 /// The requests that a retry is recognised by, and the bookkeeping row.
 #[derive(Debug, Clone, Default)]
 pub struct DedupWindow {
-    index_of: HashMap<RequestId, LogIndex>,
-    /// By index, oldest first.
-    entries: VecDeque<DedupEntry>,
+    requests: RequestTable,
     age_ms: u64,
     books: Bookkeeping,
 }
@@ -54,10 +42,25 @@ impl DedupWindow {
         let mut dedup = DedupWindow { books: books(view)?, ..DedupWindow::default() };
         let through = dedup.books.expired_through;
         let mut entries = Vec::new();
-        each::<Requests, V>(view, 0, |index, row| entries.push(DedupEntry::of_row(index, &row)))?;
-        each::<Croaks, V>(view, through + 1, |index, row| {
-            entries.push(DedupEntry::of_croak(index, &row.record));
-        })?;
+        let mut from = 0;
+        loop {
+            let step = scan::<Requests, V>(view, &from, &LogIndex::MAX, Order::OldestFirst, LOAD_STEP)?;
+            entries.extend(step.iter().map(|(index, row)| DedupEntry::of_row(*index, row)));
+            match step.last() {
+                Some((index, _)) if step.len() == LOAD_STEP => from = index + 1,
+                _ => break,
+            }
+        }
+        // Without their texts: half a million croaks after a minute at full speed.
+        let mut from = through + 1;
+        loop {
+            let step = croaks::between(view, from, LogIndex::MAX, Order::OldestFirst, LOAD_STEP)?;
+            entries.extend(step.iter().map(|croak| DedupEntry::of_croak(croak.index, &croak.record)));
+            match step.last() {
+                Some(croak) if step.len() == LOAD_STEP => from = croak.index + 1,
+                _ => break,
+            }
+        }
         entries.sort_unstable_by_key(|entry| entry.index);
         entries.into_iter().for_each(|entry| dedup.record(entry));
         Ok(dedup)
@@ -70,14 +73,14 @@ impl DedupWindow {
 
     /// Returns the index at which the request was applied, if it is in the window.
     pub fn index_of(&self, id: RequestId) -> Option<LogIndex> {
-        self.index_of.get(&id).copied()
+        self.requests.index_of(id)
     }
     /// Returns the number of requests in the window.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.requests.len()
     }
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.requests.len() == 0
     }
     /// Returns the cluster age at the newest request.
     pub fn age_ms(&self) -> u64 {
@@ -88,8 +91,8 @@ impl DedupWindow {
         self.books
     }
     /// Iterates over the requests, oldest first.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = &DedupEntry> {
-        self.entries.iter()
+    pub(crate) fn entries(&self) -> impl Iterator<Item = DedupEntry> + '_ {
+        self.requests.iter()
     }
 
     /// Follows a change that is about to be applied. The removal of a single record needs no action: the requests that
@@ -119,19 +122,17 @@ impl DedupWindow {
 
     fn record(&mut self, entry: DedupEntry) {
         self.age_ms = self.age_ms.max(entry.age_ms);
-        if self.entries.back().is_none_or(|newest| newest.index < entry.index) {
-            self.index_of.insert(entry.id, entry.index);
-            self.entries.push_back(entry);
-        } else if let Ok(at) = self.entries.binary_search_by_key(&entry.index, |known| known.index) {
-            // The croak is removed, and the record gets a row of its own.
-            self.entries[at] = entry;
+        if self.requests.last().is_none_or(|newest| newest.index < entry.index) {
+            self.requests.push(entry);
+        } else {
+            // The croak is removed, and the record gets a row of its own. It may have expired in the same command.
+            self.requests.replace(entry);
         }
     }
 
     fn expire(&mut self, through: LogIndex) {
-        while let Some(entry) = self.entries.front().filter(|entry| entry.index <= through) {
-            self.index_of.remove(&entry.id);
-            self.entries.pop_front();
+        while self.requests.first().is_some_and(|oldest| oldest.index <= through) {
+            self.requests.pop();
         }
     }
 }
@@ -142,24 +143,5 @@ impl DedupEntry {
     }
     fn of_croak(index: LogIndex, record: &InlineRecord) -> DedupEntry {
         DedupEntry { id: RequestId(record.id), index, age_ms: record.age_ms, in_croak_row: true }
-    }
-}
-
-/// Calls `found` with every row of a table from this index on.
-fn each<T: Table<Key = LogIndex>, V: View>(
-    view: &V,
-    mut from: LogIndex,
-    mut found: impl FnMut(LogIndex, T::Row),
-) -> Result<(), V::Error> {
-    loop {
-        let step = scan::<T, V>(view, &from, &LogIndex::MAX, Order::OldestFirst, LOAD_STEP)?;
-        let full = step.len() == LOAD_STEP;
-        for (index, row) in step {
-            from = index + 1;
-            found(index, row);
-        }
-        if !full {
-            return Ok(());
-        }
     }
 }

@@ -34,7 +34,7 @@
 //!   [`accounts`]: changes to existing accounts
 //! - [`leases`]: the leases of members and clients; [`members`]: membership of the cluster; [`namespace`]: the tree of
 //!   folders, files and locks
-//! - [`dedup`]: the request deduplication window, in memory
+//! - [`request_table`]: requests by id and by index; [`dedup`]: the request deduplication window, in memory
 //! - [`apply`]: the one entrance for writes: deduplicates requests, then dispatches to the rules
 //!
 //! Reads:
@@ -77,6 +77,7 @@ mod namespace;
 pub mod path;
 mod people;
 pub mod query;
+mod request_table;
 pub mod ring;
 pub mod rows;
 mod rule;
