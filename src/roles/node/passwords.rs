@@ -184,7 +184,7 @@ impl HashWorker {
                 smol::Timer::after(idle_max).await;
                 None
             };
-            match smol::block_on(async { Some(jobs.recv().await) }.or(idle)) {
+            match smol::future::block_on(async { Some(jobs.recv().await) }.or(idle)) {
                 Some(job) => return job.ok(),
                 None => self.buffer = Vec::new(),
             }

@@ -63,7 +63,7 @@ pub(crate) async fn feed(well: impl Fn() -> Result<(), String>) {
 fn report_aborts() {
     let started = Signals::new([Signal::Abort]).and_then(|mut aborts| {
         let wait = move || {
-            if smol::block_on(aborts.next()).is_some() && !panics::is_ending() {
+            if smol::future::block_on(aborts.next()).is_some() && !panics::is_ending() {
                 print_threads();
                 // The signal has its default effect now.
                 std::process::abort();
