@@ -22,6 +22,8 @@ pub enum Fault {
     TornMiddle,
     /// The last batch that is read back when a store opens is trusted although it may never have been synced.
     UnsyncedTail,
+    /// A vote for the successor of a leader whose process has ended is given without comparing the logs.
+    HastyVote,
     /// A failed sync is retried, and its batch is trusted when the retry succeeds.
     FailedSync,
 }
@@ -31,7 +33,7 @@ mod awake {
     use super::Fault;
     use std::cell::Cell;
 
-    pub const ALL: [Fault; 9] = [
+    pub const ALL: [Fault; 10] = [
         Fault::AckBeforeFsync,
         Fault::ForgottenVote,
         Fault::AppliedTwice,
@@ -41,6 +43,7 @@ mod awake {
         Fault::TornMiddle,
         Fault::UnsyncedTail,
         Fault::FailedSync,
+        Fault::HastyVote,
     ];
 
     thread_local! {

@@ -94,6 +94,11 @@ impl FrameError {
         use FrameError::{Mistrusted, NoKey, OtherCluster, OtherKey};
         matches!(self, OtherCluster { .. } | OtherKey | NoKey | Mistrusted(_))
     }
+
+    /// Returns true if no process listens at the address: its machine has refused the connection.
+    pub fn is_refused(&self) -> bool {
+        matches!(self, FrameError::Io(error) if error.kind() == io::ErrorKind::ConnectionRefused)
+    }
 }
 
 /// Encodes a frame.

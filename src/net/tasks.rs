@@ -13,8 +13,9 @@
 
 use super::limits::READER_THREADS;
 use smol::{Executor, Task};
-use std::sync::Once;
+use std::sync::{Once, OnceLock};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Executor with its threads.
 struct Pool {
@@ -38,6 +39,16 @@ pub fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static
 /// Runs a task that may read the store.
 pub fn spawn_reader<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Task<T> {
     READERS.spawn(future)
+}
+
+/// Waits until the next multiple of this interval since the process began to use such pauses. Periodic work of a process that
+/// waits like this happens together, so an idle process wakes up seldom.
+pub async fn aligned_pause(interval: Duration) {
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    let begin = *BEGIN.get_or_init(Instant::now);
+    let into = begin.elapsed().as_nanos() % interval.as_nanos().max(1);
+    let rest = interval - Duration::from_nanos(u64::try_from(into).unwrap_or(0));
+    smol::Timer::after(rest).await;
 }
 
 impl Pool {
@@ -69,7 +80,6 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::{Duration, Instant};
 
     #[test]
     fn a_task_of_the_sockets_does_not_wait_for_blocked_readers() {

@@ -32,8 +32,8 @@ pub use snapshot::{announces, describe_snapshot};
 use super::check::{ReceiverState, Verdict, check, shorter_log};
 use super::convert::{conf_change_from_bytes, configuration_to_store, entry_to_store, hard_state_to_store};
 use super::limits::{
-    COMMITTED_BYTES_PER_READY, ELECTION_TICKS, FORWARD_MAX, HANDOVER_TICKS, HEARTBEAT_TICKS,
-    INFLIGHT_MESSAGES_MAX, MESSAGE_BYTES_MAX, UNCOMMITTED_BYTES_MAX,
+    COMMITTED_BYTES_PER_READY, ELECTION_TICKS_LIMIT, FORWARD_MAX, HANDOVER_TICKS, HEARTBEAT_TICKS,
+    INFLIGHT_MESSAGES_MAX, LEASE_TICKS, MESSAGE_BYTES_MAX, UNCOMMITTED_BYTES_MAX,
 };
 use super::random::Random;
 use super::reads::{ReadAnswer, ReadId, Reads};
@@ -60,9 +60,19 @@ pub struct Core {
     ticks: u64,
     /// Random numbers for election timeouts.
     random: Random,
-    /// Term and state for which the election timeout was last drawn.
-    drawn_for: (u64, StateRole),
+    /// Term and state for which the election timeout was last drawn; `None` when it has to be drawn again.
+    drawn_for: Option<(u64, StateRole)>,
+    /// True after the process of the leader has ended, until a leader is heard.
+    succeeds: bool,
+    /// Number of pre-votes since a leader was last heard.
+    pre_votes: u32,
+    /// Ticks since this leader last checked that a quorum follows it.
+    quorum_ticks: u64,
+    /// Tick of the newest answer to a heartbeat.
+    answered_tick: u64,
     requests: Requests,
+    /// Leader and term to which all pending requests were sent.
+    requests_sent_to: (RaftId, u64),
     reads: Reads,
     /// This node's requests and forwarded ones, to be proposed in the next poll.
     queued: Vec<Request>,
@@ -125,13 +135,13 @@ impl Core {
         loaded: &StoreContents,
         members: Vec<(RaftId, Member)>,
     ) -> raft::Result<Core> {
-        let (min, max) = timeout::election_ticks(options.role);
         let config = raft::Config {
             id: options.me,
-            election_tick: ELECTION_TICKS,
+            election_tick: LEASE_TICKS,
             heartbeat_tick: HEARTBEAT_TICKS,
-            min_election_tick: min,
-            max_election_tick: max,
+            // The timeouts are drawn in `timeout`, within these bounds.
+            min_election_tick: LEASE_TICKS,
+            max_election_tick: ELECTION_TICKS_LIMIT,
             applied: loaded.applied.index,
             max_size_per_msg: MESSAGE_BYTES_MAX,
             max_inflight_msgs: INFLIGHT_MESSAGES_MAX,
@@ -157,8 +167,13 @@ impl Core {
             now: Now::default(),
             ticks: 0,
             random: Random(options.seed ^ options.me.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
-            drawn_for: (u64::MAX, StateRole::Follower),
+            drawn_for: None,
+            succeeds: false,
+            pre_votes: 0,
+            quorum_ticks: 0,
+            answered_tick: 0,
             requests: Requests::default(),
+            requests_sent_to: (0, 0),
             reads: Reads::new(options.me, options.seed),
             queued: Vec::new(),
             proposed: BTreeSet::new(),
@@ -197,7 +212,7 @@ impl Core {
     /// Takes in one input. Its outputs are returned by the next [`Core::poll`].
     pub fn feed(&mut self, input: Input) {
         match input {
-            Input::Tick => self.tick(),
+            Input::Ticks(passed) => self.pass(passed),
             Input::Message { from, message } => self.message(from, message),
             Input::Forwarded(mut requests) => {
                 // A former leader's judgement about a member is dropped: this leader makes its own.
@@ -221,6 +236,7 @@ impl Core {
                     self.own_progress.raise_target(applied);
                 }
             }
+            Input::ProcessEnded(id) => self.process_ended(id),
             Input::SnapshotSent { to, complete } => {
                 let status = if complete { SnapshotStatus::Finish } else { SnapshotStatus::Failure };
                 self.raw.report_snapshot(to, status);
@@ -271,18 +287,18 @@ impl Core {
         self.now = now;
     }
 
-    fn tick(&mut self) {
-        self.ticks += 1;
-        if self.installing.is_none() {
-            self.raw.tick();
+    fn pass(&mut self, ticks: u64) {
+        for _ in 0..ticks {
+            self.ticks += 1;
+            self.tick_engine();
         }
         let expired = self.requests.expire(self.ticks);
         if !expired.is_empty() {
             self.outputs.push(Output::Expired(expired));
         }
         self.expire_reads();
-        self.raw.mut_store().tick();
-        self.record_progress();
+        self.raw.mut_store().tick(ticks);
+        self.record_progress(ticks);
         let (leader, term) = (self.raw.raft.leader_id, self.raw.raft.term);
         if leader != 0 {
             let due = self.requests.take_due(leader, term, self.ticks);
@@ -301,7 +317,7 @@ impl Core {
         }
     }
 
-    fn message(&mut self, from: RaftId, message: Message) {
+    fn message(&mut self, from: RaftId, mut message: Message) {
         let raft = &self.raw.raft;
         let known = ReceiverState {
             me: self.options.me,
@@ -359,22 +375,31 @@ impl Core {
         ) && message.term >= raft.term;
         if from_leader {
             self.leader_heard_tick = Some(self.ticks);
+            self.end_succession();
             let before = if self.announced_commit.0 == message.term { self.announced_commit.1 } else { 0 };
             let announced = message.commit.max(message.snapshot.metadata.index);
             self.announced_commit = (message.term, before.max(announced));
         }
+        self.inject_hasty_vote(&mut message);
         if let Err(error) = self.raw.step(message) {
             log::debug!("the engine refused a message of member {from}: {error}");
         }
     }
 
-    /// Sends this node's new requests, with every poll. Requests to resend are checked with every tick.
+    /// Sends this node's new requests, and all of them to a new leader, with every poll. Requests to resend are checked
+    /// with every tick.
     fn send_requests(&mut self) {
         let (leader, term) = (self.raw.raft.leader_id, self.raw.raft.term);
-        if leader != 0 {
-            let fresh = self.requests.take_fresh(leader, term, self.ticks);
-            self.dispatch(leader, fresh);
+        if leader == 0 {
+            return;
         }
+        let due = if self.requests_sent_to == (leader, term) {
+            self.requests.take_fresh(leader, term, self.ticks)
+        } else {
+            self.requests_sent_to = (leader, term);
+            self.requests.take_due(leader, term, self.ticks)
+        };
+        self.dispatch(leader, due);
     }
 
     fn dispatch(&mut self, leader: RaftId, requests: Vec<Request>) {

@@ -11,8 +11,9 @@
 //! - It never waits for a disk. Log entries that are not in memory are read on a thread pool, not on the store thread, so
 //!   that a follower that lags far behind delays no fsync.
 //! - The inbox is bounded. When it is full, it refuses everything except the results of this replica's own threads.
-//! - After a pause of the process (stopped, starved of CPU), the core gets one tick, not the hundred that were missed.
-//!   Otherwise it would stand for election before it has read the heartbeats that wait in its sockets.
+//! - The Raft task sleeps until a message arrives or something is due, and feeds the ticks that have passed meanwhile. After
+//!   a pause of the process (stopped, starved of CPU), the core gets at most the ticks up to what was due. Otherwise it
+//!   would stand for election before it has read the heartbeats that wait in its sockets.
 
 mod errors;
 mod inbox;
@@ -28,7 +29,7 @@ use super::writer::{JobResult, Writer};
 use super::{RaftMessage, ReadId, convert};
 use bytes::Bytes;
 pub use errors::{ReachError, ReplicaFailure, SubmitError};
-use event_listener::Event;
+use event_listener::{Event, EventListener};
 use inbox::{Inbox, Refused, inbox};
 use log_reads::LogReads;
 use raft_task::RaftTask;
@@ -172,7 +173,7 @@ impl Replica {
         look(&self.shared.status.locked())
     }
 
-    /// Returns the number of turns that the Raft task has taken: at least one per tick.
+    /// Returns the number of turns that the Raft task has taken: at least one every `TURN_TICKS_MAX`.
     pub fn turns(&self) -> u64 {
         self.shared.turns.load(Ordering::Relaxed)
     }
@@ -281,6 +282,11 @@ impl Replica {
         self.shared.progress.listen().await;
     }
 
+    /// Returns a listener that completes when an entry is applied, or the leader or the term changes, from now on.
+    pub fn next_progress(&self) -> EventListener {
+        self.shared.progress.listen()
+    }
+
     /// Passes an encoded message of a peer to the core. It is dropped when the inbox is full.
     pub fn receive(&self, from: RaftId, bytes: &Bytes) {
         match convert::message_from_bytes(bytes) {
@@ -322,6 +328,12 @@ impl Replica {
     /// Ends the reception of a snapshot that failed.
     pub fn snapshot_abandoned(&self) {
         self.shared.incoming.store(false, Ordering::Release);
+    }
+
+    /// Reports that the process of this member has ended: it has closed its connections and refuses new ones, or another
+    /// process answers in its place.
+    pub fn process_ended(&self, id: RaftId) {
+        self.feed(Input::ProcessEnded(id));
     }
 
     /// Reports that sending a snapshot has ended, complete or not. Waits while the inbox is full instead of dropping the

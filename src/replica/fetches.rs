@@ -117,10 +117,10 @@ impl<E> Fetches<E> {
         self.pieces.retain(|piece| !piece.entries.is_empty());
     }
 
-    /// Counts a tick, and drops pieces that were not used for `FETCH_KEEP_TICKS`.
-    pub(crate) fn tick(&mut self) {
+    /// Counts ticks, and drops pieces that were not used for `FETCH_KEEP_TICKS`.
+    pub(crate) fn tick(&mut self, ticks: u64) {
         for piece in &mut self.pieces {
-            piece.unused_ticks += 1;
+            piece.unused_ticks += ticks;
         }
         self.pieces.retain(|piece| piece.unused_ticks < FETCH_KEEP_TICKS);
     }
@@ -203,7 +203,8 @@ mod tests {
         fetches.cut_back(13);
         assert_eq!(want(&mut fetches, 11), Some(vec![11, 12]));
         assert_eq!(want(&mut fetches, 15), None);
-        (0..FETCH_KEEP_TICKS).for_each(|_| fetches.tick());
+        fetches.tick(FETCH_KEEP_TICKS - 1);
+        fetches.tick(1);
         assert_eq!(want(&mut fetches, 11), None);
     }
 }

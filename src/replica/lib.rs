@@ -19,6 +19,7 @@
 //! - `requests`: requests of this node's clients until their outcome is known; forwarded at most one hop
 //! - `reads`: linearizable reads until the leader has confirmed a read index
 //! - [`event_ring`]: ring buffer of the newest events, for clients that subscribe to changes
+//! - [`tick_clock`]: counts the ticks that pass between two turns of the Raft task; pure
 //! - `membership`: decides which members vote and which only learn; pure
 //! - `tail`: the newest log entries in memory, which is the log that the engine reads
 //! - `fetches`: older entries, read from disk for followers that lag far behind
@@ -45,6 +46,7 @@ pub mod random;
 mod reads;
 mod requests;
 mod tail;
+pub mod tick_clock;
 mod writer;
 
 pub use self::core::{Core, CoreOptions, CoreStatus, Input, Now, Output, announces, describe_snapshot};

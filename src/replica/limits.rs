@@ -1,17 +1,47 @@
-//! Ticks, timeouts and bounds of the consensus layer. Time is counted in ticks of `TICK_MS`, which the driver makes.
+//! Ticks, timeouts and bounds of the consensus layer. Time is counted in ticks of `TICK_MS`. The driver feeds all ticks that
+//! have passed at once, when something is due.
 
 /// Length of a tick, in milliseconds.
-pub const TICK_MS: u64 = 25;
+pub const TICK_MS: u64 = 5;
 /// Interval between two heartbeats of a leader.
-pub(crate) const HEARTBEAT_TICKS: usize = 3;
-/// Time without contact to a quorum after which a leader steps down. A follower that has heard its leader within this
-/// time ignores candidates.
-pub(crate) const ELECTION_TICKS: usize = 11;
+pub(crate) const HEARTBEAT_TICKS: usize = 100 / TICK_MS as usize;
+/// Time for which a follower that has heard its leader ignores candidates. It is shorter than any election timeout by more
+/// than the clocks of two members differ, so that the first candidate is not ignored by the others. Followers whose leader's
+/// process has ended do not wait for it.
+pub(crate) const LEASE_TICKS: usize = 180 / TICK_MS as usize;
+/// Time without contact to a quorum after which a leader steps down. It exceeds `LEASE_TICKS`, because a leader that steps
+/// down too early costs an election, and one that does so too late costs nothing: its followers have elected another leader
+/// meanwhile, and it can commit nothing.
+pub(crate) const CHECK_QUORUM_TICKS: u64 = 700 / TICK_MS;
 /// Election timeout of a backend, in ticks: drawn from [min, max).
-pub(crate) const BACKEND_ELECTION_TICKS: (usize, usize) = (11, 17);
+pub(crate) const BACKEND_ELECTION_TICKS: (usize, usize) = (210 / TICK_MS as usize, 290 / TICK_MS as usize);
 /// Election timeout of a coordinator, in ticks: drawn from [min, max). Longer than a backend's, because a backend should
 /// lead: it serves clients itself.
-pub(crate) const COORDINATOR_ELECTION_TICKS: (usize, usize) = (20, 30);
+pub(crate) const COORDINATOR_ELECTION_TICKS: (usize, usize) =
+    (380 / TICK_MS as usize, 540 / TICK_MS as usize);
+/// Upper bound of all times until an election, which the engine checks.
+pub(crate) const ELECTION_TICKS_LIMIT: usize = 1_000 / TICK_MS as usize;
+/// Silence after which a follower reports that it has no leader.
+pub(crate) const LEADER_SILENT_TICKS: u64 = 275 / TICK_MS;
+/// Pause before a pre-vote is repeated, in ticks: drawn from [min, max). A pre-vote that comes too early for the others is
+/// ignored without an answer.
+pub(crate) const PRE_VOTE_TICKS: (usize, usize) = (30 / TICK_MS as usize, 80 / TICK_MS as usize);
+/// Number of pre-votes without a leader after which the usual election timeouts apply.
+pub(crate) const QUICK_PRE_VOTES_MAX: u32 = 5;
+/// Delay between two candidates once the leader's process has ended. The first voter stands at once, each further one this
+/// much later, so that their votes are not split. It exceeds the time in which a usual disk makes a vote durable.
+pub(crate) const SUCCESSOR_TICKS: u64 = 30 / TICK_MS;
+/// Last part of an election timeout, which passes in steps of `STEP_TICKS`. A process that was stopped or starved gets at
+/// most two steps for the whole time, so it reads the heartbeats that wait in its sockets first.
+pub(crate) const LAST_TICKS: u64 = 75 / TICK_MS;
+/// Maximum number of ticks in one step of the last part of an election timeout, and while requests or reads are pending;
+/// also the number of ticks by which the Raft task may be late before the process counts as stopped.
+pub(crate) const STEP_TICKS: u64 = 25 / TICK_MS;
+/// Maximum number of ticks between two turns of the Raft task, so that the status stays fresh.
+pub(crate) const TURN_TICKS_MAX: u64 = 1_000 / TICK_MS;
+/// Time within which a follower that has everything answers one heartbeat only: every third one, and two in each
+/// `CHECK_QUORUM_TICKS`.
+pub(crate) const ANSWER_TICKS: u64 = HEARTBEAT_TICKS as u64 * 5 / 2;
 
 /// Maximum size of the entries in one message, in bytes.
 pub(crate) const MESSAGE_BYTES_MAX: u64 = 512 * 1024;
@@ -38,20 +68,22 @@ pub(crate) const WAITERS_PER_REQUEST_MAX: usize = 16;
 pub(crate) const PROPOSAL_BYTES_USUAL: usize = 256;
 /// Maximum number of requests in one forward.
 pub(crate) const FORWARD_MAX: usize = 512;
+/// Maximum time for which a leader gathers requests while its previous proposal is not committed.
+pub(crate) const GATHER_TICKS: u64 = 25 / TICK_MS;
 /// Number of queued requests at which a leader proposes although its previous proposal is not committed yet.
 pub(crate) const GATHERED_MAX: usize = 512;
 /// Time after which a request without an outcome is proposed or forwarded again, because the message may be lost.
-pub(crate) const RESEND_TICKS: u64 = 20;
+pub(crate) const RESEND_TICKS: u64 = 500 / TICK_MS;
 /// Minimum time before the same entries are sent to the same peer again: two heartbeats.
 pub(crate) const APPEND_RESEND_TICKS: u64 = 2 * HEARTBEAT_TICKS as u64;
 /// Maximum number of pending linearizable reads of this node's clients.
 pub(crate) const READS_MAX: usize = 4_096;
 /// Time after which an unanswered read index query is sent again. A lost heartbeat is repeated sooner, and carries the
 /// newest query.
-pub(crate) const READ_RESEND_TICKS: u64 = 4;
+pub(crate) const READ_RESEND_TICKS: u64 = 100 / TICK_MS;
 /// Time for which a read waits for an index before the leader is asked whether that index exists. It exceeds the usual
 /// lag of a member, so ordinary reads send no query.
-pub(crate) const REACH_TICKS: u64 = 4;
+pub(crate) const REACH_TICKS: u64 = 100 / TICK_MS;
 
 /// Silence after which the seat of a voter goes to a learner that is present.
 pub const EVICT_TICKS: u64 = 10_000 / TICK_MS;

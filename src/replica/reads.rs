@@ -62,6 +62,11 @@ impl Reads {
         room
     }
 
+    /// Returns true if no read is pending.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Returns the context of the query to send now, if one is due.
     pub(crate) fn take_due(&mut self, leader: RaftId, term: u64, now: u64) -> Option<Vec<u8>> {
         let under_way = self

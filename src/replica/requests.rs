@@ -41,6 +41,11 @@ impl Requests {
         true
     }
 
+    /// Returns true if no request is pending.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// Removes a request with a known outcome.
     pub(crate) fn finish(&mut self, id: RequestId) {
         self.waiting.remove(&id);

@@ -142,9 +142,9 @@ impl Tail {
         self.fetches.get_mut().fetched(fetched, &self.terms, entry_from_store)
     }
 
-    /// Counts a tick, after which unused fetched entries may be dropped.
-    pub(crate) fn tick(&mut self) {
-        self.fetches.get_mut().tick();
+    /// Counts ticks, after which unused fetched entries may be dropped.
+    pub(crate) fn tick(&mut self, ticks: u64) {
+        self.fetches.get_mut().tick(ticks);
     }
 
     /// Returns the last position of the log, durable or not.

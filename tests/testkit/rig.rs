@@ -4,6 +4,7 @@ use crate::sim::disk::SimDisk;
 use raft::eraftpb::{Message, MessageType};
 use ribbit_db::{Configuration, Identity, Store};
 use ribbit_replica::Now;
+use ribbit_replica::limits::TICK_MS;
 use ribbit_replica::{Core, CoreOptions, Input, Output, StoreJob, Writer};
 use ribbit_state::rows::Member;
 use ribbit_state::{ClusterId, Command, HistoryId, RaftId, Request, RequestId, Role};
@@ -39,8 +40,13 @@ impl Rig {
         let loaded = store.loaded().expect("a good disk");
         let reader = store.reader();
         let writer = Writer::new(store);
-        let options =
-            CoreOptions { me: ME, role: Role::Backend, seed: 7, campaign: voters == [ME], evict_ticks: 400 };
+        let options = CoreOptions {
+            me: ME,
+            role: Role::Backend,
+            seed: 7,
+            campaign: voters == [ME],
+            evict_ticks: 2_000,
+        };
         let core = Core::new(options, reader, &loaded, members).expect("a good store");
         Rig { core, writer, waiting: Vec::new(), now_ms: 1 }
     }
@@ -63,9 +69,10 @@ impl Rig {
         self.poll()
     }
 
+    /// Lets 25 milliseconds pass.
     pub fn tick(&mut self) -> Vec<Output> {
         self.now_ms += 25;
-        self.feed(Input::Tick)
+        self.feed(Input::Ticks(25 / TICK_MS))
     }
 
     /// Carries out all waiting jobs.

@@ -34,8 +34,8 @@ pub struct Now {
 /// Input of a core.
 #[derive(Debug)]
 pub enum Input {
-    /// `TICK_MS` have passed.
-    Tick,
+    /// So many ticks of `TICK_MS` have passed.
+    Ticks(u64),
     /// A message arrived on a connection from this member.
     Message { from: RaftId, message: Message },
     /// A peer forwards requests of its clients. They are dropped unless this node leads.
@@ -52,6 +52,9 @@ pub enum Input {
     Fetched(Fetched),
     /// A member reports the index up to which it has applied. Ignored unless that member leads.
     PeerApplied { from: RaftId, applied: LogIndex },
+    /// The process of this member has ended: its connections are closed, and it refuses new ones, or another process has
+    /// taken its place. A false report costs a pre-vote at most.
+    ProcessEnded(RaftId),
     /// Sending a snapshot to a peer has ended, complete or not.
     SnapshotSent { to: RaftId, complete: bool },
     /// Hand leadership to the most suitable member, if this node leads.

@@ -1,7 +1,7 @@
 //! Store jobs of a core: handing them out, holding the messages that depend on them, and handling their results.
 
 use super::{Core, Output};
-use crate::limits::{APPEND_RESEND_TICKS, JOBS_MAX};
+use crate::limits::{ANSWER_TICKS, APPEND_RESEND_TICKS, JOBS_MAX};
 use crate::writer::{JobResult, StoreJob};
 use raft::eraftpb::{Message, MessageType};
 use ribbit_db::faults::{Fault, injected};
@@ -17,8 +17,11 @@ impl Core {
         let (now, later): (Vec<_>, Vec<_>) =
             promises.into_iter().partition(|message| match message.msg_type() {
                 MessageType::MsgHeartbeatResponse => message.term <= self.durable_term,
-                // A query promises nothing.
-                MessageType::MsgReadIndex => true,
+                // A query promises nothing, and neither does a pre-vote.
+                MessageType::MsgReadIndex | MessageType::MsgRequestPreVote => true,
+                MessageType::MsgRequestPreVoteResponse => {
+                    !message.reject || message.term <= self.durable_term
+                }
                 _ => injected(Fault::AckBeforeFsync),
             });
         now.into_iter().for_each(|message| self.send(message));
@@ -57,15 +60,35 @@ impl Core {
         }
     }
 
-    /// Sends a message, unless it repeats an append that was sent a moment ago.
+    /// Sends a message, unless it repeats an append that was sent a moment ago, or an answer of which the leader has no need.
     pub(super) fn send(&mut self, message: Message) {
-        if message.msg_type() == MessageType::MsgAppend && self.is_on_its_way(&message) {
+        let needless = match message.msg_type() {
+            MessageType::MsgAppend => self.is_on_its_way(&message),
+            MessageType::MsgHeartbeatResponse => self.is_needless(&message),
+            _ => false,
+        };
+        if needless {
             return;
         }
         self.outputs.push(match message.msg_type() {
             MessageType::MsgSnapshot => Output::SendSnapshot(message),
             _ => Output::Send(message),
         });
+    }
+
+    /// Returns true if this answer to a heartbeat confirms no read index, asks for no entries, and another one was sent a
+    /// moment ago, and records it otherwise. Each answer wakes the leader.
+    fn is_needless(&mut self, answer: &Message) -> bool {
+        let log = &self.raw.raft.raft_log;
+        if answer.context.is_empty()
+            && log.committed == log.last_index()
+            && self.ticks < self.answered_tick + ANSWER_TICKS
+            && self.answered_tick > 0
+        {
+            return true;
+        }
+        self.answered_tick = self.ticks;
+        false
     }
 
     /// Returns true if an append from the same index was sent to this peer a moment ago, and records it otherwise.

@@ -3,8 +3,8 @@
 use super::Core;
 use crate::fetches::Fetched;
 use crate::limits::{
-    DEMOTE_TICKS, GATHERED_MAX, HANDOVER_LAG_MAX, HANDOVER_RETRY_TICKS, PRESENT_TICKS, PROMOTE_LAG_MAX,
-    PROPOSAL_BYTES_USUAL,
+    DEMOTE_TICKS, GATHER_TICKS, GATHERED_MAX, HANDOVER_LAG_MAX, HANDOVER_RETRY_TICKS, PRESENT_TICKS,
+    PROMOTE_LAG_MAX, PROPOSAL_BYTES_USUAL,
 };
 use crate::membership::{self, Seat, Silence};
 use raft::eraftpb::{ConfChangeSingle, ConfChangeType, ConfChangeV2, Entry, Message, MessageType};
@@ -61,11 +61,13 @@ impl Core {
     ///
     /// One proposal is under way at a time, and the requests that arrive meanwhile share the next one. So more requests
     /// share the cost of a proposal on five members (messages, a turn of each thread, a sync), and a disk that is syncing
-    /// takes one batch at a time anyway. Gathering lasts at most a tick: with distant members, a round trip for each
+    /// takes one batch at a time anyway. Gathering lasts at most `GATHER_TICKS`: with distant members, a round trip for each
     /// proposal would limit the throughput.
-    fn gathers(&self) -> bool {
+    pub(super) fn gathers(&self) -> bool {
         let (index, tick) = self.proposed_last;
-        index > self.raw.raft.raft_log.committed && tick == self.ticks && self.queued.len() < GATHERED_MAX
+        index > self.raw.raft.raft_log.committed
+            && self.ticks < tick + GATHER_TICKS
+            && self.queued.len() < GATHERED_MAX
     }
 
     /// Handles [`super::Input::Fetched`]: sends the entries to the followers that wait for them.

@@ -1,7 +1,7 @@
 //! Status of a core, and the progress of the members that it derives from.
 
 use super::{Core, CoreStatus};
-use crate::limits::{ELECTION_TICKS, FOLLOW_TICKS, SYNC_LAG_MAX, TICK_MS};
+use crate::limits::{FOLLOW_TICKS, LEADER_SILENT_TICKS, SYNC_LAG_MAX, TICK_MS};
 use ribbit_state::{LogIndex, RaftId};
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ impl Core {
         let raft = &self.raw.raft;
         let applied = raft.store().applied().index;
         let heard =
-            self.leads() || self.leader_heard_tick.is_some_and(|at| self.ticks - at <= ELECTION_TICKS as u64);
+            self.leads() || self.leader_heard_tick.is_some_and(|at| self.ticks - at <= LEADER_SILENT_TICKS);
         let behind = self.committed().max(self.own_progress.to).saturating_sub(applied);
         let stalled_ticks = self.own_progress.stalled_ticks(self.ticks);
         let leader = (raft.leader_id != 0 && heard).then_some(raft.leader_id);
@@ -79,10 +79,11 @@ impl Core {
     }
 
     /// Records how far this member has applied and, as the leader, how far the logs of the others reach.
-    pub(super) fn record_progress(&mut self) {
+    /// `passed` ticks have passed since it was last recorded.
+    pub(super) fn record_progress(&mut self, passed: u64) {
         let (applied, committed, ticks) =
             (self.raw.raft.store().applied().index, self.committed(), self.ticks);
-        let was_stalled = self.own_progress.stalled_ticks(ticks - 1) >= FOLLOW_TICKS;
+        let was_stalled = self.own_progress.stalled_ticks(ticks - passed) >= FOLLOW_TICKS;
         self.own_progress.note(applied, committed, ticks);
         if !was_stalled && self.own_progress.stalled_ticks(ticks) >= FOLLOW_TICKS {
             log::warn!(

@@ -6,10 +6,9 @@ use super::{Envelope, ReplicaFailure, ReplicaState, RunGuard, SubmitError, TaskM
 use crate::ReadAnswer;
 use crate::convert;
 use crate::core::{Core, Input, Now, Output};
-use crate::limits::TICK_MS;
+use crate::tick_clock::TickClock;
 use crate::writer::StoreJob;
 use ribbit_state::sync::MutexExt;
-use smol::stream::StreamExt;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -32,19 +31,20 @@ impl<T: Transport> RaftTask<T> {
     /// Runs until the replica is stopped or cannot go on.
     pub async fn run(mut self) {
         let started = Instant::now();
-        let tick = Duration::from_millis(TICK_MS);
-        let mut next_tick = started + tick;
-        // One interval timer, because a new timer per turn would wake the reactor every time.
-        let mut timer = smol::Timer::interval(tick);
+        let mut clock = TickClock::new(0);
+        let mut timer = LazyTimer::at(started + Duration::from_micros(clock.due_at_us()));
         // True while a received snapshot is fed and not yet installed or refused.
         let mut snapshot = false;
         loop {
             let message = async { Some(self.messages.next().await) };
             let ticked = async {
-                timer.next().await;
+                timer.passed().await;
                 None
             };
             let first = smol::future::or(message, ticked).await;
+            let now = Instant::now();
+            let passed = clock.passed((now - started).as_micros() as u64);
+            self.pass(passed.before);
             let more = std::iter::from_fn(|| self.messages.next_waiting()).take(DRAIN_MAX);
             for message in first.into_iter().chain(more) {
                 match message {
@@ -62,11 +62,7 @@ impl<T: Transport> RaftTask<T> {
                 }
             }
             self.shared.turns.fetch_add(1, Ordering::Relaxed);
-            let now = Instant::now();
-            if now >= next_tick {
-                self.core.feed(Input::Tick);
-                next_tick = (next_tick + tick).max(now);
-            }
+            self.pass(passed.after);
             let wall_ms = wall_ms();
             let monotonic_ms = (now - started).as_millis() as u64 + 1;
             let outputs = self.core.poll(Now { wall_ms, monotonic_ms });
@@ -88,6 +84,15 @@ impl<T: Transport> RaftTask<T> {
                 }
             }
             self.publish();
+            clock.plan(self.core.ticks_until_due());
+            timer.set(started + Duration::from_micros(clock.due_at_us()));
+        }
+    }
+
+    /// Feeds ticks, if any have passed.
+    fn pass(&mut self, ticks: u64) {
+        if ticks > 0 {
+            self.core.feed(Input::Ticks(ticks));
         }
     }
 
@@ -144,6 +149,34 @@ impl<T: Transport> RaftTask<T> {
         if turned {
             self.shared.progress.notify(usize::MAX);
             log::info!("term {term}, leader {}", leader.map_or("unknown".into(), |id| id.to_string()));
+        }
+    }
+}
+
+/// Timer that is moved only when it would pass too late. A follower's election timeout moves with every heartbeat, and each
+/// move costs the reactor more than passing early once in a while.
+struct LazyTimer {
+    timer: smol::Timer,
+    at: Instant,
+    has_passed: bool,
+}
+
+impl LazyTimer {
+    fn at(at: Instant) -> LazyTimer {
+        LazyTimer { timer: smol::Timer::at(at), at, has_passed: false }
+    }
+
+    /// Waits until the timer passes, which may be earlier than it was set.
+    async fn passed(&mut self) {
+        (&mut self.timer).await;
+        self.has_passed = true;
+    }
+
+    /// Makes the timer pass by this time.
+    fn set(&mut self, at: Instant) {
+        if self.has_passed || at < self.at {
+            self.timer.set_at(at);
+            (self.at, self.has_passed) = (at, false);
         }
     }
 }

@@ -12,6 +12,7 @@
 use super::NodeState;
 use crate::node::arguments::NodeOptions;
 use event_listener::{Event, EventListener};
+use ribbit_net::tasks;
 use ribbit_state::sync::MutexExt;
 use smol::future::FutureExt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs, UdpSocket};
@@ -106,7 +107,7 @@ pub(crate) async fn watch(node: &NodeState) {
     }
     let (mut others, mut asked) = (Vec::new(), None::<Instant>);
     loop {
-        smol::Timer::after(LOOK_EVERY).await;
+        tasks::aligned_pause(LOOK_EVERY).await;
         let pause = if others.is_empty() { NO_NAMES_EVERY } else { NAMES_EVERY };
         if asked.is_none_or(|at| at.elapsed() >= pause) {
             asked = Some(Instant::now());

@@ -6,14 +6,18 @@
 use super::{NodeState, join};
 use ribbit_db::DbError;
 use ribbit_net::secret::new_request_id;
+use ribbit_net::tasks;
 use ribbit_state::limits::{RING_CROAKS, RULES_LEVEL};
 use ribbit_state::rows::{Order, Standing, Sweeps, books, scan};
 use ribbit_state::{AccountId, Command, Request, members};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Interval between two looks for work while there is none.
+/// Minimum interval between two looks for work while there is none.
 const LOOK: Duration = Duration::from_millis(500);
+
+/// Maximum interval between two looks, for work that no entry of the log announces.
+const LOOK_IDLE: Duration = Duration::from_secs(2);
 
 /// Time limit of one command.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -25,6 +29,7 @@ const UNINDEXED_MAX: usize = RING_CROAKS / 4 * 3;
 pub(crate) async fn run(node: Arc<NodeState>, founding: bool) {
     let Some(member) = node.membership.get() else { return };
     loop {
+        let progress = member.replica.next_progress();
         let next = if member.replica.status().leads { next(&node, founding) } else { Ok(None) };
         match next {
             Ok(Some(command)) => {
@@ -39,7 +44,11 @@ pub(crate) async fn run(node: Arc<NodeState>, founding: bool) {
                 }
             }
             Ok(None) => {
-                smol::Timer::after(LOOK).await;
+                let changed = async {
+                    progress.await;
+                    smol::Timer::after(LOOK).await;
+                };
+                smol::future::or(changed, tasks::aligned_pause(LOOK_IDLE)).await;
             }
             Err(error) => {
                 log::error!("cannot look for background commands: {error}");

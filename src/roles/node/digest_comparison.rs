@@ -19,6 +19,7 @@ use crate::common::failure::{Exit, Failure};
 use crate::node::arguments::NodeOptions;
 use ribbit_db::digest::DigestAt;
 use ribbit_net::limits::PEERS_MAX;
+use ribbit_net::tasks;
 use ribbit_replica::ReplicaFailure;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{LogIndex, RaftId};
@@ -144,7 +145,7 @@ pub(crate) async fn watch(node: Arc<NodeState>) {
     let Some(member) = node.membership.get() else { return };
     let reader = member.replica.reader();
     loop {
-        smol::Timer::after(LOOK).await;
+        tasks::aligned_pause(LOOK).await;
         member.digest_comparison.compare(reader.applied(), |index| reader.digest_at(index));
         if let Some(why) = judge(&node) {
             let _ = node.failed.try_send(ReplicaFailure::Differs(why));

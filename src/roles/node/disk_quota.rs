@@ -19,6 +19,7 @@ use crate::common::failure::{Exit, Failure};
 use crate::node::arguments::NodeOptions;
 use ribbit_net::health::no_room;
 use ribbit_net::protocol::StoreStatus;
+use ribbit_net::tasks;
 use ribbit_state::sync::MutexExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -83,7 +84,7 @@ pub(super) async fn watch(node: Arc<NodeState>) {
     let applied = || node.membership.get().map_or(0, |it| it.replica.reader().applied());
     let mut last = (applied(), Instant::now());
     loop {
-        smol::Timer::after(MEASURE_EVERY).await;
+        tasks::aligned_pause(MEASURE_EVERY).await;
         if applied() == last.0 && last.1.elapsed() < MEASURE_AT_LEAST_EVERY {
             continue;
         }

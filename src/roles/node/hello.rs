@@ -2,6 +2,7 @@
 
 use super::NodeState;
 use super::member_list::ReplicatedMembers;
+use super::process_ends;
 use ribbit_net::peer::PeerHello;
 use ribbit_state::RaftId;
 
@@ -46,7 +47,7 @@ pub(crate) fn check(node: &NodeState, hello: PeerHello) -> Result<RaftId, HelloR
     if ReplicatedMembers::read(node).is_some_and(|replicated| replicated.has_removed(raft_id)) {
         return Err(HelloRefusal::Removed { name, raft_id });
     }
-    if !member.member_list.record_own(&hello.from) {
+    if !process_ends::record(member, &hello.from) {
         return refused(format!("{name} does not fit the member list: it is full, or a field is too long"));
     }
     Ok(raft_id)

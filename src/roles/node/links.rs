@@ -9,13 +9,15 @@
 //!   sends them again.
 //! - A new incoming link of a peer replaces its old one before the first frame of the new link is read.
 //! - A peer is dialled anew when its address changed. All peers are when this machine's address changed.
+//! - When the process of a peer ends, its kernel closes its connections and refuses new ones. The Raft task learns of both
+//!   together, see [`super::process_ends`].
 //! - Addresses are hints. They come from the replicated state, from the peers' own hellos, and from status queries to the
 //!   addresses that this node was started with.
 
 use super::hello::{self, HelloRefusal};
 use super::member_list::{MemberList, ReplicatedMembers};
-use super::seeds;
 use super::{NodeState, coordination, describe};
+use super::{process_ends, seeds};
 use ribbit_net::backoff::Backoff;
 use ribbit_net::channel::{Channel, ChannelWriter};
 use ribbit_net::frame::{self, FrameError, Plane};
@@ -30,10 +32,14 @@ use smol::channel::{Receiver, Sender};
 use smol::future::FutureExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// First pause before a peer is dialled again. Doubles up to `REDIAL_MAX`.
-const REDIAL_MIN: Duration = Duration::from_millis(50);
+/// First pause before a peer is dialled again. Doubles up to `REDIAL_MAX`. Short, because the kernel closes the connections
+/// of a process that ends one after the other, and the listening socket may be the last.
+const REDIAL_MIN: Duration = Duration::from_millis(4);
+
+/// Age of a link above which its peer is dialled again at once when it ends.
+const LINK_STEADY: Duration = Duration::from_secs(1);
 
 /// Longest pause before a peer is dialled again.
 const REDIAL_MAX: Duration = Duration::from_millis(500);
@@ -173,7 +179,7 @@ async fn look_around(node: Arc<NodeState>) {
             })
             .await;
         }
-        smol::Timer::after(LOOK_AROUND).await;
+        tasks::aligned_pause(LOOK_AROUND).await;
     }
 }
 
@@ -182,6 +188,7 @@ async fn link(node: Arc<NodeState>, to: RaftId, frames: Receiver<Vec<u8>>) {
     let Some(member) = node.membership.get() else { return };
     let mut backoff = Backoff::new(REDIAL_MIN, REDIAL_MAX);
     loop {
+        let mut was_steady = false;
         if let Some(address) = member.member_list.address(to) {
             let own = node.advertised.address();
             match dial(&node, to, &address).await {
@@ -191,25 +198,38 @@ async fn link(node: Arc<NodeState>, to: RaftId, frames: Receiver<Vec<u8>>) {
                         describe(to, member.member_list.info(to).as_ref())
                     );
                     member.member_list.set_linked(to, true);
-                    let fed = async { feed(&node, to, &frames, writer).await.to_string() };
+                    let linked_at = Instant::now();
+                    let fed = async { Some(feed(&node, to, &frames, writer).await) };
                     let moved = async {
                         address_changed(&node, to, own).await;
-                        "the address of one end has changed".to_string()
+                        None
                     };
                     let ended = fed.or(moved).await;
                     member.member_list.set_linked(to, false);
+                    member.member_list.ends().link_ended(to, ended.is_some());
+                    was_steady = linked_at.elapsed() > LINK_STEADY;
+                    let ended = ended
+                        .map_or("the address of one end has changed".to_string(), |error| error.to_string());
                     log::info!(
                         "the link to {} ended: {ended}",
                         describe(to, member.member_list.info(to).as_ref())
                     );
-                    backoff.reset();
                 }
-                Err(error) => seeds::not_answered(&address, &error),
+                Err(error) => {
+                    if error.is_refused() {
+                        process_ends::refused(&node, to);
+                    }
+                    seeds::not_answered(&address, &error);
+                }
             }
         }
         // Queued messages are outdated by now. The engine sends what is needed again.
         while frames.try_recv().is_ok() {}
-        backoff.wait().await;
+        if was_steady {
+            backoff.reset();
+        } else {
+            backoff.wait().await;
+        }
     }
 }
 
@@ -228,7 +248,7 @@ async fn dial(node: &Arc<NodeState>, to: RaftId, address: &str) -> Result<Channe
     frame::write(&mut writer, &hello).await?;
     match frame::with_timeout(PREFACE_DEADLINE, frame::read(&mut reader, FRAME_BYTES_MAX)).await? {
         PeerWelcome::Welcome { me, others, you_applied } => {
-            member.member_list.record_own(&me);
+            process_ends::record(member, &me);
             others.iter().for_each(|info| member.member_list.record_report(info));
             // Applied entries are durable in the log, so a log that ends before them has lost entries.
             let last = member.replica.status().last;
@@ -295,9 +315,9 @@ async fn write_frames(
     frames: &Receiver<Vec<u8>>,
     mut writer: ChannelWriter,
 ) -> FrameError {
-    let mut interval = smol::Timer::interval(node.options.heartbeat);
     let mut sent_report = None;
     let mut batch = heartbeat_of(node, to, &mut sent_report);
+    let mut due = std::pin::pin!(tasks::aligned_pause(node.options.heartbeat));
     loop {
         if let Err(error) = frame::write_bytes(&mut writer, &batch).await {
             return error;
@@ -308,7 +328,8 @@ async fn write_frames(
         }
         let next = async { frames.recv().await.map_err(|_| FrameError::Closed) };
         let heartbeat = async {
-            smol::stream::StreamExt::next(&mut interval).await;
+            due.as_mut().await;
+            due.set(tasks::aligned_pause(node.options.heartbeat));
             Ok(heartbeat_of(node, to, &mut sent_report))
         };
         match next.or(heartbeat).await {
@@ -364,6 +385,7 @@ pub(crate) async fn accept(node: Arc<NodeState>, channel: Channel) {
         }
     };
     let incoming = member.member_list.begin_incoming(from);
+    let _open = process_ends::incoming(&node, from, incoming);
     let welcome = PeerWelcome::Welcome { me: node.info(), others: member.member_list.known(), you_applied };
     if frame::write(&mut writer, &welcome).await.is_err() {
         return;
@@ -383,7 +405,7 @@ pub(crate) async fn accept(node: Arc<NodeState>, channel: Channel) {
             }
             Ok(PeerFrame::Talk(PeerTalk::Heartbeat(info))) if info.raft_id == from => {
                 member.replica.peer_applied(from, info.applied);
-                member.member_list.record_own(&info);
+                process_ends::record(member, &info);
             }
             Ok(PeerFrame::Talk(PeerTalk::Heartbeat(_))) => {
                 return log::warn!("member {from} sent a heartbeat of another member");

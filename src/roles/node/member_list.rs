@@ -7,6 +7,7 @@
 //! This module opens no connection. The links are in [`super::links`].
 
 use super::NodeState;
+use super::process_ends::ProcessEnds;
 use event_listener::Event;
 use ribbit_db::Identity;
 use ribbit_net::limits::PEERS_MAX;
@@ -32,6 +33,7 @@ pub(crate) struct MemberList {
     /// Notified when a member's address changes.
     pub(super) moved: Event,
     table: Mutex<BTreeMap<RaftId, ListedMember>>,
+    ends: Mutex<ProcessEnds>,
 }
 
 /// One other member.
@@ -58,11 +60,17 @@ impl MemberList {
             news: Event::new(),
             moved: Event::new(),
             table: Mutex::default(),
+            ends: Mutex::default(),
         })
     }
 
     pub(super) fn table(&self) -> MutexGuard<'_, BTreeMap<RaftId, ListedMember>> {
         self.table.locked()
+    }
+
+    /// Returns what the links have noticed of the ends of other processes.
+    pub(super) fn ends(&self) -> MutexGuard<'_, ProcessEnds> {
+        self.ends.locked()
     }
 
     /// Returns the last known state of all other members.

@@ -22,6 +22,7 @@
 //! Between members:
 //! - [`member_list`]: the member list
 //! - [`links`]: one ordered link to each other member; [`hello`]: the handshake of members
+//! - [`process_ends`]: notices that the process of another member has ended
 //! - [`snapshots`]: full state transfer over a link of its own
 //! - [`coordination`]: heartbeats, leases and one master per region
 //! - [`digest_comparison`]: stops a member when its state differs from the majority's
@@ -60,6 +61,7 @@ mod monitoring;
 mod open_store;
 mod passwords;
 mod pins;
+mod process_ends;
 mod rate_limits;
 mod request;
 mod run;

@@ -36,7 +36,7 @@ fn start(voters: &[RaftId], transport: impl Transport) -> (Replica, Receiver<Rep
     let reader = store.reader();
     let writer = Writer::new(store);
     let members = writer.members().expect("a good disk");
-    let options = CoreOptions { me: ME, role: Role::Backend, seed: 7, campaign: false, evict_ticks: 400 };
+    let options = CoreOptions { me: ME, role: Role::Backend, seed: 7, campaign: false, evict_ticks: 2_000 };
     let core = Core::new(options, reader, &loaded, members).expect("a good store");
     let (failed, failure) = smol::channel::bounded(1);
     let (replica, raft) = Replica::start(core, writer, transport, failed).expect("a thread");

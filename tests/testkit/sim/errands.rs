@@ -86,7 +86,7 @@ impl World {
         {
             let submitted_at = running.writer.store().reader().applied();
             self.errands.entry(node).and_modify(|errand| errand.asked = Some(asked));
-            self.feed(asked, Input::Request { request: Request { id, submitted_at, command }, ticks: 50 });
+            self.feed(asked, Input::Request { request: Request { id, submitted_at, command }, ticks: 250 });
         }
         let again = self.now + self.random.between(PAUSE, PATIENCE);
         self.at(again, Event::ErrandTurn { node, turn });

@@ -24,6 +24,8 @@ pub struct Faults {
     pub stalls: u64,
     pub clock_jumps: u64,
     pub handovers: u64,
+    pub ends_of_leaders: u64,
+    pub false_ends: u64,
     pub joins: u64,
     pub wiped: u64,
     pub damaged: u64,
@@ -58,7 +60,7 @@ impl Faults {
         self.lively_ms_max = self.lively_ms_max.max(other.lively_ms_max);
     }
 
-    fn counts(&mut self) -> [(&'static str, &mut u64); 36] {
+    fn counts(&mut self) -> [(&'static str, &mut u64); 38] {
         [
             ("kills", &mut self.kills),
             ("power cuts", &mut self.power_cuts),
@@ -74,6 +76,8 @@ impl Faults {
             ("stalls", &mut self.stalls),
             ("clock jumps", &mut self.clock_jumps),
             ("handovers", &mut self.handovers),
+            ("ends of leaders noticed", &mut self.ends_of_leaders),
+            ("false reports of such ends", &mut self.false_ends),
             ("joins", &mut self.joins),
             ("stores wiped", &mut self.wiped),
             ("stores damaged", &mut self.damaged),
@@ -150,6 +154,7 @@ impl World {
                 self.faults.handovers += 1;
                 (0..nodes).for_each(|node| self.feed(node, Input::HandOver));
             }
+            Some(Fault::FalseEnd) => self.report_false_end(),
             Some(Fault::Join) => self.let_somebody_join(),
             Some(Fault::Wipe) => self.wipe(node),
             Some(Fault::Damage) => self.damage(node),
@@ -216,7 +221,7 @@ impl World {
         self.faults.cuts += 1;
     }
 
-    fn leader(&self) -> Option<usize> {
+    pub fn leader(&self) -> Option<usize> {
         self.nodes.iter().position(|node| node.running.as_ref().is_some_and(|it| it.core.status().leads))
     }
 

@@ -7,7 +7,7 @@
 //!   a transaction, is slow or stalls, is wiped, damaged or turned back;
 //! - the readers of the log: they come back late, or too late;
 //! - the network: it drops, delays, duplicates, reorders, cuts;
-//! - the processes: killed or without power at any step, one or several; they stand still, wake up before their
+//! - the processes: killed or without power at any step, one or several; their peers notice it, early, late, or wrongly; they stand still, wake up before their
 //!   network, join in the middle;
 //! - the clocks: wall clocks jump by years, monotonic ones differ in speed and stand still while a board is suspended;
 //! - the people: they remove and drain members;
@@ -21,6 +21,7 @@
 //!   losses    who may fall out: wiped, damaged, removed      errands what is wanted of the group for a node
 //!   client    one operation at a time, retried anywhere      turns  when clients act
 //!   upkeep    beats and chores                               fetches the log, read for followers that are far behind
+//!   ends      who notices that a process has ended
 //!   promised  what a store must hold when it is opened       trace  a digest of everything that happened
 //!   check     what must hold at every moment                 history what must hold of the whole run
 //!   hunt      many seeds, on several threads
@@ -38,6 +39,7 @@
 pub mod check;
 pub mod client;
 pub mod disk;
+pub mod ends;
 pub mod errands;
 pub mod faults;
 pub mod fetches;

@@ -8,6 +8,7 @@ use super::upkeep::BEAT;
 use super::world::{Event, World, trace};
 use ribbit_db::{DbError, Identity, Store};
 use ribbit_replica::Now;
+use ribbit_replica::tick_clock::TickClock;
 use ribbit_replica::{
     Core, CoreOptions, Input, JobResult, Output, ReadAnswer, ReadId, StoreJob, Writer, convert,
 };
@@ -21,9 +22,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 const WALL_MS: u64 = 1_700_000_000_000;
 
 /// A linearizable read is given up by its node after so long.
-const READ_TICKS: u64 = 40;
+const READ_TICKS: u64 = 200;
 /// A request is.
-const REQUEST_TICKS: u64 = 50;
+const REQUEST_TICKS: u64 = 250;
 
 pub struct Node {
     pub disk: SimDisk,
@@ -81,6 +82,9 @@ impl Node {
 
 pub struct Running {
     pub core: Core,
+    clock: TickClock,
+    /// When its timer passes, and the number of that timer.
+    timer: (u64, u64),
     pub writer: Writer,
     pub waiting: VecDeque<StoreJob>,
     /// Applied, on its way to the disk.
@@ -177,6 +181,8 @@ impl World {
         self.nodes[node].missed_ms = 0;
         self.nodes[node].running = Some(Running {
             core,
+            clock: TickClock::new(0),
+            timer: (u64::MAX, 0),
             writer,
             waiting: VecDeque::new(),
             syncing: Vec::new(),
@@ -190,7 +196,7 @@ impl World {
             linked: BTreeSet::new(),
         });
         trace!(self, "node {node} starts, applied {}, last {}", loaded.applied.index, loaded.last.index);
-        self.at(self.now + self.plan.tick_ms[node], Event::Tick { node, life });
+        self.turn(node, None);
         let met = self.now + self.random.between(5, BEAT);
         self.at(met, Event::Beat { node, life });
     }
@@ -262,6 +268,7 @@ impl World {
             self.nodes[node].disk.drop_clean_pages(rows);
         }
         self.nodes[node].running = None;
+        self.notice_end(node, death);
         self.nodes[node].paused_until = 0;
         for client in &mut self.clients {
             if let Some(pending) = &mut client.pending
@@ -297,21 +304,43 @@ impl World {
         }
     }
 
-    pub fn tick(&mut self, node: usize, life: u64) {
-        if self.nodes[node].running.is_some() && self.nodes[node].life == life {
-            self.at(self.now + self.plan.tick_ms[node], Event::Tick { node, life });
-            self.feed(node, Input::Tick);
+    /// A timer passes, unless it was replaced.
+    pub fn timer(&mut self, node: usize, life: u64, number: u64) {
+        let Node { running: Some(running), life: current, .. } = &mut self.nodes[node] else { return };
+        if *current == life && running.timer.1 == number {
+            running.timer.0 = u64::MAX;
+            self.turn(node, None);
         }
     }
 
     pub fn feed(&mut self, node: usize, input: Input) {
-        let Node { running, wall_ms, started, suspended_at, missed_ms, .. } = &mut self.nodes[node];
+        self.turn(node, Some(input));
+    }
+
+    /// A turn of the Raft task, as in `driver`.
+    fn turn(&mut self, node: usize, input: Option<Input>) {
+        let clock_us = self.plan.clock_us[node];
+        let Node { running, wall_ms, started, suspended_at, missed_ms, life, .. } = &mut self.nodes[node];
         let Some(running) = running else { return };
-        running.core.feed(input);
         // A process that receives an input is awake.
         *missed_ms += suspended_at.take().map_or(0, |at| self.now - at);
-        let now = Now { wall_ms: *wall_ms + self.now, monotonic_ms: self.now - *started - *missed_ms + 1 };
+        let monotonic_ms = self.now - *started - *missed_ms;
+        let passed = running.clock.passed(monotonic_ms * clock_us);
+        pass(&mut running.core, passed.before);
+        if let Some(input) = input {
+            running.core.feed(input);
+        }
+        pass(&mut running.core, passed.after);
+        let now = Now { wall_ms: *wall_ms + self.now, monotonic_ms: monotonic_ms + 1 };
         let outputs = running.core.poll(now);
+        running.clock.plan(running.core.ticks_until_due());
+        let due = *started + *missed_ms + running.clock.due_at_us().div_ceil(clock_us);
+        if due < running.timer.0 {
+            running.timer = (due, running.timer.1 + 1);
+            let timer = Event::Timer { node, life: *life, number: running.timer.1 };
+            self.at(due, timer);
+        }
+        let Some(running) = &mut self.nodes[node].running else { return };
         self.trace.note("poll", &[node as u64, outputs.len() as u64], &[]);
         // Installed for good, or not wanted: the next one may come.
         running.incoming_busy &= running.core.is_installing();
@@ -524,5 +553,11 @@ impl World {
     pub fn receive(&mut self, from: RaftId, to: usize, bytes: &[u8]) {
         let message = convert::message_from_bytes(&bytes.to_vec().into()).expect("what was sent arrives");
         self.feed(to, Input::Message { from, message });
+    }
+}
+
+fn pass(core: &mut Core, ticks: u64) {
+    if ticks > 0 {
+        core.feed(Input::Ticks(ticks));
     }
 }

@@ -2,7 +2,7 @@
 //! faults out and has plenty of others, so that rare ones are not always drowned by common ones.
 
 use super::random::Random;
-use ribbit_replica::limits::{TAIL_BYTES_MAX, TICK_MS};
+use ribbit_replica::limits::TAIL_BYTES_MAX;
 use ribbit_state::Role;
 
 /// What can go wrong while clients are at work. Silent voters are swapped for learners without a fault of its own.
@@ -39,6 +39,8 @@ pub enum Fault {
     ClockJump,
     /// The leader is asked to hand over.
     Handover,
+    /// Some nodes believe that the process of the leader has ended, while it runs.
+    FalseEnd,
     /// A process with an empty store asks to join.
     Join,
     /// A store is gone.
@@ -55,7 +57,7 @@ pub enum Fault {
     Drain,
 }
 
-pub const FAULTS: [Fault; 22] = [
+pub const FAULTS: [Fault; 23] = [
     Fault::Kill,
     Fault::PowerCut,
     Fault::CrashInside,
@@ -71,6 +73,7 @@ pub const FAULTS: [Fault; 22] = [
     Fault::Stall,
     Fault::ClockJump,
     Fault::Handover,
+    Fault::FalseEnd,
     Fault::Join,
     Fault::Wipe,
     Fault::Damage,
@@ -102,8 +105,8 @@ pub struct Plan {
     /// What a write to each node's disk takes at most, most often.
     pub disk_delay_max: Vec<u64>,
     pub stall: u64,
-    /// Each node's tick: clocks do not run equally fast.
-    pub tick_ms: Vec<u64>,
+    /// How fast each node's clock runs: so many microseconds in a millisecond.
+    pub clock_us: Vec<u64>,
     /// How often a node dies just after it promised its vote, or that it has entries.
     pub dies_after_vote: u64,
     pub dies_after_ack: u64,
@@ -151,7 +154,7 @@ impl Plan {
             doubled: pick(&[0, 10, 40]),
             disk_delay_max: (0..nodes).map(|_| pick(&[3, 3, 3, 40])).collect(),
             stall: pick(&[0, 2, 8]),
-            tick_ms: (0..nodes).map(|_| pick(&[TICK_MS, TICK_MS, TICK_MS - 1, TICK_MS + 2])).collect(),
+            clock_us: (0..nodes).map(|_| pick(&[1_000, 1_000, 1_040, 925])).collect(),
             dies_after_vote: pick(&[0, 60, 300]),
             dies_after_ack: pick(&[0, 1, 3]),
             quick_restarts: pick(&[0, 1]) == 1,
@@ -159,7 +162,7 @@ impl Plan {
             log_keep: pick(&[8, 48, 48, 4_096]),
             tail_bytes: [0, 0, 2_000, TAIL_BYTES_MAX][fetch_random.between(0, 4) as usize],
             late_reads: [20, 300, 800][fetch_random.between(0, 3) as usize],
-            evict_ticks: pick(&[40, 100, 400]),
+            evict_ticks: pick(&[200, 500, 2_000]),
             think_max: pick(&[10, 40, 80]),
         }
     }

@@ -56,9 +56,10 @@ impl Promised {
         }
     }
 
-    /// Its disk has lied, or its last batch is damaged, which cannot be told from one that a crash has torn.
-    pub fn forget_behind(&mut self, last: LogIndex) {
-        self.entries.split_off(&(last + 1));
+    /// Its disk has lied, or its last batch is damaged, which cannot be told from one that a crash has torn. What that batch
+    /// had overwritten is there again, so only the entries are promised that the store still has.
+    pub fn forget_unless(&mut self, has: impl Fn(LogIndex, u64) -> bool) {
+        self.entries.retain(|index, entry| has(*index, entry.term));
     }
 
     /// Compares a store that was opened with what was promised. What it holds is promised from now on.

@@ -14,7 +14,7 @@ pub const BEAT: u64 = 1_000;
 /// How often a leader looks for chores.
 const LOOK: u64 = 500;
 /// A chore is given up after so many ticks.
-const CHORE_TICKS: u64 = 200;
+const CHORE_TICKS: u64 = 1_000;
 
 const READABLE: &str = "a live store can be read";
 
@@ -47,9 +47,16 @@ impl World {
         let known = peer.heard.get(&me).copied().unwrap_or(0);
         let Some(running) = &mut self.nodes[node].running else { return false };
         let status = running.core.status();
-        if running.linked.insert((other, there)) && known > status.last {
-            self.lost(node, "a peer knows that it had applied more");
-            return true;
+        let met = running.linked.iter().any(|(met, life)| *met == other && *life < there);
+        if running.linked.insert((other, there)) {
+            if known > status.last {
+                self.lost(node, "a peer knows that it had applied more");
+                return true;
+            }
+            if met {
+                let (life, id) = (self.nodes[node].life, self.raft_id(other));
+                self.ended(node, life, id);
+            }
         }
         if let Some(peer) = &mut self.nodes[other].running {
             peer.heard.insert(me, status.applied);

@@ -54,9 +54,17 @@ pub struct Report {
 }
 
 pub enum Event {
-    Tick {
+    /// Something is due in a process; a newer timer has a higher number.
+    Timer {
         node: usize,
         life: u64,
+        number: u64,
+    },
+    /// A process notices that another member's has ended.
+    Ended {
+        node: usize,
+        life: u64,
+        id: RaftId,
     },
     Deliver {
         from: usize,
@@ -130,7 +138,8 @@ impl Event {
     /// Returns the name under which the trace notes it.
     fn name(&self) -> &'static str {
         match self {
-            Event::Tick { .. } => "tick",
+            Event::Timer { .. } => "timer",
+            Event::Ended { .. } => "ended",
             Event::Deliver { .. } => "deliver",
             Event::SnapshotSent { .. } => "snapshot sent",
             Event::StoreApply { .. } => "store apply",
@@ -306,7 +315,8 @@ impl World {
     /// The process to which an event happens: it has to wait while that stands still.
     fn subject(&self, event: &Event) -> Option<usize> {
         match event {
-            Event::Tick { node, .. }
+            Event::Timer { node, .. }
+            | Event::Ended { node, .. }
             | Event::SnapshotSent { node, .. }
             | Event::StoreApply { node, .. }
             | Event::Beat { node, .. }
@@ -325,7 +335,8 @@ impl World {
             return self.at(self.nodes[node].paused_until, event);
         }
         match event {
-            Event::Tick { node, life } => self.tick(node, life),
+            Event::Timer { node, life, number } => self.timer(node, life, number),
+            Event::Ended { node, life, id } => self.ended(node, life, id),
             Event::Deliver { from, to, body } => self.deliver(from, to, body),
             Event::SnapshotSent { node, life, to, complete } => self.snapshot_sent(node, life, to, complete),
             Event::StoreApply { node, life } if self.nodes[node].life == life => self.store_apply(node),

@@ -16,7 +16,7 @@ use ribbit_net::peer::PeerTalk;
 use ribbit_state::RaftId;
 use ribbit_state::sync::MutexExt;
 use smol::future::or;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Maximum number of heartbeats that wait for a round. Further ones are dropped.
@@ -25,9 +25,9 @@ const WAITING_MAX: usize = 1_024;
 /// Time limit of one round. A holder has sent its next heartbeat by then.
 const ROUND_MAX: Duration = Duration::from_millis(500);
 
-/// Fraction of the lease time (one twentieth) during which heartbeats without client renewals are gathered into one round,
+/// Fraction of the lease time (an eighth) during which heartbeats without client renewals are gathered into one round,
 /// so that an idle cluster needs few rounds.
-const GATHER_DIVISOR: u32 = 20;
+const GATHER_DIVISOR: u32 = 8;
 
 /// Heartbeats that the leader has received but not confirmed yet.
 #[derive(Default)]
@@ -82,7 +82,7 @@ impl HeartbeatConfirmation {
 }
 
 /// Confirms heartbeats for as long as the process lives.
-pub(crate) async fn run(node: &NodeState) {
+pub(crate) async fn run(node: Arc<NodeState>) {
     let Some(member) = node.membership.get() else { return };
     let (confirming, gather) = (&member.coordination.confirming, node.options.lease() / GATHER_DIVISOR);
     let lease_ms = u32::try_from(node.options.lease().as_millis()).unwrap_or(u32::MAX);
@@ -103,7 +103,7 @@ pub(crate) async fn run(node: &NodeState) {
         }
         for PendingHeartbeat { link, from, serial, .. } in heartbeats {
             let answer = PeerTalk::LeaseRenewed { serial, to: from, lease_ms };
-            if link == me { receive(node, me, answer) } else { member.member_list.send(link, &answer) }
+            if link == me { receive(&node, me, answer) } else { member.member_list.send(link, &answer) }
         }
     }
 }

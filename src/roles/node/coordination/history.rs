@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// Maximum number of lines kept.
 const LINES_MAX: usize = 64;
 
-/// Interval between two reads of the event ring. Not on every event, because every write applies one.
+/// Minimum interval between two reads of the event ring. Not on every event, because every write applies one.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The recorded lines.
@@ -52,6 +52,7 @@ pub(crate) async fn record(node: &NodeState) {
     let mut follower = begin(live.through());
     let mut leading = LeaderChanges::default();
     loop {
+        let progress = member.replica.next_progress();
         if let Some(words) = leading.look(node) {
             member.coordination.history.locked().add(words);
         }
@@ -67,6 +68,7 @@ pub(crate) async fn record(node: &NodeState) {
                     }
                 }
                 if !batch.more {
+                    progress.await;
                     smol::Timer::after(LOOK).await;
                 }
             }

@@ -60,11 +60,13 @@ impl Judge {
         self.leading.is_some()
     }
 
-    /// Records a heartbeat of this owner, if this node leads.
-    pub(crate) fn hear(&mut self, owner: Owner, incarnation: u64, at: Instant) {
-        if self.leads() {
-            self.heard.insert(owner, LastHeartbeat { at, incarnation });
+    /// Records a heartbeat of this owner, if this node leads. Returns true if its process was not heard before.
+    pub(crate) fn hear(&mut self, owner: Owner, incarnation: u64, at: Instant) -> bool {
+        if !self.leads() {
+            return false;
         }
+        let before = self.heard.insert(owner, LastHeartbeat { at, incarnation });
+        before.is_none_or(|before| before.incarnation != incarnation)
     }
 
     /// Records the start of new leases. Expires the heartbeats of owners that have no lease and were silent for `lease`.
@@ -90,15 +92,34 @@ impl Judge {
     /// Returns the command that ends a lease of which the owner has been silent for longer than its lease time.
     fn over(&self, facts: &Facts<'_>, since: Instant, now: Instant, lease: Duration) -> Option<LeaseCommand> {
         facts.leases.iter().filter(|(_, row)| row.active).find_map(|(owner, row)| {
-            let heard = self.heard.get(owner).filter(|heard| heard.incarnation == row.incarnation);
-            let met = self.met.get(owner).filter(|(version, _)| *version == row.version);
-            let last = since.max(met.map_or(since, |(_, at)| *at)).max(heard.map_or(since, |heard| heard.at));
-            let time = row.lease_ms.map_or(lease, |ms| Duration::from_millis(ms.into()));
+            let last = self.last_sign(owner, row, since);
+            let time = time_of(row, lease);
             let silence = now.saturating_duration_since(last);
             let silence_ms = u32::try_from(silence.as_millis()).unwrap_or(u32::MAX);
             let (owner, version, why) = (*owner, row.version, LeaseEnd::Missed { silence_ms });
             (silence > time).then_some(LeaseCommand::End { owner, version, why })
         })
+    }
+
+    /// Returns the time of the last sign of life of a lease's owner. Before `since`, this node did not lead.
+    fn last_sign(&self, owner: &Owner, row: &Lease, since: Instant) -> Instant {
+        let heard = self.heard.get(owner).filter(|heard| heard.incarnation == row.incarnation);
+        let met = self.met.get(owner).filter(|(version, _)| *version == row.version);
+        since.max(met.map_or(since, |(_, at)| *at)).max(heard.map_or(since, |heard| heard.at))
+    }
+
+    /// Returns the time at which the next lease ends unless its owner is heard, if this node leads and every lease is active
+    /// and every region has a master. Until then there is nothing to judge unless something changes.
+    pub(crate) fn settled_until(&self, facts: &Facts<'_>, lease: Duration) -> Option<Instant> {
+        let (_, since) = self.leading?;
+        let active =
+            |id: RaftId| facts.leases.iter().any(|(owner, row)| *owner == Owner::Member(id) && row.active);
+        let settled = facts.members.iter().all(|(id, member)| {
+            active(*id) && (member.role != Role::Backend || facts.masters.contains(&member.region))
+        });
+        let ends = facts.leases.iter().filter(|(_, row)| row.active);
+        let ends = ends.map(|(owner, row)| self.last_sign(owner, row, since) + time_of(row, lease));
+        ends.min().filter(|_| settled)
     }
 
     /// Returns the command that registers a live process without an active lease: a new one, or one that was restarted.
@@ -123,6 +144,11 @@ impl Judge {
             },
         )
     }
+}
+
+/// Returns the time for which a lease lasts.
+fn time_of(row: &Lease, lease: Duration) -> Duration {
+    row.lease_ms.map_or(lease, |ms| Duration::from_millis(ms.into()))
 }
 
 /// Returns the command that appoints a master in a region without one. Candidates are the region's active backends that are

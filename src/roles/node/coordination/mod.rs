@@ -32,6 +32,7 @@ use ribbit_db::DbError;
 use ribbit_net::peer::PeerTalk;
 use ribbit_net::protocol::{Answer, LeaseStatus, Master, UnavailableReason};
 use ribbit_net::secret::new_request_id;
+use ribbit_net::tasks;
 use ribbit_state::rows::{Lease, Member as MemberRow};
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{
@@ -42,10 +43,13 @@ use smol::future::FutureExt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Interval between two judging rounds.
+/// Minimum interval between two judging rounds.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Time between two rounds above which this node itself was stopped. Missed heartbeats are not counted then.
+/// Maximum interval between two judging rounds, while nothing changes.
+const LOOK_SETTLED: Duration = Duration::from_secs(1);
+
+/// Time by which a round may be late. Beyond it this node itself was stopped. Missed heartbeats are not counted then.
 const STALL: Duration = Duration::from_millis(600);
 
 /// Time limit of a command. An undecided one is judged anew.
@@ -63,6 +67,10 @@ pub(crate) struct CoordinationState {
     judge: Mutex<Judge>,
     renewals: Mutex<Renewals>,
     confirming: HeartbeatConfirmation,
+    /// Notified when the leader hears a process that it has not heard before.
+    arrived: event_listener::Event,
+    /// Notified when the leader has confirmed a heartbeat of this node.
+    confirmed: event_listener::Event,
     /// Notified when a client's renewal waits for the next heartbeat.
     renewal_waits: event_listener::Event,
     /// Last read of the replicated state.
@@ -92,34 +100,46 @@ impl CoordinationState {
 
 /// Sends heartbeats, judges, confirms and records history for as long as the process lives.
 pub(crate) async fn run(node: Arc<NodeState>) {
-    let work = smol::future::zip(send_heartbeats(&node), judge(&node));
-    let reporting = smol::future::zip(history::record(&node), heartbeat_confirmation::run(&node));
-    smol::future::zip(work, reporting).await;
+    // These wait for no disk, so they run beside the links.
+    let _sending = tasks::spawn(send_heartbeats(node.clone()));
+    let _confirming = tasks::spawn(heartbeat_confirmation::run(node.clone()));
+    smol::future::zip(judge(&node), history::record(&node)).await;
 }
 
 /// Sends heartbeats of this node and of the clients that renew their leases here.
-async fn send_heartbeats(node: &NodeState) {
+///
+/// The next heartbeat follows an eighth of the lease time after the confirmation of the last one, and a quarter after the
+/// last one itself at the latest. The leader confirms those of all members together, so all members fall into step, and the
+/// leader needs two rounds a second for all of them.
+async fn send_heartbeats(node: Arc<NodeState>) {
     let Some(member) = node.membership.get() else { return };
-    let pause = node.options.lease() / 4;
+    let lease = node.options.lease();
     loop {
         let renewal_waits = member.coordination.renewal_waits.listen();
+        let confirmed = member.coordination.confirmed.listen();
         let (serial, clients) = member.coordination.renewals.locked().next(Instant::now());
         let from = member.identity.raft_id;
+        // Through coordinators as well, unless the way to the leader has just worked.
+        let direct = clients.is_empty() && member.coordination.renewals.locked().are_fresh(Instant::now());
         let alive = PeerTalk::RenewLease { serial, from, incarnation: node.incarnation, clients };
         if member.replica.status().leads {
-            receive(node, from, alive);
+            receive(&node, from, alive);
         } else {
             let leader = member.replica.status().leader;
-            let mut to = member.member_list.coordinators();
+            let mut to = if direct { Vec::new() } else { member.member_list.coordinators() };
             to.extend(leader);
             to.sort_unstable();
             to.dedup();
             to.iter().for_each(|to| member.member_list.send(*to, &alive));
         }
-        let pause = async {
-            smol::Timer::after(pause).await;
+        let late = async {
+            smol::Timer::after(lease / 4).await;
         };
-        pause.or(renewal_waits).await;
+        let soon = async {
+            confirmed.await;
+            smol::Timer::after(lease / 8).await;
+        };
+        late.or(soon).or(renewal_waits).await;
     }
 }
 
@@ -133,9 +153,14 @@ pub(crate) fn receive(node: &NodeState, link: RaftId, talk: PeerTalk) {
         PeerTalk::RenewLease { serial, from, incarnation, clients } if status.leads => {
             let now = Instant::now();
             let mut judge = member.coordination.judge.locked();
-            judge.hear(Owner::Member(from), incarnation, now);
-            clients.iter().for_each(|client| judge.hear(Owner::Client(*client), 0, now));
+            let arrived = judge.hear(Owner::Member(from), incarnation, now);
+            for client in &clients {
+                judge.hear(Owner::Client(*client), 0, now);
+            }
             drop(judge);
+            if arrived {
+                member.coordination.arrived.notify(usize::MAX);
+            }
             member.coordination.confirming.add(link, from, serial, !clients.is_empty());
         }
         // Relayed once, and only by coordinators.
@@ -146,6 +171,7 @@ pub(crate) fn receive(node: &NodeState, link: RaftId, talk: PeerTalk) {
         }
         PeerTalk::LeaseRenewed { serial, to, lease_ms } if to == me => {
             member.coordination.renewals.locked().confirm(serial, lease_ms);
+            member.coordination.confirmed.notify(usize::MAX);
         }
         PeerTalk::LeaseRenewed { to, .. } if status.leader == Some(link) => {
             member.member_list.send(to, &talk);
@@ -240,14 +266,17 @@ impl LeaseView {
 async fn judge(node: &NodeState) {
     let Some(member) = node.membership.get() else { return };
     let mut view: Option<Arc<LeaseView>> = None;
-    let mut last_round = Instant::now();
+    // Time at which the next round begins at the latest.
+    let mut planned = Instant::now();
     let mut tenure = LeaderTenure::default();
     // Number of regions from the options, until the cluster has it.
     let mut regions = node.options.clusters;
     loop {
         let now = Instant::now();
-        let stalled = now.duration_since(last_round) > STALL;
-        last_round = now;
+        let stalled = now.saturating_duration_since(planned) > STALL;
+        // Taken before the looks, so that no change in between is missed.
+        let progress = member.replica.next_progress();
+        let arrived = member.coordination.arrived.listen();
         let status = member.replica.status();
         if view.as_ref().is_none_or(|view| view.at != member.replica.reader().applied()) {
             match LeaseView::read(node) {
@@ -257,6 +286,7 @@ async fn judge(node: &NodeState) {
             }
         }
         let Some(current) = view.as_deref() else {
+            planned = now + LOOK;
             smol::Timer::after(LOOK).await;
             continue;
         };
@@ -274,7 +304,21 @@ async fn judge(node: &NodeState) {
             Some(LeaseCommand::SetRegions { regions })
         });
         let Some(command) = command else {
-            smol::Timer::after(LOOK).await;
+            let pause = pause_until_judging(node, current, status.leads, Instant::now());
+            planned = Instant::now() + pause;
+            // Time limits are rounded up, so that other periodic work of this process happens with them.
+            let due = async {
+                if pause == LOOK_SETTLED {
+                    tasks::aligned_pause(pause).await;
+                } else {
+                    smol::Timer::after(pause).await;
+                }
+            };
+            let changed = async {
+                progress.or(arrived).await;
+                smol::Timer::after(LOOK).await;
+            };
+            due.or(changed).await;
             continue;
         };
         let sets_regions = matches!(command, LeaseCommand::SetRegions { .. });
@@ -283,11 +327,23 @@ async fn judge(node: &NodeState) {
             regions = None;
         }
         // The time spent on the command does not count as a stall.
-        last_round = Instant::now();
+        planned = Instant::now();
         if !matches!(decided, Some(Ok(_))) {
+            planned += LOOK;
             smol::Timer::after(LOOK).await;
         }
     }
+}
+
+/// Returns the time until the next judging round, unless something changes before.
+fn pause_until_judging(node: &NodeState, known: &LeaseView, leads: bool, now: Instant) -> Duration {
+    let Some(member) = node.membership.get().filter(|_| leads) else { return LOOK_SETTLED };
+    let masters: Vec<u32> = known.masters.iter().map(|(region, ..)| *region).collect();
+    let me = member.identity.raft_id;
+    let facts = Facts { members: &known.members, leases: &known.leases, masters: &masters, infos: &[], me };
+    let until = member.coordination.judge.locked().settled_until(&facts, node.options.lease());
+    let left = until.map_or(LOOK, |at| at.saturating_duration_since(now) + Duration::from_millis(1));
+    left.clamp(LOOK, LOOK_SETTLED)
 }
 
 /// Returns the leader's next command about leases, or `None` if there is nothing to do.

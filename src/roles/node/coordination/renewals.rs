@@ -75,6 +75,12 @@ impl Renewals {
         }
     }
 
+    /// Returns true if the heartbeat before the last one was confirmed, or the last one, so that the next one need not be
+    /// relayed.
+    pub(crate) fn are_fresh(&self, now: Instant) -> bool {
+        self.confirmed.is_some_and(|(at, lease)| now.saturating_duration_since(at) < lease * 3 / 8)
+    }
+
     /// Returns true while this node's lease is certainly valid.
     pub(crate) fn holds(&self, now: Instant) -> bool {
         self.confirmed.is_some_and(|(at, lease)| now.saturating_duration_since(at) < lease / 2)
