@@ -7,7 +7,7 @@ use super::lookup::{person, session_account, settings};
 use super::query::{FeedCroak, Page, Person, Query};
 use super::rows::{Friends, Order, Owner, View, scan};
 use super::timelines::Caches;
-use super::{croaks, feed, leases, listing, people, talks, tree};
+use super::{croaks, feed, front, leases, listing, people, talks, tree};
 
 /// Answers a query.
 ///
@@ -41,7 +41,8 @@ pub fn answer<V: View>(
         | Query::Unread { session }
         | Query::Talks { session, .. }
         | Query::Talk { session, .. }
-        | Query::Message { session, .. } => match owner(view, *session)? {
+        | Query::Message { session, .. }
+        | Query::Front { session, .. } => match owner(view, *session)? {
             Ok(me) => personal(view, caches, me, *session, query)?,
             Err(denied) => Err(denied),
         },
@@ -80,6 +81,9 @@ fn personal<V: View>(
             talks::talk(view, me, with, newest(before), page_len(*limit, TALK_PAGE_MAX))?
         }
         Query::Message { id, .. } => talks::message(view, &me, *id)?,
+        Query::Front { before, limit, known, .. } => {
+            Ok(front::page(view, caches, me, *before, page_len(*limit, FEED_PAGE_MAX), *known)?)
+        }
         _ => Ok(Page::Me(me)),
     })
 }

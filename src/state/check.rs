@@ -139,6 +139,7 @@ impl Query {
             | Query::Unread { .. }
             | Query::Talks { .. }
             | Query::Message { .. }
+            | Query::Front { .. }
             | Query::Settings => Ok(()),
         }
     }

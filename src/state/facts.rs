@@ -222,4 +222,5 @@ queries! {
     Message: session, public;
     Settings: none, public;
     Accounts: none, control;
+    Front: session, public;
 }

@@ -42,7 +42,7 @@
 //! - [`interest`]: the filter that decides which live subscribers receive an event
 //! - [`ring`]: authors of the newest croaks, in memory, so that a feed page needs no index
 //! - [`timelines`]: feeds of active readers, in memory; [`feed`]: pages of croaks
-//! - [`people`], [`talks`] and [`listing`]: parts of [`answer`], which answers every query
+//! - [`people`], [`talks`], [`front`] and [`listing`]: parts of [`answer`], which answers every query
 //!
 //! [`model`] is an in-memory store for tests.
 //!
@@ -64,6 +64,7 @@ pub mod dedup;
 pub mod events;
 pub mod facts;
 mod feed;
+mod front;
 pub mod ids;
 pub mod interest;
 pub mod leases;

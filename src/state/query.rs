@@ -64,6 +64,16 @@ pub enum Query {
     Settings,
     /// All accounts with matching user names, for operators. Control plane only.
     Accounts { names: String, after: Option<String> },
+    /// A page of the feed as in `Feed`, with the unread counts. The asker keeps croaks that it has shown: the texts of
+    /// those from the first to the second id of `known` are left out. A node that has applied nothing since the index
+    /// `unless`, of the history that the asker has seen, answers `Unchanged`.
+    Front {
+        session: TokenHash,
+        before: Option<LogIndex>,
+        limit: u16,
+        known: Option<(LogIndex, LogIndex)>,
+        unless: Option<LogIndex>,
+    },
 }
 
 /// The other participant of a talk. A deleted account has no name.
@@ -166,6 +176,40 @@ pub enum Page {
         /// The `after` of the next page, if there is one.
         more: Option<String>,
     },
+    Front(FrontPage),
+    /// Nothing was applied since the state that the query names in `unless`, so its answer is the one given there.
+    Unchanged,
+}
+
+/// A page of the feed with what stands around it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrontPage {
+    pub me: Person,
+    /// Authors of the croaks, each once.
+    pub authors: Vec<Person>,
+    /// Newest first.
+    pub croaks: Vec<FrontCroak>,
+    /// The `before` of the next older page, if there is one.
+    pub older: Option<LogIndex>,
+    pub unread: Unread,
+}
+
+/// A croak on a front page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrontCroak {
+    pub id: LogIndex,
+    /// Position of its author among the authors of the page.
+    pub author: u16,
+    /// Left out if the asker knows it.
+    pub body: Option<CroakBody>,
+}
+
+/// The parts of a croak that never change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CroakBody {
+    /// Wall clock of the leader when it proposed the croak. It may be wrong.
+    pub wall_ms: u64,
+    pub text: String,
 }
 
 /// A person, with their relation to the reader.

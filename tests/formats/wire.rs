@@ -23,6 +23,7 @@ use ribbit_state::interest::Topic;
 use ribbit_state::query::TreeEntry;
 use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelation, Profile};
 use ribbit_state::query::{Consistency, FeedCroak, Page, Person, Query, TalkPartner};
+use ribbit_state::query::{CroakBody, FrontCroak, FrontPage};
 use ribbit_state::query::{DeliveryStatus, Talk, TalkMessage, TalkSummary, Unread};
 use ribbit_state::rows::{Coordination, Lease, NodeKind, Owner, Settings, TreeNode};
 use serde::Serialize;
@@ -170,6 +171,7 @@ fn queries() -> Vec<(&'static str, Query)> {
         Message: Query::Message { session, id: 300 },
         Settings: Query::Settings,
         Accounts: Query::Accounts { names: "*".into(), after: Some("ada".into()) },
+        Front: Query::Front { session, before, limit, known: Some((250, 300)), unless: Some(301) },
     })
 }
 
@@ -341,6 +343,15 @@ fn pages() -> Vec<(&'static str, Page)> {
         suspended: true,
         sessions: 2,
     };
+    let known = FrontCroak { id: 299, author: 0, body: None };
+    let body = Some(CroakBody { wall_ms: 3_000, text: "a 🐸".into() });
+    let front = FrontPage {
+        me: me.clone(),
+        authors: vec![person()],
+        croaks: vec![FrontCroak { id: 300, author: 0, body }, known],
+        older: Some(299),
+        unread: Unread { messages: 2, croaks: 3, feed_read_through: 300 },
+    };
     let lease = (Owner::Client(300), Lease::of_client(TOKEN, "lock /jobs/backup", 300));
     samples!(Page {
         Position: Page::Position,
@@ -377,6 +388,8 @@ fn pages() -> Vec<(&'static str, Page)> {
         },
         Settings: Page::Settings(Settings { registration_open: false }),
         Accounts: Page::Accounts { accounts: vec![account_line], more: Some("ada".into()) },
+        Front: Page::Front(front),
+        Unchanged: Page::Unchanged,
     })
 }
 

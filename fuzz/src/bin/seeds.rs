@@ -167,6 +167,7 @@ fn queries() -> Vec<Query> {
         Query::Account { session },
         Query::Sessions { session },
         Query::Unread { session },
+        Query::Front { session, before: None, limit: 50, known: Some((1, 9)), unless: None },
         Query::Talks { session, before: None, limit },
         Query::Talk { session, with: TalkPartner::Named("bob".into()), before, limit },
         Query::Message { session, id: 7 },

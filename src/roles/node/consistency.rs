@@ -9,7 +9,7 @@
 use super::request::{NodeRequest, store_unreadable, undecided};
 use ribbit_net::protocol::{Answer, UnavailableReason};
 use ribbit_replica::ReachError;
-use ribbit_state::{Code, Consistency, Denied, LogIndex, Query, Token};
+use ribbit_state::{Code, Consistency, Denied, LogIndex, Page, Query, Token};
 use std::time::{Duration, Instant};
 
 /// Maximum time that a read waits for an index.
@@ -39,11 +39,19 @@ impl NodeRequest<'_> {
             // No server of this history issued this token, so waiting for it would never end.
             Err(ReachError::NeverCommitted) => return Answer::Unavailable(UnavailableReason::OtherHistory),
         }
-        match self.member.replica.reader().answer(query) {
-            Ok((index, page)) => {
-                let old = !self.member.replica.with_status(|status| status.in_sync);
-                Answer::Read { token: Token { history, index }, old, page }
-            }
+        let reader = self.member.replica.reader();
+        let old = || !self.member.replica.with_status(|status| status.in_sync);
+        // Answers depend on the history and the index alone. So the asker has this one, and the store is not read. Its
+        // history is that of `seen`, which was compared above.
+        if let (Query::Front { unless: Some(unless), .. }, Some(_)) = (query, seen)
+            && *unless == reader.applied()
+            && consistency != Consistency::Stale
+        {
+            let token = Token { history, index: *unless };
+            return Answer::Read { token, old: old(), page: Ok(Page::Unchanged) };
+        }
+        match reader.answer(query) {
+            Ok((index, page)) => Answer::Read { token: Token { history, index }, old: old(), page },
             Err(error) => store_unreadable(&error),
         }
     }

@@ -14,6 +14,7 @@ use crate::ids::HistoryId;
 use crate::lookup::account_named;
 use crate::path::TreePath;
 use crate::query::{FeedCroak, Person};
+use crate::query::{FrontCroak, FrontPage};
 use crate::rows::{
     Accounts, Bookkeeping, Books, Change, CoordinationRow, Croaks, CroaksBy, Followers, Friends, Key,
     LeaseTokens, Leases, Members, Names, Nodes, Owned, Owner, Requests, Sessions, SessionsOf, StoredCroak,
@@ -62,10 +63,9 @@ impl Runner for Script {
             }
             "window" => self.dedup_window()?,
             "ls" => self.list(&mut args)?,
-            "me" | "feed" | "friends" | "talks" | "talk" | "message" | "unread" | "show" | "profile"
-            | "people" | "followers" | "chatting" | "account" | "sessions" | "settings" | "accounts" => {
-                self.query(&command.name, &mut args)?
-            }
+            "me" | "feed" | "front" | "friends" | "talks" | "talk" | "message" | "unread" | "show"
+            | "profile" | "people" | "followers" | "chatting" | "account" | "sessions" | "settings"
+            | "accounts" => self.query(&command.name, &mut args)?,
             "rows" => self.rows(&mut args)?,
             name => {
                 let parsed = self.command(name, &mut args)?;
@@ -219,6 +219,13 @@ impl Script {
                 before: args.lookup_parse("before")?,
                 limit: args.lookup_parse("limit")?.unwrap_or(10),
             },
+            "front" => Query::Front {
+                session: session(args)?,
+                before: args.lookup_parse("before")?,
+                limit: args.lookup_parse("limit")?.unwrap_or(10),
+                known: args.lookup_parse("known")?.zip(args.lookup_parse("to")?),
+                unless: None,
+            },
             "friends" => {
                 Query::Friends { session: session(args)?, after: args.lookup_parse("after")?.map(AccountId) }
             }
@@ -370,6 +377,14 @@ fn page_words(page: &Page) -> Words {
                 writeln!(output, "{id} {}: {text:?}", author.username)?;
             }
             writeln!(output, "older: {older:?}")?;
+        }
+        Page::Front(FrontPage { me, authors, croaks, older, unread }) => {
+            writeln!(output, "me: {}", person_words(me))?;
+            for FrontCroak { id, author, body } in croaks {
+                let text = body.as_ref().map_or("known".to_string(), |body| format!("{:?}", body.text));
+                writeln!(output, "{id} {}: {text}", authors[usize::from(*author)].username)?;
+            }
+            writeln!(output, "older: {older:?}, unread: {} and {}", unread.messages, unread.croaks)?;
         }
         Page::Friends { friends, more, .. } => {
             for friend in friends {

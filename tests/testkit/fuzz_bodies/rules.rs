@@ -94,6 +94,7 @@ fn opened_again(pond: &Model) {
         for query in [
             Query::Feed { session, before: None, limit: 50 },
             Query::Unread { session },
+            Query::Front { session, before: None, limit: 50, known: Some((0, 3)), unless: None },
             Query::Talks { session, before: None, limit: 50 },
             Query::Account { session },
         ] {

@@ -129,6 +129,8 @@ fn queries(table: &mut RequestTable) {
     for number in NUMBERS {
         let (before, limit, account) = (Some(number), number as u16, AccountId(number));
         table.query(Query::Feed { session, before, limit });
+        let known = Some((number, number));
+        table.query(Query::Front { session, before, limit, known, unless: before });
         table.query(Query::Friends { session, after: Some(account) });
         table.query(Query::Followers { session, after: Some(account) });
         table.query(Query::Leases { after: Some(Owner::Client(number)) });
