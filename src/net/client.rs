@@ -20,9 +20,14 @@
 //! that do not serve clients. It reports changes of its connection, and gives up after [`DISCOVERY_ROUNDS_MAX`] rounds
 //! over all servers. Other clients try until the deadline.
 //!
+//! A client in direct mode ([`Client::direct`]) belongs to a server role. It asks balancers for a backend and connects to it,
+//! see [`super::direct`]. Its connection runs on the executor of the thread that sends the requests, so a request wakes no
+//! other thread.
+//!
 //! Not here: the contents of answers, except `Unavailable` and the token; and files.
 
 use super::backoff::Backoff;
+use super::direct::DirectMode;
 use super::discovery::{ConnectionEvent, OnConnectionEvent, Target};
 use super::frame::{self, FrameError, Plane};
 use super::keys::Keys;
@@ -35,8 +40,10 @@ use super::multiplexed::MultiplexedConnection;
 use super::protocol::{Answer, Ask, UnavailableReason};
 use super::servers::Servers;
 use super::subscription::Subscription;
+use super::tasks;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{ClusterId, Consistency, Query, Role, Token, Topic};
+use smol::Executor;
 use smol::future::FutureExt;
 use smol::lock::{Mutex, Semaphore};
 use std::sync::{Arc, MutexGuard};
@@ -78,12 +85,16 @@ fn undecided(why: UnavailableReason) -> &'static str {
 struct Inner {
     target: Arc<Target>,
     plane: Plane,
+    /// Set in direct mode.
+    direct: Option<DirectMode>,
+    /// Executor of the connections; `None` for that of all sockets.
+    executor: Option<Arc<Executor<'static>>>,
     /// Locked while connecting, so that one request connects and the others wait for it.
     route: Mutex<ServerRoute>,
     /// Limit of pending requests.
     slots: Semaphore,
-    /// Newest position that an answer carried.
-    seen: std::sync::Mutex<Option<Token>>,
+    /// Newest position that an answer carried, and the time of the last answer that carried one.
+    seen: std::sync::Mutex<Option<(Token, Instant)>>,
 }
 
 /// Backoff between attempts, and between rounds over the servers outside discovery mode.
@@ -142,7 +153,23 @@ impl Client {
         Client::of(Plane::Client, Target::discovering(Servers::new(first, also), keys, report))
     }
 
+    /// Creates a client in direct mode, whose connections run on `executor`.
+    pub fn direct(servers: Vec<String>, keys: Keys, executor: Arc<Executor<'static>>) -> Client {
+        let direct = DirectMode::new(&keys);
+        let target = Target::new(Servers::new(servers, Vec::new()), keys);
+        Client::with(Plane::Client, target, direct, Some(executor))
+    }
+
     fn of(plane: Plane, target: Target) -> Client {
+        Client::with(plane, target, None, None)
+    }
+
+    fn with(
+        plane: Plane,
+        target: Target,
+        direct: Option<DirectMode>,
+        executor: Option<Arc<Executor<'static>>>,
+    ) -> Client {
         let route = ServerRoute {
             connection: None,
             server: String::new(),
@@ -154,6 +181,8 @@ impl Client {
         Client(Arc::new(Inner {
             target: Arc::new(target),
             plane,
+            direct,
+            executor,
             route: Mutex::new(route),
             slots: Semaphore::new(ASKS_UNDER_WAY_MAX),
             seen: std::sync::Mutex::default(),
@@ -221,7 +250,12 @@ impl Client {
 
     /// Returns the newest position that an answer carried.
     pub fn seen(&self) -> Option<Token> {
-        *self.0.seen()
+        self.0.seen().map(|(token, _)| token)
+    }
+
+    /// Returns the newest position, if an answer has carried one for at most this long.
+    pub fn seen_within(&self, age: Duration) -> Option<Token> {
+        self.0.seen().filter(|(_, at)| at.elapsed() <= age).map(|(token, _)| token)
     }
 
     /// Records a position that another process of the same user has seen.
@@ -246,7 +280,12 @@ enum GaveUp {
 impl Inner {
     /// Sends a request until there is a final answer. The caller enforces the deadline: `end` only bounds the deadlines
     /// that servers are told.
-    async fn attempts(&self, ask: &Ask, end: Instant, delivery: &mut Delivery) -> Result<Answer, GaveUp> {
+    async fn attempts(
+        self: &Arc<Self>,
+        ask: &Ask,
+        end: Instant,
+        delivery: &mut Delivery,
+    ) -> Result<Answer, GaveUp> {
         delivery.why = Some(UnavailableReason::Busy);
         let _slot = self.slots.acquire().await;
         delivery.why = None;
@@ -290,10 +329,15 @@ impl Inner {
     }
 
     /// Returns the open connection, or opens one to the next server that accepts it. Gives up only in discovery mode.
-    async fn connection(&self) -> Result<Arc<MultiplexedConnection>, GaveUp> {
+    async fn connection(self: &Arc<Self>) -> Result<Arc<MultiplexedConnection>, GaveUp> {
         let mut route = self.route.lock().await;
         if let Some(connection) = route.connection.as_ref().filter(|connection| connection.is_open()) {
-            return Ok(connection.clone());
+            let connection = connection.clone();
+            if let Some(balancer) = self.direct.as_ref().and_then(DirectMode::take_renewal) {
+                drop(route);
+                self.renew(balancer);
+            }
+            return Ok(connection);
         }
         self.forget_connection(&mut route);
         let mut rounds = 0;
@@ -307,8 +351,8 @@ impl Inner {
             // Advanced before the attempt: if this request is dropped during it, the next one tries another server.
             route.next = position + 1;
             route.tried.push(server.clone());
-            match self.open(&server).await {
-                Ok(connection) => {
+            match self.open_near(&server).await {
+                Ok((connection, server)) => {
                     log::debug!("connected to {server}");
                     let connection = Arc::new(connection);
                     route.connection = Some(connection.clone());
@@ -344,9 +388,53 @@ impl Inner {
         Ok(())
     }
 
+    /// Renews the lease of direct mode, beside the requests. Moves to another backend if the balancer names one.
+    fn renew(self: &Arc<Self>, balancer: String) {
+        let inner = self.clone();
+        let renewing = async move {
+            let Some(direct) = &inner.direct else { return };
+            let Some(backend) = direct.backend(&balancer, &inner.target.keys).await else { return };
+            if inner.route.lock().await.server == backend {
+                return;
+            }
+            match inner.open_on(&backend).await {
+                Ok(connection) => {
+                    log::debug!("moved to {backend}");
+                    let mut route = inner.route.lock().await;
+                    (route.connection, route.server) = (Some(Arc::new(connection)), backend);
+                }
+                Err(error) => direct.is_unreachable(backend, &error),
+            }
+        };
+        match &self.executor {
+            Some(executor) => executor.spawn(renewing).detach(),
+            None => tasks::spawn(renewing).detach(),
+        }
+    }
+
+    /// Opens a connection to this address.
+    async fn open_on(&self, address: &str) -> Result<MultiplexedConnection, FrameError> {
+        let executor = self.executor.as_deref();
+        MultiplexedConnection::open_on(address, self.plane, &self.target.keys, executor).await
+    }
+
+    /// Opens a connection to the server at this address, or to the backend that it names in direct mode. Returns the address
+    /// of the connection, too.
+    async fn open_near(&self, server: &str) -> Result<(MultiplexedConnection, String), FrameError> {
+        if let Some(direct) = &self.direct
+            && let Some(backend) = direct.backend(server, &self.target.keys).await
+        {
+            match self.open_on(&backend).await {
+                Ok(connection) => return Ok((connection, backend)),
+                Err(error) => direct.is_unreachable(backend, &error),
+            }
+        }
+        Ok((self.open(server).await?, server.to_string()))
+    }
+
     /// Opens a connection to a server. In discovery mode, the server must belong to the cluster and serve clients.
     async fn open(&self, server: &str) -> Result<MultiplexedConnection, FrameError> {
-        let connection = MultiplexedConnection::open(server, self.plane, &self.target.keys).await?;
+        let connection = self.open_on(server).await?;
         if !self.target.discovers() {
             return Ok(connection);
         }
@@ -397,10 +485,10 @@ impl Inner {
     /// Records a position that was seen.
     fn record_seen(&self, token: Token) {
         let mut seen = self.seen();
-        *seen = Some(newest(*seen, token));
+        *seen = Some((newest(seen.map(|(token, _)| token), token), Instant::now()));
     }
 
-    fn seen(&self) -> MutexGuard<'_, Option<Token>> {
+    fn seen(&self) -> MutexGuard<'_, Option<(Token, Instant)>> {
         self.seen.locked()
     }
 }

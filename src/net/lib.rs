@@ -40,7 +40,8 @@
 //! - [`multiplexed`]: one connection to one server, with many requests at once
 //! - [`oneshot`]: single requests, each on a connection of its own
 //! - `servers`: the servers that a client knows; [`discovery`]: learning them from the servers
-//! - [`client`]: the failover client, which tries the servers until one answers
+//! - [`client`]: the failover client, which tries the servers until one answers; `direct`: how it finds the backend behind
+//!   a balancer
 //! - [`subscription`]: follows events, across servers
 //! - [`assignment`]: asks which server a client should use
 //! - [`survey`]: collects the status of all members; [`health`]: judges it
@@ -55,6 +56,7 @@ pub mod assignment;
 pub mod backoff;
 pub mod channel;
 pub mod client;
+mod direct;
 pub mod discovery;
 pub mod frame;
 pub mod handshake;

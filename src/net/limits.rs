@@ -103,6 +103,9 @@ pub(crate) const REFUSALS_IN_A_ROW_MAX: u32 = 2;
 
 /// Number of servers that may end during the same read, after which the read is not tried again.
 pub(crate) const LOST_READS_MAX: u32 = 2;
+/// Time for which a client in direct mode does not try a backend again that it could not reach.
+pub(crate) const DIRECT_RETRY_PAUSE: Duration = Duration::from_secs(60);
+
 /// Maximum number of rounds over all known servers for a client in discovery mode.
 pub const DISCOVERY_ROUNDS_MAX: u32 = 3;
 /// Pause after the first such round. The pause after the second is twice as long.

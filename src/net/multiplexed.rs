@@ -24,6 +24,7 @@ use super::protocol::{Answer, AnswerFrame, Ask, AskFrame};
 use super::{handshake, tasks};
 use futures_channel::oneshot;
 use ribbit_state::sync::MutexExt;
+use smol::Executor;
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
 use std::collections::HashMap;
@@ -72,11 +73,24 @@ enum End {
 }
 
 impl MultiplexedConnection {
-    /// Opens a connection to HOST:PORT.
+    /// Opens a connection to HOST:PORT, which runs on the executor of all sockets.
     ///
     /// # Errors
     /// As [`handshake::connect`].
     pub async fn open(address: &str, plane: Plane, keys: &Keys) -> Result<MultiplexedConnection, FrameError> {
+        MultiplexedConnection::open_on(address, plane, keys, None).await
+    }
+
+    /// Opens a connection to HOST:PORT, which runs on this executor, or else on that of all sockets.
+    ///
+    /// # Errors
+    /// As [`handshake::connect`].
+    pub async fn open_on(
+        address: &str,
+        plane: Plane,
+        keys: &Keys,
+        executor: Option<&Executor<'static>>,
+    ) -> Result<MultiplexedConnection, FrameError> {
         let channel = handshake::connect(address, plane, keys).await?;
         let (frames, queue) = channel::bounded(ASKS_UNDER_WAY_MAX);
         let (owing, owed) = channel::bounded(1);
@@ -88,11 +102,15 @@ impl MultiplexedConnection {
         });
         let driven = shared.clone();
         let address = address.to_string();
-        let driver = tasks::spawn(async move {
+        let driver = async move {
             let end = driven.drive(channel, queue, owed).await;
             log::debug!("the connection to {address} ended: {end}");
             driven.end(if matches!(end, FrameError::TimedOut) { End::Silent } else { End::Closed });
-        });
+        };
+        let driver = match executor {
+            Some(executor) => executor.spawn(driver),
+            None => tasks::spawn(driver),
+        };
         Ok(MultiplexedConnection { shared, driver })
     }
 

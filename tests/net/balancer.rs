@@ -272,6 +272,55 @@ fn a_client_that_was_cut_comes_back_through_the_balancer_by_itself() {
     });
 }
 
+/// Passes connections on to `to`, until the task is dropped.
+async fn relay(to: String) -> (String, smol::Task<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let task = smol::spawn(async move {
+        let mut passed_on = Vec::new();
+        while let Ok((here, _)) = listener.accept().await {
+            let there = TcpStream::connect(&to).await.unwrap();
+            passed_on.push(smol::spawn(async move {
+                let up = smol::io::copy(here.clone(), there.clone());
+                let _ = smol::future::or(up, smol::io::copy(there, here)).await;
+            }));
+        }
+    });
+    (address, task)
+}
+
+#[test]
+fn a_client_in_direct_mode_goes_on_without_the_balancer_and_finds_another_backend_through_it() {
+    let executor = Arc::new(smol::Executor::new());
+    smol::block_on(executor.clone().run(async move {
+        let (coordinator, members) = group(2).await;
+        let (address, _balancer) = balance(&[&coordinator], &members).await;
+        let (address, relay) = relay(address).await;
+        let client = Client::direct(vec![address], keys(), executor.clone());
+        let backend = async || match client.ask(Ask::NodeStatus, LONG).await.unwrap() {
+            Answer::NodeStatus(status) => status.me.id,
+            other => panic!("{other:?}"),
+        };
+        let first = backend().await;
+        members[first as usize - 1].stopped.store(true, Ordering::SeqCst);
+        let second = backend().await;
+        assert_ne!(first, second);
+        // Nothing passes through the balancer any more.
+        drop(relay);
+        assert_eq!(backend().await, second);
+    }));
+}
+
+#[test]
+fn a_client_in_direct_mode_uses_a_backend_that_names_none() {
+    let executor = Arc::new(smol::Executor::new());
+    smol::block_on(executor.clone().run(async move {
+        let (_coordinator, members) = group(1).await;
+        let client = Client::direct(vec![members[0].address()], keys(), executor.clone());
+        assert!(matches!(client.ask(Ask::NodeStatus, LONG).await, Ok(Answer::NodeStatus(_))));
+    }));
+}
+
 #[test]
 fn in_sync_is_preferred_and_an_open_store_is_enough() {
     smol::block_on(async {
