@@ -27,8 +27,7 @@ pub struct RelativeTime {
 /// Returns a time and how long before `now_ms` it was. `None` if the clock that recorded it was not set.
 pub fn when(wall_ms: u64, now_ms: u64) -> Option<RelativeTime> {
     let at = shown(wall_ms)?;
-    let ago = (now_ms >= KNOWN_FROM_MS).then(|| ago(wall_ms, now_ms)).flatten();
-    Some(RelativeTime { at, ago })
+    Some(RelativeTime { at, ago: ago(wall_ms, now_ms) })
 }
 
 /// Maximum difference between two clocks in milliseconds; beyond it they disagree.
@@ -37,8 +36,10 @@ const AHEAD_MS_MAX: u64 = 60_000;
 const UNITS: [(u64, &str); 5] =
     [(365 * 86_400, "year"), (30 * 86_400, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute")];
 
-fn ago(wall_ms: u64, now_ms: u64) -> Option<String> {
-    if wall_ms > now_ms + AHEAD_MS_MAX {
+/// Returns how long before `now_ms` a time was. `None` if one of the clocks was not set, or the two disagree.
+pub fn ago(wall_ms: u64, now_ms: u64) -> Option<String> {
+    let known = KNOWN_FROM_MS..=KNOWN_TO_MS;
+    if !known.contains(&wall_ms) || now_ms < KNOWN_FROM_MS || wall_ms > now_ms + AHEAD_MS_MAX {
         return None;
     }
     let seconds = now_ms.saturating_sub(wall_ms) / 1000;

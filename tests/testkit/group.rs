@@ -17,8 +17,8 @@ use ribbit_state::facts::event_kind;
 use ribbit_state::lookup::{account_named, session_account};
 use ribbit_state::model::Model;
 use ribbit_state::{
-    AccountCommand, ClusterId, Code, Command, Denied, HistoryId, Interest, LogIndex, OperatorCommand,
-    RequestId, Role, Stamp, Token, Topic, View,
+    AccountCommand, ClusterId, Code, Command, Denied, HistoryId, Interest, LogIndex, OperatorCommand, Page,
+    Query, RequestId, Role, Stamp, Token, Topic, View,
 };
 use smol::future::FutureExt;
 use std::sync::{Arc, Mutex};
@@ -128,6 +128,9 @@ impl Store {
                 }
                 // No server has issued this token.
                 Some(seen) if seen.index > self.index => Answer::Unavailable(UnavailableReason::OtherHistory),
+                Some(_) if matches!(query, Query::Front { unless: Some(unless), .. } if unless == self.index) => {
+                    Answer::Read { token: self.token(), old: false, page: Ok(Page::Unchanged) }
+                }
                 _ => Answer::Read { token: self.token(), old: false, page: self.model.answer(&query) },
             },
             Ask::History => Answer::History(vec![HistoryLine {

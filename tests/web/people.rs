@@ -222,6 +222,57 @@ fn a_croak_has_a_page_and_its_author_can_delete_it() {
 }
 
 #[test]
+fn a_feed_that_is_kept_follows_names_deletions_and_follows() {
+    let site = Site::start();
+    let (mut ada, mut bob) = ada_and_bob(&site);
+    bob.post("/manage", &[("username", "ada"), ("choice", "add")]);
+    ada.croak("first of ada");
+    let feed = bob.get("/main");
+    feed.says(200, "first of ada");
+    let path =
+        format!("/croak/{}", feed.body.split("href=\"/croak/").nth(1).unwrap().split('"').next().unwrap());
+    // Nothing has happened, so the page is made of what is kept; each has a request id of its own.
+    let again = bob.get("/main");
+    again.says(200, "first of ada");
+    assert_ne!(feed.requests(), again.requests());
+
+    ada.croak("second of ada");
+    ada.post("/settings", &[("choice", "profile"), ("name", "Ada <the> First"), ("email", "a@b")]);
+    let renamed = bob.get("/main");
+    assert_eq!(renamed.body.matches("<bdi>Ada &#60;the&#62; First</bdi>").count(), 2, "{}", renamed.body);
+    ada.post(&path, &[]).leads_to("/main?note=taken-back");
+    let deleted = bob.get("/main").body;
+    assert!(deleted.contains("second of ada") && !deleted.contains("first of ada"), "{deleted}");
+    bob.post("/manage", &[("username", "ada"), ("choice", "remove")]);
+    assert!(!bob.get("/main").body.contains("of ada"));
+    bob.post("/manage", &[("username", "ada"), ("choice", "add")]);
+    bob.get("/main").says(200, "second of ada");
+    bob.post("/logout", &[]);
+    bob.get("/main").leads_to("/login");
+}
+
+#[test]
+fn only_the_feed_is_compressed_and_only_for_its_own_readers() {
+    let site = Site::start();
+    let (mut ada, _) = ada_and_bob(&site);
+    let (gzip, own) = (("accept-encoding", "gzip"), ("sec-fetch-site", "same-origin"));
+    let mut packed = |path: &str, headers: &[(&str, &str)]| {
+        let answer = ada.send("GET", path, headers, "");
+        assert_eq!(answer.status, 200, "{path}");
+        answer.header("content-encoding").is_some()
+    };
+    assert!(packed("/main", &[gzip, own]));
+    assert!(!packed("/main", &[own]) && !packed("/main", &[gzip]));
+    assert!(!packed("/main", &[gzip, ("sec-fetch-site", "cross-site")]));
+    for path in ["/messages", "/settings", "/people", "/manage", "/logout", "/@bob", "/messages/bob"] {
+        assert!(!packed(path, &[gzip, own]), "{path}");
+    }
+    for path in ["/style.css", "/script.js"] {
+        assert!(packed(path, &[gzip]) && !packed(path, &[]), "{path}");
+    }
+}
+
+#[test]
 fn settings_change_the_users_own_account() {
     let site = Site::start();
     let mut ada = Browser::new(&site.address);

@@ -172,7 +172,9 @@ fn nothing_in_the_sources_goes_around_the_templates() {
                 for around in
                     ["HtmlSafe", "MarkupDisplay", "filters::safe", "filters::Safe", "escape = \"none\""]
                 {
-                    assert!(!text.contains(around), "{}: {around}", path.display());
+                    // The one type that is written as it is can only be made by rendering a template.
+                    let times = usize::from(around == "HtmlSafe" && path.ends_with("ui/pages/markup.rs"));
+                    assert_eq!(text.matches(around).count(), times, "{}: {around}", path.display());
                 }
             }
         }

@@ -383,7 +383,7 @@ pub(super) mod tests {
     use ribbit_net::protocol::Password;
     use ribbit_net::tasks;
     use ribbit_replica::{Core, CoreOptions, Replica, Writer};
-    use ribbit_state::{Consistency, Field, HistoryId, Query, TokenHash, TreeCommand};
+    use ribbit_state::{Consistency, Field, HistoryId, Page, Query, TokenHash, TreeCommand};
     use smol::lock::Semaphore;
     use std::net::Ipv4Addr;
     use std::path::Path;
@@ -507,6 +507,29 @@ pub(super) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let service = backend(folder.path(), &[1, 2, 3]);
         assert_eq!(read(&service, ahead), Answer::Unavailable(UnavailableReason::Behind));
+    }
+
+    #[test]
+    fn a_front_page_is_unchanged_while_nothing_was_applied() {
+        let folder = tempfile::tempdir().unwrap();
+        let service = backend(folder.path(), &[1]);
+        let front = |seen, unless| {
+            let query =
+                Query::Front { session: TokenHash([1; 32]), before: None, limit: 1, known: None, unless };
+            let ask = Ask::Read { seen, consistency: Consistency::Session, query };
+            asked(&service, Plane::Client, ask, Duration::from_secs(5))
+        };
+        let Answer::Read { token, page: Err(_), .. } = front(None, None) else {
+            panic!("there is no session")
+        };
+        let answer = front(Some(token), Some(token.index));
+        assert_eq!(answer, Answer::Read { token, old: false, page: Ok(Page::Unchanged) });
+        // Of another index, or of a history that the asker has not named.
+        assert!(matches!(front(Some(token), Some(token.index - 1)), Answer::Read { page: Err(_), .. }));
+        assert!(matches!(front(None, Some(token.index)), Answer::Read { page: Err(_), .. }));
+        let other = Token { history: HistoryId(99), ..token };
+        let answer = front(Some(other), Some(token.index));
+        assert_eq!(answer, Answer::Unavailable(UnavailableReason::OtherHistory));
     }
 
     fn log_in(service: &Arc<NodeService>) -> Answer {

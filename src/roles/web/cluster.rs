@@ -7,7 +7,7 @@ use ribbit_net::keys::Keys;
 use ribbit_net::protocol::{Answer, Ask, HistoryLine};
 use ribbit_net::survey::{Survey, survey};
 use smol::lock::Mutex;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 pub(super) struct ClusterMonitor {
@@ -15,7 +15,7 @@ pub(super) struct ClusterMonitor {
     servers: Vec<String>,
     keys: Keys,
     /// Time and result of the last read; locked during a read.
-    last: Mutex<Option<(Instant, Rc<ClusterSnapshot>)>>,
+    last: Mutex<Option<(Instant, Arc<ClusterSnapshot>)>>,
 }
 
 pub(super) struct ClusterSnapshot {
@@ -30,13 +30,13 @@ impl ClusterMonitor {
     }
 
     /// Returns the current state. Takes a second if a member is cut off, and a few at worst.
-    pub(super) async fn look(&self) -> Rc<ClusterSnapshot> {
+    pub(super) async fn look(&self) -> Arc<ClusterSnapshot> {
         let mut last = self.last.lock().await;
         if let Some((_, seen)) = last.as_ref().filter(|(at, _)| at.elapsed() < SURVEY_EVERY) {
             return seen.clone();
         }
         let (survey, history) = smol::future::zip(survey(&self.servers, &self.keys), self.history()).await;
-        let seen = Rc::new(ClusterSnapshot { survey, history });
+        let seen = Arc::new(ClusterSnapshot { survey, history });
         *last = Some((Instant::now(), seen.clone()));
         seen
     }

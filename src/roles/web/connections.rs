@@ -9,7 +9,8 @@ use event_listener::Event;
 use ribbit_net::address_limit::{AddressLimit, AddressSlot};
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// State shared by all connections.
 pub(super) struct WebServer {
@@ -17,25 +18,25 @@ pub(super) struct WebServer {
     /// `None` if HTTPS is not configured.
     pub(super) tls: Option<Tls>,
     /// Number of open connections, without live streams.
-    open: Cell<usize>,
+    open: AtomicUsize,
     /// Number of connections with a live stream.
-    live: Cell<usize>,
+    live: AtomicUsize,
     /// Number of connections that are finished here and wait for their browsers to close.
-    lingering: Cell<usize>,
+    lingering: AtomicUsize,
     address_limit: AddressLimit,
-    pub(super) shutdown: Rc<Shutdown>,
+    pub(super) shutdown: Arc<Shutdown>,
     /// Notified when a connection is gone, for the shutdown.
     gone: Event,
 }
 
 impl WebServer {
-    pub(super) fn new(site: Site, tls: Option<Tls>, shutdown: Rc<Shutdown>) -> Rc<WebServer> {
-        Rc::new(WebServer {
+    pub(super) fn new(site: Site, tls: Option<Tls>, shutdown: Arc<Shutdown>) -> Arc<WebServer> {
+        Arc::new(WebServer {
             site,
             tls,
-            open: Cell::new(0),
-            live: Cell::new(0),
-            lingering: Cell::new(0),
+            open: AtomicUsize::new(0),
+            live: AtomicUsize::new(0),
+            lingering: AtomicUsize::new(0),
             address_limit: AddressLimit::new(CONNECTIONS_PER_ADDRESS_MAX),
             shutdown,
             gone: Event::new(),
@@ -43,13 +44,31 @@ impl WebServer {
     }
 
     pub(super) fn open(&self) -> usize {
-        self.open.get()
+        self.open.load(Ordering::Relaxed)
+    }
+
+    fn count(&self, state: ConnectionState) -> &AtomicUsize {
+        match state {
+            ConnectionState::Open => &self.open,
+            ConnectionState::Live => &self.live,
+            ConnectionState::Lingering => &self.lingering,
+        }
+    }
+
+    fn show_open(&self) {
+        self.site.services.metrics.open.store(self.open(), Ordering::Relaxed);
     }
 
     /// Waits until no connection is left.
     pub(super) async fn empty(&self) {
-        while self.open.get() + self.live.get() + self.lingering.get() > 0 {
-            self.gone.listen().await;
+        loop {
+            // Listening begins before the look, so that a connection that goes in between is noticed.
+            let gone = self.gone.listen();
+            let counts = [&self.open, &self.live, &self.lingering];
+            if counts.iter().all(|count| count.load(Ordering::SeqCst) == 0) {
+                return;
+            }
+            gone.await;
         }
     }
 }
@@ -64,19 +83,20 @@ enum ConnectionState {
 
 /// A connection that is counted until it is dropped.
 pub(super) struct CountedConnection {
-    pub(super) server: Rc<WebServer>,
+    pub(super) server: Arc<WebServer>,
     kind: Cell<ConnectionState>,
     slot: RefCell<Option<AddressSlot>>,
 }
 
 impl CountedConnection {
     /// Counts a new connection. Returns `None` if its address has too many.
-    pub(super) fn enter(server: &Rc<WebServer>, peer: IpAddr) -> Option<CountedConnection> {
+    pub(super) fn enter(server: &Arc<WebServer>, peer: IpAddr) -> Option<CountedConnection> {
         let slot = server.address_limit.enter(peer, server.site.is_single_client(peer))?;
         let slot = RefCell::new(Some(slot));
         let counted =
             CountedConnection { server: server.clone(), kind: Cell::new(ConnectionState::Open), slot };
-        counted.count(1);
+        counted.count().fetch_add(1, Ordering::SeqCst);
+        server.show_open();
         Some(counted)
     }
 
@@ -86,7 +106,7 @@ impl CountedConnection {
 
     /// Marks the connection as finished here, while its browser has not closed it. Returns false if too many others wait.
     pub(super) fn become_lingering(&self) -> bool {
-        let room = self.server.lingering.get() < LINGERING_MAX;
+        let room = self.server.lingering.load(Ordering::Relaxed) < LINGERING_MAX;
         if room {
             self.become_another(ConnectionState::Lingering);
         }
@@ -94,27 +114,24 @@ impl CountedConnection {
     }
 
     fn become_another(&self, kind: ConnectionState) {
-        self.count(-1);
-        self.kind.set(kind);
+        let before = self.kind.replace(kind);
         self.slot.take();
-        self.count(1);
+        // Counted twice for a moment rather than not at all: the shutdown waits until no connection is left.
+        self.count().fetch_add(1, Ordering::SeqCst);
+        self.server.count(before).fetch_sub(1, Ordering::SeqCst);
+        self.server.show_open();
     }
 
-    fn count(&self, by: isize) {
-        let server = &self.server;
-        let count = match self.kind.get() {
-            ConnectionState::Open => &server.open,
-            ConnectionState::Live => &server.live,
-            ConnectionState::Lingering => &server.lingering,
-        };
-        count.set(count.get().saturating_add_signed(by));
-        server.site.services.metrics.open.set(server.open.get());
+    /// Returns the counter of this connection's state.
+    fn count(&self) -> &AtomicUsize {
+        self.server.count(self.kind.get())
     }
 }
 
 impl Drop for CountedConnection {
     fn drop(&mut self) {
-        self.count(-1);
+        self.count().fetch_sub(1, Ordering::SeqCst);
+        self.server.show_open();
         self.server.gone.notify(usize::MAX);
     }
 }

@@ -36,6 +36,12 @@ pub(super) fn load(headers: &HeaderMap, secure: bool) -> bool {
     }
 }
 
+/// Returns true for a page that the browser says this site's own page or its user has asked for. Only browsers on encrypted
+/// connections and on this machine say so.
+pub(super) fn is_own_navigation(headers: &HeaderMap) -> bool {
+    site(headers).is_some_and(|site| !is_elsewhere(site))
+}
+
 fn site(headers: &HeaderMap) -> Option<&[u8]> {
     headers.get("sec-fetch-site").map(HeaderValue::as_bytes)
 }

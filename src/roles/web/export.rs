@@ -14,20 +14,20 @@ use ribbit_state::{Consistency, Token};
 use ribbit_ui::export::Export;
 use ribbit_ui::pages::NavEntry;
 use smol::stream;
-use std::cell::Cell;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// Number of exports that are running.
 #[derive(Debug, Default)]
-pub(super) struct RunningExports(Rc<Cell<usize>>);
+pub(super) struct RunningExports(Arc<AtomicUsize>);
 
 /// A slot of a running export, released when dropped.
-struct ExportSlot(Rc<Cell<usize>>);
+struct ExportSlot(Arc<AtomicUsize>);
 
 impl Drop for ExportSlot {
     fn drop(&mut self) {
-        self.0.set(self.0.get() - 1);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -48,11 +48,11 @@ impl RunningExports {
         let Some(session) = context.session() else {
             return error_page(context, NavEntry::Settings, NO_SESSION);
         };
-        if self.0.get() >= EXPORTS_MAX {
+        let running = self.0.fetch_add(1, Ordering::Relaxed);
+        let place = ExportSlot(self.0.clone());
+        if running >= EXPORTS_MAX {
             return response::later("too many downloads are running; try again in a moment");
         }
-        self.0.set(self.0.get() + 1);
-        let place = ExportSlot(self.0.clone());
         let mut export = Export::new(session);
         let Some(query) = export.query() else { return error_page(context, NavEntry::Settings, WRONG_PAGE) };
         let first = match context.read(query, READ_DEADLINE).await {

@@ -1,31 +1,39 @@
 //! `/main`: the feed, and posting a croak.
 
+use super::compression;
+use super::front_cache::{FrontCache, RenderedCroak, RenderedFront};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::request_context::{PageError, RequestContext};
 use super::response::{self, WebResponse};
-use hyper::StatusCode;
+use super::services::SiteServices;
+use hyper::{HeaderMap, StatusCode};
 use ribbit_state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
+use ribbit_state::query::Unread;
 use ribbit_state::text::{check_croak, croak_chars};
 use ribbit_state::{Code, Command, Denied, Field, LogIndex, Page, Query};
 use ribbit_ui::form::{Form, FormRequest};
-use ribbit_ui::pages::{CroakView, Feed, MainPage, MessagePage, NavEntry, PageFrame, lacks_session};
+use ribbit_ui::pages::{Feed, FeedItem, MainPage, MessagePage, NavEntry, PageFrame, lacks_session};
 use ribbit_ui::words::{Note, Refusals, ServiceError, refusal};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Shows a page of the feed.
-pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
+pub(super) async fn show(
+    services: &SiteServices,
+    context: &mut RequestContext,
+    query: &Form,
+    headers: &HeaderMap,
+) -> WebResponse {
     let before = query.get("before").and_then(|before| before.parse().ok());
     let mut frame = context.frame("Feed", NavEntry::Main);
     frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
-    let mut feed = match read(context, &mut frame, before, READ_DEADLINE).await {
-        Ok(feed) => feed,
+    let feed = match read(&services.fronts, context, &mut frame, before, READ_DEADLINE).await {
+        Ok((mut feed, unread)) => {
+            feed.note_unread(unread);
+            feed
+        }
         Err(error) => return error_page(context, NavEntry::Main, error),
     };
-    if let Some(unread) = context.unread().await {
-        frame.unread = Some(unread.messages);
-        feed.note_unread(unread);
-    }
-    frame.old |= context.is_old();
     let page = MainPage {
         frame,
         request: Some(context.request_here()),
@@ -35,54 +43,99 @@ pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebRespo
         log_in: false,
         feed: Some(feed),
     };
-    response::page(StatusCode::OK, &page)
+    compression::pack_page(response::page(StatusCode::OK, &page), headers)
 }
 
-/// Reads one page of the feed. Sets the username and the out-of-date mark of the frame.
+/// Reads one page of the feed. Sets the username, the number of unread messages and the out-of-date mark of the frame.
 async fn read(
+    fronts: &FrontCache,
     context: &mut RequestContext,
     frame: &mut PageFrame,
     before: Option<LogIndex>,
     limit: Duration,
-) -> Result<Feed, PageError> {
-    let session = context.session().ok_or(NO_SESSION)?;
-    let page_len = u16::try_from(FEED_PAGE_MAX).expect("a page is short");
-    let got = context.read(Query::Feed { session, before, limit: page_len }, limit).await?;
-    let Page::Feed { me, croaks, older } = got.page else { return Err(WRONG_PAGE) };
-    frame.me = Some(me.username);
-    frame.old = got.old;
+) -> Result<(Feed, Unread), PageError> {
+    let front = read_front(fronts, context, before, limit).await?;
+    frame.me = Some(front.me.clone());
+    frame.unread = Some(front.unread.messages);
+    frame.old = context.is_old();
     let now_ms = context.now_ms();
-    let croaks = croaks.into_iter().map(|croak| CroakView::new(croak, now_ms)).collect();
+    let item = |it: &RenderedCroak| FeedItem {
+        id: it.id,
+        croak: it.croak.clone(),
+        author: it.author.clone(),
+        now_ms,
+    };
     let newest = before.is_none();
-    Ok(Feed {
-        croaks,
-        older,
+    let feed = Feed {
+        croaks: front.croaks.iter().map(item).collect(),
+        older: front.older,
         newest,
         cursor: context.answered().filter(|_| newest),
         new: None,
         receipt: None,
-    })
+    };
+    Ok((feed, front.unread))
+}
+
+/// Asks for a page of the feed, without the texts and the state that are kept here.
+async fn read_front(
+    fronts: &FrontCache,
+    context: &mut RequestContext,
+    before: Option<LogIndex>,
+    limit: Duration,
+) -> Result<Arc<RenderedFront>, PageError> {
+    let session = context.session().ok_or(NO_SESSION)?;
+    let page_len = u16::try_from(FEED_PAGE_MAX).expect("a page is short");
+    let mut last = fronts.page_of(session);
+    loop {
+        let known = last.as_ref().and_then(|last| last.range());
+        let same = last.as_ref().filter(|last| before.is_none() && context.has_seen(last.token.history));
+        let unless = same.map(|last| last.token.index);
+        let query = Query::Front { session, before, limit: page_len, known, unless };
+        let got = context.read(query, limit).await?;
+        match (got.page, &last) {
+            (Page::Unchanged, Some(last)) if last.token == got.token && before.is_none() => {
+                return Ok(last.clone());
+            }
+            (Page::Front(front), _) => {
+                if let Ok(page) = fronts.render(got.token, front, last.as_deref()) {
+                    if before.is_none() {
+                        fronts.keep_page(session, &page);
+                    }
+                    return Ok(page);
+                }
+                // A text that this page needs is kept no longer. Without a known page the answer has all of them.
+                if last.take().is_none() {
+                    return Err(WRONG_PAGE);
+                }
+            }
+            _ => return Err(WRONG_PAGE),
+        }
+    }
 }
 
 /// Posts a croak.
-pub(super) async fn croak(context: &mut RequestContext, form: &Form) -> WebResponse {
+pub(super) async fn croak(services: &SiteServices, context: &mut RequestContext, form: &Form) -> WebResponse {
     let text = form.text(Field::Post.name());
-    let Some(session) = context.session() else { return again(context, form, None, NO_SESSION).await };
+    let Some(session) = context.session() else {
+        return again(services, context, form, None, NO_SESSION).await;
+    };
     if let Err(denied) = check_croak(text) {
-        return again(context, form, None, denied.into()).await;
+        return again(services, context, form, None, denied.into()).await;
     }
     let request = match context.request_of(form).await {
         Ok(request) => request,
-        Err(error) => return again(context, form, None, error).await,
+        Err(error) => return again(services, context, form, None, error).await,
     };
     match context.command(request, Command::Croak { session, text: text.to_string() }).await {
         Ok(_) => response::see_other("/main"),
-        Err(error) => again(context, form, Some(request), error).await,
+        Err(error) => again(services, context, form, Some(request), error).await,
     }
 }
 
 /// Shows the page again with the text and the reason.
 async fn again(
+    services: &SiteServices,
     context: &mut RequestContext,
     form: &Form,
     tried: Option<FormRequest>,
@@ -95,7 +148,10 @@ async fn again(
     let feed = match error {
         // The servers did not answer; another read would only use up the time that is left.
         PageError::Service(_) => None,
-        PageError::Denied(_) => read(context, &mut frame, None, AROUND_DEADLINE).await.ok(),
+        PageError::Denied(_) => read(&services.fronts, context, &mut frame, None, AROUND_DEADLINE)
+            .await
+            .ok()
+            .map(|(feed, _)| feed),
     };
     let chars = croak_chars(text);
     let page = MainPage {

@@ -3,11 +3,13 @@
 //! The tag of a file is a hash of its content. A browser that has the file gets a 304 instead, and no browser keeps the file of
 //! another version beyond `max-age`.
 
+use super::compression;
 use super::limits::SECURITY_TEXT_DAYS;
 use super::request_context::wall_ms;
 use super::response::{self, WebResponse};
 use blake2::{Blake2s256, Digest};
-use hyper::header::{ETAG, HeaderValue, IF_NONE_MATCH};
+use hyper::body::Bytes;
+use hyper::header::{ETAG, HeaderValue, IF_NONE_MATCH, VARY};
 use hyper::{HeaderMap, StatusCode};
 use ribbit_ui::pages::{FAVICON, SCRIPT, STYLE};
 use ribbit_ui::time;
@@ -20,22 +22,32 @@ struct StaticFile {
     content_type: &'static str,
     text: &'static str,
     tag: HeaderValue,
+    /// The file compressed, with a weak tag: the strong one belongs to other bytes.
+    packed: Option<(Bytes, HeaderValue)>,
 }
 
 impl StaticFile {
     fn new(content_type: &'static str, text: &'static str) -> StaticFile {
         let hash = Blake2s256::digest(text);
         let hex: String = hash.iter().take(TAG_BYTES).map(|byte| format!("{byte:02x}")).collect();
-        let tag = HeaderValue::from_str(&format!("\"{hex}\"")).expect("hexadecimal digits are ASCII");
-        StaticFile { content_type, text, tag }
+        let tag = |text: String| HeaderValue::from_str(&text).expect("hexadecimal digits are ASCII");
+        let packed = compression::pack_file(text).map(|packed| (packed, tag(format!("W/\"{hex}\""))));
+        StaticFile { content_type, text, tag: tag(format!("\"{hex}\"")), packed }
     }
 
     fn answer(&self, headers: &HeaderMap) -> WebResponse {
-        let mut answer = response::file(self.content_type, self.text);
+        let packed = self.packed.as_ref().filter(|_| compression::accepts_gzip(headers));
+        let (mut answer, tag) = match packed {
+            Some((packed, tag)) => (response::packed_file(self.content_type, packed.clone()), tag),
+            None => (response::file(self.content_type, self.text), &self.tag),
+        };
         if self.is_known(headers) {
             answer = response::unchanged(answer);
         }
-        answer.headers_mut().insert(ETAG, self.tag.clone());
+        answer.headers_mut().insert(ETAG, tag.clone());
+        if self.packed.is_some() {
+            answer.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
+        }
         answer
     }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 /// Maximum number of open connections, without live streams. Beyond it new connections are refused with 503.
 pub const CONNECTIONS_MAX: usize = 512;
+/// Maximum number of new connections that wait in the kernel to be accepted.
+pub const ACCEPT_BACKLOG: i32 = 512;
 /// Maximum number of connections from one address other than this machine's: half of all, so that others have room. A school class
 /// behind one address fits.
 pub const CONNECTIONS_PER_ADDRESS_MAX: usize = CONNECTIONS_MAX / 2;
@@ -12,6 +14,8 @@ pub const CONNECTIONS_PER_ADDRESS_MAX: usize = CONNECTIONS_MAX / 2;
 pub const KEEP_ALIVE_CONNECTIONS_MAX: usize = CONNECTIONS_MAX / 8 * 7;
 /// Maximum number of connections that are finished here and wait for their browsers to close. Beyond it they are closed at once.
 pub const LINGERING_MAX: usize = CONNECTIONS_MAX;
+/// Maximum number of threads that serve connections. Each has a connection to the cluster.
+pub const THREADS_MAX: usize = 4;
 /// Maximum size of a request head, and of data that is read ahead, in bytes.
 pub const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// Maximum number of header lines of a request.
@@ -43,6 +47,8 @@ pub const BODY_DEADLINE: Duration = Duration::from_secs(2);
 pub const READ_DEADLINE: Duration = Duration::from_millis(3_000);
 /// Timeout of the reads for the rest of a page that comes back after a refusal.
 pub const AROUND_DEADLINE: Duration = Duration::from_millis(800);
+/// Maximum age of a position of the log from which a new request id counts. The ids of requests are remembered for longer.
+pub const POSITION_AGE_MAX: Duration = Duration::from_secs(5);
 /// Timeout of `/readyz`.
 pub const READY_DEADLINE: Duration = Duration::from_secs(1);
 /// Shortest time between two surveys of the cluster, for any number of browsers.
@@ -87,6 +93,11 @@ pub const LIVE_READINGS_MAX: usize = 64;
 pub const LIVE_SEND_BUFFER_BYTES: usize = 32 * 1024;
 /// Time without an acknowledgement after which the kernel closes a live stream's connection.
 pub const LIVE_SILENCE: Duration = Duration::from_secs(30);
+
+/// Maximum size of the rendered croaks that are kept for further pages, in bytes: about 6 000 croaks.
+pub const CROAKS_KEPT_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Maximum number of readers whose newest front page is kept, each of at most 5 KiB beside its croaks.
+pub const FRONT_PAGES_KEPT_MAX: usize = 512;
 
 /// Maximum number of addresses with rate limits.
 pub const ADDRESSES_MAX: usize = 4096;

@@ -41,39 +41,44 @@ use ribbit_ui::pages::CroakView;
 use ribbit_ui::pages::croak::CroakFragment;
 use smol::future::FutureExt;
 use smol::lock::Mutex;
-use std::cell::Cell;
 use std::collections::VecDeque;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// State shared by all streams of this process.
 pub(super) struct LiveStreams {
     client: Client,
     /// Number of open streams.
-    open: Cell<usize>,
+    open: AtomicUsize,
     address_limit: AddressLimit,
     rendered: Mutex<RenderedCroaks>,
-    shutdown: Rc<Shutdown>,
+    shutdown: Arc<Shutdown>,
 }
 
 /// Signal that the role is being stopped, which connections and streams wait for.
 #[derive(Default)]
 pub(super) struct Shutdown {
-    began: Cell<bool>,
+    began: AtomicBool,
     changed: Event,
 }
 
 impl Shutdown {
     pub(super) fn begin(&self) {
-        self.began.set(true);
+        self.began.store(true, Ordering::SeqCst);
         self.changed.notify(usize::MAX);
     }
     pub(super) fn began(&self) -> bool {
-        self.began.get()
+        self.began.load(Ordering::SeqCst)
     }
     pub(super) async fn wait(&self) {
-        while !self.began() {
-            self.changed.listen().await;
+        loop {
+            // Listening begins before the look, so that a stop in between is noticed.
+            let changed = self.changed.listen();
+            if self.began() {
+                return;
+            }
+            changed.await;
         }
     }
 }
@@ -90,11 +95,11 @@ struct RenderedCroaks {
 struct StreamCutOff;
 
 impl LiveStreams {
-    pub(super) fn new(client: Client, shutdown: Rc<Shutdown>) -> Rc<LiveStreams> {
+    pub(super) fn new(client: Client, shutdown: Arc<Shutdown>) -> Arc<LiveStreams> {
         let address_limit = AddressLimit::new(LIVE_STREAMS_PER_ADDRESS_MAX);
-        Rc::new(LiveStreams {
+        Arc::new(LiveStreams {
             client,
-            open: Cell::new(0),
+            open: AtomicUsize::new(0),
             address_limit,
             rendered: Mutex::default(),
             shutdown,
@@ -102,18 +107,18 @@ impl LiveStreams {
     }
 
     pub(super) fn open(&self) -> usize {
-        self.open.get()
+        self.open.load(Ordering::Relaxed)
     }
 
     /// Starts a stream. `last` is the browser's last cursor, `from` the cursor of the page.
     pub(super) async fn begin(
-        self: &Rc<Self>,
+        self: &Arc<Self>,
         context: &mut RequestContext,
         last: Option<Token>,
         from: Option<Token>,
     ) -> WebResponse {
         let Some(session) = context.session() else { return response::events(smol::stream::once(ended())) };
-        if self.open.get() >= LIVE_STREAMS_MAX || self.shutdown.began() {
+        if self.open() >= LIVE_STREAMS_MAX || self.shutdown.began() {
             return response::later("too many live connections; try again in a moment");
         }
         let origin = context.origin();
@@ -176,18 +181,18 @@ impl LiveStreams {
 }
 
 /// A slot of a live stream, released when dropped.
-struct StreamSlot(Rc<LiveStreams>, #[expect(dead_code, reason = "held, not read")] AddressSlot);
+struct StreamSlot(Arc<LiveStreams>, #[expect(dead_code, reason = "held, not read")] AddressSlot);
 
 impl StreamSlot {
-    fn take(streams: Rc<LiveStreams>, slot: AddressSlot) -> StreamSlot {
-        streams.open.set(streams.open.get() + 1);
+    fn take(streams: Arc<LiveStreams>, slot: AddressSlot) -> StreamSlot {
+        streams.open.fetch_add(1, Ordering::Relaxed);
         StreamSlot(streams, slot)
     }
 }
 
 impl Drop for StreamSlot {
     fn drop(&mut self) {
-        self.0.open.set(self.0.open.get() - 1);
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

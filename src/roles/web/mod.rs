@@ -17,24 +17,26 @@
 //! - `client_origin`: address and encryption; `hosts`: accepted names; `cross_site`: requests from other sites' pages;
 //!   `rate_limit`: limits per address
 //! - `request_context`: cookies, deadline, queries and commands of one request
-//! - `response`: headers of every response; `files`: static files
+//! - `response`: headers of every response; `compression`: gzip; `files`: static files
 //!
 //! Handlers:
 //! - `account`, `feed`, `friends`, `people`, `croak`, `messages`, `settings`, `export`, `status`: pages
+//! - `front_cache`: rendered croaks and front pages
 //! - `live`: live streams; `receipts`: read receipts
 //! - `health`, `metrics`: for programs; `cluster`: state of the cluster, read once for all
 //!
 //! [`limits`] has every limit.
 //!
-//! No state is kept between requests except the client's connections, counters, a second-old survey and recently
-//! rendered croaks, so any web process serves any session. One thread is enough: a page is a wait and some string
-//! building. Every request is answered within four seconds; only live streams and downloads take longer.
+//! No state is kept between requests except the clients' connections, counters, a second-old survey and recently
+//! rendered croaks and pages, so any web process serves any session. Each core has a thread (`threads`). Every request is
+//! answered within four seconds; only live streams and downloads take longer.
 
 mod account;
 pub mod arguments;
 pub mod cert;
 mod client_origin;
 mod cluster;
+mod compression;
 mod connection;
 mod connections;
 mod croak;
@@ -44,6 +46,7 @@ mod export;
 mod feed;
 mod files;
 mod friends;
+mod front_cache;
 mod health;
 mod hosts;
 mod https_redirect;
@@ -61,6 +64,7 @@ mod services;
 mod settings;
 mod site;
 mod status;
+mod threads;
 mod timeouts;
 mod tls;
 mod validity;
@@ -90,8 +94,10 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
+use threads::{Arrival, Workers};
 use timeouts::{ConnectionClock, ConnectionPhase, ReadTimeout, TimedStream};
 use tls::Tls;
 
@@ -151,19 +157,26 @@ pub async fn serve(
         Some(listen) => Some(bind_to(listen, "--http").await?),
         None => None,
     };
+    for listener in [Some(&listener), beside.as_ref()].into_iter().flatten() {
+        // The standard library allows 128. A connection beyond that is tried again after one second, then three.
+        if let Err(error) = rustix::net::listen(listener, limits::ACCEPT_BACKLOG) {
+            log::debug!("the queue of new connections stays short: {error}");
+        }
+    }
     // Before the first connection: an unhandled SIGHUP ends the process, and many connections may take every file descriptor.
     let hangups = Signals::new([Signal::Hup]);
     log::info!("{words}");
-    let shutdown = Rc::new(Shutdown::default());
-    let site =
-        Site::new(Client::new(options.servers.clone(), options.keys.clone()), options, shutdown.clone());
+    let shutdown = Arc::new(Shutdown::default());
+    let (servers, keys) = (options.servers.clone(), options.keys.clone());
+    let workers = Workers::start(|executor| Client::direct(servers.clone(), keys.clone(), executor));
+    let site = Site::new(workers.first.client.clone(), options, shutdown.clone());
     let server = WebServer::new(site, tls, shutdown);
-    let executor = LocalExecutor::new();
+    let local = LocalExecutor::new();
     let life = async {
-        let served = accept(&listener, Purpose::Pages, &executor, &server);
+        let served = accept(&listener, Purpose::Pages, &local, &workers, &server);
         let led = async {
             match &beside {
-                Some(beside) => accept(beside, Purpose::Redirect(port), &executor, &server).await,
+                Some(beside) => accept(beside, Purpose::Redirect(port), &local, &workers, &server).await,
                 None => pending().await,
             }
         };
@@ -176,7 +189,8 @@ pub async fn serve(
         };
         server.empty().or(late).await;
     };
-    executor.run(life).await;
+    workers.first.run(&local, life).await;
+    workers.end();
     log::info!("stopped serving pages");
     Ok(())
 }
@@ -210,8 +224,9 @@ enum Purpose {
 async fn accept(
     listener: &TcpListener,
     purpose: Purpose,
-    executor: &LocalExecutor<'_>,
-    server: &Rc<WebServer>,
+    local: &LocalExecutor<'_>,
+    workers: &Workers,
+    server: &Arc<WebServer>,
 ) {
     let words = "The server is full right now. Try again in a moment.";
     let full_answer = response::to_bytes(response::later(words));
@@ -224,7 +239,9 @@ async fn accept(
                 let full = server.open() >= limits::CONNECTIONS_MAX;
                 match CountedConnection::enter(server, peer.ip().to_canonical()).filter(|_| !full) {
                     Some(counted) => {
-                        executor.spawn(connection(stream, peer, purpose, Rc::new(counted))).detach();
+                        if let Some(own) = workers.pass_on(Arrival { stream, peer, purpose, counted }) {
+                            workers.first.serve(local, own);
+                        }
                     }
                     None => {
                         server.site.services.metrics.turned_away();
@@ -250,7 +267,13 @@ async fn turn_away(mut stream: TcpStream, full_answer: &[u8]) {
 }
 
 /// Serves one connection to its end.
-async fn connection(stream: TcpStream, peer: SocketAddr, purpose: Purpose, counted: Rc<CountedConnection>) {
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    purpose: Purpose,
+    counted: Rc<CountedConnection>,
+    client: &Client,
+) {
     // Answers are written whole, so Nagle's algorithm would only delay them.
     let _ = stream.set_nodelay(true);
     let watch = ConnectionClock::new();
@@ -262,7 +285,7 @@ async fn connection(stream: TcpStream, peer: SocketAddr, purpose: Purpose, count
             purpose => purpose,
         };
         let ends = PeerInfo { address: peer.ip().to_canonical(), tls: wire.is_tls() };
-        talk(wire, &stream, ends, purpose, watch, counted.clone()).await;
+        talk(wire, &stream, ends, purpose, watch, counted.clone(), client).await;
     }
     // A connection that waits for its browser to close takes no slot.
     if counted.become_lingering() {
@@ -299,17 +322,19 @@ async fn talk(
     purpose: Purpose,
     watch: ConnectionClock,
     counted: Rc<CountedConnection>,
+    client: &Client,
 ) {
     let mut patience = ReadTimeout::new(watch.clone());
     let service = service_fn(|request: Request<Incoming>| {
-        let (counted, watch, stream) = (counted.clone(), watch.clone(), stream.clone());
+        let (counted, watch, stream, client) =
+            (counted.clone(), watch.clone(), stream.clone(), client.clone());
         let whole = Body::is_end_stream(Request::body(&request));
         watch.enter(if whole { ConnectionPhase::Answering } else { ConnectionPhase::Serving });
         let answered = async move {
             let server = &counted.server;
             let crowded = server.open() > limits::KEEP_ALIVE_CONNECTIONS_MAX || server.shutdown.began();
             let answer = match purpose {
-                Purpose::Pages => server.site.answer(request, peer, &watch, Instant::now()).await,
+                Purpose::Pages => server.site.answer(request, peer, &client, &watch, Instant::now()).await,
                 Purpose::Redirect(port) => server.site.redirect(&request, peer, port),
             };
             if answer.body().is_live() {

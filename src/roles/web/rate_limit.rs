@@ -12,9 +12,10 @@
 use super::limits::{ADDRESSES_MAX, CREATIONS, LOG_INS, MARKS, POSTS};
 use crate::common::rate_limit::{Rate, TokenBucket, micros};
 use ribbit_net::address_limit::address_key;
-use std::cell::RefCell;
+use ribbit_state::sync::MutexExt;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Class of a limited request.
@@ -51,12 +52,12 @@ pub(super) struct RateLimiter {
     /// Start of the buckets' clock.
     began: Instant,
     /// Buckets by address, with the time of the last request.
-    known: RefCell<HashMap<IpAddr, (Instant, Buckets)>>,
+    known: Mutex<HashMap<IpAddr, (Instant, Buckets)>>,
 }
 
 impl Default for RateLimiter {
     fn default() -> RateLimiter {
-        RateLimiter { began: Instant::now(), known: RefCell::default() }
+        RateLimiter { began: Instant::now(), known: Mutex::default() }
     }
 }
 
@@ -67,7 +68,7 @@ impl RateLimiter {
     /// The time until the next token if there is none.
     pub(super) fn take(&self, address: IpAddr, class: WebRateClass, now: Instant) -> Result<(), Duration> {
         let key = address_key(address);
-        let mut known = self.known.borrow_mut();
+        let mut known = self.known.locked();
         if known.len() >= ADDRESSES_MAX && !known.contains_key(&key) {
             let quietest = known.iter().min_by_key(|(_, (at, _))| *at).map(|(address, _)| *address);
             quietest.and_then(|address| known.remove(&address));
@@ -139,7 +140,7 @@ mod tests {
         for n in ADDRESSES_MAX..ADDRESSES_MAX + 50 {
             rate_limiter.take(nth(n), WebRateClass::Creation, last).unwrap();
         }
-        assert_eq!(rate_limiter.known.borrow().len(), ADDRESSES_MAX);
+        assert_eq!(rate_limiter.known.locked().len(), ADDRESSES_MAX);
         assert_eq!(
             taken(&rate_limiter, "10.0.0.1", WebRateClass::Creation, last),
             0,

@@ -7,7 +7,7 @@
 //! encrypted. They are independent of the unencrypted ones, which an attacker on the network could set.
 
 use super::client_origin::ClientOrigin;
-use super::limits::{ANSWER_DEADLINE, AROUND_DEADLINE, PAGE_MARGIN};
+use super::limits::{ANSWER_DEADLINE, AROUND_DEADLINE, PAGE_MARGIN, POSITION_AGE_MAX};
 use super::rate_limit::{RateLimiter, WebRateClass};
 use super::response::WebResponse;
 use cookie::{Cookie, SameSite};
@@ -19,13 +19,13 @@ use ribbit_net::secret::{TOKEN_BYTES, from_hex, new_request_id, to_hex, token_ha
 use ribbit_state::limits::SESSION_AGE_MS_MAX;
 use ribbit_state::query::Unread;
 use ribbit_state::{
-    Code, Command, Consistency, Denied, LogIndex, MessageCommand, Page, Query, Reply, Request, Token,
-    TokenHash,
+    Code, Command, Consistency, Denied, HistoryId, LogIndex, MessageCommand, Page, Query, Reply, Request,
+    Token, TokenHash,
 };
 use ribbit_ui::form::{Form, FormRequest, REQUEST_FIELD};
 use ribbit_ui::pages::{NavEntry, PageFrame};
 use ribbit_ui::words::ServiceError;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 const SESSION_COOKIE: &str = "session";
@@ -80,6 +80,8 @@ impl From<Denied> for PageError {
 
 /// Result of a read.
 pub(super) struct ReadPage {
+    /// State that the page shows.
+    pub(super) token: Token,
     pub(super) page: Page,
     /// True if this, or an earlier read for the same page, may be out of date: the server has lost touch with the others, or no server
     /// has reached what this browser has seen.
@@ -96,7 +98,7 @@ enum SessionCookie {
 pub(super) struct RequestContext {
     client: Client,
     origin: ClientOrigin,
-    rate_limiter: Rc<RateLimiter>,
+    rate_limiter: Arc<RateLimiter>,
     /// Seconds to wait after a rate limit was exceeded.
     wait_s: Option<u32>,
     deadline: Instant,
@@ -122,7 +124,7 @@ impl RequestContext {
     pub(super) fn new(
         client: Client,
         origin: ClientOrigin,
-        rate_limiter: Rc<RateLimiter>,
+        rate_limiter: Arc<RateLimiter>,
         headers: &HeaderMap,
         began: Instant,
     ) -> RequestContext {
@@ -163,6 +165,10 @@ impl RequestContext {
     /// Returns the browser's session. Only the cluster knows whether it is still open.
     pub(super) fn session(&self) -> Option<TokenHash> {
         self.session
+    }
+    /// Returns true if the newest state that this browser has seen is of this history.
+    pub(super) fn has_seen(&self, history: HistoryId) -> bool {
+        self.seen.is_some_and(|seen| seen.history == history)
     }
     /// Returns the newest token in an answer to this request, at which a live stream of the page continues.
     pub(super) fn answered(&self) -> Option<Token> {
@@ -225,7 +231,8 @@ impl RequestContext {
                 self.gave_up_waiting = self.seen.is_some_and(|seen| is_before(token, seen));
                 self.note_token(token);
                 self.old |= old || self.gave_up_waiting;
-                page.map(|page| ReadPage { page, old: self.old }).map_err(|denied| self.refused(denied))
+                page.map(|page| ReadPage { token, page, old: self.old })
+                    .map_err(|denied| self.refused(denied))
             }
             protocol::Answer::Refused(denied) => Err(self.refused(denied)),
             other => Err(unexpected(&other)),
@@ -333,8 +340,13 @@ impl RequestContext {
         }
     }
 
-    /// Makes a new request id, valid from the newest state that this browser has seen.
+    /// Makes a new request id, valid from the newest state that was read for this page, or lately by this process.
     pub(super) async fn new_request(&mut self) -> Result<FormRequest, PageError> {
+        if self.answered.is_none()
+            && let Some(lately) = self.client.seen_within(POSITION_AGE_MAX)
+        {
+            return Ok(FormRequest { id: new_request_id(), submitted_at: lately.index });
+        }
         if self.answered.is_none() {
             self.read(Query::Position, self.time_left()).await?;
         }
@@ -446,7 +458,7 @@ mod tests {
         headers.insert(COOKIE, HeaderValue::from_static(cookies));
         let origin = ClientOrigin { address: std::net::Ipv4Addr::LOCALHOST.into(), secure };
         let client = Client::new(Vec::new(), Keys::pinned(PublicKey([0; 32])));
-        RequestContext::new(client, origin, Rc::default(), &headers, Instant::now())
+        RequestContext::new(client, origin, Arc::default(), &headers, Instant::now())
     }
 
     #[test]
@@ -477,10 +489,10 @@ mod tests {
     #[test]
     fn seen_never_falls_within_a_history() {
         let mut context = context("seen=0000000000000000000000000000000a.7");
-        let history = ribbit_state::HistoryId(10);
+        let history = HistoryId(10);
         context.note_token(Token { history, index: 5 });
         assert_eq!(context.seen, Some(Token { history, index: 7 }));
-        let other = Token { history: ribbit_state::HistoryId(11), index: 2 };
+        let other = Token { history: HistoryId(11), index: 2 };
         context.note_token(other);
         assert_eq!(context.seen, Some(other));
     }

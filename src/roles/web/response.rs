@@ -167,11 +167,20 @@ pub(super) fn file(content_type: &'static str, text: &'static str) -> WebRespons
     answer
 }
 
+/// As [`file`], compressed with gzip.
+pub(super) fn packed_file(content_type: &'static str, packed: Bytes) -> WebResponse {
+    let mut answer = file(content_type, "");
+    *answer.body_mut() = ResponseBody::Whole(Some(packed));
+    answer.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    answer
+}
+
 /// Turns a response into a 304: the browser already has the file.
 pub(super) fn unchanged(answer: WebResponse) -> WebResponse {
     let (mut head, _) = answer.into_parts();
     head.status = StatusCode::NOT_MODIFIED;
     head.headers.remove(header::CONTENT_TYPE);
+    head.headers.remove(header::CONTENT_ENCODING);
     Response::from_parts(head, ResponseBody::Whole(None))
 }
 

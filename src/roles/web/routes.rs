@@ -62,6 +62,7 @@ pub(super) struct GetRequest<'a> {
 
 /// A posted form. `named` is the parameter of the path, or empty.
 pub(super) struct PostRequest<'a> {
+    pub(super) services: &'a SiteServices,
     pub(super) context: &'a mut RequestContext,
     pub(super) form: &'a Form,
     pub(super) named: &'a str,
@@ -124,8 +125,8 @@ routes! {
         GET |it| account::show_delete(it.context).await,
         POST |it| account::delete(it.context, it.form).await;
     Main "/main" Session
-        GET |it| feed::show(it.context, it.query).await,
-        POST |it| feed::croak(it.context, it.form).await;
+        GET |it| feed::show(it.services, it.context, it.query, it.headers).await,
+        POST |it| feed::croak(it.services, it.context, it.form).await;
     Manage "/manage" Session
         GET |it| friends::show(it.context, it.query).await,
         POST |it| friends::manage(it.context, it.form).await;

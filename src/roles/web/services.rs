@@ -3,16 +3,18 @@
 use super::cluster::ClusterMonitor;
 use super::export::RunningExports;
 use super::files::Files;
+use super::front_cache::FrontCache;
 use super::live::LiveStreams;
 use super::metrics::WebCounters;
 use ribbit_net::client::Client;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Services of the site.
 pub(super) struct SiteServices {
     pub(super) client: Client,
     pub(super) cluster: ClusterMonitor,
-    pub(super) streams: Rc<LiveStreams>,
+    pub(super) streams: Arc<LiveStreams>,
+    pub(super) fronts: FrontCache,
     pub(super) exports: RunningExports,
     pub(super) files: Files,
     /// URI where security problems can be reported, for `/.well-known/security.txt`.

@@ -11,6 +11,7 @@ use super::cross_site;
 use super::error_pages::{message, no_such_page};
 use super::export::RunningExports;
 use super::files::Files;
+use super::front_cache::FrontCache;
 use super::hosts::{AllowedHosts, HostError};
 use super::https_redirect;
 use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
@@ -37,7 +38,7 @@ use ribbit_ui::pages::{MessagePage, NavEntry};
 use ribbit_ui::words::ServiceError;
 use smol::future::FutureExt;
 use std::net::IpAddr;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The web site: what all connections share.
@@ -45,7 +46,7 @@ pub(super) struct Site {
     pub(super) services: SiteServices,
     hosts: AllowedHosts,
     trusted_proxies: Vec<Network>,
-    rate_limiter: Rc<RateLimiter>,
+    rate_limiter: Arc<RateLimiter>,
     /// Value of `Strict-Transport-Security` on encrypted connections.
     hsts: Option<HeaderValue>,
     routes: matchit::Router<Route>,
@@ -53,7 +54,7 @@ pub(super) struct Site {
 
 impl Site {
     /// Makes a site that asks `client`.
-    pub(super) fn new(client: Client, options: WebOptions, shutdown: Rc<Shutdown>) -> Site {
+    pub(super) fn new(client: Client, options: WebOptions, shutdown: Arc<Shutdown>) -> Site {
         let WebOptions { servers, keys, hosts, trusted_proxies, security_contact, hsts_days, .. } = options;
         let cluster = ClusterMonitor::new(client.clone(), servers, keys);
         let streams = LiveStreams::new(client.clone(), shutdown);
@@ -62,6 +63,7 @@ impl Site {
                 client,
                 cluster,
                 streams,
+                fronts: FrontCache::default(),
                 exports: RunningExports::default(),
                 files: Files::new(),
                 security_contact,
@@ -69,7 +71,7 @@ impl Site {
             },
             hosts: AllowedHosts::new(&hosts, &host_name()),
             trusted_proxies,
-            rate_limiter: Rc::default(),
+            rate_limiter: Arc::default(),
             hsts: hsts_days.map(hsts),
             routes: Route::router(),
         }
@@ -81,16 +83,17 @@ impl Site {
         !peer.is_loopback() && !self.trusted_proxies.iter().any(|proxy| proxy.holds(peer))
     }
 
-    /// Answers one request, within `limits::ANSWER_DEADLINE` of `began`.
+    /// Answers one request, within `limits::ANSWER_DEADLINE` of `began`. `client` is the one of this thread.
     pub(super) async fn answer(
         &self,
         request: Request<Incoming>,
         peer: PeerInfo,
+        client: &Client,
         watch: &ConnectionClock,
         began: Instant,
     ) -> WebResponse {
         let origin = ClientOrigin::of(peer, request.headers(), &self.trusted_proxies);
-        let mut answer = self.answer_on(origin, request, watch, began).await;
+        let mut answer = self.answer_on(origin, request, client, watch, began).await;
         if let Some(hsts) = self.hsts.as_ref().filter(|_| origin.secure) {
             answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
@@ -117,17 +120,13 @@ impl Site {
         &self,
         origin: ClientOrigin,
         request: Request<Incoming>,
+        client: &Client,
         watch: &ConnectionClock,
         began: Instant,
     ) -> WebResponse {
         let (head, body) = request.into_parts();
-        let mut context = RequestContext::new(
-            self.services.client.clone(),
-            origin,
-            self.rate_limiter.clone(),
-            &head.headers,
-            began,
-        );
+        let mut context =
+            RequestContext::new(client.clone(), origin, self.rate_limiter.clone(), &head.headers, began);
         let has_session = context.has_session();
         if let Err(refused) = self.check(&head.uri, &head.headers, origin, has_session) {
             self.services.metrics.count(refused.status(), began.elapsed());
@@ -163,7 +162,8 @@ impl Site {
                     watch.enter(ConnectionPhase::Answering);
                     match form {
                         Ok(form) => {
-                            let request = PostRequest { context: &mut context, form: &form, named };
+                            let services = &self.services;
+                            let request = PostRequest { services, context: &mut context, form: &form, named };
                             route.post(request).await.unwrap_or_else(|| wrong_method(route, has_session))
                         }
                         Err(rejection) => refuse(rejection, has_session),

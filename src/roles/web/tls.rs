@@ -19,18 +19,18 @@ use crate::common::failure::{Exit, Failure};
 use crate::web::arguments::TlsFiles;
 use async_net::TcpStream;
 use futures_rustls::TlsAcceptor;
+use ribbit_state::sync::MutexExt;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
 use smol::Timer;
 use smol::future::FutureExt;
-use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 /// Maximum size of a certificate or key file, in bytes.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -45,7 +45,7 @@ static WITH_TLS12: [&SupportedProtocolVersion; 2] = [&version::TLS13, &version::
 pub(super) struct Tls {
     files: TlsFiles,
     /// Configuration of new connections.
-    config: RefCell<Arc<ServerConfig>>,
+    config: Mutex<Arc<ServerConfig>>,
 }
 
 impl Tls {
@@ -54,7 +54,7 @@ impl Tls {
     /// # Errors
     /// `Configuration` (78), naming the file and what is wrong with it.
     pub(super) fn read(files: TlsFiles) -> Result<Tls, Failure> {
-        let config = RefCell::new(read(&files)?);
+        let config = Mutex::new(read(&files)?);
         Ok(Tls { files, config })
     }
 
@@ -62,7 +62,7 @@ impl Tls {
     pub(super) fn read_again(&self) {
         match read(&self.files) {
             Ok(config) => {
-                *self.config.borrow_mut() = config;
+                *self.config.locked() = config;
                 log::info!("certificate reloaded: {}", self.files.cert.display());
             }
             Err(failure) => log::error!("keeping the old certificate: {failure}"),
@@ -71,7 +71,7 @@ impl Tls {
 
     /// Performs the TLS handshake. Returns `None` if it fails. Plain HTTP is recognised by its first byte and returned as such.
     pub(super) async fn accept(&self, stream: &TcpStream, watch: &ConnectionClock) -> Option<PlainOrTls> {
-        let config = self.config.borrow().clone();
+        let config = self.config.locked().clone();
         let agreed = async {
             let mut first = [0];
             if stream.peek(&mut first).await? == 0 {

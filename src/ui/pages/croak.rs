@@ -1,10 +1,12 @@
 //! A croak on any page. Its only markup is `croak.html`.
 
 use super::super::time::{self, RelativeTime};
+use super::markup::Markup;
 use super::text::{self, TextPart};
 use askama::Template;
 use ribbit_state::LogIndex;
-use ribbit_state::query::FeedCroak;
+use ribbit_state::query::{CroakBody, FeedCroak, Person};
+use std::sync::Arc;
 
 /// Number of avatar colours; the stylesheet defines classes `f0` to `f7`.
 const FACES: u32 = 8;
@@ -13,8 +15,7 @@ const FACES: u32 = 8;
 #[derive(Debug)]
 pub struct CroakView {
     pub id: LogIndex,
-    pub name: String,
-    pub username: String,
+    pub author: AuthorView,
     /// `None` if the clock of the server that accepted it was not set.
     pub when: Option<RelativeTime>,
     pub parts: Vec<TextPart>,
@@ -25,22 +26,129 @@ impl CroakView {
     pub fn new(croak: FeedCroak, now_ms: u64) -> CroakView {
         CroakView {
             id: croak.id,
-            name: croak.author.name,
-            username: croak.author.username,
+            author: AuthorView::new(croak.author),
             when: time::when(croak.wall_ms, now_ms),
             parts: text::parts(&croak.text),
         }
     }
+}
 
-    /// Returns the letter on its author's avatar.
+/// The author of a croak, prepared for display.
+#[derive(Debug)]
+pub struct AuthorView {
+    pub name: String,
+    pub username: String,
+}
+
+impl AuthorView {
+    fn new(person: Person) -> AuthorView {
+        AuthorView { name: person.name, username: person.username }
+    }
+
+    /// Returns the letter on the avatar.
     pub fn letter(&self) -> String {
         letter(&self.name)
     }
 
-    /// Returns the colour of its author's avatar.
+    /// Returns the colour of the avatar.
     pub fn face(&self) -> u32 {
         face(&self.username)
     }
+}
+
+/// Markup of the parts of a croak that never change, each rendered by its template. It can be kept for as long as the
+/// croak exists. Its author's name and the time since are no part of it.
+#[derive(Debug)]
+pub struct CroakMarkup {
+    wall_ms: u64,
+    pub(super) begin: Markup,
+    pub(super) body: Markup,
+    pub(super) end: Markup,
+}
+
+impl CroakMarkup {
+    /// Renders a croak.
+    pub fn new(id: LogIndex, croak: &CroakBody) -> CroakMarkup {
+        let when = time::when(croak.wall_ms, 0);
+        let croak_id = CroakId { id };
+        CroakMarkup {
+            wall_ms: croak.wall_ms,
+            begin: Markup::new(&CroakBegin { croak: &croak_id }),
+            body: Markup::new(&CroakMiddle {
+                croak: &croak_id,
+                parts: text::parts(&croak.text),
+                when: when.clone(),
+            }),
+            end: Markup::new(&CroakEnd { when }),
+        }
+    }
+
+    /// Returns the number of bytes that it takes in memory.
+    pub fn bytes(&self) -> usize {
+        size_of::<CroakMarkup>() + self.begin.len() + self.body.len() + self.end.len()
+    }
+}
+
+/// Markup of the line with a croak's author.
+#[derive(Debug)]
+pub struct AuthorMarkup(pub(super) Markup);
+
+impl AuthorMarkup {
+    /// Renders the line of an author.
+    pub fn new(author: Person) -> AuthorMarkup {
+        AuthorMarkup(Markup::new(&AuthorLine { author: AuthorView::new(author) }))
+    }
+}
+
+/// A croak of a feed, made of rendered markup.
+#[derive(Debug)]
+pub struct FeedItem {
+    pub id: LogIndex,
+    pub croak: Arc<CroakMarkup>,
+    pub author: Arc<AuthorMarkup>,
+    /// As [`super::PageFrame::now_ms`].
+    pub now_ms: u64,
+}
+
+impl FeedItem {
+    /// Returns how long ago the croak was written.
+    pub(super) fn ago(&self) -> Option<String> {
+        time::ago(self.croak.wall_ms, self.now_ms)
+    }
+}
+
+/// The id of a croak, as the templates name it.
+struct CroakId {
+    id: LogIndex,
+}
+
+#[derive(Template)]
+#[template(ext = "html", source = "{% include \"croak-begin.html\" %}\n")]
+struct CroakBegin<'a> {
+    croak: &'a CroakId,
+}
+
+#[derive(Template)]
+#[template(path = "croak-author.html")]
+struct AuthorLine {
+    author: AuthorView,
+}
+
+#[derive(Template)]
+#[template(
+    ext = "html",
+    source = "\n{% let parts = parts.as_slice() %}{% let when = when.as_ref() %}{% include \"croak-body.html\" %}"
+)]
+struct CroakMiddle<'a> {
+    croak: &'a CroakId,
+    parts: Vec<TextPart>,
+    when: Option<RelativeTime>,
+}
+
+#[derive(Template)]
+#[template(ext = "html", source = "{% let when = when.as_ref() %}{% include \"croak-end.html\" %}")]
+struct CroakEnd {
+    when: Option<RelativeTime>,
 }
 
 /// Returns the letter on an avatar: the first of the name, in upper case.

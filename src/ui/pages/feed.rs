@@ -2,8 +2,8 @@
 
 use super::super::form::FormRequest;
 use super::super::words::Refusals;
-use super::text::TextPart;
-use super::{CroakView, NavEntry, PageFrame};
+use super::croak::FeedItem;
+use super::{NavEntry, PageFrame};
 use askama::Template;
 use ribbit_state::limits::UNREAD_CROAKS_MAX;
 use ribbit_state::query::Unread;
@@ -12,7 +12,7 @@ use ribbit_state::{LogIndex, Token};
 /// One page of the feed.
 #[derive(Debug)]
 pub struct Feed {
-    pub croaks: Vec<CroakView>,
+    pub croaks: Vec<FeedItem>,
     /// Start of the next older page.
     pub older: Option<LogIndex>,
     /// True on the newest page.
@@ -58,13 +58,15 @@ pub struct MainPage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pages::croak::{AuthorMarkup, CroakMarkup};
     use ribbit_state::AccountId;
-    use ribbit_state::query::{FeedCroak, Person};
+    use ribbit_state::query::{CroakBody, Person};
 
     fn main_page(text: &str) -> MainPage {
         let author = Person { account: AccountId(1), username: "ada".into(), name: "<Ada>".into() };
-        let croak = FeedCroak { id: 7, author, wall_ms: 0, text: text.to_string() };
-        let croaks = vec![CroakView::new(croak, 0)];
+        let body = CroakBody { wall_ms: 0, text: text.to_string() };
+        let (croak, author) = (CroakMarkup::new(7, &body).into(), AuthorMarkup::new(author).into());
+        let croaks = vec![FeedItem { id: 7, croak, author, now_ms: 0 }];
         MainPage {
             frame: PageFrame::new("Feed", NavEntry::Main, true),
             request: None,

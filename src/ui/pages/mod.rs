@@ -1,4 +1,5 @@
-//! The pages. Each is a struct that its template renders. Askama escapes all text; no template marks anything as safe.
+//! The pages. Each is a struct that its template renders. Askama escapes all text; no template marks anything as safe. The
+//! one type that is written as it is, `markup::Markup`, is what another template has rendered.
 //!
 //! - here: the [`PageFrame`] around every page, and pages that are only a text
 //! - [`form_page`]: sign up, log in, log out, delete; [`feed`]: `/main`; [`friends`]: `/manage`
@@ -12,12 +13,13 @@ pub mod croak;
 pub mod feed;
 pub mod form_page;
 pub mod friends;
+mod markup;
 pub mod messages;
 pub mod people;
 pub mod settings;
 pub mod text;
 
-pub use croak::CroakView;
+pub use croak::{CroakView, FeedItem};
 pub use feed::{Feed, MainPage};
 pub use form_page::{FormField, FormPage};
 pub use friends::{Friend, Friends, ManagePage};
