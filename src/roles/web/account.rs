@@ -1,6 +1,6 @@
 //! `/create`, `/login`, `/logout` and `/delete`: accounts and sessions.
 
-use super::feed::{NO_SESSION, WRONG_PAGE, error_page, status};
+use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page, status};
 use super::limits::READ_DEADLINE;
 use super::request_context::{PageError, ReadPage, RequestContext};
 use super::response::{self, WebResponse};

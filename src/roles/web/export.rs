@@ -3,7 +3,7 @@
 //! The file is streamed page by page as it is read, no faster than the browser takes it. If it cannot be read to its end, the
 //! connection is cut, so that the browser reports a failed download: a file that looks complete is complete.
 
-use super::feed::{NO_SESSION, WRONG_PAGE, error_page};
+use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page};
 use super::limits::{EXPORT_DEADLINE, EXPORT_PAGE_DEADLINE, EXPORTS_MAX, READ_DEADLINE};
 use super::request_context::RequestContext;
 use super::response::{self, IncompleteBody, WebResponse};

@@ -1,6 +1,7 @@
 //! `/main`: the feed, and posting a croak.
 
 use super::compression;
+use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page, status};
 use super::front_cache::{FrontCache, RenderedCroak, RenderedFront};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::request_context::{PageError, RequestContext};
@@ -10,10 +11,10 @@ use hyper::{HeaderMap, StatusCode};
 use ribbit_state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
 use ribbit_state::query::Unread;
 use ribbit_state::text::{check_croak, croak_chars};
-use ribbit_state::{Code, Command, Denied, Field, LogIndex, Page, Query};
+use ribbit_state::{Command, Field, LogIndex, Page, Query};
 use ribbit_ui::form::{Form, FormRequest};
-use ribbit_ui::pages::{Feed, FeedItem, MainPage, MessagePage, NavEntry, PageFrame, lacks_session};
-use ribbit_ui::words::{Note, Refusals, ServiceError, refusal};
+use ribbit_ui::pages::{Feed, FeedItem, MainPage, NavEntry, PageFrame, lacks_session};
+use ribbit_ui::words::{Note, Refusals};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -164,35 +165,4 @@ async fn again(
         feed,
     };
     response::page(status(&error), &page)
-}
-
-/// Refusal of a request without a session.
-pub(super) const NO_SESSION: PageError = PageError::Denied(Denied::new(Code::NotLoggedIn));
-/// Error for a server that answered another query than it was sent, which is a bug there.
-pub(super) const WRONG_PAGE: PageError = PageError::Service(ServiceError::Undecided);
-
-/// Returns the HTTP status of a form that is shown again.
-pub(super) fn status(error: &PageError) -> StatusCode {
-    match error {
-        PageError::Denied(denied) if denied.code.is_rate_limit() => StatusCode::TOO_MANY_REQUESTS,
-        PageError::Denied(_) => StatusCode::UNPROCESSABLE_ENTITY,
-        PageError::Service(ServiceError::RateLimited { .. }) => StatusCode::TOO_MANY_REQUESTS,
-        PageError::Service(_) => StatusCode::SERVICE_UNAVAILABLE,
-    }
-}
-
-/// Answers a GET whose page cannot be read: leads to the log-in page without a session, else shows the reason.
-pub(super) fn error_page(context: &RequestContext, here: NavEntry, error: PageError) -> WebResponse {
-    match error {
-        error if error.lacks_session() => response::see_other("/login"),
-        PageError::Service(service_error) => {
-            let page = MessagePage::service_error(here, context.has_session(), service_error);
-            response::page(status(&error), &page)
-        }
-        PageError::Denied(denied) => {
-            let frame = context.frame("That didn't work", here);
-            let page = MessagePage { frame, words: refusal(denied) };
-            response::page(StatusCode::UNPROCESSABLE_ENTITY, &page)
-        }
-    }
 }

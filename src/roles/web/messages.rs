@@ -4,7 +4,7 @@
 //! the sender learns without a script that a message was read. A page that never arrived marks nothing.
 
 use super::error_pages::no_such_user;
-use super::feed::{NO_SESSION, WRONG_PAGE, error_page, status};
+use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page, status};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::request_context::{PageError, RequestContext};
 use super::response::{self, WebResponse};

@@ -1,7 +1,7 @@
 //! `/people` and `/@name`: lists of people, and profiles. Follow and unfollow are posted to `/manage`.
 
 use super::error_pages::no_such_user;
-use super::feed::{NO_SESSION, WRONG_PAGE, error_page};
+use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page};
 use super::limits::READ_DEADLINE;
 use super::request_context::{PageError, RequestContext};
 use super::response::{self, WebResponse};

@@ -3,7 +3,7 @@
 //!
 //! A request from another site marks nothing (`cross_site`). Marks only rise, so a repeated or late request does no harm.
 
-use super::feed::status;
+use super::error_pages::status;
 use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
 use hyper::{HeaderMap, StatusCode};

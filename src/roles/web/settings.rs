@@ -1,6 +1,6 @@
 //! `/settings`: the user's name, email address, password and sessions.
 
-use super::feed::{NO_SESSION, WRONG_PAGE, error_page, status};
+use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page, status};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::request_context::{PageError, RequestContext};
 use super::response::{self, WebResponse};
