@@ -4,7 +4,7 @@
 use askama::Template;
 use std::fmt;
 
-/// What a template has rendered.
+/// Output of a template.
 #[derive(Debug)]
 pub(super) struct Markup(String);
 
