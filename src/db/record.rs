@@ -120,6 +120,13 @@ impl Configuration {
             .any(|ids| ids.contains(&id))
     }
 
+    /// Returns the voters that vote before and after a change in progress. Until it is complete, a leader needs a majority of
+    /// both sets, so the others must not be counted on.
+    pub fn settled_voters(&self) -> Vec<u64> {
+        let votes_now = |id: &&u64| !self.is_joint() || self.voters_outgoing.contains(id);
+        self.voters.iter().filter(votes_now).copied().collect()
+    }
+
     /// Returns true while a joint change is in progress.
     pub fn is_joint(&self) -> bool {
         !self.voters_outgoing.is_empty()
@@ -160,5 +167,13 @@ mod tests {
             assert!(unseal(b"key", &damaged).is_err(), "bit {bit}");
         }
         assert!(unseal(b"key", &value[..3]).is_err());
+    }
+
+    #[test]
+    fn a_voter_that_a_change_adds_is_not_counted_on_before_the_change_is_complete() {
+        let mut configuration = Configuration { voters: vec![1, 2, 3], ..Configuration::default() };
+        assert_eq!(configuration.settled_voters(), [1, 2, 3]);
+        configuration.voters_outgoing = vec![1, 4];
+        assert_eq!(configuration.settled_voters(), [1]);
     }
 }

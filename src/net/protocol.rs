@@ -258,6 +258,7 @@ pub struct NodeStatus {
     pub me: MemberInfo,
     pub leader: Option<RaftId>,
     pub term: u64,
+    /// Voters that a majority may count on: while a configuration changes, those that vote before and after it.
     pub voters: Vec<RaftId>,
     pub learners: Vec<RaftId>,
     /// True while a leader was heard within the election timeout and this member follows it without a large lag, so that

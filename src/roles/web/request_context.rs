@@ -342,8 +342,11 @@ impl RequestContext {
 
     /// Makes a new request id, valid from the newest state that was read for this page, or lately by this process.
     pub(super) async fn new_request(&mut self) -> Result<FormRequest, PageError> {
+        // A browser that has seen more than this process may come from elsewhere, or show a token that no server gave out.
+        let is_ahead = |lately| self.seen.is_some_and(|seen| is_before(lately, seen));
         if self.answered.is_none()
             && let Some(lately) = self.client.seen_within(POSITION_AGE_MAX)
+            && !is_ahead(lately)
         {
             return Ok(FormRequest { id: new_request_id(), submitted_at: lately.index });
         }
