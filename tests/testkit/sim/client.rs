@@ -30,7 +30,7 @@ pub struct Client {
     pub pending: Option<Pending>,
     /// Counts operations: what was meant for an earlier one is dropped.
     pub operation: u32,
-    /// Counts turns: only the one planned last happens.
+    /// Number of the newest scheduled action; events of older actions are ignored.
     pub turn: u64,
     /// The newest index it knows.
     pub seen: LogIndex,

@@ -1,7 +1,7 @@
 //! What goes wrong on purpose, besides what the network and the disks do all the time.
 
 use super::disk::Death;
-use super::errands::Want;
+use super::membership_requests::Want;
 use super::plan::Fault;
 use super::random::Random;
 use super::world::{Event, World, trace};
@@ -283,11 +283,11 @@ impl World {
         let new = (self.plan.seated..self.nodes.len()).find(|node| self.has_never_belonged(*node));
         if let Some(node) = new {
             self.faults.joins += 1;
-            self.begin_errand(node, Want::Join);
+            self.begin_membership_request(node, Want::Join);
         }
     }
 
     pub fn has_never_belonged(&self, node: usize) -> bool {
-        self.nodes[node].life == 0 && !self.errands.contains_key(&node)
+        self.nodes[node].life == 0 && !self.membership_requests.contains_key(&node)
     }
 }

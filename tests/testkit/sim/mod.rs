@@ -1,30 +1,37 @@
-//! The simulator: a whole group in one thread, from one seed, in virtual time.
+//! The simulator: a whole cluster in one thread, from one seed, in virtual time.
 //!
 //! Production code: the core, the writer, the store on redb, the rules, the membership policy. Simulated:
 //!
 //! - the disk under the log and redb: its page cache outlives a kill and not a power cut, which tears writes and takes
 //!   names that were not synced; a sync fails, and leaves pages clean that were never written; it fails in the middle of
 //!   a transaction, is slow or stalls, is wiped, damaged or turned back;
-//! - the readers of the log: they come back late, or too late;
+//! - the readers of the log: their answers arrive late, or too late;
 //! - the network: it drops, delays, duplicates, reorders, cuts;
-//! - the processes: killed or without power at any step, one or several; their peers notice it, early, late, or wrongly; they stand still, wake up before their
-//!   network, join in the middle;
+//! - the processes: killed or without power at any step, one or several; their peers detect it, early, late, or wrongly; they
+//!   stand still, wake up before their network, join in the middle;
 //! - the clocks: wall clocks jump by years, monotonic ones differ in speed and stand still while a board is suspended;
-//! - the people: they remove and drain members;
-//! - `roles/node` around a replica: joining, leaving with a lost store, beats and chores.
+//! - the operators: they remove and drain members;
+//! - `roles/node` around a replica: joining, leaving with a lost store, heartbeats and background commands.
 //!
 //! ```text
-//!   plan      what kind of run a seed makes: size, faults, chances
-//!   world     events in virtual time; the run of one seed from founding to rest
-//!   node      processes: core and writer as events           disk   page cache, platter, names, and what they lose
-//!   network   links and snapshots                            faults what goes wrong, and when
-//!   losses    who may fall out: wiped, damaged, removed      errands what is wanted of the group for a node
-//!   client    one operation at a time, retried anywhere      turns  when clients act
-//!   upkeep    beats and chores                               fetches the log, read for followers that are far behind
-//!   ends      who notices that a process has ended
-//!   promised  what a store must hold when it is opened       trace  a digest of everything that happened
-//!   check     what must hold at every moment                 history what must hold of the whole run
-//!   hunt      many seeds, on several threads
+//!   plan                 parameters of a run, drawn from its seed: size, faults, probabilities
+//!   world                events in virtual time; the run of one seed from founding to rest
+//!   node                 processes: core and writer as events
+//!   disk                 page cache, platter, names, and their losses at a crash
+//!   network              links and snapshots
+//!   faults               injection of faults, and their times
+//!   store_losses         wiped, damaged and rolled back stores, within the limits of a quorum
+//!   membership_requests  requests to join, to remove and to drain a node
+//!   client               one operation at a time, retried at any node
+//!   scheduling           times at which clients act
+//!   maintenance          heartbeats and background commands
+//!   fetches              log reads for followers that are far behind
+//!   ends                 peers that detect the end of a process
+//!   promised             acknowledged state that a store must hold when it is opened
+//!   trace                digest of every event
+//!   check                invariants at every moment
+//!   history              invariants of the whole run
+//!   hunt                 many seeds, on several threads
 //! ```
 //!
 //! Checked throughout: one leader a term; equal log entries, outcomes and state digests at equal indexes; a write
@@ -34,24 +41,24 @@
 //! index (`history` says why that makes the history linearizable); every node holds exactly the model's rows, so
 //! nothing acknowledged is lost and nothing is applied twice; and all that within bounded time after the faults.
 //!
-//! Not here: damage under a process that runs (`losses`), and sockets: a link is a rule about which node hears which.
+//! Not here: damage under a process that runs (`store_losses`), and sockets: a link is a rule about which node hears which.
 
 pub mod check;
 pub mod client;
 pub mod disk;
 pub mod ends;
-pub mod errands;
 pub mod faults;
 pub mod fetches;
 pub mod history;
 pub mod hunt;
-pub mod losses;
+pub mod maintenance;
+pub mod membership_requests;
 pub mod network;
 pub mod node;
 pub mod plan;
 pub mod promised;
 pub mod random;
+pub mod scheduling;
+pub mod store_losses;
 pub mod trace;
-pub mod turns;
-pub mod upkeep;
 pub mod world;

@@ -2,9 +2,9 @@
 
 use super::client::Ask;
 use super::disk::{Death, SimDisk};
-use super::errands::Want;
+use super::maintenance::BEAT;
+use super::membership_requests::Want;
 use super::promised::Promised;
-use super::upkeep::BEAT;
 use super::world::{Event, World, trace};
 use ribbit_db::{DbError, Identity, Store};
 use ribbit_replica::Now;
@@ -41,7 +41,7 @@ pub struct Node {
     missed_ms: u64,
     /// The next write to its disk takes at least until then.
     pub stalled_until: u64,
-    /// It has fallen out, one way or another, and is not back yet: `losses`.
+    /// True from a store fault until the member is caught up again (see `store_losses`).
     pub unsound: bool,
     /// What was applied somewhere when it fell out.
     pub was_told: LogIndex,
@@ -49,7 +49,7 @@ pub struct Node {
     pub promised: Promised,
     /// Its store is damaged, and its process does not know yet.
     pub damaged: bool,
-    /// Its store is older than what it had promised.
+    /// True if the store is older than the state that the node had acknowledged.
     pub forgetful: bool,
     /// Its process has ended for good, until its people have emptied its folder.
     pub locked: bool,
@@ -138,7 +138,7 @@ impl World {
 
     /// A process starts on what its disk holds, unless it has to get a place first.
     pub fn start(&mut self, node: usize) {
-        let waits = self.errands.get(&node).is_some_and(|errand| errand.want.is_all());
+        let waits = self.membership_requests.get(&node).is_some_and(|pending| pending.want.is_all());
         if waits || self.nodes[node].locked {
             return;
         }
@@ -158,7 +158,9 @@ impl World {
         };
         store.set_log_keep_entries(self.plan.log_keep);
         let loaded = store.loaded().expect("a store opens after any crash");
-        let Some(identity) = loaded.identity.clone() else { return self.begin_errand(node, Want::Join) };
+        let Some(identity) = loaded.identity.clone() else {
+            return self.begin_membership_request(node, Want::Join);
+        };
         let reader = store.reader();
         self.nodes[node].promised.check(node, &loaded, &reader);
         let writer = Writer::new(store);
@@ -462,8 +464,8 @@ impl World {
             let outcome = postcard::to_allocvec(&entry.outcome).expect("outcomes are plain data");
             self.trace.note("applied", &[node as u64, entry.index], &outcome);
             self.checker.applied(node, entry, reader.digest_at(entry.index));
-            if let Some(whose) = self.errand_of(node, entry.id) {
-                self.errand_decided(whose, &entry.outcome);
+            if let Some(whose) = self.membership_request_of(node, entry.id) {
+                self.membership_request_decided(whose, &entry.outcome);
             }
             if let Some(client) = self.clients.iter().position(|client| client.asks(node, entry.id)) {
                 let done = self.clients[client].written(entry.index, &entry.outcome);

@@ -1,11 +1,11 @@
-//! What kind of run a seed makes: how large a group, which faults and how many of each. Every seed leaves some
-//! faults out and has plenty of others, so that rare ones are not always drowned by common ones.
+//! Parameters of a run, drawn from its seed: the size of the cluster, the faults and their frequency. Every seed leaves
+//! some faults out and injects others often, so that frequent faults do not always hide rare ones.
 
 use super::random::Random;
 use ribbit_replica::limits::TAIL_BYTES_MAX;
 use ribbit_state::Role;
 
-/// What can go wrong while clients are at work. Silent voters are swapped for learners without a fault of its own.
+/// Fault that is injected while clients are active. The replacement of silent voters by learners needs no fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     /// A process is killed; the next one finds the page cache as it was.
@@ -16,13 +16,13 @@ pub enum Fault {
     CrashInside,
     /// The next sync of the log fails: the process ends, and starts again on a page cache that is never written.
     FailedLogSync,
-    /// The same of the rows.
+    /// The next sync of the rows fails, with the same consequence.
     FailedRowsSync,
-    /// A process is told to stop: it hands over, closes its store well, and is started again.
+    /// A process is told to stop: it hands over leadership, closes its store cleanly, and is started again.
     Stop,
     /// Several nodes lose power at once.
     PowerCutOfSome,
-    /// All nodes do.
+    /// All nodes lose power at once.
     Power,
     /// A node is cut from some others, one way or both.
     CutOff,
@@ -37,23 +37,23 @@ pub enum Fault {
     Stall,
     /// A wall clock jumps by years.
     ClockJump,
-    /// The leader is asked to hand over.
+    /// The leader is asked to hand over leadership.
     Handover,
     /// Some nodes believe that the process of the leader has ended, while it runs.
     FalseEnd,
     /// A process with an empty store asks to join.
     Join,
-    /// A store is gone.
+    /// A store is deleted.
     Wipe,
-    /// A store is not any more what was written.
+    /// Bytes of a store are changed.
     Damage,
     /// The newest segment of the log is damaged with something whole behind the damage.
     DamageMiddle,
-    /// A disk has not kept what it said was synced.
+    /// A disk loses writes that it had reported as synced.
     TurnBack,
-    /// People take a member out of the group; it comes back as a new one.
+    /// An operator removes a member; the node joins again as a new member.
     Remove,
-    /// People let a member learn only, for a while.
+    /// An operator makes a member a learner for a while.
     Drain,
 }
 
@@ -83,18 +83,18 @@ pub const FAULTS: [Fault; 23] = [
     Fault::Drain,
 ];
 
-/// Times are virtual milliseconds; chances are per thousand.
+/// Parameters of one run. Times are virtual milliseconds; probabilities are per thousand.
 #[derive(Debug, Clone)]
 pub struct Plan {
     pub roles: Vec<Role>,
-    /// So many belong before the faults begin; the others join while they last.
+    /// Number of members before the faults begin; the other nodes join during the faults.
     pub seated: usize,
     pub clients: usize,
-    /// Each client does at least so much.
+    /// Least number of operations per client.
     pub operations: u32,
     pub faults_for: u64,
     pub weights: Vec<(Fault, u64)>,
-    /// Between one fault and the next.
+    /// Longest pause between two faults.
     pub fault_pause_max: u64,
     /// Messages of one link arrive in their order, and none twice.
     pub ordered_links: bool,
@@ -102,29 +102,31 @@ pub struct Plan {
     pub late: u64,
     pub loss: u64,
     pub doubled: u64,
-    /// What a write to each node's disk takes at most, most often.
+    /// Usual maximum duration of a write to the disk of each node.
     pub disk_delay_max: Vec<u64>,
     pub stall: u64,
-    /// How fast each node's clock runs: so many microseconds in a millisecond.
+    /// Speed of the clock of each node, in microseconds per millisecond.
     pub clock_us: Vec<u64>,
-    /// How often a node dies just after it promised its vote, or that it has entries.
+    /// Probability that a node dies just after it acknowledged its vote.
     pub dies_after_vote: u64,
+    /// Probability that a node dies just after it acknowledged entries.
     pub dies_after_ack: u64,
-    /// Restarts are most often quick, or slow.
+    /// True if most restarts are quick, false if most are slow.
     pub quick_restarts: bool,
     /// The faults end with a power failure.
     pub ends_in_the_dark: bool,
     pub log_keep: u64,
-    /// So much of the log is kept in memory for followers.
+    /// Number of bytes of the log that stay in memory for followers.
     pub tail_bytes: usize,
-    /// How often reading the log for them takes long.
+    /// Probability that a log read for a follower takes long.
     pub late_reads: u64,
-    /// A voter that is silent for so long gives its seat to a learner.
+    /// Silence after which a learner replaces a voter.
     pub evict_ticks: u64,
     pub think_max: u64,
 }
 
-/// A tenth more than the thousand operations that a history has at least: some clients finish later than others.
+/// Number of operations of all clients: a tenth more than the thousand that a history needs, because some clients finish
+/// later than others.
 const OPERATIONS: u32 = 1_100;
 
 impl Plan {
@@ -167,7 +169,7 @@ impl Plan {
         }
     }
 
-    /// Which fault comes next, if this run has any.
+    /// Returns the next fault, or `None` if this run has no faults.
     pub fn draw_fault(&self, random: &mut Random) -> Option<Fault> {
         let total: u64 = self.weights.iter().map(|(_, weight)| weight).sum();
         let mut left = random.between(0, total.max(1));

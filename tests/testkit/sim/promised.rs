@@ -1,8 +1,7 @@
-//! What a node has promised, kept beside its store: the store has to hold it whenever it is opened, or say that it is
-//! damaged. A log that lost its end or something from its middle in silence fails the seed, whether or not others have
-//! what it lost.
+//! State that a node has acknowledged, recorded beside its store. Whenever the store is opened, it must hold this state
+//! or report that it is damaged. A log that silently lost entries fails the seed, even if other nodes have the entries.
 //!
-//! Opening a store is a promise too: the process may tell at once that it has what it found.
+//! Opening a store acknowledges its content, because the process may report its position at once.
 
 use ribbit_db::store::StoreContents;
 use ribbit_db::{LogEntry, Reader};
@@ -17,14 +16,14 @@ type Vote = (u64, RaftId);
 #[derive(Debug, Default)]
 pub struct Promised {
     entries: BTreeMap<LogIndex, LogEntry>,
-    /// Nothing before the store is opened for the first time.
+    /// `None` until the store is opened for the first time.
     vote: Option<Vote>,
-    /// Written, and not durable for sure.
+    /// Votes that were written and may not be durable yet.
     maybe: Vec<Vote>,
 }
 
 impl Promised {
-    /// These jobs are about to be written: what they overwrite is not promised any more.
+    /// Records the start of a write: entries that it overwrites are no longer required.
     pub fn appending(&mut self, job: &StoreJob) {
         if let Some(first) = job.entries.first() {
             self.entries.split_off(&first.index);
@@ -32,7 +31,7 @@ impl Promised {
         self.maybe.extend(job.hard_state.map(|state| (state.term, state.vote)));
     }
 
-    /// They are durable.
+    /// Records the end of a write: its entries and its vote are durable.
     pub fn appended(&mut self, job: &StoreJob) {
         self.entries.extend(job.entries.iter().map(|entry| (entry.index, entry.clone())));
         if let Some(state) = job.hard_state {
@@ -41,13 +40,13 @@ impl Promised {
         }
     }
 
-    /// A snapshot is about to take the place of everything.
+    /// Records the start of a snapshot installation, which replaces the whole store.
     pub fn installing(&mut self, install: Install) {
         self.entries.split_off(&(install.position.index + 1));
         self.maybe.push((install.hard_state.term, install.hard_state.vote));
     }
 
-    /// It has.
+    /// Records the end of a snapshot installation.
     pub fn installed(&mut self, through: LogIndex) {
         self.entries.retain(|index, _| *index > through);
         if let Some(vote) = self.maybe.pop() {
@@ -56,13 +55,13 @@ impl Promised {
         }
     }
 
-    /// Its disk has lied, or its last batch is damaged, which cannot be told from one that a crash has torn. What that batch
-    /// had overwritten is there again, so only the entries are promised that the store still has.
+    /// Drops the entries that the store no longer has: the disk lost synced writes, or the last batch is damaged, which looks like
+    /// a batch that a crash has torn. Entries that this batch had overwritten are there again and stay.
     pub fn forget_unless(&mut self, has: impl Fn(LogIndex, u64) -> bool) {
         self.entries.retain(|index, entry| has(*index, entry.term));
     }
 
-    /// Compares a store that was opened with what was promised. What it holds is promised from now on.
+    /// Compares an opened store with the acknowledged state. Its content is acknowledged from now on.
     pub fn check(&mut self, node: usize, loaded: &StoreContents, reader: &Reader) {
         let (floor, last) = (loaded.floor.index, loaded.last.index);
         let found =

@@ -6,9 +6,9 @@
 use super::check::{Checker, rows};
 use super::client::Client;
 use super::disk::{Death, SimDisk};
-use super::errands::{Errand, Want};
 use super::faults::Faults;
 use super::fetches::Reading;
+use super::membership_requests::{MembershipRequest, Want};
 use super::network::{Body, Network};
 use super::node::Node;
 use super::plan::Plan;
@@ -19,14 +19,14 @@ use ribbit_replica::limits::VOTERS_MAX;
 use ribbit_state::{LogIndex, RaftId, RequestId};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Virtual milliseconds.
+/// Virtual time by which every first member has joined, in milliseconds.
 const SEATED_BY: u64 = 30_000;
 /// Time after the faults within which every member has its place and every client has completed an operation.
 const LIVELY_WITHIN: u64 = 20_000;
-/// And then the clients finish what they are to do, and all is equal, within this.
+/// Time after that within which every client has finished and all nodes are equal, in virtual milliseconds.
 const RESTED_WITHIN: u64 = 120_000;
-/// A client or a joining process asks somewhere else after this long.
-pub const PATIENCE: u64 = 1_500;
+/// Time after which a client or a joining process sends its request to another node, in virtual milliseconds.
+pub const REQUEST_TIMEOUT: u64 = 1_500;
 /// Operations that a history has at least.
 pub const OPERATIONS_MIN: usize = 1_000;
 
@@ -109,7 +109,7 @@ pub enum Event {
         operation: u32,
         node: usize,
     },
-    ErrandTurn {
+    MembershipRequestDue {
         node: usize,
         turn: u64,
     },
@@ -126,7 +126,7 @@ pub enum Event {
         life: u64,
     },
     /// Leaders look for background commands to propose.
-    Chores,
+    BackgroundCommands,
     Fault,
     Heal {
         from: usize,
@@ -150,11 +150,11 @@ impl Event {
             Event::ClientTurn { .. } => "client turn",
             Event::Reads(_) => "reads",
             Event::Ask { .. } => "ask",
-            Event::ErrandTurn { .. } => "errand turn",
+            Event::MembershipRequestDue { .. } => "pending turn",
             Event::Undrain { .. } => "undrain",
             Event::Emptied { .. } => "emptied",
             Event::Beat { .. } => "beat",
-            Event::Chores => "chores",
+            Event::BackgroundCommands => "background commands",
             Event::Fault => "fault",
             Event::Heal { .. } => "heal",
         }
@@ -176,7 +176,7 @@ pub struct World {
     pub nodes: Vec<Node>,
     pub raft_ids: BTreeMap<RaftId, usize>,
     /// What is wanted of the group, for which node.
-    pub errands: BTreeMap<usize, Errand>,
+    pub membership_requests: BTreeMap<usize, MembershipRequest>,
     /// The newest configuration that took effect anywhere, and the index from which on.
     pub configured: (LogIndex, Configuration),
     pub network: Network,
@@ -230,7 +230,7 @@ impl World {
             nodes,
             trace,
             raft_ids: BTreeMap::new(),
-            errands: BTreeMap::new(),
+            membership_requests: BTreeMap::new(),
             configured: (0, Configuration::default()),
             network: Network::default(),
             clients: (0..plan.clients).map(Client::new).collect(),
@@ -264,17 +264,17 @@ impl World {
         drop(store);
         self.raft_ids.insert(1, 0);
         self.start(0);
-        self.begin_errand(0, Want::Found);
-        self.at(self.now, Event::Chores);
-        let joined = |world: &World| world.errands.is_empty();
+        self.begin_membership_request(0, Want::Found);
+        self.at(self.now, Event::BackgroundCommands);
+        let joined = |world: &World| world.membership_requests.is_empty();
         assert!(self.run_until(self.now + SEATED_BY, joined), "the founder could not found");
     }
 
     fn seat(&mut self) {
         for node in 1..self.plan.seated {
-            self.begin_errand(node, Want::Join);
+            self.begin_membership_request(node, Want::Join);
         }
-        let seated = |world: &World| world.errands.is_empty() && world.everybody_has_a_place();
+        let seated = |world: &World| world.membership_requests.is_empty() && world.everybody_has_a_place();
         assert!(self.run_until(self.now + SEATED_BY, seated), "not everybody was seated");
     }
 
@@ -355,11 +355,11 @@ impl World {
             }
             Event::ClientTurn { .. } => {}
             Event::Ask { client, operation, node } => self.ask(client, operation, node),
-            Event::ErrandTurn { node, turn } => self.errand_turn(node, turn),
+            Event::MembershipRequestDue { node, turn } => self.send_membership_request(node, turn),
             Event::Undrain { node } => self.undrain(node),
             Event::Emptied { node } => self.emptied(node),
             Event::Beat { node, life } => self.beat(node, life),
-            Event::Chores => self.chores(),
+            Event::BackgroundCommands => self.propose_background_commands(),
             Event::Reads(reading) => self.reads(reading),
             Event::Fault => self.fault(),
             Event::Heal { from, to } => self.network.heal(from, to, self.now),
@@ -379,7 +379,7 @@ impl World {
             }
             // Who has not joined yet may now.
             if node >= self.plan.seated && self.has_never_belonged(node) {
-                self.begin_errand(node, Want::Join);
+                self.begin_membership_request(node, Want::Join);
             }
             self.undrain(node);
         }
@@ -425,7 +425,7 @@ impl World {
                 client.number, client.operation, client.pending
             );
         }
-        panic!("{text}\n  wanted: {:?}", self.errands);
+        panic!("{text}\n  wanted: {:?}", self.membership_requests);
     }
 
     /// Every node holds what the model makes of the log, and nothing acknowledged is missing from it.

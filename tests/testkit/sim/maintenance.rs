@@ -9,18 +9,18 @@ use ribbit_state::rows::{Order, Standing, Sweeps, books, scan};
 use ribbit_state::{AccountId, Command, LogIndex, RaftId, Request, members};
 use std::collections::BTreeSet;
 
-/// How often a process says how far it is, and learns whether it still belongs.
+/// Interval at which a process reports its position and checks its membership, in virtual milliseconds.
 pub const BEAT: u64 = 1_000;
-/// How often a leader looks for chores.
+/// Interval at which a leader looks for background commands, in virtual milliseconds.
 const LOOK: u64 = 500;
-/// A chore is given up after so many ticks.
-const CHORE_TICKS: u64 = 1_000;
+/// Timeout of a background command, in ticks.
+const BACKGROUND_COMMAND_TICKS: u64 = 1_000;
 
 const READABLE: &str = "a live store can be read";
 
 impl World {
-    /// A process tells its peers how far it is. Each of them says whether it still belongs, and the first time
-    /// after either began, what it knew of it before.
+    /// Reports the position of a process to its peers. Each peer answers whether the process is still a member. On the
+    /// first contact after a start of either, it also answers the last position that it knew.
     pub fn beat(&mut self, node: usize, life: u64) {
         if self.nodes[node].running.is_none() || self.nodes[node].life != life {
             return;
@@ -35,7 +35,7 @@ impl World {
         }
     }
 
-    /// Answers whether that was the end of this process.
+    /// Returns true if the contact ended this process.
     fn meet(&mut self, node: usize, other: usize) -> bool {
         let me = self.raft_id(node);
         let there = self.nodes[other].life;
@@ -65,19 +65,20 @@ impl World {
     }
 
     /// Proposes background commands on the leader, as in `roles/node/background_commands`.
-    pub fn chores(&mut self) {
-        self.at(self.now + LOOK, Event::Chores);
+    pub fn propose_background_commands(&mut self) {
+        self.at(self.now + LOOK, Event::BackgroundCommands);
         for node in 0..self.nodes.len() {
             let Some(running) = &self.nodes[node].running else { continue };
             let status = running.core.status();
             if !status.leads || self.nodes[node].paused_until > self.now {
                 continue;
             }
-            let Some(command) = chore(&running.writer.store().reader(), &status.configuration) else {
+            let Some(command) = background_command(&running.writer.store().reader(), &status.configuration)
+            else {
                 continue;
             };
             let request = Request { id: self.fresh_id(), submitted_at: status.applied, command };
-            self.feed(node, Input::Request { request, ticks: CHORE_TICKS });
+            self.feed(node, Input::Request { request, ticks: BACKGROUND_COMMAND_TICKS });
         }
     }
 
@@ -96,14 +97,14 @@ impl World {
     }
 }
 
-/// Whether the group handed this Raft id out once and has no member of it any more.
+/// Returns true if this Raft id was assigned and its member was removed.
 fn has_forgotten(reader: &Reader, id: RaftId) -> bool {
     let view = reader.view().expect(READABLE);
     let members = members::all(&view).expect(READABLE);
     id < books(&view).expect(READABLE).next_raft_id && !members.iter().any(|(other, _)| *other == id)
 }
 
-fn chore(reader: &Reader, configuration: &Configuration) -> Option<Command> {
+fn background_command(reader: &Reader, configuration: &Configuration) -> Option<Command> {
     let view = reader.view().expect(READABLE);
     let rows = members::all(&view).expect(READABLE);
     if let Some((raft_id, row)) = rows.iter().find(|(_, row)| row.rules_level < RULES_LEVEL) {

@@ -4,16 +4,16 @@
 //! ```text
 //!   empty store ──▶ Join ──▶ joined, starts under its new Raft id
 //!                    │  ▲
-//!     the name is    ▼  │ the group has let go of the old member: only now the old store is set aside
+//!     the name is    ▼  │ the cluster has removed the old member; only now is the old store set aside
 //!     known        Leave ◀── the store is lost
 //!
-//!   Remove ──▶ its process learns it from a peer and ends ──▶ its people empty its folder ──▶ Join
+//!   Remove ──▶ a peer tells the process, which ends ──▶ the operator empties the folder ──▶ Join
 //! ```
 //!
-//! One errand a node at a time.
+//! Each node has at most one pending membership request.
 
 use super::disk::Death;
-use super::world::{Event, PATIENCE, World, trace};
+use super::world::{Event, REQUEST_TIMEOUT, World, trace};
 use ribbit_db::Store;
 use ribbit_replica::Input;
 use ribbit_state::command::NewMember;
@@ -23,49 +23,49 @@ use ribbit_state::{Code, Command, HOME_REGION, HistoryId, MemberName, Outcome, R
 pub enum Want {
     Found,
     Join,
-    /// Its store is lost: the group is to let the old member go.
+    /// Removes the old member, because its store is lost.
     Leave,
-    /// People take it out of the group, alive or not.
+    /// An operator removes the member, alive or not.
     Remove,
-    /// People want it to learn and not to vote, or to vote again.
+    /// An operator makes the member a learner, or lets it vote again.
     Drain(bool),
 }
 
 impl Want {
-    /// Whether the process does nothing else meanwhile.
+    /// Returns true if the process does nothing else until the request is decided.
     pub fn is_all(self) -> bool {
         matches!(self, Want::Join | Want::Leave)
     }
 }
 
 #[derive(Debug)]
-pub struct Errand {
+pub struct MembershipRequest {
     pub want: Want,
     id: RequestId,
-    /// The node that is asked now.
+    /// Node to which the request was sent last.
     asked: Option<usize>,
-    /// Only the turn that was planned last happens.
+    /// Number of the newest attempt; events of older attempts are ignored.
     turn: u64,
 }
 
-/// Between one question of those who have to ask many and the next.
+/// Shortest pause between two attempts, in virtual milliseconds.
 const PAUSE: u64 = 300;
 
 impl World {
-    /// Begins an errand, in place of the one that this node has, if any.
-    pub fn begin_errand(&mut self, node: usize, want: Want) {
+    /// Starts a membership request, which replaces the pending request of the node.
+    pub fn begin_membership_request(&mut self, node: usize, want: Want) {
         trace!(self, "node {node} wants: {want:?}");
-        let turn = self.errands.get(&node).map_or(0, |errand| errand.turn) + 1;
+        let turn = self.membership_requests.get(&node).map_or(0, |request| request.turn) + 1;
         let id = self.fresh_id();
-        self.errands.insert(node, Errand { want, id, asked: None, turn });
-        self.at(self.now, Event::ErrandTurn { node, turn });
+        self.membership_requests.insert(node, MembershipRequest { want, id, asked: None, turn });
+        self.at(self.now, Event::MembershipRequestDue { node, turn });
     }
 
     fn command(&self, node: usize, want: Want) -> Command {
         let (role, id) = (self.nodes[node].role, node as u32 + 1);
         match want {
             Want::Found => {
-                // Under the first rules: every run sees them raised, by a chore.
+                // Under the first rules: every run sees them raised, by a background command.
                 let member = NewMember { rules_level: 1, ..self.member(node) };
                 Command::FoundCluster { history: HistoryId(2), member }
             }
@@ -75,9 +75,11 @@ impl World {
         }
     }
 
-    pub fn errand_turn(&mut self, node: usize, turn: u64) {
-        let Some(errand) = self.errands.get(&node).filter(|errand| errand.turn == turn) else { return };
-        let (want, id) = (errand.want, errand.id);
+    pub fn send_membership_request(&mut self, node: usize, turn: u64) {
+        let Some(request) = self.membership_requests.get(&node).filter(|request| request.turn == turn) else {
+            return;
+        };
+        let (want, id) = (request.want, request.id);
         let members: Vec<usize> = self.raft_ids.values().copied().collect();
         let asked = members[self.random.between(0, members.len() as u64) as usize];
         let command = self.command(node, want);
@@ -85,48 +87,51 @@ impl World {
             && self.nodes[asked].paused_until <= self.now
         {
             let submitted_at = running.writer.store().reader().applied();
-            self.errands.entry(node).and_modify(|errand| errand.asked = Some(asked));
+            self.membership_requests.entry(node).and_modify(|request| request.asked = Some(asked));
             self.feed(asked, Input::Request { request: Request { id, submitted_at, command }, ticks: 250 });
         }
-        let again = self.now + self.random.between(PAUSE, PATIENCE);
-        self.at(again, Event::ErrandTurn { node, turn });
+        let again = self.now + self.random.between(PAUSE, REQUEST_TIMEOUT);
+        self.at(again, Event::MembershipRequestDue { node, turn });
     }
 
     /// Returns the node whose request this node has just carried out, if any.
-    pub fn errand_of(&self, asked: usize, id: RequestId) -> Option<usize> {
-        let found = self.errands.iter().find(|(_, errand)| errand.id == id && errand.asked == Some(asked));
+    pub fn membership_request_of(&self, asked: usize, id: RequestId) -> Option<usize> {
+        let found = self
+            .membership_requests
+            .iter()
+            .find(|(_, request)| request.id == id && request.asked == Some(asked));
         found.map(|(node, _)| *node)
     }
 
-    /// The group has decided.
-    pub fn errand_decided(&mut self, node: usize, outcome: &Outcome) {
-        let Some(errand) = self.errands.get_mut(&node) else { return };
-        match (errand.want, outcome) {
+    /// Handles the decision of the cluster.
+    pub fn membership_request_decided(&mut self, node: usize, outcome: &Outcome) {
+        let Some(request) = self.membership_requests.get_mut(&node) else { return };
+        match (request.want, outcome) {
             (Want::Found | Want::Join, Ok(Reply::Joined { raft_id, .. })) => self.joined(node, *raft_id),
             (Want::Join, Err(denied)) if denied.code == Code::MemberExists => {
-                self.begin_errand(node, Want::Leave);
+                self.begin_membership_request(node, Want::Leave);
             }
             (Want::Leave | Want::Remove, Ok(Reply::Stepped { .. })) => {
                 let id = self.fresh_id();
-                let Some(errand) = self.errands.get_mut(&node) else { return };
-                (errand.id, errand.asked, errand.turn) = (id, None, errand.turn + 1);
-                let turn = errand.turn;
-                self.at(self.now + PAUSE, Event::ErrandTurn { node, turn });
+                let Some(request) = self.membership_requests.get_mut(&node) else { return };
+                (request.id, request.asked, request.turn) = (id, None, request.turn + 1);
+                let turn = request.turn;
+                self.at(self.now + PAUSE, Event::MembershipRequestDue { node, turn });
             }
             (Want::Leave, Ok(Reply::Done)) => {
                 trace!(self, "the group has let node {node} go");
                 self.faults.let_go += 1;
                 self.replace_disk(node);
-                self.begin_errand(node, Want::Join);
+                self.begin_membership_request(node, Want::Join);
             }
             (Want::Remove, Ok(Reply::Done)) => {
                 trace!(self, "node {node} is removed");
-                self.errands.remove(&node);
+                self.membership_requests.remove(&node);
                 self.faults.removed += 1;
             }
             (Want::Drain(drained), Ok(Reply::Done)) => {
                 self.nodes[node].drained = drained;
-                self.errands.remove(&node);
+                self.membership_requests.remove(&node);
                 if drained {
                     let again = self.now + self.random.between(500, 5_000);
                     self.at(again, Event::Undrain { node });
@@ -138,17 +143,18 @@ impl World {
 
     pub fn undrain(&mut self, node: usize) {
         if self.nodes[node].drained {
-            self.begin_errand(node, Want::Drain(false));
+            self.begin_membership_request(node, Want::Drain(false));
         }
     }
 
     fn joined(&mut self, node: usize, raft_id: u64) {
         trace!(self, "node {node} is member {raft_id}");
-        let founded = self.errands.remove(&node).is_some_and(|errand| errand.want == Want::Found);
+        let founded =
+            self.membership_requests.remove(&node).is_some_and(|request| request.want == Want::Found);
         if founded {
             return;
         }
-        // Dying here is for those that join by themselves (`roles/node/join`): here it is one step.
+        // Joining is one step here. The tests of `roles/node/join` cover crashes within it.
         self.nodes[node].disk.mend();
         let mut store = Store::open(self.nodes[node].disk.clone()).expect("an empty disk opens");
         store.identify(self.identity(node, raft_id), None).expect("a good disk");
@@ -157,7 +163,7 @@ impl World {
         self.start(node);
     }
 
-    /// A peer has told this process that the group removed it. It ends; its people empty its folder after a while.
+    /// Ends a process after a peer told it that it was removed. The operator empties its folder later.
     pub fn told_removed(&mut self, node: usize) {
         trace!(self, "node {node} is told that it was removed");
         self.end(node, Death::Kill);
@@ -170,13 +176,13 @@ impl World {
     pub fn emptied(&mut self, node: usize) {
         self.nodes[node].locked = false;
         self.replace_disk(node);
-        self.begin_errand(node, Want::Join);
+        self.begin_membership_request(node, Want::Join);
     }
 
-    /// Whether this node does not belong, or is about to get a new place.
+    /// Returns true if the node is not a member, has a pending membership request or waits for an empty folder.
     pub fn is_between(&self, node: usize) -> bool {
         !self.raft_ids.values().any(|known| *known == node)
-            || self.errands.contains_key(&node)
+            || self.membership_requests.contains_key(&node)
             || self.nodes[node].locked
     }
 }

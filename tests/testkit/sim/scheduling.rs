@@ -1,7 +1,7 @@
 //! What clients do when it is their turn.
 
 use super::history::Done;
-use super::world::{Event, PATIENCE, World, trace};
+use super::world::{Event, REQUEST_TIMEOUT, World, trace};
 
 impl World {
     /// The client's next turn, instead of any that was planned.
@@ -24,7 +24,7 @@ impl World {
         let again = self.now + self.random.between(100, 400);
         self.client_turn_at(client, again);
         let Some(pending) = &mut self.clients[client].pending else { return };
-        if pending.at.is_some_and(|(_, since)| self.now - since < PATIENCE) {
+        if pending.at.is_some_and(|(_, since)| self.now - since < REQUEST_TIMEOUT) {
             return;
         }
         pending.tries += 1;

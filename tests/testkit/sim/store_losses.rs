@@ -1,5 +1,5 @@
-//! Stores that are wiped, damaged or turned back in time, and members that people remove or drain; within what a
-//! group can survive: of every set of voters that any member knows of, a majority keeps what it had synced.
+//! Stores that are wiped, damaged or rolled back, and members that operators remove or drain. The faults stay within
+//! the limits that a Raft group survives: in every set of voters that any member knows, a majority keeps its synced data.
 //!
 //! A member knows of the configuration that it uses, and of the one that it would use after a crash.
 //!
@@ -23,7 +23,7 @@
 //! or after a crash, when the file is opened again (seed 1176).
 
 use super::disk::{Death, SimDisk};
-use super::errands::Want;
+use super::membership_requests::Want;
 use super::node::Node;
 use super::random::Random;
 use super::world::{World, trace};
@@ -35,11 +35,11 @@ use ribbit_replica::{Core, CoreOptions};
 use ribbit_state::rows::Standing;
 use ribbit_state::{LogIndex, RaftId, Role, members};
 
-/// A store is damaged so many times at most, until that shows.
+/// Maximum number of damages to a store before one is detected.
 const DAMAGES_MAX: u64 = 6;
 
 impl World {
-    /// What a node goes by, and what it would go by after a crash.
+    /// Returns the configurations that a node uses now and would use after a crash.
     fn configurations(&self, node: usize) -> Vec<Configuration> {
         let Node { running, disk, .. } = &self.nodes[node];
         let now = running.as_ref().map(|running| running.core.status().configuration);
@@ -48,9 +48,9 @@ impl World {
         now.into_iter().chain(later.into_iter().flatten().map(|begun| begun.configuration)).collect()
     }
 
-    /// Every set of voters that some member goes by, or would after a crash.
+    /// Returns every set of voters that some member uses, or would use after a crash.
     fn sets_of_voters(&self) -> Vec<Vec<RaftId>> {
-        // One whose damage is not noticed yet goes by nothing.
+        // A node with undetected damage counts for no configuration.
         let whole = self.raft_ids.values().filter(|node| !self.nodes[**node].damaged);
         let known = whole.flat_map(|node| self.configurations(*node));
         let sets = known.flat_map(|it| [it.voters, it.voters_outgoing]);
@@ -249,13 +249,13 @@ impl World {
         self.nodes[node].forgetful = false;
         self.nodes[node].damaged = false;
         self.raft_ids.retain(|_, known| *known != node);
-        self.begin_errand(node, Want::Leave);
+        self.begin_membership_request(node, Want::Leave);
     }
 
     pub fn remove_by_hand(&mut self, node: usize) {
         if self.may_fall_out(node) {
             self.falls_out(node);
-            self.begin_errand(node, Want::Remove);
+            self.begin_membership_request(node, Want::Remove);
         }
     }
 
@@ -263,7 +263,7 @@ impl World {
         if self.may_fall_out(node) {
             self.falls_out(node);
             self.faults.drained += 1;
-            self.begin_errand(node, Want::Drain(true));
+            self.begin_membership_request(node, Want::Drain(true));
         }
     }
 }
