@@ -1,6 +1,6 @@
 //! A member that lags behind the start of the log.
 
-use crate::pond::{Pond, keys};
+use crate::test_cluster::{TestCluster, keys};
 use crate::writers::{Writers, feed_of, session_of, stores_agree};
 use ribbit_net::client::Client;
 use ribbit_net::protocol::{Answer, Ask};
@@ -36,7 +36,7 @@ fn flood(address: &str, session: TokenHash) {
 
 #[test]
 fn one_that_was_away_too_long_for_the_log_gets_a_snapshot_while_people_write() {
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     pond.environment =
         vec![("RIBBIT_TEST_LOG_KEEP", LOG_KEEP.to_string()), ("RUST_LOG", "ribbit=info".into())];
     pond.up(&["--restart", "never"]);

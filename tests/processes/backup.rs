@@ -1,7 +1,7 @@
 //! Backup under load, and a new cluster restored from it.
 
-use crate::pond::{Pond, Status, awaited};
 use crate::pty::Terminal;
+use crate::test_cluster::{Status, TestCluster, awaited};
 use crate::writers::Writers;
 use std::fs;
 use std::io::{Read, Write};
@@ -24,14 +24,14 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// Starts a cluster of three backends.
-fn three(pond: &mut Pond) {
+fn three(pond: &mut TestCluster) {
     pond.up(&["--backends", "3", "--coordinators", "0"]);
     pond.await_status("three vote", |status: &Status| status.members.len() == 3 && status.is_whole());
 }
 
 #[test]
 fn what_was_backed_up_while_people_wrote_is_there_in_a_new_cluster() {
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     three(&mut pond);
     let kept = tempfile::tempdir().expect("a temporary folder");
     let file = kept.path().join("ribbit.backup");
@@ -79,7 +79,7 @@ fn what_was_backed_up_while_people_wrote_is_there_in_a_new_cluster() {
     assert_eq!(names(kept.path()), ["ribbit.backup"]);
 
     // The old cluster is gone; the new one uses another folder.
-    crate::pond::send(holder.id(), rustix::process::Signal::TERM);
+    crate::test_cluster::send(holder.id(), rustix::process::Signal::TERM);
     holder.wait().expect("our child");
     let session = ada.clone();
     pond.stop();
@@ -137,7 +137,7 @@ fn what_was_backed_up_while_people_wrote_is_there_in_a_new_cluster() {
 
 #[test]
 fn a_member_that_dies_in_the_middle_is_left_for_another() {
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     pond.environment = vec![("RIBBIT_TEST_PIN_STEP_MS", "1500".into())];
     three(&mut pond);
     let mut ada = pond.browser();
@@ -163,7 +163,7 @@ fn a_member_that_dies_in_the_middle_is_left_for_another() {
     let mut child = pond.ribbit(&["backup", text(&kept.path().join("c"))]);
     let child = child.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
     awaited("some of it is written", || kept.path().join("c.new").exists().then_some(()));
-    crate::pond::send(child.id(), rustix::process::Signal::TERM);
+    crate::test_cluster::send(child.id(), rustix::process::Signal::TERM);
     let ended = child.wait_with_output().expect("our child");
     assert_eq!(ended.status.code(), Some(1), "{}", String::from_utf8_lossy(&ended.stderr));
     assert_eq!(names(kept.path()), ["b", "new"]);
@@ -172,7 +172,7 @@ fn a_member_that_dies_in_the_middle_is_left_for_another() {
 
 #[test]
 fn a_file_that_is_no_whole_backup_is_refused_and_nothing_is_touched() {
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     pond.up(&["--backends", "1", "--coordinators", "0"]);
     pond.browser().join("ada");
     let kept = tempfile::tempdir().expect("a temporary folder");
@@ -224,7 +224,7 @@ fn a_file_that_is_no_whole_backup_is_refused_and_nothing_is_touched() {
     assert_eq!(names(&new), ["backend-1", "cluster.ribbit"]);
 }
 
-impl Pond {
+impl TestCluster {
     fn restore(&self, file: &Path, new: &Path) -> (i32, String) {
         let output = self.plain(&["restore", text(file), "--data-dir", text(new)]).output();
         let output = output.expect("the binary starts");

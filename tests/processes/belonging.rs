@@ -1,6 +1,6 @@
 //! Founding a cluster and joining it.
 
-use crate::pond::{Pond, asked, awaited, keys};
+use crate::test_cluster::{TestCluster, asked, awaited, keys};
 use ribbit_net::frame::Plane;
 use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask};
@@ -25,7 +25,7 @@ fn join(address: &str, cluster: ClusterId, id: u32) -> Answer {
 
 #[test]
 fn one_that_joined_and_was_never_heard_gets_no_vote() {
-    let pond = Pond::start_with(&["--coordinators", "0"]);
+    let pond = TestCluster::start_with(&["--coordinators", "0"]);
     let address = pond.address("BACKEND_1");
     let cluster = asked(&address).expect("it answers").cluster;
     for id in [8, 9] {
@@ -47,7 +47,7 @@ fn one_that_joined_and_was_never_heard_gets_no_vote() {
 #[test]
 fn a_group_forms_every_time() {
     // Races: a member joins while the cluster is being founded, or becomes a voter before it knows of it.
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     for _ in 0..3 {
         pond.up(&["--restart", "never"]);
         pond.await_whole();

@@ -1,7 +1,7 @@
 //! Two users in real browsers, one with scripts and one without, on a cluster that loses two members. Skipped without
 //! Chromium. Screenshots are stored as target/screenshots/*.png.
 
-use crate::pond::Pond;
+use crate::test_cluster::TestCluster;
 use rustix::process::Signal;
 use std::fs;
 use std::path::Path;
@@ -74,7 +74,7 @@ fn two_people_meet_with_scripts_and_without_and_two_members_die() {
     if testkit::driver::missing() {
         return;
     }
-    let pond = Pond::start_with(&["--restart", "never"]);
+    let pond = TestCluster::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let person = |username| Person { driver: Driver::start(), username, web: pond.web() };
     let (ada, bob) = (person("ada"), person("bob"));
@@ -132,7 +132,7 @@ fn a_page_hears_what_is_croaked_while_every_backend_dies_once_and_loses_no_word_
     if testkit::driver::missing() {
         return;
     }
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let ada = Person { driver: Driver::start(), username: "ada", web: pond.web() };
     let mut bob = pond.browser();
     bob.join("bob");

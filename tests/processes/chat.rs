@@ -1,7 +1,7 @@
 //! The interactive terminal client (`ribbit client`) in a pty, next to other users.
 
-use crate::pond::{Pond, awaited, tree};
 use crate::pty::Terminal;
+use crate::test_cluster::{TestCluster, awaited, tree};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -11,7 +11,7 @@ use testkit::http::Browser;
 use testkit::page_text::whole_feed;
 
 /// Returns the client command of a user with a configuration folder of their own.
-fn client(pond: &Pond, who: &str, words: &[&str]) -> Command {
+fn client(pond: &TestCluster, who: &str, words: &[&str]) -> Command {
     let mut command = pond.plain(&[&["client"], words].concat());
     command.env("XDG_CONFIG_HOME", pond.folder().join(format!("home-of-{who}"))).env_remove("NO_COLOR");
     command.current_dir(pond.folder());
@@ -19,11 +19,11 @@ fn client(pond: &Pond, who: &str, words: &[&str]) -> Command {
 }
 
 /// Starts a terminal client and logs in to an existing account.
-fn at_terminal(pond: &Pond, who: &str) -> Terminal {
+fn at_terminal(pond: &TestCluster, who: &str) -> Terminal {
     at_terminal_with(pond, who, &[])
 }
 
-fn at_terminal_with(pond: &Pond, who: &str, words: &[&str]) -> Terminal {
+fn at_terminal_with(pond: &TestCluster, who: &str, words: &[&str]) -> Terminal {
     let mut terminal = Terminal::of(client(pond, who, &[&["-u", who], words].concat()));
     terminal.await_text(&format!("password for @{who}: "));
     terminal.press("password\r");
@@ -33,7 +33,7 @@ fn at_terminal_with(pond: &Pond, who: &str, words: &[&str]) -> Terminal {
 }
 
 /// Starts a terminal client, logs in and turns on live chat.
-fn in_chat(pond: &Pond, who: &str, words: &[&str]) -> Terminal {
+fn in_chat(pond: &TestCluster, who: &str, words: &[&str]) -> Terminal {
     let mut terminal = at_terminal_with(pond, who, words);
     terminal.press("/live\r");
     terminal.await_text("live chat is on");
@@ -46,7 +46,7 @@ fn befriend(browser: &mut Browser, username: &str) {
 }
 
 /// Returns true if the lock namespace has a chat lock for this user.
-fn is_in_chat(pond: &Pond, who: &str) -> bool {
+fn is_in_chat(pond: &TestCluster, who: &str) -> bool {
     let backends = pond.status().backends().map(|it| it.address.clone()).collect::<Vec<_>>();
     let entries = backends.iter().find_map(|address| tree(address, "/people")).expect("a backend answers");
     entries.iter().any(|entry| entry.path.as_str() == format!("/people/{who}/chat"))
@@ -54,7 +54,7 @@ fn is_in_chat(pond: &Pond, who: &str) -> bool {
 
 #[test]
 fn a_newcomer_gets_an_account_and_finds_out_what_can_be_typed() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let mut bob = pond.browser();
     bob.join("bob");
     bob.croak("evil \u{1b}[2J\u{202e}");
@@ -155,7 +155,7 @@ fn a_newcomer_gets_an_account_and_finds_out_what_can_be_typed() {
 
 #[test]
 fn what_others_say_stands_above_the_line_that_is_typed() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let (mut ada, mut bob) = (pond.browser(), pond.browser());
     ada.join("ada");
     bob.join("bob");
@@ -229,7 +229,7 @@ fn what_others_say_stands_above_the_line_that_is_typed() {
 
 #[test]
 fn a_message_counts_as_delivered_once_it_stood_on_the_screen() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     for who in ["ada", "bob", "carl"] {
         pond.browser().join(who);
     }
@@ -253,7 +253,7 @@ fn a_message_counts_as_delivered_once_it_stood_on_the_screen() {
 
 #[test]
 fn the_chat_is_at_one_place_and_can_be_taken_along() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let (mut ada, mut bob) = (pond.browser(), pond.browser());
     ada.join("ada");
     bob.join("bob");
@@ -329,7 +329,7 @@ fn the_chat_is_at_one_place_and_can_be_taken_along() {
 
 #[test]
 fn a_line_on_its_way_survives_its_servers_and_is_posted_once() {
-    let pond = Pond::start_with(&["--restart", "never"]);
+    let pond = TestCluster::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let (mut ada, mut bob) = (pond.browser(), pond.browser());
     ada.join("ada");
@@ -384,7 +384,7 @@ fn a_line_on_its_way_survives_its_servers_and_is_posted_once() {
 
 #[test]
 fn a_script_is_done_line_by_line_in_plain_words() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let mut ada = pond.browser();
     ada.join("ada");
     let run = |words: &[&str], input: &str| pond.ended(client(&pond, "ada", words), input);
@@ -435,7 +435,7 @@ fn a_script_is_done_line_by_line_in_plain_words() {
 
 #[test]
 fn a_session_that_ends_elsewhere_ends_the_terminal_and_an_account_is_deleted_with_its_password_only() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let (mut ada, mut bob) = (pond.browser(), pond.browser());
     ada.join("ada");
     bob.join("bob");
@@ -473,7 +473,7 @@ fn a_session_that_ends_elsewhere_ends_the_terminal_and_an_account_is_deleted_wit
 /// A user on the web pages and a user in a terminal exchange messages, and both see when they were read.
 #[test]
 fn two_people_talk_from_page_to_terminal_and_back() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let mut ada = pond.browser();
     ada.join("ada");
     pond.browser().join("bob");

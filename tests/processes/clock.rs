@@ -1,7 +1,7 @@
 //! Wall clocks that jump by years in either direction while the cluster runs: only the displayed times change.
 
-use crate::pond::{Pond, awaited};
 use crate::preload::library;
+use crate::test_cluster::{TestCluster, awaited};
 use crate::writers::{Writers, stores_agree};
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ const YEAR_S: i64 = 365 * 24 * 3600;
 fn wall_clocks_that_jump_by_years_change_only_what_is_shown() {
     let tools = tempfile::tempdir().expect("a temporary folder");
     let Some(library) = library(tools.path(), "clock") else { return };
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     let now = tools.path().join("now");
     // Replaced atomically, so no process reads half of it.
     let jump = |years: i64| {

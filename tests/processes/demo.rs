@@ -1,6 +1,6 @@
 //! `ribbit demo`: plays its scenes, checks its claims, and reports a claim that does not hold.
 
-use crate::pond::{PATIENCE, awaited, children_of, is_alive, send};
+use crate::test_cluster::{PATIENCE, awaited, children_of, is_alive, send};
 use rustix::process::Signal;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};

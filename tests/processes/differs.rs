@@ -1,6 +1,6 @@
 //! A member whose state differs from the others.
 
-use crate::pond::{Pond, awaited, is_alive};
+use crate::test_cluster::{TestCluster, awaited, is_alive};
 use redb::{Database, ReadableTable, TableDefinition};
 use ribbit_db::record::{seal, seal_record, unseal_record};
 use ribbit_db::{FileDisk, Store};
@@ -13,7 +13,7 @@ const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 
 /// Changes one croak in a member's store as a bug in the rules would, with valid checksums.
-fn tamper(pond: &Pond, member: &str) {
+fn tamper(pond: &TestCluster, member: &str) {
     let folder = pond.folder().join(member);
     let mut store = Store::open(FileDisk::new(&folder).expect("a folder")).expect("a store");
     // Closing the store checkpoints the entries that are only in the log.
@@ -45,7 +45,7 @@ fn tamper(pond: &Pond, member: &str) {
 
 #[test]
 fn a_member_whose_state_differs_halts_and_the_others_go_on() {
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     pond.environment = vec![("RUST_LOG", "ribbit=info".into())];
     pond.up(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
@@ -98,7 +98,7 @@ fn copy(from: &Path, to: &Path) {
 /// applied. Before the fix, those two reported "in sync" for ever and answered 503.
 #[test]
 fn members_that_have_what_a_majority_lost_halt_and_say_so() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     pond.await_whole();
     pond.stop();
     let kept = tempfile::tempdir().expect("a temporary folder");

@@ -1,11 +1,11 @@
 //! The balancer's directory of servers for reading and writing.
 
-use crate::pond::{Pond, awaited};
+use crate::test_cluster::{TestCluster, awaited};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 #[track_caller]
-fn told(pond: &Pond, line: &str, code: i32) -> Value {
+fn told(pond: &TestCluster, line: &str, code: i32) -> Value {
     let words: Vec<&str> = line.split_whitespace().chain(["--json"]).collect();
     let (ended, said) = pond.typed(&words);
     assert_eq!(ended, code, "ribbit {line}: {said}");
@@ -14,7 +14,7 @@ fn told(pond: &Pond, line: &str, code: i32) -> Value {
 
 #[test]
 fn the_balancer_says_where_to_read_and_write_and_believes_what_it_sees() {
-    let pond = Pond::start_with(&["--restart", "never"]);
+    let pond = TestCluster::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let write = awaited("all three may be written to", || {
         // The balancer may learn of the leader a moment later than the cluster.
@@ -64,7 +64,7 @@ fn the_balancer_says_where_to_read_and_write_and_believes_what_it_sees() {
 
 #[test]
 fn who_was_given_the_lead_is_named_for_writing_at_once() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let mut leader = pond.await_leading_backend();
     for _ in 0..3 {
         let heir = if leader == "backend-2" { "backend-3" } else { "backend-2" };

@@ -1,6 +1,6 @@
 //! `ribbit doctor`: finds problems, and the commands it suggests fix them.
 
-use crate::pond::{PATIENCE, Pond, awaited_within};
+use crate::test_cluster::{PATIENCE, TestCluster, awaited_within};
 use serde_json::Value;
 use std::fs;
 use std::net::TcpListener;
@@ -10,7 +10,7 @@ use std::process::Command;
 
 /// Runs the doctor and returns its exit code and checks.
 #[track_caller]
-fn doctor(pond: &Pond, more: &[&str]) -> (i32, Vec<Value>) {
+fn doctor(pond: &TestCluster, more: &[&str]) -> (i32, Vec<Value>) {
     let mut command = pond.ribbit(&["doctor", "--json"]);
     // Ignore the sessions of the user who runs the tests.
     command.args(more).env("XDG_CONFIG_HOME", pond.folder().join("settings"));
@@ -53,7 +53,7 @@ fn set_mode(path: &Path, mode: u32) {
 
 #[test]
 fn a_group_is_looked_at_from_its_board() {
-    let pond = Pond::start_with(&["--restart", "never"]);
+    let pond = TestCluster::start_with(&["--restart", "never"]);
     pond.await_whole();
     let (_, checks) = doctor(&pond, &[]);
     for (what, count) in
@@ -90,7 +90,7 @@ fn a_group_is_looked_at_from_its_board() {
 
 #[test]
 fn without_a_group_what_lies_there_is_looked_at() {
-    let pond = Pond::empty();
+    let pond = TestCluster::empty();
     let nowhere = pond.folder().join("nowhere");
     let mut command = pond.plain(&["doctor", "--data-dir"]);
     let output = command.arg(&nowhere).output().expect("the binary starts");

@@ -1,6 +1,6 @@
 //! A data folder that a build before version 0.2.0 wrote: refused with 78 and one sentence, and left as it is.
 
-use crate::pond::Pond;
+use crate::test_cluster::TestCluster;
 use redb::TableDefinition;
 use ribbit_db::{Disk, FileDisk, StoreFile};
 use std::collections::BTreeMap;
@@ -67,7 +67,7 @@ fn make_old(store: &Path) {
     }
 }
 
-fn refuses(pond: &Pond, arguments: &[&str], words: &str) {
+fn refuses(pond: &TestCluster, arguments: &[&str], words: &str) {
     let before = contents(pond.folder());
     for _ in 0..2 {
         let (code, said) = pond.typed(arguments);
@@ -80,7 +80,7 @@ fn refuses(pond: &Pond, arguments: &[&str], words: &str) {
 
 #[test]
 fn the_folder_of_an_earlier_build_is_refused_with_what_to_do_and_not_changed() {
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     let alone = ["--backends", "1", "--coordinators", "0"];
     pond.up(&alone);
     pond.stop();

@@ -1,6 +1,6 @@
 //! Clients are spread evenly again after every backend was restarted, without failed requests.
 
-use crate::pond::{Pond, Status, keys};
+use crate::test_cluster::{Status, TestCluster, keys};
 use ribbit_net::client::Client;
 use rustix::process::Signal;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ fn is_even(status: &Status) -> bool {
 
 #[test]
 fn after_a_rolling_restart_everybody_has_as_many_clients_again() {
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     // Rebalance within seconds instead of minutes.
     pond.environment = vec![("RIBBIT_TEST_EVEN_STEPS", "3".into())];
     pond.up(&["--restart", "never"]);
@@ -79,7 +79,8 @@ fn after_a_rolling_restart_everybody_has_as_many_clients_again() {
         });
         pond.backend_by_hand(id);
         pond.await_status("it is there again", |status| {
-            let well = |member: &crate::pond::MemberStatus| member.alive && member.voter && member.in_sync;
+            let well =
+                |member: &crate::test_cluster::MemberStatus| member.alive && member.voter && member.in_sync;
             status.leader.is_some() && status.members.iter().all(well)
         });
     }

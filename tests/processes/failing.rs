@@ -1,7 +1,7 @@
 //! A disk with write and read errors: the member stops and reports it, the others continue, and it recovers.
 
-use crate::pond::{Pond, Status, awaited, is_alive};
 use crate::preload::library;
+use crate::test_cluster::{Status, TestCluster, awaited, is_alive};
 use crate::writers::{Writers, stores_agree};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -12,7 +12,7 @@ fn a_failing_disk_ends_its_member_alone_and_a_sector_that_cannot_be_read_is_dama
     let tools = tempfile::tempdir().expect("a temporary folder");
     let Some(library) = library(tools.path(), "disk") else { return };
     let broken = tools.path().join("broken");
-    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let mut pond = TestCluster::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let id = if leader == "backend-1" { 2 } else { 1 };
     let name = format!("backend-{id}");

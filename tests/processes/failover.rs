@@ -1,6 +1,6 @@
 //! Two members die at once under load, come back, and then another one dies.
 
-use crate::pond::{Pond, Status, awaited};
+use crate::test_cluster::{Status, TestCluster, awaited};
 use crate::writers::{Writers, feed_of, session_of, stores_agree};
 
 const WRITERS: usize = 16;
@@ -13,7 +13,7 @@ fn serving(status: &Status) -> String {
 }
 
 /// Returns the leader and the backend that serves the web process, or another backend if both are the same.
-fn the_two_that_hurt(pond: &Pond) -> [String; 2] {
+fn the_two_that_hurt(pond: &TestCluster) -> [String; 2] {
     let leader = pond.await_leading_backend();
     let status = pond.status();
     let serving = serving(&status);
@@ -26,7 +26,7 @@ fn the_two_that_hurt(pond: &Pond) -> [String; 2] {
 
 #[test]
 fn two_backends_are_killed_while_sixteen_write_and_nobody_notices() {
-    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let mut pond = TestCluster::start_with(&["--restart", "never"]);
     pond.await_leading_backend();
     let writers = Writers::start(&pond.web(), WRITERS);
     writers.await_progress();
@@ -49,7 +49,7 @@ fn two_backends_are_killed_while_sixteen_write_and_nobody_notices() {
 
 #[test]
 fn two_that_died_catch_up_while_people_write_and_then_the_third_may_die() {
-    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let mut pond = TestCluster::start_with(&["--restart", "never"]);
     pond.await_leading_backend();
     let writers = Writers::start(&pond.web(), WRITERS);
     writers.await_progress();

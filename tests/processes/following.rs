@@ -1,6 +1,6 @@
 //! A subscriber of a feed gets each croak once and in order, across failures.
 
-use crate::pond::{Pond, Status, asked, awaited, keys};
+use crate::test_cluster::{Status, TestCluster, asked, awaited, keys};
 use crate::writers::{Writers, feed_of, session_of};
 use ribbit_net::client::Client;
 use ribbit_net::frame::{self, Plane};
@@ -31,7 +31,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(pond: &Pond, session: TokenHash) -> Reader {
+    fn new(pond: &TestCluster, session: TokenHash) -> Reader {
         let client = Client::new(vec![pond.address("BALANCER")], keys());
         let start = smol::block_on(client.position(LONG)).expect("somebody answers");
         Reader::from(client, start, session)
@@ -148,7 +148,7 @@ fn clients(status: &Status) -> BTreeMap<String, u32> {
 
 #[test]
 fn a_follower_is_told_every_croak_once_and_in_order_while_its_backends_are_killed() {
-    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let mut pond = TestCluster::start_with(&["--restart", "never"]);
     pond.await_leading_backend();
     let writers = Writers::start(&pond.web(), 4);
     let session = session_of(&writers.reader);
@@ -204,7 +204,7 @@ fn a_follower_is_told_every_croak_once_and_in_order_while_its_backends_are_kille
 /// Uses a raw connection to one backend, because a client would silently switch to another one.
 #[test]
 fn a_stream_of_a_backend_that_has_lost_touch_ends_with_a_word() {
-    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let mut pond = TestCluster::start_with(&["--restart", "never"]);
     pond.await_leading_backend();
     let mut browser = pond.browser();
     browser.join("ada");
@@ -233,7 +233,7 @@ fn a_stream_of_a_backend_that_has_lost_touch_ends_with_a_word() {
 
 #[test]
 fn a_cursor_from_before_a_snapshot_is_told_to_read_again_and_misses_nothing() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     let leader = pond.await_leading_backend();
     let (member, part) =
         if leader == "backend-2" { ("backend-3", "BACKEND_3") } else { ("backend-2", "BACKEND_2") };
@@ -246,7 +246,7 @@ fn a_cursor_from_before_a_snapshot_is_told_to_read_again_and_misses_nothing() {
         croak(text);
     }
     // The member comes back with a snapshot, which contains the state without the events before it.
-    let raft_id = |pond: &Pond| asked(&pond.address(part)).map(|it| it.me.raft_id);
+    let raft_id = |pond: &TestCluster| asked(&pond.address(part)).map(|it| it.me.raft_id);
     let before = raft_id(&pond);
     fs::remove_dir_all(pond.folder().join(member)).expect("a folder");
     pond.kill(&[member]);

@@ -1,6 +1,6 @@
 //! A full disk: the member stops and reports it, the others continue, and it recovers once there is space.
 
-use crate::pond::{Pond, awaited};
+use crate::test_cluster::{TestCluster, awaited};
 use crate::writers::{Writers, stores_agree};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -54,7 +54,7 @@ impl Drop for SmallDisk {
 
 #[test]
 fn a_full_disk_ends_its_member_alone_and_room_brings_it_back() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     pond.await_whole();
     pond.stop();
     // Move the store to the small disk.
@@ -75,7 +75,7 @@ fn a_full_disk_ends_its_member_alone_and_room_brings_it_back() {
     let writers = Writers::start(&pond.web(), 4);
     writers.await_progress();
     disk.fill();
-    let deaths = |pond: &Pond| {
+    let deaths = |pond: &TestCluster| {
         let said = pond.said().into_iter();
         said.filter(|line| line.starts_with("backend-2 (pid ") && line.contains("exited with code 74"))
             .count()

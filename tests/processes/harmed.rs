@@ -1,6 +1,6 @@
 //! Damage to every file that ribbit reads back: reported, healed where other members have the data, and never a crash loop.
 
-use crate::pond::{Pond, Status};
+use crate::test_cluster::{Status, TestCluster};
 use crate::verbs::CliUser;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ fn whole(status: &Status) -> bool {
 #[test]
 fn a_store_that_something_has_become_of_is_said_and_healed_and_started_once() {
     use Harm::{Cut, Empty, Gone, Nonsense, Zeros};
-    let mut pond = Pond::start_with(&["--backends", "3", "--coordinators", "0", "--restart", "never"]);
+    let mut pond = TestCluster::start_with(&["--backends", "3", "--coordinators", "0", "--restart", "never"]);
     pond.await_status("three vote", whole);
     let mut ada = pond.browser();
     ada.join("ada");
@@ -100,7 +100,7 @@ fn a_store_that_something_has_become_of_is_said_and_healed_and_started_once() {
 #[test]
 fn a_small_file_that_something_has_become_of_is_named_with_what_to_do() {
     use Harm::{Cut, Empty, Nonsense, Zeros};
-    let mut pond = Pond::start_with(&["--backends", "1", "--coordinators", "0"]);
+    let mut pond = TestCluster::start_with(&["--backends", "1", "--coordinators", "0"]);
     let ada = CliUser::called(&pond, "ada");
     ada.runs(&pond, &["feed"]).succeeds();
     pond.typed(&["client", "server"]);

@@ -1,6 +1,6 @@
 //! Malformed and hostile input on every port: a clear answer or a closed connection, and no process dies.
 
-use crate::pond::{Pond, asked, awaited, keys};
+use crate::test_cluster::{TestCluster, asked, awaited, keys};
 use ribbit_net::frame::Plane;
 use ribbit_net::handshake::Preface;
 use ribbit_net::oneshot::ask_once;
@@ -53,7 +53,7 @@ fn throw(address: &str, bytes: &[u8]) {
 
 #[test]
 fn garbage_on_every_port_kills_nobody() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let mut ada = pond.browser();
     ada.join("ada");
     let before = pond.pids();
@@ -84,7 +84,7 @@ fn garbage_on_every_port_kills_nobody() {
 
 #[test]
 fn a_body_of_ten_megabytes_is_refused_in_words() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let mut ada = pond.browser();
     ada.join("ada");
     let before = pond.pids();
@@ -110,7 +110,7 @@ fn a_body_of_ten_megabytes_is_refused_in_words() {
 
 #[test]
 fn many_idle_connections_keep_nobody_out() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let mut ada = pond.browser();
     ada.join("ada");
     // More connections than the web process accepts, and some to every other process. The number stays below the usual limit
@@ -135,7 +135,7 @@ fn many_idle_connections_keep_nobody_out() {
 /// key's length ended the process, and the retry ended the next backend.
 #[test]
 fn a_list_asked_for_behind_an_endless_name_ends_no_backend() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let mut ada = pond.browser();
     ada.join("ada");
     let before = pond.pids();
@@ -170,7 +170,7 @@ fn a_list_asked_for_behind_an_endless_name_ends_no_backend() {
 /// All requests of a web process share one connection, so an invalid request must not end it.
 #[test]
 fn requests_that_are_far_too_long_disturb_nobody() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let mut ada = pond.browser();
     ada.join("ada");
     let long = "a".repeat(17_000);
@@ -209,7 +209,7 @@ fn requests_that_are_far_too_long_disturb_nobody() {
 /// Cookies ignore ports, so any other service of this host can set one.
 #[test]
 fn a_position_that_no_server_gave_out_costs_a_moment_and_is_forgotten() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let mut ada = pond.browser();
     ada.join("ada");
     let seen = ada.cookies["seen"].clone();
@@ -233,7 +233,7 @@ fn a_position_that_no_server_gave_out_costs_a_moment_and_is_forgotten() {
 }
 
 /// Returns a browser with an invalid session.
-fn stranger(pond: &Pond) -> Browser {
+fn stranger(pond: &TestCluster) -> Browser {
     let mut browser = pond.browser();
     browser.cookies.insert("session".into(), "ab".repeat(32));
     browser

@@ -1,6 +1,6 @@
 //! Direct messages: delivered once and in order across failures, kept until they are read, and read marks that last.
 
-use crate::pond::{Pond, awaited};
+use crate::test_cluster::{TestCluster, awaited};
 use testkit::http::{Browser, Reply};
 use testkit::page_text::unescaped;
 
@@ -52,7 +52,7 @@ fn see(browser: &mut Browser, path: &str) {
 
 #[test]
 fn each_message_arrives_once_and_in_order_while_leaders_are_killed_and_after_everything_was() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     let (mut ada, mut bob) = (pond.browser(), pond.browser());
     ada.join("ada");
     bob.join("bob");

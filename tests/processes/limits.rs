@@ -1,6 +1,6 @@
 //! Rate limits per account: error messages and codes on pages and in scripts, and no effect on other users.
 
-use crate::pond::{Pond, keys};
+use crate::test_cluster::{TestCluster, keys};
 use crate::verbs::CliUser;
 use ribbit_net::client::Client;
 use ribbit_net::protocol::{Answer, Ask};
@@ -11,8 +11,8 @@ use testkit::http::{Browser, Reply};
 use testkit::page_text::{croaks, typed};
 
 /// Starts a cluster of one backend, so that all counters are on one node.
-fn small(options: &[&str]) -> Pond {
-    let mut pond = Pond::empty();
+fn small(options: &[&str]) -> TestCluster {
+    let mut pond = TestCluster::empty();
     pond.environment = vec![("RIBBIT_TEST_PASSWORD_PASSES", "1".into())];
     pond.up(&[&["--backends", "1", "--coordinators", "0"], options].concat());
     pond

@@ -1,6 +1,6 @@
 //! `ribbit lock`: one holder at a time across failures, and a fencing token that only rises.
 
-use crate::pond::{Pond, awaited, awaited_within, is_alive};
+use crate::test_cluster::{TestCluster, awaited, awaited_within, is_alive};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ struct Holder {
 }
 
 impl Holder {
-    fn start(pond: &Pond, name: &str, options: &[&str], script: &str) -> Holder {
+    fn start(pond: &TestCluster, name: &str, options: &[&str], script: &str) -> Holder {
         let said = pond.folder().join(format!("{name}.said"));
         let words = [&["lock", "/jobs/it"], options, &["--", "sh", "-c", script]].concat();
         let mut command = pond.plain(&words);
@@ -51,14 +51,14 @@ impl Drop for Holder {
 
 /// Waits for a file with a complete line and returns the number in it.
 #[track_caller]
-fn number_in(pond: &Pond, file: &str) -> u64 {
+fn number_in(pond: &TestCluster, file: &str) -> u64 {
     awaited(file, || {
         let text = fs::read_to_string(pond.folder().join(file)).ok()?;
         text.strip_suffix('\n')?.parse().ok()
     })
 }
 
-fn fence_of(pond: &Pond) -> Option<u64> {
+fn fence_of(pond: &TestCluster) -> Option<u64> {
     let (_, said) = pond.shell(&["holders", "/jobs"]);
     said.lines().find(|line| line.starts_with("/jobs/it "))?.rsplit(' ').next()?.parse().ok()
 }
@@ -68,7 +68,7 @@ const UNTIL_GO: &str =
 
 #[test]
 fn a_lock_is_kept_under_a_leader_that_has_led_for_longer_than_its_lease() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     pond.await_leading_backend();
     std::thread::sleep(Duration::from_millis(4_500));
     let mut holder = Holder::start(&pond, "held", &["--lease", "4s"], "sleep 5; echo held");
@@ -77,7 +77,7 @@ fn a_lock_is_kept_under_a_leader_that_has_led_for_longer_than_its_lease() {
 
 #[test]
 fn the_code_of_the_command_is_ribbits_and_so_are_its_signals() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     pond.await_leading_backend();
     let run = |words: &[&str]| pond.ended(pond.plain(&[&["lock", "/jobs/it"], words].concat()), "");
     assert_eq!(run(&["--", "true"]), (0, String::new()));
@@ -108,7 +108,7 @@ fn the_code_of_the_command_is_ribbits_and_so_are_its_signals() {
 
 #[test]
 fn who_waits_gets_it_one_after_the_other_and_is_told_who_has_it() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     pond.await_leading_backend();
     let mut first = Holder::start(&pond, "first", &[], UNTIL_GO);
     let fence = number_in(&pond, "fence");
@@ -151,7 +151,7 @@ fn who_waits_gets_it_one_after_the_other_and_is_told_who_has_it() {
 
 #[test]
 fn a_holder_that_is_killed_takes_its_command_along_and_the_next_gets_a_higher_fence() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     pond.await_leading_backend();
     let mut holder = Holder::start(&pond, "killed", &["--lease", "3s"], UNTIL_GO);
     let (fence, pid) = (number_in(&pond, "fence"), number_in(&pond, "pid"));
@@ -175,7 +175,7 @@ fn a_holder_that_is_killed_takes_its_command_along_and_the_next_gets_a_higher_fe
 
 #[test]
 fn a_holder_that_was_stopped_wakes_up_to_a_stale_fence_and_ends_its_command() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     pond.await_leading_backend();
     let script = format!("{UNTIL_GO}; $R shell write /jobs/state old; echo $? > $D/code; sleep 1000");
     let mut holder = Holder::start(&pond, "stopped", &["--lease", "3s"], &script);
@@ -204,7 +204,7 @@ fn a_holder_that_was_stopped_wakes_up_to_a_stale_fence_and_ends_its_command() {
 
 #[test]
 fn a_lock_and_its_command_outlive_the_leader() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     let leader = pond.await_leading_backend();
     let mut holder = Holder::start(&pond, "kept", &[], UNTIL_GO);
     let fence = number_in(&pond, "fence");
@@ -226,7 +226,7 @@ fn a_lock_and_its_command_outlive_the_leader() {
 
 #[test]
 fn a_command_is_ended_at_half_of_the_lease_when_nobody_confirms_it() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     pond.await_leading_backend();
     // The command ignores SIGTERM, and so does its child.
     let script = "trap '' TERM; sh -c 'trap \"\" TERM; echo $$ > $D/inner; while :; do sleep 0.1; done' & \

@@ -1,7 +1,7 @@
 //! Tail of a member's log: damage before the tail is reported, and a batch that may not be synced is written again.
 
-use crate::pond::{Pond, awaited};
 use crate::preload::library;
+use crate::test_cluster::{TestCluster, awaited};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn segments(folder: &Path) -> Vec<PathBuf> {
 /// Bug: zeros over a record's frame were taken for a torn write, and 20 to 46 of 60 acknowledged croaks were lost silently.
 #[test]
 fn a_lone_backend_never_takes_damage_in_the_middle_of_its_log_for_a_torn_write() {
-    let mut pond = Pond::start_with(&["--backends", "1", "--coordinators", "0", "--restart", "never"]);
+    let mut pond = TestCluster::start_with(&["--backends", "1", "--coordinators", "0", "--restart", "never"]);
     let mut ada = pond.browser();
     ada.join("ada");
     for number in 0..60 {
@@ -56,7 +56,7 @@ fn a_member_that_is_killed_before_its_fsync_writes_the_batch_again() {
     let tools = tempfile::tempdir().expect("a temporary folder");
     let Some(library) = library(tools.path(), "disk") else { return };
     let broken = tools.path().join("broken");
-    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let mut pond = TestCluster::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let id = if leader == "backend-1" { 2 } else { 1 };
     let name = format!("backend-{id}");

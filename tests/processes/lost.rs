@@ -1,19 +1,19 @@
 //! Stores that are missing, damaged, truncated or older than what the member has acknowledged: detected, set aside and
 //! healed from the other members without an operator.
 
-use crate::pond::Pond;
+use crate::test_cluster::TestCluster;
 use crate::writers::{Writers, stores_agree};
 use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
-fn store(pond: &Pond, member: &str) -> PathBuf {
+fn store(pond: &TestCluster, member: &str) -> PathBuf {
     pond.folder().join(member).join("store.redb")
 }
 
 /// Damages the store of a backend that is not the leader under load, and waits until the member has recovered by itself.
-fn heals(mistreat: impl FnOnce(&mut Pond, &str)) -> Pond {
-    let mut pond = Pond::start();
+fn heals(mistreat: impl FnOnce(&mut TestCluster, &str)) -> TestCluster {
+    let mut pond = TestCluster::start();
     pond.await_whole();
     let leader = pond.await_leading_backend();
     let member = if leader == "backend-2" { "backend-3" } else { "backend-2" };
@@ -23,7 +23,8 @@ fn heals(mistreat: impl FnOnce(&mut Pond, &str)) -> Pond {
     let began = Instant::now();
     writers.await_progress();
     pond.await_status("it is back, votes and is in sync", |status| {
-        let well = |member: &crate::pond::MemberStatus| member.alive && member.voter && member.in_sync;
+        let well =
+            |member: &crate::test_cluster::MemberStatus| member.alive && member.voter && member.in_sync;
         status.members.len() == 5 && status.members.iter().all(well)
     });
     println!("{member} is back, votes and has caught up after {:?}, without help", began.elapsed());

@@ -1,6 +1,6 @@
 //! Heartbeats, leases and masters with their fencing tokens.
 
-use crate::pond::{Pond, Status, ask, asked, awaited, awaited_within, tree};
+use crate::test_cluster::{Status, TestCluster, ask, asked, awaited, awaited_within, tree};
 use crate::writers::session_of;
 use ribbit_net::protocol::{Answer, Ask, NodeStatus};
 use ribbit_state::rows::NodeKind;
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Returns the address and the fencing token of a region's master, as a member reports it.
-pub fn master_of(pond: &Pond, cluster: u32) -> Option<(String, u64)> {
+pub fn master_of(pond: &TestCluster, cluster: u32) -> Option<(String, u64)> {
     let addresses = pond.try_status()?.members.into_iter().filter(|member| member.alive);
     let path = format!("/clusters/{cluster}/master");
     let entries = addresses.into_iter().find_map(|member| tree(&member.address, &path))?;
@@ -18,11 +18,11 @@ pub fn master_of(pond: &Pond, cluster: u32) -> Option<(String, u64)> {
 }
 
 #[track_caller]
-pub fn await_master(pond: &Pond, what: &str, wanted: impl Fn(&str, u64) -> bool) -> (String, u64) {
+pub fn await_master(pond: &TestCluster, what: &str, wanted: impl Fn(&str, u64) -> bool) -> (String, u64) {
     awaited(what, || master_of(pond, 1).filter(|(address, fence)| wanted(address, *fence)))
 }
 
-fn slaves(pond: &Pond, address: &str) -> Vec<String> {
+fn slaves(pond: &TestCluster, address: &str) -> Vec<String> {
     let entries = tree(address, "/clusters/1/slaves").unwrap_or_default();
     let _ = pond;
     entries.iter().skip(1).map(|entry| entry.path.name().to_string()).collect()
@@ -34,7 +34,7 @@ fn said(address: &str) -> NodeStatus {
 
 #[test]
 fn a_master_that_dies_is_replaced_under_a_higher_fence_and_is_a_slave_when_it_is_back() {
-    let pond = Pond::start_with(&["--restart", "never"]);
+    let pond = TestCluster::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let leader = pond.status().member(&leader).clone();
     // The leader is preferred as master; the previous master steps down.
@@ -67,7 +67,7 @@ fn a_master_that_dies_is_replaced_under_a_higher_fence_and_is_a_slave_when_it_is
 
 #[test]
 fn with_all_coordinators_dead_the_group_still_notices_who_is_gone() {
-    let pond = Pond::start_with(&["--restart", "never"]);
+    let pond = TestCluster::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let status = pond.status();
     let victim = status.backends().find(|it| it.name != leader).expect("one of three").clone();
@@ -84,7 +84,7 @@ fn with_all_coordinators_dead_the_group_still_notices_who_is_gone() {
 
 #[test]
 fn who_is_cut_from_the_leader_is_heard_by_way_of_the_coordinators() {
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     // Raft id 1 belongs to the founder, a coordinator.
     pond.environment.push(("RIBBIT_TEST_DEAF", "3".into()));
     pond.up(&["--restart", "never"]);
@@ -111,7 +111,7 @@ fn who_is_cut_from_the_leader_is_heard_by_way_of_the_coordinators() {
 
 #[test]
 fn a_coordinator_that_is_cut_from_nobody_but_dead_costs_no_backend_its_lease() {
-    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let mut pond = TestCluster::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let (_, fence) = await_master(&pond, "a master", |_, _| true);
     let address = pond.status().member(&leader).address.clone();
@@ -129,7 +129,7 @@ fn a_coordinator_that_is_cut_from_nobody_but_dead_costs_no_backend_its_lease() {
 
 #[test]
 fn a_chat_place_belongs_to_its_client_and_outlives_the_backend_that_it_hangs_on() {
-    let pond = Pond::start_with(&["--restart", "never"]);
+    let pond = TestCluster::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let mut browser = pond.browser();
     browser.join("ada");
@@ -170,7 +170,7 @@ fn a_chat_place_belongs_to_its_client_and_outlives_the_backend_that_it_hangs_on(
 
 #[test]
 fn a_server_with_a_taken_number_is_refused_and_one_that_is_started_again_is_not() {
-    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let mut pond = TestCluster::start_with(&["--restart", "never"]);
     pond.await_whole();
     let elsewhere = tempfile::tempdir().expect("a temporary folder");
     let cluster_file = pond.folder().join("cluster.ribbit");

@@ -1,6 +1,6 @@
 //! Membership: moving leadership, draining, removing and adding members, and automatic replacement of voters.
 
-use crate::pond::{PATIENCE, Pond, Status, awaited};
+use crate::test_cluster::{PATIENCE, Status, TestCluster, awaited};
 use crate::writers::{Writers, stores_agree};
 use rustix::process::Signal;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// Runs a command, asserts its exit code and returns its output.
 #[track_caller]
-fn typed(pond: &Pond, line: &str, code: i32) -> String {
+fn typed(pond: &TestCluster, line: &str, code: i32) -> String {
     let words: Vec<&str> = line.split_whitespace().collect();
     let (ended, said) = pond.typed(&words);
     assert_eq!(ended, code, "ribbit {line}: {said}");
@@ -18,7 +18,7 @@ fn typed(pond: &Pond, line: &str, code: i32) -> String {
 
 /// Returns the entry of a member in `members --json`.
 #[track_caller]
-fn member(pond: &Pond, name: &str) -> Value {
+fn member(pond: &TestCluster, name: &str) -> Value {
     let all: Value = serde_json::from_str(&typed(pond, "members --json", 0)).expect("JSON");
     let members = all["members"].as_array().expect("an array");
     let found = members.iter().find(|member| member["name"] == name);
@@ -38,7 +38,7 @@ fn voters(status: &Status) -> usize {
 
 #[test]
 fn leadership_goes_where_people_want_it() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     pond.await_leading_backend();
     for _ in 0..3 {
         let heir = follower(&pond.await_whole());
@@ -55,7 +55,7 @@ fn leadership_goes_where_people_want_it() {
 
 #[test]
 fn a_drained_member_serves_and_does_not_vote() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let leader = pond.await_leading_backend();
     let mut ada = pond.browser();
     ada.join("ada");
@@ -81,7 +81,7 @@ fn a_drained_member_serves_and_does_not_vote() {
 /// Two of five voters are down: removing another one would lose the quorum.
 #[test]
 fn a_voter_stays_where_the_rest_would_be_no_majority() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let leader = pond.await_leading_backend();
     let status = pond.await_whole();
     let drained = follower(&status);
@@ -106,7 +106,7 @@ fn a_voter_stays_where_the_rest_would_be_no_majority() {
 
 #[test]
 fn a_learner_takes_the_seat_of_the_dead_and_the_removed_come_back_as_new() {
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     let options = ["--backends", "3", "--coordinators", "3", "--restart", "never", "--evict-after", "2s"];
     pond.up(&options);
     pond.await_leading_backend_of(|status| status.members.len() == 6 && voters(status) == 5);
@@ -155,7 +155,7 @@ fn a_learner_takes_the_seat_of_the_dead_and_the_removed_come_back_as_new() {
 
 #[test]
 fn a_member_that_is_removed_while_it_lives_ends() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let leader = pond.await_leading_backend();
     let mut ada = pond.browser();
     ada.join("ada");
@@ -178,7 +178,7 @@ fn a_member_that_is_removed_while_it_lives_ends() {
 
 #[test]
 fn a_rolling_restart_of_everything_is_not_noticed() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     pond.await_whole();
     let writers = Writers::start(&pond.web(), 4);
     writers.await_progress();
@@ -187,7 +187,8 @@ fn a_rolling_restart_of_everything_is_not_noticed() {
         let before = pond.pid(&name);
         pond.signal(&[&name], Signal::TERM);
         pond.await_status("another one in its place, whole again", |status| {
-            let well = |member: &crate::pond::MemberStatus| member.alive && member.voter && member.in_sync;
+            let well =
+                |member: &crate::test_cluster::MemberStatus| member.alive && member.voter && member.in_sync;
             status.member(&name).pid != before && status.leader.is_some() && status.members.iter().all(well)
         });
         writers.await_progress();

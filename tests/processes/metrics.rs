@@ -1,6 +1,6 @@
 //! Metrics and health of every process, on its main port.
 
-use crate::pond::{Pond, awaited};
+use crate::test_cluster::{TestCluster, awaited};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -40,7 +40,7 @@ fn metrics(address: &str) -> BTreeMap<String, f64> {
 
 #[test]
 fn every_process_shows_its_figures_and_whether_it_is_well() {
-    let pond = Pond::start_with(&["--restart", "never"]);
+    let pond = TestCluster::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let mut ada = pond.browser();
     ada.join("adalovelace");

@@ -1,7 +1,7 @@
 //! The lock namespace without a quorum: a read fails with an error that names the alternatives, and a stale read is marked as
 //! such.
 
-use crate::pond::Pond;
+use crate::test_cluster::TestCluster;
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ const COMMAND_MAX: Duration = Duration::from_secs(9);
 
 #[test]
 fn a_read_without_a_majority_is_an_error_and_a_stale_one_is_marked() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     pond.await_leading_backend();
     assert_eq!(pond.shell(&["mkdir", "/jobs"]).0, 0);
     assert_eq!(pond.shell(&["write", "/jobs/count", "7"]).0, 0);

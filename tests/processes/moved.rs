@@ -1,13 +1,13 @@
 //! Addresses are hints: a cluster forms again after other programs took its ports.
 
-use crate::pond::{Pond, awaited};
+use crate::test_cluster::{TestCluster, awaited};
 use std::net::TcpListener;
 use testkit::page_text::whole_feed;
 
 const FIVE: [&str; 5] = ["BACKEND_1", "BACKEND_2", "BACKEND_3", "COORDINATOR_1", "COORDINATOR_2"];
 
 /// Occupies the ports of these parts until the listeners are dropped.
-fn take(pond: &Pond, parts: &[&str]) -> Vec<TcpListener> {
+fn take(pond: &TestCluster, parts: &[&str]) -> Vec<TcpListener> {
     let take = |part: &&str| {
         let address = pond.address(part);
         // A process that was just stopped may release its port a moment later.
@@ -18,7 +18,7 @@ fn take(pond: &Pond, parts: &[&str]) -> Vec<TcpListener> {
 
 #[test]
 fn a_group_finds_itself_when_ports_were_taken_meanwhile() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     let mut ada = pond.browser();
     ada.join("ada");
     ada.croak("at home");
@@ -44,7 +44,7 @@ fn a_group_finds_itself_when_ports_were_taken_meanwhile() {
 
 #[test]
 fn a_member_that_comes_back_elsewhere_is_found_by_all() {
-    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let mut pond = TestCluster::start_with(&["--restart", "never"]);
     pond.await_whole();
     let mut ada = pond.browser();
     ada.join("ada");

@@ -1,6 +1,6 @@
 //! Password hashes, and the cost of checking them.
 
-use crate::pond::{Pond, awaited, keys};
+use crate::test_cluster::{TestCluster, awaited, keys};
 use ribbit_db::{FileDisk, Store};
 use ribbit_net::client::Client;
 use ribbit_net::limits::ASK_DEADLINE_MAX;
@@ -13,14 +13,14 @@ use std::io;
 use testkit::http::Browser;
 
 /// Returns the password hash of an account in a stopped member's store, and the version of the credentials.
-fn kept(pond: &Pond, member: &str, username: &str) -> (String, u32) {
+fn kept(pond: &TestCluster, member: &str, username: &str) -> (String, u32) {
     let store = Store::open(FileDisk::new(&pond.folder().join(member)).expect("a folder")).expect("a store");
     let view = store.reader().view().expect("it can be read");
     let (_, account) = account_named(&view, username).expect("it can be read").expect("an account");
     (account.password_hash, account.credential_version)
 }
 
-fn log_in(pond: &Pond, username: &str, password: &str) -> Browser {
+fn log_in(pond: &TestCluster, username: &str, password: &str) -> Browser {
     let mut browser = pond.browser();
     browser.post("/login", &[("username", username), ("password", password)]).leads_to("/main");
     browser
@@ -33,7 +33,7 @@ fn told() -> (&'static str, String) {
 
 #[test]
 fn a_log_in_makes_a_weak_hash_anew_and_ends_no_session() {
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     // As an earlier version with a lower cost.
     pond.environment = vec![("RIBBIT_TEST_PASSWORD_PASSES", "1".into()), told()];
     pond.up(&[]);
@@ -87,7 +87,7 @@ const ROOM_KIB: u64 = 7 * 1024;
 
 #[test]
 fn what_checking_passwords_takes_is_given_back_round_after_round() {
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     pond.environment = vec![("RIBBIT_TEST_PASSWORD_IDLE_MS", "300".into())];
     pond.up(&["--backends", "1", "--coordinators", "0"]);
     let mut ada = pond.browser();
@@ -120,7 +120,7 @@ const WAITING: u8 = 66;
 
 #[test]
 fn who_finds_the_queue_full_is_told_so_and_gets_in_later() {
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     // Each check takes most of a second: one alone is answered in time, one behind sixty others is not.
     pond.environment = vec![("RIBBIT_TEST_PASSWORD_PASSES", "150".into())];
     pond.up(&["--backends", "1", "--coordinators", "0"]);

@@ -1,6 +1,6 @@
 //! Accounts, friends and croaks, through pages, balancer and backends.
 
-use crate::pond::{Pond, ask};
+use crate::test_cluster::{TestCluster, ask};
 use crate::writers::session_of;
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_state::{Code, Consistency, Page, Query};
@@ -13,7 +13,7 @@ fn befriend(browser: &mut Browser, username: &str) {
 
 #[test]
 fn two_friends_read_each_other_through_the_balancer() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let (mut ada, mut bob) = (pond.browser(), pond.browser());
     ada.join("ada");
     bob.join("bob");
@@ -39,7 +39,7 @@ fn two_friends_read_each_other_through_the_balancer() {
 
 #[test]
 fn what_is_typed_is_what_is_read_and_older_croaks_are_behind_a_link() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     let mut ada = pond.browser();
     ada.join("ada");
     let texts = [
@@ -70,7 +70,7 @@ fn what_is_typed_is_what_is_read_and_older_croaks_are_behind_a_link() {
 
 #[test]
 fn refusals_say_what_is_wrong_and_keep_what_was_typed() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let (mut ada, mut bob) = (pond.browser(), pond.browser());
     ada.join("ada");
     bob.join("bob");
@@ -106,7 +106,7 @@ fn refusals_say_what_is_wrong_and_keep_what_was_typed() {
 
 #[test]
 fn a_deleted_account_is_gone_and_its_successor_inherits_nothing() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let (mut ada, mut bob) = (pond.browser(), pond.browser());
     ada.join("ada");
     bob.join("bob");
@@ -137,7 +137,7 @@ fn a_deleted_account_is_gone_and_its_successor_inherits_nothing() {
 
 #[test]
 fn a_log_out_ends_the_session_on_every_backend() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let mut ada = pond.browser();
     ada.join("ada");
     let mut copy = ada.clone();
@@ -163,7 +163,7 @@ fn a_log_out_ends_the_session_on_every_backend() {
 
 #[test]
 fn a_form_that_is_sent_twice_is_done_once() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let mut ada = pond.browser();
     ada.join("ada");
     let request = ada.get("/main").requests()[0].clone();

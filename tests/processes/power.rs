@@ -1,6 +1,6 @@
 //! Power cuts: all processes die at once, repeatedly.
 
-use crate::pond::{Pond, awaited_within, is_alive};
+use crate::test_cluster::{TestCluster, awaited_within, is_alive};
 use crate::writers::{Writers, stores_agree};
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ fn wait(while_: Duration) {
 #[test]
 fn no_acknowledged_croak_is_lost_or_doubled_by_power_cuts() {
     let cuts = std::env::var("RIBBIT_POWER_CUTS").ok().and_then(|cuts| cuts.parse().ok()).unwrap_or(CUTS);
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     let writers = Writers::start(&pond.web(), WRITERS);
     for cut in 0..cuts {
         writers.await_progress();
@@ -49,7 +49,7 @@ fn no_acknowledged_croak_is_lost_or_doubled_by_power_cuts() {
 
 #[test]
 fn when_up_is_killed_its_children_end_at_once() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     let writers = Writers::start(&pond.web(), WRITERS);
     writers.await_progress();
     let children = pond.kill_up();

@@ -1,6 +1,6 @@
 //! Test terminal: runs a program in a pty, sends it keys and reads its output.
 
-use crate::pond::awaited;
+use crate::test_cluster::awaited;
 use ribbit_state::sync::MutexExt;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};

@@ -1,13 +1,13 @@
 //! Disk quota: growing writes are refused with a message, everything else continues.
 
-use crate::pond::Pond;
+use crate::test_cluster::TestCluster;
 use ribbit_state::Code;
 use testkit::page_text::croaks;
 
 #[test]
 fn croaks_are_refused_in_words_before_the_disk_is_full_and_deleting_goes_on() {
     // Checkpoint after a few entries instead of thousands.
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     pond.environment = vec![("RIBBIT_TEST_LOG_KEEP", "16".into())];
     pond.up(&[]);
     let mut ada = pond.browser();

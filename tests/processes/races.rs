@@ -1,6 +1,6 @@
 //! Concurrent requests through different backends: exactly one wins, and nothing breaks.
 
-use crate::pond::{Pond, awaited, keys};
+use crate::test_cluster::{TestCluster, awaited, keys};
 use crate::writers::{Writers, session_of, stores_agree};
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{Answer, Ask, NewAccount, Password};
@@ -13,7 +13,7 @@ const MANY: usize = 100;
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Sends many requests at once, each through its own choice of backend, and returns the answers.
-fn at_once(pond: &Pond, ask: impl Fn(usize, RequestId, LogIndex) -> Ask) -> Vec<Result<Reply, Code>> {
+fn at_once(pond: &TestCluster, ask: impl Fn(usize, RequestId, LogIndex) -> Ask) -> Vec<Result<Reply, Code>> {
     let backends: Vec<String> = (1..=3).map(|id| pond.address(&format!("BACKEND_{id}"))).collect();
     let submitted_at = {
         let client = Client::new(backends.clone(), keys());
@@ -44,7 +44,7 @@ fn one_wins(answers: &[Result<Reply, Code>], lost: Code) {
 
 #[test]
 fn of_a_hundred_who_create_one_name_and_enter_one_chat_at_once_exactly_one_wins() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     pond.await_whole();
     let answers = at_once(&pond, |number, id, submitted_at| {
         let form = NewAccount {
@@ -74,7 +74,7 @@ fn of_a_hundred_who_create_one_name_and_enter_one_chat_at_once_exactly_one_wins(
 
 #[test]
 fn people_who_go_break_nothing_for_those_who_write_and_read() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     let writers = Writers::start(&pond.web(), 4);
     writers.await_progress();
     let mut reader = writers.reader.clone();

@@ -1,25 +1,25 @@
 //! `ribbit recover`: a new history from the data of one store.
 
-use crate::pond::Pond;
+use crate::test_cluster::TestCluster;
 use crate::writers::Writers;
 use std::fs;
 use std::path::{Path, PathBuf};
 use testkit::page_text::{croaks, whole_feed};
 
-fn store(pond: &Pond, name: &str) -> PathBuf {
+fn store(pond: &TestCluster, name: &str) -> PathBuf {
     pond.folder().join(name).join("store.redb")
 }
 
-fn recover(pond: &Pond, from: &Path, more: &[&str]) -> (i32, String) {
+fn recover(pond: &TestCluster, from: &Path, more: &[&str]) -> (i32, String) {
     pond.typed(&[&["recover", "--from", from.to_str().expect("text")], more].concat())
 }
 
 #[test]
 fn when_two_of_three_stores_are_gone_the_third_founds_a_new_history() {
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     let options = ["--backends", "3", "--coordinators", "0"];
     pond.up(&options);
-    let whole = |status: &crate::pond::Status| status.members.len() == 3 && status.is_whole();
+    let whole = |status: &crate::test_cluster::Status| status.members.len() == 3 && status.is_whole();
     pond.await_status("three vote", whole);
     let mut ada = pond.browser();
     ada.join("ada");

@@ -1,6 +1,6 @@
 //! An older version on the stores of a newer one: it says so and ends with 78, and the stores stay as they were.
 
-use crate::pond::Pond;
+use crate::test_cluster::TestCluster;
 use ribbit_db::{EntryKind, FileDisk, LogEntry, Store};
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ fn kept(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 const MEMBERS: [&str; 5] = ["backend-1", "backend-2", "backend-3", "coordinator-1", "coordinator-2"];
 
 #[track_caller]
-fn each_refuses(pond: &Pond, members: &[&str], words: &str) {
+fn each_refuses(pond: &TestCluster, members: &[&str], words: &str) {
     for member in members {
         let (role, id) = member.split_once('-').expect("a role and a number");
         let before = kept(&pond.folder().join(member));
@@ -37,7 +37,7 @@ fn each_refuses(pond: &Pond, members: &[&str], words: &str) {
 
 #[test]
 fn boards_that_are_rolled_back_end_with_78_and_their_stores_stay_whole() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     let mut ada = pond.browser();
     ada.join("ada");
     ada.croak("before the rollback");
@@ -58,7 +58,7 @@ fn boards_that_are_rolled_back_end_with_78_and_their_stores_stay_whole() {
 #[test]
 fn an_entry_of_a_newer_version_is_no_damage() {
     // A single member, so every entry in its log was committed.
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     pond.up(&["--backends", "1", "--coordinators", "0"]);
     pond.stop();
     let folder = pond.folder().join("backend-1");

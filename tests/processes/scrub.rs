@@ -1,6 +1,6 @@
 //! Damage in rarely read data: found by the scrub, which reads everything range by range.
 
-use crate::pond::{Pond, awaited, is_alive};
+use crate::test_cluster::{TestCluster, awaited, is_alive};
 use ribbit_db::{FileDisk, Store};
 use rustix::process::Signal;
 use std::fs;
@@ -19,7 +19,7 @@ fn damage(path: &std::path::Path) -> usize {
 }
 
 /// Stops a member and closes its store cleanly, because a store that was not is checked completely when it is opened.
-fn stop_well(pond: &Pond, name: &str) -> PathBuf {
+fn stop_well(pond: &TestCluster, name: &str) -> PathBuf {
     let pid = pond.pid(name);
     pond.signal(&[name], Signal::TERM);
     awaited("ended", || (!is_alive(pid)).then_some(()));
@@ -31,7 +31,7 @@ fn stop_well(pond: &Pond, name: &str) -> PathBuf {
 
 #[test]
 fn a_store_whose_pages_cannot_be_is_damaged_and_no_reason_to_crash_again_and_again() {
-    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let mut pond = TestCluster::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let mut ada = pond.browser();
     ada.join("ada");
@@ -53,7 +53,7 @@ fn a_store_whose_pages_cannot_be_is_damaged_and_no_reason_to_crash_again_and_aga
 
 #[test]
 fn damage_that_nobody_reads_is_found_said_and_healed() {
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     pond.environment = vec![("RIBBIT_TEST_SCRUB_MS", "200".into()), ("RUST_LOG", "ribbit=info".into())];
     pond.up(&["--restart", "never"]);
     let leader = pond.await_leading_backend();

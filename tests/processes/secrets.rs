@@ -1,7 +1,7 @@
 //! Secrets of a whole run (passwords, tokens, keys) appear only where they must: not in logs at any level, in command lines,
 //! on a member's disk, in a backup or in a saved copy of the namespace.
 
-use crate::pond::Pond;
+use crate::test_cluster::TestCluster;
 use crate::verbs::{CliUser, ran};
 use blake2::Blake2sMac256;
 use blake2::digest::{KeyInit, Mac};
@@ -96,7 +96,7 @@ fn files(folder: &Path, found: &mut Vec<(String, Vec<u8>)>) {
 }
 
 /// Returns the cluster key and the keys derived from it.
-fn keys(pond: &Pond) -> Vec<Needle> {
+fn keys(pond: &TestCluster) -> Vec<Needle> {
     let text = fs::read_to_string(pond.folder().join("cluster.ribbit")).expect("a cluster file");
     let key = unhex(text.lines().find_map(|line| line.strip_prefix("KEY=")).expect("a key"));
     let derived = |name: &[u8]| {
@@ -114,7 +114,7 @@ fn keys(pond: &Pond) -> Vec<Needle> {
 
 #[test]
 fn no_secret_of_a_run_is_found_where_it_need_not_be() {
-    let mut pond = Pond::empty();
+    let mut pond = TestCluster::empty();
     pond.environment = vec![("RUST_LOG", "trace".into())];
     pond.up(&["--backends", "2", "--coordinators", "1"]);
     let [first, wrong, second, given, typed, again] = PASSWORDS;
@@ -222,7 +222,7 @@ fn modes(folder: &Path) -> Vec<(PathBuf, u32)> {
 /// Bug: `store.redb` and the log were readable by every user of the machine.
 #[test]
 fn everything_in_a_data_folder_is_its_owners_alone() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     pond.await_whole();
     pond.browser().join("ada");
     let modes = modes(pond.folder());

@@ -1,6 +1,6 @@
 //! Sessions: stored data cannot be used to log in, and an ended session is over on every server.
 
-use crate::pond::{PATIENCE, Pond, ask, keys};
+use crate::test_cluster::{PATIENCE, TestCluster, ask, keys};
 use crate::writers::session_of;
 use ribbit_db::{FileDisk, Store};
 use ribbit_net::client::Client;
@@ -12,7 +12,7 @@ use smol::future::FutureExt;
 
 /// Returns the user name of a session token, as a backend answers.
 #[track_caller]
-fn me(pond: &Pond, backend: &str, session: TokenHash) -> Result<String, Code> {
+fn me(pond: &TestCluster, backend: &str, session: TokenHash) -> Result<String, Code> {
     let read = Ask::Read { seen: None, consistency: Consistency::Linearizable, query: Query::Me { session } };
     match ask(&pond.address(backend), read) {
         Answer::Read { page: Ok(Page::Me(person)), .. } => Ok(person.username),
@@ -23,7 +23,7 @@ fn me(pond: &Pond, backend: &str, session: TokenHash) -> Result<String, Code> {
 
 #[test]
 fn what_is_stored_of_a_session_opens_none_and_a_session_outlives_a_stop() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     let mut ada = pond.browser();
     ada.join("ada");
     pond.await_whole();
@@ -47,7 +47,7 @@ fn what_is_stored_of_a_session_opens_none_and_a_session_outlives_a_stop() {
 
 #[test]
 fn sessions_that_are_ended_are_over_on_every_backend_and_their_streams_end() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let (mut ada, mut lost) = (pond.browser(), pond.browser());
     ada.join("ada");
     lost.post("/login", &[("username", "ada"), ("password", "password")]).leads_to("/main");
@@ -88,7 +88,7 @@ fn sessions_that_are_ended_are_over_on_every_backend_and_their_streams_end() {
 
 #[test]
 fn who_logs_in_again_ends_the_session_before() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let mut ada = pond.browser();
     ada.join("ada");
     let before = ada.clone();

@@ -1,6 +1,6 @@
 //! `ribbit shell` with single commands and scripts: output, errors and exit codes.
 
-use crate::pond::{Pond, awaited, keys};
+use crate::test_cluster::{TestCluster, awaited, keys};
 use ribbit_net::client::Client;
 use ribbit_net::frame::Plane;
 use ribbit_net::protocol::{Answer, Ask};
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 /// Runs a shell command, asserts its exit code and returns its output.
 #[track_caller]
-fn shell(pond: &Pond, words: &[&str], code: i32) -> String {
+fn shell(pond: &TestCluster, words: &[&str], code: i32) -> String {
     let (ended, said) = pond.shell(words);
     assert_eq!(ended, code, "ribbit shell {words:?}: {said}");
     said
@@ -24,14 +24,14 @@ fn shell(pond: &Pond, words: &[&str], code: i32) -> String {
 
 /// Runs a shell command with a lock and a fencing token in its environment.
 #[track_caller]
-fn guarded(pond: &Pond, words: &[&str], lock: &str, fence: u64) -> (i32, String) {
+fn guarded(pond: &TestCluster, words: &[&str], lock: &str, fence: u64) -> (i32, String) {
     let mut command = pond.plain(&[&["shell"], words].concat());
     command.env("RIBBIT_LOCK", lock).env("RIBBIT_FENCE", fence.to_string());
     pond.ended(command, "")
 }
 
 /// Waits until the tree shows a master and two slaves.
-pub fn await_servers(pond: &Pond) {
+pub fn await_servers(pond: &TestCluster) {
     awaited("a master and two slaves", || {
         let said = pond.shell(&["ls", "/clusters/1"]).1;
         (said.contains("master  lock, held by backend-") && said.matches("  file of backend-").count() == 2)
@@ -41,7 +41,7 @@ pub fn await_servers(pond: &Pond) {
 
 #[test]
 fn every_command_does_what_it_says_and_says_what_is_in_the_way() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     pond.await_leading_backend();
     await_servers(&pond);
 
@@ -132,7 +132,7 @@ fn every_command_does_what_it_says_and_says_what_is_in_the_way() {
 
 #[test]
 fn a_copy_is_saved_with_safe_names_and_nothing_is_overwritten() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     pond.await_leading_backend();
     for line in
         ["mkdir -p /jobs/.deep", "write /jobs/.deep/one 1", "write /jobs/a%b 2", "write /jobs/\u{202e}c 3"]
@@ -161,7 +161,7 @@ fn a_copy_is_saved_with_safe_names_and_nothing_is_overwritten() {
 
 #[test]
 fn a_guard_lets_only_the_holder_write_and_words_of_others_are_only_shown() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     pond.await_leading_backend();
     // A lease whose description contains control characters.
     let client =
@@ -222,7 +222,7 @@ fn a_guard_lets_only_the_holder_write_and_words_of_others_are_only_shown() {
 
 #[test]
 fn a_script_holds_locks_until_it_ends_and_stops_where_something_fails() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     pond.await_leading_backend();
     let script = "# a comment\n\nacquire /jobs/it\nholders /jobs\nwrite '/jobs/two words' it\\'s\nls /jobs\n\
                   test -f /jobs/it\nwrite /jobs/never x\n";
@@ -250,7 +250,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn start(pond: &Pond, path: &str) -> Watch {
+    fn start(pond: &TestCluster, path: &str) -> Watch {
         let mut command = pond.plain(&["shell", "watch", path]);
         let mut child = command
             .stdin(Stdio::null())
@@ -301,12 +301,12 @@ impl Drop for Watch {
 
 #[test]
 fn a_watch_goes_on_where_it_was_when_members_die() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     pond.await_leading_backend();
     shell(&pond, &["mkdir", "/jobs"], 0);
     let watch = Watch::start(&pond, "/jobs");
     let mut number = 0;
-    let mut write = |pond: &Pond| {
+    let mut write = |pond: &TestCluster| {
         for _ in 0..5 {
             number += 1;
             awaited("written", || {
@@ -339,7 +339,7 @@ fn a_watch_goes_on_where_it_was_when_members_die() {
 
 #[test]
 fn a_watch_that_missed_too_much_says_so_and_shows_how_it_is() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     pond.await_leading_backend();
     shell(&pond, &["mkdir", "/jobs"], 0);
     let watch = Watch::start(&pond, "/jobs");

@@ -1,7 +1,7 @@
 //! Regions: groups of servers in one place, all with the same data.
 
 use crate::masters::master_of;
-use crate::pond::{Pond, ask, asked, awaited, keys, tree};
+use crate::test_cluster::{TestCluster, ask, asked, awaited, keys, tree};
 use ribbit_net::frame::Plane;
 use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask, AssignedServer};
@@ -18,13 +18,13 @@ fn server_of(coordinator: &str, client: u64, before: Option<&str>) -> Option<(As
     }
 }
 
-fn begin(pond: &mut Pond, id: u32) {
+fn begin(pond: &mut TestCluster, id: u32) {
     pond.by_hand(&["backend", "--cluster", CLUSTER, "--id", &id.to_string(), "--listen", "127.0.0.1:0"]);
 }
 
 #[test]
 fn a_second_cluster_serves_its_clients_has_a_master_and_never_votes() {
-    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let mut pond = TestCluster::start_with(&["--restart", "never"]);
     pond.await_leading_backend();
     let coordinator = pond.status().member("coordinator-1").address.clone();
     pond.kill(&["coordinator-2"]);

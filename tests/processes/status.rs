@@ -1,6 +1,6 @@
 //! Status, health and pages while the cluster loses one member after the other.
 
-use crate::pond::{Pond, Status, awaited, awaited_within};
+use crate::test_cluster::{Status, TestCluster, awaited, awaited_within};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
@@ -18,7 +18,7 @@ fn keys(value: &Value) -> BTreeSet<&str> {
 
 #[test]
 fn the_json_has_the_documented_shape() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let status: Value = awaited("all five are there and equal", || {
         let output = pond.ribbit(&["status", "--json"]).output().expect("the binary starts");
         assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
@@ -84,7 +84,7 @@ fn the_json_has_the_documented_shape() {
 
 /// Asserts the exit code and the output of `ribbit health`.
 #[track_caller]
-fn health(pond: &Pond, code: i32, words: &str) {
+fn health(pond: &TestCluster, code: i32, words: &str) {
     let (ended, said) = pond.typed(&["health"]);
     assert!(ended == code && said.contains(words), "{ended}: {said}");
     let (ended, said) = pond.typed(&["health", "--json"]);
@@ -99,7 +99,7 @@ fn health(pond: &Pond, code: i32, words: &str) {
 
 #[test]
 fn what_may_be_lost_counts_down_and_pages_say_what_is_wrong() {
-    let pond = Pond::start_with(&["--restart", "never"]);
+    let pond = TestCluster::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let mut ada = pond.browser();
     ada.join("ada");
@@ -167,7 +167,7 @@ fn what_may_be_lost_counts_down_and_pages_say_what_is_wrong() {
 
 #[test]
 fn pages_work_again_by_themselves_once_there_is_a_quorum() {
-    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let mut pond = TestCluster::start_with(&["--restart", "never"]);
     let mut ada = pond.browser();
     ada.join("ada");
     pond.kill(&["backend-1", "backend-2", "backend-3"]);
@@ -187,7 +187,7 @@ fn pages_work_again_by_themselves_once_there_is_a_quorum() {
 
 #[test]
 fn what_is_no_server_or_another_users_is_said_in_words_that_help() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     pond.await_whole();
     let web = pond.web();
     let (code, said) = pond.ended(pond.plain(&["status", "--server", &web]), "");

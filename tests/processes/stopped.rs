@@ -1,12 +1,12 @@
 //! A backend stopped by SIGSTOP: alive for the kernel, unresponsive for clients.
 
-use crate::pond::{Pond, awaited_within, keys};
+use crate::test_cluster::{TestCluster, awaited_within, keys};
 use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
 #[test]
 fn a_stopped_backend_is_left_out_and_used_again_once_it_goes_on() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let leader = pond.await_leading_backend();
     let mut ada = pond.browser();
     ada.join("ada");
@@ -40,7 +40,7 @@ fn a_stopped_backend_is_left_out_and_used_again_once_it_goes_on() {
 }
 
 /// Asserts that new connections through the balancer go to this backend, which has the fewest.
-fn used_again(pond: &Pond, name: &str) {
+fn used_again(pond: &TestCluster, name: &str) {
     use ribbit_net::frame::Plane;
     use ribbit_net::handshake::connect;
     let balancer = pond.address("BALANCER");

@@ -1,15 +1,15 @@
 //! The interactive shell (`ribbit shell`) in a pty.
 
-use crate::pond::Pond;
 use crate::pty::Terminal;
 use crate::shell::await_servers;
+use crate::test_cluster::TestCluster;
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 #[test]
 fn a_person_walks_the_tree() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     pond.await_leading_backend();
     await_servers(&pond);
     let mut terminal = Terminal::of(pond.plain(&["shell"]));
@@ -77,7 +77,7 @@ fn a_person_walks_the_tree() {
 
 #[test]
 fn a_lease_that_is_lost_is_said_above_the_prompt() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     pond.await_leading_backend();
     let mut terminal = Terminal::of(pond.plain(&["shell"]));
     terminal.typed("acquire /jobs/it", "/jobs/it: acquired, fence ");

@@ -1,17 +1,17 @@
 //! `ribbit user`: account management by operators.
 
-use crate::pond::Pond;
 use crate::pty::Terminal;
+use crate::test_cluster::TestCluster;
 use crate::verbs::{CliUser, Ran, ran};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-fn operator(pond: &Pond, arguments: &[&str]) -> Ran {
+fn operator(pond: &TestCluster, arguments: &[&str]) -> Ran {
     ran(pond.plain(&[&["user"], arguments].concat()), "")
 }
 
 #[track_caller]
-fn listed(pond: &Pond, names: &str) -> Vec<Value> {
+fn listed(pond: &TestCluster, names: &str) -> Vec<Value> {
     let mut accounts = operator(pond, &["list", names, "--json"]).lines();
     for account in &mut accounts {
         let account = account.as_object_mut().expect("an object");
@@ -27,7 +27,7 @@ fn account(username: &str, suspended: bool, sessions: u32) -> Value {
 
 #[test]
 fn an_operator_looks_after_accounts() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
     assert_eq!(listed(&pond, "*"), [account("ada", false, 1), account("bob", false, 1)]);
     let table = operator(&pond, &["list", "b*"]).succeeds();
@@ -96,7 +96,7 @@ fn an_operator_looks_after_accounts() {
 /// "no servers are running".
 #[test]
 fn a_pattern_that_none_can_be_is_refused_at_once_and_in_words() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let began = Instant::now();
     for pattern in ["a".repeat(65), "a".repeat(17_000), "{a,b}".into()] {
         operator(&pond, &["list", &pattern]).fails(1, "names: that entry is not valid (606)");

@@ -1,7 +1,7 @@
 //! `ribbit client VERB` in scripts: input, output and exit code.
 
-use crate::pond::Pond;
 use crate::pty::Terminal;
+use crate::test_cluster::TestCluster;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
@@ -51,25 +51,25 @@ impl CliUser {
 
     /// Creates a user with an account and a session.
     #[track_caller]
-    pub fn called(pond: &Pond, username: &str) -> CliUser {
+    pub fn called(pond: &TestCluster, username: &str) -> CliUser {
         let user = CliUser::new();
         let arguments = ["create", username, "--full-name", username, "--email", "a@b"];
         user.runs_with(pond, &arguments, "password\n").succeeds();
         user
     }
 
-    pub fn command(&self, pond: &Pond, arguments: &[&str]) -> Command {
+    pub fn command(&self, pond: &TestCluster, arguments: &[&str]) -> Command {
         let mut command = pond.plain(&[&["client"], arguments].concat());
         command.env("XDG_CONFIG_HOME", self.home.path()).env_remove("NO_COLOR");
         command
     }
 
-    pub fn runs(&self, pond: &Pond, arguments: &[&str]) -> Ran {
+    pub fn runs(&self, pond: &TestCluster, arguments: &[&str]) -> Ran {
         self.runs_with(pond, arguments, "")
     }
 
     /// Runs a verb with `input` on standard input.
-    pub fn runs_with(&self, pond: &Pond, arguments: &[&str], input: &str) -> Ran {
+    pub fn runs_with(&self, pond: &TestCluster, arguments: &[&str], input: &str) -> Ran {
         ran(self.command(pond, arguments), input)
     }
 
@@ -109,7 +109,7 @@ fn without(mut object: Value, keys: &[&str]) -> Value {
 
 #[test]
 fn a_script_croaks_reads_and_follows() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let ada = CliUser::called(&pond, "ada");
     let created = CliUser::new().runs_with(&pond, &["create", "Bob", "--email", "b@b", "--json"], "password");
     let [created] = &created.lines()[..] else { panic!("one object") };
@@ -161,7 +161,7 @@ fn a_script_croaks_reads_and_follows() {
 
 #[test]
 fn a_script_writes_messages_and_looks_at_people() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
     let _bill = CliUser::called(&pond, "bill");
     bob.runs(&pond, &["add", "ada"]).succeeds();
@@ -210,7 +210,7 @@ fn a_script_writes_messages_and_looks_at_people() {
 
 #[test]
 fn an_export_holds_everything() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
     ada.runs(&pond, &["add", "bob"]).succeeds();
     bob.runs(&pond, &["add", "ada"]).succeeds();
@@ -253,7 +253,7 @@ fn an_export_holds_everything() {
 
 #[test]
 fn a_session_belongs_to_a_cluster_and_not_to_an_address() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     let ada = CliUser::called(&pond, "ada");
     let kept = ada.kept();
     assert_eq!(kept.len(), 1);
@@ -291,7 +291,7 @@ fn a_session_belongs_to_a_cluster_and_not_to_an_address() {
 
 #[test]
 fn a_password_is_typed_unseen() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let ada = CliUser::new();
     let mut terminal = Terminal::of(ada.command(&pond, &["create", "ada"]));
     terminal.await_text("Your name, as others see it [ada]: ");
@@ -333,7 +333,7 @@ fn a_password_is_typed_unseen() {
 
 #[test]
 fn what_is_ones_own_is_changed_and_taken_back() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let ada = CliUser::called(&pond, "ada");
     let posted: Value =
         serde_json::from_str(&ada.runs(&pond, &["post", "too soon", "--json"]).succeeds()).expect("JSON");

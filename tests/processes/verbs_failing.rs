@@ -1,6 +1,6 @@
 //! `ribbit client VERB` with invalid input, failing servers and lost connections.
 
-use crate::pond::{Pond, awaited};
+use crate::test_cluster::{TestCluster, awaited};
 use crate::verbs::{CliUser, Ran};
 use ribbit_net::handshake::PREFACE_BYTES;
 use ribbit_state::sync::MutexExt;
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 
 #[test]
 fn exit_codes_tell_what_is_wrong() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let ada = CliUser::new();
     ada.runs(&pond, &["feed"]).fails(4, "you are not logged in (609); run `ribbit client login NAME` first");
     ada.runs(&pond, &["post", "x"]).fails(4, "609");
@@ -60,7 +60,7 @@ fn exit_codes_tell_what_is_wrong() {
 
 #[test]
 fn a_full_disk_behind_standard_output_is_no_success() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
     ada.runs(&pond, &["dm", "bob", "read me"]).succeeds();
     let full = || fs::OpenOptions::new().write(true).open("/dev/full").expect("it is always full");
@@ -78,11 +78,11 @@ struct Following {
 }
 
 impl Following {
-    fn start(pond: &Pond, user: &CliUser) -> Following {
+    fn start(pond: &TestCluster, user: &CliUser) -> Following {
         Following::through(pond, user, &[])
     }
 
-    fn through(pond: &Pond, user: &CliUser, servers: &[&str]) -> Following {
+    fn through(pond: &TestCluster, user: &CliUser, servers: &[&str]) -> Following {
         let follow = ["feed", "--follow", "--limit", "100", "--json"];
         let mut command = user.command(pond, &[&follow, servers].concat());
         let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
@@ -117,7 +117,7 @@ impl Drop for Following {
 
 #[test]
 fn whatever_dies_each_croak_is_done_once_and_told_once_and_in_order() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
     bob.runs(&pond, &["add", "ada"]).succeeds();
     let following = Following::start(&pond, &bob);
@@ -191,7 +191,7 @@ fn record_of(stream: &mut TcpStream) -> Vec<u8> {
 
 #[test]
 fn an_answer_that_is_lost_is_asked_for_again_and_the_croak_is_there_once() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let ada = CliUser::called(&pond, "ada");
     let through = proxy_that_drops_an_answer(pond.address("BALANCER"));
     let [posted] = &ada.runs(&pond, &["post", "once", "--json", "--server", &through]).lines()[..] else {
@@ -203,7 +203,7 @@ fn an_answer_that_is_lost_is_asked_for_again_and_the_croak_is_there_once() {
 
 #[test]
 fn who_knew_one_backend_goes_on_with_the_others() {
-    let pond = Pond::start_with(&["--restart", "never"]);
+    let pond = TestCluster::start_with(&["--restart", "never"]);
     pond.await_whole();
     let bob = CliUser::called(&pond, "bob");
     let following = Following::through(&pond, &bob, &["--server", &pond.address("BACKEND_2")]);
@@ -217,7 +217,7 @@ fn who_knew_one_backend_goes_on_with_the_others() {
 
 #[test]
 fn who_follows_ends_when_the_session_does_and_when_nobody_is_left() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     let bob = CliUser::called(&pond, "bob");
     let mut following = Following::start(&pond, &bob);
     bob.runs(&pond, &["post", "there"]).succeeds();

@@ -1,6 +1,6 @@
 //! Whether the members have the same rows, and which is the first that differs.
 
-use crate::pond::{Pond, awaited, is_alive};
+use crate::test_cluster::{TestCluster, awaited, is_alive};
 use crate::writers::Writers;
 use redb::{Database, ReadableTable, TableDefinition};
 use ribbit_db::record::seal;
@@ -12,7 +12,7 @@ const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
 
 /// Changes a croak in a member's store with a valid checksum, and leaves the digest of all rows unchanged, so the members'
 /// digest comparison does not show it. Returns the id of the croak.
-fn tamper(pond: &Pond, member: &str) -> u64 {
+fn tamper(pond: &TestCluster, member: &str) -> u64 {
     let folder = pond.folder().join(member);
     let mut store = Store::open(FileDisk::new(&folder).expect("a folder")).expect("a store");
     store.apply_whole_log().expect("a store");
@@ -35,7 +35,7 @@ fn tamper(pond: &Pond, member: &str) -> u64 {
 
 #[test]
 fn members_are_compared_while_people_write_and_the_first_row_that_differs_is_named() {
-    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let mut pond = TestCluster::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let mut ada = pond.browser();
     ada.join("ada");
@@ -81,7 +81,7 @@ fn members_are_compared_while_people_write_and_the_first_row_that_differs_is_nam
 
 #[test]
 fn who_does_not_answer_is_not_compared_and_nobody_at_all_is_said() {
-    let mut pond = Pond::start_with(&["--restart", "never"]);
+    let mut pond = TestCluster::start_with(&["--restart", "never"]);
     pond.browser().join("ada");
     pond.await_whole();
     pond.kill(&["coordinator-2"]);

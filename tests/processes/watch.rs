@@ -1,6 +1,6 @@
 //! `ribbit watch`, in a terminal and without one.
 
-use crate::pond::{Pond, awaited};
+use crate::test_cluster::{TestCluster, awaited};
 use ribbit_state::sync::MutexExt;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::{File, OpenOptions};
@@ -66,7 +66,7 @@ fn terminal() -> (File, File) {
 
 #[test]
 fn the_group_is_shown_again_and_again_until_one_has_seen_enough() {
-    let pond = Pond::start_with(&["--restart", "never"]);
+    let pond = TestCluster::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let (code, said) = pond.typed(&["watch", "--once"]);
     assert!(code == 0 && looks(&said) == 1 && said.contains("Can survive the loss of 2 processes"), "{said}");

@@ -1,6 +1,6 @@
 //! Encryption and server authentication between clients and servers.
 
-use crate::pond::{Pond, keys};
+use crate::test_cluster::{TestCluster, keys};
 use crate::verbs::{CliUser, Ran, ran};
 use ribbit_state::sync::MutexExt;
 use std::io::{Read, Write};
@@ -58,7 +58,7 @@ fn carry(mut from: TcpStream, mut to: TcpStream, heard: &Mutex<Vec<u8>>) {
 }
 
 /// Runs a verb of a user who knows only an address of the cluster.
-fn stranger(user: &CliUser, pond: &Pond, arguments: &[&str], input: &str) -> Ran {
+fn stranger(user: &CliUser, pond: &TestCluster, arguments: &[&str], input: &str) -> Ran {
     let mut command = user.command(pond, arguments);
     command.env_remove("RIBBIT_DATA_DIR").current_dir(user.home());
     ran(command, input)
@@ -66,7 +66,7 @@ fn stranger(user: &CliUser, pond: &Pond, arguments: &[&str], input: &str) -> Ran
 
 #[test]
 fn who_listens_on_the_way_hears_nothing_that_was_said() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let tap = Tap::before(pond.address("BALANCER"));
     let ada = CliUser::new();
     let to = ["--server", &tap.address];
@@ -83,7 +83,7 @@ fn who_listens_on_the_way_hears_nothing_that_was_said() {
 
 #[test]
 fn servers_are_known_by_the_key_that_was_given_or_by_the_first_that_was_met() {
-    let mut pond = Pond::start();
+    let mut pond = TestCluster::start();
     let tap = Tap::before(pond.address("BALANCER"));
     let ada = CliUser::new();
     let key = ran(pond.ribbit(&["key"]), "").succeeds();
@@ -117,7 +117,7 @@ fn servers_are_known_by_the_key_that_was_given_or_by_the_first_that_was_met() {
 
 #[test]
 fn who_runs_the_group_has_its_cluster_file() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let nobody = CliUser::new();
     let server = pond.address("BACKEND_1");
     let run = |words: &[&str]| {
@@ -158,7 +158,7 @@ fn write_private(path: &std::path::Path, text: &str) {
 /// A board with the wrong cluster file.
 #[test]
 fn a_member_with_another_key_of_the_same_cluster_is_kept_out_and_told() {
-    let pond = Pond::start();
+    let pond = TestCluster::start();
     let text = std::fs::read_to_string(pond.folder().join("cluster.ribbit")).expect("a cluster file");
     let key = text.lines().find(|line| line.starts_with("KEY=")).expect("it has one");
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -171,7 +171,7 @@ fn a_member_with_another_key_of_the_same_cluster_is_kept_out_and_told() {
     command.args(["--coordinator", &pond.address("COORDINATOR_1")]);
     command.env("RIBBIT_DATA_DIR", folder.path()).stderr(std::fs::File::create(&said).expect("a file"));
     let mut child = command.spawn().expect("it starts");
-    crate::pond::awaited("it says what is wrong", || {
+    crate::test_cluster::awaited("it says what is wrong", || {
         let said = std::fs::read_to_string(&said).ok()?;
         said.contains("another key of the same cluster").then_some(())
     });

@@ -1,6 +1,6 @@
 //! Checks of the members' data after a run of writers ([`support`]).
 
-use crate::pond::{Pond, keys};
+use crate::test_cluster::{TestCluster, keys};
 use ribbit_db::{FileDisk, Store};
 use ribbit_state::croaks;
 use ribbit_state::rows::Order;
@@ -18,7 +18,7 @@ pub fn feed_of(address: &str, session: TokenHash) -> Vec<(LogIndex, String)> {
 /// Asserts that the stores of all members, which are stopped or dead, contain the same croaks at the same indexes, up to the
 /// lowest applied index.
 #[track_caller]
-pub fn stores_agree(pond: &Pond) {
+pub fn stores_agree(pond: &TestCluster) {
     let names = ["backend-1", "backend-2", "backend-3", "coordinator-1", "coordinator-2"];
     let stores: Vec<(LogIndex, BTreeMap<LogIndex, String>)> = names.map(|name| stored(pond, name)).into();
     for (applied, croaks) in &stores {
@@ -29,7 +29,7 @@ pub fn stores_agree(pond: &Pond) {
     }
 }
 
-fn stored(pond: &Pond, name: &str) -> (LogIndex, BTreeMap<LogIndex, String>) {
+fn stored(pond: &TestCluster, name: &str) -> (LogIndex, BTreeMap<LogIndex, String>) {
     let disk = FileDisk::new(&pond.folder().join(name)).expect("a folder");
     let store = Store::open(disk).expect("a store");
     let reader = store.reader();

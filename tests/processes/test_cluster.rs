@@ -1,6 +1,6 @@
 //! Test cluster: runs `ribbit up` in a temporary folder, and breaks it in various ways.
 //!
-//! No process outlives a [`Pond`]: it kills what it started, and `up` runs with `--supervised`, so everything ends even when
+//! No process outlives a [`TestCluster`]: it kills what it started, and `up` runs with `--supervised`, so everything ends even when
 //! the test process is killed.
 
 use ribbit_net::client::Client;
@@ -35,7 +35,7 @@ struct Running {
 }
 
 /// A test cluster: three backends, two coordinators, a balancer and the web pages.
-pub struct Pond {
+pub struct TestCluster {
     folder: TempDir,
     running: Option<Running>,
     by_hand: Vec<Child>,
@@ -65,22 +65,22 @@ fn turn() -> MutexGuard<'static, ()> {
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Pond {
+impl TestCluster {
     /// Creates an empty folder without processes.
-    pub fn empty() -> Pond {
+    pub fn empty() -> TestCluster {
         let turn = turn();
         let folder = tempfile::tempdir().expect("a temporary folder");
         is_here(&folder);
-        Pond { folder, running: None, by_hand: Vec::new(), environment: Vec::new(), _turn: turn }
+        TestCluster { folder, running: None, by_hand: Vec::new(), environment: Vec::new(), _turn: turn }
     }
 
     /// Starts a cluster and waits until it is up.
-    pub fn start() -> Pond {
-        Pond::start_with(&[])
+    pub fn start() -> TestCluster {
+        TestCluster::start_with(&[])
     }
 
-    pub fn start_with(options: &[&str]) -> Pond {
-        let mut pond = Pond::empty();
+    pub fn start_with(options: &[&str]) -> TestCluster {
+        let mut pond = TestCluster::empty();
         pond.up(options);
         pond
     }
@@ -377,7 +377,7 @@ impl Pond {
     }
 }
 
-impl Drop for Pond {
+impl Drop for TestCluster {
     fn drop(&mut self) {
         if std::thread::panicking() {
             println!("up said: {:#?}", self.said());
