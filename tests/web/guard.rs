@@ -120,10 +120,19 @@ fn an_unknown_host_name_is_refused_with_the_flag_that_allows_it() {
         ask(&format!("Host: {ours}\r\n")).says(200, "<h1>About</h1>");
     }
     let stranger = ask("Host: evil.example\r\n");
+    stranger.says(421, "<h1>Wrong site name</h1>");
+    stranger.says(
+        421,
+        "This site is not set up for the name evil.example. To allow it, start the web pages with",
+    );
     stranger.says(421, "--host evil.example");
     assert!(!stranger.body.contains("<script>"));
     for unclear in ["", "Host: a\r\nHost: a\r\n", "Host: a\r\nHost: b\r\n", "Host: <b>\r\n", "Host:\r\n"] {
         assert_eq!(ask(unclear).status, 400, "{unclear:?}");
+    }
+    for two_hosts in ["Host: a\r\nHost: a\r\n", "Host: a\r\nHost: b\r\n"] {
+        ask(two_hosts).says(400, "<h1>Bad request</h1>");
+        ask(two_hosts).says(400, "The request has to name exactly one host.");
     }
     let absolute = |line: &str| exchange(&site.address, format!("{line}\r\nHost: a\r\n\r\n").as_bytes());
     assert_eq!(absolute("GET http://b/about HTTP/1.1").status, 400);
