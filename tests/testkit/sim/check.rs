@@ -1,4 +1,4 @@
-//! What must hold at every moment. What needs the whole run, see `history`.
+//! Invariants that hold at every moment. Those of the whole run are in `history`.
 
 use super::history::{Asked, Done, History, Kind};
 use ribbit_db::snapshot::{self, Chunk, SnapshotReader};
@@ -7,12 +7,12 @@ use ribbit_state::command::Proposal;
 use ribbit_state::{LogIndex, Outcome, RequestId};
 use std::collections::BTreeMap;
 
-/// What has been seen so far, over all nodes.
+/// Observations so far, over all nodes.
 #[derive(Default)]
 pub struct Checker {
     /// The log as it was first committed, on whichever node.
     pub log: BTreeMap<LogIndex, LogEntry>,
-    /// What the command at each index did, as first applied.
+    /// Outcome of the command at each index, as first applied.
     pub outcomes: BTreeMap<LogIndex, Outcome>,
     first_index: BTreeMap<RequestId, LogIndex>,
     leaders: BTreeMap<u64, usize>,
@@ -48,7 +48,7 @@ impl Checker {
         }
     }
 
-    /// One leader a term.
+    /// Checks that each term has at most one leader.
     pub fn leads(&mut self, node: usize, term: u64) {
         let first = *self.leaders.entry(term).or_insert(node);
         assert_eq!(first, node, "two leaders in term {term}");

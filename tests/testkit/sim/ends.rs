@@ -1,21 +1,22 @@
-//! The end of a process as its peers notice it (`roles/node/links`): its connections close and it refuses new ones, or
-//! another process answers in its place. Some reports are wrong: a firewall may refuse connections to a process that runs.
+//! Detection of the end of a process by its peers (`roles/node/process_ends`): its connections close and new ones are refused,
+//! or another process answers in its place. Some reports are wrong: a firewall may refuse connections to a process that runs.
 
 use super::disk::Death;
 use super::world::{Event, World, trace};
 use ribbit_replica::Input;
 use ribbit_state::RaftId;
 
-/// A peer notices the end of a process within so long, most often. Its kernel closes the connections.
+/// Usual maximum delay of a report, in virtual milliseconds. The kernel closes the connections of a dead process.
 const NOTICED_WITHIN: u64 = 8;
 
-/// How often, per thousand, it takes longer, and up to how long.
+/// Probability of a late report, per thousand.
 const LATE: u64 = 100;
+/// Maximum delay of a late report, in virtual milliseconds.
 const LATE_MAX: u64 = 400;
 
 impl World {
-    /// Lets the peers notice that the process of a node has ended. A node without power closes nothing: its peers notice
-    /// nothing before its next process has started.
+    /// Schedules the reports to the peers of a node whose process has ended. A power cut closes no connection, so it causes no
+    /// report before the next process of the node has started.
     pub fn notice_end(&mut self, node: usize, death: Death) {
         if death == Death::PowerCut {
             return;
@@ -33,6 +34,7 @@ impl World {
         }
     }
 
+    /// Reports to a node that the process of a member has ended, unless the node has restarted since.
     pub fn ended(&mut self, node: usize, life: u64, id: RaftId) {
         if self.nodes[node].life != life {
             return;
@@ -44,7 +46,7 @@ impl World {
         self.feed(node, Input::ProcessEnded(id));
     }
 
-    /// Some nodes, or all, are wrong about the process of the leader.
+    /// Reports to some nodes, or all, that the process of the leader has ended, although it runs.
     pub fn report_false_end(&mut self) {
         let Some(leader) = self.leader() else { return };
         let id = self.raft_id(leader);

@@ -1,4 +1,4 @@
-//! What goes wrong on purpose, besides what the network and the disks do all the time.
+//! Injected faults, beside those that the network and the disks cause all the time.
 
 use super::disk::Death;
 use super::membership_requests::Want;
@@ -7,7 +7,7 @@ use super::random::Random;
 use super::world::{Event, World, trace};
 use ribbit_replica::Input;
 
-/// How often each kind of trouble happened.
+/// Counters of the faults that occurred, by kind.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     pub kills: u64,
@@ -48,7 +48,7 @@ pub struct Faults {
     pub fetches_for_no_leader: u64,
     pub fetches_for_the_dead: u64,
     pub retries: u64,
-    /// The longest time that a group took to be whole and at work again.
+    /// Longest time that a cluster took until all nodes were members and at work again.
     pub lively_ms_max: u64,
 }
 
@@ -155,7 +155,7 @@ impl World {
                 (0..nodes).for_each(|node| self.feed(node, Input::HandOver));
             }
             Some(Fault::FalseEnd) => self.report_false_end(),
-            Some(Fault::Join) => self.let_somebody_join(),
+            Some(Fault::Join) => self.start_a_join(),
             Some(Fault::Wipe) => self.wipe(node),
             Some(Fault::Damage) => self.damage(node),
             Some(Fault::DamageMiddle) => self.damage_middle(node),
@@ -279,7 +279,7 @@ impl World {
         self.faults.clock_jumps += 1;
     }
 
-    fn let_somebody_join(&mut self) {
+    fn start_a_join(&mut self) {
         let new = (self.plan.seated..self.nodes.len()).find(|node| self.has_never_belonged(*node));
         if let Some(node) = new {
             self.faults.joins += 1;

@@ -4,13 +4,13 @@
 use super::world::{Event, World, trace};
 use ribbit_replica::{Fetch, Fetched, Input};
 
-/// What is under way, and how its process was when it asked.
+/// Pending log read, with the life and the term of its process at the time of the request.
 pub struct Reading {
     pub node: usize,
     pub life: u64,
     pub fetch: Fetch,
     term: u64,
-    /// What was read, once it was.
+    /// Result of the read, once it is complete.
     read: Option<Fetched>,
 }
 

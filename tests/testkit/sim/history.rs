@@ -29,7 +29,7 @@ use ribbit_state::model::Model;
 use ribbit_state::{Denied, LogIndex, Outcome, Page, Query, RequestId};
 use std::collections::BTreeMap;
 
-/// What was known when something was asked.
+/// State that was known when an operation began.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked {
     /// Highest index in any answer to any client so far.
@@ -54,7 +54,7 @@ pub struct Done {
     pub kind: Kind,
 }
 
-/// What histories are checked against, as a hunt's summary names it.
+/// Model that histories are checked against, as named in the summary of a hunt.
 pub const MODEL: &str = "a register per account and a log per feed";
 
 #[derive(Default)]

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-/// What a range of seeds came to.
+/// Results of a range of seeds.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub seeds: u64,

@@ -119,7 +119,7 @@ impl World {
                 self.at(self.now + PAUSE, Event::MembershipRequestDue { node, turn });
             }
             (Want::Leave, Ok(Reply::Done)) => {
-                trace!(self, "the group has let node {node} go");
+                trace!(self, "the old member of node {node} is removed");
                 self.faults.let_go += 1;
                 self.replace_disk(node);
                 self.begin_membership_request(node, Want::Join);

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 pub enum Body {
     Raft {
-        /// Who sent it: links belong to members, and a node may be another by now.
+        /// Sending member. Links belong to members, and the node may have become another member meanwhile.
         sender: RaftId,
         bytes: Vec<u8>,
     },
@@ -58,7 +58,7 @@ impl Network {
     }
 }
 
-/// What the simulator wants to know of the engine's messages, whose types it must not name.
+/// Properties of the Raft engine's messages that the simulator needs; it must not name their types.
 mod raft_message {
     use super::RaftMessage;
 

@@ -17,7 +17,7 @@ use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::{ClusterId, HistoryId, LogIndex, RaftId, Role};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// What wall clocks say at the beginning: some time in 2023. They jump so that their time always takes the same
+/// Wall-clock time at the beginning of a run: some time in 2023. They jump so that their time always takes the same
 /// number of bytes in a log entry, so that a jump cannot change anything through sizes either.
 const WALL_MS: u64 = 1_700_000_000_000;
 
@@ -34,18 +34,18 @@ pub struct Node {
     pub life: u64,
     started: u64,
     pub paused_until: u64,
-    /// What its wall clock said at the beginning of virtual time.
+    /// Wall-clock time of this node at the beginning of virtual time.
     pub wall_ms: u64,
     /// Its board is suspended since then, and how much its monotonic clock has missed in this life.
     pub suspended_at: Option<u64>,
     missed_ms: u64,
-    /// The next write to its disk takes at least until then.
+    /// Earliest end of the next write to the disk.
     pub stalled_until: u64,
     /// True from a store fault until the member is caught up again (see `store_losses`).
     pub unsound: bool,
-    /// What was applied somewhere when it fell out.
+    /// Highest index applied on any node at the time of the store fault.
     pub was_told: LogIndex,
-    /// What its store has to hold when it is opened again.
+    /// Acknowledged state that the store must hold when it is opened again.
     pub promised: Promised,
     /// Its store is damaged, and its process does not know yet.
     pub damaged: bool,
@@ -98,7 +98,7 @@ pub struct Running {
     /// Reads that wait until so much is applied: client, its operation, index.
     pub waiting_reads: Vec<(usize, u32, LogIndex)>,
     led_by: (Option<RaftId>, u64),
-    /// How far each member said that it is.
+    /// Last reported position of each member.
     pub heard: BTreeMap<RaftId, LogIndex>,
     /// Processes that it has met: node, life.
     pub linked: BTreeSet<(usize, u64)>,

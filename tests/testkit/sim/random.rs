@@ -1,4 +1,4 @@
-//! One generator for everything that is decided by chance.
+//! Random number generator of a run.
 
 use ribbit_replica::random::Random as Chance;
 

@@ -1,4 +1,4 @@
-//! What clients do when it is their turn.
+//! Scheduled actions of the clients.
 
 use super::history::Done;
 use super::world::{Event, REQUEST_TIMEOUT, World, trace};

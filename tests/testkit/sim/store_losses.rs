@@ -5,7 +5,7 @@
 //!
 //! A member is *unsound* from its loss until it is back, caught up, with a place, and nothing is wanted for it any
 //! more. Unsound members are counted, whether they vote or not, because a change that is under way may shift votes.
-//! That holds for members who are drained or removed too: each of them leaves the group a voter less.
+//! That holds for members who are drained or removed too: each of them leaves the Raft group with a voter less.
 //!
 //! Damage comes while a process is down, and redb looks at every page when it is opened after a crash, the log at
 //! every batch. Then the store is lost for good, or whole (the damage hit nothing that is used, or what the log can
@@ -57,7 +57,7 @@ impl World {
         sets.filter(|set| !set.is_empty()).collect()
     }
 
-    /// Whether this node may fall out for good as well. Looks first who is sound again.
+    /// Returns true if the cluster survives the permanent loss of this node as well. First updates the sound members.
     pub fn may_fall_out(&mut self, node: usize) -> bool {
         for other in 0..self.nodes.len() {
             self.nodes[other].unsound &= !self.is_sound(other);
@@ -87,7 +87,7 @@ impl World {
         caught_up && !self.is_between(node) && !self.nodes[node].drained && !self.is_going(node)
     }
 
-    /// Whether its row says so, or it has none any more.
+    /// Returns true if the member is marked as lost or has no row any more.
     fn is_going(&self, node: usize) -> bool {
         let raft_id = self.raft_id(node);
         let rows = self.nodes[node].running.as_ref().and_then(|running| {
@@ -213,7 +213,7 @@ impl World {
         true
     }
 
-    /// Whether a majority of every set of voters has applied, without this one, all that its store forgets.
+    /// Returns true if a majority of every set of voters, without this node, has applied all entries that its store loses.
     fn others_have_all(&self, node: usize, before: &Begun, after: &Begun) -> bool {
         let promised =
             |it: &Begun| (it.loaded.hard_state.term, it.loaded.hard_state.vote, it.loaded.identity.clone());
@@ -268,7 +268,7 @@ impl World {
     }
 }
 
-/// What a process begins with.
+/// State that a process starts with.
 struct Begun {
     loaded: StoreContents,
     /// Behind everything that it knows to be committed, whether its rows have it or not.
@@ -297,13 +297,13 @@ fn begin(store: &Store) -> Result<Begun, DbError> {
     Ok(Begun { configuration: core.status().configuration, loaded })
 }
 
-/// What is found by reading all of a store.
+/// Result of reading a whole store.
 struct Examined {
     begun: Begun,
     rows_digest: u64,
 }
 
-/// What is on a disk like this one after a process has begun on it, has written, and has died.
+/// Returns a copy of the disk as it is after a process has started on it, has written, and has crashed.
 fn died_on(disk: &SimDisk) -> Result<SimDisk, DbError> {
     let disk = disk.after_power_cut();
     let mut store = Store::open(disk.clone())?;
@@ -329,14 +329,14 @@ fn examine(disk: &SimDisk) -> Result<Examined, DbError> {
     })
 }
 
-/// Whether nothing that was promised is missing.
+/// Returns true if both stores hold the same acknowledged state.
 fn same(before: &StoreContents, after: &StoreContents) -> bool {
     let promised =
         |it: &StoreContents| (it.identity.clone(), it.hard_state.term, it.hard_state.vote, it.last);
     promised(before) == promised(after)
 }
 
-/// Whether no entry was lost, but rows were.
+/// Returns true if rows were lost, but no entry.
 fn rows_differ(before: &Examined, after: &Examined) -> bool {
     before.begun.loaded.applied == after.begun.loaded.applied && before.rows_digest != after.rows_digest
 }

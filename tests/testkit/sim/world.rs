@@ -30,7 +30,7 @@ pub const REQUEST_TIMEOUT: u64 = 1_500;
 /// Operations that a history has at least.
 pub const OPERATIONS_MIN: usize = 1_000;
 
-/// How a run is watched.
+/// Options for observing a run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Watch {
     /// Says what happens.
@@ -175,7 +175,7 @@ pub struct World {
     events: BTreeMap<(u64, u64), Event>,
     pub nodes: Vec<Node>,
     pub raft_ids: BTreeMap<RaftId, usize>,
-    /// What is wanted of the group, for which node.
+    /// Pending membership request per node.
     pub membership_requests: BTreeMap<usize, MembershipRequest>,
     /// The newest configuration that took effect anywhere, and the index from which on.
     pub configured: (LogIndex, Configuration),
@@ -274,12 +274,12 @@ impl World {
         for node in 1..self.plan.seated {
             self.begin_membership_request(node, Want::Join);
         }
-        let seated = |world: &World| world.membership_requests.is_empty() && world.everybody_has_a_place();
+        let seated = |world: &World| world.membership_requests.is_empty() && world.all_nodes_are_members();
         assert!(self.run_until(self.now + SEATED_BY, seated), "not everybody was seated");
     }
 
     /// Returns true if every joined member learns, the largest odd number of them vote, and every node knows it.
-    fn everybody_has_a_place(&self) -> bool {
+    fn all_nodes_are_members(&self) -> bool {
         let joined = self.raft_ids.len();
         let voters = if joined.is_multiple_of(2) { joined - 1 } else { joined }.min(VOTERS_MAX);
         self.raft_ids.values().all(|node| {
@@ -389,13 +389,13 @@ impl World {
             let mut clients = world.clients.iter().zip(&before);
             clients.all(|(client, before)| client.operation > *before || client.pending.is_none())
                 && (0..world.nodes.len()).all(|node| !world.is_between(node))
-                && world.everybody_has_a_place()
+                && world.all_nodes_are_members()
         });
         self.faults.lively_ms_max = self.now - began;
         let rested = lively
             && self.run_until(self.now + RESTED_WITHIN, |world| {
                 world.clients.iter().all(|client| client.pending.is_none() && world.has_done_enough(client))
-                    && world.everybody_has_a_place()
+                    && world.all_nodes_are_members()
                     && world.indexes_applied() == BTreeSet::from([world.checker.last()])
             });
         if !rested {
@@ -414,7 +414,7 @@ impl World {
     }
 
     fn say_why_restless(&self) -> ! {
-        let mut text = String::from("the group did not come to rest, or to life");
+        let mut text = String::from("the cluster did not come to rest, or did not make progress");
         for (number, node) in self.nodes.iter().enumerate() {
             let status = node.running.as_ref().map(|it| it.core.status());
             text += &format!("\n  node {number}: {status:?}");
@@ -444,7 +444,7 @@ impl World {
             for (key, row) in &expected {
                 assert_eq!(rows.get(key), Some(row), "node {number} has another row under {key:02x?}");
             }
-            assert_eq!(rows.len(), expected.len(), "node {number} has rows that nobody wrote");
+            assert_eq!(rows.len(), expected.len(), "node {number} has rows that were never written");
         }
         let done = history.len();
         assert!(done >= OPERATIONS_MIN, "a history of {done} operations is too short");

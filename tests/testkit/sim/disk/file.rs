@@ -1,4 +1,4 @@
-//! One file: its pages in the cache and on the platter, and how it can be damaged.
+//! A file: its pages in the cache and on the platter, and how it can be damaged.
 
 use super::super::random::Random;
 use std::collections::VecDeque;
@@ -43,14 +43,14 @@ impl Write {
     }
 }
 
-/// What a sync has overwritten: the length before, and bytes by offset, in the order of the writes.
+/// Data that a sync has overwritten: the length before, and bytes by offset, in the order of the writes.
 #[derive(Debug, Clone)]
 struct Undo {
     length: usize,
     bytes: Vec<(usize, Vec<u8>)>,
 }
 
-/// What one write to a segment of the log put there, up to its last byte that is not zero.
+/// Content of a write to a log segment, up to its last byte that is not zero.
 #[derive(Debug, Clone)]
 struct Record {
     from: usize,
@@ -72,13 +72,13 @@ pub struct File {
     dirty: Vec<Write>,
     /// In the cache, clean, and never written, by pages: a sync has failed.
     unwritten: Vec<Write>,
-    /// What the last syncs changed, oldest first: the way back.
+    /// Data that the last syncs overwrote, oldest first, to roll the file back.
     undo: VecDeque<Undo>,
     /// By offset, of a file that is appended to.
     records: Vec<Record>,
 }
 
-/// How a segment was damaged with something whole behind the damage.
+/// Kind of damage to a log segment that is followed by an intact record.
 #[derive(Debug, Clone, Copy)]
 pub enum MiddleDamage {
     /// A bit of a record's length.
@@ -100,7 +100,7 @@ fn carry_out(bytes: &mut Vec<u8>, write: &Write, length: usize) {
     }
 }
 
-/// One sector that holds something is wiped, holds noise, or has a bit turned.
+/// Zeroes a used sector, fills it with noise, or flips a bit in it.
 fn spoil(bytes: &mut [u8], random: &mut Random) {
     let is_used = |sector: &usize| bytes[sector * SECTOR..][..SECTOR].iter().any(|byte| *byte != 0);
     let used: Vec<usize> = (0..bytes.len() / SECTOR).filter(is_used).collect();
@@ -275,7 +275,7 @@ impl File {
         self.cache.clone_from(&self.platter);
     }
 
-    /// Whether a whole record follows one that is not.
+    /// Returns true if an intact record follows a damaged one.
     pub fn has_whole_behind_damage(&self) -> bool {
         let mut records = self.records.iter().skip_while(|record| record.is_whole(&self.platter));
         records.any(|record| record.is_whole(&self.platter))

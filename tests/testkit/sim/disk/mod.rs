@@ -31,7 +31,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 /// Number of a file, which stays the same when the file is renamed.
 type FileId = u64;
 
-/// What is about to go wrong.
+/// Fault that is about to occur.
 #[derive(Debug, Clone)]
 enum Fault {
     /// So many more changes succeed, then every one fails until the process is dead. Of the first write that fails, some
@@ -59,7 +59,7 @@ struct State {
     is_in_use: bool,
     /// The power was cut since the main file was opened.
     was_cut_off: bool,
-    /// How often a segment of the log became another.
+    /// Number of log segments that were recycled.
     reused: u64,
 }
 
@@ -104,7 +104,7 @@ impl Traced {
     }
 }
 
-/// One node's disk. Clones are the same disk.
+/// Disk of a node. Clones share the same disk.
 #[derive(Debug, Clone, Default)]
 pub struct SimDisk {
     state: Arc<Mutex<State>>,
@@ -183,7 +183,7 @@ impl StorageBackend for Handle {
     }
 }
 
-/// How a process ends.
+/// Way in which a process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Death {
     /// The page cache outlives it.
@@ -277,23 +277,23 @@ impl SimDisk {
         state.file(newest).damage_middle(random)
     }
 
-    /// Whether a whole record follows a damaged one in some segment of the log.
+    /// Returns true if an intact record follows a damaged one in a log segment.
     pub fn has_whole_behind_damage(&self) -> bool {
         let state = self.state.locked();
         state.names.logs().any(|id| state.files[&id].has_whole_behind_damage())
     }
 
-    /// How often a segment of the log became another.
+    /// Returns the number of log segments that were recycled.
     pub fn reused(&self) -> u64 {
         self.state.locked().reused
     }
 
-    /// Whether an operation has failed that was to: the process that uses this disk is about to die.
+    /// Returns true if an injected failure has occurred: the process that uses this disk is about to die.
     pub fn has_failed(&self) -> bool {
         self.state.locked().has_failed
     }
 
-    /// Whether the sync that has failed, if one has, was of the log.
+    /// Returns the failed sync, if any: true if it was a sync of the log.
     pub fn failed_sync(&self) -> Option<bool> {
         self.state.locked().failed_sync
     }

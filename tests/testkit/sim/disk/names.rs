@@ -120,7 +120,7 @@ impl Names {
         self.changes.clear();
     }
 
-    /// Of the changes since the last sync all, none, the first or any survive.
+    /// Cuts the power: all, none, the first or any of the changes since the last sync survive.
     pub fn cut_power(&mut self, random: &mut Random) {
         let changes = std::mem::take(&mut self.changes);
         let first = random.between(0, changes.len() as u64 + 1) as usize;
