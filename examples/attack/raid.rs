@@ -1,4 +1,4 @@
-//! One attack: many connections at once, held or reopened until its time is over.
+//! Attack of one kind: many connections at once, held or reopened until its time is over.
 
 use super::honest::{Honest, address_of};
 use super::{Options, http, wire};

@@ -18,7 +18,7 @@ const STALL_MS: (u64, u64) = (300, 6_000);
 const CUT_MS: (u64, u64) = (500, 12_000);
 /// Maximum number of affected members, except when a majority is stopped.
 const HURT_MAX: usize = 2;
-/// One in this many faults stops a majority.
+/// Ratio of faults to majority stops: one in this many faults stops a majority.
 const MAJORITY_ONCE_IN: u64 = 25;
 /// Duration of a stopped majority, in milliseconds.
 const MAJORITY_MS: u64 = 3_000;

@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 /// Time after the end for requests in flight to be decided.
 const LAST_MAX: Duration = Duration::from_secs(90);
-/// One in this many writes is a message to the partner.
+/// Ratio of writes to messages: one in this many writes is a message to the partner.
 const MESSAGE_EACH: u32 = 3;
 /// Number of writes between two marks of the partner's messages as read.
 const MARK_EACH: u32 = 20;

@@ -135,7 +135,7 @@ pub(crate) fn path(text: &str) -> TreePath {
     text.parse().unwrap()
 }
 
-/// What came with rules level 2.
+/// Rows added with rules level 2.
 fn coordination_rows(account: AccountId) -> Vec<String> {
     let folder = TreeNode::folder(300, 1_700_000_000_000);
     let file = TreeNode { kind: NodeKind::File, content: b"a\0b".to_vec(), changed: 301, ..folder.clone() };
@@ -160,7 +160,7 @@ fn coordination_rows(account: AccountId) -> Vec<String> {
     ]
 }
 
-/// What came with rules level 3.
+/// Rows added with rules level 3.
 fn message_rows(whose: AccountId) -> Vec<String> {
     let with = AccountId(9);
     let message = Message { from: whose, to: with, wall_ms: 3_000, text: "a\n🐸".into() };

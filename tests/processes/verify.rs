@@ -1,4 +1,4 @@
-//! Whether the members have the same rows, and which is the first that differs.
+//! Comparison of the members' rows, and the report of the first row that differs.
 
 use crate::test_cluster::{TestCluster, awaited, is_alive};
 use crate::writers::Writers;

@@ -26,7 +26,7 @@ fn second_page(disk: &SimDisk) -> Vec<u8> {
     bytes
 }
 
-/// Whether `NEW` can survive a power cut, and whether it can be lost, in what `prepare` leaves.
+/// Returns whether `NEW` can survive a power cut after `prepare`, and whether it can be lost.
 fn fates(prepare: impl Fn(&SimDisk, &dyn StorageBackend)) -> (bool, bool) {
     let fates: Vec<bool> = (0..CUTS)
         .map(|seed| {

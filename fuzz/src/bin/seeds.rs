@@ -4,7 +4,7 @@
 //!   cargo run --bin seeds        in fuzz/: corpus/NAME/seed-00, seed-01, …
 //! ```
 //!
-//! What the fuzzers found later has other names and stays.
+//! Inputs that the fuzzers found later have other names and stay.
 
 use ribbit_db::snapshot::SnapshotHead;
 use ribbit_db::{Configuration, Disk, EntryKind, FileDisk, HardState, LogEntry, Position, Store, record};
@@ -212,7 +212,7 @@ fn protocol() -> Seeds {
     seeds
 }
 
-/// What a pond that was used answers.
+/// Answers of a cluster with some data.
 fn pages() -> Vec<Answer> {
     let mut pond = rules::pond();
     for (at, proposal) in (100..).zip(proposals()) {

@@ -1,4 +1,4 @@
-//! What a browser sends in forms, queries and cookies.
+//! Input from browsers: forms, queries and cookies.
 
 use ribbit_net::secret;
 use ribbit_state::Token;

@@ -1,4 +1,4 @@
-//! What arrives on a socket: prefaces, frames, links of members, and as much of HTTP as a member's port speaks.
+//! Input from sockets: prefaces, frames, links of members, and as much of HTTP as a member's port speaks.
 
 use ribbit_net::frame::{self, FrameError};
 use ribbit_net::handshake::{PREFACE_BYTES, Preface};

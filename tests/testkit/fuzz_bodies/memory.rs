@@ -28,7 +28,7 @@ impl Bytes {
         self.bytes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Who panics is dead in reality: nothing more of it reaches the disk.
+    /// Fails after a panic, which ends a real process: later writes do not reach the disk.
     fn live(&self) -> io::Result<()> {
         let dead = self.cut.load(Ordering::Relaxed) || std::thread::panicking();
         if dead { Err(io::Error::other("the process is gone")) } else { Ok(()) }

@@ -82,7 +82,7 @@ impl<'a> Parts<'a> {
         self.take(length)
     }
 
-    /// One of several.
+    /// Picks an item of a list.
     pub fn of<'b, T>(&mut self, several: &'b [T]) -> &'b T {
         &several[usize::from(self.byte()) % several.len()]
     }

@@ -1,4 +1,4 @@
-//! What people wrote, as a page, a terminal and a script show it: no markup comes out of a text, and no control
+//! Texts of users, as a page, a terminal and a script show them: no markup comes out of a text, and no control
 //! character.
 
 use askama::Template;
@@ -44,7 +44,7 @@ fn html(croak: FeedCroak) -> String {
     CroakFragment { croak: CroakView::new(croak, 0) }.render().expect("a page in memory")
 }
 
-/// What was typed, in the fields of a form and in the words of a page.
+/// Checks user input in the fields of a form and in the text of a page.
 fn around(text: &str) {
     let frame = || PageFrame::new("Log in", NavEntry::Login, false);
     let form = |text: &str| FormPage::login(frame(), text).render().expect("a page in memory");

@@ -37,7 +37,7 @@ fn same<T: Serialize + DeserializeOwned + PartialEq + Debug>(bytes: &[u8]) -> Op
     Some(value)
 }
 
-/// What a terminal and scripts would show of it.
+/// Checks the output for terminals and scripts.
 fn shown(answer: &Answer) {
     match answer {
         Answer::Read { page: Ok(page), .. } => shown_page(page),
@@ -78,7 +78,7 @@ fn is_plain(text: &str) {
     assert!(!text.chars().any(|letter| plain::is_odd(letter) && letter != '\n'), "{text:?}");
 }
 
-/// One line that scripts can read, and that a terminal can show.
+/// Checks that the text is a single line that scripts can read and a terminal can show.
 fn is_json(text: &str) {
     is_plain(text);
     serde_json::from_str::<serde_json::Value>(text).expect("what scripts are given is JSON");

@@ -1,4 +1,4 @@
-//! What other members send: the checks before the engine, the engine behind them, and the bytes both are read from.
+//! Messages of other members: their bytes, the checks before the engine, and the engine itself.
 //!
 //! The input is a list of turns: a message made of fields near what the member has, a message in bytes as a link
 //! carries them, a tick, or the disk's turn. A member that cannot go on says so; none panics.
@@ -62,7 +62,7 @@ fn member(parts: &mut Parts) -> Rig {
     rig
 }
 
-/// Whether it goes on: not with a snapshot to install, or once the member has said that it cannot.
+/// Returns true if the member continues: it has no snapshot to install and has reported no failure.
 fn turn(parts: &mut Parts, rig: &mut Rig) -> bool {
     let outputs = match parts.byte() % 8 {
         0 => rig.tick(),

@@ -33,7 +33,7 @@ pub fn run(data: &[u8]) {
 static NOTING: Once = Once::new();
 
 thread_local! {
-    /// Whether the newest panic of this thread was damage, as a real process judges it.
+    /// True if the newest panic of this thread was caused by damage, by the rule of a real process.
     static DAMAGE: Cell<bool> = const { Cell::new(false) };
 }
 
