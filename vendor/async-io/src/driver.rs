@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking::Parker;
 
@@ -47,25 +47,71 @@ fn main_loop(parker: parking::Parker) {
     #[cfg(feature = "tracing")]
     let _enter = span.enter();
 
+    // The last observed reactor tick.
+    let mut last_tick = 0;
+    // Number of sleeps since this thread has called `react()`.
+    let mut sleeps = 0u64;
+
     loop {
-        if BLOCK_ON_COUNT.load(Ordering::SeqCst) == 0 {
-            Reactor::get().lock().react(None).ok();
+        // ribbit: with one thread in `block_on()`, that thread polls for all. Upstream wakes up every few milliseconds to see
+        // whether it does, and then takes over from it. Here that is looked at twice a second.
+        if BLOCK_ON_COUNT.load(Ordering::SeqCst) == 1 {
+            push();
+            parker.park_timeout(LOOK_EVERY);
             continue;
         }
-        // ribbit: a thread in `block_on()` polls for all. Upstream wakes up every few milliseconds to see whether one does,
-        // and then takes over from it. Here that is looked at when a `block_on()` has ended, and twice a second.
-        push();
-        parker.park_timeout(LOOK_EVERY);
+
+        let tick = Reactor::get().ticker();
+
+        if last_tick == tick {
+            let reactor_lock = if sleeps >= 10 {
+                // If no new ticks have occurred for a while, stop sleeping and spinning in
+                // this loop and just block on the reactor lock.
+                Some(Reactor::get().lock())
+            } else {
+                Reactor::get().try_lock()
+            };
+
+            if let Some(mut reactor_lock) = reactor_lock {
+                #[cfg(feature = "tracing")]
+                tracing::trace!("waiting on I/O");
+                reactor_lock.react(None).ok();
+                last_tick = Reactor::get().ticker();
+                sleeps = 0;
+            }
+        } else {
+            last_tick = tick;
+        }
+
+        if BLOCK_ON_COUNT.load(Ordering::SeqCst) > 0 {
+            // Exponential backoff from 50us to 10ms.
+            let delay_us = [50, 75, 100, 250, 500, 750, 1000, 2500, 5000]
+                .get(sleeps as usize)
+                .unwrap_or(&10_000);
+
+            #[cfg(feature = "tracing")]
+            tracing::trace!("sleeping for {} us", delay_us);
+            if parker.park_timeout(Duration::from_micros(*delay_us)) {
+                #[cfg(feature = "tracing")]
+                tracing::trace!("notified");
+
+                // If notified before timeout, reset the last tick and the sleep counter.
+                last_tick = Reactor::get().ticker();
+                sleeps = 0;
+            } else {
+                sleeps += 1;
+            }
+        }
     }
 }
 
-/// ribbit: the pause between two looks at whether a thread in `block_on()` polls.
+/// ribbit: the pause between two looks at whether the thread in `block_on()` polls.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// ribbit: the time in which a thread in `block_on()` should take over from the "async-io" thread.
+/// ribbit: the time in which the thread in `block_on()` should take over from the "async-io" thread.
 const TAKE_OVER: Duration = Duration::from_millis(2);
 
-/// ribbit: polls until a thread in `block_on()` does.
+/// ribbit: polls until the thread in `block_on()` does.
 fn push() {
     loop {
         // A thread that holds the lock is polling.
@@ -74,7 +120,7 @@ fn push() {
         drop(reactor_lock);
         let pushed = Reactor::get().ticker();
         thread::sleep(TAKE_OVER);
-        if Reactor::get().ticker() != pushed || BLOCK_ON_COUNT.load(Ordering::SeqCst) == 0 {
+        if Reactor::get().ticker() != pushed || BLOCK_ON_COUNT.load(Ordering::SeqCst) != 1 {
             return;
         }
         let Some(mut reactor_lock) = Reactor::get().try_lock() else { return };
@@ -103,7 +149,10 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
     let _enter = span.enter();
 
     // Increment `BLOCK_ON_COUNT` so that the "async-io" thread becomes less aggressive.
-    BLOCK_ON_COUNT.fetch_add(1, Ordering::SeqCst);
+    if BLOCK_ON_COUNT.fetch_add(1, Ordering::SeqCst) == 1 {
+        // ribbit: from the second thread on, the "async-io" thread does as upstream.
+        unparker().unpark();
+    }
 
     // Make sure to decrement `BLOCK_ON_COUNT` at the end and wake the "async-io" thread.
     let _guard = CallOnDrop(|| {
@@ -216,6 +265,9 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 
             // Try grabbing a lock on the reactor to wait on I/O.
             if let Some(mut reactor_lock) = Reactor::get().try_lock() {
+                // Record the instant at which the lock was grabbed.
+                let start = Instant::now();
+
                 loop {
                     // First let wakers know this parker is blocked on I/O.
                     IO_POLLING.with(|io| io.set(true));
@@ -245,8 +297,28 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
                         break;
                     }
 
-                    // ribbit: upstream stops here after 500 microseconds without a notification of its own, so that other
-                    // threads poll for themselves. Here it goes on: only one thread of ribbit is in `block_on()`.
+                    // Check if this thread been handling I/O events for a long time.
+                    // ribbit: the only thread in `block_on()` goes on, because none would take over.
+                    if BLOCK_ON_COUNT.load(Ordering::SeqCst) > 1
+                        && start.elapsed() > Duration::from_micros(500)
+                    {
+                        #[cfg(feature = "tracing")]
+                        tracing::trace!("stops hogging the reactor");
+
+                        // This thread is clearly processing I/O events for some other threads
+                        // because it didn't get a notification yet. It's best to stop hogging the
+                        // reactor and give other threads a chance to process I/O events for
+                        // themselves.
+                        drop(reactor_lock);
+
+                        // Unpark the "async-io" thread in case no other thread is ready to start
+                        // processing I/O events. This way we prevent a potential latency spike.
+                        unparker().unpark();
+
+                        // Wait for a notification.
+                        p.park();
+                        break;
+                    }
                 }
             } else {
                 // Wait for an actual notification.
