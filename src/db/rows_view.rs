@@ -28,6 +28,25 @@ fn get_row<T: ReadableTable<&'static [u8], &'static [u8]>>(
     }
 }
 
+/// Reads a row through a cache of rows by stored key: `cached` looks it up, `keep` adds it after it was read.
+fn read_through<T: ReadableTable<&'static [u8], &'static [u8]>>(
+    rows: &T,
+    table: TableId,
+    key: &[u8],
+    cached: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+    keep: impl FnOnce(&[u8], &[u8]),
+) -> Result<Option<Vec<u8>>, DbError> {
+    let Some(stored) = stored_key(table, key) else { return Ok(None) };
+    if let Some(row) = cached(&stored) {
+        return Ok(Some(row));
+    }
+    let row = get_row(rows, table, key)?;
+    if let Some(row) = &row {
+        keep(&stored, row);
+    }
+    Ok(row)
+}
+
 fn scan_rows<T: ReadableTable<&'static [u8], &'static [u8]>>(
     rows: &T,
     table: TableId,
@@ -90,13 +109,9 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for CachedView<'_, T> 
         if !ReaderCache::holds(table) {
             return self.view.get(table, key);
         }
-        let Some(stored) = stored_key(table, key) else { return Ok(None) };
-        if let Some(row) = self.cache.get(&stored, self.at) {
-            return Ok(Some(row));
-        }
-        let row = self.view.get(table, key)?;
-        row.iter().for_each(|row| self.cache.offer(&stored, row, self.at));
-        Ok(row)
+        let (cache, at) = (self.cache, self.at);
+        let cached = |key: &[u8]| cache.get(key, at);
+        read_through(&self.view.rows, table, key, cached, |key, row| cache.offer(key, row, at))
     }
     fn scan(
         &self,
@@ -127,13 +142,8 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for ApplyView<'_, T> {
         if !RowCache::holds(table) {
             return get_row(self.rows, table, key);
         }
-        let Some(stored) = stored_key(table, key) else { return Ok(None) };
-        if let Some(row) = self.row_cache.get(&stored) {
-            return Ok(Some(row));
-        }
-        let row = get_row(self.rows, table, key)?;
-        row.iter().for_each(|row| self.row_cache.learn(&stored, row));
-        Ok(row)
+        let cache = self.row_cache;
+        read_through(self.rows, table, key, |key| cache.get(key), |key, row| cache.learn(key, row))
     }
     fn scan(
         &self,

@@ -406,10 +406,7 @@ impl Inner {
                 Err(error) => direct.is_unreachable(backend, &error),
             }
         };
-        match &self.executor {
-            Some(executor) => executor.spawn(renewing).detach(),
-            None => tasks::spawn(renewing).detach(),
-        }
+        tasks::spawn_on(self.executor.as_deref(), renewing).detach();
     }
 
     /// Opens a connection to this address.

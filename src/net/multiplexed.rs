@@ -107,11 +107,7 @@ impl MultiplexedConnection {
             log::debug!("the connection to {address} ended: {end}");
             driven.end(if matches!(end, FrameError::TimedOut) { End::Silent } else { End::Closed });
         };
-        let driver = match executor {
-            Some(executor) => executor.spawn(driver),
-            None => tasks::spawn(driver),
-        };
-        Ok(MultiplexedConnection { shared, driver })
+        Ok(MultiplexedConnection { shared, driver: tasks::spawn_on(executor, driver) })
     }
 
     /// Returns true until the connection has ended.

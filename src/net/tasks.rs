@@ -36,6 +36,17 @@ pub fn spawn<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static
     SOCKETS.spawn(future)
 }
 
+/// Runs a task that never blocks on this executor, or else on that of all sockets.
+pub(crate) fn spawn_on<T: Send + 'static>(
+    executor: Option<&Executor<'static>>,
+    future: impl Future<Output = T> + Send + 'static,
+) -> Task<T> {
+    match executor {
+        Some(executor) => executor.spawn(future),
+        None => spawn(future),
+    }
+}
+
 /// Runs a task that may read the store.
 pub fn spawn_reader<T: Send + 'static>(future: impl Future<Output = T> + Send + 'static) -> Task<T> {
     READERS.spawn(future)

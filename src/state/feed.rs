@@ -213,7 +213,7 @@ impl Merge {
 struct FeedPage<'a, V> {
     view: &'a V,
     limit: usize,
-    /// One croak beyond the page tells if there is an older page.
+    /// Number of croaks to find: one beyond the page shows whether there is an older page.
     wanted: usize,
     /// Authors met so far; `None` for a deleted account.
     people: BTreeMap<AccountId, Option<Person>>,

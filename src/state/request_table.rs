@@ -22,7 +22,7 @@ const SLOTS_MIN: usize = 64;
 /// Bit of a packed index that says that the record is part of a croak's row.
 const IN_CROAK_ROW: u32 = 1 << 31;
 
-/// One request in the window.
+/// Request in the window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DedupEntry {
     pub id: RequestId,

@@ -26,7 +26,7 @@ const FILTER_BITS_PER_AUTHOR: usize = 16;
 #[derive(Debug)]
 pub(crate) struct Authors {
     sorted: Vec<AccountId>,
-    /// One bit per hash of a member: most others are told by one look.
+    /// A bit per hash of a member, which excludes most other accounts without a search.
     filter: Vec<u64>,
     /// Number of bits by which a hash is shifted to a bit of the filter.
     shift: u32,
@@ -176,7 +176,7 @@ impl Timeline {
     }
 }
 
-/// What is kept in memory beside the rows, as the view sees it.
+/// State in memory beside the rows, as the view sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct Caches<'a> {
     pub ring: RingView<'a>,

@@ -1,4 +1,4 @@
-//! Notices that the process of another member has ended, without waiting for a timeout.
+//! Detects that the process of another member has ended, without waiting for a timeout.
 //!
 //! ```text
 //!   own link to it ended by its side ─┐
@@ -18,7 +18,7 @@ use ribbit_state::RaftId;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What the links to and from each other member have noticed.
+/// Signs of the end of each other member's process, from the links to and from it.
 #[derive(Debug, Default)]
 pub(crate) struct ProcessEnds(BTreeMap<RaftId, LinkEnds>);
 

@@ -5,8 +5,8 @@
 //!
 //! - Only the feed is compressed, and files of the binary. Talks, forms, settings and downloads never are. No page contains
 //!   a session token or a password; the request id of a form is new in each answer.
-//! - A page that another site asked for is not compressed, nor one of a browser that does not say who asked for it. So nobody
-//!   else can have it loaded again and again.
+//! - A page that another site asked for is not compressed, nor one of a browser that does not name the asking site. So
+//!   another site cannot have it loaded again and again.
 //! - Each compressed page has a header field of random length.
 
 use super::cross_site;

@@ -2,7 +2,7 @@
 
 use super::compression;
 use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page, status};
-use super::front_cache::{FrontCache, RenderedCroak, RenderedFront};
+use super::front_cache::{FrontCache, RenderedFront};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::request_context::{PageError, RequestContext};
 use super::response::{self, WebResponse};
@@ -13,7 +13,7 @@ use ribbit_state::query::Unread;
 use ribbit_state::text::{check_croak, croak_chars};
 use ribbit_state::{Command, Field, LogIndex, Page, Query};
 use ribbit_ui::form::{Form, FormRequest};
-use ribbit_ui::pages::{Feed, FeedItem, MainPage, NavEntry, PageFrame, lacks_session};
+use ribbit_ui::pages::{Feed, MainPage, NavEntry, PageFrame, lacks_session};
 use ribbit_ui::words::{Note, Refusals};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,15 +35,7 @@ pub(super) async fn show(
         }
         Err(error) => return error_page(context, NavEntry::Main, error),
     };
-    let page = MainPage {
-        frame,
-        request: Some(context.request_here()),
-        post: String::new(),
-        refusals: Refusals::default(),
-        too_long: None,
-        log_in: false,
-        feed: Some(feed),
-    };
+    let page = MainPage { request: Some(context.request_here()), ..MainPage::new(frame, feed) };
     compression::pack_page(response::page(StatusCode::OK, &page), headers)
 }
 
@@ -60,15 +52,9 @@ async fn read(
     frame.unread = Some(front.unread.messages);
     frame.old = context.is_old();
     let now_ms = context.now_ms();
-    let item = |it: &RenderedCroak| FeedItem {
-        id: it.id,
-        croak: it.croak.clone(),
-        author: it.author.clone(),
-        now_ms,
-    };
     let newest = before.is_none();
     let feed = Feed {
-        croaks: front.croaks.iter().map(item).collect(),
+        croaks: front.croaks.iter().map(|croak| croak.item(now_ms)).collect(),
         older: front.older,
         newest,
         cursor: context.answered().filter(|_| newest),

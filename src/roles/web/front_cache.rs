@@ -21,6 +21,7 @@ use super::limits::{CROAKS_KEPT_BYTES_MAX, FRONT_PAGES_KEPT_MAX};
 use ribbit_state::query::{FrontPage, Unread};
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{HistoryId, LogIndex, Token, TokenHash};
+use ribbit_ui::pages::FeedItem;
 use ribbit_ui::pages::croak::{AuthorMarkup, CroakMarkup};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -43,6 +44,13 @@ pub(super) struct RenderedCroak {
     pub(super) id: LogIndex,
     pub(super) croak: Arc<CroakMarkup>,
     pub(super) author: Arc<AuthorMarkup>,
+}
+
+impl RenderedCroak {
+    /// Returns the croak for a page that is shown at this time, as [`FeedItem::now_ms`].
+    pub(super) fn item(&self, now_ms: u64) -> FeedItem {
+        FeedItem { id: self.id, croak: self.croak.clone(), author: self.author.clone(), now_ms }
+    }
 }
 
 impl RenderedFront {
@@ -161,8 +169,7 @@ mod tests {
     use askama::Template;
     use ribbit_state::AccountId;
     use ribbit_state::query::{CroakBody, FrontCroak, Person};
-    use ribbit_ui::pages::{Feed, FeedItem, MainPage, NavEntry, PageFrame};
-    use ribbit_ui::words::Refusals;
+    use ribbit_ui::pages::{Feed, MainPage, NavEntry, PageFrame};
 
     const SESSION: TokenHash = TokenHash([1; 32]);
 
@@ -187,23 +194,9 @@ mod tests {
     }
 
     fn shown(page: &RenderedFront) -> String {
-        let item = |it: &RenderedCroak| FeedItem {
-            id: it.id,
-            croak: it.croak.clone(),
-            author: it.author.clone(),
-            now_ms: 0,
-        };
-        let croaks = page.croaks.iter().map(item).collect();
-        let page = MainPage {
-            frame: PageFrame::new("Feed", NavEntry::Main, true),
-            request: None,
-            post: String::new(),
-            refusals: Refusals::default(),
-            too_long: None,
-            log_in: false,
-            feed: Some(Feed { croaks, older: None, newest: true, cursor: None, new: None, receipt: None }),
-        };
-        page.render().unwrap()
+        let croaks = page.croaks.iter().map(|croak| croak.item(0)).collect();
+        let feed = Feed { croaks, older: None, newest: true, cursor: None, new: None, receipt: None };
+        MainPage::new(PageFrame::new("Feed", NavEntry::Main, true), feed).render().unwrap()
     }
 
     #[test]

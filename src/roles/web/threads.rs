@@ -29,7 +29,7 @@ pub(super) struct Arrival {
     pub(super) counted: CountedConnection,
 }
 
-/// What a thread serves its connections with.
+/// State with which a thread serves its connections.
 #[derive(Clone)]
 pub(super) struct Worker {
     pub(super) client: Client,

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 const PEOPLE: [&str; 6] = ["ada", "ben", "cid", "dot", "eve", "fay"];
 
-/// What happens between pages.
+/// Step between pages.
 #[derive(Debug, Clone)]
 enum Step {
     Croaks {

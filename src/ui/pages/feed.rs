@@ -55,6 +55,21 @@ pub struct MainPage {
     pub feed: Option<Feed>,
 }
 
+impl MainPage {
+    /// Creates a page with a feed and an empty form, which has no request yet.
+    pub fn new(frame: PageFrame, feed: Feed) -> MainPage {
+        MainPage {
+            frame,
+            request: None,
+            post: String::new(),
+            refusals: Refusals::default(),
+            too_long: None,
+            log_in: false,
+            feed: Some(feed),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,15 +82,8 @@ mod tests {
         let body = CroakBody { wall_ms: 0, text: text.to_string() };
         let (croak, author) = (CroakMarkup::new(7, &body).into(), AuthorMarkup::new(author).into());
         let croaks = vec![FeedItem { id: 7, croak, author, now_ms: 0 }];
-        MainPage {
-            frame: PageFrame::new("Feed", NavEntry::Main, true),
-            request: None,
-            post: String::new(),
-            refusals: Refusals::default(),
-            too_long: None,
-            log_in: false,
-            feed: Some(Feed { croaks, older: Some(7), newest: true, cursor: None, new: None, receipt: None }),
-        }
+        let feed = Feed { croaks, older: Some(7), newest: true, cursor: None, new: None, receipt: None };
+        MainPage::new(PageFrame::new("Feed", NavEntry::Main, true), feed)
     }
 
     #[test]

@@ -150,8 +150,7 @@ impl World {
         match examine(&self.nodes[node].disk) {
             Err(error) if error.is_damage() => {
                 trace!(self, "the log of node {node} is damaged, {how:?}: {error}");
-                self.falls_out(node);
-                self.nodes[node].damaged = true;
+                self.lose_damaged(node);
                 self.faults.damaged_in_the_middle += 1;
             }
             Err(error) => panic!("the damaged log of node {node} is not known for one: {error}"),
@@ -169,6 +168,12 @@ impl World {
         }
     }
 
+    /// Records that the store of a node is lost, because it is known to be damaged.
+    fn lose_damaged(&mut self, node: usize) {
+        self.falls_out(node);
+        self.nodes[node].damaged = true;
+    }
+
     fn damage_shows(&mut self, node: usize, damage: impl Fn(&SimDisk, &mut Random)) -> bool {
         let disk = &self.nodes[node].disk;
         let kept = disk.after_power_cut();
@@ -183,8 +188,7 @@ impl World {
         match after {
             Err(error) if error.is_damage() => {
                 trace!(self, "the store of node {node} is damaged: {error}");
-                self.falls_out(node);
-                self.nodes[node].damaged = true;
+                self.lose_damaged(node);
                 self.faults.damaged += 1;
             }
             Err(error) => panic!("the damaged store of node {node} is not known for one: {error}"),
