@@ -17,7 +17,7 @@
 //!
 //! - [`ids`]: identifiers, one type each; [`code`]: every refusal, with its number and its text; [`limits`]: every bound
 //! - [`view`]: read access to stored rows, and the encoding of keys and rows; [`path`]: paths of the lock namespace;
-//!   [`text`]: normalising and checking text that people enter
+//!   [`text`]: normalising and checking text that people enter; [`mentions`]: mentions in a text
 //! - [`command`]: requests, commands and replies
 //! - [`rows`]: the tables with their keys and rows; [`coordination`]: the rows of the lock namespace and of leases
 //! - [`query`]: queries and the shapes of their answers
@@ -72,6 +72,7 @@ pub mod limits;
 pub mod listing;
 pub mod lookup;
 pub mod members;
+pub mod mentions;
 mod messages;
 pub mod model;
 mod namespace;

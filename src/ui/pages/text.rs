@@ -1,7 +1,7 @@
 //! Splits a user's text at mentions, so that templates can show them as links. Askama escapes every piece; there is no HTML
 //! here.
 
-use ribbit_state::text::fold_username;
+use ribbit_state::mentions::mentions;
 
 /// A piece of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,31 +16,21 @@ pub enum TextPart {
     },
 }
 
-/// Splits a text at its mentions. An `@` before a username is a mention, unless it is inside a word (an email address).
+/// Splits a text at its mentions, as [`mentions`] finds them.
 pub fn parts(text: &str) -> Vec<TextPart> {
-    let mut parts = Vec::new();
-    // Start of the current piece, and position of the search.
-    let (mut begin, mut at) = (0, 0);
-    while let Some(found) = text[at..].find('@') {
-        let sign = at + found;
-        let end = text[sign + 1..].find(|c: char| !in_name(c)).map_or(text.len(), |length| sign + 1 + length);
-        at = sign + 1;
-        let in_word = text[..sign].chars().next_back().is_some_and(|c| c.is_alphanumeric() || in_name(c));
-        let Some(username) = fold_username(&text[sign + 1..end]).ok().filter(|_| !in_word) else { continue };
-        if begin < sign {
-            parts.push(TextPart::Text(text[begin..sign].to_string()));
+    let (mut parts, mut begin) = (Vec::new(), 0);
+    for mention in mentions(text) {
+        if begin < mention.begin {
+            parts.push(TextPart::Text(text[begin..mention.begin].to_string()));
         }
-        parts.push(TextPart::Mention { written: text[sign..end].to_string(), username });
-        (begin, at) = (end, end);
+        begin = mention.end;
+        let written = text[mention.begin..mention.end].to_string();
+        parts.push(TextPart::Mention { written, username: mention.username });
     }
     if begin < text.len() {
         parts.push(TextPart::Text(text[begin..].to_string()));
     }
     parts
-}
-
-fn in_name(c: char) -> bool {
-    c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }
 
 #[cfg(test)]
