@@ -156,15 +156,18 @@ impl Browser {
             .leads_to("/main");
     }
 
-    /// Repeats a form while the servers are busy: in an emulator, hashing a password takes seconds.
-    fn post_until_taken(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
+    /// Posts a form with a password, and repeats it while the servers are busy: in an emulator or beside other load, hashing
+    /// takes seconds.
+    pub fn post_until_taken(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
         let mut reply = self.post(path, fields);
         for _ in 0..BUSY_MAX {
             if reply.status != 503 {
                 break;
             }
-            let request = reply.requests()[0].clone();
-            reply = self.post(path, &[fields, &[("request", &request)]].concat());
+            // A log-in has no request id: a repetition opens another session.
+            let request = reply.requests().first().cloned();
+            let request = request.as_deref().map(|request| ("request", request));
+            reply = self.post(path, &fields.iter().copied().chain(request).collect::<Vec<_>>());
         }
         reply
     }
