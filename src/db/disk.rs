@@ -13,7 +13,8 @@ use std::io::{self, Read};
 use std::ops::Bound;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The redb files that a store may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +34,14 @@ pub trait Disk: Send + Sync + 'static {
     fn discard_incoming(&self) -> Result<(), DbError>;
     /// Replaces the main file by the incoming one, which must be closed and complete. Durable and atomic.
     fn promote_incoming(&self) -> Result<(), DbError>;
+    /// Notes that everything written to the main file is synced, at a clean stop. A start after a power cut then trusts the
+    /// file, unless it is written to again. A disk without power cuts needs no note.
+    ///
+    /// # Errors
+    /// The disk fails.
+    fn settled(&self) -> Result<(), DbError> {
+        Ok(())
+    }
     /// Returns the numbers of the log segments in ascending order.
     fn log_segments(&self) -> Result<Vec<u64>, DbError>;
     /// Opens a log segment, or creates it if it does not exist.
@@ -95,7 +104,7 @@ pub fn check_pages(database: &mut Database) -> Result<(), DbError> {
 #[derive(Debug, Clone)]
 pub struct FileDisk {
     folder: PathBuf,
-    boot: Arc<BootNote>,
+    pub(super) boot: Arc<BootNote>,
 }
 
 impl FileDisk {
@@ -137,7 +146,8 @@ impl FileDisk {
             set_mark(&mark);
             return Err(file(path, source));
         }
-        Ok(MarkingBackend { backend: FileBackend::new(opened)?, mark, boot: Arc::default() })
+        let backend = FileBackend::new(opened)?;
+        Ok(MarkingBackend { backend, mark, boot: None, counted: Arc::default() })
     }
 
     /// Copies the main file if a sync of it has failed in an earlier process. Some of its pages may then exist only in the
@@ -167,13 +177,22 @@ impl FileDisk {
     }
 }
 
-/// A file that sets the marker when a sync of it fails, so that later processes know.
+/// A file that sets the marker when a sync of it fails, so that later processes know. The main file is noted as in use before
+/// it is written to.
 #[derive(Debug)]
 struct MarkingBackend {
     backend: FileBackend,
     mark: PathBuf,
-    /// The note that the main file is in use; set once it was opened.
-    boot: Arc<OnceLock<Arc<BootNote>>>,
+    /// The note that the main file is in use.
+    boot: Option<Arc<BootNote>>,
+    /// Set once the main file was opened and its handle is counted.
+    counted: Arc<AtomicBool>,
+}
+
+impl MarkingBackend {
+    fn before_write(&self) -> io::Result<()> {
+        self.boot.as_ref().map_or(Ok(()), |note| note.before_write())
+    }
 }
 
 impl StorageBackend for MarkingBackend {
@@ -184,17 +203,20 @@ impl StorageBackend for MarkingBackend {
         self.backend.read(offset, out)
     }
     fn set_len(&self, length: u64) -> io::Result<()> {
+        self.before_write()?;
         self.backend.set_len(length)
     }
     fn sync_data(&self) -> io::Result<()> {
         self.backend.sync_data().inspect_err(|_| set_mark(&self.mark))
     }
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.before_write()?;
         self.backend.write(offset, bytes)
     }
     fn close(&self) -> io::Result<()> {
         self.backend.close()?;
-        self.boot.get().map_or(Ok(()), |note| note.closed())
+        let counted = self.boot.as_ref().filter(|_| self.counted.load(Ordering::Acquire));
+        counted.map_or(Ok(()), |note| note.closed())
     }
     fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
         self.backend.try_lock_range(start, end)
@@ -250,19 +272,20 @@ impl Disk for FileDisk {
         }
         let is_new = !path.exists();
         let was_cut_off = which == StoreFile::Main && !is_new && self.boot.was_cut_off();
-        let opened = self.open_synced(&path)?;
-        let note = opened.boot.clone();
+        let mut opened = self.open_synced(&path)?;
+        opened.boot = (which == StoreFile::Main).then(|| self.boot.clone());
+        let counted = opened.counted.clone();
         let mut database = builder().create_with_backend(opened).map_err(|error| match error {
             DatabaseError::DatabaseAlreadyOpen => DbError::InUse(path.display().to_string()),
             other => other.into(),
         })?;
         if was_cut_off {
             check_pages(&mut database)?;
+            self.boot.checked()?;
         }
         if which == StoreFile::Main {
-            self.boot.opened()?;
-            // It was not set before: the file was opened here.
-            let _ = note.set(self.boot.clone());
+            self.boot.opened();
+            counted.store(true, Ordering::Release);
         }
         if is_new && which == StoreFile::Main {
             // Makes the names of the file and of its folder durable: without them the file would be lost with its content.
@@ -287,6 +310,10 @@ impl Disk for FileDisk {
         fs::rename(self.path(StoreFile::Incoming), &main).map_err(|source| file(&main, source))?;
         // The rename is durable only once the folder is synced.
         sync_folder(&self.folder)
+    }
+
+    fn settled(&self) -> Result<(), DbError> {
+        self.boot.settled()
     }
 
     fn log_segments(&self) -> Result<Vec<u64>, DbError> {

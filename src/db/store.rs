@@ -443,6 +443,16 @@ impl Store {
         self.note_log()
     }
 
+    /// Makes the current rows durable, and notes that nothing more is written. For a clean stop, while readers still have
+    /// the store open.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be written.
+    pub fn settle(&mut self) -> Result<(), DbError> {
+        self.checkpoint()?;
+        self.disk.settled()
+    }
+
     /// Returns the disk of the store, for a `SnapshotWriter`.
     pub fn disk(&self) -> Arc<dyn Disk> {
         self.disk.clone()

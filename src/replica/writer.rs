@@ -157,12 +157,12 @@ impl Writer {
         Ok(done)
     }
 
-    /// Makes the applied state durable (a checkpoint).
+    /// Makes the applied state durable (a checkpoint) before a clean stop. Nothing may be written afterwards.
     ///
     /// # Errors
     /// [`DbError`] when the disk is full or fails.
-    pub fn checkpoint(&mut self) -> Result<(), DbError> {
-        self.store.checkpoint()
+    pub fn settle(&mut self) -> Result<(), DbError> {
+        self.store.settle()
     }
 
     /// Appends the entries and hard states of these jobs to the log, and makes them durable with one fsync.

@@ -64,3 +64,25 @@ fn when_up_is_killed_its_children_end_at_once() {
     writers.await_progress();
     writers.stop().judge_pages();
 }
+
+/// A note in the store's folder tells a start after a reboot that a power cut came between.
+#[test]
+fn a_clean_stop_is_no_power_cut() {
+    let mut pond = TestCluster::start();
+    pond.browser().join("ada");
+    let noted = |pond: &TestCluster| {
+        let folders =
+            std::fs::read_dir(pond.folder()).expect("a folder").map(|entry| entry.expect("a folder").path());
+        folders
+            .filter(|folder| folder.join("store.redb").exists())
+            .map(|folder| folder.join("boot").exists())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(noted(&pond), [true; 5]);
+    pond.stop();
+    assert_eq!(noted(&pond), [false; 5]);
+    pond.up(&[]);
+    pond.await_whole();
+    pond.kill_all();
+    assert_eq!(noted(&pond), [true; 5]);
+}

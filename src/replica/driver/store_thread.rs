@@ -35,7 +35,7 @@ impl StoreThread {
             }
         }
         // A checkpoint shortens the next start. Without it nothing is lost: the log has everything.
-        if let Err(error) = self.writer.checkpoint() {
+        if let Err(error) = self.writer.settle() {
             log::warn!(
                 "the checkpoint at the end failed, so the next start replays more of the log: {error}"
             );

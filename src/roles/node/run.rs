@@ -32,6 +32,7 @@ use ribbit_state::limits::ADDRESS_BYTES_MAX;
 use smol::channel::Sender;
 use smol::future::FutureExt;
 use smol::lock::Semaphore;
+use std::mem::ManuallyDrop;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -112,6 +113,8 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     gate.close();
     serving.cancel().await;
     checkpoint(&node).await;
+    // Closing the store with its last reader would write to it again, and the process ends before that is done.
+    let _open = ManuallyDrop::new(node.clone());
     ended
 }
 
