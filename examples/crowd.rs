@@ -164,7 +164,7 @@ fn main() -> Result<(), DbError> {
     for number in 0..options.croaks {
         let session = token(number % options.people + 1);
         let text = format!("croak {number}: the pond is calm tonight, and so am I");
-        if !crowd.add(Command::Croak { session, text })?.is_empty() {
+        if !crowd.add(Command::croak(session, text))?.is_empty() {
             crowd.index()?;
         }
     }

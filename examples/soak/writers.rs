@@ -176,7 +176,7 @@ async fn write(writer: Writer, history: Shared, end: Instant, each: Duration) ->
         let text = History::text(writer.number, number, kind);
         let session = writer.session;
         let command = match kind {
-            Kind::Croak => Command::Croak { session, text },
+            Kind::Croak => Command::croak(session, text),
             Kind::Message => {
                 let username = writer.partner_name.clone();
                 Command::Message(MessageCommand::Send { session, username, text })
@@ -269,7 +269,7 @@ async fn croaks(client: &Client, username: &str, session: TokenHash) -> Vec<(Log
         let Page::Profile { croaks, older, .. } = page(client, query).await else {
             panic!("the answer does not fit the request")
         };
-        found.extend(croaks.into_iter().map(|croak| (croak.id, croak.text)));
+        found.extend(croaks.into_iter().map(|croak| (croak.id, croak.body.text)));
         before = older;
         if before.is_none() {
             found.reverse();

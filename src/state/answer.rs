@@ -7,7 +7,8 @@ use super::lookup::{person, session_account, settings};
 use super::query::{FeedCroak, Page, Person, Query};
 use super::rows::{Friends, Order, Owner, View, scan};
 use super::timelines::Caches;
-use super::{croaks, feed, front, leases, listing, people, talks, tree};
+use super::visibility::Reader;
+use super::{feed, front, leases, listing, people, talks, tree};
 
 /// Answers a query.
 ///
@@ -64,7 +65,7 @@ fn personal<V: View>(
             Ok(feed::feed(view, caches, me, *before, page_len(*limit, FEED_PAGE_MAX))?)
         }
         Query::Friends { after, .. } => Ok(friends(view, me, *after)?),
-        Query::Croak { id, .. } => croak(view, *id)?,
+        Query::Croak { id, .. } => croak(view, me.account, *id)?,
         Query::Profile { username, before, limit, .. } => {
             profile(view, caches, me, username, newest(before), page_len(*limit, FEED_PAGE_MAX))?
         }
@@ -140,13 +141,12 @@ fn profile<V: View>(
         Err(denied) => return Ok(Err(denied)),
     };
     let author = profile.relation.person.account;
-    let (croaks, older) = feed::croaks_by(view, caches.ring, author, before, limit)?;
+    let (croaks, older) = feed::croaks_by(view, caches.ring, me.account, author, before, limit)?;
     Ok(Ok(Page::Profile { me, profile, croaks, older }))
 }
 
-fn croak<V: View>(view: &V, id: LogIndex) -> Result<Result<Page, Denied>, V::Error> {
-    let no_such = Err(Denied::new(Code::NoSuchCroak));
-    let Some(croak) = croaks::read(view, id)? else { return Ok(no_such) };
-    let Some(author) = person(view, croak.author)? else { return Ok(no_such) };
-    Ok(Ok(Page::Croak(FeedCroak { id, author, wall_ms: croak.wall_ms, text: croak.text })))
+fn croak<V: View>(view: &V, me: AccountId, id: LogIndex) -> Result<Result<Page, Denied>, V::Error> {
+    let found = Reader::new(view, me).read(id)?;
+    let page = found.map(|(croak, author)| Page::Croak(FeedCroak::new(id, author, croak)));
+    Ok(page.ok_or(Denied::new(Code::NoSuchCroak)))
 }

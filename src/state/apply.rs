@@ -24,7 +24,7 @@ use super::rows::{
     Bookkeeping, Books, Change, Croaks, InlineRecord, Key, RequestRecord, Requests, Table, View,
 };
 use super::rule::{ApplyContext, Bounds, Decision};
-use super::{accounts, leases, members, messages, namespace, social};
+use super::{accounts, conversation, leases, members, messages, namespace, social};
 
 /// Effect of applying one command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +122,9 @@ fn decide<V: View>(
             social::log_in(bounds, view, context, *account, *credential_version, *token)
         }
         Command::LogOut { session } => social::log_out(view, context, *session),
-        Command::Croak { session, text } => social::croak(view, context, *session, text),
+        Command::Croak { session, text, reply_to, audience } => {
+            conversation::croak(view, context, *session, text, *reply_to, *audience)
+        }
         Command::AddFriend { session, username } => {
             social::add_friend(bounds, view, context, *session, username)
         }

@@ -174,7 +174,9 @@ impl Command {
                 email(mail)?;
                 hash(password_hash)
             }
-            Command::Croak { text, .. } => text::check_croak(text),
+            Command::Croak { text, reply_to: None, .. } => text::check_croak(text),
+            // The mention at its beginning does not count; the rule knows which one that is.
+            Command::Croak { text, reply_to: Some(_), .. } => text::check_reply(text),
             Command::AddFriend { username: typed, .. } | Command::RemoveFriend { username: typed, .. } => {
                 username(typed)
             }

@@ -116,6 +116,16 @@ impl FromStr for MemberName {
     }
 }
 
+/// Readers for whom an author meant a croak. [`super::visibility`] decides by it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Audience {
+    #[default]
+    Everyone,
+    /// The author's followers and the accounts that the text mentions.
+    Followers,
+}
+
 /// A change to the replicated data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
@@ -136,9 +146,12 @@ pub enum Command {
     LogOut {
         session: TokenHash,
     },
+    /// Posts a croak, which answers `reply_to` if it is given.
     Croak {
         session: TokenHash,
         text: String,
+        reply_to: Option<LogIndex>,
+        audience: Audience,
     },
     AddFriend {
         session: TokenHash,
@@ -216,6 +229,13 @@ pub enum Command {
         before: u64,
         password_hash: String,
     },
+}
+
+impl Command {
+    /// Returns the command that posts a croak for everyone, which answers none.
+    pub fn croak(session: TokenHash, text: impl Into<String>) -> Command {
+        Command::Croak { session, text: text.into(), reply_to: None, audience: Audience::Everyone }
+    }
 }
 
 impl From<TreeCommand> for Command {

@@ -9,8 +9,8 @@
 use super::command::Reply;
 use super::ids::{AccountId, LogIndex, RequestId};
 use super::rows::{
-    BadRow, Bookkeeping, Change, Croak, Croaks, InlineRecord, Key, Order, RequestRecord, Requests, Table,
-    View, body, get,
+    Audience, BadRow, Bookkeeping, Change, Croak, CroakKind, Croaks, InlineRecord, Key, Order, RequestRecord,
+    Requests, Table, View, body, get,
 };
 
 /// The beginning of a [`StoredCroak`]: everything but its time and text.
@@ -18,6 +18,8 @@ use super::rows::{
 pub struct CroakHeader {
     pub record: InlineRecord,
     pub author: AccountId,
+    pub audience: Audience,
+    pub kind: CroakKind,
 }
 
 impl CroakHeader {
@@ -26,10 +28,10 @@ impl CroakHeader {
     pub fn of(row: &[u8]) -> Option<CroakHeader> {
         let (id, rest) = body(row)?.split_first_chunk()?;
         let (digest, rest) = rest.split_first_chunk()?;
-        let ((age_ms, author), _) = postcard::take_from_bytes(rest).ok()?;
+        let ((age_ms, author, audience, kind), _) = postcard::take_from_bytes(rest).ok()?;
         let record =
             InlineRecord { id: u128::from_le_bytes(*id), digest: u64::from_le_bytes(*digest), age_ms };
-        Some(CroakHeader { record, author })
+        Some(CroakHeader { record, author, audience, kind })
     }
 }
 
@@ -38,13 +40,14 @@ impl CroakHeader {
 pub struct CroakMeta {
     pub index: LogIndex,
     pub author: AccountId,
+    pub kind: CroakKind,
     pub(super) record: InlineRecord,
 }
 
 impl CroakMeta {
     fn of(index: LogIndex, row: &[u8]) -> Option<CroakMeta> {
-        let CroakHeader { record, author } = CroakHeader::of(row)?;
-        Some(CroakMeta { index, author, record })
+        let CroakHeader { record, author, audience: _, kind } = CroakHeader::of(row)?;
+        Some(CroakMeta { index, author, kind, record })
     }
 
     /// Removes the croak. The record of its request is kept for as long as the deduplication window covers it.

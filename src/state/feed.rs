@@ -8,16 +8,15 @@
 //! Ids come from the timeline of the reader as far as it goes. Behind its end they are searched: first in the ring, then in
 //! the index by author. The search of the index opens every author once; after that, each croak costs one author.
 
-use super::croaks;
 use super::ids::{AccountId, LogIndex};
 use super::limits::{FEED_AHEAD_PAGES, TIMELINE_WINDOW_MAX};
-use super::lookup::person;
 use super::people;
 use super::query::{FeedCroak, Page, Person};
 use super::ring::RingView;
 use super::rows::{CroaksBy, Order, View, scan};
 use super::timelines::{Authors, Caches, Timeline, Window};
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use super::visibility::Reader;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
 
 /// Number of index rows of an author that are read at a time after the first.
@@ -47,7 +46,7 @@ pub(super) fn feed<V: View>(
         changed = true;
     }
     let start = before.unwrap_or(LogIndex::MAX).min(caches.ring.end());
-    let mut page = FeedPage::new(view, limit);
+    let mut page = FeedPage::new(view, me.account, limit);
     if let Some(window) = timeline.window_with(start, page.wanted) {
         page.read(window, start)?;
     }
@@ -55,7 +54,7 @@ pub(super) fn feed<V: View>(
         let timeline = Arc::make_mut(&mut timeline);
         let authors = timeline.authors.clone();
         let window = timeline.window_for(start, page.wanted);
-        page = FeedPage::new(view, limit);
+        page = FeedPage::new(view, me.account, limit);
         // A reader of an older page usually goes on to the next.
         let ahead = if before.is_some() { FEED_AHEAD_PAGES * page.wanted } else { 0 };
         page.read_and_extend(window, start, &authors, caches.ring, ahead)?;
@@ -81,15 +80,16 @@ pub(super) fn authors<V: View>(
     }
 }
 
-/// Returns one page of the croaks of one account.
+/// Returns one page of the croaks of one account that `me` may see.
 pub(super) fn croaks_by<V: View>(
     view: &V,
     ring: RingView<'_>,
+    me: AccountId,
     author: AccountId,
     before: LogIndex,
     limit: usize,
 ) -> Result<CroakPage, V::Error> {
-    let mut page = FeedPage::new(view, limit);
+    let mut page = FeedPage::new(view, me, limit);
     page.read_and_extend(&mut Window::empty(before), before, &Authors::new([author]), ring, 0)?;
     Ok(page.finish())
 }
@@ -215,15 +215,15 @@ struct FeedPage<'a, V> {
     limit: usize,
     /// Number of croaks to find: one beyond the page shows whether there is an older page.
     wanted: usize,
-    /// Authors met so far; `None` for a deleted account.
-    people: BTreeMap<AccountId, Option<Person>>,
+    reader: Reader<'a, V>,
     croaks: Vec<FeedCroak>,
 }
 
 impl<'a, V: View> FeedPage<'a, V> {
-    fn new(view: &'a V, limit: usize) -> FeedPage<'a, V> {
+    fn new(view: &'a V, me: AccountId, limit: usize) -> FeedPage<'a, V> {
         let wanted = limit + 1;
-        FeedPage { view, limit, wanted, people: BTreeMap::new(), croaks: Vec::with_capacity(wanted) }
+        let reader = Reader::new(view, me);
+        FeedPage { view, limit, wanted, reader, croaks: Vec::with_capacity(wanted) }
     }
 
     fn is_full(&self) -> bool {
@@ -276,22 +276,15 @@ impl<'a, V: View> FeedPage<'a, V> {
         Ok(())
     }
 
-    /// Adds a croak if it exists. Returns false if its author is deleted.
+    /// Adds a croak if it exists and the reader may see it. Returns false if its author is deleted.
     fn add(&mut self, id: LogIndex, author: AccountId) -> Result<bool, V::Error> {
-        let Some(author) = self.person(author)? else { return Ok(false) };
-        if let Some(croak) = croaks::read(self.view, id)? {
-            self.croaks.push(FeedCroak { id, author, wall_ms: croak.wall_ms, text: croak.text });
+        if self.reader.person(author)?.is_none() {
+            return Ok(false);
+        }
+        if let Some((croak, author)) = self.reader.read(id)? {
+            self.croaks.push(FeedCroak::new(id, author, croak));
         }
         Ok(true)
-    }
-
-    fn person(&mut self, account: AccountId) -> Result<Option<Person>, V::Error> {
-        if let Some(person) = self.people.get(&account) {
-            return Ok(person.clone());
-        }
-        let person = person(self.view, account)?;
-        self.people.insert(account, person.clone());
-        Ok(person)
     }
 
     fn finish(self) -> CroakPage {

@@ -5,7 +5,7 @@
 
 use super::feed::feed;
 use super::ids::{AccountId, LogIndex};
-use super::query::{CroakBody, FrontCroak, FrontPage, Page, Person};
+use super::query::{FrontCroak, FrontPage, Page, Person};
 use super::rows::View;
 use super::talks;
 use super::timelines::Caches;
@@ -33,7 +33,7 @@ pub(super) fn page<V: View>(
             u16::try_from(authors.len() - 1).expect("a page has few authors")
         });
         let is_known = known.is_some_and(|(from, to)| (from..=to).contains(&croak.id));
-        let body = (!is_known).then_some(CroakBody { wall_ms: croak.wall_ms, text: croak.text });
+        let body = (!is_known).then_some(croak.body);
         shown.push(FrontCroak { id: croak.id, author, body });
     }
     Ok(Page::Front(FrontPage { me, authors, croaks: shown, older, unread }))

@@ -24,14 +24,14 @@
 //! - [`events`]: events, and the one that each command produces; [`facts`]: a table of all facts about each command and query
 //! - [`rule`]: the context that every rule receives, and its decision
 //! - [`lookup`]: lookups that rules and queries share; [`croaks`]: the layout of a stored croak; [`tree`]: reading and
-//!   changing the tree of the lock namespace
+//!   changing the tree of the lock namespace; [`visibility`]: who may see a croak
 //! - [`sync`]: locking, for all layers
 //!
 //! Writes:
 //!
 //! - [`check`]: bounds of each field of a request, checked before it is proposed
-//! - [`messages`]: direct messages and read positions; [`social`]: accounts, sessions, croaks and friendships;
-//!   [`accounts`]: changes to existing accounts
+//! - [`messages`]: direct messages and read positions; [`social`]: accounts, sessions and friendships;
+//!   [`conversation`]: croaks and replies; [`accounts`]: changes to existing accounts
 //! - [`leases`]: the leases of members and clients; [`members`]: membership of the cluster; [`namespace`]: the tree of
 //!   folders, files and locks
 //! - [`request_table`]: requests by id and by index; [`dedup`]: the request deduplication window, in memory
@@ -58,6 +58,7 @@ pub mod check;
 pub mod code;
 pub mod command;
 mod command_groups;
+mod conversation;
 mod coordination;
 pub mod croaks;
 pub mod dedup;
@@ -92,12 +93,13 @@ pub mod text;
 pub mod timelines;
 pub mod tree;
 mod view;
+mod visibility;
 
 pub use apply::{Applied, apply};
 pub use code::{Code, Denied, Field};
 pub use command::{
-    AccountCommand, Command, HOME_REGION, LeaseCommand, MemberName, MessageCommand, OperatorCommand, Outcome,
-    Reply, Request, Role, Stamp, TreeCommand,
+    AccountCommand, Audience, Command, HOME_REGION, LeaseCommand, MemberName, MessageCommand,
+    OperatorCommand, Outcome, Reply, Request, Role, Stamp, TreeCommand,
 };
 pub use events::{Event, EventKind};
 pub use ids::{AccountId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, Token, TokenHash};

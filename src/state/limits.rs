@@ -2,6 +2,8 @@
 
 /// Maximum length of a croak, in characters (Unicode scalar values, CRLF counted as one).
 pub const CROAK_CHARS_MAX: usize = 100;
+/// Maximum length of the mention that a reply begins with, in characters: an `@`, a user name and a space.
+pub const REPLY_MENTION_CHARS_MAX: usize = USERNAME_CHARS_MAX + 2;
 /// Maximum length of a user name, in characters of a-z 0-9 _ -, folded to lower case.
 pub const USERNAME_CHARS_MAX: usize = 32;
 /// Maximum length of a display name, in characters.

@@ -37,6 +37,19 @@ pub fn mentions(text: &str) -> impl Iterator<Item = Mention> + '_ {
     })
 }
 
+/// Returns true if the text mentions the account of this name.
+pub fn mentions_name(text: &str, username: &str) -> bool {
+    mentions(text).any(|mention| mention.username == username)
+}
+
+/// Returns the part of a text behind the mention of `username` and one white space, if it begins with that mention.
+pub fn behind_leading_mention<'a>(text: &'a str, username: &str) -> Option<&'a str> {
+    let mention =
+        mentions(text).next().filter(|mention| mention.begin == 0 && mention.username == username)?;
+    let rest = &text[mention.end..];
+    Some(rest.strip_prefix(char::is_whitespace).unwrap_or(rest))
+}
+
 fn in_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_' || c == '-'
 }
@@ -59,5 +72,21 @@ mod tests {
         for none in ["", "me@pond", "@", "@@", "a @ b", "@é", "ñ@ada", &format!("@{}", "a".repeat(33))] {
             assert!(found(none).is_empty(), "{none}");
         }
+    }
+
+    #[test]
+    fn a_leading_mention_is_that_of_the_name_at_the_very_beginning() {
+        for (text, rest) in [
+            ("@ada hello", Some("hello")),
+            ("@Ada\n hello @ada", Some(" hello @ada")),
+            ("@ada", Some("")),
+            ("@ada, hello", Some(", hello")),
+            ("@adam hello", None),
+            ("hello @ada", None),
+            (" @ada hello", None),
+        ] {
+            assert_eq!(behind_leading_mention(text, "ada"), rest, "{text:?}");
+        }
+        assert!(mentions_name("hello @ada.", "ada") && !mentions_name("hello @adam", "ada"));
     }
 }

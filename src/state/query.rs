@@ -2,7 +2,7 @@
 
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::path::TreePath;
-use super::rows::{Coordination, Lease, Owner, Settings, TreeNode};
+use super::rows::{Audience, Coordination, Croak, Lease, Owner, Settings, TreeNode};
 use serde::{Deserialize, Serialize};
 
 /// Required freshness of an answer.
@@ -97,9 +97,14 @@ pub struct FeedCroak {
     /// Log index of the croak; also the cursor of the next page, which contains what is older.
     pub id: LogIndex,
     pub author: Person,
-    /// Wall clock of the leader when it proposed the croak. It may be wrong.
-    pub wall_ms: u64,
-    pub text: String,
+    pub body: CroakBody,
+}
+
+impl FeedCroak {
+    pub(crate) fn new(id: LogIndex, author: Person, croak: Croak) -> FeedCroak {
+        let Croak { author: _, audience, kind, wall_ms, text } = croak;
+        FeedCroak { id, author, body: CroakBody { wall_ms, text, audience, reply_to: kind.reply_to() } }
+    }
 }
 
 /// Answer to a query.
@@ -210,6 +215,16 @@ pub struct CroakBody {
     /// Wall clock of the leader when it proposed the croak. It may be wrong.
     pub wall_ms: u64,
     pub text: String,
+    pub audience: Audience,
+    /// The croak that this one answers. It may be deleted, or hidden from the reader.
+    pub reply_to: Option<LogIndex>,
+}
+
+impl CroakBody {
+    /// Returns a text for everyone that answers no croak.
+    pub fn original(wall_ms: u64, text: impl Into<String>) -> CroakBody {
+        CroakBody { wall_ms, text: text.into(), audience: Audience::Everyone, reply_to: None }
+    }
 }
 
 /// A person, with their relation to the reader.

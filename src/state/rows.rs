@@ -2,6 +2,7 @@
 //!
 //! Rules read them through a [`View`]; [`super::view`] describes the encoding, and its items are re-exported here.
 
+pub use super::command::Audience;
 use super::command::{MemberName, Outcome, Role};
 pub use super::coordination::{Coordination, Lease, NodeKind, Owner, TreeNode};
 use super::ids::{AccountId, LogIndex, RaftId, RequestId, TokenHash};
@@ -119,11 +120,37 @@ impl Session {
     }
 }
 
+/// A croak. The parts that are also read alone come first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Croak {
     pub author: AccountId,
+    pub audience: Audience,
+    pub kind: CroakKind,
     pub wall_ms: u64,
     pub text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CroakKind {
+    Original,
+    /// An answer to another croak, which may be deleted in the meantime.
+    Reply {
+        to: LogIndex,
+    },
+    /// Another account's croak, passed on to the followers of the author. It has no text.
+    Share {
+        of: LogIndex,
+    },
+}
+
+impl CroakKind {
+    /// Returns the croak that this one answers.
+    pub fn reply_to(self) -> Option<LogIndex> {
+        match self {
+            CroakKind::Reply { to } => Some(to),
+            CroakKind::Original | CroakKind::Share { .. } => None,
+        }
+    }
 }
 
 /// A direct message. The accounts may be deleted in the meantime.

@@ -1,4 +1,4 @@
-//! The rules of accounts, sessions, croaks and friendships.
+//! The rules of accounts, sessions and friendships.
 //!
 //! Each rule reads the view and decides on rows to change and a reply, or on a refusal. Passwords are checked outside
 //! the rules. The command carries what the check was made against (account id and credential version), and the rule
@@ -11,12 +11,10 @@
 use super::code::{Code, Denied, Field};
 use super::command::Reply;
 use super::ids::{AccountId, LogIndex, TokenHash};
-use super::lookup::{
-    is_live, is_suspended, live_account, me_and, range_of, session_account, session_owner, settings,
-};
+use super::lookup::{is_live, is_suspended, live_account, me_and, range_of, session_account, settings};
 use super::rows::{
-    Account, Accounts, Bookkeeping, Books, Change, Croak, Croaks, CroaksBy, Followers, Friends, Names, Order,
-    Session, Sessions, SessionsOf, StoredCroak, Sweeps, View, get, scan,
+    Account, Accounts, Bookkeeping, Books, Change, CroaksBy, Followers, Friends, Names, Order, Session,
+    Sessions, SessionsOf, Sweeps, View, get, scan,
 };
 use super::rule::{ApplyContext, Bounds, Decision};
 use super::{croaks, messages, text};
@@ -117,19 +115,6 @@ pub(super) fn log_out<V: View>(
     let session = or_deny!(get::<Sessions, V>(view, &token)?, NOT_LOGGED_IN);
     let key = (session.account, session.opened);
     Ok(Ok((vec![Change::remove::<Sessions>(&token), Change::remove::<SessionsOf>(&key)], Reply::Done)))
-}
-
-pub(super) fn croak<V: View>(
-    view: &V,
-    context: ApplyContext,
-    session: TokenHash,
-    post: &str,
-) -> Result<Decision, V::Error> {
-    let author = or_deny!(session_owner(view, session, context.age_ms())?, NOT_LOGGED_IN);
-    checked!(text::check_croak(post));
-    let croak = Croak { author, wall_ms: context.wall_ms, text: text::croak_text(post) };
-    let put = Change::put::<Croaks>(&context.index, &StoredCroak { record: context.record, croak });
-    Ok(Ok((vec![put], Reply::Croaked { croak: context.index })))
 }
 
 pub(super) fn add_friend<V: View>(

@@ -6,7 +6,9 @@ use super::limits::UNREAD_CROAKS_MAX;
 use super::lookup::{account_named, person};
 use super::messages::{mailbox, mark_of};
 use super::query::{DeliveryStatus, Page, Person, Talk, TalkMessage, TalkPartner, TalkSummary, Unread};
-use super::rows::{BadRow, Key, Message, Messages, Order, Table, TalkOf, TalksByAge, View, get, scan};
+use super::rows::{
+    BadRow, CroakKind, Key, Message, Messages, Order, Table, TalkOf, TalksByAge, View, get, scan,
+};
 use super::text;
 use super::timelines::Caches;
 use super::{croaks, feed};
@@ -20,8 +22,9 @@ pub(super) fn unread<V: View>(view: &V, caches: Caches<'_>, me: &Person) -> Resu
     let of_others = new.filter(|(_, author)| *author != me.account && heard.contains(*author));
     let mut croaks = 0;
     for (croak, _) in of_others {
-        // Croaks in the ring may have been deleted.
-        if croaks::find(view, croak)?.is_some() {
+        // Croaks in the ring may have been deleted. The reader follows the authors, so all others are visible. A share is
+        // no new croak.
+        if croaks::find(view, croak)?.is_some_and(|found| !matches!(found.kind, CroakKind::Share { .. })) {
             croaks += 1;
         }
         if croaks == UNREAD_CROAKS_MAX {

@@ -29,6 +29,21 @@ pub fn check_croak(text: &str) -> Result<(), Denied> {
     Ok(())
 }
 
+/// Checks the text of a reply as far as that is possible without the croak that it answers: the mention at its beginning
+/// does not count.
+///
+/// # Errors
+/// As [`check_croak`].
+pub fn check_reply(text: &str) -> Result<(), Denied> {
+    if text.trim().is_empty() {
+        return Err(Denied::of(Code::InvalidEntry, Field::Post));
+    }
+    if croak_chars(text) > CROAK_CHARS_MAX + REPLY_MENTION_CHARS_MAX {
+        return Err(Denied::of(Code::CroakTooLong, Field::Post));
+    }
+    Ok(())
+}
+
 /// Checks the text of a direct message.
 ///
 /// # Errors

@@ -265,7 +265,7 @@ mod tests {
         assert_eq!(nothing["account"]["email"], "a@b");
         group.run(Command::AddFriend { session: ADA, username: "bob".into() });
         for number in 0..120 {
-            group.run(Command::Croak { session: ADA, text: format!("\"croak\" {number}") });
+            group.run(Command::croak(ADA, format!("\"croak\" {number}")));
         }
         for number in 0..60 {
             let (session, username) = (ADA, "bob".to_string());

@@ -42,7 +42,7 @@ impl LineStyle {
 
 /// Returns a croak, without a line end.
 pub fn croak(croak: &FeedCroak, style: LineStyle) -> String {
-    said(croak.wall_ms, &croak.author.username, &croak.text, style)
+    said(croak.body.wall_ms, &croak.author.username, &croak.body.text, style)
 }
 
 /// Returns a text with its author and time, without a line end.
@@ -149,6 +149,7 @@ pub fn contact(contact: &ConnectionEvent) -> String {
 mod tests {
     use super::*;
     use ribbit_state::AccountId;
+    use ribbit_state::query::CroakBody;
 
     fn ada() -> Person {
         Person { account: AccountId(3), username: "ada".to_string(), name: "Ada \x1bL".to_string() }
@@ -157,7 +158,7 @@ mod tests {
     #[test]
     fn no_line_of_a_croak_looks_like_another_croak() {
         let text = "Rain\n2026-07-01 09:05 UTC  @bob  not me\u{202e}";
-        let croak_of = |wall_ms| FeedCroak { id: 9, author: ada(), wall_ms, text: text.to_string() };
+        let croak_of = |wall_ms| FeedCroak { id: 9, author: ada(), body: CroakBody::original(wall_ms, text) };
         let shown = croak(&croak_of(1_709_251_199_999), LineStyle::default());
         let indent = " ".repeat("2024-02-29 23:59 UTC  @ada  ".len());
         let rest = r"2026-07-01 09:05 UTC  @bob  not me\u{202e}";

@@ -4,10 +4,10 @@
 //! is a log index; newer items have greater ids.
 
 use super::{plain, time};
-use ribbit_state::LogIndex;
 use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelation};
+use ribbit_state::query::{CroakBody, FeedCroak, Person};
 use ribbit_state::query::{DeliveryStatus, TalkMessage};
-use ribbit_state::query::{FeedCroak, Person};
+use ribbit_state::{Audience, LogIndex};
 use serde::Serialize;
 
 /// A person.
@@ -30,6 +30,9 @@ struct CroakJson<'a> {
     author: WhoJson<'a>,
     text: &'a str,
     time: Option<String>,
+    audience: Audience,
+    /// The croak that this one answers. It may be deleted.
+    reply_to: Option<LogIndex>,
 }
 
 #[derive(Debug, Serialize)]
@@ -114,8 +117,15 @@ pub fn session(session: &OpenSession) -> String {
 }
 
 fn croak_json(croak: &FeedCroak) -> CroakJson<'_> {
-    let FeedCroak { id, author, wall_ms, text } = croak;
-    CroakJson { id: *id, author: author.into(), text, time: time_of(*wall_ms) }
+    let FeedCroak { id, author, body: CroakBody { wall_ms, text, audience, reply_to } } = croak;
+    CroakJson {
+        id: *id,
+        author: author.into(),
+        text,
+        time: time_of(*wall_ms),
+        audience: *audience,
+        reply_to: *reply_to,
+    }
 }
 
 fn message_json<'a>(message: &'a TalkMessage, with: Option<&'a Person>, me: &'a Person) -> MessageJson<'a> {
@@ -146,10 +156,16 @@ mod tests {
     #[test]
     fn the_json_of_each_item_is_stable() {
         let (ada, bob) = (person(3, "ada"), person(4, "bob"));
-        let said = FeedCroak { id: 9, author: ada.clone(), wall_ms: 0, text: "a \"b\"\n\x1b".into() };
+        let body = CroakBody {
+            wall_ms: 0,
+            text: "a \"b\"\n\x1b".into(),
+            audience: Audience::Followers,
+            reply_to: Some(7),
+        };
+        let said = FeedCroak { id: 9, author: ada.clone(), body };
         assert_eq!(
             croak(&said),
-            r#"{"id":9,"author":{"account":3,"username":"ada","name":"ADA"},"text":"a \"b\"\n\u001b","time":null}"#
+            r#"{"id":9,"author":{"account":3,"username":"ada","name":"ADA"},"text":"a \"b\"\n\u001b","time":null,"audience":"followers","reply_to":7}"#
         );
         let wall_ms = 1_709_251_199_999;
         let wrote =

@@ -68,7 +68,13 @@ fn rows() -> Vec<String> {
     };
     let id = AccountId(0x0102);
     let session = Session { account: id, opened: 5, opened_age_ms: 1_000, opened_wall_ms: 2_000 };
-    let croak = Croak { author: id, wall_ms: 3_000, text: "a,\n\"b\" 🐸".into() };
+    let croak = Croak {
+        author: id,
+        audience: Audience::Followers,
+        kind: CroakKind::Reply { to: 300 },
+        wall_ms: 3_000,
+        text: "a,\n\"b\" 🐸".into(),
+    };
     let record = InlineRecord { id: HISTORY, digest: u64::MAX, age_ms: 300 };
     let post = StoredCroak { record, croak: croak.clone() };
     let member = Member {
@@ -299,7 +305,13 @@ fn entries() -> Vec<String> {
         },
         Command::LogIn { account: AccountId(1), credential_version: 3, token: TOKEN },
         Command::LogOut { session: TOKEN },
-        Command::Croak { session: TOKEN, text: "hello\r\n🐸".into() },
+        Command::croak(TOKEN, "hello\r\n🐸"),
+        Command::Croak {
+            session: TOKEN,
+            text: "hello yourself".into(),
+            reply_to: Some(300),
+            audience: Audience::Followers,
+        },
         Command::AddFriend { session: TOKEN, username: "bob".into() },
         Command::RemoveFriend { session: TOKEN, username: "bob".into() },
         Command::DeleteAccount { session: TOKEN, credential_version: 3 },
@@ -412,6 +424,16 @@ fn a_row_of_a_version_from_the_future_is_not_guessed_at() {
     assert_eq!(decode::<AccountId>(&[]), None);
 }
 
+fn croak_by(author: u64, wall_ms: u64, text: String) -> Croak {
+    let kind = match author % 3 {
+        0 => CroakKind::Original,
+        1 => CroakKind::Reply { to: wall_ms },
+        _ => CroakKind::Share { of: author },
+    };
+    let audience = if wall_ms.is_multiple_of(2) { Audience::Everyone } else { Audience::Followers };
+    Croak { author: AccountId(author), audience, kind, wall_ms, text }
+}
+
 fn config() -> ProptestConfig {
     ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) }
 }
@@ -422,9 +444,10 @@ proptest! {
     #[test]
     fn how_a_post_begins_is_read_as_the_whole_is(id: u128, digest: u64, age_ms: u64, author: u64, text: String) {
         let record = InlineRecord { id, digest, age_ms };
-        let post = StoredCroak { record, croak: Croak { author: AccountId(author), wall_ms: 1, text } };
+        let post = StoredCroak { record, croak: croak_by(author, 1, text) };
         let bytes = encode(&post);
-        prop_assert_eq!(CroakHeader::of(&bytes), Some(CroakHeader { record, author: post.croak.author }));
+        let Croak { author, audience, kind, .. } = post.croak;
+        prop_assert_eq!(CroakHeader::of(&bytes), Some(CroakHeader { record, author, audience, kind }));
         for short in 0..bytes.len().min(30) {
             prop_assert!(CroakHeader::of(&bytes[..short]).is_none_or(|start| start.record == record));
         }
@@ -454,7 +477,7 @@ proptest! {
 
     #[test]
     fn croaks_come_back_byte_for_byte(author: u64, wall_ms: u64, text: String, extra in any::<u8>()) {
-        let croak = Croak { author: AccountId(author), wall_ms, text };
+        let croak = croak_by(author, wall_ms, text);
         let mut bytes = encode(&croak);
         prop_assert_eq!(decode(&bytes), Some(croak));
         bytes.push(extra);

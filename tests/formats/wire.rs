@@ -15,6 +15,7 @@ use ribbit_net::pinned::{PinAnswer, PinAsk, PinHead};
 use ribbit_net::protocol::*;
 use ribbit_replica::RaftMessage;
 use ribbit_state::code::{Code, Denied, Field};
+use ribbit_state::command::Audience;
 use ribbit_state::command::LeaseEnd;
 use ribbit_state::command::{Command, HOME_REGION, MemberName, NewMember, Reply, Request, Role};
 use ribbit_state::events::{Event, EventKind, LeaseEvent, NodeChange, NodeEvent};
@@ -79,11 +80,7 @@ fn peer_line(name: &str, sent: PeerFrame) -> String {
 }
 
 fn request() -> Request {
-    Request {
-        id: REQUEST,
-        submitted_at: 300,
-        command: Command::Croak { session: TOKEN, text: "a 🐸".into() },
-    }
+    Request { id: REQUEST, submitted_at: 300, command: Command::croak(TOKEN, "a 🐸") }
 }
 
 fn password(text: &str) -> Password {
@@ -318,7 +315,11 @@ fn entry(kind: NodeKind) -> TreeEntry {
 fn pages() -> Vec<(&'static str, Page)> {
     let me = person();
     let who = PersonRelation { person: person(), followed: true, follows: false };
-    let croak = FeedCroak { id: 300, author: person(), wall_ms: 3_000, text: "a 🐸".into() };
+    let body =
+        CroakBody {
+            wall_ms: 3_000, text: "a 🐸".into(), audience: Audience::Followers, reply_to: Some(299)
+        };
+    let croak = FeedCroak { id: 300, author: person(), body: body.clone() };
     let croaks = vec![croak.clone()];
     let talk_line = TalkSummary {
         with: Some(person()),
@@ -344,7 +345,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         sessions: 2,
     };
     let known = FrontCroak { id: 299, author: 0, body: None };
-    let body = Some(CroakBody { wall_ms: 3_000, text: "a 🐸".into() });
+    let body = Some(body);
     let front = FrontPage {
         me: me.clone(),
         authors: vec![person()],

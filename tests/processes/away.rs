@@ -21,7 +21,7 @@ fn flood(address: &str, session: TokenHash) {
         let submitted_at = client.position(Duration::from_secs(10)).await.expect("it answers").index;
         let asking: Vec<_> = (0..FLOOD)
             .map(|number| {
-                let command = Command::Croak { session, text: format!("drop {number} of a flood") };
+                let command = Command::croak(session, format!("drop {number} of a flood"));
                 let ask = Ask::Write(Request { id: RequestId((1 << 100) + number), submitted_at, command });
                 let client = client.clone();
                 smol::spawn(async move { client.ask(ask, Duration::from_secs(30)).await })

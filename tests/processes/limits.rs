@@ -69,7 +69,7 @@ fn strangers_write_no_more_than_one_account_may() {
     let submitted_at = smol::block_on(client.position(limit)).expect("it answers").index;
     let codes: Vec<(bool, Code)> = (0..9)
         .map(|number| {
-            let command = Command::Croak { session: TokenHash([number; 32]), text: "let me in".into() };
+            let command = Command::croak(TokenHash([number; 32]), "let me in");
             let ask = Ask::Write(Request { id: new_request_id(), submitted_at, command });
             match smol::block_on(client.ask(ask, limit)).expect("it answers") {
                 Answer::Written { outcome: Err(denied), .. } => (true, denied.code),

@@ -251,7 +251,7 @@ pub fn feed_of(address: &str, keys: &Keys, session: TokenHash) -> Vec<(LogIndex,
         let Answer::Read { page: Ok(Page::Feed { croaks, older, .. }), .. } = answer else {
             panic!("{address}: {answer:?}")
         };
-        all.extend(croaks.into_iter().map(|croak| (croak.id, croak.text)));
+        all.extend(croaks.into_iter().map(|croak| (croak.id, croak.body.text)));
         match older {
             None => return all,
             older => before = older,

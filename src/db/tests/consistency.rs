@@ -121,7 +121,7 @@ fn inhabit(store: &mut Store) {
 fn change(at: LogIndex) -> [LogEntry; 2] {
     let name = Some(format!("name {}", at + 2));
     let rename = AccountCommand::Describe { session: SESSION, name, email: None };
-    let croak = Command::Croak { session: SESSION, text: format!("croak {}", at + 2) };
+    let croak = Command::croak(SESSION, format!("croak {}", at + 2));
     [entry(at + 1, rename.into()), entry(at + 2, croak)]
 }
 

@@ -133,7 +133,7 @@ async fn after(stage: &DemoCluster, narrator: &mut Narrator, read_through: LogIn
         .await;
 
     let feed = bob.feed(None, FEED_MAX).await?.value.croaks;
-    let texts: Vec<String> = feed.into_iter().map(|croak| croak.text).collect();
+    let texts: Vec<String> = feed.into_iter().map(|croak| croak.body.text).collect();
     narrator.same("bob's feed", &CROAKS.map(String::from), &texts).await;
 
     narrator.does("bob replies.").await;

@@ -137,7 +137,7 @@ mod tests {
         // The state between joining and the first snapshot: an identity but no configuration.
         let folder = tempfile::tempdir().unwrap();
         let service = backend(folder.path(), &[]);
-        let command = Command::Croak { session: TokenHash([0; 32]), text: "ribbit".into() };
+        let command = Command::croak(TokenHash([0; 32]), "ribbit");
         let ask = Ask::Write(Request { id: RequestId(8), submitted_at: 0, command });
         let asker = Caller { plane: Plane::Control, from: Ipv4Addr::LOCALHOST.into() };
         let answer = smol::block_on(service.answer(asker, ask, Instant::now() + Duration::from_millis(300)));

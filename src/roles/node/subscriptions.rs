@@ -238,7 +238,7 @@ mod tests {
         }
 
         async fn croak(&mut self, session: TokenHash) -> LogIndex {
-            self.run(Command::Croak { session, text: "ribbit".into() }).await.0
+            self.run(Command::croak(session, "ribbit")).await.0
         }
 
         fn now(&self) -> Token {

@@ -114,7 +114,7 @@ pub(super) async fn croak(services: &SiteServices, context: &mut RequestContext,
         Ok(request) => request,
         Err(error) => return again(services, context, form, None, error).await,
     };
-    match context.command(request, Command::Croak { session, text: text.to_string() }).await {
+    match context.command(request, Command::croak(session, text)).await {
         Ok(_) => response::see_other("/main"),
         Err(error) => again(services, context, form, Some(request), error).await,
     }

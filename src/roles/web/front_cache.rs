@@ -180,7 +180,7 @@ mod tests {
     /// Returns an answer with these croaks, each with its text or without, by an author of this name.
     fn front(name: &str, croaks: &[(LogIndex, Option<&str>)]) -> FrontPage {
         let author = Person { account: AccountId(1), username: "ada".into(), name: name.into() };
-        let body = |text: &str| CroakBody { wall_ms: 0, text: text.into() };
+        let body = |text: &str| CroakBody::original(0, text);
         let croaks = croaks.iter();
         let croaks =
             croaks.map(|(id, text)| FrontCroak { id: *id, author: 0, body: text.map(body) }).collect();

@@ -1,6 +1,6 @@
 //! Words of the golden scripts for messages and for changes to accounts: commands, queries, pages and rows.
 
-use super::scripts::{Words, first, person_words, session};
+use super::scripts::{Words, body_words, first, person_words, session};
 use crate::accounts::hash_digest;
 use crate::command::Command;
 use crate::command::MessageCommand;
@@ -150,7 +150,7 @@ pub(super) fn page(page: &Page) -> Words {
             writeln!(output, "{}", relation_words(&profile.relation))?;
             writeln!(output, "{} friends, {} followers", profile.friends, profile.followers)?;
             for croak in croaks {
-                writeln!(output, "{}: {:?}", croak.id, croak.text)?;
+                writeln!(output, "{}: {}", croak.id, body_words(&croak.body))?;
             }
         }
         Page::People { people, more, .. } => {
@@ -186,6 +186,9 @@ pub(super) fn page(page: &Page) -> Words {
                 let this = if session.this { ", this one" } else { "" };
                 writeln!(output, "opened at {}{this}", session.opened)?;
             }
+        }
+        Page::Croak(croak) => {
+            writeln!(output, "{} {}: {}", croak.id, croak.author.username, body_words(&croak.body))?;
         }
         page => writeln!(output, "{page:?}")?,
     }

@@ -95,7 +95,7 @@ impl Log {
     }
 
     fn croak(&mut self, username: &str, text: &str) -> LogIndex {
-        match self.run(Command::Croak { session: token(username), text: text.into() }) {
+        match self.run(Command::croak(token(username), text)) {
             Ok(Reply::Croaked { croak }) => croak,
             other => panic!("{other:?}"),
         }

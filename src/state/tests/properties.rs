@@ -110,7 +110,7 @@ impl Oracle {
             (Command::LogOut { session }, _) => {
                 self.sessions.remove(&self.owner(*session));
             }
-            (Command::Croak { session, text }, Reply::Croaked { croak }) => {
+            (Command::Croak { session, text, .. }, Reply::Croaked { croak }) => {
                 self.croaks.push((*croak, self.owner(*session), lines(text)));
             }
             (Command::AddFriend { session, username }, _) => {
@@ -232,7 +232,7 @@ impl History {
                 token: token(&format!("session {}", self.log.index() + 1)),
             },
             Step::LogOut(who) => Command::LogOut { session: session(*who) },
-            Step::Croak(who, text) => Command::Croak { session: session(*who), text: text.clone() },
+            Step::Croak(who, text) => Command::croak(session(*who), text.clone()),
             Step::Befriend(who, whom) => {
                 Command::AddFriend { session: session(*who), username: PEOPLE[*whom].into() }
             }
@@ -317,7 +317,7 @@ fn check_feeds(history: &mut History, limit: u16) {
     for (account, session) in sessions(history) {
         let read = read_feed(&history.log.model, session, limit);
         let read: Vec<_> =
-            read.into_iter().map(|croak| (croak.id, croak.author.account, croak.text)).collect();
+            read.into_iter().map(|croak| (croak.id, croak.author.account, croak.body.text)).collect();
         assert_eq!(read, history.oracle.feed(account));
         let friends = match history.log.model.answer(&Query::Friends { session, after: None }) {
             Ok(Page::Friends { friends, more: None, .. }) => friends,
@@ -401,7 +401,7 @@ proptest! {
             let query = Query::Feed { session, before: Some(before), limit: 50 };
             let Ok(Page::Feed { croaks, .. }) = history.log.model.answer(&query) else { panic!() };
             let expected = history.oracle.feed(account).into_iter().filter(|(id, ..)| *id < before).take(50);
-            let read = croaks.into_iter().map(|croak| (croak.id, croak.author.account, croak.text));
+            let read = croaks.into_iter().map(|croak| (croak.id, croak.author.account, croak.body.text));
             prop_assert!(read.eq(expected));
         }
     }

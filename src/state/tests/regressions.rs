@@ -51,7 +51,7 @@ fn a_session_ends_at_its_age_and_not_after() {
     log.age_ms = 5 + SESSION_AGE_MS_MAX - 1;
     log.croak("ada", "still here");
     log.age_ms += 1;
-    let outcome = log.run(Command::Croak { session: token("ada"), text: "too late".into() });
+    let outcome = log.run(Command::croak(token("ada"), "too late"));
     assert_eq!(outcome.unwrap_err().code, Code::NotLoggedIn);
 }
 

@@ -7,18 +7,17 @@
 use super::message_words;
 use super::*;
 use crate::code::Denied;
-use crate::command::{Guard, TreeCommand};
+use crate::command::{Audience, Guard, TreeCommand};
 use crate::command::{LeaseCommand, LeaseEnd};
 use crate::command::{MemberName, NewMember, Role};
 use crate::ids::HistoryId;
 use crate::lookup::account_named;
 use crate::path::TreePath;
-use crate::query::{FeedCroak, Person};
-use crate::query::{FrontCroak, FrontPage};
+use crate::query::{CroakBody, FeedCroak, FrontCroak, FrontPage, Person};
 use crate::rows::{
-    Accounts, Bookkeeping, Books, Change, CoordinationRow, Croaks, CroaksBy, Followers, Friends, Key,
-    LeaseTokens, Leases, Members, Names, Nodes, Owned, Owner, Requests, Sessions, SessionsOf, StoredCroak,
-    Sweeps, TABLES, TableId, TreeNode, View, books, decode,
+    Accounts, Bookkeeping, Books, Change, CoordinationRow, CroakKind, Croaks, CroaksBy, Followers, Friends,
+    Key, LeaseTokens, Leases, Members, Names, Nodes, Owned, Owner, Requests, Sessions, SessionsOf,
+    StoredCroak, Sweeps, TABLES, TableId, TreeNode, View, books, decode,
 };
 use goldenscript::{ArgumentConsumer, Runner};
 use std::error::Error;
@@ -103,7 +102,14 @@ impl Script {
             "croak" => {
                 let session = session(args)?;
                 let times = args.lookup_parse("times")?.unwrap_or(1);
-                Command::Croak { session, text: first(args)?.repeat(times) }
+                let text = first(args)?.repeat(times);
+                let reply_to = args.lookup_parse("reply")?;
+                let audience = if args.lookup_parse("followers")?.unwrap_or(false) {
+                    Audience::Followers
+                } else {
+                    Audience::Everyone
+                };
+                Command::Croak { session, text, reply_to, audience }
             }
             "friend" => Command::AddFriend { session: session(args)?, username: first(args)? },
             "unfriend" => Command::RemoveFriend { session: session(args)?, username: first(args)? },
@@ -373,15 +379,15 @@ fn page_words(page: &Page) -> Words {
         }
         Page::Leases { .. } | Page::Coordination(_) => writeln!(output, "{page:?}")?,
         Page::Feed { croaks, older, .. } => {
-            for FeedCroak { id, author, text, .. } in croaks {
-                writeln!(output, "{id} {}: {text:?}", author.username)?;
+            for FeedCroak { id, author, body } in croaks {
+                writeln!(output, "{id} {}: {}", author.username, body_words(body))?;
             }
             writeln!(output, "older: {older:?}")?;
         }
         Page::Front(FrontPage { me, authors, croaks, older, unread }) => {
             writeln!(output, "me: {}", person_words(me))?;
             for FrontCroak { id, author, body } in croaks {
-                let text = body.as_ref().map_or("known".to_string(), |body| format!("{:?}", body.text));
+                let text = body.as_ref().map_or("known".to_string(), body_words);
                 writeln!(output, "{id} {}: {text}", authors[usize::from(*author)].username)?;
             }
             writeln!(output, "older: {older:?}, unread: {} and {}", unread.messages, unread.croaks)?;
@@ -395,6 +401,13 @@ fn page_words(page: &Page) -> Words {
         page => return message_words::page(page),
     }
     Ok(output)
+}
+
+/// Returns a croak's text, and what distinguishes it from an original for everyone.
+pub(super) fn body_words(body: &CroakBody) -> String {
+    let reply = body.reply_to.map_or(String::new(), |to| format!(", to {to}"));
+    let followers = if body.audience == Audience::Followers { ", for followers" } else { "" };
+    format!("{:?}{reply}{followers}", body.text)
 }
 
 pub(super) fn person_words(person: &Person) -> String {
@@ -466,7 +479,13 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
         SessionsOf::ID => format!(": {}", label(of::<SessionsOf>(row))),
         Croaks::ID => {
             let StoredCroak { record, croak } = of::<Croaks>(row);
-            format!(": by {} {:?}, age {}", croak.author.0, croak.text, record.age_ms)
+            let kind = match croak.kind {
+                CroakKind::Original => String::new(),
+                CroakKind::Reply { to } => format!(", to {to}"),
+                CroakKind::Share { of } => format!(", share of {of}"),
+            };
+            let followers = if croak.audience == Audience::Followers { ", for followers" } else { "" };
+            format!(": by {} {:?}{kind}{followers}, age {}", croak.author.0, croak.text, record.age_ms)
         }
         Members::ID => {
             let row = of::<Members>(row);

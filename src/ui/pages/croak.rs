@@ -27,8 +27,8 @@ impl CroakView {
         CroakView {
             id: croak.id,
             author: AuthorView::new(croak.author),
-            when: time::when(croak.wall_ms, now_ms),
-            parts: text::parts(&croak.text),
+            when: time::when(croak.body.wall_ms, now_ms),
+            parts: text::parts(&croak.body.text),
         }
     }
 }

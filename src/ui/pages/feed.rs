@@ -79,7 +79,7 @@ mod tests {
 
     fn main_page(text: &str) -> MainPage {
         let author = Person { account: AccountId(1), username: "ada".into(), name: "<Ada>".into() };
-        let body = CroakBody { wall_ms: 0, text: text.to_string() };
+        let body = CroakBody::original(0, text);
         let (croak, author) = (CroakMarkup::new(7, &body).into(), AuthorMarkup::new(author).into());
         let croaks = vec![FeedItem { id: 7, croak, author, now_ms: 0 }];
         let feed = Feed { croaks, older: Some(7), newest: true, cursor: None, new: None, receipt: None };

@@ -78,7 +78,7 @@ static BEGUN: LazyLock<Begun> = LazyLock::new(|| {
         next(&mut pond, command);
     }
     for number in 0..8 {
-        next(&mut pond, Command::Croak { session: ADA, text: format!("croak {number}") });
+        next(&mut pond, Command::croak(ADA, format!("croak {number}")));
         let send = MessageCommand::Send { session: BOB, username: "ada".into(), text: format!("{number}") };
         next(&mut pond, send.into());
     }

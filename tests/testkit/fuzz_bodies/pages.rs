@@ -3,7 +3,7 @@
 
 use askama::Template;
 use ribbit_state::AccountId;
-use ribbit_state::query::{FeedCroak, Person};
+use ribbit_state::query::{CroakBody, FeedCroak, Person};
 use ribbit_ui::pages::croak::CroakFragment;
 use ribbit_ui::pages::text::{TextPart, parts};
 use ribbit_ui::pages::{CroakView, FormPage, MessagePage, NavEntry, PageFrame};
@@ -18,8 +18,7 @@ pub fn run(data: &[u8]) {
     let croak = |text: &str, name: &str, username: &str| FeedCroak {
         id: 7,
         author: Person { account: AccountId(1), username: username.into(), name: name.into() },
-        wall_ms: 1_700_000_000_000,
-        text: text.into(),
+        body: CroakBody::original(1_700_000_000_000, text),
     };
     let string = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (name, username) = (string(&name), string(&username));
@@ -65,7 +64,7 @@ fn terminal(croak: &FeedCroak) {
     let json = person_json::croak(croak);
     assert!(!json.chars().any(plain::is_odd), "{json:?}");
     let read: serde_json::Value = serde_json::from_str(&json).expect("what scripts are given is JSON");
-    assert_eq!(read["text"], croak.text.as_str());
+    assert_eq!(read["text"], croak.body.text.as_str());
     assert_eq!(read["author"]["name"], croak.author.name.as_str());
 }
 

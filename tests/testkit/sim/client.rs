@@ -98,7 +98,7 @@ impl Client {
             0..30 => {
                 self.croaks += 1;
                 let text = format!("croak {} of {}", self.croaks, self.number);
-                self.write(Command::Croak { session, text }, random)
+                self.write(Command::croak(session, text), random)
             }
             30..36 => {
                 let username = name(random.between(0, clients as u64) as usize);

@@ -200,7 +200,7 @@ impl UserSession {
     pub(crate) async fn post(&self, text: &str) -> Result<LogIndex, RequestError> {
         let session = self.session()?;
         check_croak(text)?;
-        match self.write(Command::Croak { session, text: text.to_string() }).await? {
+        match self.write(Command::croak(session, text)).await? {
             Reply::Croaked { croak } => Ok(croak),
             other => Err(unexpected(&other)),
         }

@@ -126,7 +126,7 @@ fn every_request_at_and_beyond_its_bounds_is_answered_and_ends_nothing() {
                 Expected::Refused(denied) => assert_eq!(answer, Answer::Refused(denied), "{what}"),
             }
         }
-        let croak = write(Command::Croak { session: SESSION, text: "still here".into() });
+        let croak = write(Command::croak(SESSION, "still here"));
         let answer = asked(&mut client, 0, croak).await;
         // The croak may be refused by the rate limit: this account has written a lot.
         assert!(matches!(answer, Answer::Written { .. } | Answer::Refused(_)), "{answer:?}");

@@ -259,7 +259,7 @@ fn texts_of_people(table: &mut RequestTable) {
         (String::new(), Some(invalid(Field::Post))),
     ] {
         let expected = refusal.map_or(Expected::Answered, Expected::Refused);
-        table.0.push((Plane::Client, write(Command::Croak { session, text }), expected));
+        table.0.push((Plane::Client, write(Command::croak(session, text)), expected));
     }
     for (text, refusal) in [
         ("🐸".repeat(MESSAGE_CHARS_MAX), None),

@@ -119,7 +119,7 @@ fn a_command_that_is_too_long_does_not_enter_the_log() {
     let folder = tempfile::tempdir().unwrap();
     let service = backend(folder.path(), &[1]);
     let session = TokenHash([0; 32]);
-    let long = Command::Croak { session, text: "\r\n".repeat(90_000) };
+    let long = Command::croak(session, "\r\n".repeat(90_000));
     let ask = Ask::Write(Request { id: RequestId(8), submitted_at: 0, command: long });
     assert!(matches!(asked(&service, Plane::Client, ask, Duration::from_secs(5)), Answer::Refused(_)));
 }

@@ -420,7 +420,7 @@ fn older_page(answer: &Answer) -> Option<LogIndex> {
 }
 
 fn croak(person: &BenchAccount, number: u64, bytes: usize) -> Command {
-    Command::Croak { session: person.session, text: text(number, bytes) }
+    Command::croak(person.session, text(number, bytes))
 }
 
 /// Returns a text of `bytes` bytes, with characters of three bytes where it would otherwise have too many characters.

@@ -1,0 +1,85 @@
+//! The one place that decides who may see a croak. Every query and every rule that shows or touches a croak asks here.
+//!
+//! ```text
+//!   croak ──▶ author deleted?             ──▶ hidden
+//!             written by the reader?      ──▶ seen
+//!             for everyone?               ──▶ seen
+//!             reader follows the author?  ──▶ seen
+//!             text mentions the reader?   ──▶ seen
+//!             otherwise                   ──▶ hidden
+//!   share ──▶ its author as above, then the croak that it shares
+//! ```
+//!
+//! A hidden croak and one that does not exist are answered alike, so that an answer does not reveal that there is one.
+
+use super::croaks;
+use super::ids::{AccountId, LogIndex};
+use super::lookup::person;
+use super::mentions::mentions_name;
+use super::query::Person;
+use super::rows::{Audience, Croak, CroakKind, Friends, View, get};
+use std::collections::BTreeMap;
+
+/// Decides for one reader, and remembers what it has read for as long as one answer takes.
+pub(crate) struct Reader<'a, V> {
+    view: &'a V,
+    me: AccountId,
+    /// Accounts met so far; `None` for one that the reader does not see.
+    people: BTreeMap<AccountId, Option<Person>>,
+    followed: BTreeMap<AccountId, bool>,
+}
+
+impl<'a, V: View> Reader<'a, V> {
+    pub(crate) fn new(view: &'a V, me: AccountId) -> Reader<'a, V> {
+        Reader { view, me, people: BTreeMap::new(), followed: BTreeMap::new() }
+    }
+
+    /// Returns an account, or `None` if the reader does not see it: it is deleted.
+    pub(crate) fn person(&mut self, account: AccountId) -> Result<Option<Person>, V::Error> {
+        if let Some(person) = self.people.get(&account) {
+            return Ok(person.clone());
+        }
+        let person = person(self.view, account)?;
+        self.people.insert(account, person.clone());
+        Ok(person)
+    }
+
+    /// Returns true if the reader follows the account.
+    pub(crate) fn follows(&mut self, account: AccountId) -> Result<bool, V::Error> {
+        if let Some(followed) = self.followed.get(&account) {
+            return Ok(*followed);
+        }
+        let followed = get::<Friends, V>(self.view, &(self.me, account.0))?.is_some();
+        self.followed.insert(account, followed);
+        Ok(followed)
+    }
+
+    /// Returns the author of a croak, or `None` if the reader may not see the croak.
+    pub(crate) fn author_of(&mut self, id: LogIndex, croak: &Croak) -> Result<Option<Person>, V::Error> {
+        let Some(author) = self.person(croak.author)? else { return Ok(None) };
+        let seen = match (croak.kind, croak.audience) {
+            (CroakKind::Share { of }, _) => self.read(of)?.is_some(),
+            (_, Audience::Everyone) => true,
+            (_, Audience::Followers) => {
+                author.account == self.me || self.follows(author.account)? || self.is_mentioned(id, croak)?
+            }
+        };
+        Ok(seen.then_some(author))
+    }
+
+    /// Returns a croak that is no share, with its author, or `None` if there is none that the reader may see.
+    pub(crate) fn read(&mut self, id: LogIndex) -> Result<Option<(Croak, Person)>, V::Error> {
+        let Some(croak) = croaks::read(self.view, id)? else { return Ok(None) };
+        if matches!(croak.kind, CroakKind::Share { .. }) {
+            return Ok(None);
+        }
+        Ok(self.author_of(id, &croak)?.map(|author| (croak, author)))
+    }
+
+    /// Returns true if the text meant the reader's account when it was written. An account's id is the index of its
+    /// creation, so a later account that took the name of a deleted one is not meant.
+    fn is_mentioned(&mut self, id: LogIndex, croak: &Croak) -> Result<bool, V::Error> {
+        let me = self.person(self.me)?;
+        Ok(me.is_some_and(|me| me.account.0 < id && mentions_name(&croak.text, &me.username)))
+    }
+}
