@@ -11,10 +11,10 @@ use super::tables::{ROWS, row_key};
 use redb::{Database, ReadableDatabase, Table};
 use ribbit_state::command::Proposal;
 use ribbit_state::dedup::DedupWindow;
-use ribbit_state::facts::event_kind;
+use ribbit_state::facts::event;
 use ribbit_state::ring::RingChange;
 use ribbit_state::rows::{Change, Croaks, Members, Table as StateTable, books};
-use ribbit_state::{Command, EventKind, LogIndex, Outcome, RequestId};
+use ribbit_state::{Command, Event, LogIndex, Outcome, RequestId};
 
 /// Result of applying one log entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub struct AppliedEntry {
     /// True if the member list changed.
     pub changed_members: bool,
     /// Event for live subscribers.
-    pub event_kind: Option<EventKind>,
+    pub event: Option<Event>,
 }
 
 /// One write transaction into which entries are applied.
@@ -94,7 +94,7 @@ impl Applying<'_, '_> {
         let proposal = understood(entry, self.level)?;
         let view = ApplyView { rows: &*self.rows, dedup: &*self.dedup, row_cache: &*self.row_cache };
         let applied = ribbit_state::apply(&view, entry.index, &proposal)?;
-        let event_kind = event_kind(&proposal.request.command, &applied.outcome, &applied.changes);
+        let event = event(entry.index, &proposal.request.command, &applied.outcome, &applied.changes);
         let mut changed_members = false;
         for change in applied.changes {
             let (Change::Put { table, .. } | Change::Remove { table, .. }) = &change;
@@ -106,7 +106,7 @@ impl Applying<'_, '_> {
             id: proposal.request.id,
             outcome: applied.outcome,
             changed_members,
-            event_kind,
+            event,
         })
     }
 

@@ -249,7 +249,7 @@ mod tests {
         let at = |index| Token { history: HistoryId(1), index };
         let events = |indexes: &[u64]| -> Vec<Event> {
             let what = EventKind::Croaked { author: AccountId(1) };
-            indexes.iter().map(|index| Event { index: *index, what: what.clone() }).collect()
+            indexes.iter().map(|index| Event::new(*index, what.clone())).collect()
         };
         assert!(continues(at(5), &events(&[6, 9]), at(9)) && continues(at(5), &[], at(5)));
         assert!(!continues(at(5), &events(&[5, 9]), at(9)), "an event is repeated");

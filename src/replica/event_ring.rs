@@ -18,7 +18,7 @@
 
 use super::limits::{EVENT_BATCH_MAX, EVENT_SCAN_MAX};
 use ribbit_state::LogIndex;
-use ribbit_state::events::{Event, EventKind};
+use ribbit_state::events::Event;
 use ribbit_state::interest::Interest;
 use ribbit_state::sync::RwLockExt;
 use std::collections::VecDeque;
@@ -84,7 +84,7 @@ impl EventRing {
     pub fn publish(
         &self,
         installed: Option<LogIndex>,
-        applied: impl IntoIterator<Item = (LogIndex, Option<EventKind>)>,
+        events: impl IntoIterator<Item = Event>,
         through: LogIndex,
     ) {
         let mut ring = self.buffer.write_locked();
@@ -92,11 +92,9 @@ impl EventRing {
             ring.events.clear();
             ring.since = index;
         }
-        for (index, what) in applied {
-            if let Some(what) = what
-                && index > ring.since
-            {
-                ring.push(Event { index, what });
+        for event in events {
+            if event.index > ring.since {
+                ring.push(event);
             }
         }
         ring.through = through;
@@ -171,7 +169,9 @@ impl EventReader {
         let mut events = heapless::Vec::new();
         let mut doubtful = false;
         for event in buffer.events.range(first..).take(EVENT_SCAN_MAX) {
-            if self.interest.wants(&event.what) && events.push(event.clone()).is_err() {
+            if let Some(received) = self.interest.received(event)
+                && events.push(received).is_err()
+            {
                 break;
             }
             self.interest.advance(&event.what);
@@ -204,6 +204,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use ribbit_state::command::{Command, Proposal, Stamp};
+    use ribbit_state::events::EventKind;
     use ribbit_state::interest::Topic;
     use ribbit_state::model::Model;
     use ribbit_state::{AccountId, Request, RequestId, TokenHash};
@@ -231,8 +232,8 @@ mod tests {
         Interest::load(&model, &Topic::Feed { session }).expect("readable").expect("open")
     }
 
-    fn croaked(index: LogIndex) -> (LogIndex, Option<EventKind>) {
-        (index, Some(EventKind::Croaked { author: ME }))
+    fn croaked(index: LogIndex) -> Event {
+        Event::new(index, EventKind::Croaked { author: ME })
     }
 
     #[test]
@@ -257,7 +258,7 @@ mod tests {
         let ring = EventRing::new(2, 4 * EVENT_BATCH_MAX);
         let last = EVENT_BATCH_MAX as u64 + 10;
         ring.publish(None, (3..=last).map(croaked), last);
-        ring.publish(None, [(last + 1, Some(EventKind::SessionClosed { account: ME }))], last + 1);
+        ring.publish(None, [Event::new(last + 1, EventKind::SessionClosed { account: ME })], last + 1);
         ring.publish(None, [croaked(last + 2)], last + 2);
         let mut reader = EventReader::begin(&ring, interest(), 2, 2).expect("all is known");
         let batch = reader.take(&ring).expect("in time");
@@ -272,8 +273,8 @@ mod tests {
         let ring = EventRing::new(2, HELD);
         let mut reader = EventReader::begin(&ring, interest(), 2, 2).expect("all is known");
         for index in 3..100 {
-            ring.publish(None, [(index, Some(EventKind::Croaked { author: AccountId(9) }))], index);
-            ring.publish(None, [(index, None)], index);
+            ring.publish(None, [Event::new(index, EventKind::Croaked { author: AccountId(9) })], index);
+            ring.publish(None, [], index);
             let batch = reader.take(&ring).expect("in time");
             assert!(batch.events.is_empty() && batch.cursor == index);
         }
@@ -336,7 +337,7 @@ mod tests {
                 Some(EventKind::FriendRemoved { .. }) => self.follows.push((index, false)),
                 _ => {}
             }
-            self.events.extend(told.clone().map(|what| Event { index, what }));
+            self.events.extend(told.clone().map(|what| Event::new(index, what)));
             told
         }
         fn wanted(&self, from: LogIndex, to: LogIndex) -> Vec<Event> {
@@ -377,7 +378,7 @@ mod tests {
                         let mut told = Vec::new();
                         for (gap, kind) in entries {
                             let index = oracle.applied + gap;
-                            told.push((index, oracle.apply(index, happening(kind))));
+                            told.extend(oracle.apply(index, happening(kind)).map(|what| Event::new(index, what)));
                         }
                         ring.publish(None, told, oracle.applied);
                     }

@@ -6,7 +6,6 @@
 
 use super::code::{Code, Denied};
 use super::command::{AccountCommand, OperatorCommand, Reply};
-use super::croaks;
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::lookup::{live_account, range_of, session_account};
 use super::rows::{
@@ -15,7 +14,7 @@ use super::rows::{
 };
 use super::rule::{ApplyContext, Bounds, Decision};
 use super::social::deleted;
-use super::text;
+use super::{croaks, notices, text};
 
 pub(super) fn change<V: View>(
     bounds: &Bounds,
@@ -50,7 +49,7 @@ pub(super) fn change<V: View>(
         AccountCommand::EndOtherSessions { .. } => {
             Ok(Ok((end_sessions(bounds, view, me, Some(session))?, Reply::Done)))
         }
-        AccountCommand::RemoveCroak { croak, .. } => remove_croak(view, books, *croak, Some(me)),
+        AccountCommand::RemoveCroak { croak, .. } => remove_croak(bounds, view, books, *croak, Some(me)),
     }
 }
 
@@ -61,7 +60,7 @@ pub(super) fn operate<V: View>(
     command: &OperatorCommand,
 ) -> Result<Decision, V::Error> {
     let account = match command {
-        OperatorCommand::RemoveCroak { croak } => return remove_croak(view, books, *croak, None),
+        OperatorCommand::RemoveCroak { croak } => return remove_croak(bounds, view, books, *croak, None),
         OperatorCommand::SetRegistration { open } => {
             let put = Change::put::<SettingsRow>(&(), &Settings { registration_open: *open });
             return Ok(Ok((vec![put], Reply::Done)));
@@ -163,6 +162,7 @@ fn end_sessions<V: View>(
 }
 
 fn remove_croak<V: View>(
+    bounds: &Bounds,
     view: &V,
     books: &Bookkeeping,
     croak: LogIndex,
@@ -178,6 +178,9 @@ fn remove_croak<V: View>(
     found.remove(books, &mut changes);
     if croak <= books.indexed_through {
         changes.push(Change::remove::<CroaksBy>(&(found.author, croak)));
+    }
+    if let Some(removed) = croaks::read(view, croak)? {
+        notices::croak_removed(bounds, view, &mut changes, croak, &removed)?;
     }
     Ok(Ok((changes, Reply::Done)))
 }

@@ -2,13 +2,15 @@
 
 use super::code::{Code, Denied};
 use super::ids::{AccountId, LogIndex, TokenHash};
-use super::limits::{FEED_PAGE_MAX, LEASES_PAGE_MAX, PEOPLE_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
+use super::limits::{
+    FEED_PAGE_MAX, LEASES_PAGE_MAX, NOTICES_PAGE_MAX, PEOPLE_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX,
+};
 use super::lookup::{person, session_account, settings};
 use super::query::{FeedCroak, Page, Person, Query};
 use super::rows::{Friends, Order, Owner, View, scan};
 use super::timelines::Caches;
 use super::visibility::Reader;
-use super::{feed, front, leases, listing, people, talks, tree};
+use super::{feed, front, leases, listing, notices, people, talks, tree};
 
 /// Answers a query.
 ///
@@ -43,7 +45,8 @@ pub fn answer<V: View>(
         | Query::Talks { session, .. }
         | Query::Talk { session, .. }
         | Query::Message { session, .. }
-        | Query::Front { session, .. } => match owner(view, *session)? {
+        | Query::Front { session, .. }
+        | Query::Notices { session, .. } => match owner(view, *session)? {
             Ok(me) => personal(view, caches, me, *session, query)?,
             Err(denied) => Err(denied),
         },
@@ -84,6 +87,9 @@ fn personal<V: View>(
         Query::Message { id, .. } => talks::message(view, &me, *id)?,
         Query::Front { before, limit, known, .. } => {
             Ok(front::page(view, caches, me, *before, page_len(*limit, FEED_PAGE_MAX), *known)?)
+        }
+        Query::Notices { before, limit, .. } => {
+            Ok(notices::list(view, me, newest(before), page_len(*limit, NOTICES_PAGE_MAX))?)
         }
         _ => Ok(Page::Me(me)),
     })

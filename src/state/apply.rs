@@ -24,7 +24,7 @@ use super::rows::{
     Bookkeeping, Books, Change, Croaks, InlineRecord, Key, RequestRecord, Requests, Table, View,
 };
 use super::rule::{ApplyContext, Bounds, Decision};
-use super::{accounts, conversation, leases, members, messages, namespace, social};
+use super::{accounts, conversation, leases, members, messages, namespace, notices, social};
 
 /// Effect of applying one command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,13 +123,13 @@ fn decide<V: View>(
         }
         Command::LogOut { session } => social::log_out(view, context, *session),
         Command::Croak { session, text, reply_to, audience } => {
-            conversation::croak(view, context, *session, text, *reply_to, *audience)
+            conversation::croak(bounds, view, context, *session, text, *reply_to, *audience)
         }
         Command::AddFriend { session, username } => {
             social::add_friend(bounds, view, context, *session, username)
         }
         Command::RemoveFriend { session, username } => {
-            social::remove_friend(view, context, *session, username)
+            social::remove_friend(bounds, view, context, *session, username)
         }
         Command::DeleteAccount { session, credential_version } => {
             social::delete_account(view, context, *session, *credential_version)
@@ -148,6 +148,7 @@ fn decide<V: View>(
         Command::Tree(command) => namespace::change(bounds, view, context, command),
         Command::Lease(command) => leases::change(bounds, view, context, command),
         Command::Message(command) => messages::change(bounds, view, context, command),
+        Command::Notice(command) => notices::change(bounds, view, context, command),
         Command::Account(command) => accounts::change(bounds, view, context, books, command),
         Command::Operator(command) => accounts::operate(bounds, view, books, command),
         Command::Rehash { account, credential_version, before, password_hash } => {

@@ -9,8 +9,8 @@
 
 use super::code::{Code, Denied, Field};
 use super::command::{
-    AccountCommand, Command, HOME_REGION, LeaseCommand, MessageCommand, NewMember, OperatorCommand, Request,
-    TreeCommand,
+    AccountCommand, Command, HOME_REGION, LeaseCommand, MessageCommand, NewMember, NoticeCommand,
+    OperatorCommand, Request, TreeCommand,
 };
 use super::limits::{
     ADDRESS_BYTES_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX, LEASE_MS_MIN, NODE_BYTES_MAX,
@@ -140,6 +140,7 @@ impl Query {
             | Query::Talks { .. }
             | Query::Message { .. }
             | Query::Front { .. }
+            | Query::Notices { .. }
             | Query::Settings => Ok(()),
         }
     }
@@ -195,6 +196,8 @@ impl Command {
             Command::Lease(command) => command.check(),
             Command::Message(command) => command.check(),
             Command::Account(command) => command.check(),
+            // A number and a token.
+            Command::Notice(NoticeCommand::Read { .. }) => Ok(()),
             Command::Operator(command) => command.check(),
             Command::LogIn { .. }
             | Command::LogOut { .. }

@@ -6,7 +6,8 @@
 
 use super::code::Denied;
 pub use super::command_groups::{
-    AccountCommand, Guard, LeaseCommand, LeaseEnd, MessageCommand, OperatorCommand, TreeCommand,
+    AccountCommand, Guard, LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand, OperatorCommand,
+    TreeCommand,
 };
 use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
 use super::limits::{REGIONS_MAX, REQUEST_BYTES_MAX};
@@ -229,6 +230,8 @@ pub enum Command {
         before: u64,
         password_hash: String,
     },
+    /// Changes the client's notices.
+    Notice(NoticeCommand),
 }
 
 impl Command {
@@ -247,6 +250,12 @@ impl From<TreeCommand> for Command {
 impl From<MessageCommand> for Command {
     fn from(command: MessageCommand) -> Command {
         Command::Message(command)
+    }
+}
+
+impl From<NoticeCommand> for Command {
+    fn from(command: NoticeCommand) -> Command {
+        Command::Notice(command)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Commands by area: the lock tree, leases, messages, the client's own account, and operators.
+//! Commands by area: the lock tree, leases, messages, notices, the client's own account, and operators.
 //!
 //! Each is a variant of [`super::command::Command`]. A variant may be added at the end; an existing one never changes.
 
@@ -96,6 +96,13 @@ pub enum MessageCommand {
     Mark { session: TokenHash, with: AccountId, delivered_through: LogIndex, read_through: LogIndex },
     /// Reports that the feed was seen up to this croak.
     ReadFeed { session: TokenHash, through: LogIndex },
+}
+
+/// A change to the client's notices. New variants go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NoticeCommand {
+    /// Reports that the notices were read up to this one.
+    Read { session: TokenHash, through: LogIndex },
 }
 
 /// A change to the client's own account. New variants go at the end.

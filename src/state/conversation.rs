@@ -5,14 +5,15 @@ use super::command::{Audience, Reply};
 use super::ids::{LogIndex, TokenHash};
 use super::lookup::session_owner;
 use super::mentions::behind_leading_mention;
-use super::rows::{Change, Croak, CroakKind, Croaks, StoredCroak, View};
-use super::rule::{ApplyContext, Decision};
-use super::text;
+use super::rows::{Change, Croak, CroakKind, Croaks, NoticeKind, StoredCroak, View};
+use super::rule::{ApplyContext, Bounds, Decision};
 use super::visibility::Reader;
+use super::{notices, text};
 
 /// Posts a croak. A reply begins with the mention of the account that it answers, which does not count against the
 /// length. A reply to a croak for followers is for followers, too.
 pub(super) fn croak<V: View>(
+    bounds: &Bounds,
     view: &V,
     context: ApplyContext,
     session: TokenHash,
@@ -28,11 +29,13 @@ pub(super) fn croak<V: View>(
     let mut post = text::croak_text(post);
     // The part that counts against the length.
     let mut counted = post.clone();
+    let mut answered = None;
     if let Some(to) = reply_to {
         let Some((parent, parent_author)) = Reader::new(view, author).read(to)? else {
             return Ok(Err(Denied::new(Code::NoSuchCroak)));
         };
         croak.kind = CroakKind::Reply { to };
+        answered = Some(parent_author.account);
         if parent.audience == Audience::Followers {
             croak.audience = Audience::Followers;
         }
@@ -48,6 +51,12 @@ pub(super) fn croak<V: View>(
         return Ok(Err(denied));
     }
     croak.text = post;
-    let put = Change::put::<Croaks>(&context.index, &StoredCroak { record: context.record, croak });
-    Ok(Ok((vec![put], Reply::Croaked { croak: context.index })))
+    let stored = StoredCroak { record: context.record, croak };
+    let mut changes = vec![Change::put::<Croaks>(&context.index, &stored)];
+    if let Some(answered) = answered {
+        let kind = NoticeKind::Reply { croak: context.index };
+        notices::notify(bounds, view, context, &mut changes, (answered, author), kind)?;
+    }
+    notices::mentioned(bounds, view, context, &mut changes, &stored.croak)?;
+    Ok(Ok((changes, Reply::Croaked { croak: context.index })))
 }

@@ -15,8 +15,8 @@ use super::croaks;
 use super::ids::{AccountId, LogIndex};
 use super::path::TreePath;
 use super::rows::{
-    Accounts, Change, Friends, Key, Leases, Mailboxes, Message, Messages, Nodes, Owner, SessionsOf, Sweeps,
-    Table, TalkMarks, TreeNode, decode,
+    Accounts, Change, Friends, Key, Leases, Mailboxes, Message, Messages, Nodes, NoticeBooks, Owner,
+    SessionsOf, Sweeps, Table, TalkMarks, TreeNode, decode,
 };
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,19 @@ pub struct Event {
     /// Log index of the command. Each command produces at most one event, so this is also the cursor for resuming.
     pub index: LogIndex,
     pub what: EventKind,
+    /// Accounts whose notices changed, in the order of their ids. A subscriber is told of itself alone. Bounded by
+    /// `MENTIONS_NOTIFIED_MAX` and the few that a rule names.
+    pub notified: Box<[AccountId]>,
+}
+
+// A node keeps thousands of events in memory.
+const _: () = assert!(size_of::<Event>() <= 96);
+
+impl Event {
+    /// Returns an event that notifies nobody.
+    pub fn new(index: LogIndex, what: EventKind) -> Event {
+        Event { index, what, notified: Box::default() }
+    }
 }
 
 /// Kind and subject of an event. Part of the wire format: new variants go at the end.
@@ -81,6 +94,8 @@ pub enum EventKind {
     CroakRemoved {
         croak: LogIndex,
     },
+    /// Nothing that the subscriber receives, except that the notices of an account changed: `notified` says whose.
+    Noticed,
 }
 
 /// A change to one node of the namespace.
@@ -197,6 +212,10 @@ pub(super) fn feed_read(_: &Command, _: &Outcome, changes: &[Change]) -> Option<
     key_of::<Mailboxes>(changes).map(|account| EventKind::FeedRead { account })
 }
 
+pub(super) fn noticed(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    key_of::<NoticeBooks>(changes).map(|_| EventKind::Noticed)
+}
+
 pub(super) fn nodes_changed(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
     Some(EventKind::Tree { nodes: node_changes(changes), lease: None })
 }
@@ -263,4 +282,18 @@ fn key_of<T: Table>(changes: &[Change]) -> Option<T::Key> {
         }
         _ => None,
     })
+}
+
+/// Returns the accounts whose list or unread count these changes touch: those that live subscribers have to be told.
+pub(super) fn notified(changes: &[Change]) -> Box<[AccountId]> {
+    let mut accounts: Vec<AccountId> = changes
+        .iter()
+        .filter_map(|change| match change {
+            Change::Put { table, key, .. } if *table == NoticeBooks::ID => AccountId::from_bytes(key),
+            _ => None,
+        })
+        .collect();
+    accounts.sort_unstable();
+    accounts.dedup();
+    accounts.into_boxed_slice()
 }

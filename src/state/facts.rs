@@ -9,10 +9,11 @@
 //! variants, too.
 
 use super::command::{
-    AccountCommand, Command, LeaseCommand, LeaseEnd, MessageCommand, OperatorCommand, Outcome, TreeCommand,
+    AccountCommand, Command, LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand, OperatorCommand, Outcome,
+    TreeCommand,
 };
-use super::events::{self, EventKind};
-use super::ids::TokenHash;
+use super::events::{self, Event, EventKind};
+use super::ids::{LogIndex, TokenHash};
 use super::query::Query;
 use super::rows::Change;
 
@@ -152,14 +153,16 @@ commands! {
     Operator(OperatorCommand::RemoveCroak): 1, none, Operators, stays, SmallWrite, croak_removed;
     Operator(OperatorCommand::SetRegistration): 1, none, Operators, stays, SmallWrite, none;
     Rehash: 1, none, Backends, stays, SmallWrite, none;
+    Notice(NoticeCommand::Read): 1, session, People, stays, SmallWrite, noticed;
 }
 
-/// Returns the event that applying this command produced, if any.
-pub fn event_kind(command: &Command, outcome: &Outcome, changes: &[Change]) -> Option<EventKind> {
+/// Returns the event that applying this command at `index` produced, if any.
+pub fn event(index: LogIndex, command: &Command, outcome: &Outcome, changes: &[Change]) -> Option<Event> {
     if outcome.is_err() || changes.is_empty() {
         return None;
     }
-    (command.facts().event)(command, outcome, changes)
+    let what = (command.facts().event)(command, outcome, changes)?;
+    Some(Event { index, what, notified: events::notified(changes) })
 }
 
 impl Command {
@@ -223,4 +226,5 @@ queries! {
     Settings: none, public;
     Accounts: none, control;
     Front: session, public;
+    Notices: session, public;
 }

@@ -8,7 +8,7 @@
 //! resume the same stream on any member. One exception: a stream that is read later may lack the croaks of an account
 //! that was deleted since.
 
-use super::events::{EventKind, NodeChange, NodeEvent};
+use super::events::{Event, EventKind, NodeChange, NodeEvent};
 use super::ids::{AccountId, TokenHash};
 use super::limits::{FRIENDS_MAX, SESSION_AGE_MS_MAX};
 use super::lookup::{live_account, session_account};
@@ -82,6 +82,19 @@ impl Interest {
                 nodes.iter().any(|node| node.concerns(path))
             }
             (Interest::Tree(_), _) => false,
+        }
+    }
+
+    /// Returns the event as the subscriber receives it, if it does. The interest must be as of the index before it.
+    pub fn received(&self, event: &Event) -> Option<Event> {
+        let notified = match self {
+            Interest::Feed(feed) if event.notified.contains(&feed.me) => Box::from([feed.me]),
+            Interest::Feed(_) | Interest::Tree(_) => Box::default(),
+        };
+        if self.wants(&event.what) {
+            Some(Event { index: event.index, what: event.what.clone(), notified })
+        } else {
+            (!notified.is_empty()).then_some(Event { index: event.index, what: EventKind::Noticed, notified })
         }
     }
 
@@ -160,6 +173,8 @@ impl FeedInterest {
             EventKind::Marked { account, with } => *account == self.me || *with == self.me,
             EventKind::FeedRead { account } => *account == self.me,
             EventKind::CroakRemoved { .. } => true,
+            // Received by those who are notified.
+            EventKind::Noticed => false,
         }
     }
 

@@ -30,8 +30,8 @@
 //! Writes:
 //!
 //! - [`check`]: bounds of each field of a request, checked before it is proposed
-//! - [`messages`]: direct messages and read positions; [`social`]: accounts, sessions and friendships;
-//!   [`conversation`]: croaks and replies; [`accounts`]: changes to existing accounts
+//! - [`notices`]: what people are notified of; [`messages`]: direct messages and read positions; [`social`]: accounts,
+//!   sessions and friendships; [`conversation`]: croaks and replies; [`accounts`]: changes to existing accounts
 //! - [`leases`]: the leases of members and clients; [`members`]: membership of the cluster; [`namespace`]: the tree of
 //!   folders, files and locks
 //! - [`request_table`]: requests by id and by index; [`dedup`]: the request deduplication window, in memory
@@ -77,6 +77,7 @@ pub mod mentions;
 mod messages;
 pub mod model;
 mod namespace;
+mod notices;
 pub mod path;
 mod people;
 pub mod query;
@@ -98,7 +99,7 @@ mod visibility;
 pub use apply::{Applied, apply};
 pub use code::{Code, Denied, Field};
 pub use command::{
-    AccountCommand, Audience, Command, HOME_REGION, LeaseCommand, MemberName, MessageCommand,
+    AccountCommand, Audience, Command, HOME_REGION, LeaseCommand, MemberName, MessageCommand, NoticeCommand,
     OperatorCommand, Outcome, Reply, Request, Role, Stamp, TreeCommand,
 };
 pub use events::{Event, EventKind};

@@ -62,6 +62,14 @@ pub const TALK_PAGE_MAX: usize = 50;
 pub const TALKS_PAGE_MAX: usize = 50;
 /// Value at which counting unread croaks stops; shown as "100 or more".
 pub const UNREAD_CROAKS_MAX: u32 = 100;
+/// Maximum number of notices of one account. The oldest go.
+pub const NOTICES_MAX: u32 = 500;
+/// Maximum number of notices that one account has made for another, so that no single account fills the list.
+pub(crate) const NOTICES_PER_PAIR_MAX: usize = 50;
+/// Maximum number of notices in a page: even the longest texts fit one frame.
+pub const NOTICES_PAGE_MAX: usize = 50;
+/// Maximum number of mentions in one text that notify the person mentioned. Bounds the event, too.
+pub const MENTIONS_NOTIFIED_MAX: usize = 10;
 /// Maximum length of a pattern of user names, in characters.
 pub const GLOB_CHARS_MAX: usize = 64;
 /// Maximum number of user names that are compared with a pattern for one page.

@@ -2,7 +2,7 @@
 
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::path::TreePath;
-use super::rows::{Audience, Coordination, Croak, Lease, Owner, Settings, TreeNode};
+use super::rows::{Audience, Coordination, Croak, Lease, NoticeKind, Owner, Settings, TreeNode};
 use serde::{Deserialize, Serialize};
 
 /// Required freshness of an answer.
@@ -74,6 +74,8 @@ pub enum Query {
         known: Option<(LogIndex, LogIndex)>,
         unless: Option<LogIndex>,
     },
+    /// Notices of the session's owner, newest first.
+    Notices { session: TokenHash, before: Option<LogIndex>, limit: u16 },
 }
 
 /// The other participant of a talk. A deleted account has no name.
@@ -184,6 +186,15 @@ pub enum Page {
     Front(FrontPage),
     /// Nothing was applied since the state that the query names in `unless`, so its answer is the one given there.
     Unchanged,
+    Notices {
+        me: Person,
+        /// Newest first.
+        notices: Vec<NoticeItem>,
+        /// The `before` of the next older page, if there is one.
+        older: Option<LogIndex>,
+        /// Number of unread notices, on this page or not.
+        unread: u32,
+    },
 }
 
 /// A page of the feed with what stands around it.
@@ -282,6 +293,22 @@ pub struct Unread {
     pub croaks: u32,
     /// Croaks up to here were seen.
     pub feed_read_through: LogIndex,
+    pub notices: u32,
+}
+
+/// A notice in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeItem {
+    /// Index of the command that made it; also the cursor of the next page, which contains what is older.
+    pub id: LogIndex,
+    /// `None` if the people who run the servers caused it.
+    pub from: Option<Person>,
+    /// Wall clock of the leader when it proposed the command. It may be wrong.
+    pub wall_ms: u64,
+    pub kind: NoticeKind,
+    /// Text of the croak that it is about.
+    pub text: Option<String>,
+    pub unread: bool,
 }
 
 /// One talk in a list of talks.

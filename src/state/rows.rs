@@ -71,6 +71,11 @@ tables! {
     /// Accounts that may not log in.
     23 Suspended: AccountId => ();
     24 SettingsRow: () => Settings;
+    /// (notified account, index of the command that made the notice).
+    40 Notices: (AccountId, LogIndex) => Notice;
+    /// (account that made it, notified account, index): the inverse of `Notices`.
+    41 NoticesFrom: (AccountId, AccountId, LogIndex) => NoticeKind;
+    42 NoticeBooks: AccountId => NoticeBook;
     /// Read through [`super::croaks`]. It has the largest id for the reason given there.
     255 Croaks: LogIndex => StoredCroak;
 }
@@ -181,6 +186,64 @@ pub struct Mailbox {
     pub waiting: u32,
     /// Croaks up to here were seen in the feed.
     pub feed_read_through: LogIndex,
+}
+
+/// Sender of the notices that the people who run the servers cause. No account has this id.
+pub const OPERATORS: AccountId = AccountId(0);
+
+/// A notice for one person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The account that caused it, or [`OPERATORS`].
+    pub from: AccountId,
+    pub wall_ms: u64,
+    pub kind: NoticeKind,
+}
+
+/// What a notice is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NoticeKind {
+    /// The croak mentions the notified person.
+    Mention { croak: LogIndex },
+    /// The croak answers one of theirs.
+    Reply { croak: LogIndex },
+    /// Their croak was liked.
+    Like { croak: LogIndex },
+    /// Their croak was shared.
+    Share { croak: LogIndex },
+    /// They have a new follower.
+    Follow,
+    /// They are invited to the room that was made at this index.
+    Invitation { room: LogIndex },
+}
+
+impl NoticeKind {
+    /// Returns the croak that it is about.
+    pub fn croak(self) -> Option<LogIndex> {
+        match self {
+            NoticeKind::Mention { croak }
+            | NoticeKind::Reply { croak }
+            | NoticeKind::Like { croak }
+            | NoticeKind::Share { croak } => Some(croak),
+            NoticeKind::Follow | NoticeKind::Invitation { .. } => None,
+        }
+    }
+
+    /// Returns true if somebody else has done something to this croak of the notified person.
+    pub(crate) fn is_done_to(self, croak: LogIndex) -> bool {
+        self == NoticeKind::Like { croak } || self == NoticeKind::Share { croak }
+    }
+}
+
+/// Counts and read position of a person's notices.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoticeBook {
+    /// Number of notices.
+    pub count: u32,
+    /// Number of those behind the read position.
+    pub unread: u32,
+    /// Notices up to here were read.
+    pub read_through: LogIndex,
 }
 
 /// Settings of the installation, decided by its operators.

@@ -49,6 +49,8 @@ pub(crate) struct Bounds {
     pub(crate) remove_step: usize,
     pub(crate) waiting_max: u32,
     pub(crate) waiting_per_talk_max: u32,
+    pub(crate) notices_max: u32,
+    pub(crate) notices_per_pair_max: usize,
 }
 
 impl Bounds {
@@ -68,6 +70,8 @@ impl Bounds {
         remove_step: REMOVE_STEP,
         waiting_max: WAITING_MAX,
         waiting_per_talk_max: WAITING_PER_TALK_MAX,
+        notices_max: NOTICES_MAX,
+        notices_per_pair_max: NOTICES_PER_PAIR_MAX,
     };
 }
 

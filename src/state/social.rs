@@ -6,18 +6,18 @@
 //!
 //! Deleting an account marks it and enters it in `Sweeps`. [`sweep`] then removes its sessions, friendships and indexed
 //! croaks in bounded steps, and [`index_croaks`] drops its remaining croaks instead of indexing them. The account's
-//! messages are swept by [`super::messages`]. Changes made by the owner are in [`super::accounts`].
+//! messages are swept by [`super::messages`] and its notices by [`super::notices`]. Changes made by the owner are in [`super::accounts`].
 
 use super::code::{Code, Denied, Field};
 use super::command::Reply;
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::lookup::{is_live, is_suspended, live_account, me_and, range_of, session_account, settings};
 use super::rows::{
-    Account, Accounts, Bookkeeping, Books, Change, CroaksBy, Followers, Friends, Names, Order, Session,
-    Sessions, SessionsOf, Sweeps, View, get, scan,
+    Account, Accounts, Bookkeeping, Books, Change, CroaksBy, Followers, Friends, Names, NoticeKind, Order,
+    Session, Sessions, SessionsOf, Sweeps, View, get, scan,
 };
 use super::rule::{ApplyContext, Bounds, Decision};
-use super::{croaks, messages, text};
+use super::{croaks, messages, notices, text};
 
 /// Evaluates to the value of an `Option`, or returns a refusal from the rule.
 macro_rules! or_deny {
@@ -137,12 +137,14 @@ pub(super) fn add_friend<V: View>(
     {
         return Ok(Err(Denied::of(Code::TooManyFriends, Field::Username)));
     }
-    let changes =
+    let mut changes =
         vec![Change::put::<Friends>(&(me, friend.0), &()), Change::put::<Followers>(&(friend, me.0), &())];
+    notices::notify(bounds, view, context, &mut changes, (friend, me), NoticeKind::Follow)?;
     Ok(Ok((changes, Reply::Done)))
 }
 
 pub(super) fn remove_friend<V: View>(
+    bounds: &Bounds,
     view: &V,
     context: ApplyContext,
     session: TokenHash,
@@ -152,8 +154,9 @@ pub(super) fn remove_friend<V: View>(
     if get::<Friends, V>(view, &(me, friend.0))?.is_none() {
         return Ok(Err(Denied::of(Code::NotAFriend, Field::Username)));
     }
-    let changes =
+    let mut changes =
         vec![Change::remove::<Friends>(&(me, friend.0)), Change::remove::<Followers>(&(friend, me.0))];
+    notices::withdraw(bounds, view, &mut changes, (friend, me), NoticeKind::Follow)?;
     Ok(Ok((changes, Reply::Done)))
 }
 
@@ -223,7 +226,8 @@ pub(super) fn sweep<V: View>(
         }
     }
     let rows_max = left(&changes);
-    let finished = messages::sweep(view, account, rows_max, &mut changes)?;
+    let finished = messages::sweep(view, account, rows_max, &mut changes)?
+        && notices::sweep(view, account, left(&changes), &mut changes)?;
     let more = !finished || left(&changes) == 0;
     if !more {
         changes.push(Change::remove::<Sweeps>(&account));

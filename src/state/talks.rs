@@ -11,7 +11,7 @@ use super::rows::{
 };
 use super::text;
 use super::timelines::Caches;
-use super::{croaks, feed};
+use super::{croaks, feed, notices};
 
 /// Counts what the person has not read yet.
 pub(super) fn unread<V: View>(view: &V, caches: Caches<'_>, me: &Person) -> Result<Unread, V::Error> {
@@ -31,7 +31,8 @@ pub(super) fn unread<V: View>(view: &V, caches: Caches<'_>, me: &Person) -> Resu
             break;
         }
     }
-    Ok(Unread { messages: mailbox.waiting, croaks, feed_read_through: through })
+    let notices = notices::book(view, me.account)?.unread;
+    Ok(Unread { messages: mailbox.waiting, croaks, feed_read_through: through, notices })
 }
 
 pub(super) fn list<V: View>(view: &V, me: Person, before: LogIndex, limit: usize) -> Result<Page, V::Error> {

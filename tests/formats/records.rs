@@ -13,13 +13,13 @@ use ribbit_db::record::seal;
 use ribbit_db::snapshot::Chunk;
 use ribbit_state::apply::digest;
 use ribbit_state::code::{Code, Denied, Field};
-use ribbit_state::command::MessageCommand;
 use ribbit_state::command::{AccountCommand, OperatorCommand};
 use ribbit_state::command::{
     Command, HOME_REGION, MemberName, NewMember, Proposal, Reply, Request, Role, Stamp,
 };
 use ribbit_state::command::{Guard, TreeCommand};
 use ribbit_state::command::{LeaseCommand, LeaseEnd};
+use ribbit_state::command::{MessageCommand, NoticeCommand};
 use ribbit_state::croaks::CroakHeader;
 use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, TokenHash};
 use ribbit_state::path::TreePath;
@@ -170,6 +170,7 @@ fn coordination_rows(account: AccountId) -> Vec<String> {
 fn message_rows(whose: AccountId) -> Vec<String> {
     let with = AccountId(9);
     let message = Message { from: whose, to: with, wall_ms: 3_000, text: "a\n🐸".into() };
+    let notice = Notice { from: with, wall_ms: 3_000, kind: NoticeKind::Mention { croak: 0x0a0d } };
     let mark = TalkState { newest: 0x0a0d, waiting: 2, delivered_through: 300, read_through: 299 };
     vec![
         line::<Messages>("Messages", 0x0a0d, message),
@@ -178,6 +179,9 @@ fn message_rows(whose: AccountId) -> Vec<String> {
         line::<TalkMarks>("TalkMarks", (whose, with.0), mark),
         line::<TalksByAge>("TalksByAge", (whose, 0x0a0d), with),
         line::<Mailboxes>("Mailboxes", whose, Mailbox { waiting: 2, feed_read_through: 300 }),
+        line::<Notices>("Notices", (whose, 0x0a0d), notice),
+        line::<NoticesFrom>("NoticesFrom", (with, whose, 0x0a0d), NoticeKind::Like { croak: 300 }),
+        line::<NoticeBooks>("NoticeBooks", whose, NoticeBook { count: 300, unread: 2, read_through: 299 }),
         line::<Suspended>("Suspended", whose, ()),
         line::<SettingsRow>("SettingsRow", (), Settings { registration_open: false }),
     ]
@@ -191,6 +195,7 @@ fn message_commands() -> Vec<Command> {
         MessageCommand::Send { session, username: "bob".into(), text: "hello\r\n🐸".into() }.into(),
         MessageCommand::Mark { session, with: account, delivered_through: 300, read_through: 299 }.into(),
         MessageCommand::ReadFeed { session, through: 300 }.into(),
+        NoticeCommand::Read { session, through: 300 }.into(),
         AccountCommand::Describe { session, name: Some("Ada".into()), email: None }.into(),
         AccountCommand::ChangePassword {
             session,
@@ -268,7 +273,7 @@ macro_rules! variants {
 /// Fails unless every variant of every command is among these.
 fn check_complete(commands: &[Command]) {
     let (name, all) = variants!(Command: CreateAccount LogIn LogOut Croak AddFriend RemoveFriend DeleteAccount Sweep
-        IndexCroaks FoundCluster Join DescribeMember MarkLost Drain RemoveMember RaiseRules Tree Lease Message Account Operator Rehash);
+        IndexCroaks FoundCluster Join DescribeMember MarkLost Drain RemoveMember RaiseRules Tree Lease Message Account Operator Rehash Notice);
     assert_eq!(commands.iter().map(name).collect::<BTreeSet<_>>(), all);
     macro_rules! inside {
         ($command:ident, $type:ident: $($variant:ident)*) => {
@@ -283,6 +288,7 @@ fn check_complete(commands: &[Command]) {
     inside!(Tree, TreeCommand: MakeFolder Touch Write Remove Acquire Release);
     inside!(Lease, LeaseCommand: Open Close Register End Appoint StepDown EnterChat SetRegions NumberClient);
     inside!(Message, MessageCommand: Send Mark ReadFeed);
+    inside!(Notice, NoticeCommand: Read);
     inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak);
     inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration);
 }

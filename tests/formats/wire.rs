@@ -25,8 +25,8 @@ use ribbit_state::query::TreeEntry;
 use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelation, Profile};
 use ribbit_state::query::{Consistency, FeedCroak, Page, Person, Query, TalkPartner};
 use ribbit_state::query::{CroakBody, FrontCroak, FrontPage};
-use ribbit_state::query::{DeliveryStatus, Talk, TalkMessage, TalkSummary, Unread};
-use ribbit_state::rows::{Coordination, Lease, NodeKind, Owner, Settings, TreeNode};
+use ribbit_state::query::{DeliveryStatus, NoticeItem, Talk, TalkMessage, TalkSummary, Unread};
+use ribbit_state::rows::{Coordination, Lease, NodeKind, NoticeKind, Owner, Settings, TreeNode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smol::io::AsyncWriteExt;
@@ -169,6 +169,7 @@ fn queries() -> Vec<(&'static str, Query)> {
         Settings: Query::Settings,
         Accounts: Query::Accounts { names: "*".into(), after: Some("ada".into()) },
         Front: Query::Front { session, before, limit, known: Some((250, 300)), unless: Some(301) },
+        Notices: Query::Notices { session, before, limit },
     })
 }
 
@@ -351,7 +352,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         authors: vec![person()],
         croaks: vec![FrontCroak { id: 300, author: 0, body }, known],
         older: Some(299),
-        unread: Unread { messages: 2, croaks: 3, feed_read_through: 300 },
+        unread: Unread { messages: 2, croaks: 3, feed_read_through: 300, notices: 4 },
     };
     let lease = (Owner::Client(300), Lease::of_client(TOKEN, "lock /jobs/backup", 300));
     samples!(Page {
@@ -379,7 +380,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         Chatting: Page::Chatting { people: vec![person()] },
         Account: Page::Account(OwnAccount { person: person(), email, created_wall_ms }),
         Sessions: Page::Sessions(vec![OpenSession { opened: 300, opened_wall_ms: 3_000, this: true }]),
-        Unread: Page::Unread(Unread { messages: 2, croaks: 3, feed_read_through: 300 }),
+        Unread: Page::Unread(Unread { messages: 2, croaks: 3, feed_read_through: 300, notices: 4 }),
         Talks: Page::Talks { me: me.clone(), talks: vec![talk_line], older: Some(299) },
         Talk: Page::Talk(talk),
         Message: Page::Message {
@@ -391,7 +392,25 @@ fn pages() -> Vec<(&'static str, Page)> {
         Accounts: Page::Accounts { accounts: vec![account_line], more: Some("ada".into()) },
         Front: Page::Front(front),
         Unchanged: Page::Unchanged,
+        Notices: Page::Notices { me: person(), notices: notices(), older: Some(299), unread: 2 },
     })
+}
+
+/// One notice of each kind.
+fn notices() -> Vec<NoticeItem> {
+    let kinds = samples!(NoticeKind {
+        Mention: NoticeKind::Mention { croak: 300 },
+        Reply: NoticeKind::Reply { croak: 300 },
+        Like: NoticeKind::Like { croak: 300 },
+        Share: NoticeKind::Share { croak: 300 },
+        Follow: NoticeKind::Follow,
+        Invitation: NoticeKind::Invitation { room: 300 },
+    });
+    let notice = |kind: NoticeKind| {
+        let text = kind.croak().map(|_| "a 🐸".to_string());
+        NoticeItem { id: 301, from: Some(person()), wall_ms: 3_000, kind, text, unread: true }
+    };
+    kinds.into_iter().map(|(_, kind)| notice(kind)).collect()
 }
 
 fn replies() -> Vec<(&'static str, Reply)> {
@@ -438,6 +457,7 @@ fn happenings() -> Vec<(&'static str, EventKind)> {
         Marked: EventKind::Marked { account, with: friend },
         FeedRead: EventKind::FeedRead { account },
         CroakRemoved: EventKind::CroakRemoved { croak: 299 },
+        Noticed: EventKind::Noticed,
     })
 }
 
@@ -463,7 +483,10 @@ fn live() -> Vec<String> {
         endings.into_iter().map(|(name, why)| (name, lease(Owner::Client(300), LeaseEvent::Ended(why)))),
     );
     events.extend(owners.into_iter().map(|(name, owner)| (name, lease(owner, LeaseEvent::Began))));
-    let answer = |what| Answer::Live { cursor: SEEN, events: vec![Event { index: 300, what }] };
+    let answer = |what| {
+        let event = Event { index: 300, what, notified: [ACCOUNT].into() };
+        Answer::Live { cursor: SEEN, events: vec![event] }
+    };
     events.into_iter().map(|(name, what)| answer_line(name, answer(what))).collect()
 }
 

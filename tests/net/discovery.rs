@@ -68,7 +68,7 @@ impl Service for Puppet {
     ) -> Result<(), ribbit_net::frame::FrameError> {
         let index = self.applied;
         let what = EventKind::Croaked { author: AccountId(1) };
-        let events = if index > cursor.index { vec![Event { index, what }] } else { Vec::new() };
+        let events = if index > cursor.index { vec![Event::new(index, what)] } else { Vec::new() };
         outlet.send(Answer::Live { cursor: at(index.max(cursor.index)), events }).await?;
         smol::future::pending().await
     }

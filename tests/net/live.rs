@@ -22,7 +22,7 @@ fn at(index: LogIndex) -> Token {
 }
 
 fn event(index: LogIndex) -> Event {
-    Event { index, what: EventKind::Croaked { author: AccountId(1) } }
+    Event::new(index, EventKind::Croaked { author: AccountId(1) })
 }
 
 /// Behaviour of a server after its last batch.

@@ -13,7 +13,7 @@ use ribbit_net::protocol::{
 };
 use ribbit_replica::event_ring::{EventReader, EventRing};
 use ribbit_state::command::Proposal;
-use ribbit_state::facts::event_kind;
+use ribbit_state::facts::event;
 use ribbit_state::lookup::{account_named, session_account};
 use ribbit_state::model::Model;
 use ribbit_state::{
@@ -65,9 +65,9 @@ impl Store {
         let stamp = Stamp { wall_ms: self.wall_ms + self.index * 1000, age_ms: self.index };
         let proposal = Proposal { stamp, request: ribbit_state::Request { id, submitted_at, command } };
         let applied = self.model.decide(self.index, &proposal);
-        let what = event_kind(&proposal.request.command, &applied.outcome, &applied.changes);
+        let event = event(self.index, &proposal.request.command, &applied.outcome, &applied.changes);
         self.model.commit(self.index, &applied.changes);
-        self.live.publish(None, [(self.index, what)], self.index);
+        self.live.publish(None, event, self.index);
         Answer::Written { token: self.token(), outcome: applied.outcome }
     }
 

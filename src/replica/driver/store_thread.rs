@@ -79,7 +79,7 @@ impl StoreThread {
         for entry in &done.outcomes {
             awaited |= self.shared.waiters.answer(entry.id, &Ok((entry.index, entry.outcome.clone())));
         }
-        let events = done.outcomes.iter().map(|entry| (entry.index, entry.event_kind.clone()));
+        let events = done.outcomes.iter().filter_map(|entry| entry.event.clone());
         self.shared.events.publish(done.installed, events, done.applied.index);
         self.shared.progress.notify(usize::MAX);
         awaited

@@ -168,7 +168,7 @@ mod tests {
     use ribbit_net::{handshake, listener, tasks};
     use ribbit_replica::limits::EVENT_RING_MAX;
     use ribbit_state::{
-        AccountId, Command, Consistency, EventKind, HistoryId, Page, Query, Reply, Request, RequestId,
+        AccountId, Command, Consistency, Event, EventKind, HistoryId, Page, Query, Reply, Request, RequestId,
         TokenHash,
     };
     use std::sync::Arc;
@@ -369,7 +369,7 @@ mod tests {
             let croak = pond.croak(SESSION).await;
             // Overwrites the ring with events that are not in the log and belong to no account here.
             let flood = (1..=EVENT_RING_MAX as u64 + 1)
-                .map(|_| (croak, Some(EventKind::Croaked { author: AccountId(77) })));
+                .map(|_| Event::new(croak, EventKind::Croaked { author: AccountId(77) }));
             pond.member().replica.events().publish(None, flood, croak);
             let client = pond.client();
             let elsewhere = Token { history: HistoryId(99), index: 1 };
@@ -489,7 +489,7 @@ mod tests {
             // a busy machine publishes too little in a fixed time: the sockets' buffers hold it, and nothing ever lapses.
             for _ in 0..300 {
                 let events = (index + 1..=index + 1_000)
-                    .map(|index| (index, Some(EventKind::Croaked { author: ada })));
+                    .map(|index| Event::new(index, EventKind::Croaked { author: ada }));
                 live.publish(None, events, index + 1_000);
                 index += 1_000;
                 smol::Timer::after(Duration::from_millis(5)).await;

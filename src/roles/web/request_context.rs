@@ -19,8 +19,8 @@ use ribbit_net::secret::{TOKEN_BYTES, from_hex, new_request_id, to_hex, token_ha
 use ribbit_state::limits::SESSION_AGE_MS_MAX;
 use ribbit_state::query::Unread;
 use ribbit_state::{
-    Code, Command, Consistency, Denied, HistoryId, LogIndex, MessageCommand, Page, Query, Reply, Request,
-    Token, TokenHash,
+    Code, Command, Consistency, Denied, HistoryId, LogIndex, MessageCommand, NoticeCommand, Page, Query,
+    Reply, Request, Token, TokenHash,
 };
 use ribbit_ui::form::{Form, FormRequest, REQUEST_FIELD};
 use ribbit_ui::pages::{NavEntry, PageFrame};
@@ -419,7 +419,9 @@ fn rate_class(ask: &Ask) -> WebRateClass {
         Ask::CreateAccount { .. } => WebRateClass::Creation,
         Ask::LogIn { .. } | Ask::DeleteAccount { .. } | Ask::ChangePassword { .. } => WebRateClass::LogIn,
         Ask::Write(Request {
-            command: Command::Message(MessageCommand::Mark { .. } | MessageCommand::ReadFeed { .. }),
+            command:
+                Command::Message(MessageCommand::Mark { .. } | MessageCommand::ReadFeed { .. })
+                | Command::Notice(NoticeCommand::Read { .. }),
             ..
         }) => WebRateClass::Mark,
         _ => WebRateClass::Post,

@@ -3,7 +3,7 @@
 use super::properties::{History, config, steps};
 use super::*;
 use crate::events::{Event, EventKind};
-use crate::facts::event_kind;
+use crate::facts::event;
 use crate::interest::{Interest, Topic};
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -20,8 +20,7 @@ fn tell(log: &Log, sessions: &BTreeSet<TokenHash>) -> Told {
     let mut told = Told { events: Vec::new(), interests: vec![Vec::new()] };
     for (index, proposal) in (1..).zip(&log.proposals) {
         let applied = model.decide(index, proposal);
-        let what = event_kind(&proposal.request.command, &applied.outcome, &applied.changes);
-        told.events.extend(what.map(|what| Event { index, what }));
+        told.events.extend(event(index, &proposal.request.command, &applied.outcome, &applied.changes));
         model.commit(index, &applied.changes);
         let load = |session: &TokenHash| {
             Interest::load(&model, &Topic::Feed { session: *session }).expect("the model can be read")
@@ -34,7 +33,7 @@ fn tell(log: &Log, sessions: &BTreeSet<TokenHash>) -> Told {
 fn streamed(mut interest: Interest, events: &[Event]) -> Vec<Event> {
     let mut stream = Vec::new();
     for event in events {
-        stream.extend(interest.wants(&event.what).then_some(event.clone()));
+        stream.extend(interest.received(event));
         interest.advance(&event.what);
     }
     stream
@@ -75,6 +74,31 @@ fn refused_and_repeated_requests_produce_no_event() {
         EventKind::SessionClosed { account: ada },
     ];
     assert_eq!(what, expected);
+}
+
+#[test]
+fn a_notified_person_receives_an_event_that_names_nobody_else() {
+    let mut log = Log::small();
+    let [ada, bob, carl] = ["ada", "bob", "carl"].map(|name| log.person(name));
+    log.befriend("ada", "bob").unwrap();
+    log.croak("bob", "@ada and @carl");
+    log.run(NoticeCommand::Read { session: token("carl"), through: log.index() }.into()).unwrap();
+    let events = tell(&log, &BTreeSet::new()).events;
+    let received = |name: &str, event: &Event| {
+        let interest = Interest::load(&log.model, &Topic::Feed { session: token(name) }).unwrap();
+        interest.expect("open").received(event).map(|event| (event.what, event.notified.into_vec()))
+    };
+    let [.., follow, croak, read] = events.as_slice() else { panic!("{events:?}") };
+    let followed = EventKind::FriendAdded { account: ada, friend: bob };
+    assert_eq!(received("ada", follow), Some((followed.clone(), vec![])));
+    assert_eq!(received("bob", follow), Some((followed, vec![bob])));
+    assert_eq!(received("carl", follow), None);
+    let croaked = EventKind::Croaked { author: bob };
+    assert_eq!(received("ada", croak), Some((croaked.clone(), vec![ada])));
+    assert_eq!(received("bob", croak), Some((croaked, vec![])));
+    assert_eq!(received("carl", croak), Some((EventKind::Noticed, vec![carl])), "carl does not follow bob");
+    assert_eq!(received("carl", read), Some((EventKind::Noticed, vec![carl])), "another page of carl's");
+    assert_eq!(received("ada", read), None);
 }
 
 #[test]

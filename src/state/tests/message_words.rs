@@ -1,5 +1,6 @@
 //! Words of the golden scripts for messages and for changes to accounts: commands, queries, pages and rows.
 
+use super::notice_words;
 use super::scripts::{Words, body_words, first, person_words, session};
 use crate::accounts::hash_digest;
 use crate::command::Command;
@@ -75,13 +76,16 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
             credential_version: args.lookup_parse("version")?.unwrap_or(1),
         },
         "registration" => OperatorCommand::SetRegistration { open: first(args)? == "open" }.into(),
-        _ => return Ok(None),
+        name => return notice_words::command(name, args),
     };
     Ok(Some(command))
 }
 
 /// Returns the query that a line names, if this module knows it.
 pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Query>, Box<dyn Error>> {
+    if let Some(query) = notice_words::query(name, args)? {
+        return Ok(Some(query));
+    }
     let limit = args.lookup_parse("limit")?.unwrap_or(10);
     let before: Option<LogIndex> = args.lookup_parse("before")?;
     let after = args.lookup("after").map(|arg| arg.value.clone());
@@ -190,7 +194,7 @@ pub(super) fn page(page: &Page) -> Words {
         Page::Croak(croak) => {
             writeln!(output, "{} {}: {}", croak.id, croak.author.username, body_words(&croak.body))?;
         }
-        page => writeln!(output, "{page:?}")?,
+        page => return notice_words::page(page),
     }
     Ok(output)
 }
@@ -207,7 +211,7 @@ pub(super) fn key(table: TableId, key: &[u8]) -> Option<String> {
             format!("{} {with}", whose.0)
         }
         SettingsRow::ID => String::new(),
-        _ => return None,
+        table => return notice_words::key(table, key),
     })
 }
 
@@ -238,6 +242,6 @@ pub(super) fn row(table: TableId, row: &[u8]) -> Option<String> {
             format!(": registration open: {}", row.registration_open)
         }
         TalkOf::ID | Waiting::ID | Suspended::ID => String::new(),
-        _ => return None,
+        table => return notice_words::row(table, row),
     })
 }

@@ -3,13 +3,14 @@
 mod events;
 mod feeds;
 mod message_words;
+mod notice_words;
 mod properties;
 mod regressions;
 mod scripts;
 mod talks;
 mod tree;
 
-use super::command::{Command, Outcome, Proposal, Reply, Request, Stamp};
+use super::command::{Command, NoticeCommand, Outcome, Proposal, Reply, Request, Stamp};
 use super::ids::{AccountId, LogIndex, RequestId, TokenHash};
 use super::limits::RULES_LEVEL;
 use super::model::Model;
@@ -35,6 +36,8 @@ const SMALL: Bounds = Bounds {
     remove_step: 4,
     waiting_max: 4,
     waiting_per_talk_max: 3,
+    notices_max: 6,
+    notices_per_pair_max: 4,
 };
 
 /// A model, and the log of commands that led to it.

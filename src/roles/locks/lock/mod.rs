@@ -244,9 +244,9 @@ mod tests {
     #[test]
     fn a_lock_is_free_when_it_or_a_folder_above_it_is_removed() {
         let path = |text: &str| text.parse::<TreePath>().unwrap();
-        let event = |place: &str, what| Event {
-            index: 1,
-            what: EventKind::Tree { nodes: vec![NodeChange { path: path(place), what }], lease: None },
+        let event = |place: &str, what| {
+            let nodes = vec![NodeChange { path: path(place), what }];
+            Event::new(1, EventKind::Tree { nodes, lease: None })
         };
         let lock = path("/jobs/backup");
         assert!(frees(&event("/jobs/backup", NodeEvent::Removed), &lock));

@@ -139,6 +139,7 @@ fn queries(table: &mut RequestTable) {
         table.query(Query::Message { session, id: number });
         table.query(Query::Profile { session, username: "ada".into(), before, limit });
         table.query(Query::Talks { session, before, limit });
+        table.query(Query::Notices { session, before, limit });
         table.query(Query::Talk { session, with: TalkPartner::Account(account), before, limit });
         for path in [TreePath::root(), deepest(), longest()] {
             let (depth, after) = (Some(number as u8), Some(path.clone()));
@@ -199,6 +200,7 @@ fn people_commands(table: &mut RequestTable) {
         let (delivered_through, read_through) = (number, number);
         table.command(MessageCommand::Mark { session, with: account, delivered_through, read_through });
         table.command(MessageCommand::ReadFeed { session, through: number });
+        table.command(NoticeCommand::Read { session, through: number });
         table.command(AccountCommand::EndSession { session, opened: number });
         table.command(AccountCommand::RemoveCroak { session, croak: number });
     }
