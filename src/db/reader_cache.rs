@@ -1,7 +1,13 @@
-//! A cache of rows that answers read often: croaks of the newest pages, their authors, and sessions.
+//! A cache of rows that answers read often: croaks of the pages that are read, their authors, and sessions. Of croaks and
+//! accounts it has only the part that pages show ([`ribbit_state::rows::View::get_projected`]).
 //!
-//! redb caches pages of 4 KiB. The croaks of a feed lie in as many pages as there are croaks, so a row here takes a twentieth
+//! redb caches pages of 4 KiB. The croaks of a feed lie in as many pages as there are croaks, so a row here takes a thirtieth
 //! of the memory, and neither a walk through the B-tree nor a checksum.
+//!
+//! ```text
+//!   rows are appended:  │ oldest chunk │ … │ newest chunk ──▶ │     index: hash of the key ──▶ chunk and offset
+//!                       └ emptied when the newest is full; a row that is read in the older half is appended again
+//! ```
 //!
 //! A cached row is the newest one: the writer drops a row before it commits a change to it. A reader of an older view may
 //! offer the former row afterwards. It is refused, because the index of the change is noted.
@@ -16,13 +22,22 @@ use ribbit_state::LogIndex;
 use ribbit_state::rows::{Accounts, Croaks, Sessions, Table, TableId};
 use ribbit_state::sync::MutexExt;
 use std::collections::{HashMap, VecDeque};
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
 use std::sync::Mutex;
 
 /// Number of parts with a lock of their own.
 const PARTS: usize = 16;
-/// Bytes that a cached row takes besides its key and content.
-const ROW_OVERHEAD_BYTES: usize = 96;
+/// Number of chunks of each part.
+const CHUNKS: usize = 8;
+/// Size of a chunk, in bytes.
+const CHUNK_BYTES: usize = READER_CACHE_BYTES_MAX / PARTS / CHUNKS;
+/// Maximum size of a cached row with its key, in bytes.
+const ENTRY_BYTES_MAX: usize = CHUNK_BYTES / 16;
+/// A full cache takes one of so many rows that it is offered. Readers that go round more rows than fit would otherwise
+/// replace each row before it is read again.
+const OFFERS_PER_ADMISSION: u32 = 4;
+
+const _: () = assert!(READER_CACHE_BYTES_MAX <= u32::MAX as usize && ENTRY_BYTES_MAX <= u16::MAX as usize);
 
 /// Rows by stored key.
 #[derive(Debug)]
@@ -33,23 +48,76 @@ pub(super) struct ReaderCache {
 
 #[derive(Debug, Default)]
 struct Part {
-    /// Rows that were used since the generations changed.
-    young: HashMap<Box<[u8]>, CachedRow>,
-    /// Rows that were used in the generation before. They are dropped at the next change of generations.
-    old: HashMap<Box<[u8]>, CachedRow>,
-    /// Bytes of the young rows.
-    bytes: usize,
+    chunks: [Vec<u8>; CHUNKS],
+    /// Number of the chunk that grows. The next one is the oldest.
+    newest: usize,
+    /// True once every chunk was filled.
+    is_full: bool,
+    /// Half of the hash of a key → position of its entry.
+    index: HashMap<u32, u32, BuildHasherDefault<Spread>>,
+    /// Number of rows that were offered while the part was full.
+    offered: u32,
     /// The newest changes of cached tables: index and hash of the key, oldest first.
     changes: VecDeque<(LogIndex, u64)>,
     /// Changes up to this index may be missing.
     floor: LogIndex,
 }
 
-#[derive(Debug)]
-struct CachedRow {
-    row: Box<[u8]>,
-    /// Index of the view that it was read from.
+/// A row in a chunk: the length of its key, that of the row, the index of the view it was read from, key, row.
+#[derive(Debug, Clone, Copy)]
+struct Entry<'a> {
+    key: &'a [u8],
+    row: &'a [u8],
     at: LogIndex,
+}
+
+/// Bytes of an entry beside key and row.
+const ENTRY_OVERHEAD_BYTES: usize = 1 + 2 + 8;
+
+impl Entry<'_> {
+    /// Returns the entry at the start of these bytes.
+    fn first(bytes: &[u8]) -> Option<Entry<'_>> {
+        let (key_len, bytes) = bytes.split_first()?;
+        let (row_len, bytes) = bytes.split_first_chunk()?;
+        let (at, bytes) = bytes.split_first_chunk()?;
+        let (key, bytes) = bytes.split_at_checked(usize::from(*key_len))?;
+        let row = bytes.get(..usize::from(u16::from_le_bytes(*row_len)))?;
+        Some(Entry { key, row, at: u64::from_le_bytes(*at) })
+    }
+
+    fn bytes(&self) -> usize {
+        ENTRY_OVERHEAD_BYTES + self.key.len() + self.row.len()
+    }
+
+    /// Appends the entry. Returns false if it is too long.
+    fn write(&self, chunk: &mut Vec<u8>) -> bool {
+        let (Ok(key_len), Ok(row_len)) = (u8::try_from(self.key.len()), u16::try_from(self.row.len())) else {
+            return false;
+        };
+        chunk.push(key_len);
+        chunk.extend_from_slice(&row_len.to_le_bytes());
+        chunk.extend_from_slice(&self.at.to_le_bytes());
+        chunk.extend_from_slice(self.key);
+        chunk.extend_from_slice(self.row);
+        true
+    }
+}
+
+/// Hasher of numbers that are hashes already: spreads their bits over 64.
+#[derive(Debug, Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u32((*byte).into()));
+    }
+    fn write_u32(&mut self, number: u32) {
+        // 2^64 divided by the golden ratio.
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 impl Default for ReaderCache {
@@ -59,27 +127,36 @@ impl Default for ReaderCache {
 }
 
 impl ReaderCache {
-    /// Returns true if rows of this table are cached.
+    /// Returns true if whole rows of this table are cached.
     pub(crate) fn holds(table: TableId) -> bool {
-        [Sessions::ID, Accounts::ID, Croaks::ID].contains(&table)
+        table == Sessions::ID
+    }
+
+    /// Returns true if the projections of this table's rows are cached.
+    pub(crate) fn holds_projected(table: TableId) -> bool {
+        [Accounts::ID, Croaks::ID].contains(&table)
     }
 
     fn part(&self, key: &[u8]) -> (u64, &Mutex<Part>) {
         let hash = self.hasher.hash_one(key);
-        // The lower bits choose the bucket of a map.
+        // The lower half is the key of the part's index.
         (hash, &self.parts[(hash >> 32) as usize % PARTS])
     }
 
     /// Returns a row as a view at index `at` has it, if it is cached.
     pub(crate) fn get(&self, key: &[u8], at: LogIndex) -> Option<Vec<u8>> {
-        let mut part = self.part(key).1.locked();
-        if let Some(found) = part.young.get(key) {
-            return (found.at <= at).then(|| found.row.to_vec());
+        let (hash, part) = self.part(key);
+        let mut part = part.locked();
+        let position = *part.index.get(&(hash as u32))? as usize;
+        let entry = part.entry(position)?;
+        if entry.key != key || entry.at > at {
+            return None;
         }
-        let (key, found) = part.old.remove_entry(key)?;
-        let row = (found.at <= at).then(|| found.row.to_vec());
-        part.insert(key, found);
-        row
+        let (row, read_at) = (entry.row.to_vec(), entry.at);
+        if part.is_old(position / CHUNK_BYTES) {
+            part.append(self, hash, Entry { key, row: &row, at: read_at });
+        }
+        Some(row)
     }
 
     /// Adds a row that was read from a view at index `at`, unless it has changed since.
@@ -88,19 +165,20 @@ impl ReaderCache {
         let mut part = part.locked();
         let changed =
             part.changes.iter().rev().take_while(|(index, _)| *index > at).any(|(_, one)| *one == hash);
-        if at >= part.floor && !changed && !part.young.contains_key(key) {
-            part.insert(key.into(), CachedRow { row: row.into(), at });
+        if at >= part.floor && !changed && !part.index.contains_key(&(hash as u32)) && part.admits() {
+            part.append(self, hash, Entry { key, row, at });
         }
     }
 
     /// Drops a row that the entry at `index` changes. Called before the change is committed.
     pub(crate) fn changed(&self, key: &[u8], index: LogIndex) {
-        if !key.first().is_some_and(|table| ReaderCache::holds(TableId(*table))) {
+        let table = key.first().map(|table| TableId(*table));
+        if !table.is_some_and(|table| ReaderCache::holds(table) || ReaderCache::holds_projected(table)) {
             return;
         }
         let (hash, part) = self.part(key);
         let mut part = part.locked();
-        part.remove(key);
+        part.index.remove(&(hash as u32));
         part.changes.push_back((index, hash));
         if part.changes.len() > READER_CACHE_CHANGES_KEPT
             && let Some((dropped, _)) = part.changes.pop_front()
@@ -116,20 +194,54 @@ impl ReaderCache {
 }
 
 impl Part {
-    fn insert(&mut self, key: Box<[u8]>, row: CachedRow) {
-        self.bytes += key.len() + row.row.len() + ROW_OVERHEAD_BYTES;
-        self.young.insert(key, row);
-        if self.bytes > READER_CACHE_BYTES_MAX / PARTS / 2 {
-            self.old = std::mem::take(&mut self.young);
-            self.bytes = 0;
+    fn entry(&self, position: usize) -> Option<Entry<'_>> {
+        let chunk = self.chunks.get(position / CHUNK_BYTES)?;
+        Entry::first(chunk.get(position % CHUNK_BYTES..)?)
+    }
+
+    /// Returns true if the chunk is in the older half.
+    fn is_old(&self, chunk: usize) -> bool {
+        (self.newest + CHUNKS - chunk) % CHUNKS >= CHUNKS / 2
+    }
+
+    /// Returns true if a row that is offered is taken.
+    fn admits(&mut self) -> bool {
+        if self.is_full {
+            self.offered = self.offered.wrapping_add(1);
+        }
+        !self.is_full || self.offered.is_multiple_of(OFFERS_PER_ADMISSION)
+    }
+
+    fn append(&mut self, cache: &ReaderCache, hash: u64, entry: Entry<'_>) {
+        if entry.bytes() > ENTRY_BYTES_MAX {
+            return;
+        }
+        if self.chunks[self.newest].len() + entry.bytes() > CHUNK_BYTES {
+            self.begin_chunk(cache);
+        }
+        let chunk = &mut self.chunks[self.newest];
+        chunk.reserve_exact(CHUNK_BYTES - chunk.len());
+        let position = self.newest * CHUNK_BYTES + chunk.len();
+        if entry.write(chunk) {
+            self.index.insert(hash as u32, position as u32);
         }
     }
 
-    fn remove(&mut self, key: &[u8]) {
-        self.old.remove(key);
-        if let Some((key, row)) = self.young.remove_entry(key) {
-            self.bytes -= key.len() + row.row.len() + ROW_OVERHEAD_BYTES;
+    /// Empties the oldest chunk, which becomes the newest.
+    fn begin_chunk(&mut self, cache: &ReaderCache) {
+        self.newest = (self.newest + 1) % CHUNKS;
+        self.is_full |= self.newest == 0;
+        let mut chunk = std::mem::take(&mut self.chunks[self.newest]);
+        let mut offset = 0;
+        while let Some(entry) = Entry::first(&chunk[offset..]) {
+            let (hash, position) = (cache.part(entry.key).0 as u32, self.newest * CHUNK_BYTES + offset);
+            if self.index.get(&hash).is_some_and(|known| *known as usize == position) {
+                self.index.remove(&hash);
+            }
+            offset += entry.bytes();
         }
+        chunk.clear();
+        self.chunks[self.newest] = chunk;
     }
 }
 
@@ -174,14 +286,48 @@ mod tests {
         for number in 1..200_000 {
             cache.offer(&key(number), &row, 1);
             cache.offer(&key(0), &row, 1);
-            assert!(cache.get(&key(0), 1).is_some());
+            assert_eq!(cache.get(&key(0), 1).as_deref(), Some(&row[..]));
         }
-        let rows = cache.parts.iter().map(|part| {
+        let (mut rows, mut bytes) = (0, 0);
+        for part in &cache.parts {
             let part = part.locked();
-            part.young.len() + part.old.len()
-        });
-        let bytes = rows.sum::<usize>() * (9 + row.len() + ROW_OVERHEAD_BYTES);
-        assert!(bytes <= READER_CACHE_BYTES_MAX + PARTS * 1024, "{bytes}");
-        assert!(bytes > READER_CACHE_BYTES_MAX / 2, "{bytes}");
+            rows += part.index.len();
+            bytes += part.chunks.iter().map(Vec::capacity).sum::<usize>();
+        }
+        assert!(bytes <= READER_CACHE_BYTES_MAX, "{bytes}");
+        let row_bytes = ENTRY_OVERHEAD_BYTES + 9 + row.len();
+        assert!(rows * row_bytes > READER_CACHE_BYTES_MAX / 10 * 7, "{rows}");
+    }
+
+    /// Readers that go round twice as many rows as fit find a part of them, and after a turn to other rows those.
+    #[test]
+    fn more_rows_than_fit_are_cached_in_part() {
+        let cache = ReaderCache::default();
+        let fit = READER_CACHE_BYTES_MAX / (ENTRY_OVERHEAD_BYTES + 9 + 80);
+        for (round, first) in [0, 1_000_000].into_iter().enumerate() {
+            let mut found = 0;
+            for _ in 0..6 {
+                found = 0;
+                for number in first..first + 2 * fit as u64 {
+                    match cache.get(&key(number), 1) {
+                        Some(row) => {
+                            assert_eq!(row, [number as u8; 80]);
+                            found += 1;
+                        }
+                        None => cache.offer(&key(number), &[number as u8; 80], 1),
+                    }
+                }
+            }
+            assert!(found > fit / 2, "{found} of {fit} in round {round}");
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_too_long_is_not_cached() {
+        let cache = ReaderCache::default();
+        cache.offer(&key(1), &[7; ENTRY_BYTES_MAX], 1);
+        cache.offer(&[&[Accounts::ID.0][..], &[7; 300]].concat(), &[7], 1);
+        assert_eq!(cache.get(&key(1), 1), None);
+        assert!(cache.parts.iter().all(|part| part.locked().index.is_empty()));
     }
 }

@@ -8,7 +8,7 @@ use super::tables::{range_bound, stored_key};
 use redb::ReadableTable;
 use ribbit_state::LogIndex;
 use ribbit_state::dedup::{DedupWindow, WriteView};
-use ribbit_state::rows::{Order, RawRow, TableId, View};
+use ribbit_state::rows::{Order, Projection, RawRow, TableId, View};
 
 /// View of the rows of one transaction.
 pub struct RowsView<T> {
@@ -112,6 +112,25 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for CachedView<'_, T> 
         let (cache, at) = (self.cache, self.at);
         let cached = |key: &[u8]| cache.get(key, at);
         read_through(&self.view.rows, table, key, cached, |key, row| cache.offer(key, row, at))
+    }
+    fn get_projected(
+        &self,
+        table: TableId,
+        key: &[u8],
+        project: Projection,
+    ) -> Result<Option<Vec<u8>>, DbError> {
+        if !ReaderCache::holds_projected(table) {
+            return self.view.get_projected(table, key, project);
+        }
+        let Some(stored) = stored_key(table, key) else { return Ok(None) };
+        if let Some(part) = self.cache.get(&stored, self.at) {
+            return Ok(Some(part));
+        }
+        let part = self.view.get_projected(table, key, project)?;
+        if let Some(part) = &part {
+            self.cache.offer(&stored, part, self.at);
+        }
+        Ok(part)
     }
     fn scan(
         &self,

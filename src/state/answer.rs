@@ -5,7 +5,7 @@ use super::ids::{AccountId, LogIndex, TokenHash};
 use super::limits::{
     FEED_PAGE_MAX, LEASES_PAGE_MAX, NOTICES_PAGE_MAX, PEOPLE_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX,
 };
-use super::lookup::{person, session_account, settings};
+use super::lookup::{person, session_person, settings};
 use super::query::{FeedCroak, Page, Person, Query};
 use super::rows::{Friends, Order, Owner, View, scan};
 use super::timelines::Caches;
@@ -97,9 +97,7 @@ fn personal<V: View>(
 
 /// Returns the owner of the session.
 fn owner<V: View>(view: &V, session: TokenHash) -> Result<Result<Person, Denied>, V::Error> {
-    let found = session_account(view, session, view.age_ms())?;
-    let person = found.map(|(account, row)| Person { account, username: row.username, name: row.name });
-    Ok(person.ok_or(Denied::new(Code::NotLoggedIn)))
+    Ok(session_person(view, session, view.age_ms())?.ok_or(Denied::new(Code::NotLoggedIn)))
 }
 
 /// Returns a page of leases without their tokens, which readers of the control plane must not learn.

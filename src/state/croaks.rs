@@ -69,7 +69,19 @@ fn record_of(index: LogIndex, record: &InlineRecord) -> RequestRecord {
 /// # Errors
 /// Only the view's.
 pub fn read<V: View>(view: &V, index: LogIndex) -> Result<Option<Croak>, V::Error> {
-    Ok(get::<Croaks, V>(view, &index)?.map(|stored| stored.croak))
+    let key = index.bytes();
+    let Some(part) = view.get_projected(Croaks::ID, &key, without_record)? else { return Ok(None) };
+    match postcard::from_bytes(&part) {
+        Ok(croak) => Ok(Some(croak)),
+        Err(_) => Err(BadRow { table: Croaks::ID, key }.into()),
+    }
+}
+
+/// Projection of [`Croaks`]: the croak without the record of its request.
+fn without_record(row: &[u8]) -> Option<Vec<u8>> {
+    let rest = body(row)?.get(size_of::<u128>() + size_of::<u64>()..)?;
+    let (_, croak) = postcard::take_from_bytes::<u64>(rest).ok()?;
+    Some(croak.to_vec())
 }
 
 /// Returns the croak of this id, without its text.

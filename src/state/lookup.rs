@@ -84,8 +84,33 @@ pub(super) fn me_and<V: View>(
     })
 }
 
+/// Returns the person with this account, or `None` if it is deleted.
 pub(super) fn person<V: View>(view: &V, account: AccountId) -> Result<Option<Person>, V::Error> {
-    Ok(live_account(view, account)?.map(|row| Person { account, username: row.username, name: row.name }))
+    let key = account.bytes();
+    let Some(part) = view.get_projected(Accounts::ID, &key, names)? else { return Ok(None) };
+    match postcard::from_bytes::<Option<(String, String)>>(&part) {
+        Ok(names) => Ok(names.map(|(username, name)| Person { account, username, name })),
+        Err(_) => Err(BadRow { table: Accounts::ID, key }.into()),
+    }
+}
+
+/// Projection of [`Accounts`]: user name and display name, or `None` of a deleted account.
+fn names(row: &[u8]) -> Option<Vec<u8>> {
+    let account: BorrowedAccount<'_> = decode_borrowed(row)?;
+    let names = (!account.deleted).then_some((account.username, account.name));
+    postcard::to_stdvec(&names).ok()
+}
+
+/// As [`session_account`], for pages, which show the names only.
+pub(super) fn session_person<V: View>(
+    view: &V,
+    token: TokenHash,
+    age_ms: u64,
+) -> Result<Option<Person>, V::Error> {
+    match get::<Sessions, V>(view, &token)? {
+        Some(session) if session.is_open_at(age_ms) => person(view, session.account),
+        _ => Ok(None),
+    }
 }
 
 /// Returns the lease of the client with this token, and its owner.

@@ -10,8 +10,8 @@ use super::limits::SESSION_AGE_MS_MAX;
 use super::path::TreePath;
 pub(crate) use super::view::decode_borrowed;
 pub use super::view::{
-    BadRow, Change, Key, Order, ROW_VERSION, RawRow, Rows, Table, TableId, View, body, decode, encode, get,
-    scan,
+    BadRow, Change, Key, Order, Projection, ROW_VERSION, RawRow, Rows, Table, TableId, View, body, decode,
+    encode, get, scan,
 };
 use serde::{Deserialize, Serialize};
 

@@ -36,11 +36,32 @@ pub enum Order {
 /// A stored row: key bytes, row bytes.
 pub type RawRow = (Vec<u8>, Vec<u8>);
 
+/// Returns a part of a row, given the row's bytes, or `None` if they are not a row. Each table has one projection at most.
+pub type Projection = fn(&[u8]) -> Option<Vec<u8>>;
+
 /// Read access to the stored rows. Implemented by the store's transactions, and by a plain map in tests.
 pub trait View {
     type Error: From<BadRow>;
 
     fn get(&self, table: TableId, key: &[u8]) -> Result<Option<Vec<u8>>, Self::Error>;
+
+    /// Returns what a projection makes of a row: the part that pages show. A view may keep the parts of rows that are read
+    /// often, which are shorter than the rows.
+    ///
+    /// # Errors
+    /// The view's error, or `BadRow` if the row has no such part.
+    fn get_projected(
+        &self,
+        table: TableId,
+        key: &[u8],
+        project: Projection,
+    ) -> Result<Option<Vec<u8>>, Self::Error> {
+        let Some(row) = self.get(table, key)? else { return Ok(None) };
+        match project(&row) {
+            Some(part) => Ok(Some(part)),
+            None => Err(BadRow { table, key: key.to_vec() }.into()),
+        }
+    }
 
     /// Returns at most `limit` rows with `from <= key < to`, in key order or in reverse; none if `from` is not below
     /// `to`.
