@@ -121,6 +121,7 @@ pub fn invalid(field: Field) -> String {
 /// Confirmation of a change, as the next page shows it. The address carries its [name](Note::name), never a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Note {
+    Welcome,
     Added,
     Removed,
     Deleted,
@@ -132,7 +133,8 @@ pub enum Note {
 
 impl Note {
     /// All notes.
-    pub const ALL: [Note; 7] = [
+    pub const ALL: [Note; 8] = [
+        Note::Welcome,
         Note::Added,
         Note::Removed,
         Note::Deleted,
@@ -145,6 +147,7 @@ impl Note {
     /// Returns the value of `?note=` in the address.
     pub fn name(self) -> &'static str {
         match self {
+            Note::Welcome => "welcome",
             Note::Added => "added",
             Note::Removed => "removed",
             Note::Deleted => "deleted",
@@ -163,6 +166,9 @@ impl Note {
     /// Returns the text for people.
     pub fn words(self) -> &'static str {
         match self {
+            Note::Welcome => {
+                "Welcome! Your account is ready. Find people to follow, or write your first croak."
+            }
             Note::Added => "Now following. Their croaks appear in your feed.",
             Note::Removed => "Unfollowed. Their croaks no longer appear in your feed.",
             Note::Deleted => {

@@ -48,14 +48,13 @@ impl Person {
         self.driver.click("a[href='/create']");
         let name = self.username;
         self.fill(&[("name", name), ("username", name), ("email", "me@pond"), ("password", "password")]);
-        self.sees(&format!("/login?created={name}"), "Your account is ready");
+        self.sees("/main?note=welcome", "Your account is ready");
         self.picture("created");
-        self.fill(&[("password", "password")]);
-        self.sees("/main", "Nothing here yet");
+        self.sees("/main?note=welcome", "Nothing here yet");
     }
 
     fn befriend(&self, username: &str) {
-        self.driver.click("nav a[href='/manage']");
+        self.go("/manage");
         self.fill(&[("username", username)]);
         self.sees("/manage?note=added", username);
         self.picture("friends");

@@ -126,7 +126,7 @@ fn no_secret_of_a_run_is_found_where_it_need_not_be() {
     let form = |password| {
         [("name", "Ada"), ("email", "ada@example.org"), ("username", "ada"), ("password", password)]
     };
-    ada.post("/create", &form(first)).leads_to("/login?created=ada");
+    ada.post("/create", &form(first)).leads_to("/main?note=welcome");
     let refused = ada.post("/login", &[("username", "ada"), ("password", wrong)]);
     heard.push(("the page of a wrong password".into(), refused.body.into_bytes()));
     ada.post("/login", &[("username", "ada"), ("password", first)]).leads_to("/main");

@@ -161,9 +161,12 @@ impl Driver {
         self.leads_away(|| self.press(selector));
     }
 
-    /// Clicks an element without waiting.
+    /// Clicks an element without waiting. Opens the menu that it is in, and scrolls it away from the bar at the bottom.
     #[track_caller]
     pub fn press(&self, selector: &str) {
+        let menu = format!("document.querySelector({selector:?})?.closest('details:not([open])')");
+        self.run(&format!("{menu}?.querySelector('summary').click()"));
+        self.run(&format!("document.querySelector({selector:?})?.scrollIntoView({{ block: 'center' }})"));
         let element = self.find(selector);
         self.call("POST", &format!("/element/{element}/click"), json!({}));
     }

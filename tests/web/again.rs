@@ -21,7 +21,7 @@ fn a_log_in_waits_for_the_account_that_this_browser_has_created() {
     let (first, second, mut ada) = two_sites();
     first.group.lag(2);
     let fields = [("name", "Ada"), ("username", "ada"), ("email", "a@b"), ("password", "password")];
-    ada.post("/create", &fields).leads_to("/login?created=ada");
+    ada.post("/create", &fields).leads_to("/main?note=welcome");
     ada.address.clone_from(&second.address);
     ada.post("/login", &[("username", "ada"), ("password", "password")]).leads_to("/main");
 }

@@ -176,7 +176,7 @@ fn accounts_and_croaks_from_one_address_are_rate_limited_and_the_text_is_kept() 
     let create = |n: u32| format!("name=A&username=frog-{n}&email=a%40b&password=password");
     for n in 0..CREATIONS.burst {
         let page = post_for(&mut ada, "fd00::7", "/create", &create(n));
-        page.leads_to(&format!("/login?created=frog-{n}"));
+        page.leads_to("/main?note=welcome");
     }
     // The same IPv6 network.
     let refused = post_for(&mut ada, "fd00::8", "/create", &create(99));

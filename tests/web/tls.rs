@@ -38,7 +38,7 @@ fn a_person_joins_croaks_and_reads_live_over_https() {
     let (site, made, _folder) = secure_site();
     get(&site, &made, "/login", "").says(200, "Log in");
     let form = "name=Ada&username=ada&email=a%40b&password=password";
-    post(&site, &made, "/create", "", form).leads_to("/login?created=ada");
+    post(&site, &made, "/create", "", form).leads_to("/main?note=welcome");
     let login = post(&site, &made, "/login", "", "username=ada&password=password");
     login.leads_to("/main");
     let cookies: Vec<&str> = login

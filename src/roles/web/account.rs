@@ -104,8 +104,13 @@ pub(super) async fn create(context: &mut RequestContext, form: &Form) -> WebResp
         email: text(Field::Email),
         password: Password(password),
     };
+    let password = account.password.clone();
     match context.write(Ask::CreateAccount { id, submitted_at, form: account }).await {
-        Ok(_) => response::see_other(&format!("/login?created={username}")),
+        Ok(_) => match open_session(context, &username, password).await {
+            Ok(()) => response::see_other(&format!("/main?note={}", Note::Welcome.name())),
+            // The account is there: what is left is to log in, now or later.
+            Err(_) => response::see_other(&format!("/login?created={username}")),
+        },
         Err(error) => again(context, page, form, Some(request), error).await,
     }
 }
@@ -127,29 +132,37 @@ pub(super) async fn show_login(context: &mut RequestContext, query: &Form) -> We
     response::page(StatusCode::OK, &page)
 }
 
-/// Logs in. Each try has a new request id, because its session token is made here and must not be used twice.
+/// Logs in.
 pub(super) async fn login(context: &mut RequestContext, form: &Form) -> WebResponse {
     let username = form.text(Field::Username.name());
     let page = login_page(context, username);
     if let Err(denied) = fold_username(username) {
         return back(context, page, denied.into());
     }
-    let FormRequest { id, submitted_at } = match context.new_request().await {
-        Ok(request) => request,
-        Err(error) => return back(context, page, error),
-    };
-    let token = new_token();
     let password = Password(form.text(Field::Password.name()).to_string());
-    let ask =
-        Ask::LogIn { id, submitted_at, username: username.to_string(), password, token: token_hash(&token) };
-    match context.write(ask).await {
-        Ok(_) => {
-            end_the_one_before(context).await;
-            context.open_session(token);
-            response::see_other("/main")
-        }
+    match open_session(context, username, password).await {
+        Ok(()) => response::see_other("/main"),
         Err(error) => back(context, page, error),
     }
+}
+
+/// Opens a session for this browser. Each try has a new request id, because its session token is made here and must not be used
+/// twice.
+///
+/// # Errors
+/// `Denied` if the password is wrong or the account may not log in, `Service` if it is not decided in time.
+async fn open_session(
+    context: &mut RequestContext,
+    username: &str,
+    password: Password,
+) -> Result<(), PageError> {
+    let FormRequest { id, submitted_at } = context.new_request().await?;
+    let token = new_token();
+    let username = username.to_string();
+    context.write(Ask::LogIn { id, submitted_at, username, password, token: token_hash(&token) }).await?;
+    end_the_one_before(context).await;
+    context.open_session(token);
+    Ok(())
 }
 
 /// Ends the browser's previous session after a new log-in: only a thief would use it again. If that fails, the session

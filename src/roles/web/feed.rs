@@ -26,7 +26,7 @@ pub(super) async fn show(
     headers: &HeaderMap,
 ) -> WebResponse {
     let before = query.get("before").and_then(|before| before.parse().ok());
-    let mut frame = context.frame("Feed", NavEntry::Main);
+    let mut frame = context.frame("Home", NavEntry::Main);
     frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
     let feed = match read(&services.fronts, context, &mut frame, before, READ_DEADLINE).await {
         Ok((mut feed, unread)) => {
@@ -130,7 +130,7 @@ async fn again(
 ) -> WebResponse {
     let text = form.text(Field::Post.name());
     let request = context.request_again(form, tried, &error).await;
-    let mut frame = context.frame("Feed", NavEntry::Main);
+    let mut frame = context.frame("Home", NavEntry::Main);
     frame.service_error = error.service_error();
     let feed = match error {
         // The servers did not answer; another read would only use up the time that is left.

@@ -20,12 +20,12 @@ enum FollowChoice {
 /// Shows the people that the user follows.
 pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
     let after = query.get("after").and_then(|after| after.parse().ok()).map(AccountId);
-    let mut frame = context.frame("Following", NavEntry::Manage);
+    let mut frame = context.frame("Following", NavEntry::People);
     let note = query.get("note").and_then(Note::from_name);
     frame.note = note.map(|note| note.words().to_string());
     let friends = match read(context, &mut frame, after, READ_DEADLINE).await {
         Ok(friends) => friends,
-        Err(error) => return error_page(context, NavEntry::Manage, error),
+        Err(error) => return error_page(context, NavEntry::People, error),
     };
     context.count_unread(&mut frame).await;
     let page = ManagePage {
@@ -115,7 +115,7 @@ async fn again(
 ) -> WebResponse {
     let username = form.text(Field::Username.name()).to_string();
     let request = context.request_again(form, tried, &error).await;
-    let mut frame = context.frame("Following", NavEntry::Manage);
+    let mut frame = context.frame("Following", NavEntry::People);
     frame.service_error = error.service_error();
     let friends = match error {
         PageError::Service(_) => None,

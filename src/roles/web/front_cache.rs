@@ -196,7 +196,7 @@ mod tests {
     fn shown(page: &RenderedFront) -> String {
         let croaks = page.croaks.iter().map(|croak| croak.item(0)).collect();
         let feed = Feed { croaks, older: None, newest: true, cursor: None, new: None, receipt: None };
-        MainPage::new(PageFrame::new("Feed", NavEntry::Main, true), feed).render().unwrap()
+        MainPage::new(PageFrame::new("Home", NavEntry::Main, true), feed).render().unwrap()
     }
 
     #[test]

@@ -20,12 +20,14 @@ pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebRespo
     let names = query.text(Field::Names.name()).trim().to_string();
     let which = match query.get("who") {
         Some("followers") => PeopleTab::Followers,
+        Some("following") => PeopleTab::Following,
         _ => PeopleTab::Everyone,
     };
     let mut frame = context.frame("People", NavEntry::People);
     frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
     let read = match which {
         PeopleTab::Everyone => everyone(context, &mut frame, &names, query.get("after")).await,
+        PeopleTab::Following => return response::see_other("/manage"),
         PeopleTab::Followers => followers(context, &mut frame, query.get("after")).await,
     };
     let (list, refusals, status) = match read {

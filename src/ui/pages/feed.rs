@@ -83,7 +83,7 @@ mod tests {
         let (croak, author) = (CroakMarkup::new(7, &body).into(), AuthorMarkup::new(author).into());
         let croaks = vec![FeedItem { id: 7, croak, author, now_ms: 0 }];
         let feed = Feed { croaks, older: Some(7), newest: true, cursor: None, new: None, receipt: None };
-        MainPage::new(PageFrame::new("Feed", NavEntry::Main, true), feed)
+        MainPage::new(PageFrame::new("Home", NavEntry::Main, true), feed)
     }
 
     #[test]

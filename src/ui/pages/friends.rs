@@ -2,6 +2,7 @@
 
 use super::super::form::FormRequest;
 use super::super::words::Refusals;
+use super::people::PeopleTab;
 use super::{NavEntry, PageFrame};
 use askama::Template;
 use ribbit_state::AccountId;

@@ -42,7 +42,6 @@ const REFRESH_SECONDS: u8 = 5;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NavEntry {
     Main,
-    Manage,
     Messages,
     People,
     Settings,

@@ -43,10 +43,12 @@ impl PersonRow {
     }
 }
 
-/// Selection of people in a list.
+/// List of people, with a tab of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PeopleTab {
     Everyone,
+    /// The page `/manage`.
+    Following,
     Followers,
 }
 
@@ -73,6 +75,13 @@ pub struct PeoplePage {
     pub log_in: bool,
     /// `None` if the list could not be read.
     pub list: Option<PeopleList>,
+}
+
+impl PeoplePage {
+    /// Returns the tab of the list. Search results have none.
+    fn tab(&self) -> Option<PeopleTab> {
+        self.names.is_empty().then_some(self.which)
+    }
 }
 
 /// `/@name`: a person's profile and croaks.

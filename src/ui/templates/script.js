@@ -45,7 +45,8 @@
     close();
     for (const part of ["header", "main", "footer"]) one(part).replaceWith(document.adoptNode(one(part, page)));
     document.title = page.title;
-    document.body.dataset.now = page.body.dataset.now ?? "";
+    document.body.className = page.body.className;
+    for (const name of ["now", "me"]) document.body.dataset[name] = page.body.dataset[name] ?? "";
     if (url && url !== location.href) history.pushState(null, "", url);
     begin();
   };
@@ -143,15 +144,15 @@
 
   // ---- Drafts: unsent text survives leaving the page, together with the request id of its form
 
-  const draftOf = (field) => `draft ${one(".me b")?.textContent} ${location.pathname} ${field.id}`;
+  const draftOf = (field) => `draft ${document.body.dataset.me} ${location.pathname} ${field.id}`;
   const requestOf = (field) => one("[name=request]", field.form);
   const keep = (field) => {
-    if (!one(".me b")) return;
+    if (!document.body.dataset.me) return;
     const draft = JSON.stringify({ text: field.value, request: requestOf(field)?.value });
-    field.value ? sessionStorage.setItem(draftOf(field), draft) : sessionStorage.removeItem(draftOf(field));
+    field.value.trim() ? sessionStorage.setItem(draftOf(field), draft) : sessionStorage.removeItem(draftOf(field));
   };
   const recall = (field) => {
-    const draft = one(".me b") && JSON.parse(sessionStorage.getItem(draftOf(field)));
+    const draft = document.body.dataset.me && JSON.parse(sessionStorage.getItem(draftOf(field)));
     if (!draft) return;
     field.value = draft.text;
     if (requestOf(field) && draft.request) requestOf(field).value = draft.request;
@@ -235,10 +236,10 @@
   };
 
   // Handles a message event: updates the conversation if it is open here, else only the counter.
-  const MESSAGES = "nav a[href='/messages']";
+  const MESSAGES = "nav a[href='/messages'] .badge";
   const talked = (account, waiting) => {
     if (place.dataset.with === account) return merge();
-    one(MESSAGES).textContent = waiting ? `Messages (${waiting})` : "Messages";
+    one(MESSAGES).textContent = waiting || "";
     if (place.dataset.talks !== undefined) press("Show new messages", () => location.reload());
     if (waiting) say(`${waiting} unread messages`);
   };
@@ -254,6 +255,7 @@
         if (message.matches(".theirs")) say(one(".text", message).textContent);
       } else if (state) one(".state", mine).textContent = state.textContent;
     }
+    tell();
     one(".empty", list.parentNode)?.remove();
     // The form stays in place while the list above it grows.
     if (form) scrollBy(0, form.getBoundingClientRect().top - top);
@@ -266,8 +268,16 @@
   // ---- Times
 
   const UNITS = [[31536000, "year"], [2592000, "month"], [86400, "day"], [3600, "hour"], [60, "minute"]];
+  // Times in the reader's own time zone and language. Without a script they are in UTC.
+  const LOCAL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
   let skew = 0;
   const tell = () => {
+    for (const time of all("time[datetime]:not([title])")) {
+      const at = new Date(time.dateTime), shown = one(".at", time) ?? time;
+      time.title = FULL.format(at);
+      shown.textContent = LOCAL.format(at);
+    }
     for (const ago of all("time > .ago")) {
       const seconds = (Date.now() - skew - Date.parse(ago.parentNode.dateTime)) / 1000;
       const [unit, name] = UNITS.find(([unit]) => seconds >= unit) ?? [];
@@ -287,11 +297,23 @@
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   };
 
+  // ---- The menu of the navigation closes with Escape and with a click elsewhere
+
+  const closeMenu = (event) => {
+    const menu = one("details.menu[open]");
+    if (!menu || menu.contains(event.type === "click" ? event.target : null)) return;
+    menu.open = false;
+    if (event.type === "keydown") one("summary", menu).focus();
+  };
+  document.addEventListener("click", closeMenu);
+  document.addEventListener("keydown", (event) => event.key === "Escape" && closeMenu(event));
+
   // ---- Set-up of the page that is shown now
 
   function begin() {
     const now = Number(document.body.dataset.now);
     skew = now ? Date.now() - now : 0;
+    tell();
     fresh = [];
     shown = here();
     for (const field of all("[data-chars-max]")) {

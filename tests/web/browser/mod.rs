@@ -65,7 +65,7 @@ impl Visit {
     /// Checks a page at all sizes: nothing may overflow horizontally, also with letters twice as large, and axe-core may find nothing.
     #[track_caller]
     fn look(&self, name: &str) {
-        for (width, dark) in [(320, false), (320, true), (1200, false), (1200, true)] {
+        for (width, dark) in [(320, false), (320, true), (768, false), (1400, false), (1400, true)] {
             self.driver.look(width, dark);
             self.fits(name, width);
             if let Some(axe) = self.axe.as_ref().filter(|_| self.scripts) {
@@ -93,8 +93,11 @@ impl Visit {
     fn join(&self, name: &str, username: &str) {
         self.go("/create");
         self.fill(&[("name", name), ("username", username), ("email", "a@pond"), ("password", "password")]);
-        self.shows(&format!("/login?created={username}"), "Your account is ready");
-        self.fill(&[("password", "password")]);
-        self.shows("/main", "Feed");
+        self.shows("/main?note=welcome", "Your account is ready");
+        self.go("/main");
+        if self.scripts {
+            // The page's script has run once its element for screen readers is there.
+            self.driver.awaits("return document.querySelector('body > .sr') != null");
+        }
     }
 }
