@@ -3,14 +3,15 @@
 use super::code::{Code, Denied};
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::limits::{
-    FEED_PAGE_MAX, LEASES_PAGE_MAX, NOTICES_PAGE_MAX, PEOPLE_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX,
+    FEED_PAGE_MAX, LEASES_PAGE_MAX, NOTICES_PAGE_MAX, PEOPLE_PAGE_MAX, ROOM_PAGE_MAX, TALK_PAGE_MAX,
+    TALKS_PAGE_MAX,
 };
 use super::lookup::{person, session_person, settings};
 use super::query::{FeedCroak, Page, Person, Query};
 use super::rows::{Friends, Order, Owner, View, scan};
 use super::timelines::Caches;
 use super::visibility::Reader;
-use super::{feed, front, leases, listing, notices, people, talks, tree};
+use super::{feed, front, leases, listing, notices, people, room_pages, talks, tree};
 
 /// Answers a query.
 ///
@@ -46,7 +47,12 @@ pub fn answer<V: View>(
         | Query::Talk { session, .. }
         | Query::Message { session, .. }
         | Query::Front { session, .. }
-        | Query::Notices { session, .. } => match owner(view, *session)? {
+        | Query::Notices { session, .. }
+        | Query::Rooms { session }
+        | Query::OpenRooms { session, .. }
+        | Query::Room { session, .. }
+        | Query::RoomPeople { session, .. }
+        | Query::RoomMessage { session, .. } => match owner(view, *session)? {
             Ok(me) => personal(view, caches, me, *session, query)?,
             Err(denied) => Err(denied),
         },
@@ -91,6 +97,13 @@ fn personal<V: View>(
         Query::Notices { before, limit, .. } => {
             Ok(notices::list(view, me, newest(before), page_len(*limit, NOTICES_PAGE_MAX))?)
         }
+        Query::Rooms { .. } => Ok(room_pages::mine(view, me)?),
+        Query::OpenRooms { after, .. } => Ok(room_pages::open(view, me, after.as_deref())?),
+        Query::Room { room, before, limit, .. } => {
+            room_pages::room(view, me, room, newest(before), page_len(*limit, ROOM_PAGE_MAX))?
+        }
+        Query::RoomPeople { room, after, .. } => room_pages::people(view, me, room, *after)?,
+        Query::RoomMessage { room, id, .. } => room_pages::message(view, &me, *room, *id)?,
         _ => Ok(Page::Me(me)),
     })
 }

@@ -24,7 +24,7 @@ use super::rows::{
     Bookkeeping, Books, Change, Croaks, InlineRecord, Key, RequestRecord, Requests, Table, View,
 };
 use super::rule::{ApplyContext, Bounds, Decision};
-use super::{accounts, conversation, leases, members, messages, namespace, notices, social};
+use super::{accounts, conversation, leases, members, messages, namespace, notices, rooms, social};
 
 /// Effect of applying one command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,6 +149,7 @@ fn decide<V: View>(
         Command::Lease(command) => leases::change(bounds, view, context, command),
         Command::Message(command) => messages::change(bounds, view, context, command),
         Command::Notice(command) => notices::change(bounds, view, context, command),
+        Command::Room(command) => rooms::change(bounds, view, context, command),
         Command::Account(command) => accounts::change(bounds, view, context, books, command),
         Command::Operator(command) => accounts::operate(bounds, view, books, command),
         Command::Rehash { account, credential_version, before, password_hash } => {

@@ -10,7 +10,7 @@
 use super::code::{Code, Denied, Field};
 use super::command::{
     AccountCommand, Command, HOME_REGION, LeaseCommand, MessageCommand, NewMember, NoticeCommand,
-    OperatorCommand, Request, TreeCommand,
+    OperatorCommand, Request, RoomCommand, TreeCommand,
 };
 use super::limits::{
     ADDRESS_BYTES_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX, LEASE_MS_MIN, NODE_BYTES_MAX,
@@ -41,6 +41,24 @@ pub fn username(typed: &str) -> Result<(), Denied> {
 pub fn name(typed: &str) -> Result<(), Denied> {
     hold(typed.len() <= TYPED_BYTES_MAX, Denied::of(Code::InvalidEntry, Field::Name))?;
     text::check_name(typed).map(drop)
+}
+
+/// Checks the name of a room as it was entered.
+///
+/// # Errors
+/// 606 on the field `room`.
+pub fn room_name(typed: &str) -> Result<(), Denied> {
+    hold(typed.len() <= TYPED_BYTES_MAX, Denied::of(Code::InvalidEntry, Field::Room))?;
+    text::fold_room_name(typed).map(drop)
+}
+
+/// Checks the topic of a room.
+///
+/// # Errors
+/// 606 on the field `topic`.
+pub fn topic(typed: &str) -> Result<(), Denied> {
+    hold(typed.len() <= TYPED_BYTES_MAX, Denied::of(Code::InvalidEntry, Field::Topic))?;
+    text::check_topic(typed).map(drop)
 }
 
 /// Checks an email address.
@@ -122,6 +140,14 @@ impl Query {
             Query::Talk { with: TalkPartner::Named(typed), .. } => {
                 username(typed).map_err(|_| Denied::of(Code::NoSuchUser, Field::Username))
             }
+            Query::Room { room, .. } | Query::RoomPeople { room, .. } => room_name(room),
+            Query::OpenRooms { after, .. } => match after {
+                Some(after) => hold(
+                    text::fold_room_name(after).is_ok_and(|it| it == *after),
+                    Denied::of(Code::InvalidEntry, Field::Room),
+                ),
+                None => Ok(()),
+            },
             // Paths are checked when they are decoded; the rest are numbers and tokens.
             Query::Tree { .. }
             | Query::Talk { with: TalkPartner::Account(_), .. }
@@ -141,6 +167,8 @@ impl Query {
             | Query::Message { .. }
             | Query::Front { .. }
             | Query::Notices { .. }
+            | Query::Rooms { .. }
+            | Query::RoomMessage { .. }
             | Query::Settings => Ok(()),
         }
     }
@@ -195,6 +223,7 @@ impl Command {
             Command::Tree(command) => command.check(),
             Command::Lease(command) => command.check(),
             Command::Message(command) => command.check(),
+            Command::Room(command) => command.check(),
             Command::Account(command) => command.check(),
             // A number and a token.
             Command::Notice(NoticeCommand::Read { .. }) => Ok(()),
@@ -254,6 +283,28 @@ impl MessageCommand {
                 text::check_message(text)
             }
             MessageCommand::Mark { .. } | MessageCommand::ReadFeed { .. } => Ok(()),
+        }
+    }
+}
+
+impl RoomCommand {
+    fn check(&self) -> Result<(), Denied> {
+        room_name(self.target().1)?;
+        match self {
+            RoomCommand::Create { topic: said, .. } | RoomCommand::Change { topic: Some(said), .. } => {
+                topic(said)
+            }
+            RoomCommand::Invite { username: typed, .. }
+            | RoomCommand::Withdraw { username: typed, .. }
+            | RoomCommand::Remove { username: typed, .. }
+            | RoomCommand::SetRank { username: typed, .. } => username(typed),
+            RoomCommand::Say { text, .. } => text::check_message(text),
+            RoomCommand::Change { topic: None, .. }
+            | RoomCommand::Join { .. }
+            | RoomCommand::Leave { .. }
+            | RoomCommand::Close { .. }
+            | RoomCommand::RemoveMessage { .. }
+            | RoomCommand::Mark { .. } => Ok(()),
         }
     }
 }

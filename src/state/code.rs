@@ -95,6 +95,19 @@ codes! {
     TooManyAccounts = 652, "too many accounts were created just now; try again in 10 seconds";
     /// Not an outcome: rate limit of a node for writes.
     TooMuchWritten = 653, "you're posting too fast; try again in 10 seconds";
+    NoSuchRoom = 654, "there is no such room";
+    RoomNameTaken = 655, "there is already a room with that name";
+    NotInRoom = 656, "you are not in this room; join it first";
+    AlreadyInRoom = 657, "already in this room";
+    PersonNotInRoom = 658, "this person is not in the room";
+    RemovedFromRoom = 659, "you were removed from this room; ask its owner for an invitation";
+    RoomFull = 660, "the room has as many members as possible (1000)";
+    TooManyRooms = 661, "there are as many rooms as possible (1000)";
+    InTooManyRooms = 662, "you are in as many rooms as possible (100); leave one first";
+    TooManyInvitations = 663, "this person or this room has too many open invitations; try again later";
+    NotRoomModerator = 664, "only the owner and the moderators of the room may do that";
+    NotRoomOwner = 665, "only the owner of the room may do that";
+    NotInvited = 666, "this person has no invitation to the room";
 }
 
 impl Code {
@@ -122,6 +135,9 @@ pub enum Field {
     NewPassword,
     /// Pattern of user names.
     Names,
+    /// Name of a room.
+    Room,
+    Topic,
 }
 
 impl Field {
@@ -136,6 +152,8 @@ impl Field {
             Field::Message => "message",
             Field::NewPassword => "new-password",
             Field::Names => "names",
+            Field::Room => "room",
+            Field::Topic => "topic",
         }
     }
 }
@@ -190,5 +208,8 @@ mod tests {
         says(Code::BadPath, PATH_DEPTH_MAX);
         says(Code::BadPath, PATH_NAME_BYTES_MAX);
         says(Code::TooMuchContent, NODE_BYTES_MAX);
+        says(Code::RoomFull, ROOM_MEMBERS_MAX);
+        says(Code::TooManyRooms, ROOMS_MAX);
+        says(Code::InTooManyRooms, ROOMS_PER_PERSON_MAX);
     }
 }

@@ -7,7 +7,7 @@
 use super::code::Denied;
 pub use super::command_groups::{
     AccountCommand, Guard, LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand, OperatorCommand,
-    TreeCommand,
+    RoomCommand, TreeCommand,
 };
 use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
 use super::limits::{REGIONS_MAX, REQUEST_BYTES_MAX};
@@ -232,6 +232,8 @@ pub enum Command {
     },
     /// Changes the client's notices.
     Notice(NoticeCommand),
+    /// Changes rooms, or says something in one.
+    Room(RoomCommand),
 }
 
 impl Command {
@@ -256,6 +258,12 @@ impl From<MessageCommand> for Command {
 impl From<NoticeCommand> for Command {
     fn from(command: NoticeCommand) -> Command {
         Command::Notice(command)
+    }
+}
+
+impl From<RoomCommand> for Command {
+    fn from(command: RoomCommand) -> Command {
+        Command::Room(command)
     }
 }
 

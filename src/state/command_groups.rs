@@ -1,10 +1,12 @@
 //! Commands by area: the lock tree, leases, messages, notices, the client's own account, and operators.
+//! Commands by area: the lock tree, leases, messages, rooms, the client's own account, and operators.
 //!
 //! Each is a variant of [`super::command::Command`]. A variant may be added at the end; an existing one never changes.
 
 use super::coordination::Owner;
 use super::ids::{AccountId, LogIndex, RaftId, TokenHash};
 use super::path::TreePath;
+use super::room_rows::RoomRank;
 use serde::{Deserialize, Serialize};
 
 /// A change of the namespace as a client requests it. New variants go at the end.
@@ -103,6 +105,84 @@ pub enum MessageCommand {
 pub enum NoticeCommand {
     /// Reports that the notices were read up to this one.
     Read { session: TokenHash, through: LogIndex },
+}
+
+/// A change to rooms. A room is meant by its name. New variants go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RoomCommand {
+    /// Creates a room, which the session's owner owns.
+    Create {
+        session: TokenHash,
+        room: String,
+        topic: String,
+        open: bool,
+        history: bool,
+    },
+    /// Changes the settings that are given. Moderators may change the topic, the owner everything.
+    Change {
+        session: TokenHash,
+        room: String,
+        topic: Option<String>,
+        open: Option<bool>,
+        history: Option<bool>,
+    },
+    Join {
+        session: TokenHash,
+        room: String,
+    },
+    /// Leaves a room, or declines an invitation to it. Another member becomes the owner if the owner leaves; the room closes
+    /// with its last member.
+    Leave {
+        session: TokenHash,
+        room: String,
+    },
+    /// Closes a room, which removes all that was said in it. Only the owner may.
+    Close {
+        session: TokenHash,
+        room: String,
+    },
+    Invite {
+        session: TokenHash,
+        room: String,
+        username: String,
+    },
+    /// Withdraws an invitation, or lets a removed person join again.
+    Withdraw {
+        session: TokenHash,
+        room: String,
+        username: String,
+    },
+    /// Removes a member.
+    Remove {
+        session: TokenHash,
+        room: String,
+        username: String,
+    },
+    /// Gives a member another rank. An owner who makes another member the owner becomes a moderator.
+    SetRank {
+        session: TokenHash,
+        room: String,
+        username: String,
+        rank: RoomRank,
+    },
+    /// Says something in a room. Answers `Sent`.
+    Say {
+        session: TokenHash,
+        room: String,
+        text: String,
+    },
+    /// Removes a message. Its author, the moderators and the owner may.
+    RemoveMessage {
+        session: TokenHash,
+        room: String,
+        message: LogIndex,
+    },
+    /// Reports that the messages of a room up to this one were read.
+    Mark {
+        session: TokenHash,
+        room: String,
+        read_through: LogIndex,
+    },
 }
 
 /// A change to the client's own account. New variants go at the end.

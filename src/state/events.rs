@@ -12,11 +12,12 @@ use super::command::{
     AccountCommand, Command, LeaseCommand, LeaseEnd, OperatorCommand, Outcome, Reply, TreeCommand,
 };
 use super::croaks;
-use super::ids::{AccountId, LogIndex};
+use super::ids::{AccountId, LogIndex, RoomId};
 use super::path::TreePath;
 use super::rows::{
     Accounts, Change, Friends, Key, Leases, Mailboxes, Message, Messages, Nodes, NoticeBooks, Owner,
-    SessionsOf, Sweeps, Table, TalkMarks, TreeNode, decode,
+    RoomMembers, RoomMessage, RoomMessages, Rooms, RoomsOf, SessionsOf, Sweeps, Table, TalkMarks, TreeNode,
+    decode,
 };
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +97,42 @@ pub enum EventKind {
     },
     /// Nothing that the subscriber receives, except that the notices of an account changed: `notified` says whose.
     Noticed,
+    /// Something was said in a room. The message's id is the event's index.
+    RoomSaid {
+        room: RoomId,
+        from: AccountId,
+    },
+    RoomMessageRemoved {
+        room: RoomId,
+        message: LogIndex,
+    },
+    /// The account created the room or joined it.
+    RoomJoined {
+        room: RoomId,
+        account: AccountId,
+    },
+    /// The account left the room or was removed from it. The room may have closed with it.
+    RoomLeft {
+        room: RoomId,
+        account: AccountId,
+    },
+    /// The settings of the room or the rank of a member changed.
+    RoomChanged {
+        room: RoomId,
+    },
+    RoomClosed {
+        room: RoomId,
+    },
+    /// The account was invited, or its invitation was withdrawn or declined.
+    RoomInvited {
+        room: RoomId,
+        account: AccountId,
+    },
+    /// The account has read further in the room.
+    RoomRead {
+        room: RoomId,
+        account: AccountId,
+    },
 }
 
 /// A change to one node of the namespace.
@@ -214,6 +251,52 @@ pub(super) fn feed_read(_: &Command, _: &Outcome, changes: &[Change]) -> Option<
 
 pub(super) fn noticed(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
     key_of::<NoticeBooks>(changes).map(|_| EventKind::Noticed)
+}
+
+pub(super) fn room_said(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    changes.iter().find_map(|change| match change {
+        Change::Put { table, key, row } if *table == RoomMessages::ID => {
+            let (room, _) = <(RoomId, LogIndex)>::from_bytes(key)?;
+            decode::<RoomMessage>(row).map(|message| EventKind::RoomSaid { room, from: message.from })
+        }
+        Change::Put { .. } | Change::Remove { .. } => None,
+    })
+}
+
+pub(super) fn room_message_removed(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    key_of::<RoomMessages>(changes).map(|(room, message)| EventKind::RoomMessageRemoved { room, message })
+}
+
+pub(super) fn room_joined(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    key_of::<RoomMembers>(changes).map(|(room, account)| EventKind::RoomJoined { room, account })
+}
+
+pub(super) fn room_left(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    match key_of::<RoomMembers>(changes) {
+        Some((room, account)) => Some(EventKind::RoomLeft { room, account }),
+        // An invitation was declined.
+        None => key_of::<RoomsOf>(changes).map(|(account, room)| EventKind::RoomInvited { room, account }),
+    }
+}
+
+pub(super) fn room_changed(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    key_of::<Rooms>(changes).map(|room| EventKind::RoomChanged { room })
+}
+
+pub(super) fn room_ranks_changed(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    key_of::<RoomMembers>(changes).map(|(room, _)| EventKind::RoomChanged { room })
+}
+
+pub(super) fn room_closed(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    key_of::<Rooms>(changes).map(|room| EventKind::RoomClosed { room })
+}
+
+pub(super) fn room_guests_changed(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    key_of::<RoomsOf>(changes).map(|(account, room)| EventKind::RoomInvited { room, account })
+}
+
+pub(super) fn room_read(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    key_of::<RoomMembers>(changes).map(|(room, account)| EventKind::RoomRead { room, account })
 }
 
 pub(super) fn nodes_changed(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {

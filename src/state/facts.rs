@@ -10,7 +10,7 @@
 
 use super::command::{
     AccountCommand, Command, LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand, OperatorCommand, Outcome,
-    TreeCommand,
+    RoomCommand, TreeCommand,
 };
 use super::events::{self, Event, EventKind};
 use super::ids::{LogIndex, TokenHash};
@@ -154,6 +154,18 @@ commands! {
     Operator(OperatorCommand::SetRegistration): 1, none, Operators, stays, SmallWrite, none;
     Rehash: 1, none, Backends, stays, SmallWrite, none;
     Notice(NoticeCommand::Read): 1, session, People, stays, SmallWrite, noticed;
+    Room(RoomCommand::Create): 1, session, People, grows, Post, room_joined;
+    Room(RoomCommand::Change): 1, session, People, stays, Post, room_changed;
+    Room(RoomCommand::Join): 1, session, People, grows, Post, room_joined;
+    Room(RoomCommand::Leave): 1, session, People, stays, SmallWrite, room_left;
+    Room(RoomCommand::Close): 1, session, People, stays, SmallWrite, room_closed;
+    Room(RoomCommand::Invite): 1, session, People, grows, Post, room_guests_changed;
+    Room(RoomCommand::Withdraw): 1, session, People, stays, SmallWrite, room_guests_changed;
+    Room(RoomCommand::Remove): 1, session, People, stays, SmallWrite, room_left;
+    Room(RoomCommand::SetRank): 1, session, People, stays, SmallWrite, room_ranks_changed;
+    Room(RoomCommand::Say): 1, session, People, grows, Post, room_said;
+    Room(RoomCommand::RemoveMessage): 1, session, People, stays, SmallWrite, room_message_removed;
+    Room(RoomCommand::Mark): 1, session, People, stays, SmallWrite, room_read;
 }
 
 /// Returns the event that applying this command at `index` produced, if any.
@@ -227,4 +239,9 @@ queries! {
     Accounts: none, control;
     Front: session, public;
     Notices: session, public;
+    Rooms: session, public;
+    OpenRooms: session, public;
+    Room: session, public;
+    RoomPeople: session, public;
+    RoomMessage: session, public;
 }

@@ -9,11 +9,12 @@
 //! that was deleted since.
 
 use super::events::{Event, EventKind, NodeChange, NodeEvent};
-use super::ids::{AccountId, TokenHash};
+use super::ids::{AccountId, RoomId, TokenHash};
 use super::limits::{FRIENDS_MAX, SESSION_AGE_MS_MAX};
 use super::lookup::{live_account, session_account};
 use super::path::TreePath;
-use super::rows::{Friends, Order, Sessions, View, get, scan};
+use super::room_ties::rooms_of;
+use super::rows::{Friends, Order, RoomTie, Sessions, View, get, scan};
 use serde::{Deserialize, Serialize};
 
 /// Selection of events for a subscription.
@@ -121,8 +122,8 @@ impl NodeChange {
     }
 }
 
-/// The accounts whose events a feed subscriber receives, as of one index. Bounded: an account follows at most
-/// `FRIENDS_MAX` others.
+/// The accounts and rooms whose events a feed subscriber receives, as of one index. Bounded: an account follows at most
+/// `FRIENDS_MAX` others and is in at most `ROOMS_PER_PERSON_MAX` rooms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeedInterest {
     me: AccountId,
@@ -131,6 +132,8 @@ pub struct FeedInterest {
     ends_age_ms: u64,
     /// Sorted by id.
     followed: Vec<AccountId>,
+    /// Rooms of which the account is a member. Sorted by id.
+    rooms: Vec<RoomId>,
 }
 
 impl FeedInterest {
@@ -143,7 +146,8 @@ impl FeedInterest {
         }
         let rows = scan::<Friends, V>(view, &(me, 0), &(me, u64::MAX), Order::OldestFirst, FRIENDS_MAX)?;
         let followed = rows.into_iter().map(|((_, friend), ())| AccountId(friend)).collect();
-        Ok(Some(FeedInterest { me, session, ends_age_ms, followed }))
+        let rooms = rooms_of(view, me, RoomTie::Member)?;
+        Ok(Some(FeedInterest { me, session, ends_age_ms, followed, rooms }))
     }
 
     fn may_end_session(&self, what: &EventKind) -> bool {
@@ -175,6 +179,16 @@ impl FeedInterest {
             EventKind::CroakRemoved { .. } => true,
             // Received by those who are notified.
             EventKind::Noticed => false,
+            EventKind::RoomSaid { room, .. }
+            | EventKind::RoomMessageRemoved { room, .. }
+            | EventKind::RoomChanged { room }
+            | EventKind::RoomClosed { room } => self.rooms.binary_search(room).is_ok(),
+            EventKind::RoomJoined { room, account } | EventKind::RoomLeft { room, account } => {
+                *account == self.me || self.rooms.binary_search(room).is_ok()
+            }
+            EventKind::RoomInvited { account, .. } | EventKind::RoomRead { account, .. } => {
+                *account == self.me
+            }
         }
     }
 
@@ -184,6 +198,9 @@ impl FeedInterest {
             EventKind::FriendRemoved { account, friend } if *account == self.me => self.unfollow(*friend),
             // A deleted account produces no more events.
             EventKind::AccountDeleted { account } => self.unfollow(*account),
+            EventKind::RoomJoined { room, account } if *account == self.me => enter(&mut self.rooms, *room),
+            EventKind::RoomLeft { room, account } if *account == self.me => leave(&mut self.rooms, *room),
+            EventKind::RoomClosed { room } => leave(&mut self.rooms, *room),
             _ => {}
         }
     }
@@ -192,19 +209,31 @@ impl FeedInterest {
         match what {
             EventKind::FriendAdded { account, friend } if *account == self.me => self.unfollow(*friend),
             EventKind::FriendRemoved { account, friend } if *account == self.me => self.follow(*friend),
+            EventKind::RoomJoined { room, account } if *account == self.me => leave(&mut self.rooms, *room),
+            EventKind::RoomLeft { room, account } if *account == self.me => enter(&mut self.rooms, *room),
             _ => {}
         }
     }
 
     fn follow(&mut self, friend: AccountId) {
-        if let Err(place) = self.followed.binary_search(&friend) {
-            self.followed.insert(place, friend);
-        }
+        enter(&mut self.followed, friend);
     }
 
     fn unfollow(&mut self, friend: AccountId) {
-        if let Ok(place) = self.followed.binary_search(&friend) {
-            self.followed.remove(place);
-        }
+        leave(&mut self.followed, friend);
+    }
+}
+
+/// Adds an id to a sorted list.
+fn enter<T: Ord>(ids: &mut Vec<T>, id: T) {
+    if let Err(place) = ids.binary_search(&id) {
+        ids.insert(place, id);
+    }
+}
+
+/// Removes an id from a sorted list.
+fn leave<T: Ord>(ids: &mut Vec<T>, id: T) {
+    if let Ok(place) = ids.binary_search(&id) {
+        ids.remove(place);
     }
 }

@@ -19,12 +19,13 @@
 //! - [`view`]: read access to stored rows, and the encoding of keys and rows; [`path`]: paths of the lock namespace;
 //!   [`text`]: normalising and checking text that people enter; [`mentions`]: mentions in a text
 //! - [`command`]: requests, commands and replies
-//! - [`rows`]: the tables with their keys and rows; [`coordination`]: the rows of the lock namespace and of leases
-//! - [`query`]: queries and the shapes of their answers
+//! - [`rows`]: the tables with their keys and rows; [`coordination`]: the rows of the lock namespace and of leases;
+//!   [`room_rows`]: the rows of rooms
+//! - [`query`]: queries and the shapes of their answers; [`room_query`]: those of rooms; [`person`]: a person in them
 //! - [`events`]: events, and the one that each command produces; [`facts`]: a table of all facts about each command and query
 //! - [`rule`]: the context that every rule receives, and its decision
 //! - [`lookup`]: lookups that rules and queries share; [`croaks`]: the layout of a stored croak; [`tree`]: reading and
-//!   changing the tree of the lock namespace; [`visibility`]: who may see a croak
+//!   changing the tree of the lock namespace; [`visibility`]: who may see a croak; [`room_access`]: who may see what of a room
 //! - [`sync`]: locking, for all layers
 //!
 //! Writes:
@@ -32,6 +33,8 @@
 //! - [`check`]: bounds of each field of a request, checked before it is proposed
 //! - [`notices`]: what people are notified of; [`messages`]: direct messages and read positions; [`social`]: accounts,
 //!   sessions and friendships; [`conversation`]: croaks and replies; [`accounts`]: changes to existing accounts
+//! - [`rooms`]: rooms; [`room_people`]: inviting and removing; [`room_messages`]: what is said in rooms; [`room_ties`]: what
+//!   these share
 //! - [`leases`]: the leases of members and clients; [`members`]: membership of the cluster; [`namespace`]: the tree of
 //!   folders, files and locks
 //! - [`request_table`]: requests by id and by index; [`dedup`]: the request deduplication window, in memory
@@ -42,7 +45,7 @@
 //! - [`interest`]: the filter that decides which live subscribers receive an event
 //! - [`ring`]: authors of the newest croaks, in memory, so that a feed page needs no index
 //! - [`timelines`]: feeds of active readers, in memory; [`feed`]: pages of croaks
-//! - [`people`], [`talks`], [`front`] and [`listing`]: parts of [`answer`], which answers every query
+//! - [`people`], [`talks`], [`room_pages`], [`front`] and [`listing`]: parts of [`answer`], which answers every query
 //!
 //! [`model`] is an in-memory store for tests.
 //!
@@ -80,9 +83,18 @@ mod namespace;
 mod notices;
 pub mod path;
 mod people;
+mod person;
 pub mod query;
 mod request_table;
 pub mod ring;
+mod room_access;
+mod room_messages;
+mod room_pages;
+mod room_people;
+mod room_query;
+mod room_rows;
+mod room_ties;
+mod rooms;
 pub mod rows;
 mod rule;
 mod social;
@@ -100,10 +112,10 @@ pub use apply::{Applied, apply};
 pub use code::{Code, Denied, Field};
 pub use command::{
     AccountCommand, Audience, Command, HOME_REGION, LeaseCommand, MemberName, MessageCommand, NoticeCommand,
-    OperatorCommand, Outcome, Reply, Request, Role, Stamp, TreeCommand,
+    OperatorCommand, Outcome, Reply, Request, Role, RoomCommand, Stamp, TreeCommand,
 };
 pub use events::{Event, EventKind};
-pub use ids::{AccountId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, Token, TokenHash};
+pub use ids::{AccountId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, RoomId, Token, TokenHash};
 pub use interest::{Interest, Topic};
 pub use path::TreePath;
 pub use query::{Consistency, Page, Query};

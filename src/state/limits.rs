@@ -77,6 +77,35 @@ pub(crate) const NAMES_COMPARED_MAX: usize = 4_096;
 /// Value at which counting followers stops.
 pub const FOLLOWERS_COUNT_MAX: usize = 4_096;
 
+/// Maximum number of rooms of a cluster.
+pub const ROOMS_MAX: usize = 1_000;
+/// Maximum number of members of a room.
+pub const ROOM_MEMBERS_MAX: usize = 1_000;
+/// Maximum number of rooms that one person is in.
+pub const ROOMS_PER_PERSON_MAX: usize = 100;
+/// Maximum number of people who are invited to one room or were removed from it.
+pub(crate) const ROOM_GUESTS_MAX: usize = 1_000;
+/// Maximum number of invitations of one person.
+pub const ROOM_INVITATIONS_MAX: usize = 100;
+/// Maximum number of messages that are kept in all rooms together. Beyond it the oldest of the largest room go.
+pub const ROOM_MESSAGES_MAX: usize = 100_000;
+/// Maximum number of rooms that are looked at for one command: also closed ones, which are not swept yet.
+pub(crate) const ROOMS_SCANNED_MAX: usize = 2 * ROOMS_MAX;
+/// Number of messages that go at once, so that the largest room is looked for once in as many messages.
+pub(crate) const ROOM_TRIM_STEP: usize = 64;
+/// Maximum number of rooms that one `Sweep` command takes a deleted account out of.
+pub(crate) const ROOM_SWEEP_STEP: usize = 8;
+/// Maximum length of a room's topic, in characters.
+pub const TOPIC_CHARS_MAX: usize = 200;
+/// Maximum number of messages in a page of a room: even the longest texts fit one frame.
+pub const ROOM_PAGE_MAX: usize = 50;
+/// Maximum number of rooms in a page of open rooms.
+pub const OPEN_ROOMS_PAGE_MAX: usize = 50;
+/// Maximum number of people in a page of a room's members.
+pub const ROOM_MEMBERS_PAGE_MAX: usize = 100;
+/// Value at which counting the unread messages of a room stops; shown as "100 or more".
+pub const UNREAD_ROOM_MESSAGES_MAX: u32 = 100;
+
 /// Newest rules level that this version understands.
 pub const RULES_LEVEL: u32 = 1;
 

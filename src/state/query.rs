@@ -1,7 +1,12 @@
 //! Queries and the shapes of their answers. [`super::answer`] answers them.
 
-use super::ids::{AccountId, LogIndex, TokenHash};
+use super::ids::{AccountId, LogIndex, RoomId, TokenHash};
 use super::path::TreePath;
+pub use super::person::Person;
+pub use super::room_query::{
+    RoomBody, RoomGuestEntry, RoomInfo, RoomInvitation, RoomMemberEntry, RoomPage, RoomPeople, RoomStanding,
+    RoomSummary, RoomText,
+};
 use super::rows::{Audience, Coordination, Croak, Lease, NoticeKind, Owner, Settings, TreeNode};
 use serde::{Deserialize, Serialize};
 
@@ -76,6 +81,16 @@ pub enum Query {
     },
     /// Notices of the session's owner, newest first.
     Notices { session: TokenHash, before: Option<LogIndex>, limit: u16 },
+    /// Rooms of the session's owner, the one with the newest message first, and the invitations.
+    Rooms { session: TokenHash },
+    /// Open rooms in the order of their names, starting after `after` if it is given.
+    OpenRooms { session: TokenHash, after: Option<String> },
+    /// A room, and for its members a page of its messages, newest first.
+    Room { session: TokenHash, room: String, before: Option<LogIndex>, limit: u16 },
+    /// Members of a room that the session's owner is in, in the order of their ids, starting after `after` if it is given.
+    RoomPeople { session: TokenHash, room: String, after: Option<AccountId> },
+    /// One message of a room that the session's owner is in.
+    RoomMessage { session: TokenHash, room: RoomId, id: LogIndex },
 }
 
 /// The other participant of a talk. A deleted account has no name.
@@ -83,14 +98,6 @@ pub enum Query {
 pub enum TalkPartner {
     Named(String),
     Account(AccountId),
-}
-
-/// Identity of a live account.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Person {
-    pub account: AccountId,
-    pub username: String,
-    pub name: String,
 }
 
 /// A croak in a feed or profile.
@@ -194,6 +201,25 @@ pub enum Page {
         older: Option<LogIndex>,
         /// Number of unread notices, on this page or not.
         unread: u32,
+    },
+    Rooms {
+        me: Person,
+        rooms: Vec<RoomSummary>,
+        invitations: Vec<RoomInvitation>,
+    },
+    OpenRooms {
+        me: Person,
+        /// Each with the relation of the reader to it.
+        rooms: Vec<(RoomInfo, RoomStanding)>,
+        /// The `after` of the next page, if there is one.
+        more: Option<String>,
+    },
+    Room(RoomPage),
+    RoomPeople(RoomPeople),
+    RoomMessage {
+        /// Name of the room.
+        room: String,
+        message: RoomText,
     },
 }
 

@@ -5,9 +5,12 @@
 pub use super::command::Audience;
 use super::command::{MemberName, Outcome, Role};
 pub use super::coordination::{Coordination, Lease, NodeKind, Owner, TreeNode};
-use super::ids::{AccountId, LogIndex, RaftId, RequestId, TokenHash};
+use super::ids::{AccountId, LogIndex, RaftId, RequestId, RoomId, TokenHash};
 use super::limits::SESSION_AGE_MS_MAX;
 use super::path::TreePath;
+pub use super::room_rows::{
+    Room, RoomCounts, RoomGuest, RoomMember, RoomMessage, RoomRank, RoomTie, RoomTotals,
+};
 pub(crate) use super::view::decode_borrowed;
 pub use super::view::{
     BadRow, Change, Key, Order, Projection, ROW_VERSION, RawRow, Rows, Table, TableId, View, body, decode,
@@ -45,7 +48,8 @@ tables! {
     /// Requests by the index at which they were applied or refused. The record of a croak's request is part of its row
     /// in `Croaks`.
     8 Requests: LogIndex => RequestRecord;
-    /// Deleted accounts that still have rows to sweep.
+    /// Deleted accounts and closed rooms that still have rows to sweep. A room is entered under the number of its id, which
+    /// no account has.
     9 Sweeps: AccountId => ();
     10 Members: RaftId => Member;
     11 Books: () => Bookkeeping;
@@ -76,6 +80,17 @@ tables! {
     /// (account that made it, notified account, index): the inverse of `Notices`.
     41 NoticesFrom: (AccountId, AccountId, LogIndex) => NoticeKind;
     42 NoticeBooks: AccountId => NoticeBook;
+    32 Rooms: RoomId => Room;
+    /// Folded name → the room that has it. A closed room has none.
+    33 RoomNames: String => RoomId;
+    34 RoomTotalsRow: () => RoomTotals;
+    35 RoomCountsOf: RoomId => RoomCounts;
+    36 RoomMembers: (RoomId, AccountId) => RoomMember;
+    /// Accounts that are invited to a room, or were removed from it.
+    37 RoomGuests: (RoomId, AccountId) => RoomGuest;
+    /// The inverse of `RoomMembers` and `RoomGuests`.
+    38 RoomsOf: (AccountId, RoomId) => RoomTie;
+    39 RoomMessages: (RoomId, LogIndex) => RoomMessage;
     /// Read through [`super::croaks`]. It has the largest id for the reason given there.
     255 Croaks: LogIndex => StoredCroak;
 }

@@ -51,6 +51,13 @@ pub(crate) struct Bounds {
     pub(crate) waiting_per_talk_max: u32,
     pub(crate) notices_max: u32,
     pub(crate) notices_per_pair_max: usize,
+    pub(crate) rooms_max: usize,
+    pub(crate) room_members_max: usize,
+    pub(crate) rooms_per_person_max: usize,
+    pub(crate) room_guests_max: usize,
+    pub(crate) room_invitations_max: usize,
+    pub(crate) room_messages_max: usize,
+    pub(crate) room_trim_step: usize,
 }
 
 impl Bounds {
@@ -72,6 +79,13 @@ impl Bounds {
         waiting_per_talk_max: WAITING_PER_TALK_MAX,
         notices_max: NOTICES_MAX,
         notices_per_pair_max: NOTICES_PER_PAIR_MAX,
+        rooms_max: ROOMS_MAX,
+        room_members_max: ROOM_MEMBERS_MAX,
+        rooms_per_person_max: ROOMS_PER_PERSON_MAX,
+        room_guests_max: ROOM_GUESTS_MAX,
+        room_invitations_max: ROOM_INVITATIONS_MAX,
+        room_messages_max: ROOM_MESSAGES_MAX,
+        room_trim_step: ROOM_TRIM_STEP,
     };
 }
 

@@ -10,14 +10,14 @@
 
 use super::code::{Code, Denied, Field};
 use super::command::Reply;
-use super::ids::{AccountId, LogIndex, TokenHash};
+use super::ids::{AccountId, LogIndex, RoomId, TokenHash};
 use super::lookup::{is_live, is_suspended, live_account, me_and, range_of, session_account, settings};
 use super::rows::{
     Account, Accounts, Bookkeeping, Books, Change, CroaksBy, Followers, Friends, Names, NoticeKind, Order,
-    Session, Sessions, SessionsOf, Sweeps, View, get, scan,
+    Rooms, Session, Sessions, SessionsOf, Sweeps, View, get, scan,
 };
 use super::rule::{ApplyContext, Bounds, Decision};
-use super::{croaks, messages, notices, text};
+use super::{croaks, messages, notices, room_messages, text};
 
 /// Evaluates to the value of an `Option`, or returns a refusal from the rule.
 macro_rules! or_deny {
@@ -202,6 +202,11 @@ pub(super) fn sweep<V: View>(
     if get::<Sweeps, V>(view, &account)?.is_none() {
         return Ok(Ok((Vec::new(), Reply::Stepped { more: false })));
     }
+    // The id of a closed room is entered there, too.
+    let room = RoomId(account.0);
+    if let Some(row) = get::<Rooms, V>(view, &room)? {
+        return room_messages::sweep_room(bounds, view, room, &row);
+    }
     let (from, to) = range_of(account);
     let mut changes = Vec::new();
     // Each row found removes a second row elsewhere, so a step looks up half as many. A croak that is still in the
@@ -228,6 +233,10 @@ pub(super) fn sweep<V: View>(
     let rows_max = left(&changes);
     let finished = messages::sweep(view, account, rows_max, &mut changes)?
         && notices::sweep(view, account, left(&changes), &mut changes)?;
+    let finished = finished && {
+        let rows_max = left(&changes);
+        room_messages::sweep_account(view, account, rows_max, &mut changes)?
+    };
     let more = !finished || left(&changes) == 0;
     if !more {
         changes.push(Change::remove::<Sweeps>(&account));

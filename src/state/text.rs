@@ -88,6 +88,25 @@ pub fn fold_username(text: &str) -> Result<String, Denied> {
     }
 }
 
+/// Returns the name of a room as it is stored and looked up: folded as a user name is.
+///
+/// # Errors
+/// 606 on the field `room`.
+pub fn fold_room_name(text: &str) -> Result<String, Denied> {
+    fold_username(text).map_err(|_| Denied::of(Code::InvalidEntry, Field::Room))
+}
+
+/// Returns the topic of a room as it is stored: trimmed, at most 200 characters, no control characters. It may be empty.
+///
+/// # Errors
+/// 606 on the field `topic`.
+pub fn check_topic(text: &str) -> Result<String, Denied> {
+    if text.trim().is_empty() {
+        return Ok(String::new());
+    }
+    one_line(text, TOPIC_CHARS_MAX).ok_or(Denied::of(Code::InvalidEntry, Field::Topic))
+}
+
 /// Returns a display name as it is stored: trimmed, 1 to 64 characters, no control characters.
 ///
 /// # Errors

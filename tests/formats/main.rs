@@ -7,4 +7,5 @@
 mod corpora;
 mod house;
 mod records;
+mod rooms;
 mod wire;

@@ -19,7 +19,8 @@ use ribbit_state::command::{
 };
 use ribbit_state::command::{Guard, TreeCommand};
 use ribbit_state::command::{LeaseCommand, LeaseEnd};
-use ribbit_state::command::{MessageCommand, NoticeCommand};
+use ribbit_state::command::{MessageCommand, NoticeCommand, RoomCommand};
+
 use ribbit_state::croaks::CroakHeader;
 use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, TokenHash};
 use ribbit_state::path::TreePath;
@@ -39,7 +40,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// A line of rows-1.txt; checks on the way that the bytes read back as what they were made from.
-fn line<T: Table>(name: &str, key: T::Key, row: T::Row) -> String
+pub(crate) fn line<T: Table>(name: &str, key: T::Key, row: T::Row) -> String
 where
     T::Key: PartialEq,
     T::Row: PartialEq,
@@ -108,6 +109,7 @@ fn rows() -> Vec<String> {
     ];
     rows.extend(coordination_rows(id));
     rows.extend(message_rows(id));
+    rows.extend(crate::rooms::rows(id));
     let replies = [
         Reply::Done,
         Reply::Created { account: id },
@@ -130,6 +132,8 @@ fn rows() -> Vec<String> {
         Field::Message,
         Field::NewPassword,
         Field::Names,
+        Field::Room,
+        Field::Topic,
     ];
     rows.extend(fields.map(|field| remembered(606, Err(Denied::of(Code::InvalidEntry, field)))));
     // Last, so that a new code adds its line at the end of the file.
@@ -273,7 +277,7 @@ macro_rules! variants {
 /// Fails unless every variant of every command is among these.
 fn check_complete(commands: &[Command]) {
     let (name, all) = variants!(Command: CreateAccount LogIn LogOut Croak AddFriend RemoveFriend DeleteAccount Sweep
-        IndexCroaks FoundCluster Join DescribeMember MarkLost Drain RemoveMember RaiseRules Tree Lease Message Account Operator Rehash Notice);
+        IndexCroaks FoundCluster Join DescribeMember MarkLost Drain RemoveMember RaiseRules Tree Lease Message Account Operator Rehash Notice Room);
     assert_eq!(commands.iter().map(name).collect::<BTreeSet<_>>(), all);
     macro_rules! inside {
         ($command:ident, $type:ident: $($variant:ident)*) => {
@@ -287,6 +291,7 @@ fn check_complete(commands: &[Command]) {
     }
     inside!(Tree, TreeCommand: MakeFolder Touch Write Remove Acquire Release);
     inside!(Lease, LeaseCommand: Open Close Register End Appoint StepDown EnterChat SetRegions NumberClient);
+    inside!(Room, RoomCommand: Create Change Join Leave Close Invite Withdraw Remove SetRank Say RemoveMessage Mark);
     inside!(Message, MessageCommand: Send Mark ReadFeed);
     inside!(Notice, NoticeCommand: Read);
     inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak);
@@ -346,6 +351,7 @@ fn entries() -> Vec<String> {
         format!("{name} {digest:016x} {}", hex(&bytes))
     };
     let later = coordination_commands().into_iter().chain(message_commands()).chain([rehash_command()]);
+    let later = later.chain(crate::rooms::commands());
     let commands: Vec<Command> = commands.into_iter().chain(later).collect();
     check_complete(&commands);
     commands.into_iter().map(entry).collect()

@@ -5,6 +5,7 @@
 //! The frames of a snapshot link are in `src/roles/node/snapshots.rs`.
 
 use crate::records::{HISTORY, TOKEN, compare, hex, path};
+use crate::rooms;
 use protobuf::Message as _;
 use raft::eraftpb::{Entry, EntryType, MessageType};
 use ribbit_net::frame::{self, Plane};
@@ -170,6 +171,11 @@ fn queries() -> Vec<(&'static str, Query)> {
         Accounts: Query::Accounts { names: "*".into(), after: Some("ada".into()) },
         Front: Query::Front { session, before, limit, known: Some((250, 300)), unless: Some(301) },
         Notices: Query::Notices { session, before, limit },
+        Rooms: Query::Rooms { session },
+        OpenRooms: Query::OpenRooms { session, after: Some("pond".into()) },
+        Room: Query::Room { session, room: "pond".into(), before, limit },
+        RoomPeople: Query::RoomPeople { session, room: "pond".into(), after: Some(ACCOUNT) },
+        RoomMessage: Query::RoomMessage { session, room: rooms::ROOM_ID, id: 300 },
     })
 }
 
@@ -393,6 +399,11 @@ fn pages() -> Vec<(&'static str, Page)> {
         Front: Page::Front(front),
         Unchanged: Page::Unchanged,
         Notices: Page::Notices { me: person(), notices: notices(), older: Some(299), unread: 2 },
+        Rooms: rooms::list(person()),
+        OpenRooms: rooms::open(person()),
+        Room: rooms::room(person()),
+        RoomPeople: rooms::people(person()),
+        RoomMessage: Page::RoomMessage { room: "pond".into(), message: rooms::message(person()) },
     })
 }
 
@@ -438,11 +449,13 @@ fn fields() -> Vec<(&'static str, Field)> {
         Message: Field::Message,
         NewPassword: Field::NewPassword,
         Names: Field::Names,
+        Room: Field::Room,
+        Topic: Field::Topic,
     })
 }
 
 fn happenings() -> Vec<(&'static str, EventKind)> {
-    let (account, friend) = (ACCOUNT, AccountId(9));
+    let (account, friend, room) = (ACCOUNT, AccountId(9), rooms::ROOM_ID);
     let nodes = vec![NodeChange { path: path("/jobs"), what: NodeEvent::Made }];
     samples!(EventKind {
         AccountCreated: EventKind::AccountCreated { account },
@@ -458,6 +471,14 @@ fn happenings() -> Vec<(&'static str, EventKind)> {
         FeedRead: EventKind::FeedRead { account },
         CroakRemoved: EventKind::CroakRemoved { croak: 299 },
         Noticed: EventKind::Noticed,
+        RoomSaid: EventKind::RoomSaid { room, from: account },
+        RoomMessageRemoved: EventKind::RoomMessageRemoved { room, message: 299 },
+        RoomJoined: EventKind::RoomJoined { room, account },
+        RoomLeft: EventKind::RoomLeft { room, account },
+        RoomChanged: EventKind::RoomChanged { room },
+        RoomClosed: EventKind::RoomClosed { room },
+        RoomInvited: EventKind::RoomInvited { room, account },
+        RoomRead: EventKind::RoomRead { room, account },
     })
 }
 

@@ -1,6 +1,7 @@
 //! Events of a history, and their subscribers: the stream is the same wherever a subscriber resumes.
 
 use super::properties::{History, config, steps};
+use super::rooms::{acts, log_of};
 use super::*;
 use crate::events::{Event, EventKind};
 use crate::facts::event;
@@ -145,6 +146,41 @@ proptest! {
                 let gone = |event: &&Event| matches!(event.what, EventKind::Croaked { author } if deleted(author));
                 let kept = |stream: &[Event]| stream.iter().filter(|it| !gone(it)).cloned().collect::<Vec<_>>();
                 prop_assert_eq!(kept(&live), kept(&resumed));
+            }
+        }
+    }
+
+    /// The same for rooms, except what was said in a room that was closed since.
+    #[test]
+    fn a_stream_of_rooms_is_the_same_wherever_it_is_resumed(acts in acts()) {
+        let log = log_of(&acts);
+        let told = tell(&log, &sessions(&log));
+        let end = log.index();
+        let closed: BTreeSet<_> = told.events.iter().filter_map(|event| match event.what {
+            EventKind::RoomClosed { room } => Some(room),
+            _ => None,
+        }).collect();
+        let kept = |stream: &[Event]| stream.iter().filter(|event| match event.what {
+            EventKind::RoomSaid { room, .. }
+            | EventKind::RoomMessageRemoved { room, .. }
+            | EventKind::RoomJoined { room, .. }
+            | EventKind::RoomLeft { room, .. }
+            | EventKind::RoomChanged { room }
+            | EventKind::RoomClosed { room } => !closed.contains(&room),
+            _ => true,
+        }).cloned().collect::<Vec<_>>();
+        for last in &told.interests[end as usize] {
+            let mut interest = last.clone();
+            for at in (0..end).rev() {
+                if let Ok(place) = told.events.binary_search_by_key(&(at + 1), |event| event.index) {
+                    interest.rewind(&told.events[place].what);
+                }
+                let Some(then) = told.interests[at as usize].iter().find(|it| it.session() == last.session()) else {
+                    break;
+                };
+                let from = told.events.partition_point(|event| event.index <= at);
+                let live = streamed(then.clone(), &told.events[from..]);
+                prop_assert_eq!(kept(&live), kept(&streamed(interest.clone(), &told.events[from..])));
             }
         }
     }

@@ -6,6 +6,8 @@ mod message_words;
 mod notice_words;
 mod properties;
 mod regressions;
+mod room_words;
+mod rooms;
 mod scripts;
 mod talks;
 mod tree;
@@ -38,6 +40,13 @@ const SMALL: Bounds = Bounds {
     waiting_per_talk_max: 3,
     notices_max: 6,
     notices_per_pair_max: 4,
+    rooms_max: 3,
+    room_members_max: 3,
+    rooms_per_person_max: 2,
+    room_guests_max: 2,
+    room_invitations_max: 1,
+    room_messages_max: 6,
+    room_trim_step: 2,
 };
 
 /// A model, and the log of commands that led to it.

@@ -4,8 +4,8 @@
 //! write prints its log index, its outcome and the rows it changes, except the record of its request, which every new
 //! write has. The bounds are small: see `SMALL`.
 
-use super::message_words;
 use super::*;
+use super::{message_words, room_words};
 use crate::code::Denied;
 use crate::command::{Audience, Guard, TreeCommand};
 use crate::command::{LeaseCommand, LeaseEnd};
@@ -64,7 +64,9 @@ impl Runner for Script {
             "ls" => self.list(&mut args)?,
             "me" | "feed" | "front" | "friends" | "talks" | "talk" | "message" | "unread" | "show"
             | "profile" | "people" | "followers" | "chatting" | "account" | "sessions" | "settings"
-            | "accounts" | "notices" => self.query(&command.name, &mut args)?,
+            | "accounts" | "notices" | "myrooms" | "openrooms" | "room" | "roompeople" | "roomsaid" => {
+                self.query(&command.name, &mut args)?
+            }
             "rows" => self.rows(&mut args)?,
             name => {
                 let parsed = self.command(name, &mut args)?;
@@ -166,7 +168,10 @@ impl Script {
             }
             _ => match message_words::command(name, args)? {
                 Some(command) => command,
-                None => Command::Lease(lease_command(name, args)?),
+                None => match room_words::command(name, args)? {
+                    Some(command) => command,
+                    None => Command::Lease(lease_command(name, args)?),
+                },
             },
         })
     }
@@ -235,7 +240,10 @@ impl Script {
             "friends" => {
                 Query::Friends { session: session(args)?, after: args.lookup_parse("after")?.map(AccountId) }
             }
-            _ => message_words::query(name, args)?.ok_or("no such query")?,
+            _ => match room_words::query(name, args)? {
+                Some(query) => query,
+                None => message_words::query(name, args)?.ok_or("no such query")?,
+            },
         };
         Ok(match self.log.model.answer(&query) {
             Ok(page) => page_words(&page)?,
@@ -398,7 +406,7 @@ fn page_words(page: &Page) -> Words {
             }
             writeln!(output, "more: {:?}", more.map(|account| account.0))?;
         }
-        page => return message_words::page(page),
+        page => return room_words::page(page).unwrap_or_else(|| message_words::page(page)),
     }
     Ok(output)
 }
@@ -437,7 +445,7 @@ fn label(token: TokenHash) -> String {
 
 fn key_words(table: TableId, key: &[u8]) -> String {
     let (_, name) = TABLES.iter().find(|(id, _)| *id == table).expect("a known table");
-    if let Some(key) = message_words::key(table, key) {
+    if let Some(key) = message_words::key(table, key).or_else(|| room_words::key(table, key)) {
         return format!("{name} {key}").trim_end().to_string();
     }
     let key = match table {
@@ -521,7 +529,9 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
             )
         }
         CroaksBy::ID | Friends::ID | Followers::ID | Sweeps::ID | Owned::ID => String::new(),
-        other => message_words::row(other, row).unwrap_or_else(|| panic!("no words for {other:?}")),
+        other => message_words::row(other, row)
+            .or_else(|| room_words::row(other, row))
+            .unwrap_or_else(|| panic!("no words for {other:?}")),
     };
     key_words(table, key) + &words
 }
@@ -529,6 +539,6 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
 /// Fails for a table without words here, rather than in the script that first shows it.
 #[test]
 fn every_table_is_listed() {
-    assert_eq!(TABLES.len(), 28, "give the new table words in key_words and row_words");
+    assert_eq!(TABLES.len(), 36, "give the new table words in key_words and row_words");
     assert!(Log::small().model.get(Books::ID, &[]).unwrap().is_none());
 }

@@ -1,6 +1,7 @@
 //! Test: sends every kind of request, with each field at and beyond its bound, to a backend with a real store over a real
 //! connection. Each request gets an answer, the connection stays open, and the process survives.
 
+mod rooms;
 mod table;
 
 use crate::node::service::{NodeService, tests::backend};
@@ -18,6 +19,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use table::{Expected, SESSION, TOKEN, denied, id, password, read, table, write};
+
+/// Returns every request of the tables.
+fn all() -> Vec<(Plane, Ask, Expected)> {
+    let mut all = table();
+    all.extend(rooms::table());
+    all
+}
 
 /// Returns the names of the enum variants in a request, from the outside in, taken from its `Debug` output.
 fn variants(ask: &Ask) -> Vec<String> {
@@ -113,7 +121,7 @@ fn every_request_at_and_beyond_its_bounds_is_answered_and_ends_nothing() {
         let server = Server::start().await;
         let (mut client, mut control) =
             (server.connect(Plane::Client).await, server.connect(Plane::Control).await);
-        let table = table();
+        let table = all();
         let met: BTreeSet<String> = table.iter().flat_map(|(_, ask, _)| variants(ask)).collect();
         assert_eq!(met.len(), VARIANTS, "{met:#?}");
         for (tag, (plane, ask, expected)) in (1..).zip(table) {
@@ -209,7 +217,7 @@ fn a_malformed_request_is_refused_alone() {
 #[test]
 fn a_request_within_its_bounds_fits_a_frame() {
     smol::block_on(async {
-        for (_, ask, _) in table() {
+        for (_, ask, _) in all() {
             let fits = ask.check().is_ok();
             let bytes = frame::encode(&AskFrame { tag: u32::MAX, deadline_ms: u32::MAX, ask });
             if fits {

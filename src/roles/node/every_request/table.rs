@@ -14,7 +14,7 @@ use ribbit_state::*;
 
 pub(crate) const SESSION: TokenHash = TokenHash([1; 32]);
 pub(crate) const TOKEN: TokenHash = TokenHash([7; 32]);
-const NUMBERS: [u64; 7] = [0, 1, u64::MAX / 2, INDEX_MAX, INDEX_MAX + 1, u64::MAX - 1, u64::MAX];
+pub(super) const NUMBERS: [u64; 7] = [0, 1, u64::MAX / 2, INDEX_MAX, INDEX_MAX + 1, u64::MAX - 1, u64::MAX];
 
 /// Expected answer of a request.
 pub(crate) enum Expected {
@@ -24,7 +24,7 @@ pub(crate) enum Expected {
     Refused(Denied),
 }
 
-struct RequestTable(Vec<(Plane, Ask, Expected)>);
+pub(super) struct RequestTable(pub(super) Vec<(Plane, Ask, Expected)>);
 
 pub(crate) fn denied(code: Code, field: impl Into<Option<Field>>) -> Denied {
     Denied { code, field: field.into() }
@@ -44,7 +44,7 @@ impl RequestTable {
     }
 
     /// Adds the request with each of the texts. Those for which `fits` is false are expected to be refused with `refusal`.
-    fn text(
+    pub(super) fn text(
         &mut self,
         plane: Plane,
         bytes_max: usize,
@@ -58,20 +58,20 @@ impl RequestTable {
         }
     }
 
-    fn query(&mut self, query: Query) {
+    pub(super) fn query(&mut self, query: Query) {
         let plane = if query.is_public() { Plane::Client } else { Plane::Control };
         self.add(plane, read(query));
     }
 
     /// Adds the command on both planes, whether accepted there or not.
-    fn command(&mut self, command: impl Into<Command>) {
+    pub(super) fn command(&mut self, command: impl Into<Command>) {
         let command = command.into();
         for plane in [Plane::Client, Plane::Control] {
             self.add(plane, write(command.clone()));
         }
     }
 
-    fn command_text(
+    pub(super) fn command_text(
         &mut self,
         bytes_max: usize,
         fits: impl Fn(&str) -> bool,
@@ -98,7 +98,7 @@ pub(crate) fn id() -> RequestId {
     RequestId(u128::from(random()))
 }
 
-fn is_username(text: &str) -> bool {
+pub(super) fn is_username(text: &str) -> bool {
     text::fold_username(text).is_ok()
 }
 
