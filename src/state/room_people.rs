@@ -11,11 +11,11 @@ use super::ids::{AccountId, RoomId};
 use super::lookup::account_named;
 use super::room_ties::{Actor, checked, counts_of, forget_guest, rooms_of};
 use super::rows::{
-    Change, RoomCountsOf, RoomGuest, RoomGuests, RoomMember, RoomMembers, RoomRank, RoomTie, RoomsOf, View,
-    get,
+    Change, NoticeKind, RoomCountsOf, RoomGuest, RoomGuests, RoomMember, RoomMembers, RoomRank, RoomTie,
+    RoomsOf, View, get,
 };
-use super::rule::{Bounds, Decision};
-use super::text;
+use super::rule::{ApplyContext, Bounds, Decision};
+use super::{notices, text};
 
 /// Returns the account with this user name.
 fn named<V: View>(view: &V, username: &str) -> Result<Result<AccountId, Denied>, V::Error> {
@@ -30,6 +30,7 @@ fn named<V: View>(view: &V, username: &str) -> Result<Result<AccountId, Denied>,
 pub(super) fn invite<V: View>(
     bounds: &Bounds,
     view: &V,
+    context: ApplyContext,
     actor: &Actor,
     username: &str,
 ) -> Result<Decision, V::Error> {
@@ -55,24 +56,51 @@ pub(super) fn invite<V: View>(
     if full {
         return Ok(Err(Denied::of(Code::TooManyInvitations, Field::Username)));
     }
-    let changes = vec![
+    let mut changes = vec![
         Change::put::<RoomGuests>(&(id, who), &RoomGuest::Invited { by: actor.me }),
         Change::put::<RoomsOf>(&(who, id), &RoomTie::Invited),
         Change::put::<RoomCountsOf>(&id, &counts),
     ];
+    let kind = NoticeKind::Invitation { room: id.0 };
+    notices::notify(bounds, view, context, &mut changes, (who, actor.me), kind)?;
     Ok(Ok((changes, Reply::Done)))
 }
 
-pub(super) fn withdraw<V: View>(view: &V, actor: &Actor, username: &str) -> Result<Decision, V::Error> {
+pub(super) fn withdraw<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    actor: &Actor,
+    username: &str,
+) -> Result<Decision, V::Error> {
     checked!(actor.rank());
     let (id, who) = (actor.seen.id, checked!(named(view, username)?));
-    match get::<RoomGuests, V>(view, &(id, who))? {
+    let guest = get::<RoomGuests, V>(view, &(id, who))?;
+    match guest {
         // Members may withdraw their own invitations.
         Some(RoomGuest::Invited { by }) if by == actor.me => {}
         Some(RoomGuest::Invited { .. } | RoomGuest::Removed) => checked!(actor.moderates()),
         None => return Ok(Err(Denied::of(Code::NotInvited, Field::Username))),
     }
-    Ok(Ok((forget_guest(view, id, who)?, Reply::Done)))
+    let mut changes = forget_guest(view, id, who)?;
+    forget_invitation(bounds, view, &mut changes, (id, who), guest)?;
+    Ok(Ok((changes, Reply::Done)))
+}
+
+/// Removes the notice of an invitation that is over.
+pub(super) fn forget_invitation<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    changes: &mut Vec<Change>,
+    (id, who): (RoomId, AccountId),
+    guest: Option<RoomGuest>,
+) -> Result<(), V::Error> {
+    match guest {
+        Some(RoomGuest::Invited { by }) => {
+            let kind = NoticeKind::Invitation { room: id.0 };
+            notices::withdraw(bounds, view, changes, (who, by), kind)
+        }
+        Some(RoomGuest::Removed) | None => Ok(()),
+    }
 }
 
 pub(super) fn remove<V: View>(

@@ -40,7 +40,7 @@ pub(super) fn change<V: View>(
             Ok(settings(actor, topic.as_deref(), *open, *history))
         }
         RoomCommand::Join { .. } => join(bounds, view, context, &actor),
-        RoomCommand::Leave { .. } => leave(view, &actor),
+        RoomCommand::Leave { .. } => leave(bounds, view, &actor),
         RoomCommand::Close { .. } => {
             checked!(actor.owns());
             let (mut totals, mut changes) = (totals(view)?, Vec::new());
@@ -48,8 +48,8 @@ pub(super) fn change<V: View>(
             changes.push(Change::put::<RoomTotalsRow>(&(), &totals));
             Ok(Ok((changes, Reply::Done)))
         }
-        RoomCommand::Invite { username, .. } => room_people::invite(bounds, view, &actor, username),
-        RoomCommand::Withdraw { username, .. } => room_people::withdraw(view, &actor, username),
+        RoomCommand::Invite { username, .. } => room_people::invite(bounds, view, context, &actor, username),
+        RoomCommand::Withdraw { username, .. } => room_people::withdraw(bounds, view, &actor, username),
         RoomCommand::Remove { username, .. } => room_people::remove(bounds, view, &actor, username),
         RoomCommand::SetRank { username, rank, .. } => room_people::set_rank(view, &actor, username, *rank),
         RoomCommand::Say { text, .. } => room_messages::say(bounds, view, context, &actor, text),
@@ -179,10 +179,11 @@ fn join<V: View>(
         changes.push(Change::remove::<RoomGuests>(&(id, me)));
     }
     changes.push(Change::put::<RoomCountsOf>(&id, &counts));
+    room_people::forget_invitation(bounds, view, &mut changes, (id, me), guest)?;
     Ok(Ok((changes, Reply::Done)))
 }
 
-fn leave<V: View>(view: &V, actor: &Actor) -> Result<Decision, V::Error> {
+fn leave<V: View>(bounds: &Bounds, view: &V, actor: &Actor) -> Result<Decision, V::Error> {
     let (me, SeenRoom { id, room, access }) = (actor.me, &actor.seen);
     match access {
         RoomAccess::Inside { member, .. } => {
@@ -194,8 +195,10 @@ fn leave<V: View>(view: &V, actor: &Actor) -> Result<Decision, V::Error> {
             }
             Ok(Ok((changes, Reply::Done)))
         }
-        RoomAccess::Front(Some(RoomGuest::Invited { .. })) => {
-            Ok(Ok((forget_guest(view, *id, me)?, Reply::Done)))
+        RoomAccess::Front(guest @ Some(RoomGuest::Invited { .. })) => {
+            let mut changes = forget_guest(view, *id, me)?;
+            room_people::forget_invitation(bounds, view, &mut changes, (*id, me), *guest)?;
+            Ok(Ok((changes, Reply::Done)))
         }
         RoomAccess::Front(_) | RoomAccess::Hidden => Ok(Err(Denied::new(Code::NotInRoom))),
     }

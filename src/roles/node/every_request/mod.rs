@@ -45,6 +45,8 @@ fn variants(ask: &Ask) -> Vec<String> {
                 Command::Lease(it) => names.push(format!("Lease::{}", name(it))),
                 Command::Message(it) => names.push(format!("Message::{}", name(it))),
                 Command::Account(it) => names.push(format!("Account::{}", name(it))),
+                Command::Room(it) => names.push(format!("Room::{}", name(it))),
+                Command::Notice(it) => names.push(format!("Notice::{}", name(it))),
                 Command::Operator(it) => names.push(format!("Operate::{}", name(it))),
                 _ => {}
             }
@@ -55,7 +57,7 @@ fn variants(ask: &Ask) -> Vec<String> {
 }
 
 /// Variants of `Command` that group the commands of one subject.
-const GROUPS: usize = 5;
+const GROUPS: usize = 7;
 
 /// Number of variants of all request types: `Ask`, queries, pins, the directory and commands. A new variant has to be added
 /// to the table.

@@ -45,6 +45,9 @@ fn add(table: &mut RequestTable) {
     ] {
         table.command_text(USERNAME_CHARS_MAX, is_username, name, |room| command(session, room).into());
     }
+    let change = |open| RoomCommand::Change { session, room: room(), topic: None, open, history: open };
+    table.command(change(Some(true)));
+    table.command(change(None));
     let is_topic = |text: &str| text::check_topic(text).is_ok();
     let topic = denied(Code::InvalidEntry, Field::Topic);
     table.command_text(4 * TOPIC_CHARS_MAX, is_topic, topic, |topic| {
