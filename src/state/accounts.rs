@@ -7,7 +7,8 @@
 use super::code::{Code, Denied};
 use super::command::{AccountCommand, OperatorCommand, Reply};
 use super::ids::{AccountId, LogIndex, TokenHash};
-use super::lookup::{live_account, range_of, session_account};
+use super::limits::{NAME_CHARS_MAX, WELCOME_CHARS_MAX};
+use super::lookup::{live_account, range_of, session_account, settings};
 use super::rows::{
     Account, Accounts, Bookkeeping, Change, CroaksBy, Order, Sessions, SessionsOf, Settings, SettingsRow,
     Suspended, View, get, scan,
@@ -62,8 +63,11 @@ pub(super) fn operate<V: View>(
     let account = match command {
         OperatorCommand::RemoveCroak { croak } => return remove_croak(bounds, view, books, *croak, None),
         OperatorCommand::SetRegistration { open } => {
-            let put = Change::put::<SettingsRow>(&(), &Settings { registration_open: *open });
-            return Ok(Ok((vec![put], Reply::Done)));
+            let settings = Settings { registration_open: *open, ..settings(view)? };
+            return Ok(Ok((vec![Change::put::<SettingsRow>(&(), &settings)], Reply::Done)));
+        }
+        OperatorCommand::DescribeSite { name, welcome } => {
+            return describe_site(view, name.as_deref(), welcome.as_deref());
         }
         OperatorCommand::SetPassword { account, .. }
         | OperatorCommand::Suspend { account, .. }
@@ -100,6 +104,22 @@ fn describe(me: AccountId, mut account: Account, name: Option<&str>, email: Opti
         account.email = text::check_email(email)?;
     }
     Ok((vec![Change::put::<Accounts>(&me, &account)], Reply::Done))
+}
+
+fn describe_site<V: View>(view: &V, name: Option<&str>, welcome: Option<&str>) -> Result<Decision, V::Error> {
+    let mut settings = settings(view)?;
+    let texts = [
+        (name, &mut settings.site_name, NAME_CHARS_MAX),
+        (welcome, &mut settings.welcome, WELCOME_CHARS_MAX),
+    ];
+    for (given, text, chars_max) in texts {
+        match given.map(|given| text::check_optional_line(given, chars_max)) {
+            Some(Ok(given)) => *text = given,
+            Some(Err(denied)) => return Ok(Err(denied)),
+            None => {}
+        }
+    }
+    Ok(Ok((vec![Change::put::<SettingsRow>(&(), &settings)], Reply::Done)))
 }
 
 fn new_password<V: View>(

@@ -221,4 +221,9 @@ pub enum OperatorCommand {
     SetRegistration {
         open: bool,
     },
+    /// Changes the texts of the first page that are given. An empty text removes one.
+    DescribeSite {
+        name: Option<String>,
+        welcome: Option<String>,
+    },
 }

@@ -152,6 +152,7 @@ commands! {
     Operator(OperatorCommand::RemoveAccount): 1, none, Operators, stays, SmallWrite, account_deleted;
     Operator(OperatorCommand::RemoveCroak): 1, none, Operators, stays, SmallWrite, croak_removed;
     Operator(OperatorCommand::SetRegistration): 1, none, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::DescribeSite): 1, none, Operators, stays, SmallWrite, none;
     Rehash: 1, none, Backends, stays, SmallWrite, none;
     Notice(NoticeCommand::Read): 1, session, People, stays, SmallWrite, noticed;
     Room(RoomCommand::Create): 1, session, People, grows, Post, room_joined;

@@ -8,6 +8,8 @@ pub const REPLY_MENTION_CHARS_MAX: usize = USERNAME_CHARS_MAX + 2;
 pub const USERNAME_CHARS_MAX: usize = 32;
 /// Maximum length of a display name, in characters.
 pub const NAME_CHARS_MAX: usize = 64;
+/// Maximum length of the sentence on the first page, in characters.
+pub const WELCOME_CHARS_MAX: usize = 200;
 /// Maximum length of an email address, in characters.
 pub const EMAIL_CHARS_MAX: usize = 254;
 /// Minimum length of a password, in characters.

@@ -262,15 +262,19 @@ pub struct NoticeBook {
 }
 
 /// Settings of the installation, decided by its operators.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// True while anyone may create an account.
     pub registration_open: bool,
+    /// Name of the installation on its first page, 1 to `NAME_CHARS_MAX` characters; empty for "ribbit".
+    pub site_name: String,
+    /// Sentence below the name, up to `WELCOME_CHARS_MAX` characters; may be empty.
+    pub welcome: String,
 }
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { registration_open: true }
+        Settings { registration_open: true, site_name: String::new(), welcome: String::new() }
     }
 }
 

@@ -115,6 +115,17 @@ pub fn check_name(text: &str) -> Result<String, Denied> {
     one_line(text, NAME_CHARS_MAX).ok_or(Denied::of(Code::InvalidEntry, Field::Name))
 }
 
+/// Returns a single-line text as it is stored: trimmed, and possibly empty.
+///
+/// # Errors
+/// 606.
+pub fn check_optional_line(text: &str, chars_max: usize) -> Result<String, Denied> {
+    if text.trim().is_empty() {
+        return Ok(String::new());
+    }
+    one_line(text, chars_max).ok_or(Denied::new(Code::InvalidEntry))
+}
+
 /// Returns an email address as it is stored: text, an @, text. Its existence cannot be checked offline.
 ///
 /// # Errors

@@ -187,7 +187,11 @@ fn message_rows(whose: AccountId) -> Vec<String> {
         line::<NoticesFrom>("NoticesFrom", (with, whose, 0x0a0d), NoticeKind::Like { croak: 300 }),
         line::<NoticeBooks>("NoticeBooks", whose, NoticeBook { count: 300, unread: 2, read_through: 299 }),
         line::<Suspended>("Suspended", whose, ()),
-        line::<SettingsRow>("SettingsRow", (), Settings { registration_open: false }),
+        line::<SettingsRow>(
+            "SettingsRow",
+            (),
+            Settings { registration_open: false, site_name: "The pond".into(), welcome: String::new() },
+        ),
     ]
 }
 
@@ -215,6 +219,7 @@ fn message_commands() -> Vec<Command> {
         OperatorCommand::RemoveAccount { account }.into(),
         OperatorCommand::RemoveCroak { croak: 300 }.into(),
         OperatorCommand::SetRegistration { open: false }.into(),
+        OperatorCommand::DescribeSite { name: Some("The pond".into()), welcome: None }.into(),
     ]
 }
 
@@ -295,7 +300,7 @@ fn check_complete(commands: &[Command]) {
     inside!(Message, MessageCommand: Send Mark ReadFeed);
     inside!(Notice, NoticeCommand: Read);
     inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak);
-    inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration);
+    inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite);
 }
 
 /// Every command once, as a log entry holds it.

@@ -394,7 +394,11 @@ fn pages() -> Vec<(&'static str, Page)> {
             with_account: ACCOUNT,
             message: message(DeliveryStatus::Delivered)
         },
-        Settings: Page::Settings(Settings { registration_open: false }),
+        Settings: Page::Settings(Settings {
+            registration_open: false,
+            site_name: "The pond".into(),
+            welcome: String::new()
+        }),
         Accounts: Page::Accounts { accounts: vec![account_line], more: Some("ada".into()) },
         Front: Page::Front(front),
         Unchanged: Page::Unchanged,

@@ -44,7 +44,7 @@ impl Person {
 
     fn join(&self) {
         self.go("/");
-        self.sees("/login", "Log in");
+        self.sees("/", "Log in");
         self.driver.click("a[href='/create']");
         let name = self.username;
         self.fill(&[("name", name), ("username", name), ("email", "me@pond"), ("password", "password")]);

@@ -34,7 +34,7 @@ fn every_route_has_the_access_and_the_body_of_its_row() {
         assert_eq!(foreign.status == 403, row.access == RouteAccess::OwnPages, "{path}: {}", foreign.body);
         let leads_to_login = (foreign.status, foreign.header("location")) == (303, Some("/login"));
         // The start page is open to everyone, and redirects there too.
-        assert_eq!(leads_to_login, row.access == RouteAccess::Session || path == "/", "{path}");
+        assert_eq!(leads_to_login, row.access == RouteAccess::Session, "{path}");
         let posted = stranger.send("POST", &path, &[("Content-Type", "application/json")], "{}");
         let expected = match row.body {
             RequestBody::Form => 415,

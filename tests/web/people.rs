@@ -330,7 +330,15 @@ fn the_feed_counts_new_croaks() {
 #[test]
 fn a_closed_sign_up_page_says_so() {
     let site = Site::start();
+    let welcome = "Croaks of the <rowing> club.".to_string();
+    site.group.operate(OperatorCommand::DescribeSite { name: None, welcome: Some(welcome) });
+    let landing = Browser::new(&site.address).get("/");
+    landing.says(200, "Croaks of the &#60;rowing&#62; club.");
+    landing.says(200, "strong\" href=\"/create\"");
     site.group.operate(OperatorCommand::SetRegistration { open: false });
+    let landing = Browser::new(&site.address).get("/");
+    landing.says(200, "Ask them if you would like one.");
+    assert!(!landing.body.contains("strong\" href=\"/create\""), "{}", landing.body);
     let mut ada = Browser::new(&site.address);
     let page = ada.get("/create");
     page.says(200, "Sign-up is closed");

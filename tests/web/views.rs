@@ -58,6 +58,7 @@ fn every_page_matches_its_golden_file() {
     views.see("create-refused", &ada.post("/create", &wrong));
     ada.join("ada");
     bob.join("bob");
+    views.see("landing", &Browser::new(&site.address).get("/"));
     views.see("login", &Browser::new(&site.address).get("/login?created=ada"));
     views.see("login-refused", &ada.post("/login", &[("username", "ada"), ("password", "open sesame")]));
     views.see("main-empty", &ada.get("/main"));

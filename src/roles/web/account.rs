@@ -11,7 +11,7 @@ use ribbit_state::rows::Settings;
 use ribbit_state::text::{check_email, check_name, check_password, fold_username};
 use ribbit_state::{Code, Command, Denied, Field, Page, Query};
 use ribbit_ui::form::{Form, FormRequest};
-use ribbit_ui::pages::{FormPage, MessagePage, NavEntry};
+use ribbit_ui::pages::{FormPage, LandingPage, MessagePage, NavEntry};
 use ribbit_ui::words::{Note, refusal};
 
 fn create_page(context: &RequestContext, form: &Form) -> FormPage {
@@ -55,10 +55,28 @@ fn back(context: &RequestContext, page: FormPage, error: PageError) -> WebRespon
     response::page(status(&error), &page)
 }
 
+/// Shows the first page to visitors, and leads a person who is logged in to their feed.
+pub(super) async fn show_landing(context: &mut RequestContext) -> WebResponse {
+    if context.has_session() {
+        return response::see_other("/main");
+    }
+    match context.read(Query::Settings, READ_DEADLINE).await {
+        Ok(ReadPage { page: Page::Settings(settings), old, .. }) => {
+            let name = if settings.site_name.is_empty() { "ribbit" } else { &settings.site_name };
+            let mut frame = context.frame(name, NavEntry::Nowhere);
+            frame.old = old;
+            let Settings { registration_open, welcome, .. } = settings;
+            response::page(StatusCode::OK, &LandingPage { frame, welcome, registration_open })
+        }
+        Ok(_) => error_page(context, NavEntry::Nowhere, WRONG_PAGE),
+        Err(error) => error_page(context, NavEntry::Nowhere, error),
+    }
+}
+
 /// Shows the sign-up page.
 pub(super) async fn show_create(context: &mut RequestContext) -> WebResponse {
     match context.read(Query::Settings, READ_DEADLINE).await {
-        Ok(ReadPage { page: Page::Settings(Settings { registration_open: false }), .. }) => {
+        Ok(ReadPage { page: Page::Settings(Settings { registration_open: false, .. }), .. }) => {
             let words = refusal(Denied::new(Code::RegistrationClosed));
             let frame = context.frame("Sign-up is closed", NavEntry::Create);
             response::page(StatusCode::OK, &MessagePage { frame, words })

@@ -111,7 +111,7 @@ macro_rules! routes {
 
 routes! {
     Home "/" Anyone
-        GET |it| response::see_other(if it.context.has_session() { "/main" } else { "/login" });
+        GET |it| account::show_landing(it.context).await;
     Create "/create" Anyone
         GET |it| account::show_create(it.context).await,
         POST |it| account::create(it.context, it.form).await;

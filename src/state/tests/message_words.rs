@@ -76,6 +76,10 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
             credential_version: args.lookup_parse("version")?.unwrap_or(1),
         },
         "registration" => OperatorCommand::SetRegistration { open: first(args)? == "open" }.into(),
+        "site" => {
+            let (name, welcome) = (args.lookup_parse("name")?, args.lookup_parse("welcome")?);
+            OperatorCommand::DescribeSite { name, welcome }.into()
+        }
         name => return notice_words::command(name, args),
     };
     Ok(Some(command))
@@ -239,7 +243,8 @@ pub(super) fn row(table: TableId, row: &[u8]) -> Option<String> {
         }
         SettingsRow::ID => {
             let row = decode::<<SettingsRow as Table>::Row>(row)?;
-            format!(": registration open: {}", row.registration_open)
+            let (name, welcome) = (row.site_name, row.welcome);
+            format!(": registration open: {}, name {name:?}, welcome {welcome:?}", row.registration_open)
         }
         TalkOf::ID | Waiting::ID | Suspended::ID => String::new(),
         table => return notice_words::row(table, row),

@@ -119,6 +119,16 @@ impl MessagePage {
     }
 }
 
+/// `/`: the first page that a visitor sees.
+#[derive(Debug, Template)]
+#[template(path = "landing.html")]
+pub struct LandingPage {
+    pub frame: PageFrame,
+    /// Sentence of the operators; may be empty.
+    pub welcome: String,
+    pub registration_open: bool,
+}
+
 /// `/about`: description of the service.
 #[derive(Debug, Template)]
 #[template(path = "about.html")]

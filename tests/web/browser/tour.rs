@@ -22,6 +22,9 @@ fn a_person_goes_through_every_page_without_scripts() {
 
 fn tour(visit: &Visit) {
     visit.go("/");
+    visit.shows("/", "Sign up");
+    visit.look("landing");
+    visit.driver.click("main a[href='/login']");
     visit.shows("/login", "Log in");
     visit.look("login");
     visit.go("/create");

@@ -1,6 +1,8 @@
 //! Table of requests: each variant with texts and numbers at their bounds, one beyond, empty, with NUL characters, and
 //! as long or as large as possible.
 
+mod operators;
+
 use ribbit_net::frame::Plane;
 use ribbit_net::limits::PIN_KEY_BYTES_MAX;
 use ribbit_net::pinned::PinAsk;
@@ -298,6 +300,7 @@ fn members_commands(table: &mut RequestTable) {
         table.command(register);
     }
     table.command(OperatorCommand::SetRegistration { open: true });
+    operators::first_page(table);
     table.command(LeaseCommand::NumberClient);
     table.command(LeaseCommand::Close { token: TOKEN });
     for region in [0, 1, 2, REGIONS_MAX, REGIONS_MAX + 1, u32::MAX] {

@@ -30,6 +30,9 @@ pub(crate) enum UserVerb {
     /// Open or close registration of new accounts
     #[command(after_help = REGISTRATION_HELP)]
     Registration(RegistrationArgs),
+    /// Set the name and the sentence that visitors see on the first page
+    #[command(after_help = SITE_HELP)]
+    Site(SiteArgs),
 }
 
 /// Arguments of `user list`.
@@ -82,6 +85,20 @@ pub(crate) struct RegistrationArgs {
     pub cluster: ClusterFlags,
 }
 
+/// Arguments of `user site`.
+#[derive(Debug, Args)]
+#[group(id = "texts", required = true, multiple = true, args = ["name", "welcome"])]
+pub(crate) struct SiteArgs {
+    /// Name of this installation, up to 64 characters; '' for "ribbit"
+    #[arg(long, value_name = "TEXT")]
+    pub name: Option<String>,
+    /// Sentence below the name, up to 200 characters; '' for none
+    #[arg(long, value_name = "TEXT")]
+    pub welcome: Option<String>,
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
+}
+
 /// State of the registration of new accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RegistrationState {
@@ -100,6 +117,7 @@ impl UserVerb {
             UserVerb::Delete(arguments) => &arguments.account.cluster,
             UserVerb::Uncroak(arguments) => &arguments.cluster,
             UserVerb::Registration(arguments) => &arguments.cluster,
+            UserVerb::Site(arguments) => &arguments.cluster,
         }
         .clone()
     }
@@ -150,3 +168,9 @@ const REGISTRATION_HELP: &str = "\
 Examples:
   ribbit user registration closed
   ribbit user registration open";
+
+/// Text below the flags in `--help`.
+const SITE_HELP: &str = "\
+Examples:
+  ribbit user site --name 'The north pond' --welcome 'Croaks of the rowing club.'
+  ribbit user site --welcome ''";

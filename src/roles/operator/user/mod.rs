@@ -12,7 +12,8 @@ use crate::common::cluster_selection::ClusterAccess;
 use crate::common::failure::{Exit, Failure};
 use crate::common::survey;
 use arguments::{
-    AccountArgs, DeleteArgs, DeleteCroakArgs, ListArgs, RegistrationArgs, RegistrationState, UserVerb,
+    AccountArgs, DeleteArgs, DeleteCroakArgs, ListArgs, RegistrationArgs, RegistrationState, SiteArgs,
+    UserVerb,
 };
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{Answer, Ask, UnavailableReason};
@@ -62,6 +63,10 @@ impl Operator {
                 let open = state == RegistrationState::Open;
                 self.write(OperatorCommand::SetRegistration { open }).await?;
                 say(if open { "registration is open" } else { "registration is closed" })
+            }
+            UserVerb::Site(SiteArgs { name, welcome, .. }) => {
+                self.write(OperatorCommand::DescribeSite { name, welcome }).await?;
+                say("changed the texts of the first page")
             }
         }
     }
