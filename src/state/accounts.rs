@@ -6,16 +6,17 @@
 
 use super::code::{Code, Denied};
 use super::command::{AccountCommand, OperatorCommand, Reply};
+use super::conversation::remove_croak;
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::limits::{NAME_CHARS_MAX, WELCOME_CHARS_MAX};
-use super::lookup::{live_account, range_of, session_account, settings};
+use super::lookup::{live_account, session_account, settings};
 use super::rows::{
-    Account, Accounts, Bookkeeping, Change, CroaksBy, Order, Sessions, SessionsOf, Settings, SettingsRow,
-    Suspended, View, get, scan,
+    Account, Accounts, Bookkeeping, Change, Sessions, SessionsOf, Settings, SettingsRow, Suspended, View, get,
 };
 use super::rule::{ApplyContext, Bounds, Decision};
+use super::sessions::{end_sessions, suspended};
 use super::social::deleted;
-use super::{croaks, notices, text};
+use super::{reports, text};
 
 pub(super) fn change<V: View>(
     bounds: &Bounds,
@@ -57,6 +58,7 @@ pub(super) fn change<V: View>(
 pub(super) fn operate<V: View>(
     bounds: &Bounds,
     view: &V,
+    context: ApplyContext,
     books: &Bookkeeping,
     command: &OperatorCommand,
 ) -> Result<Decision, V::Error> {
@@ -68,6 +70,9 @@ pub(super) fn operate<V: View>(
         }
         OperatorCommand::DescribeSite { name, welcome } => {
             return describe_site(view, name.as_deref(), welcome.as_deref());
+        }
+        OperatorCommand::DecideReport { report, verdict } => {
+            return reports::decide(bounds, view, context, books, *report, *verdict);
         }
         OperatorCommand::SetPassword { account, .. }
         | OperatorCommand::Suspend { account, .. }
@@ -81,9 +86,7 @@ pub(super) fn operate<V: View>(
             new_password(bounds, view, account, row, password_hash, None)
         }
         OperatorCommand::Suspend { suspended: true, .. } => {
-            let mut changes = vec![Change::put::<Suspended>(&account, &())];
-            changes.extend(end_sessions(bounds, view, account, None)?);
-            Ok(Ok((changes, Reply::Done)))
+            Ok(Ok((suspended(bounds, view, account)?, Reply::Done)))
         }
         OperatorCommand::Suspend { suspended: false, .. } => {
             Ok(Ok((vec![Change::remove::<Suspended>(&account)], Reply::Done)))
@@ -163,44 +166,5 @@ fn end_session<V: View>(view: &V, owner: AccountId, opened: LogIndex) -> Result<
         return Ok(Err(Denied::new(Code::NoSuchSession)));
     };
     let changes = vec![Change::remove::<Sessions>(&token), Change::remove::<SessionsOf>(&(owner, opened))];
-    Ok(Ok((changes, Reply::Done)))
-}
-
-/// Ends all sessions of an account except `keep`.
-fn end_sessions<V: View>(
-    bounds: &Bounds,
-    view: &V,
-    owner: AccountId,
-    keep: Option<TokenHash>,
-) -> Result<Vec<Change>, V::Error> {
-    let (from, to) = range_of(owner);
-    let open = scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, bounds.sessions_max)?;
-    let ended = open.iter().filter(|(_, token)| Some(*token) != keep);
-    Ok(ended
-        .flat_map(|(key, token)| [Change::remove::<Sessions>(token), Change::remove::<SessionsOf>(key)])
-        .collect())
-}
-
-fn remove_croak<V: View>(
-    bounds: &Bounds,
-    view: &V,
-    books: &Bookkeeping,
-    croak: LogIndex,
-    author: Option<AccountId>,
-) -> Result<Decision, V::Error> {
-    let Some(found) = croaks::find(view, croak)? else {
-        return Ok(Err(Denied::new(Code::NoSuchCroak)));
-    };
-    if author.is_some_and(|author| author != found.author) {
-        return Ok(Err(Denied::new(Code::NotYours)));
-    }
-    let mut changes = Vec::new();
-    found.remove(books, &mut changes);
-    if croak <= books.indexed_through {
-        changes.push(Change::remove::<CroaksBy>(&(found.author, croak)));
-    }
-    if let Some(removed) = croaks::read(view, croak)? {
-        notices::croak_removed(bounds, view, &mut changes, croak, &removed)?;
-    }
     Ok(Ok((changes, Reply::Done)))
 }

@@ -11,7 +11,7 @@ use super::query::{FeedCroak, Page, Person, Query};
 use super::rows::{Friends, Order, Owner, View, scan};
 use super::timelines::Caches;
 use super::visibility::Reader;
-use super::{feed, front, leases, listing, notices, people, room_pages, talks, tree};
+use super::{feed, front, leases, listing, notices, people, relations, reports, room_pages, talks, tree};
 
 /// Answers a query.
 ///
@@ -31,6 +31,7 @@ pub fn answer<V: View>(
         Query::Leases { after } => Ok(lease_page(view, *after)?),
         Query::Coordination => Ok(Page::Coordination(tree::coordination(view)?)),
         Query::Settings => Ok(Page::Settings(settings(view)?)),
+        Query::Reports { after } => Ok(reports::list(view, *after)?),
         Query::Accounts { names, after } => people::accounts(view, names, after.as_deref())?,
         Query::Me { session }
         | Query::Feed { session, .. }
@@ -48,6 +49,8 @@ pub fn answer<V: View>(
         | Query::Message { session, .. }
         | Query::Front { session, .. }
         | Query::Notices { session, .. }
+        | Query::Muted { session, .. }
+        | Query::Blocked { session, .. }
         | Query::Rooms { session }
         | Query::OpenRooms { session, .. }
         | Query::Room { session, .. }
@@ -80,7 +83,7 @@ fn personal<V: View>(
         }
         Query::People { names, after, .. } => people::named(view, me, names, after.as_deref())?,
         Query::Followers { after, .. } => Ok(people::followers(view, me, *after)?),
-        Query::Chatting { .. } => Ok(people::chatting(view)?),
+        Query::Chatting { .. } => Ok(people::chatting(view, me.account)?),
         Query::Account { .. } => people::own_account(view, me)?,
         Query::Sessions { .. } => Ok(people::sessions(view, &me, session)?),
         Query::Unread { .. } => Ok(Page::Unread(talks::unread(view, caches, &me)?)),
@@ -104,6 +107,8 @@ fn personal<V: View>(
         }
         Query::RoomPeople { room, after, .. } => room_pages::people(view, me, room, *after)?,
         Query::RoomMessage { room, id, .. } => room_pages::message(view, &me, *room, *id)?,
+        Query::Muted { after, .. } => Ok(relations::muted(view, me, *after)?),
+        Query::Blocked { after, .. } => Ok(relations::blocked(view, me, *after)?),
         _ => Ok(Page::Me(me)),
     })
 }

@@ -24,7 +24,9 @@ use super::rows::{
     Bookkeeping, Books, Change, Croaks, InlineRecord, Key, RequestRecord, Requests, Table, View,
 };
 use super::rule::{ApplyContext, Bounds, Decision};
-use super::{accounts, conversation, leases, members, messages, namespace, notices, rooms, social};
+use super::{
+    accounts, conversation, leases, members, messages, namespace, notices, relations, rooms, social,
+};
 
 /// Effect of applying one command.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,10 +150,11 @@ fn decide<V: View>(
         Command::Tree(command) => namespace::change(bounds, view, context, command),
         Command::Lease(command) => leases::change(bounds, view, context, command),
         Command::Message(command) => messages::change(bounds, view, context, command),
+        Command::Relation(command) => relations::change(bounds, view, context, command),
         Command::Notice(command) => notices::change(bounds, view, context, command),
         Command::Room(command) => rooms::change(bounds, view, context, command),
         Command::Account(command) => accounts::change(bounds, view, context, books, command),
-        Command::Operator(command) => accounts::operate(bounds, view, books, command),
+        Command::Operator(command) => accounts::operate(bounds, view, context, books, command),
         Command::Rehash { account, credential_version, before, password_hash } => {
             accounts::rehash(view, *account, *credential_version, *before, password_hash)
         }

@@ -10,7 +10,7 @@
 use super::code::{Code, Denied, Field};
 use super::command::{
     AccountCommand, Command, HOME_REGION, LeaseCommand, MessageCommand, NewMember, NoticeCommand,
-    OperatorCommand, Request, RoomCommand, TreeCommand,
+    OperatorCommand, RelationCommand, ReportSubject, Request, RoomCommand, TreeCommand,
 };
 use super::limits::{
     ADDRESS_BYTES_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX, LEASE_MS_MIN, NAME_CHARS_MAX,
@@ -170,6 +170,9 @@ impl Query {
             | Query::Notices { .. }
             | Query::Rooms { .. }
             | Query::RoomMessage { .. }
+            | Query::Muted { .. }
+            | Query::Blocked { .. }
+            | Query::Reports { .. }
             | Query::Settings => Ok(()),
         }
     }
@@ -226,6 +229,7 @@ impl Command {
             Command::Message(command) => command.check(),
             Command::Room(command) => command.check(),
             Command::Account(command) => command.check(),
+            Command::Relation(command) => command.check(),
             // A number and a token.
             Command::Notice(NoticeCommand::Read { .. }) => Ok(()),
             Command::Operator(command) => command.check(),
@@ -310,6 +314,22 @@ impl RoomCommand {
     }
 }
 
+impl RelationCommand {
+    fn check(&self) -> Result<(), Denied> {
+        match self {
+            RelationCommand::Mute { username: typed, .. }
+            | RelationCommand::Block { username: typed, .. } => username(typed),
+            RelationCommand::Report { subject, words, .. } => {
+                match subject {
+                    ReportSubject::Person { username: typed } => username(typed)?,
+                    ReportSubject::Croak { .. } | ReportSubject::Message { .. } => {}
+                }
+                text::check_report(words).map(drop)
+            }
+        }
+    }
+}
+
 impl AccountCommand {
     fn check(&self) -> Result<(), Denied> {
         match self {
@@ -332,6 +352,7 @@ impl OperatorCommand {
             OperatorCommand::Suspend { .. }
             | OperatorCommand::RemoveAccount { .. }
             | OperatorCommand::RemoveCroak { .. }
+            | OperatorCommand::DecideReport { .. }
             | OperatorCommand::SetRegistration { .. } => Ok(()),
             OperatorCommand::DescribeSite { name, welcome } => {
                 let texts = [(name, NAME_CHARS_MAX), (welcome, WELCOME_CHARS_MAX)];

@@ -108,6 +108,12 @@ codes! {
     NotRoomModerator = 664, "only the owner and the moderators of the room may do that";
     NotRoomOwner = 665, "only the owner of the room may do that";
     NotInvited = 666, "this person has no invitation to the room";
+    YouBlocked = 667, "you have blocked this person; unblock them first";
+    BlockedByThem = 668, "this person has blocked you";
+    TooManyMuted = 669, "you mute as many people as possible (1000)";
+    TooManyBlocked = 670, "you block as many people as possible (1000)";
+    TooManyReports = 671, "too many reports are waiting to be read; try again later";
+    NoSuchReport = 672, "there is no such report";
 }
 
 impl Code {
@@ -138,6 +144,8 @@ pub enum Field {
     /// Name of a room.
     Room,
     Topic,
+    /// Words of a report.
+    Words,
 }
 
 impl Field {
@@ -154,6 +162,7 @@ impl Field {
             Field::Names => "names",
             Field::Room => "room",
             Field::Topic => "topic",
+            Field::Words => "words",
         }
     }
 }
@@ -204,6 +213,8 @@ mod tests {
         says(Code::CroakTooLong, CROAK_CHARS_MAX);
         says(Code::MessageTooLong, MESSAGE_CHARS_MAX);
         says(Code::TooManyFriends, FRIENDS_MAX);
+        says(Code::TooManyMuted, MUTES_MAX);
+        says(Code::TooManyBlocked, BLOCKS_MAX);
         says(Code::TooManyMembers, MEMBERS_MAX);
         says(Code::BadPath, PATH_DEPTH_MAX);
         says(Code::BadPath, PATH_NAME_BYTES_MAX);

@@ -7,7 +7,7 @@
 use super::code::Denied;
 pub use super::command_groups::{
     AccountCommand, Guard, LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand, OperatorCommand,
-    RoomCommand, TreeCommand,
+    RelationCommand, ReportSubject, RoomCommand, TreeCommand, Verdict,
 };
 use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
 use super::limits::{REGIONS_MAX, REQUEST_BYTES_MAX};
@@ -234,6 +234,8 @@ pub enum Command {
     Notice(NoticeCommand),
     /// Changes rooms, or says something in one.
     Room(RoomCommand),
+    /// Mutes, blocks or reports.
+    Relation(RelationCommand),
 }
 
 impl Command {
@@ -252,6 +254,12 @@ impl From<TreeCommand> for Command {
 impl From<MessageCommand> for Command {
     fn from(command: MessageCommand) -> Command {
         Command::Message(command)
+    }
+}
+
+impl From<RelationCommand> for Command {
+    fn from(command: RelationCommand) -> Command {
+        Command::Relation(command)
     }
 }
 

@@ -1,5 +1,5 @@
-//! Commands by area: the lock tree, leases, messages, notices, the client's own account, and operators.
-//! Commands by area: the lock tree, leases, messages, rooms, the client's own account, and operators.
+//! Commands by area: the lock tree, leases, messages, notices, rooms, what people keep away, the client's own account, and
+//! operators.
 //!
 //! Each is a variant of [`super::command::Command`]. A variant may be added at the end; an existing one never changes.
 
@@ -185,6 +185,57 @@ pub enum RoomCommand {
     },
 }
 
+/// A change to what the client's account keeps away. New variants go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RelationCommand {
+    /// Mutes an account, or unmutes it.
+    Mute { session: TokenHash, username: String, muted: bool },
+    /// Blocks an account, or unblocks it.
+    Block { session: TokenHash, username: String, blocked: bool },
+    /// Reports something to the people who run the servers.
+    Report { session: TokenHash, subject: ReportSubject, words: String },
+}
+
+/// What a person reports. New variants go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReportSubject {
+    Person {
+        username: String,
+    },
+    Croak {
+        croak: LogIndex,
+    },
+    /// A direct message that the person has received.
+    Message {
+        message: LogIndex,
+    },
+}
+
+/// What operators decide about a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Nothing,
+    /// The reported text is deleted.
+    Remove,
+    /// The reported person is warned.
+    Warn,
+    /// The reported person is suspended.
+    Suspend,
+}
+
+impl Verdict {
+    /// Returns the word for it on the command line and in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::Nothing => "nothing",
+            Verdict::Remove => "remove",
+            Verdict::Warn => "warn",
+            Verdict::Suspend => "suspend",
+        }
+    }
+}
+
 /// A change to the client's own account. New variants go at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AccountCommand {
@@ -225,5 +276,10 @@ pub enum OperatorCommand {
     DescribeSite {
         name: Option<String>,
         welcome: Option<String>,
+    },
+    /// Decides about a report and removes it. The person who made it is notified.
+    DecideReport {
+        report: LogIndex,
+        verdict: Verdict,
     },
 }

@@ -2,13 +2,13 @@
 
 use super::code::{Code, Denied};
 use super::command::{Audience, Reply};
-use super::ids::{LogIndex, TokenHash};
+use super::ids::{AccountId, LogIndex, TokenHash};
 use super::lookup::session_owner;
 use super::mentions::behind_leading_mention;
-use super::rows::{Change, Croak, CroakKind, Croaks, NoticeKind, StoredCroak, View};
+use super::rows::{Bookkeeping, Change, Croak, CroakKind, Croaks, CroaksBy, NoticeKind, StoredCroak, View};
 use super::rule::{ApplyContext, Bounds, Decision};
 use super::visibility::Reader;
-use super::{notices, text};
+use super::{croaks, notices, text};
 
 /// Posts a croak. A reply begins with the mention of the account that it answers, which does not count against the
 /// length. A reply to a croak for followers is for followers, too.
@@ -59,4 +59,29 @@ pub(super) fn croak<V: View>(
     }
     notices::mentioned(bounds, view, context, &mut changes, &stored.croak)?;
     Ok(Ok((changes, Reply::Croaked { croak: context.index })))
+}
+
+/// Deletes a croak, of any account if `author` is `None`.
+pub(super) fn remove_croak<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    books: &Bookkeeping,
+    croak: LogIndex,
+    author: Option<AccountId>,
+) -> Result<Decision, V::Error> {
+    let Some(found) = croaks::find(view, croak)? else {
+        return Ok(Err(Denied::new(Code::NoSuchCroak)));
+    };
+    if author.is_some_and(|author| author != found.author) {
+        return Ok(Err(Denied::new(Code::NotYours)));
+    }
+    let mut changes = Vec::new();
+    found.remove(books, &mut changes);
+    if croak <= books.indexed_through {
+        changes.push(Change::remove::<CroaksBy>(&(found.author, croak)));
+    }
+    if let Some(removed) = croaks::read(view, croak)? {
+        notices::croak_removed(bounds, view, &mut changes, croak, &removed)?;
+    }
+    Ok(Ok((changes, Reply::Done)))
 }

@@ -9,15 +9,16 @@
 //! event. Nor does the sweep of a deleted account, whose deletion was an event already.
 
 use super::command::{
-    AccountCommand, Command, LeaseCommand, LeaseEnd, OperatorCommand, Outcome, Reply, TreeCommand,
+    AccountCommand, Command, LeaseCommand, LeaseEnd, OperatorCommand, Outcome, RelationCommand, Reply,
+    TreeCommand,
 };
 use super::croaks;
 use super::ids::{AccountId, LogIndex, RoomId};
 use super::path::TreePath;
 use super::rows::{
-    Accounts, Change, Friends, Key, Leases, Mailboxes, Message, Messages, Nodes, NoticeBooks, Owner,
-    RoomMembers, RoomMessage, RoomMessages, Rooms, RoomsOf, SessionsOf, Sweeps, Table, TalkMarks, TreeNode,
-    decode,
+    Accounts, Blocks, Change, Croaks, Friends, Key, Leases, Mailboxes, Message, Messages, Mutes, Nodes,
+    NoticeBooks, Owner, RoomMembers, RoomMessage, RoomMessages, Rooms, RoomsOf, SessionsOf, Sweeps, Table,
+    TalkMarks, TreeNode, decode,
 };
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +95,20 @@ pub enum EventKind {
     /// Sent to every subscriber: the author is no longer known, and a croak's number reveals nothing.
     CroakRemoved {
         croak: LogIndex,
+    },
+    /// An account has muted another one, or unmuted it. The other one does not learn it.
+    Muted {
+        account: AccountId,
+        other: AccountId,
+        muted: bool,
+    },
+    /// An account has blocked another one, or unblocked it. The rest says which of the two followed the other until then.
+    Blocked {
+        account: AccountId,
+        other: AccountId,
+        blocked: bool,
+        followed: bool,
+        follows: bool,
     },
     /// Nothing that the subscriber receives, except that the notices of an account changed: `notified` says whose.
     Noticed,
@@ -247,6 +262,33 @@ pub(super) fn marked(_: &Command, _: &Outcome, changes: &[Change]) -> Option<Eve
 
 pub(super) fn feed_read(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
     key_of::<Mailboxes>(changes).map(|account| EventKind::FeedRead { account })
+}
+
+pub(super) fn muted(command: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    let Command::Relation(RelationCommand::Mute { muted, .. }) = command else { return None };
+    let (account, other) = key_of::<Mutes>(changes)?;
+    Some(EventKind::Muted { account, other: AccountId(other), muted: *muted })
+}
+
+pub(super) fn blocked(command: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    let Command::Relation(RelationCommand::Block { blocked, .. }) = command else { return None };
+    let (account, other) = key_of::<Blocks>(changes)?;
+    let ended = |one: AccountId, other: u64| {
+        let key = (one, other).bytes();
+        changes.iter().any(
+            |change| matches!(change, Change::Remove { table, key: removed } if *table == Friends::ID && *removed == key),
+        )
+    };
+    let (followed, follows) = (ended(account, other), ended(AccountId(other), account.0));
+    Some(EventKind::Blocked { account, other: AccountId(other), blocked: *blocked, followed, follows })
+}
+
+/// What was decided about a report shows by the rows that it changed.
+pub(super) fn decided(command: &Command, outcome: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    if let Some(croak) = key_of::<Croaks>(changes) {
+        return Some(EventKind::CroakRemoved { croak });
+    }
+    session_closed(command, outcome, changes).or_else(|| noticed(command, outcome, changes))
 }
 
 pub(super) fn noticed(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {

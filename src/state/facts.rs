@@ -10,7 +10,7 @@
 
 use super::command::{
     AccountCommand, Command, LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand, OperatorCommand, Outcome,
-    RoomCommand, TreeCommand,
+    RelationCommand, RoomCommand, TreeCommand,
 };
 use super::events::{self, Event, EventKind};
 use super::ids::{LogIndex, TokenHash};
@@ -167,6 +167,10 @@ commands! {
     Room(RoomCommand::Say): 1, session, People, grows, Post, room_said;
     Room(RoomCommand::RemoveMessage): 1, session, People, stays, SmallWrite, room_message_removed;
     Room(RoomCommand::Mark): 1, session, People, stays, SmallWrite, room_read;
+    Relation(RelationCommand::Mute): 1, session, People, grows, Post, muted;
+    Relation(RelationCommand::Block): 1, session, People, stays, SmallWrite, blocked;
+    Relation(RelationCommand::Report): 1, session, People, grows, Post, none;
+    Operator(OperatorCommand::DecideReport): 1, none, Operators, stays, SmallWrite, decided;
 }
 
 /// Returns the event that applying this command at `index` produced, if any.
@@ -245,4 +249,7 @@ queries! {
     Room: session, public;
     RoomPeople: session, public;
     RoomMessage: session, public;
+    Muted: session, public;
+    Blocked: session, public;
+    Reports: none, control;
 }

@@ -10,11 +10,11 @@
 
 use super::events::{Event, EventKind, NodeChange, NodeEvent};
 use super::ids::{AccountId, RoomId, TokenHash};
-use super::limits::{FRIENDS_MAX, SESSION_AGE_MS_MAX};
+use super::limits::{FRIENDS_MAX, MUTES_MAX, SESSION_AGE_MS_MAX};
 use super::lookup::{live_account, session_account};
 use super::path::TreePath;
 use super::room_ties::rooms_of;
-use super::rows::{Friends, Order, RoomTie, Sessions, View, get, scan};
+use super::rows::{Friends, Mutes, Order, RoomTie, Sessions, View, get, scan};
 use serde::{Deserialize, Serialize};
 
 /// Selection of events for a subscription.
@@ -134,6 +134,8 @@ pub struct FeedInterest {
     followed: Vec<AccountId>,
     /// Rooms of which the account is a member. Sorted by id.
     rooms: Vec<RoomId>,
+    /// Sorted by id. Bounded by `MUTES_MAX`.
+    muted: Vec<AccountId>,
 }
 
 impl FeedInterest {
@@ -146,8 +148,10 @@ impl FeedInterest {
         }
         let rows = scan::<Friends, V>(view, &(me, 0), &(me, u64::MAX), Order::OldestFirst, FRIENDS_MAX)?;
         let followed = rows.into_iter().map(|((_, friend), ())| AccountId(friend)).collect();
+        let rows = scan::<Mutes, V>(view, &(me, 0), &(me, u64::MAX), Order::OldestFirst, MUTES_MAX)?;
+        let muted = rows.into_iter().map(|((_, muted), ())| AccountId(muted)).collect();
         let rooms = rooms_of(view, me, RoomTie::Member)?;
-        Ok(Some(FeedInterest { me, session, ends_age_ms, followed, rooms }))
+        Ok(Some(FeedInterest { me, session, ends_age_ms, followed, muted, rooms }))
     }
 
     fn may_end_session(&self, what: &EventKind) -> bool {
@@ -167,7 +171,8 @@ impl FeedInterest {
                 *account == self.me
             }
             EventKind::Croaked { author } => {
-                *author == self.me || self.followed.binary_search(author).is_ok()
+                let followed = self.followed.binary_search(author).is_ok();
+                *author == self.me || (followed && self.muted.binary_search(author).is_err())
             }
             EventKind::FriendAdded { account, friend } | EventKind::FriendRemoved { account, friend } => {
                 *account == self.me || *friend == self.me
@@ -177,6 +182,7 @@ impl FeedInterest {
             EventKind::Marked { account, with } => *account == self.me || *with == self.me,
             EventKind::FeedRead { account } => *account == self.me,
             EventKind::CroakRemoved { .. } => true,
+            EventKind::Muted { account, .. } | EventKind::Blocked { account, .. } => *account == self.me,
             // Received by those who are notified.
             EventKind::Noticed => false,
             EventKind::RoomSaid { room, .. }
@@ -197,10 +203,21 @@ impl FeedInterest {
             EventKind::FriendAdded { account, friend } if *account == self.me => self.follow(*friend),
             EventKind::FriendRemoved { account, friend } if *account == self.me => self.unfollow(*friend),
             // A deleted account produces no more events.
-            EventKind::AccountDeleted { account } => self.unfollow(*account),
+            EventKind::AccountDeleted { account } => {
+                leave(&mut self.followed, *account);
+                leave(&mut self.muted, *account);
+            }
             EventKind::RoomJoined { room, account } if *account == self.me => enter(&mut self.rooms, *room),
             EventKind::RoomLeft { room, account } if *account == self.me => leave(&mut self.rooms, *room),
             EventKind::RoomClosed { room } => leave(&mut self.rooms, *room),
+            EventKind::Muted { account, other, muted } if *account == self.me => {
+                set(&mut self.muted, *other, *muted);
+            }
+            EventKind::Blocked { .. } => {
+                if let Some(ended) = self.unfollowed_by(what) {
+                    self.unfollow(ended);
+                }
+            }
             _ => {}
         }
     }
@@ -211,7 +228,24 @@ impl FeedInterest {
             EventKind::FriendRemoved { account, friend } if *account == self.me => self.follow(*friend),
             EventKind::RoomJoined { room, account } if *account == self.me => leave(&mut self.rooms, *room),
             EventKind::RoomLeft { room, account } if *account == self.me => enter(&mut self.rooms, *room),
+            EventKind::Muted { account, other, muted } if *account == self.me => {
+                set(&mut self.muted, *other, !*muted);
+            }
+            EventKind::Blocked { .. } => {
+                if let Some(ended) = self.unfollowed_by(what) {
+                    self.follow(ended);
+                }
+            }
             _ => {}
+        }
+    }
+
+    /// Returns the account that the subscriber followed until this block.
+    fn unfollowed_by(&self, what: &EventKind) -> Option<AccountId> {
+        match what {
+            EventKind::Blocked { account, other, followed: true, .. } if *account == self.me => Some(*other),
+            EventKind::Blocked { account, other, follows: true, .. } if *other == self.me => Some(*account),
+            _ => None,
         }
     }
 
@@ -236,4 +270,9 @@ fn leave<T: Ord>(ids: &mut Vec<T>, id: T) {
     if let Ok(place) = ids.binary_search(&id) {
         ids.remove(place);
     }
+}
+
+/// Adds an id to a sorted list, or removes it.
+fn set(ids: &mut Vec<AccountId>, id: AccountId, contained: bool) {
+    if contained { enter(ids, id) } else { leave(ids, id) }
 }

@@ -25,14 +25,16 @@
 //! - [`events`]: events, and the one that each command produces; [`facts`]: a table of all facts about each command and query
 //! - [`rule`]: the context that every rule receives, and its decision
 //! - [`lookup`]: lookups that rules and queries share; [`croaks`]: the layout of a stored croak; [`tree`]: reading and
-//!   changing the tree of the lock namespace; [`visibility`]: who may see a croak; [`room_access`]: who may see what of a room
+//!   changing the tree of the lock namespace; [`blocks`]: who has muted or blocked whom; [`visibility`]: who may see a croak;
+//!   [`room_access`]: who may see what of a room
 //! - [`sync`]: locking, for all layers
 //!
 //! Writes:
 //!
 //! - [`check`]: bounds of each field of a request, checked before it is proposed
-//! - [`notices`]: what people are notified of; [`messages`]: direct messages and read positions; [`social`]: accounts,
-//!   sessions and friendships; [`conversation`]: croaks and replies; [`accounts`]: changes to existing accounts
+//! - [`notices`]: what people are notified of; [`conversation`]: croaks and replies; [`sessions`]: ending sessions;
+//!   [`reports`]: reports to the operators; [`relations`]: muting and blocking; [`messages`]: direct messages and read
+//!   positions; [`social`]: accounts, sessions and friendships; [`accounts`]: changes to existing accounts
 //! - [`rooms`]: rooms; [`room_people`]: inviting and removing; [`room_messages`]: what is said in rooms; [`room_ties`]: what
 //!   these share
 //! - [`leases`]: the leases of members and clients; [`members`]: membership of the cluster; [`namespace`]: the tree of
@@ -57,6 +59,7 @@
 pub mod accounts;
 pub mod answer;
 pub mod apply;
+mod blocks;
 pub mod check;
 pub mod code;
 pub mod command;
@@ -85,6 +88,8 @@ pub mod path;
 mod people;
 mod person;
 pub mod query;
+mod relations;
+mod reports;
 mod request_table;
 pub mod ring;
 mod room_access;
@@ -97,6 +102,7 @@ mod room_ties;
 mod rooms;
 pub mod rows;
 mod rule;
+mod sessions;
 mod social;
 pub mod sync;
 mod talks;
@@ -112,7 +118,7 @@ pub use apply::{Applied, apply};
 pub use code::{Code, Denied, Field};
 pub use command::{
     AccountCommand, Audience, Command, HOME_REGION, LeaseCommand, MemberName, MessageCommand, NoticeCommand,
-    OperatorCommand, Outcome, Reply, Request, Role, RoomCommand, Stamp, TreeCommand,
+    OperatorCommand, Outcome, RelationCommand, Reply, Request, Role, RoomCommand, Stamp, TreeCommand,
 };
 pub use events::{Event, EventKind};
 pub use ids::{AccountId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, RoomId, Token, TokenHash};

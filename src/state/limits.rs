@@ -70,6 +70,18 @@ pub const NOTICES_MAX: u32 = 500;
 pub(crate) const NOTICES_PER_PAIR_MAX: usize = 50;
 /// Maximum number of notices in a page: even the longest texts fit one frame.
 pub const NOTICES_PAGE_MAX: usize = 50;
+/// Maximum number of accounts that one account may mute.
+pub const MUTES_MAX: usize = 1_000;
+/// Maximum number of accounts that one account may block.
+pub const BLOCKS_MAX: usize = 1_000;
+/// Maximum number of reports that are not decided yet.
+pub const REPORTS_MAX: usize = 1_000;
+/// Maximum number of undecided reports of one account, so that no single account fills the queue.
+pub(crate) const REPORTS_PER_PERSON_MAX: usize = 20;
+/// Maximum number of reports in a page: even the longest texts fit one frame.
+pub const REPORTS_PAGE_MAX: usize = 20;
+/// Maximum length of the words of a report, in characters.
+pub const REPORT_CHARS_MAX: usize = 500;
 /// Maximum number of mentions in one text that notify the person mentioned. Bounds the event, too.
 pub const MENTIONS_NOTIFIED_MAX: usize = 10;
 /// Maximum length of a pattern of user names, in characters.

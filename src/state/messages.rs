@@ -14,6 +14,7 @@
 //!   other account keeps its talk, with a deleted partner. A text is removed with the last talk that contains it.
 //! - A read position only rises, and never beyond the newest message.
 
+use super::blocks::check_contact;
 use super::code::{Code, Denied, Field};
 use super::command::{MessageCommand, Reply};
 use super::ids::{AccountId, LogIndex, TokenHash};
@@ -80,6 +81,9 @@ fn send<V: View>(
     };
     if other == me {
         return Ok(Err(Denied::of(Code::Yourself, Field::Username)));
+    }
+    if let Err(denied) = check_contact(view, me, other)? {
+        return Ok(Err(denied));
     }
     if let Err(denied) = text::check_message(text) {
         return Ok(Err(denied));

@@ -14,6 +14,7 @@
 //! - The number of notices is bounded, for each person and for each pair. Beyond that the oldest go, so one person cannot
 //!   push out the notices of all others.
 
+use super::blocks::{is_blocked_pair, is_muted};
 use super::code::{Code, Denied};
 use super::command::{NoticeCommand, Reply};
 use super::ids::{AccountId, LogIndex};
@@ -43,8 +44,8 @@ fn book_after<V: View>(view: &V, changes: &[Change], account: AccountId) -> Resu
     put.map_or_else(|| book(view, account), Ok)
 }
 
-/// Tells `to` what `from` has done. Leaves out what one does oneself, and what `to` was told already. [`OPERATORS`] may be
-/// the sender.
+/// Tells `to` what `from` has done. Leaves out what one does oneself, what `to` was told already, and whom `to` has muted or
+/// either of them has blocked. [`OPERATORS`] may be the sender.
 pub(super) fn notify<V: View>(
     bounds: &Bounds,
     view: &V,
@@ -54,6 +55,9 @@ pub(super) fn notify<V: View>(
     kind: NoticeKind,
 ) -> Result<(), V::Error> {
     if to == from || !is_live(view, to)? || has_notice(changes, to, context.index) {
+        return Ok(());
+    }
+    if is_muted(view, to, from)? || is_blocked_pair(view, to, from)? {
         return Ok(());
     }
     let pair = of_pair(bounds, view, from, to)?;
@@ -118,6 +122,25 @@ pub(super) fn withdraw<V: View>(
     let Some((index, _)) = pair.into_iter().find(|(_, told)| *told == kind) else { return Ok(()) };
     let mut book = book_after(view, changes, to)?;
     remove(changes, &mut book, (to, from), index);
+    changes.push(Change::put::<NoticeBooks>(&to, &book));
+    Ok(())
+}
+
+/// Removes everything that `from` told `to`.
+pub(super) fn withdraw_all<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    changes: &mut Vec<Change>,
+    (to, from): (AccountId, AccountId),
+) -> Result<(), V::Error> {
+    let pair = of_pair(bounds, view, from, to)?;
+    if pair.is_empty() {
+        return Ok(());
+    }
+    let mut book = book_after(view, changes, to)?;
+    for (index, _) in pair {
+        remove(changes, &mut book, (to, from), index);
+    }
     changes.push(Change::put::<NoticeBooks>(&to, &book));
     Ok(())
 }
@@ -284,7 +307,10 @@ fn shown<V: View>(reader: &mut Reader<'_, V>, notice: &Notice) -> Result<Option<
         },
     };
     let text = match notice.kind.croak() {
-        None => None,
+        None => match notice.kind {
+            NoticeKind::Warning { croak: Some(croak) } => reader.read(croak)?.map(|(croak, _)| croak.text),
+            _ => None,
+        },
         Some(croak) => match reader.read(croak)? {
             Some((croak, _)) => Some(croak.text),
             None => return Ok(None),

@@ -1,10 +1,11 @@
 //! Queries about people: search, profiles, followers, live chat, and the client's own account and sessions.
 
+use super::blocks::{has_blocked, is_blocked_pair, is_muted};
 use super::code::{Code, Denied, Field};
 use super::ids::{AccountId, TokenHash};
 use super::leases::chat_path;
 use super::limits::{
-    CLIENT_LEASES_MAX, FOLLOWERS_COUNT_MAX, FRIENDS_MAX, NAMES_COMPARED_MAX, PEOPLE_PAGE_MAX,
+    CLIENT_LEASES_MAX, FOLLOWERS_COUNT_MAX, FRIENDS_MAX, MUTES_MAX, NAMES_COMPARED_MAX, PEOPLE_PAGE_MAX,
     SESSIONS_PER_ACCOUNT_MAX,
 };
 use super::listing;
@@ -12,23 +13,28 @@ use super::lookup::{account_named, is_suspended, live_account, person, range_of}
 use super::path::TreePath;
 use super::query::{AccountSummary, OpenSession, OwnAccount, Page, Person, PersonRelation, Profile};
 use super::rows::{
-    Followers, Friends, Key, Names, NodeKind, Order, Sessions, SessionsOf, Table, View, get, scan,
+    Followers, Friends, Key, Mutes, Names, NodeKind, Order, Sessions, SessionsOf, Table, View, get, scan,
 };
 use super::text;
 use std::collections::BTreeSet;
 
-/// Returns the accounts whose croaks are in the feed of `me`: those they follow, and their own.
+/// Returns the accounts whose croaks are in the feed of `me`: those they follow and have not muted, and their own.
 pub(super) fn feed_authors<V: View>(view: &V, me: AccountId) -> Result<BTreeSet<AccountId>, V::Error> {
     let (from, to) = range_of(me);
     let friends = scan::<Friends, V>(view, &from, &to, Order::OldestFirst, FRIENDS_MAX)?;
-    let friends = friends.into_iter().map(|((_, friend), ())| AccountId(friend));
-    Ok(friends.chain([me]).collect())
+    let muted = scan::<Mutes, V>(view, &from, &to, Order::OldestFirst, MUTES_MAX)?;
+    let muted: BTreeSet<u64> = muted.into_iter().map(|((_, muted), ())| muted).collect();
+    let friends = friends.into_iter().map(|((_, friend), ())| friend);
+    Ok(friends.filter(|friend| !muted.contains(friend)).map(AccountId).chain([me]).collect())
 }
 
 fn relation<V: View>(view: &V, me: AccountId, person: Person) -> Result<PersonRelation, V::Error> {
     let followed = get::<Friends, V>(view, &(me, person.account.0))?.is_some();
     let follows = get::<Friends, V>(view, &(person.account, me.0))?.is_some();
-    Ok(PersonRelation { person, followed, follows })
+    let muted = is_muted(view, me, person.account)?;
+    let blocked = has_blocked(view, me, person.account)?;
+    let blocks = has_blocked(view, person.account, me)?;
+    Ok(PersonRelation { person, followed, follows, muted, blocked, blocks })
 }
 
 pub(super) fn profile<V: View>(
@@ -44,11 +50,14 @@ pub(super) fn profile<V: View>(
         return Ok(Err(Denied::of(Code::NoSuchUser, Field::Username)));
     };
     let person = Person { account, username: row.username, name: row.name };
+    let relation = relation(view, me.account, person)?;
+    let hidden = relation.blocked || relation.blocks;
+    let counted = |max: usize| if hidden { 0 } else { max };
     Ok(Ok(Profile {
-        relation: relation(view, me.account, person)?,
+        relation,
         created_wall_ms: row.created_wall_ms,
-        friends: count::<Friends, V>(view, account, FRIENDS_MAX)?,
-        followers: count::<Followers, V>(view, account, FOLLOWERS_COUNT_MAX)?,
+        friends: count::<Friends, V>(view, account, counted(FRIENDS_MAX))?,
+        followers: count::<Followers, V>(view, account, counted(FOLLOWERS_COUNT_MAX))?,
     }))
 }
 
@@ -108,11 +117,17 @@ pub(super) fn named<V: View>(
         Ok(found) => found,
         Err(denied) => return Ok(Err(denied)),
     };
-    let people = relations(view, me.account, found)?;
+    let people = seen(view, me.account, found)?;
     Ok(Ok(Page::People { me, people, more }))
 }
 
-fn relations<V: View>(
+/// As [`relations`], without those whom the reader does not see.
+fn seen<V: View>(view: &V, me: AccountId, found: Vec<AccountId>) -> Result<Vec<PersonRelation>, V::Error> {
+    let people = relations(view, me, found)?;
+    Ok(people.into_iter().filter(|person| !person.blocked && !person.blocks).collect())
+}
+
+pub(super) fn relations<V: View>(
     view: &V,
     me: AccountId,
     found: Vec<AccountId>,
@@ -138,8 +153,8 @@ pub(super) fn followers<V: View>(view: &V, me: Person, after: Option<AccountId>)
     Ok(Page::Followers { me, people, more })
 }
 
-/// Returns the people in the live chat, in the order of their names. Bounded by the number of leases.
-pub(super) fn chatting<V: View>(view: &V) -> Result<Page, V::Error> {
+/// Returns the people in the live chat whom the reader sees, in the order of their names. Bounded by the number of leases.
+pub(super) fn chatting<V: View>(view: &V, me: AccountId) -> Result<Page, V::Error> {
     let folder: TreePath = "/people".parse().unwrap_or_else(|_| TreePath::root());
     let (mut people, mut after) = (Vec::new(), None);
     let most = usize::try_from(CLIENT_LEASES_MAX).unwrap_or(usize::MAX);
@@ -150,6 +165,7 @@ pub(super) fn chatting<V: View>(view: &V) -> Result<Page, V::Error> {
             let Some(username) = entry.path.names().nth(1) else { continue };
             if entry.path == chat_path(username)
                 && let Some((account, row)) = account_named(view, username)?
+                && !is_blocked_pair(view, me, account)?
             {
                 people.push(Person { account, username: row.username, name: row.name });
             }

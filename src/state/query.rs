@@ -7,7 +7,9 @@ pub use super::room_query::{
     RoomBody, RoomGuestEntry, RoomInfo, RoomInvitation, RoomMemberEntry, RoomPage, RoomPeople, RoomStanding,
     RoomSummary, RoomText,
 };
-use super::rows::{Audience, Coordination, Croak, Lease, NoticeKind, Owner, Settings, TreeNode};
+use super::rows::{
+    Audience, Coordination, Croak, Lease, NoticeKind, Owner, ReportedThing, Settings, TreeNode,
+};
 use serde::{Deserialize, Serialize};
 
 /// Required freshness of an answer.
@@ -91,6 +93,12 @@ pub enum Query {
     RoomPeople { session: TokenHash, room: String, after: Option<AccountId> },
     /// One message of a room that the session's owner is in.
     RoomMessage { session: TokenHash, room: RoomId, id: LogIndex },
+    /// Accounts that the session's owner has muted, in the order of their ids, starting after `after` if it is given.
+    Muted { session: TokenHash, after: Option<AccountId> },
+    /// Accounts that the session's owner has blocked, in the order of their ids, starting after `after` if it is given.
+    Blocked { session: TokenHash, after: Option<AccountId> },
+    /// Reports that are not decided yet, oldest first, starting after `after` if it is given. Control plane only.
+    Reports { after: Option<LogIndex> },
 }
 
 /// The other participant of a talk. A deleted account has no name.
@@ -221,6 +229,18 @@ pub enum Page {
         room: String,
         message: RoomText,
     },
+    /// Muted or blocked accounts.
+    KeptAway {
+        me: Person,
+        people: Vec<PersonRelation>,
+        /// The `after` of the next page, if there is one.
+        more: Option<AccountId>,
+    },
+    Reports {
+        reports: Vec<ReportItem>,
+        /// The `after` of the next page, if there is one.
+        more: Option<LogIndex>,
+    },
 }
 
 /// A page of the feed with what stands around it.
@@ -272,13 +292,19 @@ pub struct PersonRelation {
     pub followed: bool,
     /// They follow the reader.
     pub follows: bool,
+    /// The reader has muted them.
+    pub muted: bool,
+    /// The reader has blocked them.
+    pub blocked: bool,
+    /// They have blocked the reader.
+    pub blocks: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Profile {
     pub relation: PersonRelation,
     pub created_wall_ms: u64,
-    /// Number of accounts they follow.
+    /// Number of accounts they follow. 0 if one has blocked the other, as is the number of followers.
     pub friends: u32,
     /// Number of their followers, counted up to `FOLLOWERS_COUNT_MAX`.
     pub followers: u32,
@@ -320,6 +346,22 @@ pub struct Unread {
     /// Croaks up to here were seen.
     pub feed_read_through: LogIndex,
     pub notices: u32,
+}
+
+/// A report as operators see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportItem {
+    /// Log index of the report, by which it is decided.
+    pub id: LogIndex,
+    /// `None` if the account is deleted.
+    pub from: Option<Person>,
+    /// `None` if the account is deleted.
+    pub about: Option<Person>,
+    pub thing: ReportedThing,
+    pub words: String,
+    /// Text of the thing when it was reported.
+    pub text: String,
+    pub wall_ms: u64,
 }
 
 /// A notice in a list.

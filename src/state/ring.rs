@@ -9,7 +9,7 @@
 use super::croaks;
 use super::ids::{AccountId, LogIndex};
 use super::limits::{FOLLOW_CHANGES_KEPT, RING_CROAKS};
-use super::rows::{Bookkeeping, Books, Change, Friends, Key, Table, decode};
+use super::rows::{Bookkeeping, Books, Change, Friends, Key, Mutes, Table, decode};
 use std::collections::VecDeque;
 
 /// Effect of a row change on a ring.
@@ -18,7 +18,7 @@ pub enum RingChange {
     Croak(LogIndex, AccountId),
     /// All croaks up to this one are in the index by author.
     Indexed(LogIndex),
-    /// The account followed or unfollowed another one at this index.
+    /// The account followed, unfollowed, muted or unmuted another one at this index.
     Followed(LogIndex, AccountId),
 }
 
@@ -29,7 +29,7 @@ impl RingChange {
             return Some(RingChange::Croak(croak, author));
         }
         let (Change::Put { table, key, .. } | Change::Remove { table, key }) = change;
-        if *table == Friends::ID {
+        if *table == Friends::ID || *table == Mutes::ID {
             let (account, _) = <(AccountId, u64)>::from_bytes(key)?;
             return Some(RingChange::Followed(index, account));
         }

@@ -5,6 +5,7 @@
 //!   open room may join again once the owner or a moderator invites them.
 //! - Only the owner gives ranks.
 
+use super::blocks::check_contact;
 use super::code::{Code, Denied, Field};
 use super::command::Reply;
 use super::ids::{AccountId, RoomId};
@@ -39,6 +40,7 @@ pub(super) fn invite<V: View>(
         checked!(actor.moderates());
     }
     let (id, who) = (actor.seen.id, checked!(named(view, username)?));
+    checked!(check_contact(view, actor.me, who)?);
     if get::<RoomMembers, V>(view, &(id, who))?.is_some() {
         return Ok(Err(Denied::of(Code::AlreadyInRoom, Field::Username)));
     }

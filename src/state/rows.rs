@@ -3,7 +3,7 @@
 //! Rules read them through a [`View`]; [`super::view`] describes the encoding, and its items are re-exported here.
 
 pub use super::command::Audience;
-use super::command::{MemberName, Outcome, Role};
+use super::command::{MemberName, Outcome, Role, Verdict};
 pub use super::coordination::{Coordination, Lease, NodeKind, Owner, TreeNode};
 use super::ids::{AccountId, LogIndex, RaftId, RequestId, RoomId, TokenHash};
 use super::limits::SESSION_AGE_MS_MAX;
@@ -91,6 +91,16 @@ tables! {
     /// The inverse of `RoomMembers` and `RoomGuests`.
     38 RoomsOf: (AccountId, RoomId) => RoomTie;
     39 RoomMessages: (RoomId, LogIndex) => RoomMessage;
+    /// (account, account that it has muted).
+    43 Mutes: (AccountId, u64) => ();
+    /// (muted account, account that muted it): the inverse of `Mutes`.
+    44 MutedBy: (AccountId, u64) => ();
+    /// (account, account that it has blocked).
+    45 Blocks: (AccountId, u64) => ();
+    /// (blocked account, account that blocked it): the inverse of `Blocks`.
+    46 BlockedBy: (AccountId, u64) => ();
+    /// Reports that are not decided yet.
+    47 Reports: LogIndex => Report;
     /// Read through [`super::croaks`]. It has the largest id for the reason given there.
     255 Croaks: LogIndex => StoredCroak;
 }
@@ -230,6 +240,10 @@ pub enum NoticeKind {
     Follow,
     /// They are invited to the room that was made at this index.
     Invitation { room: LogIndex },
+    /// The people who run the servers have decided about a report that the notified person made.
+    ReportDecided { report: LogIndex, verdict: Verdict },
+    /// The people who run the servers warn the notified person, because of this croak or in general.
+    Warning { croak: Option<LogIndex> },
 }
 
 impl NoticeKind {
@@ -240,7 +254,11 @@ impl NoticeKind {
             | NoticeKind::Reply { croak }
             | NoticeKind::Like { croak }
             | NoticeKind::Share { croak } => Some(croak),
-            NoticeKind::Follow | NoticeKind::Invitation { .. } => None,
+            // The warning stays when the croak is gone.
+            NoticeKind::Follow
+            | NoticeKind::Invitation { .. }
+            | NoticeKind::ReportDecided { .. }
+            | NoticeKind::Warning { .. } => None,
         }
     }
 
@@ -259,6 +277,33 @@ pub struct NoticeBook {
     pub unread: u32,
     /// Notices up to here were read.
     pub read_through: LogIndex,
+}
+
+/// A report to the people who run the servers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// The account that reports.
+    pub from: AccountId,
+    pub about: AccountId,
+    pub thing: ReportedThing,
+    /// What `from` says about it.
+    pub words: String,
+    /// Text of the thing when it was reported: a croak's, a message's, or a person's display name.
+    pub text: String,
+    pub wall_ms: u64,
+}
+
+/// What a report is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReportedThing {
+    Person,
+    Croak {
+        croak: LogIndex,
+    },
+    /// A direct message to the person who reports it.
+    Message {
+        message: LogIndex,
+    },
 }
 
 /// Settings of the installation, decided by its operators.

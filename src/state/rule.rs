@@ -58,6 +58,10 @@ pub(crate) struct Bounds {
     pub(crate) room_invitations_max: usize,
     pub(crate) room_messages_max: usize,
     pub(crate) room_trim_step: usize,
+    pub(crate) mutes_max: usize,
+    pub(crate) blocks_max: usize,
+    pub(crate) reports_max: usize,
+    pub(crate) reports_per_person_max: usize,
 }
 
 impl Bounds {
@@ -86,6 +90,10 @@ impl Bounds {
         room_invitations_max: ROOM_INVITATIONS_MAX,
         room_messages_max: ROOM_MESSAGES_MAX,
         room_trim_step: ROOM_TRIM_STEP,
+        mutes_max: MUTES_MAX,
+        blocks_max: BLOCKS_MAX,
+        reports_max: REPORTS_MAX,
+        reports_per_person_max: REPORTS_PER_PERSON_MAX,
     };
 }
 

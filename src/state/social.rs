@@ -8,6 +8,7 @@
 //! croaks in bounded steps, and [`index_croaks`] drops its remaining croaks instead of indexing them. The account's
 //! messages are swept by [`super::messages`] and its notices by [`super::notices`]. Changes made by the owner are in [`super::accounts`].
 
+use super::blocks::check_contact;
 use super::code::{Code, Denied, Field};
 use super::command::Reply;
 use super::ids::{AccountId, LogIndex, RoomId, TokenHash};
@@ -17,7 +18,7 @@ use super::rows::{
     Rooms, Session, Sessions, SessionsOf, Sweeps, View, get, scan,
 };
 use super::rule::{ApplyContext, Bounds, Decision};
-use super::{croaks, messages, notices, room_messages, text};
+use super::{croaks, messages, notices, relations, room_messages, text};
 
 /// Evaluates to the value of an `Option`, or returns a refusal from the rule.
 macro_rules! or_deny {
@@ -128,6 +129,7 @@ pub(super) fn add_friend<V: View>(
     if friend == me {
         return Ok(Err(Denied::of(Code::Yourself, Field::Username)));
     }
+    checked!(check_contact(view, me, friend)?);
     if get::<Friends, V>(view, &(me, friend.0))?.is_some() {
         return Ok(Err(Denied::of(Code::AlreadyFriend, Field::Username)));
     }
@@ -232,7 +234,8 @@ pub(super) fn sweep<V: View>(
     }
     let rows_max = left(&changes);
     let finished = messages::sweep(view, account, rows_max, &mut changes)?
-        && notices::sweep(view, account, left(&changes), &mut changes)?;
+        && notices::sweep(view, account, left(&changes), &mut changes)?
+        && relations::sweep(view, account, left(&changes), &mut changes)?;
     let finished = finished && {
         let rows_max = left(&changes);
         room_messages::sweep_account(view, account, rows_max, &mut changes)?

@@ -1,5 +1,6 @@
 //! Queries about direct messages and unread counts.
 
+use super::blocks::check_contact;
 use super::code::{Code, Denied, Field};
 use super::ids::LogIndex;
 use super::limits::UNREAD_CROAKS_MAX;
@@ -71,6 +72,11 @@ pub(super) fn talk<V: View>(
     // An account that never existed, or was deleted before the first message.
     if with.is_none() && mark.is_none() {
         return Ok(no_such);
+    }
+    if mark.is_none()
+        && let Err(denied) = check_contact(view, me.account, with_account)?
+    {
+        return Ok(Err(denied));
     }
     let mark = mark.unwrap_or_default();
     let (from, to) = ((me.account, with_account, 0), (me.account, with_account, before));

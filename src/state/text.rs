@@ -58,6 +58,18 @@ pub fn check_message(text: &str) -> Result<(), Denied> {
     Ok(())
 }
 
+/// Returns the words of a report as they are stored. There may be none.
+///
+/// # Errors
+/// 606 on the field `words` if they are too long.
+pub fn check_report(text: &str) -> Result<String, Denied> {
+    let trimmed = text.trim();
+    if croak_chars(trimmed) > REPORT_CHARS_MAX {
+        return Err(Denied::of(Code::InvalidEntry, Field::Words));
+    }
+    Ok(croak_text(trimmed))
+}
+
 /// Returns a pattern of user names in the form that is matched: trimmed and in lower case. An empty pattern matches every
 /// name.
 ///

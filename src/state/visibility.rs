@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   croak ──▶ author deleted?             ──▶ hidden
+//!             one has blocked the other?  ──▶ hidden
 //!             written by the reader?      ──▶ seen
 //!             for everyone?               ──▶ seen
 //!             reader follows the author?  ──▶ seen
@@ -12,6 +13,7 @@
 //!
 //! A hidden croak and one that does not exist are answered alike, so that an answer does not reveal that there is one.
 
+use super::blocks::{blocks_anyone, is_blocked_pair};
 use super::croaks;
 use super::ids::{AccountId, LogIndex};
 use super::lookup::person;
@@ -27,21 +29,32 @@ pub(crate) struct Reader<'a, V> {
     /// Accounts met so far; `None` for one that the reader does not see.
     people: BTreeMap<AccountId, Option<Person>>,
     followed: BTreeMap<AccountId, bool>,
+    /// Whether the reader is one of any blocked pair, once it is known.
+    blocks_anyone: Option<bool>,
 }
 
 impl<'a, V: View> Reader<'a, V> {
     pub(crate) fn new(view: &'a V, me: AccountId) -> Reader<'a, V> {
-        Reader { view, me, people: BTreeMap::new(), followed: BTreeMap::new() }
+        Reader { view, me, people: BTreeMap::new(), followed: BTreeMap::new(), blocks_anyone: None }
     }
 
-    /// Returns an account, or `None` if the reader does not see it: it is deleted.
+    /// Returns an account, or `None` if the reader does not see it: it is deleted, or one of the two has blocked the other.
     pub(crate) fn person(&mut self, account: AccountId) -> Result<Option<Person>, V::Error> {
         if let Some(person) = self.people.get(&account) {
             return Ok(person.clone());
         }
-        let person = person(self.view, account)?;
+        let person = if self.is_blocked(account)? { None } else { person(self.view, account)? };
         self.people.insert(account, person.clone());
         Ok(person)
+    }
+
+    /// Returns true if the reader has blocked the account or is blocked by it.
+    pub(crate) fn is_blocked(&mut self, account: AccountId) -> Result<bool, V::Error> {
+        let any = match self.blocks_anyone {
+            Some(any) => any,
+            None => *self.blocks_anyone.insert(blocks_anyone(self.view, self.me)?),
+        };
+        Ok(any && is_blocked_pair(self.view, self.me, account)?)
     }
 
     /// Returns true if the reader follows the account.

@@ -105,13 +105,18 @@ pub fn person(person: &Person, style: LineStyle) -> String {
 
 /// Returns a person and who follows whom, without a line end.
 pub fn acquaintance(known: &PersonRelation, style: LineStyle) -> String {
+    let kept_away = match (known.muted, known.blocked) {
+        (_, true) => "  (blocked)",
+        (true, false) => "  (muted)",
+        (false, false) => "",
+    };
     let bond = match (known.followed, known.follows) {
         (true, true) => "  (you follow each other)",
         (true, false) => "  (following)",
         (false, true) => "  (follows you)",
         (false, false) => "",
     };
-    person(&known.person, style) + &style.faint(bond)
+    person(&known.person, style) + &style.faint(bond) + &style.faint(kept_away)
 }
 
 /// Returns a table of accounts, for operators.
@@ -186,7 +191,14 @@ mod tests {
         let theirs = TalkMessage { mine: false, text: "a".to_string(), ..mine };
         let shown = message(&theirs, None, &ada(), LineStyle::default());
         assert_eq!(shown, "no time               [deleted] to @ada  a");
-        let known = PersonRelation { person: bob, followed: true, follows: false };
+        let known = PersonRelation {
+            person: bob,
+            followed: true,
+            follows: false,
+            muted: false,
+            blocked: false,
+            blocks: false,
+        };
         assert_eq!(acquaintance(&known, LineStyle::default()), "@bob  Bob  (following)");
     }
 }

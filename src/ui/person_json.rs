@@ -52,6 +52,8 @@ struct AcquaintanceJson<'a> {
     who: WhoJson<'a>,
     followed: bool,
     follows: bool,
+    muted: bool,
+    blocked: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -89,8 +91,9 @@ pub fn message(message: &TalkMessage, with: Option<&Person>, me: &Person) -> Str
 
 /// Returns a person as a line of JSON, with who follows whom.
 pub fn acquaintance(person: &PersonRelation) -> String {
-    let PersonRelation { person, followed, follows } = person;
-    line(&AcquaintanceJson { who: person.into(), followed: *followed, follows: *follows })
+    let PersonRelation { person, followed, follows, muted, blocked, .. } = person;
+    let (followed, follows, muted, blocked) = (*followed, *follows, *muted, *blocked);
+    line(&AcquaintanceJson { who: person.into(), followed, follows, muted, blocked })
 }
 
 /// Returns an account as a line of JSON, for operators.
@@ -175,7 +178,14 @@ mod tests {
         let got = TalkMessage { mine: false, status: DeliveryStatus::Saved, ..wrote.clone() };
         let from_nobody = r#"{"id":12,"from":null,"to":{"account":3,"username":"ada","name":"ADA"},"text":"hi","time":"2024-02-29T23:59:59Z","fate":"saved"}"#;
         assert_eq!(message(&got, None, &ada), from_nobody);
-        let known = PersonRelation { person: bob.clone(), followed: true, follows: false };
+        let known = PersonRelation {
+            person: bob.clone(),
+            followed: true,
+            follows: false,
+            muted: false,
+            blocked: false,
+            blocks: false,
+        };
         assert_eq!(
             acquaintance(&known),
             r#"{"account":4,"username":"bob","name":"BOB","followed":true,"follows":false}"#

@@ -7,7 +7,7 @@ use ribbit_net::client::ClientError;
 use ribbit_net::protocol::UnavailableReason;
 use ribbit_state::limits::{
     CROAK_CHARS_MAX, GLOB_CHARS_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX,
-    PASSWORD_CHARS_MIN, TOPIC_CHARS_MAX,
+    PASSWORD_CHARS_MIN, REPORT_CHARS_MAX, TOPIC_CHARS_MAX,
 };
 use ribbit_state::{Code, Denied, Field, Owner};
 
@@ -103,6 +103,7 @@ pub fn valid(field: Field) -> String {
         }
         Field::Post => format!("1 to {CROAK_CHARS_MAX} characters"),
         Field::Message => format!("1 to {MESSAGE_CHARS_MAX} characters"),
+        Field::Words => format!("up to {REPORT_CHARS_MAX} characters"),
         Field::Names => format!("a username or a pattern such as b*, up to {GLOB_CHARS_MAX} characters"),
         Field::Room => "1 to 32 characters: a-z, 0-9, _ and -".to_string(),
         Field::Topic => format!("up to {TOPIC_CHARS_MAX} characters on one line"),
@@ -117,7 +118,7 @@ pub fn invalid(field: Field) -> String {
             format!("Use {valid}.")
         }
         Field::Email => format!("Enter an email address, {valid}."),
-        Field::Post | Field::Message => format!("Write {valid}."),
+        Field::Post | Field::Message | Field::Words => format!("Write {valid}."),
         Field::Names => format!("Enter {valid}."),
     }
 }

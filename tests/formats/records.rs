@@ -19,7 +19,9 @@ use ribbit_state::command::{
 };
 use ribbit_state::command::{Guard, TreeCommand};
 use ribbit_state::command::{LeaseCommand, LeaseEnd};
-use ribbit_state::command::{MessageCommand, NoticeCommand, RoomCommand};
+use ribbit_state::command::{
+    MessageCommand, NoticeCommand, RelationCommand, ReportSubject, RoomCommand, Verdict,
+};
 
 use ribbit_state::croaks::CroakHeader;
 use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, TokenHash};
@@ -134,6 +136,7 @@ fn rows() -> Vec<String> {
         Field::Names,
         Field::Room,
         Field::Topic,
+        Field::Words,
     ];
     rows.extend(fields.map(|field| remembered(606, Err(Denied::of(Code::InvalidEntry, field)))));
     // Last, so that a new code adds its line at the end of the file.
@@ -174,6 +177,9 @@ fn coordination_rows(account: AccountId) -> Vec<String> {
 fn message_rows(whose: AccountId) -> Vec<String> {
     let with = AccountId(9);
     let message = Message { from: whose, to: with, wall_ms: 3_000, text: "a\n🐸".into() };
+    let thing = ReportedThing::Croak { croak: 0x0a0d };
+    let (words, text) = ("rude".into(), "a 🐸".into());
+    let report = Report { from: whose, about: with, thing, words, text, wall_ms: 3_000 };
     let notice = Notice { from: with, wall_ms: 3_000, kind: NoticeKind::Mention { croak: 0x0a0d } };
     let mark = TalkState { newest: 0x0a0d, waiting: 2, delivered_through: 300, read_through: 299 };
     vec![
@@ -185,6 +191,11 @@ fn message_rows(whose: AccountId) -> Vec<String> {
         line::<Mailboxes>("Mailboxes", whose, Mailbox { waiting: 2, feed_read_through: 300 }),
         line::<Notices>("Notices", (whose, 0x0a0d), notice),
         line::<NoticesFrom>("NoticesFrom", (with, whose, 0x0a0d), NoticeKind::Like { croak: 300 }),
+        line::<Mutes>("Mutes", (whose, 9), ()),
+        line::<MutedBy>("MutedBy", (with, whose.0), ()),
+        line::<Blocks>("Blocks", (whose, 9), ()),
+        line::<BlockedBy>("BlockedBy", (with, whose.0), ()),
+        line::<Reports>("Reports", 300, report),
         line::<NoticeBooks>("NoticeBooks", whose, NoticeBook { count: 300, unread: 2, read_through: 299 }),
         line::<Suspended>("Suspended", whose, ()),
         line::<SettingsRow>(
@@ -199,11 +210,21 @@ fn message_rows(whose: AccountId) -> Vec<String> {
 fn message_commands() -> Vec<Command> {
     let (session, account) = (TOKEN, AccountId(9));
     let password_hash = "$argon2id$".to_string();
+    let report = |subject| RelationCommand::Report { session, subject, words: "rude".into() }.into();
     vec![
         MessageCommand::Send { session, username: "bob".into(), text: "hello\r\n🐸".into() }.into(),
         MessageCommand::Mark { session, with: account, delivered_through: 300, read_through: 299 }.into(),
         MessageCommand::ReadFeed { session, through: 300 }.into(),
         NoticeCommand::Read { session, through: 300 }.into(),
+        RelationCommand::Mute { session, username: "bob".into(), muted: true }.into(),
+        RelationCommand::Block { session, username: "bob".into(), blocked: false }.into(),
+        report(ReportSubject::Person { username: "bob".into() }),
+        report(ReportSubject::Croak { croak: 300 }),
+        report(ReportSubject::Message { message: 300 }),
+        OperatorCommand::DecideReport { report: 300, verdict: Verdict::Nothing }.into(),
+        OperatorCommand::DecideReport { report: 300, verdict: Verdict::Remove }.into(),
+        OperatorCommand::DecideReport { report: 300, verdict: Verdict::Warn }.into(),
+        OperatorCommand::DecideReport { report: 300, verdict: Verdict::Suspend }.into(),
         AccountCommand::Describe { session, name: Some("Ada".into()), email: None }.into(),
         AccountCommand::ChangePassword {
             session,
@@ -282,7 +303,7 @@ macro_rules! variants {
 /// Fails unless every variant of every command is among these.
 fn check_complete(commands: &[Command]) {
     let (name, all) = variants!(Command: CreateAccount LogIn LogOut Croak AddFriend RemoveFriend DeleteAccount Sweep
-        IndexCroaks FoundCluster Join DescribeMember MarkLost Drain RemoveMember RaiseRules Tree Lease Message Account Operator Rehash Notice Room);
+        IndexCroaks FoundCluster Join DescribeMember MarkLost Drain RemoveMember RaiseRules Tree Lease Message Account Operator Rehash Notice Room Relation);
     assert_eq!(commands.iter().map(name).collect::<BTreeSet<_>>(), all);
     macro_rules! inside {
         ($command:ident, $type:ident: $($variant:ident)*) => {
@@ -299,8 +320,9 @@ fn check_complete(commands: &[Command]) {
     inside!(Room, RoomCommand: Create Change Join Leave Close Invite Withdraw Remove SetRank Say RemoveMessage Mark);
     inside!(Message, MessageCommand: Send Mark ReadFeed);
     inside!(Notice, NoticeCommand: Read);
+    inside!(Relation, RelationCommand: Mute Block Report);
     inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak);
-    inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite);
+    inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport);
 }
 
 /// Every command once, as a log entry holds it.

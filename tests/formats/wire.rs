@@ -18,7 +18,7 @@ use ribbit_replica::RaftMessage;
 use ribbit_state::code::{Code, Denied, Field};
 use ribbit_state::command::Audience;
 use ribbit_state::command::LeaseEnd;
-use ribbit_state::command::{Command, HOME_REGION, MemberName, NewMember, Reply, Request, Role};
+use ribbit_state::command::{Command, HOME_REGION, MemberName, NewMember, Reply, Request, Role, Verdict};
 use ribbit_state::events::{Event, EventKind, LeaseEvent, NodeChange, NodeEvent};
 use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, Token};
 use ribbit_state::interest::Topic;
@@ -26,8 +26,10 @@ use ribbit_state::query::TreeEntry;
 use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelation, Profile};
 use ribbit_state::query::{Consistency, FeedCroak, Page, Person, Query, TalkPartner};
 use ribbit_state::query::{CroakBody, FrontCroak, FrontPage};
-use ribbit_state::query::{DeliveryStatus, NoticeItem, Talk, TalkMessage, TalkSummary, Unread};
-use ribbit_state::rows::{Coordination, Lease, NodeKind, NoticeKind, Owner, Settings, TreeNode};
+use ribbit_state::query::{DeliveryStatus, NoticeItem, ReportItem, Talk, TalkMessage, TalkSummary, Unread};
+use ribbit_state::rows::{
+    Coordination, Lease, NodeKind, NoticeKind, Owner, ReportedThing, Settings, TreeNode,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smol::io::AsyncWriteExt;
@@ -176,6 +178,9 @@ fn queries() -> Vec<(&'static str, Query)> {
         Room: Query::Room { session, room: "pond".into(), before, limit },
         RoomPeople: Query::RoomPeople { session, room: "pond".into(), after: Some(ACCOUNT) },
         RoomMessage: Query::RoomMessage { session, room: rooms::ROOM_ID, id: 300 },
+        Muted: Query::Muted { session, after: Some(ACCOUNT) },
+        Blocked: Query::Blocked { session, after: Some(ACCOUNT) },
+        Reports: Query::Reports { after: before },
     })
 }
 
@@ -321,7 +326,15 @@ fn entry(kind: NodeKind) -> TreeEntry {
 
 fn pages() -> Vec<(&'static str, Page)> {
     let me = person();
-    let who = PersonRelation { person: person(), followed: true, follows: false };
+    let who = PersonRelation {
+        person: person(),
+        followed: true,
+        follows: false,
+        muted: false,
+        blocked: false,
+        blocks: false,
+    };
+    let kept_away = PersonRelation { muted: true, blocked: true, blocks: true, ..who.clone() };
     let body =
         CroakBody {
             wall_ms: 3_000, text: "a 🐸".into(), audience: Audience::Followers, reply_to: Some(299)
@@ -402,6 +415,8 @@ fn pages() -> Vec<(&'static str, Page)> {
         Accounts: Page::Accounts { accounts: vec![account_line], more: Some("ada".into()) },
         Front: Page::Front(front),
         Unchanged: Page::Unchanged,
+        KeptAway: Page::KeptAway { me: person(), people: vec![kept_away], more: Some(ACCOUNT) },
+        Reports: Page::Reports { reports: reports(), more: Some(300) },
         Notices: Page::Notices { me: person(), notices: notices(), older: Some(299), unread: 2 },
         Rooms: rooms::list(person()),
         OpenRooms: rooms::open(person()),
@@ -420,12 +435,30 @@ fn notices() -> Vec<NoticeItem> {
         Share: NoticeKind::Share { croak: 300 },
         Follow: NoticeKind::Follow,
         Invitation: NoticeKind::Invitation { room: 300 },
+        ReportDecided: NoticeKind::ReportDecided { report: 300, verdict: Verdict::Remove },
+        Warning: NoticeKind::Warning { croak: Some(300) },
     });
     let notice = |kind: NoticeKind| {
         let text = kind.croak().map(|_| "a 🐸".to_string());
         NoticeItem { id: 301, from: Some(person()), wall_ms: 3_000, kind, text, unread: true }
     };
     kinds.into_iter().map(|(_, kind)| notice(kind)).collect()
+}
+
+/// One report of each kind.
+fn reports() -> Vec<ReportItem> {
+    let things = samples!(ReportedThing {
+        Person: ReportedThing::Person,
+        Croak: ReportedThing::Croak { croak: 300 },
+        Message: ReportedThing::Message { message: 300 },
+    });
+    let report = |thing| {
+        let (from, about) = (Some(person()), None);
+        ReportItem {
+            id: 301, from, about, thing, words: "rude".into(), text: "a 🐸".into(), wall_ms: 3_000
+        }
+    };
+    things.into_iter().map(|(_, thing)| report(thing)).collect()
 }
 
 fn replies() -> Vec<(&'static str, Reply)> {
@@ -455,6 +488,7 @@ fn fields() -> Vec<(&'static str, Field)> {
         Names: Field::Names,
         Room: Field::Room,
         Topic: Field::Topic,
+        Words: Field::Words,
     })
 }
 
@@ -474,6 +508,8 @@ fn happenings() -> Vec<(&'static str, EventKind)> {
         Marked: EventKind::Marked { account, with: friend },
         FeedRead: EventKind::FeedRead { account },
         CroakRemoved: EventKind::CroakRemoved { croak: 299 },
+        Muted: EventKind::Muted { account, other: friend, muted: true },
+        Blocked: EventKind::Blocked { account, other: friend, blocked: true, followed: true, follows: false },
         Noticed: EventKind::Noticed,
         RoomSaid: EventKind::RoomSaid { room, from: account },
         RoomMessageRemoved: EventKind::RoomMessageRemoved { room, message: 299 },

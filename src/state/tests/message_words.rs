@@ -125,10 +125,13 @@ fn message_words(message: &TalkMessage) -> String {
     format!("{id} {way} {text} {status:?}")
 }
 
-fn relation_words(who: &PersonRelation) -> String {
+pub(super) fn relation_words(who: &PersonRelation) -> String {
     let followed = if who.followed { ", followed" } else { "" };
     let follows = if who.follows { ", follows" } else { "" };
-    format!("{}{followed}{follows}", person_words(&who.person))
+    let muted = if who.muted { ", muted" } else { "" };
+    let blocked = if who.blocked { ", blocked" } else { "" };
+    let blocks = if who.blocks { ", blocks" } else { "" };
+    format!("{}{followed}{follows}{muted}{blocked}{blocks}", person_words(&who.person))
 }
 
 pub(super) fn page(page: &Page) -> Words {

@@ -11,6 +11,7 @@ mod rooms;
 mod scripts;
 mod talks;
 mod tree;
+mod who_sees_what;
 
 use super::command::{Command, NoticeCommand, Outcome, Proposal, Reply, Request, Stamp};
 use super::ids::{AccountId, LogIndex, RequestId, TokenHash};
@@ -47,6 +48,10 @@ const SMALL: Bounds = Bounds {
     room_invitations_max: 1,
     room_messages_max: 6,
     room_trim_step: 2,
+    mutes_max: 2,
+    blocks_max: 2,
+    reports_max: 3,
+    reports_per_person_max: 2,
 };
 
 /// A model, and the log of commands that led to it.

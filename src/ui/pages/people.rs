@@ -29,7 +29,7 @@ pub struct PersonRow {
 impl PersonRow {
     /// Prepares a person for display. `me` is the viewer's username.
     pub fn new(who: PersonRelation, me: &str, request: FormRequest) -> PersonRow {
-        let PersonRelation { person, followed, follows } = who;
+        let PersonRelation { person, followed, follows, .. } = who;
         PersonRow {
             letter: letter(&person.name),
             face: face(&person.username),

@@ -1,6 +1,7 @@
 //! Test: sends every kind of request, with each field at and beyond its bound, to a backend with a real store over a real
 //! connection. Each request gets an answer, the connection stays open, and the process survives.
 
+mod keep_away;
 mod rooms;
 mod table;
 
@@ -48,6 +49,7 @@ fn variants(ask: &Ask) -> Vec<String> {
                 Command::Room(it) => names.push(format!("Room::{}", name(it))),
                 Command::Notice(it) => names.push(format!("Notice::{}", name(it))),
                 Command::Operator(it) => names.push(format!("Operate::{}", name(it))),
+                Command::Relation(it) => names.push(format!("Relation::{}", name(it))),
                 _ => {}
             }
         }
@@ -57,7 +59,7 @@ fn variants(ask: &Ask) -> Vec<String> {
 }
 
 /// Variants of `Command` that group the commands of one subject.
-const GROUPS: usize = 7;
+const GROUPS: usize = 8;
 
 /// Number of variants of all request types: `Ask`, queries, pins, the directory and commands. A new variant has to be added
 /// to the table.

@@ -3,6 +3,7 @@
 
 mod operators;
 
+use super::keep_away;
 use ribbit_net::frame::Plane;
 use ribbit_net::limits::PIN_KEY_BYTES_MAX;
 use ribbit_net::pinned::PinAsk;
@@ -141,7 +142,6 @@ fn queries(table: &mut RequestTable) {
         table.query(Query::Message { session, id: number });
         table.query(Query::Profile { session, username: "ada".into(), before, limit });
         table.query(Query::Talks { session, before, limit });
-        table.query(Query::Notices { session, before, limit });
         table.query(Query::Talk { session, with: TalkPartner::Account(account), before, limit });
         for path in [TreePath::root(), deepest(), longest()] {
             let (depth, after) = (Some(number as u8), Some(path.clone()));
@@ -202,7 +202,6 @@ fn people_commands(table: &mut RequestTable) {
         let (delivered_through, read_through) = (number, number);
         table.command(MessageCommand::Mark { session, with: account, delivered_through, read_through });
         table.command(MessageCommand::ReadFeed { session, through: number });
-        table.command(NoticeCommand::Read { session, through: number });
         table.command(AccountCommand::EndSession { session, opened: number });
         table.command(AccountCommand::RemoveCroak { session, croak: number });
     }
@@ -582,6 +581,7 @@ pub(crate) fn table() -> Vec<(Plane, Ask, Expected)> {
     queries(&mut table);
     people_commands(&mut table);
     texts_of_people(&mut table);
+    keep_away::add(&mut table);
     members_commands(&mut table);
     bounded_members_commands(&mut table);
     tree_commands(&mut table);

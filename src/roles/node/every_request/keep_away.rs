@@ -1,0 +1,40 @@
+//! Requests about notices, mutes, blocks and reports, at and beyond their bounds.
+
+use super::table::{NUMBERS, RequestTable, SESSION, is_username};
+use ribbit_state::command::{ReportSubject, Verdict};
+use ribbit_state::limits::{REPORT_CHARS_MAX, USERNAME_CHARS_MAX};
+use ribbit_state::*;
+
+/// Adds the requests to the table.
+pub(super) fn add(table: &mut RequestTable) {
+    let (session, invalid) = (SESSION, |field| Denied::of(Code::InvalidEntry, field));
+    for number in NUMBERS {
+        let (before, limit, account) = (Some(number), number as u16, AccountId(number));
+        table.query(Query::Notices { session, before, limit });
+        table.query(Query::Muted { session, after: Some(account) });
+        table.query(Query::Blocked { session, after: Some(account) });
+        table.query(Query::Reports { after: before });
+        table.command(NoticeCommand::Read { session, through: number });
+        for subject in [ReportSubject::Croak { croak: number }, ReportSubject::Message { message: number }] {
+            table.command(RelationCommand::Report { session, subject, words: "rude".into() });
+        }
+        for verdict in [Verdict::Nothing, Verdict::Remove, Verdict::Warn, Verdict::Suspend] {
+            table.command(OperatorCommand::DecideReport { report: number, verdict });
+        }
+    }
+    table.command_text(USERNAME_CHARS_MAX, is_username, invalid(Field::Username), |username| {
+        RelationCommand::Mute { session, username, muted: true }.into()
+    });
+    table.command_text(USERNAME_CHARS_MAX, is_username, invalid(Field::Username), |username| {
+        RelationCommand::Block { session, username, blocked: true }.into()
+    });
+    table.command_text(USERNAME_CHARS_MAX, is_username, invalid(Field::Username), |username| {
+        let subject = ReportSubject::Person { username };
+        RelationCommand::Report { session, subject, words: String::new() }.into()
+    });
+    let are_words = |text: &str| text::check_report(text).is_ok();
+    table.command_text(4 * REPORT_CHARS_MAX, are_words, invalid(Field::Words), |words| {
+        let subject = ReportSubject::Croak { croak: 1 };
+        RelationCommand::Report { session, subject, words }.into()
+    });
+}

@@ -1,0 +1,203 @@
+//! The rules that keep people away from one another: muting and blocking.
+//!
+//! ```text
+//!   mute   one way: the muter does not see them in feeds and notices; they do not learn it
+//!   block  both ways: neither sees the other; follows and notices between them are removed
+//! ```
+//!
+//! - Reading: [`super::visibility`] hides the croaks and names of a blocked pair from each other. A mute leaves people out
+//!   of the feed ([`super::people::feed_authors`]) and of notices; what the muter opens is still shown.
+//! - Writing: [`super::blocks::check_contact`] refuses whatever would reach the other one of a blocked pair.
+//! - A talk from before stays readable: the messages are the mail of both.
+//! - Every row has its inverse, so that deleting either account removes both.
+
+use super::code::{Code, Denied, Field};
+use super::command::{RelationCommand, Reply};
+use super::ids::{AccountId, TokenHash};
+use super::limits::PEOPLE_PAGE_MAX;
+use super::lookup::{me_and, range_of};
+use super::people::relations;
+use super::query::{Page, Person};
+use super::rows::{
+    BlockedBy, Blocks, Change, Followers, Friends, Key, MutedBy, Mutes, Order, Table, View, get, scan,
+};
+use super::rule::{ApplyContext, Bounds, Decision};
+use super::{notices, reports};
+
+pub(super) fn change<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    context: ApplyContext,
+    command: &RelationCommand,
+) -> Result<Decision, V::Error> {
+    match command {
+        RelationCommand::Mute { session, username, muted } => {
+            mute(bounds, view, context, *session, username, *muted)
+        }
+        RelationCommand::Block { session, username, blocked } => {
+            block(bounds, view, context, *session, username, *blocked)
+        }
+        RelationCommand::Report { session, subject, words } => {
+            reports::report(bounds, view, context, *session, subject, words)
+        }
+    }
+}
+
+/// Mutes or unmutes an account. Changes nothing if it is so already.
+fn mute<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    context: ApplyContext,
+    session: TokenHash,
+    username: &str,
+    muted: bool,
+) -> Result<Decision, V::Error> {
+    let (me, other) = match me_and(view, context, session, username)? {
+        Ok(both) => both,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    let mut changes = Vec::new();
+    let added = match relate::<Mutes, MutedBy, V>(view, (me, other), muted, bounds.mutes_max, &mut changes)? {
+        Ok(added) => added,
+        Err(NotRelated::Yourself) => return Ok(Err(Denied::of(Code::Yourself, Field::Username))),
+        Err(NotRelated::TooMany) => return Ok(Err(Denied::of(Code::TooManyMuted, Field::Username))),
+    };
+    if added {
+        notices::withdraw_all(bounds, view, &mut changes, (me, other))?;
+    }
+    Ok(Ok((changes, Reply::Done)))
+}
+
+/// Blocks or unblocks an account. Changes nothing if it is so already. Follows do not come back.
+fn block<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    context: ApplyContext,
+    session: TokenHash,
+    username: &str,
+    blocked: bool,
+) -> Result<Decision, V::Error> {
+    let (me, other) = match me_and(view, context, session, username)? {
+        Ok(both) => both,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    let mut changes = Vec::new();
+    let added =
+        match relate::<Blocks, BlockedBy, V>(view, (me, other), blocked, bounds.blocks_max, &mut changes)? {
+            Ok(added) => added,
+            Err(NotRelated::Yourself) => return Ok(Err(Denied::of(Code::Yourself, Field::Username))),
+            Err(NotRelated::TooMany) => return Ok(Err(Denied::of(Code::TooManyBlocked, Field::Username))),
+        };
+    if added {
+        for (one, two) in [(me, other), (other, me)] {
+            if get::<Friends, V>(view, &(one, two.0))?.is_some() {
+                changes.push(Change::remove::<Friends>(&(one, two.0)));
+                changes.push(Change::remove::<Followers>(&(two, one.0)));
+            }
+            notices::withdraw_all(bounds, view, &mut changes, (one, two))?;
+        }
+    }
+    Ok(Ok((changes, Reply::Done)))
+}
+
+enum NotRelated {
+    Yourself,
+    TooMany,
+}
+
+/// Adds or removes a row of `T` and its inverse. Returns true if it was added.
+fn relate<T, Inverse, V>(
+    view: &V,
+    (me, other): (AccountId, AccountId),
+    on: bool,
+    max: usize,
+    changes: &mut Vec<Change>,
+) -> Result<Result<bool, NotRelated>, V::Error>
+where
+    T: Table<Key = (AccountId, u64), Row = ()>,
+    Inverse: Table<Key = (AccountId, u64), Row = ()>,
+    V: View,
+{
+    if me == other {
+        return Ok(Err(NotRelated::Yourself));
+    }
+    let (key, inverse) = ((me, other.0), (other, me.0));
+    match (get::<T, V>(view, &key)?.is_some(), on) {
+        (true, false) => changes.extend([Change::remove::<T>(&key), Change::remove::<Inverse>(&inverse)]),
+        (false, true) => {
+            let (from, to) = range_of(me);
+            if view.scan(T::ID, &from.bytes(), &to.bytes(), Order::OldestFirst, max)?.len() == max {
+                return Ok(Err(NotRelated::TooMany));
+            }
+            changes.extend([Change::put::<T>(&key, &()), Change::put::<Inverse>(&inverse, &())]);
+            return Ok(Ok(true));
+        }
+        (true, true) | (false, false) => {}
+    }
+    Ok(Ok(false))
+}
+
+/// Removes the mutes, blocks and reports of a deleted account, at most `rows_max` of them. Returns true when none are left.
+pub(super) fn sweep<V: View>(
+    view: &V,
+    gone: AccountId,
+    rows_max: usize,
+    changes: &mut Vec<Change>,
+) -> Result<bool, V::Error> {
+    let mut left = rows_max;
+    sweep_pairs::<Mutes, MutedBy, V>(view, gone, &mut left, changes)?;
+    sweep_pairs::<MutedBy, Mutes, V>(view, gone, &mut left, changes)?;
+    sweep_pairs::<Blocks, BlockedBy, V>(view, gone, &mut left, changes)?;
+    sweep_pairs::<BlockedBy, Blocks, V>(view, gone, &mut left, changes)?;
+    if left > 0 {
+        left -= reports::sweep(view, gone, left, changes)?;
+    }
+    Ok(left > 0)
+}
+
+fn sweep_pairs<T, Inverse, V>(
+    view: &V,
+    gone: AccountId,
+    left: &mut usize,
+    changes: &mut Vec<Change>,
+) -> Result<(), V::Error>
+where
+    T: Table<Key = (AccountId, u64), Row = ()>,
+    Inverse: Table<Key = (AccountId, u64), Row = ()>,
+    V: View,
+{
+    let (from, to) = range_of(gone);
+    let rows = scan::<T, V>(view, &from, &to, Order::OldestFirst, *left)?;
+    *left -= rows.len();
+    for (key, ()) in rows {
+        changes.push(Change::remove::<T>(&key));
+        changes.push(Change::remove::<Inverse>(&(AccountId(key.1), gone.0)));
+    }
+    Ok(())
+}
+
+/// Returns a page of the accounts that `me` has muted.
+pub(super) fn muted<V: View>(view: &V, me: Person, after: Option<AccountId>) -> Result<Page, V::Error> {
+    list::<Mutes, V>(view, me, after)
+}
+
+/// Returns a page of the accounts that `me` has blocked.
+pub(super) fn blocked<V: View>(view: &V, me: Person, after: Option<AccountId>) -> Result<Page, V::Error> {
+    list::<Blocks, V>(view, me, after)
+}
+
+/// Returns a page in the order of the ids. Deleted accounts are skipped, so a page may be short although `more` is set.
+fn list<T, V>(view: &V, me: Person, after: Option<AccountId>) -> Result<Page, V::Error>
+where
+    T: Table<Key = (AccountId, u64), Row = ()>,
+    V: View,
+{
+    // `after` comes from the client and may be any number.
+    let next = after.map_or(0, |account| account.0.saturating_add(1));
+    let (from, to) = ((me.account, next), (me.account, u64::MAX));
+    let rows = scan::<T, V>(view, &from, &to, Order::OldestFirst, PEOPLE_PAGE_MAX)?;
+    let more = rows.last().filter(|_| rows.len() == PEOPLE_PAGE_MAX).map(|((_, who), ())| AccountId(*who));
+    let found = rows.into_iter().map(|((_, who), ())| AccountId(who)).collect();
+    let people = relations(view, me.account, found)?;
+    Ok(Page::KeptAway { me, people, more })
+}

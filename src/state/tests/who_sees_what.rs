@@ -1,0 +1,186 @@
+//! Who may see what: every relation of a reader to an author against every path by which the reader could meet the author or
+//! a croak of theirs. A path that is added gets a column here.
+
+use super::*;
+use crate::code::Code;
+use crate::command::{Audience, MessageCommand, RelationCommand};
+use crate::events::EventKind;
+use crate::interest::{Interest, Topic};
+use crate::query::TalkPartner;
+
+/// How the reader and the author stand to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Relation {
+    Strangers,
+    ReaderFollows,
+    /// The reader follows the author and has muted them.
+    ReaderMutes,
+    /// The reader has muted the author without following them.
+    ReaderMutesStranger,
+    AuthorMutesReader,
+    /// They followed each other before.
+    ReaderBlocks,
+    AuthorBlocks,
+    AuthorDeleted,
+}
+use Relation::*;
+
+/// The paths on which the reader meets the author of a croak for everyone that mentions the reader.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Met {
+    feed: bool,
+    /// The croaks on the author's profile.
+    profile: bool,
+    croak: bool,
+    /// The croak in the notices, and the count.
+    notice: bool,
+    /// The event of a new croak on the live stream.
+    live: bool,
+    people: bool,
+    followers: bool,
+    unread: bool,
+    /// A reply is accepted.
+    reply: bool,
+    follow: bool,
+    message: bool,
+    /// A talk can be opened.
+    talk: bool,
+}
+
+const NOTHING: Met = Met {
+    feed: false,
+    profile: false,
+    croak: false,
+    notice: false,
+    live: false,
+    people: false,
+    followers: false,
+    unread: false,
+    reply: false,
+    follow: false,
+    message: false,
+    talk: false,
+};
+/// What strangers meet: the author does not follow the reader, and the reader may begin everything.
+const STRANGERS: Met = Met {
+    profile: true,
+    croak: true,
+    notice: true,
+    people: true,
+    reply: true,
+    follow: true,
+    message: true,
+    talk: true,
+    ..NOTHING
+};
+
+const TABLE: [(Relation, Met); 8] = [
+    (Strangers, STRANGERS),
+    (ReaderFollows, Met { feed: true, live: true, unread: true, ..STRANGERS }),
+    (ReaderMutes, Met { notice: false, ..STRANGERS }),
+    (ReaderMutesStranger, Met { notice: false, ..STRANGERS }),
+    (AuthorMutesReader, STRANGERS),
+    (ReaderBlocks, NOTHING),
+    (AuthorBlocks, NOTHING),
+    (AuthorDeleted, NOTHING),
+];
+
+fn block(log: &mut Log, me: &str, other: &str) {
+    let (session, username) = (token(me), other.into());
+    log.run(RelationCommand::Block { session, username, blocked: true }.into()).unwrap();
+}
+
+fn mute(log: &mut Log, me: &str, other: &str) {
+    let (session, username) = (token(me), other.into());
+    log.run(RelationCommand::Mute { session, username, muted: true }.into()).unwrap();
+}
+
+/// Returns a log in which the two stand in this relation. The relation begins before the croak, or behind it.
+fn history(relation: Relation, croak_first: bool) -> (Log, LogIndex) {
+    let mut log = Log::new(Model::new());
+    log.person("ada");
+    log.person("reader");
+    let mut croak = 0;
+    // The author's croak mentions the reader.
+    let say = |log: &mut Log| log.croak("ada", "hello @reader");
+    let meet = |log: &mut Log| match relation {
+        Strangers => {}
+        ReaderFollows => log.befriend("reader", "ada").map(drop).unwrap(),
+        ReaderMutes => {
+            log.befriend("reader", "ada").unwrap();
+            mute(log, "reader", "ada");
+        }
+        ReaderMutesStranger => mute(log, "reader", "ada"),
+        AuthorMutesReader => mute(log, "ada", "reader"),
+        ReaderBlocks | AuthorBlocks => {
+            log.befriend("reader", "ada").unwrap();
+            log.befriend("ada", "reader").unwrap();
+            let (me, other) = if relation == ReaderBlocks { ("reader", "ada") } else { ("ada", "reader") };
+            block(log, me, other);
+        }
+        AuthorDeleted => log.delete("ada"),
+    };
+    if croak_first || relation == AuthorDeleted {
+        croak = say(&mut log);
+        // A reader that was there keeps its timeline.
+        log.feed("reader", None, 10);
+        meet(&mut log);
+    } else {
+        meet(&mut log);
+        log.feed("reader", None, 10);
+    }
+    if croak == 0 {
+        croak = say(&mut log);
+    }
+    (log, croak)
+}
+
+fn met(mut log: Log, croak: LogIndex) -> Met {
+    let session = token("reader");
+    let ask = |query: Query| log.model.answer(&query);
+    let ada = |account: AccountId| account == AccountId(1);
+    let profile = ask(Query::Profile { session, username: "ada".into(), before: None, limit: 10 });
+    let people = ask(Query::People { session, names: "a*".into(), after: None });
+    let followers = ask(Query::Followers { session, after: None });
+    let Ok(Page::Notices { notices, unread, .. }) = ask(Query::Notices { session, before: None, limit: 10 })
+    else {
+        panic!("the reader is logged in")
+    };
+    let Ok(Page::Unread(counts)) = ask(Query::Unread { session }) else { panic!("the reader is logged in") };
+    assert_eq!(counts.notices, unread);
+    let interest = Interest::load(&log.model, &Topic::Feed { session }).unwrap().expect("open");
+    let talk = ask(Query::Talk { session, with: TalkPartner::Named("ada".into()), before: None, limit: 1 });
+    let mut met = Met {
+        feed: log.feed("reader", None, 10).0.contains(&croak),
+        profile: matches!(profile, Ok(Page::Profile { croaks, .. }) if !croaks.is_empty()),
+        croak: ask(Query::Croak { session, id: croak }).is_ok(),
+        notice: !notices.is_empty(),
+        live: interest.wants(&EventKind::Croaked { author: AccountId(1) }),
+        people: matches!(people, Ok(Page::People { people, .. }) if people.iter().any(|one| ada(one.person.account))),
+        followers: matches!(followers, Ok(Page::Followers { people, .. }) if !people.is_empty()),
+        unread: counts.croaks > 0,
+        talk: talk.is_ok(),
+        ..Met::default()
+    };
+    let username = || "ada".to_string();
+    let reply =
+        Command::Croak { session, text: "yes".into(), reply_to: Some(croak), audience: Audience::Everyone };
+    met.reply = log.run(reply).is_ok();
+    met.message =
+        log.run(MessageCommand::Send { session, username: username(), text: "hi".into() }.into()).is_ok();
+    met.follow = match log.run(Command::AddFriend { session, username: username() }) {
+        Ok(_) => true,
+        Err(denied) => denied.code == Code::AlreadyFriend,
+    };
+    met
+}
+
+#[test]
+fn a_reader_meets_an_author_on_exactly_the_paths_of_their_relation() {
+    for (relation, expected) in TABLE {
+        let (log, croak) = history(relation, false);
+        assert_eq!(met(log, croak), expected, "{relation:?}, then the croak");
+        let (log, croak) = history(relation, true);
+        assert_eq!(met(log, croak), expected, "the croak, then {relation:?}");
+    }
+}
