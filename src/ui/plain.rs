@@ -1,7 +1,8 @@
 //! Escapes text from other users for display in a terminal.
 //!
 //! A terminal executes control characters, and bidirectional controls make a line look like another one. Both are shown escaped:
-//! `\x1b`, `\u{202e}`. Output for another program, in a pipe or a file, is not changed.
+//! `\x1b`, `\u{202e}`. The zero-width joiner between two emoji, or between letters of scripts that need it, is text. Output for
+//! another program, in a pipe or a file, is not changed.
 
 use std::fmt::Write;
 
@@ -44,11 +45,12 @@ pub fn json(json: &str) -> String {
     shown
 }
 
-/// Returns true if a terminal may do something else with a character than show it in its place.
+/// Returns true if a terminal may do something else with a character than show it in its place. The two join controls,
+/// U+200C and U+200D, only change how their neighbours look.
 pub fn is_odd(letter: char) -> bool {
     letter.is_control()
         || matches!(letter,
-            '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+            '\u{061c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 fn push(shown: &mut String, letter: char) {
@@ -66,6 +68,12 @@ mod tests {
     #[test]
     fn control_characters_are_escaped() {
         assert_eq!(line("ä🐸 b"), "ä🐸 b");
+        // A family is four emoji with joiners; Persian and Indian scripts use both join controls.
+        for text in ["👨\u{200d}👩\u{200d}👧\u{200d}👦", "می\u{200c}خواهم", "क\u{94d}\u{200d}ष"]
+        {
+            assert_eq!(line(text), text);
+            assert_eq!(json(text), text);
+        }
         assert_eq!(line("a\x1b[2Jb\n\u{202e}c\u{9b}"), r"a\x1b[2Jb\x0a\u{202e}c\u{9b}");
         assert_eq!(json("{\n\"a\":\"ä🐸\u{202e}\u{9b}\u{7f}\"}"), "{\n\"a\":\"ä🐸\\u202e\\u009b\\u007f\"}");
         assert_eq!(text(b"one\n\ttwo\r\x07"), "one\n\ttwo\\x0d\\x07");

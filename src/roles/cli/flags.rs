@@ -141,7 +141,7 @@ pub(crate) struct BalancerFlags {
 
 /// Returns the complete command line, with an environment variable for every flag.
 pub(crate) fn command() -> clap::Command {
-    with_environment(Flags::command())
+    with_environment(Flags::command().mut_subcommand("client", ClientArgs::before_verbs))
 }
 
 fn with_environment(command: clap::Command) -> clap::Command {

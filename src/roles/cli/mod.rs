@@ -96,6 +96,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Invocation, Ref
         })?,
     };
     let flags = Flags::from_arg_matches(&matches)?;
+    if let (Verb::Client(arguments), Some((_, client))) = (&flags.verb, matches.subcommand()) {
+        arguments.check(client)?;
+    }
     let log_filter = std::env::var("RUST_LOG").ok();
     let log_filter = log_filter.or_else(|| Some(config?.get("RUST_LOG")?.value.clone()));
     let task = task(flags.verb, innermost(&matches))?;
@@ -169,7 +172,7 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
 }
 
 fn client_task(arguments: ClientArgs, matches: &ArgMatches) -> Result<Task, Refusal> {
-    let ClientArgs { verb, user, take_over, cluster } = arguments;
+    let ClientArgs { verb, user, take_over, cluster, json: _ } = arguments;
     Ok(match verb {
         None => {
             let options = arguments::terminal(cluster, user, take_over, matches)?;
@@ -240,6 +243,7 @@ fn print_task(text: String) -> Task {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::arguments::SessionVerb;
     use crate::common::cluster_file::ClusterFile;
     use crate::common::ports::Ports;
     use ribbit_state::Role;
@@ -334,6 +338,37 @@ mod tests {
         };
         let status = StatusOptions::new(arguments, false, &matches).unwrap();
         assert_eq!((status.cluster.seeds.len(), status.cluster.servers), (3, vec!["127.0.0.1:5000".into()]));
+    }
+
+    #[test]
+    fn flags_that_verbs_share_may_stand_before_the_verb() {
+        let feed = |line: &str| match verb_of(line) {
+            (Verb::Client(ClientArgs { verb: Some(ClientVerb::Person(SessionVerb::Feed(feed))), .. }), _) => {
+                (feed.output.json, feed.output.cluster.server)
+            }
+            other => panic!("{other:?}"),
+        };
+        let wanted = (true, vec!["a:1".to_string()]);
+        for line in [
+            "ribbit client feed --json --server a:1",
+            "ribbit client --json --server a:1 feed",
+            "ribbit client --server a:1 feed --json",
+            "ribbit client --server b:2 feed --json --server a:1",
+        ] {
+            assert_eq!(feed(line), wanted, "{line}");
+        }
+        for (line, words) in [
+            ("ribbit client --json", "--json needs a verb"),
+            ("ribbit client --json web", "--json is not a flag of `ribbit client web`"),
+            ("ribbit client -u ada feed", "verbs use the saved session"),
+            ("ribbit client --take-over feed", "without a verb"),
+        ] {
+            match parse(line.split_whitespace().map(OsString::from)) {
+                Err(Refusal::Usage(error)) => assert!(error.to_string().contains(words), "{line}: {error}"),
+                Err(other) => panic!("{line}: {other:?}"),
+                Ok(_) => panic!("{line} is accepted"),
+            }
+        }
     }
 
     #[test]

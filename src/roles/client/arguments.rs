@@ -6,7 +6,8 @@ use crate::common::defaults::data_dir_or_default;
 use crate::common::failure::Failure;
 use crate::web::arguments::{self as web, WebArgs};
 use clap::builder::BoolishValueParser;
-use clap::{ArgAction, ArgMatches, Args, Subcommand, ValueEnum, value_parser};
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, Args, Command, Subcommand, ValueEnum, value_parser};
 use ribbit_state::LogIndex;
 use std::path::PathBuf;
 
@@ -15,7 +16,6 @@ const LINES_MAX: i64 = 10_000;
 
 /// Arguments of `client`.
 #[derive(Debug, Args)]
-#[command(args_conflicts_with_subcommands = true)]
 pub struct ClientArgs {
     #[command(subcommand)]
     pub verb: Option<ClientVerb>,
@@ -25,8 +25,38 @@ pub struct ClientArgs {
     /// Take over the chat from your other terminal or browser
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub take_over: bool,
+    /// For verbs: print one JSON object per line
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), hide = true)]
+    pub json: bool,
     #[command(flatten)]
     pub cluster: ClusterFlags,
+}
+
+impl ClientArgs {
+    /// Accepts the flags that verbs share in front of the verb, too: `client --json feed`.
+    pub(crate) fn before_verbs(client: Command) -> Command {
+        let shared = ["json", "data_dir", "cluster_file", "server", "public_key"];
+        shared.into_iter().fold(client, |client, flag| client.mut_arg(flag, |flag| flag.global(true)))
+    }
+
+    /// Refuses flags on the command line that do not go with the verb, or that need one. `client` has the matches of `client`
+    /// itself.
+    ///
+    /// # Errors
+    /// `ArgumentConflict`, in words.
+    pub(crate) fn check(&self, client: &ArgMatches) -> Result<(), clap::Error> {
+        let typed = |flag| client.value_source(flag) == Some(ValueSource::CommandLine);
+        let misplaced = match &self.verb {
+            None if typed("json") => "--json needs a verb, for example: ribbit client feed --json",
+            Some(_) if typed("user") => {
+                "--user is for `ribbit client` without a verb; verbs use the saved session"
+            }
+            Some(_) if typed("take_over") => "--take-over is for `ribbit client` without a verb",
+            Some(ClientVerb::Web(_)) if typed("json") => "--json is not a flag of `ribbit client web`",
+            None | Some(_) => return Ok(()),
+        };
+        Err(clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, format!("{misplaced}\n")))
+    }
 }
 
 /// Verbs of `client`.

@@ -114,10 +114,10 @@ mod tests {
     #[test]
     fn the_navigation_counts_unread_messages() {
         let mut page = main_page("x");
-        assert!(page.render().unwrap().contains(">Messages</a>"));
+        assert!(page.render().unwrap().contains("<b class=\"badge\"></b>"));
         page.frame.unread = Some(3);
-        assert!(page.render().unwrap().contains(">Messages (3)</a>"));
+        assert!(page.render().unwrap().contains("<b class=\"badge\">3</b>"));
         page.frame.unread = Some(0);
-        assert!(page.render().unwrap().contains(">Messages</a>"));
+        assert!(page.render().unwrap().contains("<b class=\"badge\"></b>"));
     }
 }
