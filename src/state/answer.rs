@@ -137,7 +137,7 @@ fn friends<V: View>(view: &V, me: Person, after: Option<AccountId>) -> Result<Pa
     while friends.len() < wanted {
         let (from, to) = ((me.account, next), (me.account, u64::MAX));
         let rows = scan::<Friends, V>(view, &from, &to, Order::OldestFirst, wanted)?;
-        for ((_, friend), ()) in &rows {
+        for ((_, friend), _) in &rows {
             friends.extend(person(view, AccountId(*friend))?);
             next = friend + 1;
         }

@@ -147,7 +147,7 @@ impl FeedInterest {
             return Ok(None);
         }
         let rows = scan::<Friends, V>(view, &(me, 0), &(me, u64::MAX), Order::OldestFirst, FRIENDS_MAX)?;
-        let followed = rows.into_iter().map(|((_, friend), ())| AccountId(friend)).collect();
+        let followed = rows.into_iter().map(|((_, friend), _)| AccountId(friend)).collect();
         let rows = scan::<Mutes, V>(view, &(me, 0), &(me, u64::MAX), Order::OldestFirst, MUTES_MAX)?;
         let muted = rows.into_iter().map(|((_, muted), ())| AccountId(muted)).collect();
         let rooms = rooms_of(view, me, RoomTie::Member)?;

@@ -24,7 +24,7 @@ pub(super) fn feed_authors<V: View>(view: &V, me: AccountId) -> Result<BTreeSet<
     let friends = scan::<Friends, V>(view, &from, &to, Order::OldestFirst, FRIENDS_MAX)?;
     let muted = scan::<Mutes, V>(view, &from, &to, Order::OldestFirst, MUTES_MAX)?;
     let muted: BTreeSet<u64> = muted.into_iter().map(|((_, muted), ())| muted).collect();
-    let friends = friends.into_iter().map(|((_, friend), ())| friend);
+    let friends = friends.into_iter().map(|((_, friend), _)| friend);
     Ok(friends.filter(|friend| !muted.contains(friend)).map(AccountId).chain([me]).collect())
 }
 

@@ -41,8 +41,8 @@ tables! {
     4 SessionsOf: (AccountId, u64) => TokenHash;
     /// (author, croak), for croaks up to `Bookkeeping::indexed_through`.
     5 CroaksBy: (AccountId, LogIndex) => ();
-    /// (follower, followed account).
-    6 Friends: (AccountId, u64) => ();
+    /// (follower, followed account) → index of the follow. Croaks from before are not counted as unread.
+    6 Friends: (AccountId, u64) => LogIndex;
     /// (followed account, follower): the inverse of `Friends`.
     7 Followers: (AccountId, u64) => ();
     /// Requests by the index at which they were applied or refused. The record of a croak's request is part of its row

@@ -139,8 +139,10 @@ pub(super) fn add_friend<V: View>(
     {
         return Ok(Err(Denied::of(Code::TooManyFriends, Field::Username)));
     }
-    let mut changes =
-        vec![Change::put::<Friends>(&(me, friend.0), &()), Change::put::<Followers>(&(friend, me.0), &())];
+    let mut changes = vec![
+        Change::put::<Friends>(&(me, friend.0), &context.index),
+        Change::put::<Followers>(&(friend, me.0), &()),
+    ];
     notices::notify(bounds, view, context, &mut changes, (friend, me), NoticeKind::Follow)?;
     Ok(Ok((changes, Reply::Done)))
 }
@@ -218,7 +220,7 @@ pub(super) fn sweep<V: View>(
         changes.push(Change::remove::<SessionsOf>(&key));
         changes.push(Change::remove::<Sessions>(&token));
     }
-    for (key, ()) in scan::<Friends, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
+    for (key, _) in scan::<Friends, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
         changes.push(Change::remove::<Friends>(&key));
         changes.push(Change::remove::<Followers>(&(AccountId(key.1), account.0)));
     }

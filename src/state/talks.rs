@@ -2,17 +2,18 @@
 
 use super::blocks::check_contact;
 use super::code::{Code, Denied, Field};
-use super::ids::LogIndex;
+use super::ids::{AccountId, LogIndex};
 use super::limits::UNREAD_CROAKS_MAX;
 use super::lookup::{account_named, person};
 use super::messages::{mailbox, mark_of};
 use super::query::{DeliveryStatus, Page, Person, Talk, TalkMessage, TalkPartner, TalkSummary, Unread};
 use super::rows::{
-    BadRow, CroakKind, Key, Message, Messages, Order, Table, TalkOf, TalksByAge, View, get, scan,
+    BadRow, CroakKind, Friends, Key, Message, Messages, Order, Table, TalkOf, TalksByAge, View, get, scan,
 };
 use super::text;
 use super::timelines::Caches;
 use super::{croaks, feed, notices};
+use std::collections::BTreeMap;
 
 /// Counts what the person has not read yet.
 pub(super) fn unread<V: View>(view: &V, caches: Caches<'_>, me: &Person) -> Result<Unread, V::Error> {
@@ -21,8 +22,20 @@ pub(super) fn unread<V: View>(view: &V, caches: Caches<'_>, me: &Person) -> Resu
     let heard = feed::authors(view, caches, me.account)?;
     let new = caches.ring.before(LogIndex::MAX).take_while(|(croak, _)| *croak > through);
     let of_others = new.filter(|(_, author)| *author != me.account && heard.contains(*author));
+    let mut since: BTreeMap<AccountId, LogIndex> = BTreeMap::new();
     let mut croaks = 0;
-    for (croak, _) in of_others {
+    for (croak, author) in of_others {
+        let since = match since.get(&author) {
+            Some(since) => *since,
+            None => {
+                let row = get::<Friends, V>(view, &(me.account, author.0))?;
+                *since.entry(author).or_insert(row.unwrap_or_default())
+            }
+        };
+        // Written before the reader followed the author.
+        if croak < since {
+            continue;
+        }
         // Croaks in the ring may have been deleted. The reader follows the authors, so all others are visible. A share is
         // no new croak.
         if croaks::find(view, croak)?.is_some_and(|found| !matches!(found.kind, CroakKind::Share { .. })) {

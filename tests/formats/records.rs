@@ -102,7 +102,7 @@ fn rows() -> Vec<String> {
         line::<Sessions>("Sessions", TOKEN, session),
         line::<SessionsOf>("SessionsOf", (id, 5), TOKEN),
         line::<CroaksBy>("CroaksBy", (id, 0x0a0b), ()),
-        line::<Friends>("Friends", (id, 9), ()),
+        line::<Friends>("Friends", (id, 9), 300),
         line::<Followers>("Followers", (AccountId(9), id.0), ()),
         line::<Sweeps>("Sweeps", id, ()),
         line::<Members>("Members", 6, member),

@@ -527,7 +527,8 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
                 row.nodes, row.client_leases, row.regions, row.next_client
             )
         }
-        CroaksBy::ID | Friends::ID | Followers::ID | Sweeps::ID | Owned::ID => String::new(),
+        Friends::ID => format!(": since {}", decode::<LogIndex>(row).expect("a row")),
+        CroaksBy::ID | Followers::ID | Sweeps::ID | Owned::ID => String::new(),
         other => message_words::row(other, row)
             .or_else(|| room_words::row(other, row))
             .unwrap_or_else(|| panic!("no words for {other:?}")),
