@@ -188,7 +188,7 @@ mod tests {
         };
         assert_eq!(
             acquaintance(&known),
-            r#"{"account":4,"username":"bob","name":"BOB","followed":true,"follows":false}"#
+            r#"{"account":4,"username":"bob","name":"BOB","followed":true,"follows":false,"muted":false,"blocked":false}"#
         );
         let account = AccountSummary {
             person: bob.clone(),

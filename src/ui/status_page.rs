@@ -1,6 +1,6 @@
 //! `/status`: the state of the servers. A picture of a pond shows a lily pad for each server, the frog on the leader's pad,
-//! and in the middle the number of failures that are survived. Below it each server has a line; states differ by shape as
-//! well as by colour.
+//! and in the middle the number of failures that are survived. What operators need is folded away below it: a line for each
+//! server, where states differ by shape as well as by colour, and recent events.
 //!
 //! The page is public, so it shows no addresses, no user data, and nothing that tells where a machine is.
 
@@ -9,7 +9,7 @@ use super::pages::{NavEntry, PageFrame};
 use super::status::{behind, survivable_failures};
 use super::time::{self, DisplayTime};
 use askama::Template;
-use ribbit_net::health::{Health, overall, problems};
+use ribbit_net::health::{Health, Problem, overall, problems};
 use ribbit_net::protocol::HistoryLine;
 use ribbit_net::survey::{MemberView, Survey};
 use ribbit_state::Role;
@@ -136,6 +136,11 @@ impl StatusPage {
                 Health::Fine => "All is well.",
                 Health::Degraded => "It works, but something needs attention.",
                 Health::Down if !survey.has_answers() => "No servers are running.",
+                Health::Down
+                    if troubles.iter().all(|one| one.health() < Health::Down || *one == Problem::NoRoom) =>
+                {
+                    "You can read, but nothing new can be posted."
+                }
                 Health::Down => "It doesn't work at the moment.",
                 Health::Unknown => "No member of the cluster answers.",
             },
@@ -193,7 +198,7 @@ fn shown(survey: &Survey, member: &MemberView) -> MemberRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ribbit_net::protocol::MemberInfo;
+    use ribbit_net::protocol::{MemberInfo, StoreStatus};
 
     fn member(id: u32, applied: u64, alive: bool) -> MemberView {
         let address = "10.9.8.7:1".to_string();
@@ -276,6 +281,18 @@ mod tests {
         let html = page(&survey, &[]);
         assert!(html.contains("voter, behind") && !html.contains("<progress"), "{html}");
         assert_eq!(html.matches("up to date").count(), 0, "{html}");
+    }
+
+    #[test]
+    fn full_disks_stop_posts_but_not_reading() {
+        let mut members = vec![member(1, 42, true), member(2, 42, true), member(3, 42, true)];
+        members
+            .iter_mut()
+            .for_each(|member| member.store = Some(StoreStatus { full: true, ..StoreStatus::default() }));
+        let leader = Some("backend-1".into());
+        let survey = Survey { leader, term: 3, members, can_lose_processes: 1, can_lose_machines: 0 };
+        let html = page(&survey, &[]);
+        assert!(html.contains("<b>You can read, but nothing new can be posted.</b>"), "{html}");
     }
 
     #[test]

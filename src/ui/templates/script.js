@@ -293,7 +293,9 @@
   const look = async () => {
     if (document.hidden) return;
     const page = await read().catch(() => undefined), focused = document.activeElement?.id;
+    const opened = all("main details[open]").map((details) => details.id);
     if (page) show(page);
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
   };
 
