@@ -3,15 +3,17 @@
 use super::code::{Code, Denied};
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::limits::{
-    FEED_PAGE_MAX, LEASES_PAGE_MAX, NOTICES_PAGE_MAX, PEOPLE_PAGE_MAX, ROOM_PAGE_MAX, TALK_PAGE_MAX,
-    TALKS_PAGE_MAX,
+    FEED_PAGE_MAX, LEASES_PAGE_MAX, NOTICES_PAGE_MAX, PEOPLE_PAGE_MAX, REPLIES_PAGE_MAX, ROOM_PAGE_MAX,
+    TALK_PAGE_MAX, TALKS_PAGE_MAX,
 };
 use super::lookup::{person, session_person, settings};
-use super::query::{FeedCroak, Page, Person, Query};
+use super::query::{Page, Person, Query};
 use super::rows::{Friends, Order, Owner, View, scan};
 use super::timelines::Caches;
 use super::visibility::Reader;
-use super::{feed, front, leases, listing, notices, people, relations, reports, room_pages, talks, tree};
+use super::{
+    feed, front, leases, listing, notices, people, relations, reports, room_pages, shown, talks, thread, tree,
+};
 
 /// Answers a query.
 ///
@@ -55,7 +57,10 @@ pub fn answer<V: View>(
         | Query::OpenRooms { session, .. }
         | Query::Room { session, .. }
         | Query::RoomPeople { session, .. }
-        | Query::RoomMessage { session, .. } => match owner(view, *session)? {
+        | Query::RoomMessage { session, .. }
+        | Query::Thread { session, .. }
+        | Query::Everyone { session, .. }
+        | Query::Reactions { session, .. } => match owner(view, *session)? {
             Ok(me) => personal(view, caches, me, *session, query)?,
             Err(denied) => Err(denied),
         },
@@ -109,6 +114,13 @@ fn personal<V: View>(
         Query::RoomMessage { room, id, .. } => room_pages::message(view, &me, *room, *id)?,
         Query::Muted { after, .. } => Ok(relations::muted(view, me, *after)?),
         Query::Blocked { after, .. } => Ok(relations::blocked(view, me, *after)?),
+        Query::Thread { id, after, limit, .. } => {
+            thread::thread(view, me, *id, *after, page_len(*limit, REPLIES_PAGE_MAX))?
+        }
+        Query::Everyone { before, limit, .. } => {
+            Ok(thread::everyone(view, me, newest(before), page_len(*limit, FEED_PAGE_MAX))?)
+        }
+        Query::Reactions { croak, kind, .. } => thread::reactions(view, me, *croak, *kind)?,
         _ => Ok(Page::Me(me)),
     })
 }
@@ -168,7 +180,6 @@ fn profile<V: View>(
 }
 
 fn croak<V: View>(view: &V, me: AccountId, id: LogIndex) -> Result<Result<Page, Denied>, V::Error> {
-    let found = Reader::new(view, me).read(id)?;
-    let page = found.map(|(croak, author)| Page::Croak(FeedCroak::new(id, author, croak)));
-    Ok(page.ok_or(Denied::new(Code::NoSuchCroak)))
+    let found = shown::entry(&mut Reader::new(view, me), id)?;
+    Ok(found.map(Page::Croak).ok_or(Denied::new(Code::NoSuchCroak)))
 }

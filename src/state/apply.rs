@@ -25,7 +25,8 @@ use super::rows::{
 };
 use super::rule::{ApplyContext, Bounds, Decision};
 use super::{
-    accounts, conversation, leases, members, messages, namespace, notices, relations, rooms, social,
+    accounts, conversation, leases, members, messages, namespace, notices, reactions, relations, rooms,
+    social,
 };
 
 /// Effect of applying one command.
@@ -149,6 +150,7 @@ fn decide<V: View>(
         Command::RaiseRules { level } => members::raise_rules(view, books, *level),
         Command::Tree(command) => namespace::change(bounds, view, context, command),
         Command::Lease(command) => leases::change(bounds, view, context, command),
+        Command::Conversation(command) => reactions::change(bounds, view, context, books, command),
         Command::Message(command) => messages::change(bounds, view, context, command),
         Command::Relation(command) => relations::change(bounds, view, context, command),
         Command::Notice(command) => notices::change(bounds, view, context, command),

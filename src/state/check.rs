@@ -173,6 +173,9 @@ impl Query {
             | Query::Muted { .. }
             | Query::Blocked { .. }
             | Query::Reports { .. }
+            | Query::Thread { .. }
+            | Query::Everyone { .. }
+            | Query::Reactions { .. }
             | Query::Settings => Ok(()),
         }
     }
@@ -233,7 +236,9 @@ impl Command {
             // A number and a token.
             Command::Notice(NoticeCommand::Read { .. }) => Ok(()),
             Command::Operator(command) => command.check(),
-            Command::LogIn { .. }
+            // Croaks are named by numbers.
+            Command::Conversation(_)
+            | Command::LogIn { .. }
             | Command::LogOut { .. }
             | Command::DeleteAccount { .. }
             | Command::Sweep { .. }

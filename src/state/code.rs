@@ -114,6 +114,7 @@ codes! {
     TooManyBlocked = 670, "you block as many people as possible (1000)";
     TooManyReports = 671, "too many reports are waiting to be read; try again later";
     NoSuchReport = 672, "there is no such report";
+    NotShareable = 673, "only another person's croak for everyone can be shared";
 }
 
 impl Code {

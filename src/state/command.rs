@@ -6,8 +6,8 @@
 
 use super::code::Denied;
 pub use super::command_groups::{
-    AccountCommand, Guard, LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand, OperatorCommand,
-    RelationCommand, ReportSubject, RoomCommand, TreeCommand, Verdict,
+    AccountCommand, ConversationCommand, Guard, LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand,
+    OperatorCommand, RelationCommand, ReportSubject, RoomCommand, TreeCommand, Verdict,
 };
 use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
 use super::limits::{REGIONS_MAX, REQUEST_BYTES_MAX};
@@ -236,6 +236,8 @@ pub enum Command {
     Room(RoomCommand),
     /// Mutes, blocks or reports.
     Relation(RelationCommand),
+    /// Likes or shares a croak.
+    Conversation(ConversationCommand),
 }
 
 impl Command {
@@ -272,6 +274,12 @@ impl From<NoticeCommand> for Command {
 impl From<RoomCommand> for Command {
     fn from(command: RoomCommand) -> Command {
         Command::Room(command)
+    }
+}
+
+impl From<ConversationCommand> for Command {
+    fn from(command: ConversationCommand) -> Command {
+        Command::Conversation(command)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Commands by area: the lock tree, leases, messages, notices, rooms, what people keep away, the client's own account, and
 //! operators.
+//! Commands by area: the lock tree, leases, messages, notices, the client's own account, and operators.
+//! Commands by area: the lock tree, leases, messages, rooms, the client's own account, and operators.
+//! Commands by area: the lock tree, leases, messages, likes and shares, the client's own account, and operators.
 //!
 //! Each is a variant of [`super::command::Command`]. A variant may be added at the end; an existing one never changes.
 
@@ -234,6 +237,33 @@ impl Verdict {
             Verdict::Suspend => "suspend",
         }
     }
+}
+
+/// A change to what people do with croaks. New variants go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConversationCommand {
+    /// Likes a croak. Nothing changes if the account likes it already.
+    Like {
+        session: TokenHash,
+        croak: LogIndex,
+    },
+    Unlike {
+        session: TokenHash,
+        croak: LogIndex,
+    },
+    /// Shows a croak to the followers of the account. Answers `Croaked` with the share, also if there is one already.
+    Share {
+        session: TokenHash,
+        croak: LogIndex,
+    },
+    Unshare {
+        session: TokenHash,
+        croak: LogIndex,
+    },
+    /// Removes up to `SWEEP_STEP` rows of a deleted croak. Proposed by the leader.
+    SweepCroak {
+        croak: LogIndex,
+    },
 }
 
 /// A change to the client's own account. New variants go at the end.

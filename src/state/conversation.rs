@@ -1,14 +1,17 @@
-//! The rules of croaks and of what people do with them.
+//! The rule of croaks and replies.
 
 use super::code::{Code, Denied};
 use super::command::{Audience, Reply};
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::lookup::session_owner;
 use super::mentions::behind_leading_mention;
-use super::rows::{Bookkeeping, Change, Croak, CroakKind, Croaks, CroaksBy, NoticeKind, StoredCroak, View};
+use super::removal::Tally;
+use super::rows::{
+    Bookkeeping, Change, Croak, CroakKind, Croaks, CroaksBy, NoticeKind, Replies, StoredCroak, View,
+};
 use super::rule::{ApplyContext, Bounds, Decision};
 use super::visibility::Reader;
-use super::{croaks, notices, text};
+use super::{croaks, notices, reactions, text};
 
 /// Posts a croak. A reply begins with the mention of the account that it answers, which does not count against the
 /// length. A reply to a croak for followers is for followers, too.
@@ -24,6 +27,7 @@ pub(super) fn croak<V: View>(
     let Some(author) = session_owner(view, session, context.age_ms())? else {
         return Ok(Err(Denied::new(Code::NotLoggedIn)));
     };
+    let mut answers = Vec::new();
     let mut croak =
         Croak { author, audience, kind: CroakKind::Original, wall_ms: context.wall_ms, text: String::new() };
     let mut post = text::croak_text(post);
@@ -36,6 +40,11 @@ pub(super) fn croak<V: View>(
         };
         croak.kind = CroakKind::Reply { to };
         answered = Some(parent_author.account);
+        answers.push(Change::put::<Replies>(&(to, context.index), &()));
+        let mut tally = Tally::new(view);
+        let counts = tally.of(to, parent_author.account)?;
+        counts.replies = counts.replies.saturating_add(1);
+        tally.finish(&mut answers);
         if parent.audience == Audience::Followers {
             croak.audience = Audience::Followers;
         }
@@ -52,7 +61,9 @@ pub(super) fn croak<V: View>(
     }
     croak.text = post;
     let stored = StoredCroak { record: context.record, croak };
+    // The croak comes first: its row has the record of the request.
     let mut changes = vec![Change::put::<Croaks>(&context.index, &stored)];
+    changes.extend(answers);
     if let Some(answered) = answered {
         let kind = NoticeKind::Reply { croak: context.index };
         notices::notify(bounds, view, context, &mut changes, (answered, author), kind)?;
@@ -75,8 +86,13 @@ pub(super) fn remove_croak<V: View>(
     if author.is_some_and(|author| author != found.author) {
         return Ok(Err(Denied::new(Code::NotYours)));
     }
+    if let CroakKind::Share { of } = found.kind {
+        return reactions::unshare(bounds, view, books, found.author, of);
+    }
     let mut changes = Vec::new();
-    found.remove(books, &mut changes);
+    let mut tally = Tally::new(view);
+    tally.remove(books, &found, &mut changes)?;
+    tally.finish(&mut changes);
     if croak <= books.indexed_through {
         changes.push(Change::remove::<CroaksBy>(&(found.author, croak)));
     }

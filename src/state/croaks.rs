@@ -10,7 +10,7 @@ use super::command::Reply;
 use super::ids::{AccountId, LogIndex, RequestId};
 use super::rows::{
     Audience, BadRow, Bookkeeping, Change, Croak, CroakKind, Croaks, InlineRecord, Key, Order, RequestRecord,
-    Requests, Table, View, body, get,
+    Requests, Table, View, body, get, scan,
 };
 
 /// The beginning of a [`StoredCroak`]: everything but its time and text.
@@ -106,6 +106,19 @@ pub fn between<V: View>(
 ) -> Result<Vec<CroakMeta>, V::Error> {
     let rows = view.scan(Croaks::ID, &from.bytes(), &to.bytes(), order, limit)?;
     rows.into_iter().map(|(key, row)| found(key, &row)).collect()
+}
+
+/// Returns the newest croaks before this id, newest first, with their texts.
+///
+/// # Errors
+/// Only the view's.
+pub(crate) fn newest_before<V: View>(
+    view: &V,
+    before: LogIndex,
+    limit: usize,
+) -> Result<Vec<(LogIndex, Croak)>, V::Error> {
+    let rows = scan::<Croaks, V>(view, &0, &before, Order::NewestFirst, limit)?;
+    Ok(rows.into_iter().map(|(id, stored)| (id, stored.croak)).collect())
 }
 
 fn found<E: From<BadRow>>(key: Vec<u8>, row: &[u8]) -> Result<CroakMeta, E> {

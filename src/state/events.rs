@@ -16,9 +16,9 @@ use super::croaks;
 use super::ids::{AccountId, LogIndex, RoomId};
 use super::path::TreePath;
 use super::rows::{
-    Accounts, Blocks, Change, Croaks, Friends, Key, Leases, Mailboxes, Message, Messages, Mutes, Nodes,
-    NoticeBooks, Owner, RoomMembers, RoomMessage, RoomMessages, Rooms, RoomsOf, SessionsOf, Sweeps, Table,
-    TalkMarks, TreeNode, decode,
+    Accounts, Blocks, Change, Counts, CroakCounts, Croaks, Friends, Key, Leases, LikedBy, Mailboxes, Message,
+    Messages, Mutes, Nodes, NoticeBooks, Owner, RoomMembers, RoomMessage, RoomMessages, Rooms, RoomsOf,
+    SessionsOf, SharedBy, Sweeps, Table, TalkMarks, TreeNode, decode,
 };
 use serde::{Deserialize, Serialize};
 
@@ -148,6 +148,19 @@ pub enum EventKind {
         room: RoomId,
         account: AccountId,
     },
+
+    /// The account likes or shared a croak, or does no longer.
+    Reacted {
+        croak: LogIndex,
+        author: AccountId,
+        account: AccountId,
+    },
+    /// The account shared a croak. The share's id is the event's index.
+    Shared {
+        croak: LogIndex,
+        author: AccountId,
+        account: AccountId,
+    },
 }
 
 /// A change to one node of the namespace.
@@ -235,6 +248,30 @@ pub(super) fn croak_removed(command: &Command, _: &Outcome, _: &[Change]) -> Opt
         }
         _ => None,
     }
+}
+
+pub(super) fn reacted(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    let (account, croak) = key_of::<LikedBy>(changes)?;
+    Some(EventKind::Reacted { croak, author: counted(changes)?, account })
+}
+
+pub(super) fn shared(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    let (account, croak) = key_of::<SharedBy>(changes)?;
+    Some(EventKind::Shared { croak, author: counted(changes)?, account })
+}
+
+pub(super) fn unshared(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    key_of::<Croaks>(changes).map(|croak| EventKind::CroakRemoved { croak })
+}
+
+/// Returns the author of the croak whose counts change.
+fn counted(changes: &[Change]) -> Option<AccountId> {
+    changes.iter().find_map(|change| match change {
+        Change::Put { table, row, .. } if *table == CroakCounts::ID => {
+            decode::<Counts>(row).map(|counts| counts.author)
+        }
+        Change::Put { .. } | Change::Remove { .. } => None,
+    })
 }
 
 pub(super) fn friend_added(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {

@@ -9,8 +9,8 @@
 //! variants, too.
 
 use super::command::{
-    AccountCommand, Command, LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand, OperatorCommand, Outcome,
-    RelationCommand, RoomCommand, TreeCommand,
+    AccountCommand, Command, ConversationCommand, LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand,
+    OperatorCommand, Outcome, RelationCommand, RoomCommand, TreeCommand,
 };
 use super::events::{self, Event, EventKind};
 use super::ids::{LogIndex, TokenHash};
@@ -171,6 +171,11 @@ commands! {
     Relation(RelationCommand::Block): 1, session, People, stays, SmallWrite, blocked;
     Relation(RelationCommand::Report): 1, session, People, grows, Post, none;
     Operator(OperatorCommand::DecideReport): 1, none, Operators, stays, SmallWrite, decided;
+    Conversation(ConversationCommand::Like): 1, session, People, grows, SmallWrite, reacted;
+    Conversation(ConversationCommand::Unlike): 1, session, People, stays, SmallWrite, reacted;
+    Conversation(ConversationCommand::Share): 1, session, People, grows, Post, shared;
+    Conversation(ConversationCommand::Unshare): 1, session, People, stays, SmallWrite, unshared;
+    Conversation(ConversationCommand::SweepCroak): 1, none, Members, stays, SmallWrite, none;
 }
 
 /// Returns the event that applying this command at `index` produced, if any.
@@ -252,4 +257,7 @@ queries! {
     Muted: session, public;
     Blocked: session, public;
     Reports: none, control;
+    Thread: session, public;
+    Everyone: session, public;
+    Reactions: session, public;
 }

@@ -14,6 +14,7 @@ use super::people;
 use super::query::{FeedCroak, Page, Person};
 use super::ring::RingView;
 use super::rows::{CroaksBy, Order, View, scan};
+use super::shown;
 use super::timelines::{Authors, Caches, Timeline, Window};
 use super::visibility::Reader;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -46,7 +47,7 @@ pub(super) fn feed<V: View>(
         changed = true;
     }
     let start = before.unwrap_or(LogIndex::MAX).min(caches.ring.end());
-    let mut page = FeedPage::new(view, me.account, limit);
+    let mut page = FeedPage::new(view, me.account, Some(timeline.authors.clone()), limit);
     if let Some(window) = timeline.window_with(start, page.wanted) {
         page.read(window, start)?;
     }
@@ -54,7 +55,7 @@ pub(super) fn feed<V: View>(
         let timeline = Arc::make_mut(&mut timeline);
         let authors = timeline.authors.clone();
         let window = timeline.window_for(start, page.wanted);
-        page = FeedPage::new(view, me.account, limit);
+        page = FeedPage::new(view, me.account, Some(authors.clone()), limit);
         // A reader of an older page usually goes on to the next.
         let ahead = if before.is_some() { FEED_AHEAD_PAGES * page.wanted } else { 0 };
         page.read_and_extend(window, start, &authors, caches.ring, ahead)?;
@@ -89,7 +90,7 @@ pub(super) fn croaks_by<V: View>(
     before: LogIndex,
     limit: usize,
 ) -> Result<CroakPage, V::Error> {
-    let mut page = FeedPage::new(view, me, limit);
+    let mut page = FeedPage::new(view, me, None, limit);
     page.read_and_extend(&mut Window::empty(before), before, &Authors::new([author]), ring, 0)?;
     Ok(page.finish())
 }
@@ -216,14 +217,16 @@ struct FeedPage<'a, V> {
     /// Number of croaks to find: one beyond the page shows whether there is an older page.
     wanted: usize,
     reader: Reader<'a, V>,
+    /// Accounts of the feed; `None` for the croaks of one account.
+    feed: Option<Arc<Authors>>,
     croaks: Vec<FeedCroak>,
 }
 
 impl<'a, V: View> FeedPage<'a, V> {
-    fn new(view: &'a V, me: AccountId, limit: usize) -> FeedPage<'a, V> {
+    fn new(view: &'a V, me: AccountId, feed: Option<Arc<Authors>>, limit: usize) -> FeedPage<'a, V> {
         let wanted = limit + 1;
         let reader = Reader::new(view, me);
-        FeedPage { view, limit, wanted, reader, croaks: Vec::with_capacity(wanted) }
+        FeedPage { view, limit, wanted, reader, feed, croaks: Vec::with_capacity(wanted) }
     }
 
     fn is_full(&self) -> bool {
@@ -281,15 +284,17 @@ impl<'a, V: View> FeedPage<'a, V> {
         if self.reader.person(author)?.is_none() {
             return Ok(false);
         }
-        if let Some((croak, author)) = self.reader.read(id)? {
-            self.croaks.push(FeedCroak::new(id, author, croak));
-        }
+        let entry = match &self.feed {
+            Some(authors) => shown::feed_entry(&mut self.reader, id, authors)?,
+            None => shown::entry(&mut self.reader, id)?,
+        };
+        self.croaks.extend(entry);
         Ok(true)
     }
 
     fn finish(self) -> CroakPage {
         let FeedPage { limit, mut croaks, .. } = self;
-        let older = (croaks.len() > limit).then(|| croaks[limit - 1].id);
+        let older = (croaks.len() > limit).then(|| croaks[limit - 1].cursor());
         croaks.truncate(limit);
         (croaks, older)
     }

@@ -5,7 +5,7 @@
 
 use super::feed::feed;
 use super::ids::{AccountId, LogIndex};
-use super::query::{FrontCroak, FrontPage, Page, Person};
+use super::query::{FeedCroak, FrontCroak, FrontPage, Page, Person};
 use super::rows::View;
 use super::talks;
 use super::timelines::Caches;
@@ -24,17 +24,31 @@ pub(super) fn page<V: View>(
     let Page::Feed { me, croaks, older } = feed(view, caches, me, before, limit)? else {
         unreachable!("a feed is answered with a feed")
     };
-    let mut authors: Vec<Person> = Vec::new();
-    let mut positions: BTreeMap<AccountId, u16> = BTreeMap::new();
+    let mut people = PagePeople::default();
     let mut shown = Vec::with_capacity(croaks.len());
-    for croak in croaks {
-        let author = *positions.entry(croak.author.account).or_insert_with(|| {
-            authors.push(croak.author);
-            u16::try_from(authors.len() - 1).expect("a page has few authors")
-        });
-        let is_known = known.is_some_and(|(from, to)| (from..=to).contains(&croak.id));
-        let body = (!is_known).then_some(croak.body);
-        shown.push(FrontCroak { id: croak.id, author, body });
+    for FeedCroak { id, author, body, numbers, share } in croaks {
+        let author = people.position_of(author);
+        let share = share.map(|share| (share.id, people.position_of(share.by)));
+        // The ids between those of `known` say nothing about a croak that stands elsewhere because it was shared.
+        let is_known = share.is_none() && known.is_some_and(|(from, to)| (from..=to).contains(&id));
+        shown.push(FrontCroak { id, author, body: (!is_known).then_some(body), numbers, share });
     }
+    let authors = people.authors;
     Ok(Page::Front(FrontPage { me, authors, croaks: shown, older, unread }))
+}
+
+/// People of a page, each once.
+#[derive(Default)]
+struct PagePeople {
+    authors: Vec<Person>,
+    positions: BTreeMap<AccountId, u16>,
+}
+
+impl PagePeople {
+    fn position_of(&mut self, person: Person) -> u16 {
+        *self.positions.entry(person.account).or_insert_with(|| {
+            self.authors.push(person);
+            u16::try_from(self.authors.len() - 1).expect("a page has few authors")
+        })
+    }
 }

@@ -163,6 +163,12 @@ impl FeedInterest {
         }
     }
 
+    /// Returns true if the account's croaks are in the feed.
+    fn hears(&self, account: AccountId) -> bool {
+        let followed = self.followed.binary_search(&account).is_ok();
+        account == self.me || (followed && self.muted.binary_search(&account).is_err())
+    }
+
     fn wants(&self, what: &EventKind) -> bool {
         match what {
             EventKind::AccountCreated { .. } => false,
@@ -170,10 +176,7 @@ impl FeedInterest {
             EventKind::SessionOpened { account } | EventKind::SessionClosed { account } => {
                 *account == self.me
             }
-            EventKind::Croaked { author } => {
-                let followed = self.followed.binary_search(author).is_ok();
-                *author == self.me || (followed && self.muted.binary_search(author).is_err())
-            }
+            EventKind::Croaked { author } => self.hears(*author),
             EventKind::FriendAdded { account, friend } | EventKind::FriendRemoved { account, friend } => {
                 *account == self.me || *friend == self.me
             }
@@ -195,6 +198,8 @@ impl FeedInterest {
             EventKind::RoomInvited { account, .. } | EventKind::RoomRead { account, .. } => {
                 *account == self.me
             }
+            EventKind::Reacted { author, account, .. } => self.hears(*author) || *account == self.me,
+            EventKind::Shared { author, account, .. } => *author == self.me || self.hears(*account),
         }
     }
 

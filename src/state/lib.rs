@@ -37,6 +37,8 @@
 //!   positions; [`social`]: accounts, sessions and friendships; [`accounts`]: changes to existing accounts
 //! - [`rooms`]: rooms; [`room_people`]: inviting and removing; [`room_messages`]: what is said in rooms; [`room_ties`]: what
 //!   these share
+//!   sessions and friendships; [`removal`]: what goes with a croak that is deleted; [`conversation`]: croaks and replies;
+//!   [`reactions`]: likes and shares; [`accounts`]: changes to existing accounts
 //! - [`leases`]: the leases of members and clients; [`members`]: membership of the cluster; [`namespace`]: the tree of
 //!   folders, files and locks
 //! - [`request_table`]: requests by id and by index; [`dedup`]: the request deduplication window, in memory
@@ -48,6 +50,9 @@
 //! - [`ring`]: authors of the newest croaks, in memory, so that a feed page needs no index
 //! - [`timelines`]: feeds of active readers, in memory; [`feed`]: pages of croaks
 //! - [`people`], [`talks`], [`room_pages`], [`front`] and [`listing`]: parts of [`answer`], which answers every query
+//! - [`timelines`]: feeds of active readers, in memory; [`shown`]: a croak with its author and counts;
+//!   [`feed`]: pages of croaks; [`thread`]: threads, the croaks of everyone, and who likes or shared a croak
+//! - [`people`], [`talks`], [`front`] and [`listing`]: parts of [`answer`], which answers every query
 //!
 //! [`model`] is an in-memory store for tests.
 //!
@@ -88,7 +93,9 @@ pub mod path;
 mod people;
 mod person;
 pub mod query;
+mod reactions;
 mod relations;
+mod removal;
 mod reports;
 mod request_table;
 pub mod ring;
@@ -103,12 +110,14 @@ mod rooms;
 pub mod rows;
 mod rule;
 mod sessions;
+mod shown;
 mod social;
 pub mod sync;
 mod talks;
 #[cfg(test)]
 mod tests;
 pub mod text;
+mod thread;
 pub mod timelines;
 pub mod tree;
 mod view;
@@ -117,8 +126,9 @@ mod visibility;
 pub use apply::{Applied, apply};
 pub use code::{Code, Denied, Field};
 pub use command::{
-    AccountCommand, Audience, Command, HOME_REGION, LeaseCommand, MemberName, MessageCommand, NoticeCommand,
-    OperatorCommand, Outcome, RelationCommand, Reply, Request, Role, RoomCommand, Stamp, TreeCommand,
+    AccountCommand, Audience, Command, ConversationCommand, HOME_REGION, LeaseCommand, MemberName,
+    MessageCommand, NoticeCommand, OperatorCommand, Outcome, RelationCommand, Reply, Request, Role,
+    RoomCommand, Stamp, TreeCommand,
 };
 pub use events::{Event, EventKind};
 pub use ids::{AccountId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, RoomId, Token, TokenHash};

@@ -25,6 +25,16 @@ pub(crate) const SESSIONS_PER_ACCOUNT_MAX: usize = 32;
 pub const SESSION_AGE_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 /// Maximum number of croaks in a page of a feed.
 pub const FEED_PAGE_MAX: usize = 50;
+/// Maximum number of replies in a page of a thread.
+pub const REPLIES_PAGE_MAX: usize = 20;
+/// Maximum number of replies that a thread shows below each reply.
+pub const NESTED_REPLIES_MAX: usize = 4;
+/// Maximum number of croaks that a thread shows above the requested one.
+pub const ANCESTORS_MAX: usize = 20;
+/// Maximum number of accounts that are listed for the likes or shares of a croak; all are counted.
+pub const REACTIONS_LISTED_MAX: usize = 100;
+/// Maximum number of croaks that are looked at for one page of everyone's croaks.
+pub(crate) const EVERYONE_ROWS_MAX: usize = 1_000;
 /// Maximum number of people in a page of a list.
 pub(crate) const PEOPLE_PAGE_MAX: usize = 100;
 

@@ -7,9 +7,7 @@ pub use super::room_query::{
     RoomBody, RoomGuestEntry, RoomInfo, RoomInvitation, RoomMemberEntry, RoomPage, RoomPeople, RoomStanding,
     RoomSummary, RoomText,
 };
-use super::rows::{
-    Audience, Coordination, Croak, Lease, NoticeKind, Owner, ReportedThing, Settings, TreeNode,
-};
+use super::rows::{Audience, Coordination, Lease, NoticeKind, Owner, ReportedThing, Settings, TreeNode};
 use serde::{Deserialize, Serialize};
 
 /// Required freshness of an answer.
@@ -72,7 +70,7 @@ pub enum Query {
     /// All accounts with matching user names, for operators. Control plane only.
     Accounts { names: String, after: Option<String> },
     /// A page of the feed as in `Feed`, with the unread counts. The asker keeps croaks that it has shown: the texts of
-    /// those from the first to the second id of `known` are left out. A node that has applied nothing since the index
+    /// those from the first to the second id of `known` are left out, except of croaks that were shared. A node that has applied nothing since the index
     /// `unless`, of the history that the asker has seen, answers `Unchanged`.
     Front {
         session: TokenHash,
@@ -99,6 +97,20 @@ pub enum Query {
     Blocked { session: TokenHash, after: Option<AccountId> },
     /// Reports that are not decided yet, oldest first, starting after `after` if it is given. Control plane only.
     Reports { after: Option<LogIndex> },
+    /// A croak in its thread: the croaks that it answers, and the replies to it in the order of time, starting after the
+    /// reply `after` if it is given. `limit` is lowered to `REPLIES_PAGE_MAX`.
+    Thread { session: TokenHash, id: LogIndex, after: Option<LogIndex>, limit: u16 },
+    /// Croaks for everyone of all authors, newest first. A page may be short or empty although `older` is set, because
+    /// each page looks at a bounded number of croaks.
+    Everyone { session: TokenHash, before: Option<LogIndex>, limit: u16 },
+    /// People who like or shared a croak, the newest `REACTIONS_LISTED_MAX`, newest first.
+    Reactions { session: TokenHash, croak: LogIndex, kind: ReactionKind },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReactionKind {
+    Like,
+    Share,
 }
 
 /// The other participant of a talk. A deleted account has no name.
@@ -108,20 +120,83 @@ pub enum TalkPartner {
     Account(AccountId),
 }
 
-/// A croak in a feed or profile.
+/// A croak in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedCroak {
-    /// Log index of the croak; also the cursor of the next page, which contains what is older.
+    /// Log index of the croak.
     pub id: LogIndex,
     pub author: Person,
     pub body: CroakBody,
+    pub numbers: CroakNumbers,
+    /// Set if the croak is in the list because an account shared it.
+    pub share: Option<Box<CroakShare>>,
 }
 
 impl FeedCroak {
-    pub(crate) fn new(id: LogIndex, author: Person, croak: Croak) -> FeedCroak {
-        let Croak { author: _, audience, kind, wall_ms, text } = croak;
-        FeedCroak { id, author, body: CroakBody { wall_ms, text, audience, reply_to: kind.reply_to() } }
+    /// Returns the cursor of the next page, which contains what is older.
+    pub fn cursor(&self) -> LogIndex {
+        self.share.as_ref().map_or(self.id, |share| share.id)
     }
+}
+
+impl FeedCroak {
+    /// Returns a croak without replies, likes and shares.
+    pub fn original(id: LogIndex, author: Person, body: CroakBody) -> FeedCroak {
+        FeedCroak { id, author, body, numbers: CroakNumbers::default(), share: None }
+    }
+}
+
+/// A share of a croak.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CroakShare {
+    pub id: LogIndex,
+    pub by: Person,
+}
+
+/// Counts of a croak, and what the reader did with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CroakNumbers {
+    pub replies: u32,
+    pub likes: u32,
+    pub shares: u32,
+    /// The reader likes it.
+    pub liked: bool,
+    /// The reader shared it.
+    pub shared: bool,
+}
+
+/// A croak in a thread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ThreadCroak {
+    Croak(FeedCroak),
+    /// A croak that is deleted, or that the reader may not see.
+    Gap,
+}
+
+/// A reply in a thread, with the first replies to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadReply {
+    pub id: LogIndex,
+    pub croak: ThreadCroak,
+    /// Oldest first.
+    pub replies: Vec<ThreadCroak>,
+    /// There are more replies to it than these.
+    pub more: bool,
+}
+
+/// A croak with what it answers and its replies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Thread {
+    pub me: Person,
+    /// The croaks above, the first of the thread first.
+    pub above: Vec<ThreadCroak>,
+    /// The thread begins further above.
+    pub more_above: bool,
+    pub croak: FeedCroak,
+    /// Oldest first.
+    pub replies: Vec<ThreadReply>,
+    /// The `after` of the next page, if there is one.
+    pub more: Option<LogIndex>,
 }
 
 /// Answer to a query.
@@ -241,13 +316,27 @@ pub enum Page {
         /// The `after` of the next page, if there is one.
         more: Option<LogIndex>,
     },
+
+    Thread(Box<Thread>),
+    Everyone {
+        me: Person,
+        croaks: Vec<FeedCroak>,
+        /// The `before` of the next older page, if there is one.
+        older: Option<LogIndex>,
+    },
+    Reactions {
+        me: Person,
+        croak: Box<FeedCroak>,
+        /// Newest first.
+        people: Vec<Person>,
+    },
 }
 
 /// A page of the feed with what stands around it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FrontPage {
     pub me: Person,
-    /// Authors of the croaks, each once.
+    /// Authors of the croaks and accounts that shared them, each once.
     pub authors: Vec<Person>,
     /// Newest first.
     pub croaks: Vec<FrontCroak>,
@@ -264,6 +353,10 @@ pub struct FrontCroak {
     pub author: u16,
     /// Left out if the asker knows it.
     pub body: Option<CroakBody>,
+    pub numbers: CroakNumbers,
+    /// Id of the share and position of its account among the authors of the page, if the croak is in the feed because an
+    /// account shared it.
+    pub share: Option<(LogIndex, u16)>,
 }
 
 /// The parts of a croak that never change.

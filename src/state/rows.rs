@@ -75,6 +75,19 @@ tables! {
     /// Accounts that may not log in.
     23 Suspended: AccountId => ();
     24 SettingsRow: () => Settings;
+    /// (croak, reply to it). A reply that was deleted stays while it has replies of its own.
+    25 Replies: (LogIndex, LogIndex) => ();
+    /// (croak, index of the like) → the account that likes it.
+    26 Likes: (LogIndex, LogIndex) => AccountId;
+    /// (account, croak that it likes) → index of the like: the inverse of `Likes`.
+    27 LikedBy: (AccountId, LogIndex) => LogIndex;
+    /// (croak, share of it) → the account that shared it.
+    28 Shares: (LogIndex, LogIndex) => AccountId;
+    /// (account, croak that it shared) → the share: the inverse of `Shares`.
+    29 SharedBy: (AccountId, LogIndex) => LogIndex;
+    30 CroakCounts: LogIndex => Counts;
+    /// Deleted croaks that still have likes or shares to sweep.
+    31 CroakSweeps: LogIndex => ();
     /// (notified account, index of the command that made the notice).
     40 Notices: (AccountId, LogIndex) => Notice;
     /// (account that made it, notified account, index): the inverse of `Notices`.
@@ -181,6 +194,23 @@ impl CroakKind {
             CroakKind::Original | CroakKind::Share { .. } => None,
         }
     }
+}
+
+/// Numbers of replies, likes and shares of a croak that has or had some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    pub author: AccountId,
+    pub replies: u32,
+    pub likes: u32,
+    pub shares: u32,
+    /// Set once the croak is deleted. It stays a gap in its thread while it has replies.
+    pub gap: Option<Gap>,
+}
+
+/// A deleted croak between the one that it answered and its replies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    pub reply_to: Option<LogIndex>,
 }
 
 /// A direct message. The accounts may be deleted in the meantime.

@@ -13,9 +13,10 @@ use super::code::{Code, Denied, Field};
 use super::command::Reply;
 use super::ids::{AccountId, LogIndex, RoomId, TokenHash};
 use super::lookup::{is_live, is_suspended, live_account, me_and, range_of, session_account, settings};
+use super::removal::Tally;
 use super::rows::{
-    Account, Accounts, Bookkeeping, Books, Change, CroaksBy, Followers, Friends, Names, NoticeKind, Order,
-    Rooms, Session, Sessions, SessionsOf, Sweeps, View, get, scan,
+    Account, Accounts, Bookkeeping, Books, Change, CroaksBy, Followers, Friends, LikedBy, Names, NoticeKind,
+    Order, Rooms, Session, Sessions, SessionsOf, Sweeps, View, get, scan,
 };
 use super::rule::{ApplyContext, Bounds, Decision};
 use super::{croaks, messages, notices, relations, room_messages, text};
@@ -228,12 +229,17 @@ pub(super) fn sweep<V: View>(
         changes.push(Change::remove::<Followers>(&key));
         changes.push(Change::remove::<Friends>(&(AccountId(key.1), account.0)));
     }
+    let mut tally = Tally::new(view);
     for (key, ()) in scan::<CroaksBy, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
         changes.push(Change::remove::<CroaksBy>(&key));
         if let Some(found) = croaks::find(view, key.1)? {
-            found.remove(books, &mut changes);
+            tally.remove(books, &found, &mut changes)?;
         }
     }
+    for ((_, croak), like) in scan::<LikedBy, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
+        tally.remove_like(account, croak, like, &mut changes)?;
+    }
+    tally.finish(&mut changes);
     let rows_max = left(&changes);
     let finished = messages::sweep(view, account, rows_max, &mut changes)?
         && notices::sweep(view, account, left(&changes), &mut changes)?
@@ -262,14 +268,16 @@ pub(super) fn index_croaks<V: View>(
     };
     books.indexed_through = last.index;
     let mut changes = Vec::with_capacity(found.len() + 1);
+    let mut tally = Tally::new(view);
     for one in &found {
         let author = one.author;
         if is_live(view, author)? {
             changes.push(Change::put::<CroaksBy>(&(author, one.index), &()));
         } else {
-            one.remove(books, &mut changes);
+            tally.remove(books, one, &mut changes)?;
         }
     }
+    tally.finish(&mut changes);
     changes.push(Change::put::<Books>(&(), books));
     Ok(Ok((changes, Reply::Stepped { more: found.len() == bounds.index_step })))
 }

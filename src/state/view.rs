@@ -228,6 +228,16 @@ impl Key for (AccountId, u64) {
     }
 }
 
+/// A croak and a log index that belongs to it: all rows of one croak are adjacent.
+impl Key for (u64, u64) {
+    fn bytes(&self) -> Vec<u8> {
+        (AccountId(self.0), self.1).bytes()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<(u64, u64)> {
+        <(AccountId, u64)>::from_bytes(bytes).map(|(first, second)| (first.0, second))
+    }
+}
+
 /// An account, a second account, and a number that belongs to the pair.
 impl Key for (AccountId, AccountId, u64) {
     fn bytes(&self) -> Vec<u8> {

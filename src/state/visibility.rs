@@ -38,6 +38,14 @@ impl<'a, V: View> Reader<'a, V> {
         Reader { view, me, people: BTreeMap::new(), followed: BTreeMap::new(), blocks_anyone: None }
     }
 
+    pub(crate) fn view(&self) -> &'a V {
+        self.view
+    }
+
+    pub(crate) fn me(&self) -> AccountId {
+        self.me
+    }
+
     /// Returns an account, or `None` if the reader does not see it: it is deleted, or one of the two has blocked the other.
     pub(crate) fn person(&mut self, account: AccountId) -> Result<Option<Person>, V::Error> {
         if let Some(person) = self.people.get(&account) {

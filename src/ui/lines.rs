@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn no_line_of_a_croak_looks_like_another_croak() {
         let text = "Rain\n2026-07-01 09:05 UTC  @bob  not me\u{202e}";
-        let croak_of = |wall_ms| FeedCroak { id: 9, author: ada(), body: CroakBody::original(wall_ms, text) };
+        let croak_of = |wall_ms| FeedCroak::original(9, ada(), CroakBody::original(wall_ms, text));
         let shown = croak(&croak_of(1_709_251_199_999), LineStyle::default());
         let indent = " ".repeat("2024-02-29 23:59 UTC  @ada  ".len());
         let rest = r"2026-07-01 09:05 UTC  @bob  not me\u{202e}";

@@ -33,6 +33,21 @@ struct CroakJson<'a> {
     audience: Audience,
     /// The croak that this one answers. It may be deleted.
     reply_to: Option<LogIndex>,
+    replies: u32,
+    likes: u32,
+    shares: u32,
+    /// The reader likes it.
+    liked: bool,
+    /// The reader shared it.
+    shared: bool,
+    /// Set if it is listed because an account shared it.
+    share: Option<ShareJson<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct ShareJson<'a> {
+    id: LogIndex,
+    by: WhoJson<'a>,
 }
 
 #[derive(Debug, Serialize)]
@@ -120,7 +135,8 @@ pub fn session(session: &OpenSession) -> String {
 }
 
 fn croak_json(croak: &FeedCroak) -> CroakJson<'_> {
-    let FeedCroak { id, author, body: CroakBody { wall_ms, text, audience, reply_to } } = croak;
+    let FeedCroak { id, author, body: CroakBody { wall_ms, text, audience, reply_to }, numbers, share } =
+        croak;
     CroakJson {
         id: *id,
         author: author.into(),
@@ -128,6 +144,12 @@ fn croak_json(croak: &FeedCroak) -> CroakJson<'_> {
         time: time_of(*wall_ms),
         audience: *audience,
         reply_to: *reply_to,
+        replies: numbers.replies,
+        likes: numbers.likes,
+        shares: numbers.shares,
+        liked: numbers.liked,
+        shared: numbers.shared,
+        share: share.as_ref().map(|share| ShareJson { id: share.id, by: (&share.by).into() }),
     }
 }
 
@@ -150,6 +172,7 @@ fn line(json: &impl Serialize) -> String {
 mod tests {
     use super::*;
     use ribbit_state::AccountId;
+    use ribbit_state::query::{CroakNumbers, CroakShare};
 
     fn person(account: u64, username: &str) -> Person {
         Person { account: AccountId(account), username: username.into(), name: username.to_uppercase() }
@@ -165,10 +188,12 @@ mod tests {
             audience: Audience::Followers,
             reply_to: Some(7),
         };
-        let said = FeedCroak { id: 9, author: ada.clone(), body };
+        let numbers = CroakNumbers { replies: 1, likes: 2, shares: 3, liked: true, shared: false };
+        let share = Some(Box::new(CroakShare { id: 11, by: bob.clone() }));
+        let said = FeedCroak { id: 9, author: ada.clone(), body, numbers, share };
         assert_eq!(
             croak(&said),
-            r#"{"id":9,"author":{"account":3,"username":"ada","name":"ADA"},"text":"a \"b\"\n\u001b","time":null,"audience":"followers","reply_to":7}"#
+            r#"{"id":9,"author":{"account":3,"username":"ada","name":"ADA"},"text":"a \"b\"\n\u001b","time":null,"audience":"followers","reply_to":7,"replies":1,"likes":2,"shares":3,"liked":true,"shared":false,"share":{"id":11,"by":{"account":4,"username":"bob","name":"BOB"}}}"#
         );
         let wall_ms = 1_709_251_199_999;
         let wrote =

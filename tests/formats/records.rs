@@ -13,7 +13,7 @@ use ribbit_db::record::seal;
 use ribbit_db::snapshot::Chunk;
 use ribbit_state::apply::digest;
 use ribbit_state::code::{Code, Denied, Field};
-use ribbit_state::command::{AccountCommand, OperatorCommand};
+use ribbit_state::command::{AccountCommand, ConversationCommand, OperatorCommand};
 use ribbit_state::command::{
     Command, HOME_REGION, MemberName, NewMember, Proposal, Reply, Request, Role, Stamp,
 };
@@ -56,6 +56,20 @@ where
 fn remembered(index: u64, outcome: Result<Reply, Denied>) -> String {
     let row = RequestRecord { id: RequestId(HISTORY), digest: u64::MAX, age_ms: 300, outcome };
     line::<Requests>("Requests", index, row)
+}
+
+fn conversation_rows(id: AccountId) -> Vec<String> {
+    let gap = Some(Gap { reply_to: Some(299) });
+    let counts = Counts { author: id, replies: 1, likes: 300, shares: 2, gap };
+    vec![
+        line::<Replies>("Replies", (300, 301), ()),
+        line::<Likes>("Likes", (300, 302), id),
+        line::<LikedBy>("LikedBy", (id, 300), 302),
+        line::<Shares>("Shares", (300, 303), id),
+        line::<SharedBy>("SharedBy", (id, 300), 303),
+        line::<CroakCounts>("CroakCounts", 300, counts),
+        line::<CroakSweeps>("CroakSweeps", 300, ()),
+    ]
 }
 
 /// Every table, every reply, every code and every field once.
@@ -112,6 +126,7 @@ fn rows() -> Vec<String> {
     rows.extend(coordination_rows(id));
     rows.extend(message_rows(id));
     rows.extend(crate::rooms::rows(id));
+    rows.extend(conversation_rows(id));
     let replies = [
         Reply::Done,
         Reply::Created { account: id },
@@ -235,6 +250,11 @@ fn message_commands() -> Vec<Command> {
         AccountCommand::EndSession { session, opened: 300 }.into(),
         AccountCommand::EndOtherSessions { session }.into(),
         AccountCommand::RemoveCroak { session, croak: 300 }.into(),
+        ConversationCommand::Like { session, croak: 300 }.into(),
+        ConversationCommand::Unlike { session, croak: 300 }.into(),
+        ConversationCommand::Share { session, croak: 300 }.into(),
+        ConversationCommand::Unshare { session, croak: 300 }.into(),
+        ConversationCommand::SweepCroak { croak: 300 }.into(),
         OperatorCommand::SetPassword { account, password_hash }.into(),
         OperatorCommand::Suspend { account, suspended: true }.into(),
         OperatorCommand::RemoveAccount { account }.into(),
@@ -303,7 +323,8 @@ macro_rules! variants {
 /// Fails unless every variant of every command is among these.
 fn check_complete(commands: &[Command]) {
     let (name, all) = variants!(Command: CreateAccount LogIn LogOut Croak AddFriend RemoveFriend DeleteAccount Sweep
-        IndexCroaks FoundCluster Join DescribeMember MarkLost Drain RemoveMember RaiseRules Tree Lease Message Account Operator Rehash Notice Room Relation);
+        IndexCroaks FoundCluster Join DescribeMember MarkLost Drain RemoveMember RaiseRules Tree Lease Message Account Operator Rehash
+        Notice Room Relation Conversation);
     assert_eq!(commands.iter().map(name).collect::<BTreeSet<_>>(), all);
     macro_rules! inside {
         ($command:ident, $type:ident: $($variant:ident)*) => {
@@ -323,6 +344,7 @@ fn check_complete(commands: &[Command]) {
     inside!(Relation, RelationCommand: Mute Block Report);
     inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak);
     inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport);
+    inside!(Conversation, ConversationCommand: Like Unlike Share Unshare SweepCroak);
 }
 
 /// Every command once, as a log entry holds it.

@@ -26,6 +26,7 @@ use ribbit_state::query::TreeEntry;
 use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelation, Profile};
 use ribbit_state::query::{Consistency, FeedCroak, Page, Person, Query, TalkPartner};
 use ribbit_state::query::{CroakBody, FrontCroak, FrontPage};
+use ribbit_state::query::{CroakNumbers, CroakShare, ReactionKind, Thread, ThreadCroak, ThreadReply};
 use ribbit_state::query::{DeliveryStatus, NoticeItem, ReportItem, Talk, TalkMessage, TalkSummary, Unread};
 use ribbit_state::rows::{
     Coordination, Lease, NodeKind, NoticeKind, Owner, ReportedThing, Settings, TreeNode,
@@ -181,6 +182,9 @@ fn queries() -> Vec<(&'static str, Query)> {
         Muted: Query::Muted { session, after: Some(ACCOUNT) },
         Blocked: Query::Blocked { session, after: Some(ACCOUNT) },
         Reports: Query::Reports { after: before },
+        Thread: Query::Thread { session, id: 300, after: Some(301), limit },
+        Everyone: Query::Everyone { session, before, limit },
+        Reactions: Query::Reactions { session, croak: 300, kind: ReactionKind::Share },
     })
 }
 
@@ -339,8 +343,25 @@ fn pages() -> Vec<(&'static str, Page)> {
         CroakBody {
             wall_ms: 3_000, text: "a 🐸".into(), audience: Audience::Followers, reply_to: Some(299)
         };
-    let croak = FeedCroak { id: 300, author: person(), body: body.clone() };
+    let numbers = CroakNumbers { replies: 1, likes: 300, shares: 2, liked: true, shared: true };
+    let share = Some(Box::new(CroakShare { id: 301, by: person() }));
+    let croak = FeedCroak { id: 300, author: person(), body: body.clone(), numbers, share };
     let croaks = vec![croak.clone()];
+    let (everyone, liked) = (croaks.clone(), croak.clone());
+    let reply = ThreadReply {
+        id: 302,
+        croak: ThreadCroak::Gap,
+        replies: vec![ThreadCroak::Croak(croak.clone())],
+        more: true,
+    };
+    let thread = Thread {
+        me: person(),
+        above: vec![ThreadCroak::Gap],
+        more_above: true,
+        croak: croak.clone(),
+        replies: vec![reply],
+        more: Some(302),
+    };
     let talk_line = TalkSummary {
         with: Some(person()),
         with_account: ACCOUNT,
@@ -364,12 +385,12 @@ fn pages() -> Vec<(&'static str, Page)> {
         suspended: true,
         sessions: 2,
     };
-    let known = FrontCroak { id: 299, author: 0, body: None };
+    let known = FrontCroak { id: 299, author: 0, body: None, numbers, share: None };
     let body = Some(body);
     let front = FrontPage {
         me: me.clone(),
         authors: vec![person()],
-        croaks: vec![FrontCroak { id: 300, author: 0, body }, known],
+        croaks: vec![FrontCroak { id: 300, author: 0, body, numbers, share: Some((301, 0)) }, known],
         older: Some(299),
         unread: Unread { messages: 2, croaks: 3, feed_read_through: 300, notices: 4 },
     };
@@ -423,6 +444,9 @@ fn pages() -> Vec<(&'static str, Page)> {
         Room: rooms::room(person()),
         RoomPeople: rooms::people(person()),
         RoomMessage: Page::RoomMessage { room: "pond".into(), message: rooms::message(person()) },
+        Thread: Page::Thread(Box::new(thread)),
+        Everyone: Page::Everyone { me: person(), croaks: everyone, older: Some(299) },
+        Reactions: Page::Reactions { me: person(), croak: Box::new(liked), people: vec![person()] },
     })
 }
 
@@ -519,6 +543,8 @@ fn happenings() -> Vec<(&'static str, EventKind)> {
         RoomClosed: EventKind::RoomClosed { room },
         RoomInvited: EventKind::RoomInvited { room, account },
         RoomRead: EventKind::RoomRead { room, account },
+        Reacted: EventKind::Reacted { croak: 299, author: friend, account },
+        Shared: EventKind::Shared { croak: 299, author: friend, account },
     })
 }
 

@@ -1,5 +1,5 @@
 //! Background commands that the leader proposes: entering the founder, removing lost members, raising the rules level,
-//! sweeping deleted accounts, indexing old croaks, recording new addresses.
+//! sweeping deleted accounts and croaks, indexing old croaks, recording new addresses.
 //!
 //! Each is an ordinary command of bounded size. An idle cluster has none to propose.
 
@@ -8,8 +8,8 @@ use ribbit_db::DbError;
 use ribbit_net::secret::new_request_id;
 use ribbit_net::tasks;
 use ribbit_state::limits::{RING_CROAKS, RULES_LEVEL};
-use ribbit_state::rows::{Order, Standing, Sweeps, books, scan};
-use ribbit_state::{AccountId, Command, Request, members};
+use ribbit_state::rows::{CroakSweeps, Order, Standing, Sweeps, books, scan};
+use ribbit_state::{AccountId, Command, ConversationCommand, LogIndex, Request, members};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -83,6 +83,10 @@ fn next(node: &NodeState, founding: bool) -> Result<Option<Command>, DbError> {
     let sweeps = scan::<Sweeps, _>(&view, &AccountId(0), &AccountId(u64::MAX), Order::OldestFirst, 1)?;
     if let Some((account, ())) = sweeps.first() {
         return Ok(Some(Command::Sweep { account: *account }));
+    }
+    let sweeps = scan::<CroakSweeps, _>(&view, &0, &LogIndex::MAX, Order::OldestFirst, 1)?;
+    if let Some((croak, ())) = sweeps.first() {
+        return Ok(Some(ConversationCommand::SweepCroak { croak: *croak }.into()));
     }
     if reader.ring_len_from(books(&view)?.indexed_through + 1) > UNINDEXED_MAX {
         return Ok(Some(Command::IndexCroaks));

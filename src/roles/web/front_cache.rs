@@ -18,7 +18,7 @@
 //! A full cache drops what was kept first.
 
 use super::limits::{CROAKS_KEPT_BYTES_MAX, FRONT_PAGES_KEPT_MAX};
-use ribbit_state::query::{FrontPage, Unread};
+use ribbit_state::query::{CroakNumbers, FrontPage, Person, Unread};
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{HistoryId, LogIndex, Token, TokenHash};
 use ribbit_ui::pages::FeedItem;
@@ -44,19 +44,32 @@ pub(super) struct RenderedCroak {
     pub(super) id: LogIndex,
     pub(super) croak: Arc<CroakMarkup>,
     pub(super) author: Arc<AuthorMarkup>,
+    numbers: CroakNumbers,
+    /// The share by which the croak is in the feed, and the account that shared it.
+    share: Option<(LogIndex, Person)>,
 }
 
 impl RenderedCroak {
     /// Returns the croak for a page that is shown at this time, as [`FeedItem::now_ms`].
     pub(super) fn item(&self, now_ms: u64) -> FeedItem {
-        FeedItem { id: self.id, croak: self.croak.clone(), author: self.author.clone(), now_ms }
+        FeedItem {
+            id: self.id,
+            croak: self.croak.clone(),
+            author: self.author.clone(),
+            numbers: self.numbers,
+            share: self.share.clone(),
+            now_ms,
+        }
     }
 }
 
 impl RenderedFront {
-    /// Returns the oldest and the newest id on the page, if there is a croak on it.
+    /// Returns the oldest and the newest id on the page, if there is a croak on it. Shared croaks do not count: their ids
+    /// are not in the order of the page.
     pub(super) fn range(&self) -> Option<(LogIndex, LogIndex)> {
-        Some((self.croaks.last()?.id, self.croaks.first()?.id))
+        let mut in_order = self.croaks.iter().filter(|croak| croak.share.is_none()).map(|croak| croak.id);
+        let newest = in_order.next()?;
+        Some((in_order.next_back().unwrap_or(newest), newest))
     }
 }
 
@@ -98,7 +111,7 @@ impl FrontCache {
         last: Option<&RenderedFront>,
     ) -> Result<Arc<RenderedFront>, MissingText> {
         let authors: Vec<Arc<AuthorMarkup>> =
-            front.authors.into_iter().map(|author| Arc::new(AuthorMarkup::new(author))).collect();
+            front.authors.iter().map(|author| Arc::new(AuthorMarkup::new(author.clone()))).collect();
         let last = last.filter(|last| last.token.history == token.history);
         let mut kept = self.0.locked();
         kept.enter(token.history);
@@ -114,7 +127,12 @@ impl FrontCache {
                     last.ok_or(MissingText)?.croak.clone()
                 }
             };
-            croaks.push(RenderedCroak { id: croak.id, croak: markup, author });
+            let share = match croak.share {
+                Some((id, by)) => Some((id, front.authors.get(usize::from(by)).ok_or(MissingText)?.clone())),
+                None => None,
+            };
+            let numbers = croak.numbers;
+            croaks.push(RenderedCroak { id: croak.id, croak: markup, author, numbers, share });
         }
         drop(kept);
         let (me, older, unread) = (front.me.username, front.older, front.unread);
@@ -168,7 +186,7 @@ mod tests {
     use super::*;
     use askama::Template;
     use ribbit_state::AccountId;
-    use ribbit_state::query::{CroakBody, FrontCroak, Person};
+    use ribbit_state::query::{CroakBody, FrontCroak};
     use ribbit_ui::pages::{Feed, MainPage, NavEntry, PageFrame};
 
     const SESSION: TokenHash = TokenHash([1; 32]);
@@ -182,8 +200,15 @@ mod tests {
         let author = Person { account: AccountId(1), username: "ada".into(), name: name.into() };
         let body = |text: &str| CroakBody::original(0, text);
         let croaks = croaks.iter();
-        let croaks =
-            croaks.map(|(id, text)| FrontCroak { id: *id, author: 0, body: text.map(body) }).collect();
+        let croaks = croaks
+            .map(|(id, text)| FrontCroak {
+                id: *id,
+                author: 0,
+                body: text.map(body),
+                numbers: CroakNumbers::default(),
+                share: None,
+            })
+            .collect();
         FrontPage {
             me: author.clone(),
             authors: vec![author],

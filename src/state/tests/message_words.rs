@@ -1,7 +1,8 @@
 //! Words of the golden scripts for messages and for changes to accounts: commands, queries, pages and rows.
 
+use super::conversation_words::profile_words;
 use super::notice_words;
-use super::scripts::{Words, body_words, first, person_words, session};
+use super::scripts::{Words, first, person_words, session};
 use crate::accounts::hash_digest;
 use crate::command::Command;
 use crate::command::MessageCommand;
@@ -160,9 +161,7 @@ pub(super) fn page(page: &Page) -> Words {
         Page::Profile { profile, croaks, .. } => {
             writeln!(output, "{}", relation_words(&profile.relation))?;
             writeln!(output, "{} friends, {} followers", profile.friends, profile.followers)?;
-            for croak in croaks {
-                writeln!(output, "{}: {}", croak.id, body_words(&croak.body))?;
-            }
+            output += &profile_words(croaks)?;
         }
         Page::People { people, more, .. } => {
             for who in people {
@@ -197,9 +196,6 @@ pub(super) fn page(page: &Page) -> Words {
                 let this = if session.this { ", this one" } else { "" };
                 writeln!(output, "opened at {}{this}", session.opened)?;
             }
-        }
-        Page::Croak(croak) => {
-            writeln!(output, "{} {}: {}", croak.id, croak.author.username, body_words(&croak.body))?;
         }
         page => return notice_words::page(page),
     }

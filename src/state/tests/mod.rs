@@ -1,5 +1,6 @@
 //! Tests of the rules as a whole, on the [`Model`].
 
+mod conversation_words;
 mod events;
 mod feeds;
 mod message_words;

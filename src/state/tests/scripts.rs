@@ -5,19 +5,19 @@
 //! write has. The bounds are small: see `SMALL`.
 
 use super::*;
-use super::{message_words, room_words};
+use super::{conversation_words, message_words, room_words};
 use crate::code::Denied;
-use crate::command::{Audience, Guard, TreeCommand};
+use crate::command::{Guard, TreeCommand};
 use crate::command::{LeaseCommand, LeaseEnd};
 use crate::command::{MemberName, NewMember, Role};
 use crate::ids::HistoryId;
 use crate::lookup::account_named;
 use crate::path::TreePath;
-use crate::query::{CroakBody, FeedCroak, FrontCroak, FrontPage, Person};
+use crate::query::Person;
 use crate::rows::{
-    Accounts, Bookkeeping, Books, Change, CoordinationRow, CroakKind, Croaks, CroaksBy, Followers, Friends,
-    Key, LeaseTokens, Leases, Members, Names, Nodes, Owned, Owner, Requests, Sessions, SessionsOf,
-    StoredCroak, Sweeps, TABLES, TableId, TreeNode, View, books, decode,
+    Accounts, Bookkeeping, Books, Change, CoordinationRow, Croaks, CroaksBy, Followers, Friends, Key,
+    LeaseTokens, Leases, Members, Names, Nodes, Owned, Owner, Requests, Sessions, SessionsOf, StoredCroak,
+    Sweeps, TABLES, TableId, TreeNode, View, books, decode,
 };
 use goldenscript::{ArgumentConsumer, Runner};
 use std::error::Error;
@@ -66,6 +66,7 @@ impl Runner for Script {
             | "profile" | "people" | "followers" | "chatting" | "account" | "sessions" | "settings"
             | "accounts" | "notices" | "muted" | "blocked" | "reports" | "myrooms" | "openrooms" | "room"
             | "roompeople" | "roomsaid" => self.query(&command.name, &mut args)?,
+            "thread" | "everyone" | "likers" | "sharers" => self.query(&command.name, &mut args)?,
             "rows" => self.rows(&mut args)?,
             name => {
                 let parsed = self.command(name, &mut args)?;
@@ -100,18 +101,6 @@ impl Script {
                 }
             }
             "logout" => Command::LogOut { session: session(args)? },
-            "croak" => {
-                let session = session(args)?;
-                let times = args.lookup_parse("times")?.unwrap_or(1);
-                let text = first(args)?.repeat(times);
-                let reply_to = args.lookup_parse("reply")?;
-                let audience = if args.lookup_parse("followers")?.unwrap_or(false) {
-                    Audience::Followers
-                } else {
-                    Audience::Everyone
-                };
-                Command::Croak { session, text, reply_to, audience }
-            }
             "friend" => Command::AddFriend { session: session(args)?, username: first(args)? },
             "unfriend" => Command::RemoveFriend { session: session(args)?, username: first(args)? },
             "delete" => Command::DeleteAccount {
@@ -165,7 +154,7 @@ impl Script {
                 let lease = token(&first(args)?);
                 TreeCommand::Release { path: path(args)?, lease }.into()
             }
-            _ => match message_words::command(name, args)? {
+            _ => match conversation_words::command(name, args)?.or(message_words::command(name, args)?) {
                 Some(command) => command,
                 None => match room_words::command(name, args)? {
                     Some(command) => command,
@@ -239,7 +228,7 @@ impl Script {
             "friends" => {
                 Query::Friends { session: session(args)?, after: args.lookup_parse("after")?.map(AccountId) }
             }
-            _ => match room_words::query(name, args)? {
+            _ => match conversation_words::query(name, args)?.or(room_words::query(name, args)?) {
                 Some(query) => query,
                 None => message_words::query(name, args)?.ok_or("no such query")?,
             },
@@ -385,36 +374,18 @@ fn page_words(page: &Page) -> Words {
             }
         }
         Page::Leases { .. } | Page::Coordination(_) => writeln!(output, "{page:?}")?,
-        Page::Feed { croaks, older, .. } => {
-            for FeedCroak { id, author, body } in croaks {
-                writeln!(output, "{id} {}: {}", author.username, body_words(body))?;
-            }
-            writeln!(output, "older: {older:?}")?;
-        }
-        Page::Front(FrontPage { me, authors, croaks, older, unread }) => {
-            writeln!(output, "me: {}", person_words(me))?;
-            for FrontCroak { id, author, body } in croaks {
-                let text = body.as_ref().map_or("known".to_string(), body_words);
-                writeln!(output, "{id} {}: {text}", authors[usize::from(*author)].username)?;
-            }
-            writeln!(output, "older: {older:?}, unread: {} and {}", unread.messages, unread.croaks)?;
-        }
         Page::Friends { friends, more, .. } => {
             for friend in friends {
                 writeln!(output, "{}", person_words(friend))?;
             }
             writeln!(output, "more: {:?}", more.map(|account| account.0))?;
         }
-        page => return room_words::page(page).unwrap_or_else(|| message_words::page(page)),
+        page => match conversation_words::page(page)? {
+            Some(words) => output += &words,
+            None => return room_words::page(page).unwrap_or_else(|| message_words::page(page)),
+        },
     }
     Ok(output)
-}
-
-/// Returns a croak's text, and what distinguishes it from an original for everyone.
-pub(super) fn body_words(body: &CroakBody) -> String {
-    let reply = body.reply_to.map_or(String::new(), |to| format!(", to {to}"));
-    let followers = if body.audience == Audience::Followers { ", for followers" } else { "" };
-    format!("{:?}{reply}{followers}", body.text)
 }
 
 pub(super) fn person_words(person: &Person) -> String {
@@ -444,7 +415,8 @@ fn label(token: TokenHash) -> String {
 
 fn key_words(table: TableId, key: &[u8]) -> String {
     let (_, name) = TABLES.iter().find(|(id, _)| *id == table).expect("a known table");
-    if let Some(key) = message_words::key(table, key).or_else(|| room_words::key(table, key)) {
+    let known = conversation_words::key(table, key).or_else(|| message_words::key(table, key));
+    if let Some(key) = known.or_else(|| room_words::key(table, key)) {
         return format!("{name} {key}").trim_end().to_string();
     }
     let key = match table {
@@ -486,13 +458,7 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
         SessionsOf::ID => format!(": {}", label(of::<SessionsOf>(row))),
         Croaks::ID => {
             let StoredCroak { record, croak } = of::<Croaks>(row);
-            let kind = match croak.kind {
-                CroakKind::Original => String::new(),
-                CroakKind::Reply { to } => format!(", to {to}"),
-                CroakKind::Share { of } => format!(", share of {of}"),
-            };
-            let followers = if croak.audience == Audience::Followers { ", for followers" } else { "" };
-            format!(": by {} {:?}{kind}{followers}, age {}", croak.author.0, croak.text, record.age_ms)
+            format!(": {}, age {}", conversation_words::stored_words(&croak), record.age_ms)
         }
         Members::ID => {
             let row = of::<Members>(row);
@@ -529,8 +495,9 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
         }
         Friends::ID => format!(": since {}", decode::<LogIndex>(row).expect("a row")),
         CroaksBy::ID | Followers::ID | Sweeps::ID | Owned::ID => String::new(),
-        other => message_words::row(other, row)
+        other => conversation_words::row(other, row)
             .or_else(|| room_words::row(other, row))
+            .or_else(|| message_words::row(other, row))
             .unwrap_or_else(|| panic!("no words for {other:?}")),
     };
     key_words(table, key) + &words
@@ -539,6 +506,6 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
 /// Fails for a table without words here, rather than in the script that first shows it.
 #[test]
 fn every_table_is_listed() {
-    assert_eq!(TABLES.len(), 41, "give the new table words in key_words and row_words");
+    assert_eq!(TABLES.len(), 48, "give the new table words in key_words and row_words");
     assert!(Log::small().model.get(Books::ID, &[]).unwrap().is_none());
 }

@@ -5,7 +5,7 @@ use super::markup::Markup;
 use super::text::{self, TextPart};
 use askama::Template;
 use ribbit_state::LogIndex;
-use ribbit_state::query::{CroakBody, FeedCroak, Person};
+use ribbit_state::query::{CroakBody, CroakNumbers, FeedCroak, Person};
 use std::sync::Arc;
 
 /// Number of avatar colours; the stylesheet defines classes `f0` to `f7`.
@@ -106,11 +106,19 @@ pub struct FeedItem {
     pub id: LogIndex,
     pub croak: Arc<CroakMarkup>,
     pub author: Arc<AuthorMarkup>,
+    pub numbers: CroakNumbers,
+    /// The share by which the croak is in the feed, and the account that shared it.
+    pub share: Option<(LogIndex, Person)>,
     /// As [`super::PageFrame::now_ms`].
     pub now_ms: u64,
 }
 
 impl FeedItem {
+    /// Returns the position of the item in the feed.
+    pub fn cursor(&self) -> LogIndex {
+        self.share.as_ref().map_or(self.id, |(share, _)| *share)
+    }
+
     /// Returns how long ago the croak was written.
     pub(super) fn ago(&self) -> Option<String> {
         time::ago(self.croak.wall_ms, self.now_ms)

@@ -28,9 +28,10 @@ pub struct Feed {
 impl Feed {
     /// Adds the number of new croaks and the read receipt to the newest page.
     pub fn note_unread(&mut self, unread: Unread) {
-        let seen = self.croaks.first().filter(|newest| self.newest && newest.id > unread.feed_read_through);
+        let seen =
+            self.croaks.first().filter(|newest| self.newest && newest.cursor() > unread.feed_read_through);
         let Some(newest) = seen.filter(|_| unread.croaks > 0) else { return };
-        self.receipt = Some(format!("/shown?feed={}", newest.id));
+        self.receipt = Some(format!("/shown?feed={}", newest.cursor()));
         self.new = Some(match unread.croaks {
             1 => "1 new croak since your last visit".to_string(),
             UNREAD_CROAKS_MAX => format!("{UNREAD_CROAKS_MAX}+ new croaks since your last visit"),
@@ -75,13 +76,14 @@ mod tests {
     use super::*;
     use crate::pages::croak::{AuthorMarkup, CroakMarkup};
     use ribbit_state::AccountId;
-    use ribbit_state::query::{CroakBody, Person};
+    use ribbit_state::query::{CroakBody, CroakNumbers, Person};
 
     fn main_page(text: &str) -> MainPage {
         let author = Person { account: AccountId(1), username: "ada".into(), name: "<Ada>".into() };
         let body = CroakBody::original(0, text);
         let (croak, author) = (CroakMarkup::new(7, &body).into(), AuthorMarkup::new(author).into());
-        let croaks = vec![FeedItem { id: 7, croak, author, now_ms: 0 }];
+        let croaks =
+            vec![FeedItem { id: 7, croak, author, numbers: CroakNumbers::default(), share: None, now_ms: 0 }];
         let feed = Feed { croaks, older: Some(7), newest: true, cursor: None, new: None, receipt: None };
         MainPage::new(PageFrame::new("Home", NavEntry::Main, true), feed)
     }

@@ -15,10 +15,9 @@ pub fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let mut three = super::Parts(text.as_bytes());
     let (name, username) = (three.part().to_vec(), three.part().to_vec());
-    let croak = |text: &str, name: &str, username: &str| FeedCroak {
-        id: 7,
-        author: Person { account: AccountId(1), username: username.into(), name: name.into() },
-        body: CroakBody::original(1_700_000_000_000, text),
+    let croak = |text: &str, name: &str, username: &str| {
+        let author = Person { account: AccountId(1), username: username.into(), name: name.into() };
+        FeedCroak::original(7, author, CroakBody::original(1_700_000_000_000, text))
     };
     let string = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (name, username) = (string(&name), string(&username));

@@ -70,6 +70,13 @@ fn every_row(bytes: &[u8]) {
     table::<Mailboxes>(key, row);
     table::<Suspended>(key, row);
     table::<SettingsRow>(key, row);
+    table::<Replies>(key, row);
+    table::<Likes>(key, row);
+    table::<LikedBy>(key, row);
+    table::<Shares>(key, row);
+    table::<SharedBy>(key, row);
+    table::<CroakCounts>(key, row);
+    table::<CroakSweeps>(key, row);
     table::<Croaks>(key, row);
 }
 

@@ -5,8 +5,8 @@ use super::world::{Event, World, trace};
 use ribbit_db::{Configuration, Reader};
 use ribbit_replica::Input;
 use ribbit_state::limits::RULES_LEVEL;
-use ribbit_state::rows::{Order, Standing, Sweeps, books, scan};
-use ribbit_state::{AccountId, Command, LogIndex, RaftId, Request, members};
+use ribbit_state::rows::{CroakSweeps, Order, Standing, Sweeps, books, scan};
+use ribbit_state::{AccountId, Command, ConversationCommand, LogIndex, RaftId, Request, members};
 use std::collections::BTreeSet;
 
 /// Interval at which a process reports its position and checks its membership, in virtual milliseconds.
@@ -121,5 +121,9 @@ fn background_command(reader: &Reader, configuration: &Configuration) -> Option<
     }
     let (first, last) = (AccountId(0), AccountId(u64::MAX));
     let sweeps = scan::<Sweeps, _>(&view, &first, &last, Order::OldestFirst, 1).expect(READABLE);
-    sweeps.first().map(|(account, ())| Command::Sweep { account: *account })
+    if let Some((account, ())) = sweeps.first() {
+        return Some(Command::Sweep { account: *account });
+    }
+    let sweeps = scan::<CroakSweeps, _>(&view, &0, &u64::MAX, Order::OldestFirst, 1).expect(READABLE);
+    sweeps.first().map(|(croak, ())| ConversationCommand::SweepCroak { croak: *croak }.into())
 }

@@ -50,6 +50,7 @@ fn variants(ask: &Ask) -> Vec<String> {
                 Command::Notice(it) => names.push(format!("Notice::{}", name(it))),
                 Command::Operator(it) => names.push(format!("Operate::{}", name(it))),
                 Command::Relation(it) => names.push(format!("Relation::{}", name(it))),
+                Command::Conversation(it) => names.push(format!("Conversation::{}", name(it))),
                 _ => {}
             }
         }
@@ -59,7 +60,7 @@ fn variants(ask: &Ask) -> Vec<String> {
 }
 
 /// Variants of `Command` that group the commands of one subject.
-const GROUPS: usize = 8;
+const GROUPS: usize = 9;
 
 /// Number of variants of all request types: `Ask`, queries, pins, the directory and commands. A new variant has to be added
 /// to the table.

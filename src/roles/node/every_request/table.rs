@@ -2,6 +2,7 @@
 //! as long or as large as possible.
 
 mod operators;
+mod people_texts;
 
 use super::keep_away;
 use ribbit_net::frame::Plane;
@@ -12,7 +13,7 @@ use ribbit_state::command::Guard;
 use ribbit_state::command::LeaseEnd;
 use ribbit_state::command::NewMember;
 use ribbit_state::limits::*;
-use ribbit_state::query::TalkPartner;
+use ribbit_state::query::{ReactionKind, TalkPartner};
 use ribbit_state::*;
 
 pub(crate) const SESSION: TokenHash = TokenHash([1; 32]);
@@ -139,6 +140,10 @@ fn queries(table: &mut RequestTable) {
         table.query(Query::Leases { after: Some(Owner::Client(number)) });
         table.query(Query::Leases { after: Some(Owner::Member(number)) });
         table.query(Query::Croak { session, id: number });
+        table.query(Query::Thread { session, id: number, after: before, limit });
+        table.query(Query::Everyone { session, before, limit });
+        table.query(Query::Reactions { session, croak: number, kind: ReactionKind::Like });
+        table.query(Query::Reactions { session, croak: number, kind: ReactionKind::Share });
         table.query(Query::Message { session, id: number });
         table.query(Query::Profile { session, username: "ada".into(), before, limit });
         table.query(Query::Talks { session, before, limit });
@@ -204,6 +209,12 @@ fn people_commands(table: &mut RequestTable) {
         table.command(MessageCommand::ReadFeed { session, through: number });
         table.command(AccountCommand::EndSession { session, opened: number });
         table.command(AccountCommand::RemoveCroak { session, croak: number });
+        let croak = number;
+        table.command(ConversationCommand::Like { session, croak });
+        table.command(ConversationCommand::Unlike { session, croak });
+        table.command(ConversationCommand::Share { session, croak });
+        table.command(ConversationCommand::Unshare { session, croak });
+        table.command(ConversationCommand::SweepCroak { croak });
     }
     let create = |name: String, username: String, email: String, password_hash: String| {
         Command::CreateAccount { username, name, email, password_hash }
@@ -249,31 +260,6 @@ fn people_commands(table: &mut RequestTable) {
     table.command_text(EMAIL_CHARS_MAX, is_email, invalid(Field::Email), |text| {
         AccountCommand::Describe { session, name: None, email: Some(text) }.into()
     });
-}
-
-/// Adds croaks and messages with texts at and beyond their bounds.
-fn texts_of_people(table: &mut RequestTable) {
-    let (session, invalid) = (SESSION, |field| Denied::of(Code::InvalidEntry, field));
-    for (text, refusal) in [
-        ("🐸".repeat(CROAK_CHARS_MAX), None),
-        ("\r\n".repeat(CROAK_CHARS_MAX) + "a", Some(denied(Code::CroakTooLong, Field::Post))),
-        ("🐸".repeat(CROAK_CHARS_MAX + 1), Some(denied(Code::CroakTooLong, Field::Post))),
-        ("\0".into(), None),
-        (String::new(), Some(invalid(Field::Post))),
-    ] {
-        let expected = refusal.map_or(Expected::Answered, Expected::Refused);
-        table.0.push((Plane::Client, write(Command::croak(session, text)), expected));
-    }
-    for (text, refusal) in [
-        ("🐸".repeat(MESSAGE_CHARS_MAX), None),
-        ("🐸".repeat(MESSAGE_CHARS_MAX + 1), Some(denied(Code::MessageTooLong, Field::Message))),
-        ("\0".into(), None),
-        (String::new(), Some(invalid(Field::Message))),
-    ] {
-        let expected = refusal.map_or(Expected::Answered, Expected::Refused);
-        let send = MessageCommand::Send { session, username: "ada".into(), text };
-        table.0.push((Plane::Client, write(send.into()), expected));
-    }
 }
 
 fn members_commands(table: &mut RequestTable) {
@@ -580,8 +566,8 @@ pub(crate) fn table() -> Vec<(Plane, Ask, Expected)> {
     let mut table = RequestTable(Vec::new());
     queries(&mut table);
     people_commands(&mut table);
-    texts_of_people(&mut table);
     keep_away::add(&mut table);
+    people_texts::texts_of_people(&mut table);
     members_commands(&mut table);
     bounded_members_commands(&mut table);
     tree_commands(&mut table);
