@@ -10,7 +10,7 @@
 //! - [`form`]: form fields from a browser, and the request id of a form
 //!
 //! For the terminal and scripts:
-//! - [`lines`]: croaks, messages and people as text; [`person_json`]: the same as JSON
+//! - [`lines`]: croaks, messages and people as text; [`person_json`]: the same as JSON; [`rooms`]: rooms as both
 //! - [`export`]: all data of one user as JSON
 //! - [`status`], [`health`], [`watch`]: state of the cluster
 //! - [`doctor`]: problems of a board, and what to type
@@ -37,6 +37,7 @@ pub mod nearest;
 pub mod pages;
 pub mod person_json;
 pub mod plain;
+pub mod rooms;
 pub mod status;
 pub mod status_page;
 pub mod table;

@@ -51,6 +51,12 @@ pub fn said(wall_ms: u64, username: &str, text: &str, style: LineStyle) -> Strin
     line(&when, &format!("@{}", plain::line(username)), text, "", style)
 }
 
+/// As [`said`], by an author as [`name_of`] returns it.
+pub(super) fn said_by(wall_ms: u64, who: &str, text: &str, style: LineStyle) -> String {
+    let when = time::shown(wall_ms).map_or_else(|| NO_TIME.to_string(), |shown| shown.people);
+    line(&when, who, text, "", style)
+}
+
 /// Returns a message, without a line end. Messages of `me` show their delivery status. `with` is the other person, or `None`
 /// if their account was deleted.
 pub fn message(message: &TalkMessage, with: Option<&Person>, me: &Person, style: LineStyle) -> String {

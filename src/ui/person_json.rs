@@ -160,11 +160,11 @@ fn message_json<'a>(message: &'a TalkMessage, with: Option<&'a Person>, me: &'a 
     MessageJson { id: *id, from, to, text, time: time_of(*wall_ms), fate: *status }
 }
 
-fn time_of(wall_ms: u64) -> Option<String> {
+pub(super) fn time_of(wall_ms: u64) -> Option<String> {
     time::shown(wall_ms).map(|shown| shown.machine)
 }
 
-fn line(json: &impl Serialize) -> String {
+pub(super) fn line(json: &impl Serialize) -> String {
     plain::json(&serde_json::to_string(json).expect("plain data always serialises"))
 }
 

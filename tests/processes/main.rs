@@ -55,6 +55,7 @@ mod quota;
 mod races;
 mod recover;
 mod rolled_back;
+mod rooms;
 mod scrub;
 mod secrets;
 mod sessions;

@@ -1,5 +1,7 @@
 //! Arguments of `ribbit client` and its verbs; those of `client web` are in [`crate::web::arguments`].
 
+use crate::client::room_arguments::RoomVerb;
+pub use crate::client::shared_arguments::{OutputArgs, PostArgs, UserNameArgs};
 use crate::common::address;
 use crate::common::cluster_selection::{ClusterAccess, ClusterFlags, select, settings_folder};
 use crate::common::defaults::data_dir_or_default;
@@ -126,26 +128,8 @@ pub enum SessionVerb {
     /// Delete your account and everything you wrote
     #[command(after_help = DELETE_HELP)]
     Delete(OutputArgs),
-}
-
-/// Cluster and output format of a user's command.
-#[derive(Debug, Args)]
-pub struct OutputArgs {
-    /// Print one JSON object per line
-    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
-    pub json: bool,
     #[command(flatten)]
-    pub cluster: ClusterFlags,
-}
-
-/// Arguments of a verb for one user name.
-#[derive(Debug, Args)]
-pub struct UserNameArgs {
-    /// User name
-    #[arg(value_name = "NAME")]
-    pub username: String,
-    #[command(flatten)]
-    pub output: OutputArgs,
+    Room(RoomVerb),
 }
 
 /// Arguments of `client create`.
@@ -159,16 +143,6 @@ pub struct CreateArgs {
     pub email: Option<String>,
     #[command(flatten)]
     pub user: UserNameArgs,
-}
-
-/// Arguments of `client post`.
-#[derive(Debug, Args)]
-pub struct PostArgs {
-    /// Text to send; read from standard input if missing or -
-    #[arg(value_name = "TEXT")]
-    pub text: Vec<String>,
-    #[command(flatten)]
-    pub output: OutputArgs,
 }
 
 /// Arguments of `client feed`.
@@ -355,6 +329,7 @@ impl SessionVerb {
             SessionVerb::Profile(arguments) => &arguments.output,
             SessionVerb::EndSession(arguments) => &arguments.output,
             SessionVerb::Export(arguments) => return (true, &arguments.cluster),
+            SessionVerb::Room(verb) => verb.output(),
         };
         (output.json, &output.cluster)
     }
@@ -380,15 +355,6 @@ pub(crate) fn terminal(
     matches: &ArgMatches,
 ) -> Result<TerminalOptions, Failure> {
     Ok(TerminalOptions { person: person(cluster, matches)?, username, take_over })
-}
-
-/// Joins the words of a text; `None` if the text is on standard input.
-pub(crate) fn joined(words: &[String]) -> Option<String> {
-    match words {
-        [] => None,
-        [word] if word == "-" => None,
-        words => Some(words.join(" ")),
-    }
 }
 
 fn person(flags: ClusterFlags, matches: &ArgMatches) -> Result<PersonOptions, Failure> {

@@ -2,7 +2,9 @@
 //! [`session`]. [`server`] prints the server that a client should use.
 
 pub(crate) mod arguments;
+pub(crate) mod room_arguments;
 pub(crate) mod server;
 pub(crate) mod session;
+pub(crate) mod shared_arguments;
 pub mod terminal;
 pub(crate) mod verbs;

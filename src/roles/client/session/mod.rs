@@ -9,13 +9,14 @@
 //! A session belongs to a cluster, not to the address at which the cluster was reached. The newest log position that the user has
 //! seen is stored with the session, so a read in the next process, through another server, finds what was written here.
 //!
-//! The parts: the [`queries`], the [`live_feed`], the stored session ([`session_file`]) and the [`request_error`].
+//! The parts: the [`queries`], the [`live_feed`], [`rooms`], the stored session ([`session_file`]) and the [`request_error`].
 //!
 //! Clones share the connection, not the session. This module prints nothing and does not read from the terminal.
 
 pub(crate) mod live_feed;
 pub(crate) mod queries;
 pub(crate) mod request_error;
+pub(crate) mod rooms;
 pub(crate) mod session_file;
 
 use crate::client::arguments::PersonOptions;

@@ -9,6 +9,7 @@ use super::completion::KnownNames;
 use super::formatting;
 use super::login::SessionOrigin;
 use super::read_marks::ReadMarks;
+use super::rooms::OpenRoom;
 use super::screen::{InputLine, Screen};
 use crate::client::session::queries::FeedSlice;
 use crate::client::session::request_error::RequestError;
@@ -51,6 +52,7 @@ pub(crate) struct TerminalClient {
     pub(crate) deleting: Cell<bool>,
     /// Position where `/feed more` continues.
     older: Cell<Option<LogIndex>>,
+    pub(crate) room: RefCell<Option<OpenRoom>>,
 }
 
 /// Reason why a command failed.
@@ -143,6 +145,7 @@ impl TerminalClient {
             running: RefCell::default(),
             deleting: Cell::default(),
             older: Cell::new(None),
+            room: RefCell::default(),
         }
     }
 
@@ -184,6 +187,10 @@ impl TerminalClient {
                 Ok(self.show_people(pattern.as_deref().unwrap_or("*")).await?)
             }
             TerminalCommand::Who => Ok(self.show_chat().await?),
+            TerminalCommand::Rooms => Ok(self.show_rooms().await?),
+            TerminalCommand::Join { name } => self.join_room(&name).await,
+            TerminalCommand::Leave { name } => self.leave_room(name.as_deref()).await,
+            TerminalCommand::Say { text } => self.say(&text).await,
             TerminalCommand::Help(entry) => {
                 self.screen.show(commands::help(entry)).await;
                 Ok(())

@@ -52,6 +52,19 @@ pub enum TerminalCommand {
         pattern: Option<String>,
     },
     Who,
+    Rooms,
+    /// Opens a room, and joins it if necessary.
+    Join {
+        name: String,
+    },
+    /// Closes the open room; with a name, leaves that room.
+    Leave {
+        name: Option<String>,
+    },
+    /// Says something in the open room. No command stands for it: it is text without a slash.
+    Say {
+        text: String,
+    },
     Export {
         file: Option<String>,
     },
@@ -156,6 +169,25 @@ pub const TABLE: &[CommandInfo] = &[
         "",
         "show who is in the live chat now",
         "Lists the people who have `/live` on in a terminal.",
+    ),
+    entry(
+        "rooms",
+        "",
+        "list your rooms, and those that you can join",
+        "Rooms are group chats. `ribbit client room-create NAME` or the web pages make a new one.",
+    ),
+    entry(
+        "join",
+        "NAME",
+        "open a room: all you type is said there",
+        "Joins the room if you are not in it yet, and shows the latest messages. `/leave` closes it again.",
+    ),
+    entry(
+        "leave",
+        "[NAME]",
+        "close the open room; with NAME, leave that room for good",
+        "After `/leave` you are still a member. `/leave NAME` ends that; to come back to a room by invitation you need \
+         another invitation.",
     ),
     entry(
         "export",
@@ -267,6 +299,13 @@ fn command(entry: &'static CommandInfo, rest: &str) -> Result<TerminalCommand, I
         }
         "add" => TerminalCommand::Add { name: user(entry, rest)? },
         "remove" => TerminalCommand::Remove { name: user(entry, rest)? },
+        "join" => match at_most_one(entry, rest)?.map(without_sign) {
+            Some(name) if !name.is_empty() => TerminalCommand::Join { name: name.to_string() },
+            _ => return Err(missing(entry, "the name of a room")),
+        },
+        "leave" => TerminalCommand::Leave {
+            name: at_most_one(entry, rest)?.map(|name| without_sign(name).to_string()),
+        },
         "people" => TerminalCommand::People {
             pattern: at_most_one(entry, rest)?.map(|name| without_at(name).to_string()),
         },
@@ -284,6 +323,7 @@ fn command(entry: &'static CommandInfo, rest: &str) -> Result<TerminalCommand, I
                 "unread" => TerminalCommand::Unread,
                 "friends" => TerminalCommand::Friends,
                 "who" => TerminalCommand::Who,
+                "rooms" => TerminalCommand::Rooms,
                 "delete" => TerminalCommand::Delete,
                 _ => TerminalCommand::Quit,
             }
@@ -295,6 +335,11 @@ fn command(entry: &'static CommandInfo, rest: &str) -> Result<TerminalCommand, I
 fn word(text: &str) -> (&str, &str) {
     let (word, rest) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     (word, rest.trim_start())
+}
+
+/// Removes the `#` of `#pond`.
+fn without_sign(name: &str) -> &str {
+    name.strip_prefix('#').unwrap_or(name)
 }
 
 /// Removes the `@` of `@bob`.

@@ -198,11 +198,12 @@ async fn report_delay<T>(client: &TerminalClient) -> T {
     smol::future::pending().await
 }
 
-/// Parses a line when its turn comes: text is a croak while live chat is on.
+/// Parses a line when its turn comes: text is said in the open room, or is a croak while live chat is on.
 fn parse(client: &TerminalClient, line: &str) -> Result<Option<TerminalCommand>, commands::InputError> {
     match commands::parse(line)? {
         ParsedLine::Nothing => Ok(None),
         ParsedLine::Command(command) => Ok(Some(command)),
+        ParsedLine::Text(text) if client.room().is_some() => Ok(Some(TerminalCommand::Say { text })),
         ParsedLine::Text(text) if client.is_live() => Ok(Some(TerminalCommand::Post { text })),
         ParsedLine::Text(text) => Err(commands::unposted(&text)),
     }
@@ -257,7 +258,7 @@ pub(crate) async fn script(
             if line.len() >= LINE_BYTES_MAX {
                 return at(Exit::Usage, "the line is too long".to_string());
             }
-            if line.trim_start().starts_with('#') && !client.is_live() {
+            if line.trim_start().starts_with('#') && !client.is_live() && client.room().is_none() {
                 continue;
             }
             client.marks.line_typed();

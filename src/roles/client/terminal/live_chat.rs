@@ -30,6 +30,7 @@ impl TerminalClient {
             }
             entered => entered?,
         };
+        self.close_room().await?;
         self.chat.borrow_mut().entered(token, sent_at);
         self.input_line.set_live(true);
         self.live_changed.notify(usize::MAX);

@@ -52,6 +52,10 @@ impl TerminalClient {
                 }
                 FeedUpdate::Missed(_) => {
                     // Messages that cannot be read now stay unread, so they are not lost.
+                    self.show_room_news().await.or_else(|error| match error.is_transient() {
+                        true => Ok(()),
+                        false => Err(error),
+                    })?;
                     match self.show_missed_messages(&last_message).await {
                         Err(error) if error.is_transient() => {
                             self.screen.note(format!("(you may have new messages: {error})")).await;
@@ -101,6 +105,10 @@ impl TerminalClient {
                 last_message.set(index);
                 Ok(())
             }
+            EventKind::RoomSaid { .. }
+            | EventKind::RoomLeft { .. }
+            | EventKind::RoomClosed { .. }
+            | EventKind::RoomMessageRemoved { .. } => self.show_room_event(index, what).await,
             EventKind::Marked { account, with } if *with == me => self.report_delivery(*account).await,
             EventKind::FriendAdded { account, friend } if *friend == me => self.show_follower(*account).await,
             _ => Ok(()),

@@ -51,6 +51,7 @@ impl TerminalClient {
                 _ => {}
             }
         }
+        self.mark_room().await?;
         if let Some(through) = feed {
             match self.user.write(Command::Message(MessageCommand::ReadFeed { session, through })).await {
                 Err(error) if error.is_unanswered() => return Err(error),
@@ -167,6 +168,16 @@ impl TerminalClient {
                     formatting::count(talk.waiting, "unread message")
                 ));
             }
+        }
+        let (rooms, invitations) = self.user.rooms().await?;
+        for one in rooms.iter().filter(|one| one.unread > 0) {
+            let count = ribbit_ui::rooms::unread_words(one.unread);
+            let messages = if one.unread == 1 { "message" } else { "messages" };
+            shown.push(format!("{count} unread {messages} in #{}: `/join {}`", one.room.name, one.room.name));
+        }
+        for one in &invitations {
+            let (by, name) = (ribbit_ui::lines::name_of(one.by.as_ref()), &one.room.name);
+            shown.push(format!("{by} invited you to #{name}: `/join {name}`, or `/leave {name}` to decline"));
         }
         if unread.croaks > 0 {
             let more = if unread.croaks == UNREAD_CROAKS_MAX { " or more" } else { "" };

@@ -16,7 +16,7 @@
 //!
 //! - [`event_loop`]: runs the commands and the background tasks; [`exit`]: clean-up and exit code
 //! - [`commands`]: parser and help of the slash commands; [`completion`]: Tab completion; [`formatting`]: text formatting
-//! - [`client`]: shared state and most commands; [`messages`], [`live_chat`] and [`export`]: the other commands
+//! - [`client`]: shared state and most commands; [`messages`], [`rooms`], [`live_chat`] and [`export`]: the others
 //! - [`live_events`]: incoming events; [`chat_lease`] and [`read_marks`]: state of the chat slot and of read messages
 //! - [`screen`] and [`keyboard`]: output and input; [`login`]: log-in and sign-up
 
@@ -34,6 +34,7 @@ pub(crate) mod live_events;
 pub(crate) mod login;
 pub(crate) mod messages;
 pub(crate) mod read_marks;
+pub(crate) mod rooms;
 pub(crate) mod screen;
 
 use crate::client::arguments::TerminalOptions;

@@ -4,6 +4,7 @@
 //!   post, dm, feed, inbox, add, remove, people ──▶ messages, feed  need a session
 //!   login, logout, create, delete              ──▶ account         ask for a password
 //!   uncroak, profile, passwd, sessions, …      ──▶ profile         the user's own account
+//!   rooms, room, say, room-create, …           ──▶ rooms
 //!   export                                     ──▶ export
 //! ```
 //!
@@ -19,10 +20,12 @@ mod feed;
 pub(crate) mod input;
 mod messages;
 mod profile;
+mod rooms;
 
-use crate::client::arguments::{SessionVerb, VerbOptions, joined};
+use crate::client::arguments::{SessionVerb, VerbOptions};
 use crate::client::session::request_error::RequestError;
 use crate::client::session::{self, UserSession};
+use crate::client::shared_arguments::joined;
 use crate::common::failure::{Exit, Failure};
 use ribbit_net::discovery::{ConnectionEvent, OnConnectionEvent};
 use ribbit_ui::lines::{self, LineStyle};
@@ -138,6 +141,7 @@ impl VerbContext {
             SessionVerb::Passwd(_) => profile::change_password(self).await,
             SessionVerb::Sessions(_) => profile::sessions(self).await,
             SessionVerb::EndSession(end) => profile::end_session(self, end.opened).await,
+            SessionVerb::Room(verb) => rooms::perform(self, verb).await,
             SessionVerb::Export(target) => export::export(self, target.output.as_deref()).await,
         }
     }

@@ -1,0 +1,44 @@
+//! Arguments that several verbs of `ribbit client` have in common.
+
+use crate::common::cluster_selection::ClusterFlags;
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args};
+
+/// Cluster and output format of a user's command.
+#[derive(Debug, Args)]
+pub struct OutputArgs {
+    /// Print one JSON object per line
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub json: bool,
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
+}
+
+/// Arguments of a verb for one user name.
+#[derive(Debug, Args)]
+pub struct UserNameArgs {
+    /// User name
+    #[arg(value_name = "NAME")]
+    pub username: String,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `client post`.
+#[derive(Debug, Args)]
+pub struct PostArgs {
+    /// Text to send; read from standard input if missing or -
+    #[arg(value_name = "TEXT")]
+    pub text: Vec<String>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Joins the words of a text; `None` if the text is on standard input.
+pub(crate) fn joined(words: &[String]) -> Option<String> {
+    match words {
+        [] => None,
+        [word] if word == "-" => None,
+        words => Some(words.join(" ")),
+    }
+}
