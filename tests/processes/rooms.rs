@@ -179,9 +179,7 @@ fn two_people_talk_in_a_room_at_their_terminals() {
     his.press("/leave\r");
     his.await_text("#pond is closed here; you are still a member.");
     hers.press("still there?\r");
-    awaited("it is said", || {
-        (bob.runs(&pond, &["rooms", "--json"]).lines()[0]["unread"] == 1).then_some(())
-    });
+    awaited("it is said", || (bob.runs(&pond, &["rooms", "--json"]).lines()[0]["unread"] == 1).then_some(()));
     his.press("/unread\r");
     his.await_text("1 unread message in #pond: `/join pond`");
     his.press("/leave pond\r");

@@ -17,7 +17,8 @@
 //! - [`event_loop`]: runs the commands and the background tasks; [`exit`]: clean-up and exit code
 //! - [`commands`]: parser and help of the slash commands; [`completion`]: Tab completion; [`formatting`]: text formatting
 //! - [`client`]: shared state and most commands; [`messages`], [`rooms`], [`live_chat`] and [`export`]: the others
-//! - [`live_events`]: incoming events; [`chat_lease`] and [`read_marks`]: state of the chat slot and of read messages
+//! - [`live_events`]: incoming events; [`chat_lease`], [`open_room`] and [`read_marks`]: state of the chat slot, of the
+//!   open room and of read messages
 //! - [`screen`] and [`keyboard`]: output and input; [`login`]: log-in and sign-up
 
 pub(crate) mod chat_lease;
@@ -33,6 +34,7 @@ pub(crate) mod live_chat;
 pub(crate) mod live_events;
 pub(crate) mod login;
 pub(crate) mod messages;
+pub(crate) mod open_room;
 pub(crate) mod read_marks;
 pub(crate) mod rooms;
 pub(crate) mod screen;

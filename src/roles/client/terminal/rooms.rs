@@ -5,6 +5,7 @@
 //! busy room costs its readers few writes.
 
 use super::client::{CommandError, TerminalClient};
+use super::open_room::OpenRoom;
 use crate::client::session::request_error::RequestError;
 use ribbit_state::limits::MESSAGE_CHARS_MAX;
 use ribbit_state::query::{RoomPage, RoomStanding, RoomText};
@@ -17,19 +18,6 @@ use std::time::Duration;
 const PAGE: usize = 20;
 /// Pause before a failed read is repeated.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// The room that is open.
-#[derive(Debug, Clone)]
-pub(crate) struct OpenRoom {
-    id: RoomId,
-    name: String,
-    /// Messages up to here were read from the servers.
-    read_through: LogIndex,
-    /// Messages up to here are on the screen.
-    shown_through: LogIndex,
-    /// Messages up to here are marked as read.
-    marked_through: LogIndex,
-}
 
 impl TerminalClient {
     /// Returns the name of the open room.
