@@ -76,6 +76,10 @@ impl Ring {
     /// Adds a croak that is newer than all in the ring.
     pub fn push(&mut self, croak: LogIndex, author: AccountId) {
         debug_assert!(self.croaks.back().is_none_or(|(newest, _)| *newest < croak));
+        // A full ring is a little longer than its capacity, and doubling it would waste as much again.
+        if self.croaks.len() == self.croaks.capacity() && self.croaks.len() >= self.capacity {
+            self.croaks.reserve_exact(self.capacity / 8 + 1);
+        }
         self.croaks.push_back((croak, author));
     }
 

@@ -59,6 +59,9 @@ const SHOWN_DELAY_MIN: Duration = Duration::from_millis(500);
 const EVICT_AFTER: Duration = Duration::from_millis(EVICT_TICKS * TICK_MS);
 /// Log filter of the children, unless RUST_LOG is set.
 const CHILDREN_LOG: &str = "warn";
+/// Number of heaps that glibc's allocator keeps in each child, as the systemd units set it. Every thread would get a heap of
+/// its own, which together held 10 MB more of free memory after a load. Other allocators ignore it.
+const ARENAS: (&str, &str) = ("MALLOC_ARENA_MAX", "2");
 
 /// Refuses the folder of another version of ribbit, before anything is written and once for all members.
 fn check_formats(data_dir: &Path, members: &[(Role, u32)]) -> Result<(), Failure> {
@@ -408,6 +411,9 @@ impl Up {
         }
         if std::env::var_os("RUST_LOG").is_none() {
             command.env("RUST_LOG", CHILDREN_LOG);
+        }
+        if std::env::var_os(ARENAS.0).is_none() {
+            command.env(ARENAS.0, ARENAS.1);
         }
         command
     }
