@@ -59,7 +59,7 @@ pub(super) fn feed<V: View>(
         // A reader of an older page usually goes on to the next.
         let ahead = if before.is_some() { FEED_AHEAD_PAGES * page.wanted } else { 0 };
         page.read_and_extend(window, start, &authors, caches.ring, ahead)?;
-        window.trim();
+        window.settle();
         changed = true;
     }
     if changed {

@@ -42,12 +42,12 @@ pub(crate) const PEOPLE_PAGE_MAX: usize = 100;
 pub const RING_CROAKS: usize = 64 * 1024;
 /// Number of newest follow changes that are kept in memory. A feed that was read before them is read anew from the rows.
 pub(crate) const FOLLOW_CHANGES_KEPT: usize = 4 * 1024;
-/// Maximum size of the timelines of active readers together, in bytes. One of 200 friends has 7 KB, one of 1 000 has 15.
+/// Maximum size of the timelines of active readers together, in bytes. With one window, one of 200 friends has up to 12 KB, one of 1 000 up to 20.
 pub(crate) const TIMELINES_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Maximum number of croaks in one window of a timeline.
-pub(crate) const TIMELINE_WINDOW_MAX: usize = 320;
+pub(crate) const TIMELINE_WINDOW_MAX: usize = 576;
 /// Number of pages that are searched ahead when a reader turns to an older page.
-pub(crate) const FEED_AHEAD_PAGES: usize = 4;
+pub(crate) const FEED_AHEAD_PAGES: usize = 9;
 /// Maximum number of croaks that one `IndexCroaks` command moves into the index by author.
 pub(crate) const INDEX_STEP: usize = 1_024;
 /// Maximum number of rows that one `Sweep` command removes of a deleted account.

@@ -105,8 +105,14 @@ impl Window {
         self.through = croak;
     }
 
+    /// Drops the oldest croaks beyond the maximum, and unused memory after it was extended.
+    pub(crate) fn settle(&mut self) {
+        self.trim();
+        self.croaks.shrink_to_fit();
+    }
+
     /// Drops the oldest croaks beyond the maximum.
-    pub(crate) fn trim(&mut self) {
+    fn trim(&mut self) {
         if self.croaks.len() > TIMELINE_WINDOW_MAX {
             self.croaks.truncate(TIMELINE_WINDOW_MAX);
             self.through = self.croaks.back().map_or(self.before, |(croak, _)| *croak);
