@@ -1,5 +1,6 @@
-//! A cache of rows that answers read often: croaks of the pages that are read, their authors, and sessions. Of croaks and
-//! accounts it has only the part that pages show ([`ribbit_state::rows::View::get_projected`]).
+//! A cache of rows that answers read often: croaks of the pages that are read, their counts and authors, and sessions. Of
+//! croaks and accounts it has only the part that pages show ([`ribbit_state::rows::View::get_projected`]). Most croaks have no
+//! counts, so it also knows which have none.
 //!
 //! redb caches pages of 4 KiB. The croaks of a feed lie in as many pages as there are croaks, so a row here takes a thirtieth
 //! of the memory, and neither a walk through the B-tree nor a checksum.
@@ -19,7 +20,7 @@
 
 use super::limits::{READER_CACHE_BYTES_MAX, READER_CACHE_CHANGES_KEPT};
 use ribbit_state::LogIndex;
-use ribbit_state::rows::{Accounts, Croaks, Sessions, Table, TableId};
+use ribbit_state::rows::{Accounts, CroakCounts, Croaks, Sessions, Table, TableId};
 use ribbit_state::sync::MutexExt;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, BuildHasherDefault, Hasher};
@@ -37,7 +38,7 @@ const ENTRY_BYTES_MAX: usize = CHUNK_BYTES / 16;
 /// replace each row before it is read again.
 const OFFERS_PER_ADMISSION: u32 = 4;
 
-const _: () = assert!(READER_CACHE_BYTES_MAX <= u32::MAX as usize && ENTRY_BYTES_MAX <= u16::MAX as usize);
+const _: () = assert!(READER_CACHE_BYTES_MAX <= u32::MAX as usize && ENTRY_BYTES_MAX < u16::MAX as usize);
 
 /// Rows by stored key.
 #[derive(Debug)]
@@ -67,9 +68,13 @@ struct Part {
 #[derive(Debug, Clone, Copy)]
 struct Entry<'a> {
     key: &'a [u8],
-    row: &'a [u8],
+    /// `None` if there is no such row.
+    row: Option<&'a [u8]>,
     at: LogIndex,
 }
+
+/// Stored length of a row that does not exist.
+const ABSENT: u16 = u16::MAX;
 
 /// Bytes of an entry beside key and row.
 const ENTRY_OVERHEAD_BYTES: usize = 1 + 2 + 8;
@@ -81,24 +86,26 @@ impl Entry<'_> {
         let (row_len, bytes) = bytes.split_first_chunk()?;
         let (at, bytes) = bytes.split_first_chunk()?;
         let (key, bytes) = bytes.split_at_checked(usize::from(*key_len))?;
-        let row = bytes.get(..usize::from(u16::from_le_bytes(*row_len)))?;
+        let row = match u16::from_le_bytes(*row_len) {
+            ABSENT => None,
+            row_len => Some(bytes.get(..row_len.into())?),
+        };
         Some(Entry { key, row, at: u64::from_le_bytes(*at) })
     }
 
     fn bytes(&self) -> usize {
-        ENTRY_OVERHEAD_BYTES + self.key.len() + self.row.len()
+        ENTRY_OVERHEAD_BYTES + self.key.len() + self.row.map_or(0, <[u8]>::len)
     }
 
     /// Appends the entry. Returns false if it is too long.
     fn write(&self, chunk: &mut Vec<u8>) -> bool {
-        let (Ok(key_len), Ok(row_len)) = (u8::try_from(self.key.len()), u16::try_from(self.row.len())) else {
-            return false;
-        };
+        let row_len = self.row.map_or(Ok(ABSENT), |row| u16::try_from(row.len()));
+        let (Ok(key_len), Ok(row_len)) = (u8::try_from(self.key.len()), row_len) else { return false };
         chunk.push(key_len);
         chunk.extend_from_slice(&row_len.to_le_bytes());
         chunk.extend_from_slice(&self.at.to_le_bytes());
         chunk.extend_from_slice(self.key);
-        chunk.extend_from_slice(self.row);
+        chunk.extend_from_slice(self.row.unwrap_or_default());
         true
     }
 }
@@ -129,7 +136,13 @@ impl Default for ReaderCache {
 impl ReaderCache {
     /// Returns true if whole rows of this table are cached.
     pub(crate) fn holds(table: TableId) -> bool {
-        table == Sessions::ID
+        [Sessions::ID, CroakCounts::ID].contains(&table)
+    }
+
+    /// Returns true if the cache also knows which rows of this table do not exist. A row that is put is then reported by
+    /// [`ReaderCache::changed`], too.
+    pub(crate) fn holds_absent(table: TableId) -> bool {
+        table == CroakCounts::ID
     }
 
     /// Returns true if the projections of this table's rows are cached.
@@ -143,8 +156,8 @@ impl ReaderCache {
         (hash, &self.parts[(hash >> 32) as usize % PARTS])
     }
 
-    /// Returns a row as a view at index `at` has it, if it is cached.
-    pub(crate) fn get(&self, key: &[u8], at: LogIndex) -> Option<Vec<u8>> {
+    /// Returns a row as a view at index `at` has it, if that is cached. The row is `None` if it does not exist.
+    pub(crate) fn get(&self, key: &[u8], at: LogIndex) -> Option<Option<Vec<u8>>> {
         let (hash, part) = self.part(key);
         let mut part = part.locked();
         let position = *part.index.get(&(hash as u32))? as usize;
@@ -152,15 +165,15 @@ impl ReaderCache {
         if entry.key != key || entry.at > at {
             return None;
         }
-        let (row, read_at) = (entry.row.to_vec(), entry.at);
+        let (row, read_at) = (entry.row.map(<[u8]>::to_vec), entry.at);
         if part.is_old(position / CHUNK_BYTES) {
-            part.append(self, hash, Entry { key, row: &row, at: read_at });
+            part.append(self, hash, Entry { key, row: row.as_deref(), at: read_at });
         }
         Some(row)
     }
 
-    /// Adds a row that was read from a view at index `at`, unless it has changed since.
-    pub(crate) fn offer(&self, key: &[u8], row: &[u8], at: LogIndex) {
+    /// Adds a row that was read from a view at index `at`, unless it has changed since. `None`: it does not exist.
+    pub(crate) fn offer(&self, key: &[u8], row: Option<&[u8]>, at: LogIndex) {
         let (hash, part) = self.part(key);
         let mut part = part.locked();
         let changed =
@@ -256,15 +269,15 @@ mod tests {
     #[test]
     fn a_row_that_has_changed_is_neither_served_nor_taken_from_an_older_view() {
         let cache = ReaderCache::default();
-        cache.offer(&key(1), b"former", 7);
-        assert_eq!(cache.get(&key(1), 7).as_deref(), Some(&b"former"[..]));
+        cache.offer(&key(1), Some(b"former"), 7);
+        assert_eq!(cache.get(&key(1), 7), Some(Some(b"former".to_vec())));
         assert_eq!(cache.get(&key(1), 6), None, "a view from before may lack the row");
         cache.changed(&key(1), 8);
         assert_eq!(cache.get(&key(1), 8), None);
-        cache.offer(&key(1), b"former", 7);
+        cache.offer(&key(1), Some(b"former"), 7);
         assert_eq!(cache.get(&key(1), 8), None, "read before the change");
-        cache.offer(&key(1), b"newer", 8);
-        assert_eq!(cache.get(&key(1), 9).as_deref(), Some(&b"newer"[..]));
+        cache.offer(&key(1), Some(b"newer"), 8);
+        assert_eq!(cache.get(&key(1), 9), Some(Some(b"newer".to_vec())));
         cache.clear();
         assert_eq!(cache.get(&key(1), 9), None);
     }
@@ -275,7 +288,7 @@ mod tests {
         for index in 1..=(READER_CACHE_CHANGES_KEPT * PARTS * 2) as u64 {
             cache.changed(&key(index), index);
         }
-        cache.offer(&key(0), b"row", 1);
+        cache.offer(&key(0), Some(b"row"), 1);
         assert_eq!(cache.get(&key(0), u64::MAX), None);
     }
 
@@ -284,9 +297,9 @@ mod tests {
         let cache = ReaderCache::default();
         let row = [7; 200];
         for number in 1..200_000 {
-            cache.offer(&key(number), &row, 1);
-            cache.offer(&key(0), &row, 1);
-            assert_eq!(cache.get(&key(0), 1).as_deref(), Some(&row[..]));
+            cache.offer(&key(number), Some(&row), 1);
+            cache.offer(&key(0), Some(&row), 1);
+            assert_eq!(cache.get(&key(0), 1), Some(Some(row.to_vec())));
         }
         let (mut rows, mut bytes) = (0, 0);
         for part in &cache.parts {
@@ -311,10 +324,10 @@ mod tests {
                 for number in first..first + 2 * fit as u64 {
                     match cache.get(&key(number), 1) {
                         Some(row) => {
-                            assert_eq!(row, [number as u8; 80]);
+                            assert_eq!(row, Some(vec![number as u8; 80]));
                             found += 1;
                         }
-                        None => cache.offer(&key(number), &[number as u8; 80], 1),
+                        None => cache.offer(&key(number), Some(&[number as u8; 80]), 1),
                     }
                 }
             }
@@ -325,9 +338,20 @@ mod tests {
     #[test]
     fn a_row_that_is_too_long_is_not_cached() {
         let cache = ReaderCache::default();
-        cache.offer(&key(1), &[7; ENTRY_BYTES_MAX], 1);
-        cache.offer(&[&[Accounts::ID.0][..], &[7; 300]].concat(), &[7], 1);
+        cache.offer(&key(1), Some(&[7; ENTRY_BYTES_MAX]), 1);
+        cache.offer(&[&[Accounts::ID.0][..], &[7; 300]].concat(), Some(&[7]), 1);
         assert_eq!(cache.get(&key(1), 1), None);
         assert!(cache.parts.iter().all(|part| part.locked().index.is_empty()));
+    }
+
+    #[test]
+    fn a_row_that_does_not_exist_is_known_until_it_is_put() {
+        let cache = ReaderCache::default();
+        let key = [&[CroakCounts::ID.0][..], &7u64.to_be_bytes()].concat();
+        cache.offer(&key, None, 7);
+        assert_eq!(cache.get(&key, 7), Some(None));
+        cache.changed(&key, 8);
+        cache.offer(&key, None, 7);
+        assert_eq!(cache.get(&key, 8), None);
     }
 }

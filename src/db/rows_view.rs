@@ -102,6 +102,26 @@ pub(super) struct CachedView<'a, T> {
     pub(crate) cache: &'a ReaderCache,
 }
 
+impl<T> CachedView<'_, T> {
+    /// Returns a row or its projection from the cache, or else from `read`.
+    fn cached(
+        &self,
+        table: TableId,
+        key: &[u8],
+        read: impl FnOnce() -> Result<Option<Vec<u8>>, DbError>,
+    ) -> Result<Option<Vec<u8>>, DbError> {
+        let Some(stored) = stored_key(table, key) else { return Ok(None) };
+        if let Some(row) = self.cache.get(&stored, self.at) {
+            return Ok(row);
+        }
+        let row = read()?;
+        if row.is_some() || ReaderCache::holds_absent(table) {
+            self.cache.offer(&stored, row.as_deref(), self.at);
+        }
+        Ok(row)
+    }
+}
+
 impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for CachedView<'_, T> {
     type Error = DbError;
 
@@ -109,9 +129,7 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for CachedView<'_, T> 
         if !ReaderCache::holds(table) {
             return self.view.get(table, key);
         }
-        let (cache, at) = (self.cache, self.at);
-        let cached = |key: &[u8]| cache.get(key, at);
-        read_through(&self.view.rows, table, key, cached, |key, row| cache.offer(key, row, at))
+        self.cached(table, key, || self.view.get(table, key))
     }
     fn get_projected(
         &self,
@@ -122,15 +140,7 @@ impl<T: ReadableTable<&'static [u8], &'static [u8]>> View for CachedView<'_, T> 
         if !ReaderCache::holds_projected(table) {
             return self.view.get_projected(table, key, project);
         }
-        let Some(stored) = stored_key(table, key) else { return Ok(None) };
-        if let Some(part) = self.cache.get(&stored, self.at) {
-            return Ok(Some(part));
-        }
-        let part = self.view.get_projected(table, key, project)?;
-        if let Some(part) = &part {
-            self.cache.offer(&stored, part, self.at);
-        }
-        Ok(part)
+        self.cached(table, key, || self.view.get_projected(table, key, project))
     }
     fn scan(
         &self,

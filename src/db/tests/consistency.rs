@@ -7,7 +7,7 @@ use super::*;
 use redb::backends::FileBackend;
 use redb::{Database, StorageBackend};
 use ribbit_state::limits::RULES_LEVEL;
-use ribbit_state::{AccountCommand, AccountId, Page, Query};
+use ribbit_state::{AccountCommand, AccountId, Audience, ConversationCommand, Page, Query};
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -241,4 +241,34 @@ fn a_page_and_its_token_are_of_one_moment_under_load() {
     (0..1_000).for_each(|_| commit(&mut store, false));
     ended.store(true, Ordering::Relaxed);
     reading.join().unwrap();
+}
+
+/// The reader cache keeps that a croak has no counts. The first like of it has to be seen at once.
+#[test]
+fn a_like_is_seen_after_a_page_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = founded(folder.path());
+    join(&mut store, 1);
+    let (account, session) = (AccountId(store.applied().index), SESSION);
+    apply(&mut store, Command::LogIn { account, credential_version: 1, token: session });
+    let croak = store.applied().index + 1;
+    let (text, audience) = ("quak".to_string(), Audience::Everyone);
+    apply(&mut store, Command::Croak { session, text, reply_to: None, audience });
+    let likes = |store: &Store| {
+        let query = Query::Feed { session, before: None, limit: 50 };
+        let Ok(Page::Feed { croaks, .. }) = store.reader().answer(&query).unwrap().1 else {
+            panic!("no feed")
+        };
+        assert_eq!(croaks.len(), 1);
+        (croaks[0].numbers.likes, croaks[0].numbers.liked)
+    };
+    for _ in 0..2 {
+        assert_eq!(likes(&store), (0, false));
+        assert_eq!(likes(&store), (0, false));
+        apply(&mut store, Command::Conversation(ConversationCommand::Like { session, croak }));
+        assert_eq!(likes(&store), (1, true));
+        assert_eq!(likes(&store), (1, true));
+        apply(&mut store, Command::Conversation(ConversationCommand::Unlike { session, croak }));
+    }
+    assert_eq!(likes(&store), (0, false));
 }
