@@ -17,14 +17,14 @@
 use super::blocks::{is_blocked_pair, is_muted};
 use super::code::{Code, Denied};
 use super::command::{NoticeCommand, Reply};
-use super::ids::{AccountId, LogIndex};
+use super::ids::{AccountId, LogIndex, RoomId};
 use super::limits::MENTIONS_NOTIFIED_MAX;
 use super::lookup::{account_named, is_live, range_of, session_owner};
 use super::mentions::mentions;
 use super::query::{NoticeItem, Page, Person};
 use super::rows::{
     Change, Croak, Key, Notice, NoticeBook, NoticeBooks, NoticeKind, Notices, NoticesFrom, OPERATORS, Order,
-    Table, View, decode, get, scan,
+    Rooms, Table, View, decode, get, scan,
 };
 use super::rule::{ApplyContext, Bounds, Decision};
 use super::visibility::Reader;
@@ -273,7 +273,7 @@ pub(super) fn list<V: View>(view: &V, me: Person, before: LogIndex, limit: usize
         let all = rows.len() < wanted;
         for ((_, id), notice) in rows {
             to = id;
-            if let Some((from, text)) = shown(&mut reader, &notice)? {
+            if let Some((from, text)) = shown(view, &mut reader, &notice)? {
                 let unread = id > book.read_through;
                 notices.push(NoticeItem {
                     id,
@@ -294,11 +294,11 @@ pub(super) fn list<V: View>(view: &V, me: Person, before: LogIndex, limit: usize
     Ok(Page::Notices { me, notices, older, unread: book.unread })
 }
 
-/// Who is behind a notice, and the text of the croak that it is about.
+/// Who is behind a notice, and the text of the croak or the name of the room that it is about.
 type Shown = (Option<Person>, Option<String>);
 
 /// Returns what a notice shows, or `None` if it is about something that is gone or hidden.
-fn shown<V: View>(reader: &mut Reader<'_, V>, notice: &Notice) -> Result<Option<Shown>, V::Error> {
+fn shown<V: View>(view: &V, reader: &mut Reader<'_, V>, notice: &Notice) -> Result<Option<Shown>, V::Error> {
     let from = match notice.from {
         OPERATORS => None,
         account => match reader.person(account)? {
@@ -309,6 +309,10 @@ fn shown<V: View>(reader: &mut Reader<'_, V>, notice: &Notice) -> Result<Option<
     let text = match notice.kind.croak() {
         None => match notice.kind {
             NoticeKind::Warning { croak: Some(croak) } => reader.read(croak)?.map(|(croak, _)| croak.text),
+            NoticeKind::Invitation { room } => match get::<Rooms, V>(view, &RoomId(room))? {
+                Some(room) if !room.closed => Some(room.name),
+                _ => return Ok(None),
+            },
             _ => None,
         },
         Some(croak) => match reader.read(croak)? {

@@ -467,7 +467,7 @@ pub struct NoticeItem {
     /// Wall clock of the leader when it proposed the command. It may be wrong.
     pub wall_ms: u64,
     pub kind: NoticeKind,
-    /// Text of the croak that it is about.
+    /// Text of the croak that it is about, or name of the room.
     pub text: Option<String>,
     pub unread: bool,
 }

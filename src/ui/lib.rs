@@ -19,7 +19,7 @@
 //! - [`tree`]: the lock namespace, drawn
 //!
 //! For both:
-//! - [`words`]: refusals, confirmations and errors
+//! - [`words`]: refusals, confirmations and errors; [`notice_words`]: notices
 //! - [`time`]: wall-clock times; [`plain`]: escaping for terminals; [`table`]: aligned columns
 //! - [`nearest`]: suggestions for mistyped names; [`version`]: version and build
 //!
@@ -34,6 +34,7 @@ pub mod health;
 pub mod lines;
 pub mod metrics;
 pub mod nearest;
+pub mod notice_words;
 pub mod pages;
 pub mod person_json;
 pub mod plain;

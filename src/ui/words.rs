@@ -134,11 +134,16 @@ pub enum Note {
     NewPassword,
     Ended,
     TakenBack,
+    Muted,
+    Unmuted,
+    Blocked,
+    Unblocked,
+    Reported,
 }
 
 impl Note {
     /// All notes.
-    pub const ALL: [Note; 8] = [
+    pub const ALL: [Note; 13] = [
         Note::Welcome,
         Note::Added,
         Note::Removed,
@@ -147,6 +152,11 @@ impl Note {
         Note::NewPassword,
         Note::Ended,
         Note::TakenBack,
+        Note::Muted,
+        Note::Unmuted,
+        Note::Blocked,
+        Note::Unblocked,
+        Note::Reported,
     ];
 
     /// Returns the value of `?note=` in the address.
@@ -160,6 +170,11 @@ impl Note {
             Note::NewPassword => "new-password",
             Note::Ended => "ended",
             Note::TakenBack => "taken-back",
+            Note::Muted => "muted",
+            Note::Unmuted => "unmuted",
+            Note::Blocked => "blocked",
+            Note::Unblocked => "unblocked",
+            Note::Reported => "reported",
         }
     }
 
@@ -183,6 +198,11 @@ impl Note {
             Note::NewPassword => "Password changed. You have been logged out everywhere else.",
             Note::Ended => "Logged out there.",
             Note::TakenBack => "Croak deleted.",
+            Note::Muted => "Muted. You no longer see them in feeds and notifications.",
+            Note::Unmuted => "Unmuted.",
+            Note::Blocked => "Blocked. You no longer see each other.",
+            Note::Unblocked => "Unblocked. You no longer follow each other.",
+            Note::Reported => "Reported. The people who run the servers will look at it and tell you.",
         }
     }
 }

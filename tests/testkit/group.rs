@@ -251,6 +251,11 @@ impl Group {
         store.write(RequestId(u128::from(submitted_at) + 1), submitted_at, command.into());
     }
 
+    /// Answers a query of an operator.
+    pub fn read(&self, query: &Query) -> Page {
+        self.shared.lock().unwrap().store.model.answer(query).expect("the query is answered")
+    }
+
     /// Simulates clocks that were never set.
     pub fn forget_the_time(&self) {
         self.shared.lock().unwrap().store.wall_ms = 0;

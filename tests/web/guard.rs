@@ -69,6 +69,8 @@ fn other_sites_can_neither_send_forms_nor_load_private_data() {
         ("/messages/ada", "message=gotcha"),
         ("/settings", "choice=profile&name=gotcha&email=a%40b"),
         ("/croak/6", ""),
+        ("/keep-away", "username=ada&choice=block"),
+        ("/report", "person=ada&words=gotcha"),
         ("/delete", "password=password"),
     ];
     let matches = |pattern: &str, path: &str| {

@@ -7,6 +7,7 @@ mod bounds;
 mod browser;
 mod guard;
 mod hostile;
+mod notices;
 mod pages;
 mod people;
 mod safe;

@@ -9,7 +9,7 @@ use testkit::http::{Browser, Reply};
 use testkit::site::Site;
 
 /// Returns two users who are logged in.
-fn ada_and_bob(site: &Site) -> (Browser, Browser) {
+pub(crate) fn ada_and_bob(site: &Site) -> (Browser, Browser) {
     let (mut ada, mut bob) = (Browser::new(&site.address), Browser::new(&site.address));
     ada.join("ada");
     bob.join("bob");
@@ -17,7 +17,7 @@ fn ada_and_bob(site: &Site) -> (Browser, Browser) {
 }
 
 /// Loads the read receipts of a page, as a browser does.
-fn see(browser: &mut Browser, page: &Reply) {
+pub(crate) fn see(browser: &mut Browser, page: &Reply) {
     for receipt in page.body.split("<img class=\"receipt\" src=\"").skip(1) {
         let address = receipt.split('"').next().unwrap().replace("&#38;", "&");
         let answer = browser.get(&address);

@@ -83,6 +83,12 @@ fn every_page_matches_its_golden_file() {
     views.see("croak", &ada.get("/croak/6"));
     views.see("croak-own", &ada.get("/croak/7"));
     views.see("croak-none", &ada.get("/croak/99"));
+    views.see("notifications", &ada.get("/notifications"));
+    views.see("notifications-empty", &bob.get("/notifications?before=1"));
+    views.see("muted-empty", &ada.get("/muted"));
+    views.see("blocked-empty", &ada.get("/blocked"));
+    views.see("report", &ada.get("/report?person=bob"));
+    views.see("report-refused", &ada.post("/report", &[("person", "bob"), ("words", &"x".repeat(501))]));
     views.see("messages-empty", &ada.get("/messages"));
     views.see("talk-empty", &ada.get("/messages/bob"));
     bob.post("/messages/ada", &[("message", "Did you see\nthe <rain>, @ada?")]).leads_to("/messages/ada");

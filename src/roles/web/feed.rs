@@ -50,6 +50,7 @@ async fn read(
     let front = read_front(fronts, context, before, limit).await?;
     frame.me = Some(front.me.clone());
     frame.unread = Some(front.unread.messages);
+    frame.notices = Some(front.unread.notices);
     frame.old = context.is_old();
     let now_ms = context.now_ms();
     let newest = before.is_none();

@@ -257,7 +257,25 @@ impl LiveStream {
         happened: Happened,
     ) -> Result<Option<Bytes>, StreamCutOff> {
         let at = Token { index: happened.index, ..self.subscription.cursor() };
-        match happened.what {
+        if happened.notified.is_empty() {
+            return self.piece(streams, at, happened.what).await;
+        }
+        let piece = self.piece(streams, at, happened.what).await?;
+        let read = streams.ask(at, Query::Unread { session: self.session }).await?;
+        let Some(Page::Unread(unread)) = read else { return Ok(piece) };
+        let mut both = piece.map_or(Vec::new(), |piece| piece.to_vec());
+        both.extend(event(Some(at), "notices", &unread.notices.to_string()));
+        Ok(Some(both.into()))
+    }
+
+    /// Returns what to send for an event, apart from the notices that it made.
+    async fn piece(
+        &mut self,
+        streams: &LiveStreams,
+        at: Token,
+        what: EventKind,
+    ) -> Result<Option<Bytes>, StreamCutOff> {
+        match what {
             EventKind::Croaked { .. } => streams.reading(self.session, at).await,
             EventKind::CroakRemoved { croak } => {
                 streams.forget(croak).await;

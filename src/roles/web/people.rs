@@ -107,6 +107,7 @@ pub(super) async fn profile(context: &mut RequestContext, username: &str, query:
     frame.me = Some(me.username);
     let page = ProfilePage {
         frame,
+        away: context.request_here(),
         person,
         created: time::when(profile.created_wall_ms, now_ms),
         friends: profile.friends,

@@ -1,5 +1,5 @@
 //! `/shown`: the read receipt, an empty image. A browser loads it once it has a page, which marks the page's content as read:
-//! messages of a conversation (`with`, `through`) or croaks of the feed (`feed`).
+//! messages of a conversation (`with`, `through`), croaks of the feed (`feed`) or notices (`notices`).
 //!
 //! A request from another site marks nothing (`cross_site`). Marks only rise, so a repeated or late request does no harm.
 
@@ -7,7 +7,7 @@ use super::error_pages::status;
 use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
 use hyper::{HeaderMap, StatusCode};
-use ribbit_state::{AccountId, Command, MessageCommand, TokenHash};
+use ribbit_state::{AccountId, Command, MessageCommand, NoticeCommand, TokenHash};
 use ribbit_ui::form::Form;
 
 /// An empty image.
@@ -42,6 +42,9 @@ fn command(session: TokenHash, query: &Form) -> Option<Command> {
     let number = |name| query.get(name).and_then(|number| number.parse().ok());
     if let Some(through) = number("feed") {
         return Some(MessageCommand::ReadFeed { session, through }.into());
+    }
+    if let Some(through) = number("notices") {
+        return Some(NoticeCommand::Read { session, through }.into());
     }
     let (with, through) = (AccountId(number("with")?), number("through")?);
     // `read=no`: the page is open but not looked at, so the messages are delivered and not read.

@@ -8,7 +8,9 @@ use super::live::cursor;
 use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
 use super::services::SiteServices;
-use super::{account, croak, feed, friends, health, messages, people, receipts, settings, status};
+use super::{
+    account, croak, feed, friends, health, keep_away, messages, notices, people, receipts, settings, status,
+};
 use hyper::{HeaderMap, StatusCode};
 use ribbit_ui::form::Form;
 
@@ -142,6 +144,18 @@ routes! {
     Talk "/messages/{name}" Session
         GET |it| messages::show(it.context, it.named, it.query).await,
         POST |it| messages::send(it.context, it.named, it.form).await;
+    Notifications "/notifications" Session
+        GET |it| notices::show(it.context, it.query).await;
+    Muted "/muted" Session
+        GET |it| keep_away::list(it.context, it.query, false).await;
+    Blocked "/blocked" Session
+        GET |it| keep_away::list(it.context, it.query, true).await;
+    KeepAway "/keep-away" Session
+        GET |it| keep_away::list(it.context, it.query, false).await,
+        POST |it| keep_away::change(it.context, it.form).await;
+    Report "/report" Session
+        GET |it| keep_away::show_report(it.context, it.query).await,
+        POST |it| keep_away::report(it.context, it.form).await;
     Settings "/settings" Session
         GET |it| settings::show(it.context, it.query).await,
         POST |it| settings::change(it.context, it.form).await;

@@ -3,6 +3,7 @@
 //!
 //! - here: the [`PageFrame`] around every page, and pages that are only a text
 //! - [`form_page`]: sign up, log in, log out, delete; [`feed`]: `/main`; [`friends`]: `/manage`
+//! - [`notices`]: `/notifications`, muted and blocked people, reports
 //! - [`people`]: `/people`, `/@name`, `/croak/ID`; [`messages`]: `/messages` and below; [`settings`]: `/settings`
 //! - [`croak`]: a croak on any page; [`text`]: a user's text, with links for mentions
 //!
@@ -15,6 +16,7 @@ pub mod form_page;
 pub mod friends;
 mod markup;
 pub mod messages;
+pub mod notices;
 pub mod people;
 pub mod settings;
 pub mod text;
@@ -43,6 +45,7 @@ const REFRESH_SECONDS: u8 = 5;
 pub enum NavEntry {
     Main,
     Messages,
+    Notifications,
     People,
     Settings,
     Delete,
@@ -71,6 +74,8 @@ pub struct PageFrame {
     pub refresh: Option<u8>,
     /// Number of unread messages, if known.
     pub unread: Option<u32>,
+    /// Number of unread notices, if known.
+    pub notices: Option<u32>,
     /// Wall clock of the web server in milliseconds since 1970, which relative times refer to. Zero if not known.
     pub now_ms: u64,
 }
@@ -88,6 +93,7 @@ impl PageFrame {
             service_error: None,
             refresh: None,
             unread: None,
+            notices: None,
             now_ms: 0,
         }
     }

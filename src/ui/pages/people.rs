@@ -21,6 +21,12 @@ pub struct PersonRow {
     pub followed: bool,
     /// True if this person follows the viewer.
     pub follows: bool,
+    /// True if the viewer has muted this person.
+    pub muted: bool,
+    /// True if the viewer has blocked this person.
+    pub blocked: bool,
+    /// True if this person has blocked the viewer.
+    pub blocks: bool,
     /// True if this person is the viewer.
     pub me: bool,
     pub request: FormRequest,
@@ -29,7 +35,7 @@ pub struct PersonRow {
 impl PersonRow {
     /// Prepares a person for display. `me` is the viewer's username.
     pub fn new(who: PersonRelation, me: &str, request: FormRequest) -> PersonRow {
-        let PersonRelation { person, followed, follows, .. } = who;
+        let PersonRelation { person, followed, follows, muted, blocked, blocks } = who;
         PersonRow {
             letter: letter(&person.name),
             face: face(&person.username),
@@ -38,6 +44,9 @@ impl PersonRow {
             username: person.username,
             followed,
             follows,
+            muted,
+            blocked,
+            blocks,
             request,
         }
     }
@@ -89,6 +98,8 @@ impl PeoplePage {
 #[template(path = "profile.html")]
 pub struct ProfilePage {
     pub frame: PageFrame,
+    /// Request id of the form that mutes or blocks.
+    pub away: FormRequest,
     pub person: PersonRow,
     pub created: Option<RelativeTime>,
     /// Number of people this person follows.

@@ -167,7 +167,7 @@
     source = undefined;
   };
   const open = () => {
-    if (source || !cursor || document.hidden) return;
+    if (source || !cursor || (document.hidden && !notifies())) return;
     source = new EventSource("/live?from=" + cursor);
     source.addEventListener("croak", (event) => {
       cursor = event.lastEventId;
@@ -182,6 +182,10 @@
       cursor = event.lastEventId;
       const [account, waiting] = event.data.split(" ");
       talked(account, Number(waiting));
+    });
+    source.addEventListener("notices", (event) => {
+      cursor = event.lastEventId;
+      noticed(Number(event.data));
     });
     source.addEventListener("again", () => offer("Show new croaks", () => location.assign("/main")));
     source.addEventListener("ended", () => offer("You've been logged out. Log in again", () => location.assign("/login")));
@@ -211,7 +215,7 @@
     if (fresh.length > FRESH_MAX) return offer("Show many new croaks", () => location.assign("/main"));
     const words = fresh.length === 1 ? "1 new croak" : `${fresh.length} new croaks`;
     press(words, insert);
-    document.title = `(${fresh.length}) ` + document.title.replace(/^\(\d+\) /, "");
+    retitle();
     if (Date.now() - toldAt > SAY_MS) {
       toldAt = Date.now();
       say(words);
@@ -228,11 +232,37 @@
     place.replaceChildren();
     place.after(...fresh);
     fresh = [];
-    document.title = document.title.replace(/^\(\d+\) /, "");
+    retitle();
     tell();
     first.tabIndex = -1;
     first.focus();
     fetch("/shown?feed=" + first.id.replace("croak-", ""));
+  };
+
+  // Shows the number of unread notices, and of new croaks with them in the title.
+  const NOTICES = "nav a[href='/notifications'] .badge";
+  const retitle = () => {
+    const number = fresh.length + Number(one(NOTICES)?.textContent || 0);
+    document.title = (number ? `(${number}) ` : "") + document.title.replace(/^\(\d+\) /, "");
+  };
+  // Notifications of the browser, which the user switches on under /notifications. The stream then stays open while the page
+  // is hidden.
+  const notifies = () => window.Notification?.permission === "granted";
+  const noticed = (unread) => {
+    const badge = one(NOTICES), before = Number(badge.textContent || 0);
+    badge.textContent = unread || "";
+    retitle();
+    if (unread <= before) return;
+    const words = unread === 1 ? "1 new notification" : `${unread} new notifications`;
+    say(words);
+    if (place.dataset.notices !== undefined) press("Show new notifications", () => location.assign("/notifications"));
+    if (document.hidden && notifies()) new Notification("ribbit", { body: words, tag: "notices", icon: "/favicon.svg" });
+  };
+  const askToNotify = () => {
+    const offered = one("#notify");
+    if (!offered || window.Notification?.permission !== "default") return;
+    offered.hidden = false;
+    one("button", offered).onclick = () => Notification.requestPermission().then(() => (offered.hidden = true));
   };
 
   // Handles a message event: updates the conversation if it is open here, else only the counter.
@@ -263,7 +293,7 @@
     const receipt = one(".receipt", page)?.getAttribute("src");
     if (receipt) fetch(receipt);
   };
-  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+  document.addEventListener("visibilitychange", () => (document.hidden && !notifies() ? close() : open()));
 
   // ---- Times
 
@@ -330,6 +360,7 @@
     cursor = place?.dataset.live;
     // A conversation is shown from its end.
     if (place?.dataset.with) one("main form")?.scrollIntoView({ block: "end" });
+    askToNotify();
     open();
     clearInterval(again);
     const seconds = one("main").dataset.again;

@@ -1,12 +1,20 @@
 //! Requests about notices, mutes, blocks and reports, at and beyond their bounds.
 
-use super::table::{NUMBERS, RequestTable, SESSION, is_username};
+use super::table::{Expected, NUMBERS, RequestTable, SESSION, is_username};
+use ribbit_net::frame::Plane;
+use ribbit_net::protocol::Ask;
 use ribbit_state::command::{ReportSubject, Verdict};
 use ribbit_state::limits::{REPORT_CHARS_MAX, USERNAME_CHARS_MAX};
 use ribbit_state::*;
 
-/// Adds the requests to the table.
-pub(super) fn add(table: &mut RequestTable) {
+/// Returns the requests, as the table of requests does.
+pub(super) fn table() -> Vec<(Plane, Ask, Expected)> {
+    let mut table = RequestTable(Vec::new());
+    add(&mut table);
+    table.0
+}
+
+fn add(table: &mut RequestTable) {
     let (session, invalid) = (SESSION, |field| Denied::of(Code::InvalidEntry, field));
     for number in NUMBERS {
         let (before, limit, account) = (Some(number), number as u16, AccountId(number));

@@ -24,6 +24,7 @@ use table::{Expected, SESSION, TOKEN, denied, id, password, read, table, write};
 /// Returns every request of the tables.
 fn all() -> Vec<(Plane, Ask, Expected)> {
     let mut all = table();
+    all.extend(keep_away::table());
     all.extend(rooms::table());
     all
 }

@@ -4,7 +4,6 @@
 mod operators;
 mod people_texts;
 
-use super::keep_away;
 use ribbit_net::frame::Plane;
 use ribbit_net::limits::PIN_KEY_BYTES_MAX;
 use ribbit_net::pinned::PinAsk;
@@ -566,7 +565,6 @@ pub(crate) fn table() -> Vec<(Plane, Ask, Expected)> {
     let mut table = RequestTable(Vec::new());
     queries(&mut table);
     people_commands(&mut table);
-    keep_away::add(&mut table);
     people_texts::texts_of_people(&mut table);
     members_commands(&mut table);
     bounded_members_commands(&mut table);

@@ -1,0 +1,168 @@
+//! `/keep-away`, `/muted`, `/blocked` and `/report`: muting, blocking and reporting.
+
+use super::error_pages::{self, NO_SESSION, WRONG_PAGE, error_page, status};
+use super::limits::READ_DEADLINE;
+use super::request_context::{PageError, RequestContext};
+use super::response::{self, WebResponse};
+use hyper::StatusCode;
+use ribbit_state::command::ReportSubject;
+use ribbit_state::text::fold_username;
+use ribbit_state::{AccountId, Code, Denied, Field, Page, Query, RelationCommand};
+use ribbit_ui::form::Form;
+use ribbit_ui::pages::notices::{KeptAwayPage, ReportPage};
+use ribbit_ui::pages::people::PersonRow;
+use ribbit_ui::pages::{NavEntry, lacks_session};
+use ribbit_ui::words::{Note, Refusals};
+
+/// Shows the muted or the blocked people.
+pub(super) async fn list(context: &mut RequestContext, query: &Form, blocked: bool) -> WebResponse {
+    let here = NavEntry::Settings;
+    let Some(session) = context.session() else { return error_page(context, here, NO_SESSION) };
+    let after = query.get("after").and_then(|after| after.parse().ok()).map(AccountId);
+    let ask = if blocked { Query::Blocked { session, after } } else { Query::Muted { session, after } };
+    let got = match context.read(ask, READ_DEADLINE).await {
+        Ok(got) => got,
+        Err(error) => return error_page(context, here, error),
+    };
+    let Page::KeptAway { me, people, more } = got.page else { return error_page(context, here, WRONG_PAGE) };
+    let mut frame = context.frame(if blocked { "Blocked" } else { "Muted" }, here);
+    frame.old = got.old;
+    frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
+    context.count_unread(&mut frame).await;
+    let people: Vec<PersonRow> =
+        people.into_iter().map(|who| PersonRow::new(who, &me.username, context.request_here())).collect();
+    frame.me = Some(me.username);
+    let path = if blocked { "/blocked" } else { "/muted" };
+    let more = more.map(|more| format!("{path}?after={}", more.0));
+    response::page(StatusCode::OK, &KeptAwayPage { frame, blocked, people, more, first: after.is_none() })
+}
+
+/// Mutes, unmutes, blocks or unblocks a person.
+pub(super) async fn change(context: &mut RequestContext, form: &Form) -> WebResponse {
+    let here = NavEntry::People;
+    let Some(session) = context.session() else { return error_page(context, here, NO_SESSION) };
+    let Ok(username) = fold_username(form.text(Field::Username.name())) else {
+        return error_pages::no_such_user(context, here);
+    };
+    let name = username.clone();
+    let (command, note, list) = match form.get("choice") {
+        Some("mute") => (RelationCommand::Mute { session, username, muted: true }, Note::Muted, "/muted"),
+        Some("unmute") => {
+            (RelationCommand::Mute { session, username, muted: false }, Note::Unmuted, "/muted")
+        }
+        Some("block") => {
+            (RelationCommand::Block { session, username, blocked: true }, Note::Blocked, "/blocked")
+        }
+        Some("unblock") => {
+            (RelationCommand::Block { session, username, blocked: false }, Note::Unblocked, "/blocked")
+        }
+        _ => return error_page(context, here, PageError::Denied(Denied::new(Code::InvalidEntry))),
+    };
+    let back = if form.get("back") == Some("list") { list.to_string() } else { format!("/@{name}") };
+    let written = match context.request_of(form).await {
+        Ok(request) => context.command(request, command.into()).await,
+        Err(error) => Err(error),
+    };
+    match written {
+        Ok(_) => response::see_other(&format!("{back}?note={}", note.name())),
+        Err(PageError::Denied(denied)) if denied.code == Code::NoSuchUser => {
+            error_pages::no_such_user(context, here)
+        }
+        Err(error) => error_page(context, here, error),
+    }
+}
+
+/// What a report is about, from the fields of the form.
+struct Subject {
+    field: &'static str,
+    value: String,
+    subject: ReportSubject,
+}
+
+impl Subject {
+    fn of(form: &Form) -> Option<Subject> {
+        let number = |field| form.get(field).and_then(|value| value.parse().ok());
+        if let Some(username) = form.get("person").and_then(|name| fold_username(name).ok()) {
+            let subject = ReportSubject::Person { username: username.clone() };
+            return Some(Subject { field: "person", value: username, subject });
+        }
+        if let Some(croak) = number("croak") {
+            let subject = ReportSubject::Croak { croak };
+            return Some(Subject { field: "croak", value: croak.to_string(), subject });
+        }
+        let message = number("message")?;
+        let subject = ReportSubject::Message { message };
+        Some(Subject { field: "message", value: message.to_string(), subject })
+    }
+
+    fn words(&self) -> String {
+        match self.subject {
+            ReportSubject::Person { .. } => format!("@{}", self.value),
+            ReportSubject::Croak { .. } => "this croak".to_string(),
+            ReportSubject::Message { .. } => "this message".to_string(),
+        }
+    }
+
+    /// Returns the page that leads here.
+    fn back(&self) -> String {
+        match self.subject {
+            ReportSubject::Person { .. } => format!("/@{}", self.value),
+            ReportSubject::Croak { .. } => "/main".to_string(),
+            ReportSubject::Message { .. } => "/messages".to_string(),
+        }
+    }
+}
+
+/// Shows the form of a report.
+pub(super) async fn show_report(context: &mut RequestContext, query: &Form) -> WebResponse {
+    if context.session().is_none() {
+        return error_page(context, NavEntry::Nowhere, NO_SESSION);
+    }
+    let Some(subject) = Subject::of(query) else { return error_pages::no_such_page(true) };
+    let mut frame = context.frame("Report", NavEntry::Nowhere);
+    context.count_unread(&mut frame).await;
+    let page = ReportPage {
+        frame,
+        subject: subject.words(),
+        field: subject.field,
+        value: subject.value,
+        words: String::new(),
+        request: Some(context.request_here()),
+        refusals: Refusals::default(),
+        log_in: false,
+    };
+    response::page(StatusCode::OK, &page)
+}
+
+/// Sends a report.
+pub(super) async fn report(context: &mut RequestContext, form: &Form) -> WebResponse {
+    let Some(session) = context.session() else { return error_page(context, NavEntry::Nowhere, NO_SESSION) };
+    let Some(subject) = Subject::of(form) else { return error_pages::no_such_page(true) };
+    let words = form.text(Field::Words.name()).to_string();
+    let tried = context.request_of(form).await;
+    let written = match (&tried, ribbit_state::text::check_report(&words)) {
+        (_, Err(denied)) => Err(denied.into()),
+        (Ok(request), Ok(words)) => {
+            let command = RelationCommand::Report { session, subject: subject.subject.clone(), words };
+            context.command(*request, command.into()).await.map(drop)
+        }
+        (Err(error), _) => Err(*error),
+    };
+    let Err(error) = written else {
+        return response::see_other(&format!("{}?note={}", subject.back(), Note::Reported.name()));
+    };
+    let request = context.request_again(form, tried.ok(), &error).await;
+    let mut frame = context.frame("Report", NavEntry::Nowhere);
+    frame.service_error = error.service_error();
+    let page = ReportPage {
+        frame,
+        subject: subject.words(),
+        field: subject.field,
+        value: subject.value,
+        words,
+        request,
+        refusals: Refusals::on(&[Field::Words.name()], error.denied()),
+        log_in: lacks_session(error.denied()),
+    };
+    response::page(status(&error), &page)
+}

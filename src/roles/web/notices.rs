@@ -1,0 +1,41 @@
+//! `/notifications`: what the user is notified of. The read receipt of the page marks it as read.
+
+use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page};
+use super::limits::READ_DEADLINE;
+use super::request_context::RequestContext;
+use super::response::{self, WebResponse};
+use hyper::StatusCode;
+use ribbit_state::limits::NOTICES_PAGE_MAX;
+use ribbit_state::{Page, Query};
+use ribbit_ui::form::Form;
+use ribbit_ui::pages::NavEntry;
+use ribbit_ui::pages::notices::{NoticeView, NotificationsPage};
+
+/// Shows a page of the notices, the newest first.
+pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
+    let here = NavEntry::Notifications;
+    let Some(session) = context.session() else { return error_page(context, here, NO_SESSION) };
+    let before = query.get("before").and_then(|before| before.parse().ok());
+    let limit = u16::try_from(NOTICES_PAGE_MAX).expect("a page is short");
+    let got = match context.read(Query::Notices { session, before, limit }, READ_DEADLINE).await {
+        Ok(got) => got,
+        Err(error) => return error_page(context, here, error),
+    };
+    let Page::Notices { me, notices, older, .. } = got.page else {
+        return error_page(context, here, WRONG_PAGE);
+    };
+    let mut frame = context.frame("Notifications", here);
+    frame.old = got.old;
+    frame.me = Some(me.username);
+    let newest = before.is_none();
+    let receipt = notices.first().filter(|first| newest && first.unread).map(|first| first.id);
+    let cursor = context.answered().filter(|_| newest).map(|token| token.to_string());
+    context.count_unread(&mut frame).await;
+    if receipt.is_some() {
+        // The receipt of this page marks them as read.
+        frame.notices = Some(0);
+    }
+    let now_ms = frame.now_ms;
+    let notices = notices.into_iter().map(|notice| NoticeView::new(notice, now_ms)).collect();
+    response::page(StatusCode::OK, &NotificationsPage { frame, notices, older, newest, cursor, receipt })
+}
