@@ -64,6 +64,13 @@ pub fn shown(wall_ms: u64) -> Option<DisplayTime> {
     })
 }
 
+/// Returns the day in UTC in words: `29 February 2024`. `None` if the clock that recorded it was not set.
+pub fn day(wall_ms: u64) -> Option<String> {
+    shown(wall_ms)?;
+    let at = OffsetDateTime::from_unix_timestamp(i64::try_from(wall_ms / 1000).ok()?).ok()?;
+    Some(format!("{} {} {}", at.day(), at.month(), at.year()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

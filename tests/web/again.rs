@@ -37,11 +37,12 @@ fn a_log_in_waits_for_the_password_that_this_browser_has_set() {
     ada.post("/login", &[("username", "ada"), ("password", "another one")]).leads_to("/main");
 }
 
-const PAGES: [&str; 10] = [
+const PAGES: [&str; 11] = [
     "/main",
     "/manage",
     "/messages",
     "/messages/ada",
+    "/rooms",
     "/people",
     "/@ada",
     "/settings",
@@ -121,12 +122,13 @@ type Fields<'a> = &'a [(&'a str, &'a str)];
 
 /// Returns every form with a request id, filled in so that it could succeed.
 fn forms(croak: &str) -> Vec<(String, Fields<'static>)> {
-    let filled: [(&str, Fields); 9] = [
+    let filled: [(&str, Fields); 10] = [
         ("/create", &[("name", "Eve"), ("username", "eve"), ("email", "e@e"), ("password", "password")]),
         ("/main", &[("post", "hold this")]),
         ("/manage", &[("username", "bob"), ("choice", "add")]),
         ("/manage", &[("username", "bob"), ("choice", "remove")]),
         ("/messages/bob", &[("message", "hold this")]),
+        ("/rooms", &[("room", "pond")]),
         ("/settings", &[("choice", "profile"), ("name", "Ada L"), ("email", "a@b")]),
         ("/settings", &[("choice", "password"), ("password", "password"), ("new-password", "another one")]),
         ("/settings", &[("choice", "others")]),

@@ -10,6 +10,7 @@ mod hostile;
 mod notices;
 mod pages;
 mod people;
+mod rooms;
 mod safe;
 mod tls;
 mod views;

@@ -62,7 +62,8 @@ fn a_first_page_with_all_it_loads_is_small() {
     let loaded = login.matches("src=\"").count() + login.matches("rel=\"stylesheet\"").count();
     assert_eq!(loaded, 3, "the style, the script, the frog: {login}");
     ada.join("ada");
-    let pages = ["/main", "/manage", "/messages", "/people", "/settings", "/logout", "/delete", "/@ada"];
+    let pages =
+        ["/main", "/manage", "/messages", "/rooms", "/people", "/settings", "/logout", "/delete", "/@ada"];
     for path in pages {
         let all = shared + bytes(&mut ada, path);
         assert!(all <= FIRST_PAGE_BYTES_MAX, "{path} and what it loads: {all} bytes");

@@ -97,6 +97,28 @@ fn every_page_matches_its_golden_file() {
     ada.post("/messages/bob", &[("message", "I did.")]).leads_to("/messages/bob");
     views.see("talk", &ada.get("/messages/bob"));
     views.see("talk-refused", &ada.post("/messages/bob", &[("message", "")]));
+    views.see("rooms-empty", &ada.get("/rooms"));
+    views.see("rooms-refused", &ada.post("/rooms", &[("room", "a b"), ("topic", "<wet>")]));
+    let fields = [("room", "pond"), ("topic", "All <wet> things"), ("open", "yes"), ("history", "yes")];
+    ada.post("/rooms", &fields).leads_to("/rooms/pond");
+    views.see("room-empty", &ada.get("/rooms/pond"));
+    views.see("room-stranger", &bob.get("/rooms/pond"));
+    views.see("rooms-others", &bob.get("/rooms"));
+    bob.post("/rooms/pond", &[("choice", "join")]).leads_to("/rooms/pond");
+    bob.post("/rooms/pond", &[("message", "Is it <wet>, @ada?")]).leads_to("/rooms/pond");
+    ada.post("/rooms/pond", &[("message", "It is.\nVery.")]).leads_to("/rooms/pond");
+    ada.post("/rooms", &[("room", "crew")]).leads_to("/rooms/crew");
+    ada.post("/rooms/crew/members", &[("choice", "invite"), ("username", "bob")])
+        .leads_to("/rooms/crew/members");
+    views.see("rooms", &bob.get("/rooms"));
+    views.see("room", &ada.get("/rooms/pond"));
+    views.see("room-refused", &bob.post("/rooms/pond", &[("message", "")]));
+    views.see("room-invited", &bob.get("/rooms/crew"));
+    views.see("room-none", &bob.get("/rooms/no-such"));
+    views.see("room-settings", &ada.get("/rooms/pond/settings?note=saved"));
+    views.see("room-settings-member", &bob.get("/rooms/pond/settings"));
+    views.see("room-members", &ada.get("/rooms/pond/members"));
+    views.see("room-members-invited", &ada.get("/rooms/crew/members"));
     views.see("settings", &ada.get("/settings?note=saved"));
     let wrong = [("choice", "password"), ("password", "not this one"), ("new-password", "long enough")];
     views.see("settings-refused", &ada.post("/settings", &wrong));

@@ -6,6 +6,10 @@
 //!   id: CURSOR   event: beat                    heartbeat every LIVE_BEAT; everything up to the cursor was sent
 //!   id: CURSOR   event: croak   data: markup    a new croak
 //!   id: CURSOR   event: gone    data: ID        a croak was deleted
+//!   id: CURSOR   event: said    data: ROOM      a new message in the room with this id; its markup follows
+//!   id: CURSOR   event: unsaid  data: ROOM ID   a message in a room was removed
+//!   id: CURSOR   event: left    data: ROOM      the user is in the room no longer
+//!   id: CURSOR   event: invited data: ROOM      the invitations have changed
 //!   id: CURSOR   event: talk    data: WITH N    new message or receipt in the conversation with this account; N messages
 //!                                               are unread in total
 //!                event: again                   the events after the cursor are lost: reload the page
@@ -35,10 +39,12 @@ use ribbit_net::client::Client;
 use ribbit_net::protocol::{self, Ask};
 use ribbit_net::subscription::{Subscription, SubscriptionMessage};
 use ribbit_state::{
-    AccountId, Consistency, Event as Happened, EventKind, LogIndex, Page, Query, Token, TokenHash, Topic,
+    AccountId, Consistency, Event as Happened, EventKind, LogIndex, Page, Query, RoomId, Token, TokenHash,
+    Topic,
 };
 use ribbit_ui::pages::CroakView;
 use ribbit_ui::pages::croak::CroakFragment;
+use ribbit_ui::pages::rooms::{SaidFragment, SaidView};
 use smol::future::FutureExt;
 use smol::lock::Mutex;
 use std::collections::VecDeque;
@@ -166,6 +172,34 @@ impl LiveStreams {
         Ok(Some(bytes))
     }
 
+    /// Returns a rendered message of a room, or `None` if it no longer exists. Its markup is the same for all members.
+    async fn said(&self, session: TokenHash, at: Token, room: RoomId) -> Result<Option<Bytes>, StreamCutOff> {
+        let asked = Instant::now();
+        let mut rendered = self.rendered.lock().await;
+        if let Some((_, bytes)) = rendered.newest.iter().find(|(token, _)| *token == at) {
+            return Ok(Some(bytes.clone()));
+        }
+        if rendered.failed.is_some_and(|failed| failed >= asked) {
+            return Err(StreamCutOff);
+        }
+        let (name, message) = match self.ask(at, Query::RoomMessage { session, room, id: at.index }).await {
+            Ok(Some(Page::RoomMessage { room, message })) => (room, message),
+            Ok(_) => return Ok(None),
+            Err(StreamCutOff) => {
+                rendered.failed = Some(Instant::now());
+                return Err(StreamCutOff);
+            }
+        };
+        let said = SaidView::new(message, request_context::wall_ms());
+        let html = SaidFragment { said, room: name }.render().expect("writing to a string cannot fail");
+        let bytes = event(Some(at), "said", &format!("{}\n{html}", room.0));
+        if rendered.newest.len() == LIVE_READINGS_MAX {
+            rendered.newest.pop_front();
+        }
+        rendered.newest.push_back((at, bytes.clone()));
+        Ok(Some(bytes))
+    }
+
     /// Reads a state that is at least as new as `at`. Returns `None` if the query is refused.
     async fn ask(&self, at: Token, query: Query) -> Result<Option<Page>, StreamCutOff> {
         let ask = Ask::Read { seen: Some(at), consistency: Consistency::Session, query };
@@ -290,6 +324,17 @@ impl LiveStream {
                 let data = format!("{} {}", with.0, unread.messages);
                 Ok(Some(event(Some(at), "talk", &data)))
             }
+            EventKind::RoomSaid { room, .. } => streams.said(self.session, at, room).await,
+            EventKind::RoomMessageRemoved { room, message } => {
+                streams.forget(message).await;
+                Ok(Some(event(Some(at), "unsaid", &format!("{} {message}", room.0))))
+            }
+            EventKind::RoomClosed { room } => Ok(Some(event(Some(at), "left", &room.0.to_string()))),
+            EventKind::RoomLeft { room, account } => {
+                let mine = self.me(streams, at).await? == Some(account);
+                Ok(mine.then(|| event(Some(at), "left", &room.0.to_string())))
+            }
+            EventKind::RoomInvited { room, .. } => Ok(Some(event(Some(at), "invited", &room.0.to_string()))),
             // Shown by the next page that is loaded.
             _ => Ok(None),
         }

@@ -1,5 +1,6 @@
 //! `/shown`: the read receipt, an empty image. A browser loads it once it has a page, which marks the page's content as read:
-//! messages of a conversation (`with`, `through`), croaks of the feed (`feed`) or notices (`notices`).
+//! messages of a conversation (`with`, `through`) or of a room (`room`, `through`), croaks of the feed (`feed`) or notices
+//! (`notices`).
 //!
 //! A request from another site marks nothing (`cross_site`). Marks only rise, so a repeated or late request does no harm.
 
@@ -7,7 +8,8 @@ use super::error_pages::status;
 use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
 use hyper::{HeaderMap, StatusCode};
-use ribbit_state::{AccountId, Command, MessageCommand, NoticeCommand, TokenHash};
+use ribbit_state::text::fold_room_name;
+use ribbit_state::{AccountId, Command, MessageCommand, NoticeCommand, RoomCommand, TokenHash};
 use ribbit_ui::form::Form;
 
 /// An empty image.
@@ -45,6 +47,10 @@ fn command(session: TokenHash, query: &Form) -> Option<Command> {
     }
     if let Some(through) = number("notices") {
         return Some(NoticeCommand::Read { session, through }.into());
+    }
+    if let Some(room) = query.get("room") {
+        let (room, read_through) = (fold_room_name(room).ok()?, number("through")?);
+        return Some(RoomCommand::Mark { session, room, read_through }.into());
     }
     let (with, through) = (AccountId(number("with")?), number("through")?);
     // `read=no`: the page is open but not looked at, so the messages are delivered and not read.

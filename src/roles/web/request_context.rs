@@ -20,7 +20,7 @@ use ribbit_state::limits::SESSION_AGE_MS_MAX;
 use ribbit_state::query::Unread;
 use ribbit_state::{
     Code, Command, Consistency, Denied, HistoryId, LogIndex, MessageCommand, NoticeCommand, Page, Query,
-    Reply, Request, Token, TokenHash,
+    Reply, Request, RoomCommand, Token, TokenHash,
 };
 use ribbit_ui::form::{Form, FormRequest, REQUEST_FIELD};
 use ribbit_ui::pages::{NavEntry, PageFrame};
@@ -423,7 +423,8 @@ fn rate_class(ask: &Ask) -> WebRateClass {
         Ask::Write(Request {
             command:
                 Command::Message(MessageCommand::Mark { .. } | MessageCommand::ReadFeed { .. })
-                | Command::Notice(NoticeCommand::Read { .. }),
+                | Command::Notice(NoticeCommand::Read { .. })
+                | Command::Room(RoomCommand::Mark { .. }),
             ..
         }) => WebRateClass::Mark,
         _ => WebRateClass::Post,

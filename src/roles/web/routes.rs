@@ -9,7 +9,8 @@ use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
 use super::services::SiteServices;
 use super::{
-    account, croak, feed, friends, health, keep_away, messages, notices, people, receipts, settings, status,
+    account, croak, feed, friends, health, keep_away, messages, notices, people, receipts, room,
+    room_settings, rooms, settings, status,
 };
 use hyper::{HeaderMap, StatusCode};
 use ribbit_ui::form::Form;
@@ -156,6 +157,18 @@ routes! {
     Report "/report" Session
         GET |it| keep_away::show_report(it.context, it.query).await,
         POST |it| keep_away::report(it.context, it.form).await;
+    Rooms "/rooms" Session
+        GET |it| rooms::list(it.context, it.query).await,
+        POST |it| rooms::create(it.context, it.form).await;
+    Room "/rooms/{name}" Session
+        GET |it| room::show(it.context, it.named, it.query).await,
+        POST |it| room::change(it.context, it.named, it.form).await;
+    RoomSettings "/rooms/{name}/settings" Session
+        GET |it| room_settings::show(it.context, it.named, it.query).await,
+        POST |it| room_settings::change(it.context, it.named, it.form).await;
+    RoomMembers "/rooms/{name}/members" Session
+        GET |it| room_settings::show_members(it.context, it.named, it.query).await,
+        POST |it| room_settings::change_members(it.context, it.named, it.form).await;
     Settings "/settings" Session
         GET |it| settings::show(it.context, it.query).await,
         POST |it| settings::change(it.context, it.form).await;

@@ -5,6 +5,7 @@
 //! - [`form_page`]: sign up, log in, log out, delete; [`feed`]: `/main`; [`friends`]: `/manage`
 //! - [`notices`]: `/notifications`, muted and blocked people, reports
 //! - [`people`]: `/people`, `/@name`, `/croak/ID`; [`messages`]: `/messages` and below; [`settings`]: `/settings`
+//! - [`rooms`]: `/rooms` and below
 //! - [`croak`]: a croak on any page; [`text`]: a user's text, with links for mentions
 //!
 //! A refused form comes back with its text, except for passwords. Its request id comes back too when sending the form
@@ -18,6 +19,7 @@ mod markup;
 pub mod messages;
 pub mod notices;
 pub mod people;
+pub mod rooms;
 pub mod settings;
 pub mod text;
 
@@ -47,6 +49,7 @@ pub enum NavEntry {
     Messages,
     Notifications,
     People,
+    Rooms,
     Settings,
     Delete,
     Logout,

@@ -187,6 +187,14 @@
       cursor = event.lastEventId;
       noticed(Number(event.data));
     });
+    const inRoom = (name, heard) => source.addEventListener(name, (event) => {
+      cursor = event.lastEventId;
+      heard(event.data);
+    });
+    inRoom("said", saidInRoom);
+    inRoom("unsaid", unsaidInRoom);
+    inRoom("left", leftRoom);
+    inRoom("invited", () => place.dataset.rooms !== undefined && press("Show new invitations", () => location.reload()));
     source.addEventListener("again", () => offer("Show new croaks", () => location.assign("/main")));
     source.addEventListener("ended", () => offer("You've been logged out. Log in again", () => location.assign("/login")));
     source.onerror = () => {
@@ -293,6 +301,61 @@
     const receipt = one(".receipt", page)?.getAttribute("src");
     if (receipt) fetch(receipt);
   };
+  // ---- Rooms
+
+  // Marks what is on the page as read, at most once in this time: a room may have many readers.
+  const MARK_MS = 10000;
+  let marking;
+  const markRoom = () => {
+    clearTimeout(marking);
+    const last = all("#sayings > .said").at(-1);
+    if (!marking || !last || !place?.dataset.room) return;
+    marking = undefined;
+    const through = last.id.replace("said-", "");
+    fetch(`/shown?room=${place.dataset.name}&through=${through}`, { keepalive: true });
+  };
+  const saidInRoom = (data) => {
+    const end = data.indexOf("\n"), room = data.slice(0, end), list = one("#sayings");
+    if (place.dataset.rooms !== undefined) return press("Show new messages", () => location.reload());
+    if (place.dataset.room !== room || !list) return;
+    const item = one(".said", parse(data.slice(end)));
+    if (!item || document.getElementById(item.id)) return;
+    const form = one("main .message-form"), top = form?.getBoundingClientRect().top, last = all(".said", list).at(-1);
+    const mine = item.dataset.author === place.dataset.me;
+    if (mine) item.classList.replace("theirs", "mine");
+    if (last?.dataset.day === item.dataset.day && last.dataset.author === item.dataset.author) item.classList.add("next");
+    if (item.dataset.day && last?.dataset.day !== item.dataset.day) {
+      const day = new Date(item.dataset.day + "T00:00Z");
+      list.append(make("li", "day", day.toLocaleDateString("en-GB", { dateStyle: "long", timeZone: "UTC" })));
+    }
+    list.append(document.adoptNode(item));
+    one(".empty", list.parentNode)?.remove();
+    tell();
+    // The form stays in place while the list above it grows.
+    if (form) scrollBy(0, form.getBoundingClientRect().top - top);
+    if (mine) return;
+    say(one(".text", item).textContent);
+    marking ??= setTimeout(markRoom, MARK_MS);
+  };
+  const unsaidInRoom = (data) => {
+    const item = document.getElementById("said-" + data.split(" ")[1]);
+    if (!item) return;
+    const text = one(".text", item);
+    text.textContent = "This message was removed.";
+    text.classList.add("gone");
+    one("details", item)?.remove();
+  };
+  const leftRoom = (room) => {
+    if (place.dataset.room === room) offer("You are not in this room any more", () => location.assign("/rooms"));
+  };
+  // Enter sends, Shift and Enter break the line. On a touch screen Enter breaks the line.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || !event.target.matches("textarea[data-enter]")) return;
+    if (matchMedia("(pointer: coarse)").matches) return;
+    event.preventDefault();
+    event.target.form.requestSubmit();
+  });
+
   document.addEventListener("visibilitychange", () => (document.hidden && !notifies() ? close() : open()));
 
   // ---- Times
@@ -359,7 +422,7 @@
     place = one("[data-live]");
     cursor = place?.dataset.live;
     // A conversation is shown from its end.
-    if (place?.dataset.with) one("main form")?.scrollIntoView({ block: "end" });
+    if (place?.dataset.with || place?.dataset.room) one("main form")?.scrollIntoView({ block: "end" });
     askToNotify();
     open();
     clearInterval(again);
@@ -367,7 +430,10 @@
     if (seconds) again = setInterval(look, seconds * 1000);
   }
   addEventListener("popstate", () => here() !== shown && location.reload());
-  addEventListener("pagehide", close);
+  addEventListener("pagehide", () => {
+    markRoom();
+    close();
+  });
   addEventListener("pageshow", (event) => {
     if (!event.persisted) return;
     all("form").forEach(release);
