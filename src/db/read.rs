@@ -18,6 +18,7 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase};
 use ribbit_state::answer::answer;
 use ribbit_state::dedup::DedupWindow;
 use ribbit_state::ring::{Ring, RingChange};
+use ribbit_state::search::index::SearchIndex;
 use ribbit_state::sync::{MutexExt, RwLockExt};
 use ribbit_state::timelines::{Caches, Timelines};
 use ribbit_state::{Denied, LogIndex, Outcome, Page, Query, RequestId, croaks};
@@ -33,6 +34,8 @@ pub(super) struct StoreShared {
     pub ring: RwLock<Ring>,
     /// Feeds of active readers. Locked last.
     pub timelines: Timelines,
+    /// Index of the words of croaks. Locked last.
+    pub search: SearchIndex,
     /// Rows that answers read often. Locked last.
     pub reader_cache: ReaderCache,
     /// Request deduplication window. The writer locks it while it applies.
@@ -139,9 +142,24 @@ impl Reader {
         let ring = self.shared.ring.read_locked();
         let (index, view) = self.view_at()?;
         let view = CachedView { view, at: index, cache: &self.shared.reader_cache };
-        let caches = Caches { ring: ring.seen_at(index), timelines: &self.shared.timelines };
+        let StoreShared { timelines, search, .. } = &*self.shared;
+        let caches = Caches { ring: ring.seen_at(index), timelines, search };
         let page = answer(&view, caches, query)?;
         Ok((if injected(Fault::EarlyToken) { index.saturating_sub(1) } else { index }, page))
+    }
+
+    /// Returns true if the search index should cover more croaks.
+    pub fn search_wants_more(&self) -> bool {
+        self.shared.search.wants_more(self.applied())
+    }
+
+    /// Lets the search index cover some more croaks. Returns true while there is more to do.
+    ///
+    /// # Errors
+    /// Fatal: the store cannot be read.
+    pub fn extend_search(&self) -> Result<bool, DbError> {
+        let (applied, view) = self.view_at()?;
+        self.shared.search.extend(&view, applied)
     }
 
     /// Returns the entries with `from <= index < to`, as many as fit `bytes_max` but at least one. Stops at a gap.

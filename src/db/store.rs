@@ -33,6 +33,7 @@ use ribbit_state::LogIndex;
 use ribbit_state::dedup::DedupWindow;
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::ring::RingChange;
+use ribbit_state::search::index::SearchIndex;
 use ribbit_state::sync::{MutexExt, RwLockExt};
 use ribbit_state::timelines::Timelines;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -111,6 +112,7 @@ impl Store {
             database: RwLock::new(Arc::new(database)),
             ring: RwLock::default(),
             timelines: Timelines::default(),
+            search: SearchIndex::default(),
             reader_cache: ReaderCache::default(),
             dedup: RwLock::default(),
             digests: Mutex::default(),
@@ -201,6 +203,7 @@ impl Store {
             (*ring, *shown) = (loaded_ring, database);
             // Under the lock of the ring: a reader of the old file has added what it read, or will add nothing.
             self.shared.timelines.clear();
+            self.shared.search.clear();
             self.shared.reader_cache.clear();
         }
         let position = (loaded.applied.index, digest);

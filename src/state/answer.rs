@@ -12,7 +12,8 @@ use super::rows::{Friends, Order, Owner, View, scan};
 use super::timelines::Caches;
 use super::visibility::Reader;
 use super::{
-    feed, front, leases, listing, notices, people, relations, reports, room_pages, shown, talks, thread, tree,
+    feed, front, leases, listing, notices, people, relations, reports, room_pages, search, shown, talks,
+    thread, tree,
 };
 
 /// Answers a query.
@@ -60,6 +61,7 @@ pub fn answer<V: View>(
         | Query::RoomMessage { session, .. }
         | Query::Thread { session, .. }
         | Query::Everyone { session, .. }
+        | Query::Search { session, .. }
         | Query::Reactions { session, .. } => match owner(view, *session)? {
             Ok(me) => personal(view, caches, me, *session, query)?,
             Err(denied) => Err(denied),
@@ -120,8 +122,19 @@ fn personal<V: View>(
         Query::Everyone { before, limit, .. } => {
             Ok(thread::everyone(view, me, newest(before), page_len(*limit, FEED_PAGE_MAX))?)
         }
+        Query::Search { words, before, limit, .. } => {
+            search::search(view, caches.search, me, words, *before, page_len(*limit, FEED_PAGE_MAX))?
+        }
         Query::Reactions { croak, kind, .. } => thread::reactions(view, me, *croak, *kind)?,
-        _ => Ok(Page::Me(me)),
+        Query::Me { .. } => Ok(Page::Me(me)),
+        // Answered above: these need no session.
+        Query::Position
+        | Query::Tree { .. }
+        | Query::Leases { .. }
+        | Query::Coordination
+        | Query::Settings
+        | Query::Reports { .. }
+        | Query::Accounts { .. } => Ok(Page::Me(me)),
     })
 }
 

@@ -18,6 +18,7 @@ use super::limits::{
     USERNAME_CHARS_MAX, WELCOME_CHARS_MAX,
 };
 use super::query::{Query, TalkPartner};
+use super::search::Terms;
 use super::text;
 
 const INVALID: Denied = Denied::new(Code::InvalidEntry);
@@ -134,6 +135,10 @@ impl Query {
     /// The refusal: 606 with the field it concerns, or 601 if no user can have that name.
     pub fn check(&self) -> Result<(), Denied> {
         match self {
+            Query::Search { words, .. } => {
+                hold(words.len() <= TYPED_BYTES_MAX, Denied::of(Code::InvalidEntry, Field::Search))?;
+                Terms::parse(words).map(drop)
+            }
             Query::People { names, after, .. } | Query::Accounts { names, after } => {
                 listed(names, after.as_deref())
             }

@@ -147,6 +147,8 @@ pub enum Field {
     Topic,
     /// Words of a report.
     Words,
+    /// Words of a search.
+    Search,
 }
 
 impl Field {
@@ -161,6 +163,7 @@ impl Field {
             Field::Message => "message",
             Field::NewPassword => "new-password",
             Field::Names => "names",
+            Field::Search => "q",
             Field::Room => "room",
             Field::Topic => "topic",
             Field::Words => "words",

@@ -260,4 +260,5 @@ queries! {
     Thread: session, public;
     Everyone: session, public;
     Reactions: session, public;
+    Search: session, public;
 }

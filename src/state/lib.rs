@@ -109,6 +109,7 @@ mod room_ties;
 mod rooms;
 pub mod rows;
 mod rule;
+pub mod search;
 mod sessions;
 mod shown;
 mod social;

@@ -98,6 +98,16 @@ pub const MENTIONS_NOTIFIED_MAX: usize = 10;
 pub const GLOB_CHARS_MAX: usize = 64;
 /// Maximum number of user names that are compared with a pattern for one page.
 pub(crate) const NAMES_COMPARED_MAX: usize = 4_096;
+/// Maximum number of words and tags of a search.
+pub(crate) const SEARCH_TERMS_MAX: usize = 8;
+/// Maximum number of croaks that one search looks at.
+pub(crate) const SEARCH_ROWS_MAX: usize = 4_096;
+/// Maximum number of blocks of croaks that one search looks into.
+pub(crate) const SEARCH_PARTS_MAX: usize = 64;
+/// Maximum number of people that a search lists.
+pub(crate) const SEARCH_PEOPLE_MAX: usize = 20;
+/// Maximum number of blocks of the search index, of 64 croaks and about 540 bytes each: a million croaks in 9 MB.
+pub(crate) const SEARCH_BLOCKS_MAX: usize = 16 * 1_024;
 /// Value at which counting followers stops.
 pub const FOLLOWERS_COUNT_MAX: usize = 4_096;
 

@@ -14,6 +14,7 @@ use super::query::{Page, Query};
 use super::ring::{Ring, RingChange};
 use super::rows::{BadRow, Change, Order, RawRow, TableId, View};
 use super::rule::Bounds;
+use super::search::index::SearchIndex;
 use super::timelines::{Caches, Timelines};
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ pub struct Model {
     dedup: DedupWindow,
     ring: Ring,
     timelines: Timelines,
+    search: SearchIndex,
     /// Index of the newest entry.
     applied: LogIndex,
     bounds: Bounds,
@@ -79,13 +81,23 @@ impl Model {
     /// # Panics
     /// As [`Model::decide`].
     pub fn answer(&self, query: &Query) -> Result<Page, Denied> {
-        let caches = Caches { ring: self.ring.seen_at(self.applied), timelines: &self.timelines };
+        let caches = Caches {
+            ring: self.ring.seen_at(self.applied),
+            timelines: &self.timelines,
+            search: &self.search,
+        };
         answer(self, caches, query).expect("the model holds what the rules wrote")
     }
 
     /// Iterates over every (table, key, row) in the order of tables and keys.
     pub fn rows(&self) -> impl Iterator<Item = (TableId, &[u8], &[u8])> {
         self.rows.iter().map(|((table, key), row)| (*table, key.as_slice(), row.as_slice()))
+    }
+
+    /// Lets the search index cover all croaks that it may.
+    #[cfg(test)]
+    pub(crate) fn extend_search(&self) {
+        while self.search.extend(self, self.applied).expect("the model holds what the rules wrote") {}
     }
 
     /// Returns the number of requests in the deduplication window.
@@ -110,6 +122,7 @@ impl Model {
             self.ring.push(index, author);
         }
         self.timelines.clear();
+        self.search.clear();
         self.ring.trim(self.dedup.books().indexed_through);
     }
 }

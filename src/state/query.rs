@@ -105,6 +105,10 @@ pub enum Query {
     Everyone { session: TokenHash, before: Option<LogIndex>, limit: u16 },
     /// People who like or shared a croak, the newest `REACTIONS_LISTED_MAX`, newest first.
     Reactions { session: TokenHash, croak: LogIndex, kind: ReactionKind },
+    /// Croaks with all these words and tags, newest first, starting before `before` if it is given, and on the first page
+    /// people with this text in their names. A page may be short or empty although `older` is set, because each page looks
+    /// at a bounded number of croaks.
+    Search { session: TokenHash, words: String, before: Option<LogIndex>, limit: u16 },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -144,6 +148,20 @@ impl FeedCroak {
     pub fn original(id: LogIndex, author: Person, body: CroakBody) -> FeedCroak {
         FeedCroak { id, author, body, numbers: CroakNumbers::default(), share: None }
     }
+}
+
+/// One page of the results of a search.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    pub me: Person,
+    /// On the first page only, at most `SEARCH_PEOPLE_MAX`.
+    pub people: Vec<PersonRelation>,
+    /// False if there are more names than were compared.
+    pub all_people: bool,
+    /// Newest first.
+    pub croaks: Vec<FeedCroak>,
+    /// The `before` of the next older page, if there may be one.
+    pub older: Option<LogIndex>,
 }
 
 /// A share of a croak.
@@ -330,6 +348,7 @@ pub enum Page {
         /// Newest first.
         people: Vec<Person>,
     },
+    Found(Box<Found>),
 }
 
 /// A page of the feed with what stands around it.

@@ -15,6 +15,7 @@
 use super::ids::{AccountId, LogIndex};
 use super::limits::{TIMELINE_WINDOW_MAX, TIMELINES_BYTES_MAX};
 use super::ring::RingView;
+use super::search::index::SearchIndex;
 use super::sync::MutexExt;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -187,6 +188,7 @@ impl Timeline {
 pub struct Caches<'a> {
     pub ring: RingView<'a>,
     pub timelines: &'a Timelines,
+    pub search: &'a SearchIndex,
 }
 
 /// Timelines of the accounts that read their feeds most recently.

@@ -104,6 +104,7 @@ pub fn valid(field: Field) -> String {
         Field::Post => format!("1 to {CROAK_CHARS_MAX} characters"),
         Field::Message => format!("1 to {MESSAGE_CHARS_MAX} characters"),
         Field::Words => format!("up to {REPORT_CHARS_MAX} characters"),
+        Field::Search => "one to eight words or tags, such as rain or #pond".to_string(),
         Field::Names => format!("a username or a pattern such as b*, up to {GLOB_CHARS_MAX} characters"),
         Field::Room => "1 to 32 characters: a-z, 0-9, _ and -".to_string(),
         Field::Topic => format!("up to {TOPIC_CHARS_MAX} characters on one line"),
@@ -119,7 +120,7 @@ pub fn invalid(field: Field) -> String {
         }
         Field::Email => format!("Enter an email address, {valid}."),
         Field::Post | Field::Message | Field::Words => format!("Write {valid}."),
-        Field::Names => format!("Enter {valid}."),
+        Field::Names | Field::Search => format!("Enter {valid}."),
     }
 }
 

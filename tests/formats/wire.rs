@@ -25,7 +25,7 @@ use ribbit_state::interest::Topic;
 use ribbit_state::query::TreeEntry;
 use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelation, Profile};
 use ribbit_state::query::{Consistency, FeedCroak, Page, Person, Query, TalkPartner};
-use ribbit_state::query::{CroakBody, FrontCroak, FrontPage};
+use ribbit_state::query::{CroakBody, Found, FrontCroak, FrontPage};
 use ribbit_state::query::{CroakNumbers, CroakShare, ReactionKind, Thread, ThreadCroak, ThreadReply};
 use ribbit_state::query::{DeliveryStatus, NoticeItem, ReportItem, Talk, TalkMessage, TalkSummary, Unread};
 use ribbit_state::rows::{
@@ -185,6 +185,7 @@ fn queries() -> Vec<(&'static str, Query)> {
         Thread: Query::Thread { session, id: 300, after: Some(301), limit },
         Everyone: Query::Everyone { session, before, limit },
         Reactions: Query::Reactions { session, croak: 300, kind: ReactionKind::Share },
+        Search: Query::Search { session, words: "rain #pond".into(), before, limit },
     })
 }
 
@@ -447,6 +448,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         Thread: Page::Thread(Box::new(thread)),
         Everyone: Page::Everyone { me: person(), croaks: everyone, older: Some(299) },
         Reactions: Page::Reactions { me: person(), croak: Box::new(liked), people: vec![person()] },
+        Found: Page::Found(Box::new(found())),
     })
 }
 
@@ -510,6 +512,7 @@ fn fields() -> Vec<(&'static str, Field)> {
         Message: Field::Message,
         NewPassword: Field::NewPassword,
         Names: Field::Names,
+        Search: Field::Search,
         Room: Field::Room,
         Topic: Field::Topic,
         Words: Field::Words,
@@ -761,4 +764,16 @@ fn frames_of_wire_version_1_stay_readable() {
     assert_eq!(frame::WIRE_VERSION, 1, "another version has a file of its own");
     let made = [openings(), asked(), answered(), live(), peer_frames()].concat();
     compare("wire-1.txt", WIRE_1, made);
+}
+
+fn found() -> Found {
+    let relation = PersonRelation {
+        person: person(),
+        followed: true,
+        follows: false,
+        muted: false,
+        blocked: false,
+        blocks: false,
+    };
+    Found { me: person(), people: vec![relation], all_people: true, croaks: Vec::new(), older: Some(299) }
 }

@@ -50,7 +50,11 @@ impl NodeRequest<'_> {
             let token = Token { history, index: *unless };
             return Answer::Read { token, old: old(), page: Ok(Page::Unchanged) };
         }
-        match reader.answer(query) {
+        let answer = reader.answer(query);
+        if matches!(query, Query::Search { .. }) {
+            self.node.search.begin(&reader);
+        }
+        match answer {
             Ok((index, page)) => Answer::Read { token: Token { history, index }, old: old(), page },
             Err(error) => store_unreadable(&error),
         }

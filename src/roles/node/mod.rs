@@ -66,6 +66,7 @@ mod rate_limits;
 mod request;
 mod run;
 mod scrub;
+mod search_coverage;
 mod seeds;
 mod service;
 mod session_tokens;
@@ -124,6 +125,7 @@ struct NodeState {
     /// Permits for open subscriptions, `SUBSCRIBERS_MAX` in all.
     pub(crate) subscribers: Semaphore,
     pub(crate) pins: Arc<Pins>,
+    search: search_coverage::SearchCoverage,
     /// Test hook: peer of which this node ignores direct heartbeats, see `run`.
     pub(crate) deaf_to: Option<RaftId>,
     /// Set once this node belongs to a cluster.

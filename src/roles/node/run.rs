@@ -141,6 +141,7 @@ fn new_node(
         limits: RateLimits::new(options.posts_per_minute),
         failed,
         subscribers: Semaphore::new(SUBSCRIBERS_MAX),
+        search: Default::default(),
         pins: Pins::pausing(test_hooks::number(TEST_PIN_STEP_MS)?.map(Duration::from_millis)),
         deaf_to: test_hooks::number(TEST_DEAF)?,
         membership: OnceLock::new(),

@@ -54,6 +54,12 @@ pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Qu
             before: args.lookup_parse("before")?,
             limit: args.lookup_parse("limit")?.unwrap_or(10),
         },
+        "search" => Query::Search {
+            session: session(args)?,
+            words: first(args)?,
+            before: args.lookup_parse("before")?,
+            limit: args.lookup_parse("limit")?.unwrap_or(10),
+        },
         "likers" | "sharers" => {
             Query::Reactions { session: session(args)?, croak: first(args)?.parse()?, kind }
         }
@@ -105,6 +111,15 @@ pub(super) fn page(page: &Page) -> Result<Option<String>, Box<dyn Error>> {
                 writeln!(output, "{}", croak_words(croak))?;
             }
             writeln!(output, "older: {older:?}")?;
+        }
+        Page::Found(found) => {
+            for known in &found.people {
+                writeln!(output, "{}", person_words(&known.person))?;
+            }
+            for croak in &found.croaks {
+                writeln!(output, "{}", croak_words(croak))?;
+            }
+            writeln!(output, "older: {:?}", found.older)?;
         }
         Page::Croak(croak) => writeln!(output, "{}", croak_words(croak))?,
         Page::Front(FrontPage { me, authors, croaks, older, unread }) => {

@@ -10,6 +10,7 @@ mod regressions;
 mod room_words;
 mod rooms;
 mod scripts;
+mod searches;
 mod talks;
 mod tree;
 mod who_sees_what;

@@ -66,7 +66,9 @@ impl Runner for Script {
             | "profile" | "people" | "followers" | "chatting" | "account" | "sessions" | "settings"
             | "accounts" | "notices" | "muted" | "blocked" | "reports" | "myrooms" | "openrooms" | "room"
             | "roompeople" | "roomsaid" => self.query(&command.name, &mut args)?,
-            "thread" | "everyone" | "likers" | "sharers" => self.query(&command.name, &mut args)?,
+            "thread" | "everyone" | "search" | "likers" | "sharers" => {
+                self.query(&command.name, &mut args)?
+            }
             "rows" => self.rows(&mut args)?,
             name => {
                 let parsed = self.command(name, &mut args)?;

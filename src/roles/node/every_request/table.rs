@@ -141,6 +141,7 @@ fn queries(table: &mut RequestTable) {
         table.query(Query::Croak { session, id: number });
         table.query(Query::Thread { session, id: number, after: before, limit });
         table.query(Query::Everyone { session, before, limit });
+        table.query(Query::Search { session, words: "rain".into(), before, limit });
         table.query(Query::Reactions { session, croak: number, kind: ReactionKind::Like });
         table.query(Query::Reactions { session, croak: number, kind: ReactionKind::Share });
         table.query(Query::Message { session, id: number });

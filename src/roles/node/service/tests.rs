@@ -88,6 +88,7 @@ fn backend_with(folder: &Path, voters: &[u64], quota_bytes: u64) -> Arc<NodeServ
         disk: DiskQuota::new(folder.to_path_buf(), quota_bytes, 0),
         failed,
         subscribers: Semaphore::new(SUBSCRIBERS_MAX),
+        search: Default::default(),
         pins: Arc::default(),
         membership: OnceLock::from(member),
     };
