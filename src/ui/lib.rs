@@ -19,7 +19,7 @@
 //! - [`tree`]: the lock namespace, drawn
 //!
 //! For both:
-//! - [`words`]: refusals, confirmations and errors; [`notice_words`]: notices
+//! - [`words`]: refusals, confirmations and errors; [`notice_words`]: notices; [`report_words`]: reports
 //! - [`time`]: wall-clock times; [`plain`]: escaping for terminals; [`table`]: aligned columns
 //! - [`nearest`]: suggestions for mistyped names; [`version`]: version and build
 //!
@@ -38,6 +38,7 @@ pub mod notice_words;
 pub mod pages;
 pub mod person_json;
 pub mod plain;
+pub mod report_words;
 pub mod rooms;
 pub mod status;
 pub mod status_page;

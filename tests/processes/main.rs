@@ -35,6 +35,7 @@ mod following;
 mod full;
 mod harmed;
 mod hostile;
+mod keep_away;
 mod letters;
 mod limits;
 mod locks;

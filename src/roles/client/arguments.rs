@@ -1,5 +1,6 @@
 //! Arguments of `ribbit client` and its verbs; those of `client web` are in [`crate::web::arguments`].
 
+use crate::client::keep_away_arguments::KeepAwayVerb;
 use crate::client::room_arguments::RoomVerb;
 pub use crate::client::shared_arguments::{OutputArgs, PostArgs, UserNameArgs};
 use crate::common::address;
@@ -128,6 +129,8 @@ pub enum SessionVerb {
     /// Delete your account and everything you wrote
     #[command(after_help = DELETE_HELP)]
     Delete(OutputArgs),
+    #[command(flatten)]
+    KeepAway(KeepAwayVerb),
     #[command(flatten)]
     Room(RoomVerb),
 }
@@ -315,6 +318,7 @@ impl SessionVerb {
     fn output(&self) -> (bool, &ClusterFlags) {
         let output = match self {
             SessionVerb::Login(named) | SessionVerb::Add(named) | SessionVerb::Remove(named) => &named.output,
+            SessionVerb::KeepAway(verb) => verb.output(),
             SessionVerb::Logout(output)
             | SessionVerb::Passwd(output)
             | SessionVerb::Sessions(output)

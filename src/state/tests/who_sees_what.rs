@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::code::Code;
-use crate::command::{Audience, MessageCommand, RelationCommand};
+use crate::command::{Audience, ConversationCommand, MessageCommand, RelationCommand};
 use crate::events::EventKind;
 use crate::interest::{Interest, Topic};
 use crate::query::TalkPartner;
@@ -32,6 +32,12 @@ struct Met {
     /// The croaks on the author's profile.
     profile: bool,
     croak: bool,
+    /// The page of everyone's croaks.
+    everyone: bool,
+    /// The thread of the croak.
+    thread: bool,
+    /// A like, and a share, are accepted.
+    react: bool,
     /// The croak in the notices, and the count.
     notice: bool,
     /// The event of a new croak on the live stream.
@@ -51,6 +57,9 @@ const NOTHING: Met = Met {
     feed: false,
     profile: false,
     croak: false,
+    everyone: false,
+    thread: false,
+    react: false,
     notice: false,
     live: false,
     people: false,
@@ -65,6 +74,9 @@ const NOTHING: Met = Met {
 const STRANGERS: Met = Met {
     profile: true,
     croak: true,
+    everyone: true,
+    thread: true,
+    react: true,
     notice: true,
     people: true,
     reply: true,
@@ -77,8 +89,8 @@ const STRANGERS: Met = Met {
 const TABLE: [(Relation, Met); 8] = [
     (Strangers, STRANGERS),
     (ReaderFollows, Met { feed: true, live: true, unread: true, ..STRANGERS }),
-    (ReaderMutes, Met { notice: false, ..STRANGERS }),
-    (ReaderMutesStranger, Met { notice: false, ..STRANGERS }),
+    (ReaderMutes, Met { notice: false, everyone: false, ..STRANGERS }),
+    (ReaderMutesStranger, Met { notice: false, everyone: false, ..STRANGERS }),
     (AuthorMutesReader, STRANGERS),
     (ReaderBlocks, NOTHING),
     (AuthorBlocks, NOTHING),
@@ -154,6 +166,9 @@ fn met(mut log: Log, croak: LogIndex) -> Met {
         feed: log.feed("reader", None, 10).0.contains(&croak),
         profile: matches!(profile, Ok(Page::Profile { croaks, .. }) if !croaks.is_empty()),
         croak: ask(Query::Croak { session, id: croak }).is_ok(),
+        everyone: matches!(ask(Query::Everyone { session, before: None, limit: 10 }),
+            Ok(Page::Everyone { croaks, .. }) if !croaks.is_empty()),
+        thread: ask(Query::Thread { session, id: croak, after: None, limit: 10 }).is_ok(),
         notice: !notices.is_empty(),
         live: interest.wants(&EventKind::Croaked { author: AccountId(1) }),
         people: matches!(people, Ok(Page::People { people, .. }) if people.iter().any(|one| ada(one.person.account))),
@@ -165,6 +180,7 @@ fn met(mut log: Log, croak: LogIndex) -> Met {
     let username = || "ada".to_string();
     let reply =
         Command::Croak { session, text: "yes".into(), reply_to: Some(croak), audience: Audience::Everyone };
+    met.react = log.run(ConversationCommand::Like { session, croak }.into()).is_ok();
     met.reply = log.run(reply).is_ok();
     met.message =
         log.run(MessageCommand::Send { session, username: username(), text: "hi".into() }.into()).is_ok();

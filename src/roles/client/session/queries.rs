@@ -2,9 +2,9 @@
 
 use super::request_error::RequestError;
 use super::{QueryResult, UserSession, unexpected};
-use ribbit_state::limits::{FEED_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
-use ribbit_state::query::PersonRelation;
+use ribbit_state::limits::{FEED_PAGE_MAX, NOTICES_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
 use ribbit_state::query::{FeedCroak, Person, TalkPartner};
+use ribbit_state::query::{NoticeItem, PersonRelation};
 use ribbit_state::query::{Talk, TalkMessage, TalkSummary, Unread};
 use ribbit_state::{LogIndex, Page, Query};
 
@@ -116,6 +116,42 @@ impl UserSession {
         match self.read(Query::People { session, names: names.to_string(), after }).await?.value {
             Page::People { people, more, .. } => Ok((people, more)),
             other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Returns a page of notices, newest first, and the `before` of the next older page.
+    ///
+    /// # Errors
+    /// `NotLoggedIn` (609); unreachable when no server answers.
+    pub(crate) async fn notices(
+        &self,
+        before: Option<LogIndex>,
+        limit: usize,
+    ) -> Result<(Vec<NoticeItem>, Option<LogIndex>), RequestError> {
+        let (session, limit) = (self.session()?, page_len(limit, NOTICES_PAGE_MAX));
+        match self.read(Query::Notices { session, before, limit }).await?.value {
+            Page::Notices { notices, older, .. } => Ok((notices, older)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Returns all people that the user has blocked, or has muted.
+    ///
+    /// # Errors
+    /// `NotLoggedIn` (609); unreachable when no server answers.
+    pub(crate) async fn kept_away(&self, blocked: bool) -> Result<Vec<PersonRelation>, RequestError> {
+        let session = self.session()?;
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let query =
+                if blocked { Query::Blocked { session, after } } else { Query::Muted { session, after } };
+            let page = self.read(query).await?.value;
+            let Page::KeptAway { people, more, .. } = page else { return Err(unexpected(&page)) };
+            all.extend(people);
+            match more {
+                Some(_) => after = more,
+                None => return Ok(all),
+            }
         }
     }
 

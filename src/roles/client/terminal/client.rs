@@ -171,6 +171,7 @@ impl TerminalClient {
             TerminalCommand::Message { name, text: Some(text) } => self.send(&name, &text).await,
             TerminalCommand::Message { name, text: None } => Ok(self.show_conversation(&name).await?),
             TerminalCommand::Unread => Ok(self.show_unread(true).await?),
+            TerminalCommand::Notifications => Ok(self.show_notices().await?),
             TerminalCommand::Friends => Ok(self.show_friends().await?),
             TerminalCommand::Add { name } => {
                 self.user.follow(&name).await?;

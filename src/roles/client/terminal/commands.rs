@@ -41,6 +41,7 @@ pub enum TerminalCommand {
         text: Option<String>,
     },
     Unread,
+    Notifications,
     Friends,
     Add {
         name: String,
@@ -144,6 +145,12 @@ pub const TABLE: &[CommandInfo] = &[
         "",
         "show what you have not read yet",
         "`/dm NAME` opens a conversation and marks it as read.",
+    ),
+    entry(
+        "notifications",
+        "",
+        "show mentions, replies, likes, shares and new followers",
+        "Shows the latest 20 and marks them as read, here and on the pages.",
     ),
     entry(
         "friends",
@@ -321,6 +328,7 @@ fn command(entry: &'static CommandInfo, rest: &str) -> Result<TerminalCommand, I
             }
             match name {
                 "unread" => TerminalCommand::Unread,
+                "notifications" => TerminalCommand::Notifications,
                 "friends" => TerminalCommand::Friends,
                 "who" => TerminalCommand::Who,
                 "rooms" => TerminalCommand::Rooms,

@@ -44,6 +44,9 @@ impl TerminalClient {
                 }
                 FeedUpdate::Happened(event) => {
                     self.show_event(event.index, &event.what, &last_message).await?;
+                    if !event.notified.is_empty() {
+                        self.show_notice_of(event.index).await?;
+                    }
                 }
                 FeedUpdate::Missed(LapseReason::OtherHistory) => {
                     last_message.set(self.user.seen_index());

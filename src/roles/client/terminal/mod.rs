@@ -34,6 +34,7 @@ pub(crate) mod live_chat;
 pub(crate) mod live_events;
 pub(crate) mod login;
 pub(crate) mod messages;
+mod notices;
 pub(crate) mod open_room;
 pub(crate) mod read_marks;
 pub(crate) mod rooms;

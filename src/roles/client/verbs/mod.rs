@@ -5,6 +5,7 @@
 //!   login, logout, create, delete              ──▶ account         ask for a password
 //!   uncroak, profile, passwd, sessions, …      ──▶ profile         the user's own account
 //!   rooms, room, say, room-create, …           ──▶ rooms
+//!   notifications, mute, block, report, …       ──▶ keep_away
 //!   export                                     ──▶ export
 //! ```
 //!
@@ -18,6 +19,7 @@ mod account;
 mod export;
 mod feed;
 pub(crate) mod input;
+mod keep_away;
 mod messages;
 mod profile;
 mod rooms;
@@ -141,6 +143,7 @@ impl VerbContext {
             SessionVerb::Passwd(_) => profile::change_password(self).await,
             SessionVerb::Sessions(_) => profile::sessions(self).await,
             SessionVerb::EndSession(end) => profile::end_session(self, end.opened).await,
+            SessionVerb::KeepAway(verb) => keep_away::perform(self, verb).await,
             SessionVerb::Room(verb) => rooms::perform(self, verb).await,
             SessionVerb::Export(target) => export::export(self, target.output.as_deref()).await,
         }

@@ -5,6 +5,7 @@ use crate::common::cluster_selection::ClusterFlags;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use ribbit_state::LogIndex;
+use ribbit_state::command::Verdict;
 
 /// Verbs of `user`, with which operators manage accounts.
 #[derive(Debug, Subcommand)]
@@ -27,6 +28,12 @@ pub(crate) enum UserVerb {
     /// Delete a croak of any account, for good
     #[command(after_help = UNCROAK_HELP)]
     Uncroak(DeleteCroakArgs),
+    /// List the reports that wait for a decision
+    #[command(after_help = REPORTS_HELP)]
+    Reports(OutputArgs),
+    /// Decide about a report; the person who reported it is told
+    #[command(after_help = DECIDE_HELP)]
+    Decide(DecideArgs),
     /// Open or close registration of new accounts
     #[command(after_help = REGISTRATION_HELP)]
     Registration(RegistrationArgs),
@@ -99,6 +106,43 @@ pub(crate) struct SiteArgs {
     pub cluster: ClusterFlags,
 }
 
+/// Arguments of `user decide`.
+#[derive(Debug, Args)]
+pub(crate) struct DecideArgs {
+    /// Id of the report, as shown by `user reports`
+    #[arg(value_name = "ID")]
+    pub report: LogIndex,
+    /// Decision
+    #[arg(value_enum)]
+    pub verdict: VerdictArg,
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
+}
+
+/// Decision about a report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VerdictArg {
+    /// Change nothing
+    Nothing,
+    /// Delete the reported croak
+    Remove,
+    /// Warn the reported person
+    Warn,
+    /// Suspend the reported person
+    Suspend,
+}
+
+impl From<VerdictArg> for Verdict {
+    fn from(verdict: VerdictArg) -> Verdict {
+        match verdict {
+            VerdictArg::Nothing => Verdict::Nothing,
+            VerdictArg::Remove => Verdict::Remove,
+            VerdictArg::Warn => Verdict::Warn,
+            VerdictArg::Suspend => Verdict::Suspend,
+        }
+    }
+}
+
 /// State of the registration of new accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RegistrationState {
@@ -116,6 +160,8 @@ impl UserVerb {
             }
             UserVerb::Delete(arguments) => &arguments.account.cluster,
             UserVerb::Uncroak(arguments) => &arguments.cluster,
+            UserVerb::Reports(output) => &output.cluster,
+            UserVerb::Decide(arguments) => &arguments.cluster,
             UserVerb::Registration(arguments) => &arguments.cluster,
             UserVerb::Site(arguments) => &arguments.cluster,
         }
@@ -162,6 +208,22 @@ Examples:
 const UNCROAK_HELP: &str = "\
 Examples:
   ribbit user uncroak 1234               http://board1:8080/croak/1234";
+
+/// Text below the flags in `--help`.
+const REPORTS_HELP: &str = "\
+Examples:
+  ribbit user reports
+  ribbit user reports --json
+    {\"id\":N,\"from\":\"…\",\"about\":\"…\",\"kind\":\"person\" or \"croak\" or \"message\",
+     \"of\":N,\"words\":\"…\",\"text\":\"…\",\"at\":\"…\"}";
+
+/// Text below the flags in `--help`.
+const DECIDE_HELP: &str = "\
+Examples:
+  ribbit user decide 1234 nothing
+  ribbit user decide 1234 remove         Deletes the reported croak
+  ribbit user decide 1234 warn           Tells the reported person to be kind
+  ribbit user decide 1234 suspend        As ribbit user suspend does";
 
 /// Text below the flags in `--help`.
 const REGISTRATION_HELP: &str = "\

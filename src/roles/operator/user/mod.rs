@@ -12,8 +12,8 @@ use crate::common::cluster_selection::ClusterAccess;
 use crate::common::failure::{Exit, Failure};
 use crate::common::survey;
 use arguments::{
-    AccountArgs, DeleteArgs, DeleteCroakArgs, ListArgs, RegistrationArgs, RegistrationState, SiteArgs,
-    UserVerb,
+    AccountArgs, DecideArgs, DeleteArgs, DeleteCroakArgs, ListArgs, RegistrationArgs, RegistrationState,
+    SiteArgs, UserVerb,
 };
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{Answer, Ask, UnavailableReason};
@@ -23,7 +23,7 @@ use ribbit_state::text::{check_password, fold_username};
 use ribbit_state::{
     AccountId, Code, Consistency, Denied, Field, OperatorCommand, Page, Query, Reply, Request,
 };
-use ribbit_ui::{lines, person_json};
+use ribbit_ui::{lines, person_json, report_words};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
@@ -58,6 +58,12 @@ impl Operator {
             UserVerb::Uncroak(DeleteCroakArgs { croak, .. }) => {
                 self.write(OperatorCommand::RemoveCroak { croak }).await?;
                 say(&format!("deleted croak {croak}"))
+            }
+            UserVerb::Reports(output) => self.reports(output.json).await,
+            UserVerb::Decide(DecideArgs { report, verdict, .. }) => {
+                let verdict = verdict.into();
+                self.write(OperatorCommand::DecideReport { report, verdict }).await?;
+                say(&format!("decided report {report}: {}", verdict.name()))
             }
             UserVerb::Registration(RegistrationArgs { state, .. }) => {
                 let open = state == RegistrationState::Open;
@@ -94,6 +100,26 @@ impl Operator {
         match json {
             true => accounts.iter().try_for_each(|account| say(&person_json::account_line(account))),
             false => say(lines::accounts(&accounts).trim_end()),
+        }
+    }
+
+    /// Lists the undecided reports, oldest first.
+    async fn reports(&self, json: bool) -> Result<(), VerbError> {
+        let mut after = None;
+        loop {
+            let Page::Reports { reports, more } = self.read(Query::Reports { after }, true).await? else {
+                return Err(RequestError::undecided_write(UnavailableReason::NotServing).into());
+            };
+            for report in &reports {
+                say(&match json {
+                    true => report_words::json(report),
+                    false => report_words::lines(report),
+                })?;
+            }
+            match more {
+                Some(_) => after = more,
+                None => return Ok(()),
+            }
         }
     }
 

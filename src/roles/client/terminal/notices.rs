@@ -1,0 +1,44 @@
+//! Notices in the terminal: the list, and lines for those that arrive.
+
+use super::client::TerminalClient;
+use crate::client::session::request_error::RequestError;
+use ribbit_state::rows::NoticeKind;
+use ribbit_state::{LogIndex, NoticeCommand, Page, Query};
+use ribbit_ui::notice_words;
+
+/// Number of notices that the command shows.
+const SHOWN: u16 = 20;
+/// Number of the newest notices among which one that has just arrived is looked for.
+const LOOKED_AT: u16 = 10;
+
+impl TerminalClient {
+    /// Shows the newest notices, newest last, and marks them as read.
+    pub(crate) async fn show_notices(&self) -> Result<(), RequestError> {
+        let (notices, _) = self.user.notices(None, usize::from(SHOWN)).await?;
+        if notices.is_empty() {
+            self.screen.show("no notifications".to_string()).await;
+            return Ok(());
+        }
+        for notice in notices.iter().rev() {
+            let new = if notice.unread { "* " } else { "  " };
+            self.screen.show(format!("{new}{}", notice_words::line(notice, self.style))).await;
+        }
+        if let Some(newest) = notices.first().filter(|newest| newest.unread) {
+            let session = self.token()?;
+            self.user.write(NoticeCommand::Read { session, through: newest.id }.into()).await?;
+        }
+        Ok(())
+    }
+
+    /// Shows the notice that the command at this index made for the user, if it made one. A new follower
+    /// has a line of its own.
+    pub(crate) async fn show_notice_of(&self, index: LogIndex) -> Result<(), RequestError> {
+        let query = Query::Notices { session: self.token()?, before: None, limit: LOOKED_AT };
+        let Page::Notices { notices, .. } = self.read_patiently(query).await? else { return Ok(()) };
+        let Some(notice) = notices.iter().find(|notice| notice.id == index) else { return Ok(()) };
+        if notice.kind != NoticeKind::Follow {
+            self.screen.show(notice_words::line(notice, self.style)).await;
+        }
+        Ok(())
+    }
+}
