@@ -10,6 +10,7 @@
 
 mod keyboard;
 mod network;
+mod rooms;
 mod script;
 mod tour;
 
