@@ -18,7 +18,7 @@ use redb::{Database, ReadOnlyTable, ReadableDatabase};
 use ribbit_state::answer::answer;
 use ribbit_state::dedup::DedupWindow;
 use ribbit_state::ring::{Ring, RingChange};
-use ribbit_state::search::index::SearchIndex;
+use ribbit_state::search_index::SearchIndex;
 use ribbit_state::sync::{MutexExt, RwLockExt};
 use ribbit_state::timelines::{Caches, Timelines};
 use ribbit_state::{Denied, LogIndex, Outcome, Page, Query, RequestId, croaks};

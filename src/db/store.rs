@@ -33,7 +33,7 @@ use ribbit_state::LogIndex;
 use ribbit_state::dedup::DedupWindow;
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::ring::RingChange;
-use ribbit_state::search::index::SearchIndex;
+use ribbit_state::search_index::SearchIndex;
 use ribbit_state::sync::{MutexExt, RwLockExt};
 use ribbit_state::timelines::Timelines;
 use std::sync::atomic::{AtomicU64, Ordering};

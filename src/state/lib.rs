@@ -110,6 +110,7 @@ mod rooms;
 pub mod rows;
 mod rule;
 pub mod search;
+pub mod search_index;
 mod sessions;
 mod shown;
 mod social;
@@ -123,6 +124,7 @@ pub mod timelines;
 pub mod tree;
 mod view;
 mod visibility;
+pub mod words;
 
 pub use apply::{Applied, apply};
 pub use code::{Code, Denied, Field};

@@ -14,7 +14,7 @@ use super::query::{Page, Query};
 use super::ring::{Ring, RingChange};
 use super::rows::{BadRow, Change, Order, RawRow, TableId, View};
 use super::rule::Bounds;
-use super::search::index::SearchIndex;
+use super::search_index::SearchIndex;
 use super::timelines::{Caches, Timelines};
 use std::collections::BTreeMap;
 

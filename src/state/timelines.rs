@@ -15,7 +15,7 @@
 use super::ids::{AccountId, LogIndex};
 use super::limits::{TIMELINE_WINDOW_MAX, TIMELINES_BYTES_MAX};
 use super::ring::RingView;
-use super::search::index::SearchIndex;
+use super::search_index::SearchIndex;
 use super::sync::MutexExt;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};

@@ -60,7 +60,7 @@ fn damage_that_nobody_reads_is_found_said_and_healed() {
     let mut ada = pond.browser();
     ada.join("ada");
     let eve = [("name", "Eve"), ("email", "eve@example.org"), ("username", "eve"), ("password", "password")];
-    pond.browser().post("/create", &eve).leads_to("/login?created=eve");
+    pond.browser().post("/create", &eve).leads_to("/main?note=welcome");
     ada.croak("one");
     ada.croak("two");
     pond.await_whole();

@@ -168,8 +168,7 @@ fn a_script_writes_messages_and_looks_at_people() {
 
     let people = ada.runs(&pond, &["people", "--json"]).lines();
     let people: Vec<Value> = people.into_iter().map(|person| without(person, &["account"])).collect();
-    let person =
-        |name: &str, follows| json!({"username": name, "name": name, "followed": false, "follows": follows});
+    let person = |name: &str, follows| json!({"username": name, "name": name, "followed": false, "follows": follows, "muted": false, "blocked": false});
     assert_eq!(people, [person("ada", false), person("bill", false), person("bob", true)]);
     assert_eq!(ada.runs(&pond, &["people", "b?b"]).succeeds(), "@bob  bob  (follows you)\n");
     assert_eq!(
@@ -369,4 +368,23 @@ fn what_is_ones_own_is_changed_and_taken_back() {
     phone.runs_with(&pond, &["login", "ada"], "sesame street\n").succeeds();
     ada.runs(&pond, &["end-session", "--others"]).succeeds();
     assert_eq!(ada.runs(&pond, &["sessions"]).succeeds().lines().count(), 1);
+}
+
+#[test]
+fn a_script_searches_people_and_croaks() {
+    let pond = TestCluster::start();
+    let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
+    bob.runs(&pond, &["post", "Crème brûlée at the pond #dessert"]).succeeds();
+    bob.runs(&pond, &["post", "nothing sweet"]).succeeds();
+    assert!(
+        ada.runs(&pond, &["search", "CREME", "pon"])
+            .succeeds()
+            .ends_with("@bob  Crème brûlée at the pond #dessert\n")
+    );
+    let found = ada.runs(&pond, &["--json", "search", "#dessert"]).lines();
+    assert_eq!((found.len(), &found[0]["author"]["username"]), (1, &json!("bob")));
+    let people = ada.runs(&pond, &["search", "bo", "--json"]).lines();
+    assert_eq!((people.len(), &people[0]["username"]), (1, &json!("bob")));
+    assert_eq!(ada.runs(&pond, &["search", "zebra"]).succeeds(), "");
+    ada.runs(&pond, &["search", "!"]).fails(1, "606");
 }

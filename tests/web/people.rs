@@ -428,3 +428,36 @@ fn an_export_that_cannot_be_completed_is_cut_off() {
     let _ = stream.read_to_end(&mut rest);
     assert!(!rest.ends_with(b"0\r\n\r\n"), "{} bytes", rest.len());
 }
+
+#[test]
+fn people_and_croaks_are_found_by_words_and_tags() {
+    let site = Site::start();
+    let (mut ada, mut bob) = ada_and_bob(&site);
+    Browser::new(&site.address).get("/search").leads_to("/login");
+    bob.croak("Heavy RAIN at https://pond.example/#top. Bring boots! #wet");
+    bob.croak("nothing to see");
+    let found = ada.get("/search?q=rain+boot");
+    found.says(
+        200,
+        "<a href=\"https://pond.example/#top\" rel=\"nofollow noopener\">https://pond.example/#top</a>.",
+    );
+    found.says(200, "<a href=\"/tag/wet\">#wet</a>");
+    assert!(!found.body.contains("nothing to see"), "{}", found.body);
+    ada.get("/tag/WET").says(200, "Heavy RAIN");
+    ada.get("/tag/we").says(200, "No matches.");
+    ada.get("/search?q=BO").says(200, "href=\"/@bob\"");
+    ada.get("/search?q=%22%26%3Cb%3E").says(200, "value=\"&#34;&#38;&#60;b&#62;\"");
+    ada.get("/search?q=%21%21").says(422, "one to eight words or tags");
+    ada.get("/search?q=").says(200, "Search people and croaks");
+    // A page looks at all croaks behind the one before it.
+    for number in 0..60 {
+        bob.croak(&format!("many {number}"));
+    }
+    let first = ada.get("/search?q=many");
+    assert_eq!(first.body.matches("class=\"text\"").count(), 50);
+    let older =
+        first.body.split("rel=\"next\" href=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let second = ada.get(&older.replace("&#38;", "&"));
+    assert_eq!(second.body.matches("class=\"text\"").count(), 10);
+    second.says(200, "many 0");
+}

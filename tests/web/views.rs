@@ -129,6 +129,11 @@ fn every_page_matches_its_golden_file() {
     bob.post("/delete", &[("password", "password")]).leads_to("/login?note=deleted");
     views.see("talk-deleted", &ada.get("/messages/~3"));
     site.group.operate(OperatorCommand::SetRegistration { open: false });
+    views.see("search-empty", &ada.get("/search"));
+    views.see("search-refused", &ada.get("/search?q=%21"));
+    views.see("search-none", &ada.get("/search?q=zebra"));
+    views.see("search", &ada.get("/search?q=b"));
+    views.see("tag", &ada.get("/tag/rain"));
     views.see("create-closed", &ada.get("/create"));
     site.group.be(Mood::Minority);
     views.see("main-old", &ada.get("/main"));

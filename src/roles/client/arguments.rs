@@ -108,6 +108,9 @@ pub enum SessionVerb {
     /// List users, and who follows whom
     #[command(after_help = PEOPLE_HELP)]
     People(PeopleArgs),
+    /// Search people and croaks, newest croak last
+    #[command(after_help = SEARCH_HELP)]
+    Search(SearchArgs),
     /// Delete one of your croaks
     #[command(after_help = UNCROAK_HELP)]
     Uncroak(UncroakArgs),
@@ -199,6 +202,22 @@ pub struct PeopleArgs {
     /// List only the users you follow, or only your followers
     #[arg(long, value_enum)]
     pub only: Option<PeopleFilter>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `client search`.
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// Words, beginnings of words, or tags such as '#rain'
+    #[arg(value_name = "WORDS", required = true)]
+    pub words: Vec<String>,
+    /// Show only croaks older than this one
+    #[arg(long, value_name = "ID")]
+    pub before: Option<LogIndex>,
+    /// Number of croaks to show, 1 to 10000
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = value_parser!(u32).range(1..=LINES_MAX))]
+    pub limit: u32,
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -329,6 +348,7 @@ impl SessionVerb {
             SessionVerb::Dm(arguments) => &arguments.text.output,
             SessionVerb::Inbox(arguments) => &arguments.output,
             SessionVerb::People(arguments) => &arguments.output,
+            SessionVerb::Search(arguments) => &arguments.output,
             SessionVerb::Uncroak(arguments) => &arguments.output,
             SessionVerb::Profile(arguments) => &arguments.output,
             SessionVerb::EndSession(arguments) => &arguments.output,
@@ -539,3 +559,14 @@ Asks for your password. This cannot be undone.
 Examples:
   ribbit client delete
   ribbit client delete < password-file";
+
+/// Text below the flags in `--help`.
+const SEARCH_HELP: &str = "\
+A croak is found if it has all the words, in any order; case and accents make no
+difference. People are found by any part of their user name or display name.
+
+Examples:
+  ribbit client search north pond
+  ribbit client search '#rain' --json
+    {\"account\":N,\"username\":\"…\",…} for each person, as `people`,
+    {\"id\":N,\"author\":{…},\"text\":\"…\",…} for each croak, as `feed`";

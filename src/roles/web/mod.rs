@@ -65,6 +65,7 @@ mod room;
 mod room_settings;
 mod rooms;
 pub mod routes;
+mod search;
 mod services;
 mod settings;
 mod site;

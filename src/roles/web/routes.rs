@@ -10,7 +10,7 @@ use super::response::{self, WebResponse};
 use super::services::SiteServices;
 use super::{
     account, croak, feed, friends, health, keep_away, messages, notices, people, receipts, room,
-    room_settings, rooms, settings, status,
+    room_settings, rooms, search, settings, status,
 };
 use hyper::{HeaderMap, StatusCode};
 use ribbit_ui::form::Form;
@@ -135,6 +135,10 @@ routes! {
         POST |it| friends::manage(it.context, it.form).await;
     People "/people" Session
         GET |it| people::show(it.context, it.query).await;
+    Search "/search" Session
+        GET |it| search::show(it.context, it.query).await;
+    Tag "/tag/{name}" Session
+        GET |it| search::tag(it.context, it.named, it.query).await;
     Profile "/@{name}" Session
         GET |it| people::profile(it.context, it.named, it.query).await;
     Croak "/croak/{id}" Session

@@ -6,7 +6,8 @@
 //! - [`notices`]: `/notifications`, muted and blocked people, reports
 //! - [`people`]: `/people`, `/@name`, `/croak/ID`; [`messages`]: `/messages` and below; [`settings`]: `/settings`
 //! - [`rooms`]: `/rooms` and below
-//! - [`croak`]: a croak on any page; [`text`]: a user's text, with links for mentions
+//! - [`search`]: `/search` and `/tag/NAME`
+//! - [`croak`]: a croak on any page; [`text`]: a user's text, with links for mentions, tags and addresses
 //!
 //! A refused form comes back with its text, except for passwords. Its request id comes back too when sending the form
 //! again must not take effect twice.
@@ -20,6 +21,7 @@ pub mod messages;
 pub mod notices;
 pub mod people;
 pub mod rooms;
+pub mod search;
 pub mod settings;
 pub mod text;
 
@@ -50,6 +52,7 @@ pub enum NavEntry {
     Notifications,
     People,
     Rooms,
+    Search,
     Settings,
     Delete,
     Logout,

@@ -75,6 +75,14 @@ fn mentions(text: &str) {
             assert_eq!(written.to_ascii_lowercase(), format!("@{username}"));
             written
         }
+        TextPart::Tag { written, path } => {
+            assert!(written.starts_with('#') && path.starts_with("/tag/"), "{written} {path}");
+            written
+        }
+        TextPart::Link(address) => {
+            assert!(address.starts_with("http://") || address.starts_with("https://"), "{address}");
+            address
+        }
     });
     assert_eq!(pieces.collect::<String>(), text);
 }

@@ -84,6 +84,33 @@ impl UserSession {
         }
     }
 
+    /// Returns the people and the newest `limit` croaks before `before` that match the words, oldest croak first.
+    ///
+    /// # Errors
+    /// `NotLoggedIn` (609); 606 if there is no word; unreachable when no server answers.
+    pub(crate) async fn search(
+        &self,
+        words: &str,
+        mut before: Option<LogIndex>,
+        limit: usize,
+    ) -> Result<(Vec<PersonRelation>, Vec<FeedCroak>), RequestError> {
+        let session = self.session()?;
+        let (mut people, mut croaks) = (Vec::new(), Vec::new());
+        loop {
+            let page = page_len(limit - croaks.len(), FEED_PAGE_MAX);
+            let query = Query::Search { session, words: words.to_string(), before, limit: page };
+            let value = self.read(query).await?.value;
+            let Page::Found(found) = value else { return Err(unexpected(&value)) };
+            people.extend(found.people);
+            croaks.extend(found.croaks);
+            if found.older.is_none() || croaks.len() >= limit {
+                croaks.reverse();
+                return Ok((people, croaks));
+            }
+            before = found.older;
+        }
+    }
+
     /// Returns all people that the user follows.
     ///
     /// # Errors

@@ -54,6 +54,24 @@ fn show(context: &VerbContext, croaks: &[FeedCroak]) -> Result<(), VerbError> {
     })
 }
 
+/// Shows people and croaks that match the words, newest croak last.
+pub(crate) async fn search(
+    context: &mut VerbContext,
+    words: &str,
+    before: Option<LogIndex>,
+    limit: usize,
+) -> Result<(), VerbError> {
+    context.require_session()?;
+    let (people, croaks) = context.user.search(words, before, limit).await?;
+    for known in &people {
+        say(&match context.json {
+            true => person_json::acquaintance(known),
+            false => lines::acquaintance(known, context.style),
+        })?;
+    }
+    show(context, &croaks)
+}
+
 /// Follows a user, or unfollows them if `wanted` is false.
 pub(crate) async fn set_followed(
     context: &mut VerbContext,

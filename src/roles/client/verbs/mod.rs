@@ -136,6 +136,9 @@ impl VerbContext {
             SessionVerb::Add(named) => feed::set_followed(self, &named.username, true).await,
             SessionVerb::Remove(named) => feed::set_followed(self, &named.username, false).await,
             SessionVerb::People(people) => feed::people(self, &people.names, people.only).await,
+            SessionVerb::Search(search) => {
+                feed::search(self, &search.words.join(" "), search.before, search.limit as usize).await
+            }
             SessionVerb::Uncroak(uncroak) => profile::delete_croak(self, uncroak.croak).await,
             SessionVerb::Profile(changes) => {
                 profile::change_profile(self, changes.full_name.clone(), changes.email.clone()).await

@@ -7,22 +7,19 @@
 //! A croak is found if it has all the terms, in any order. A term is the beginning of a word, or a whole tag. An answer looks
 //! at a bounded number of rows, so a page may be short or empty although `older` is set.
 
-pub mod index;
-pub mod words;
-
-use crate::blocks::is_muted;
-use crate::code::{Code, Denied, Field};
-use crate::ids::{AccountId, LogIndex};
-use crate::limits::{
+use super::blocks::is_muted;
+use super::code::{Code, Denied, Field};
+use super::ids::{AccountId, LogIndex};
+use super::limits::{
     NAMES_COMPARED_MAX, SEARCH_PARTS_MAX, SEARCH_PEOPLE_MAX, SEARCH_ROWS_MAX, SEARCH_TERMS_MAX,
 };
-use crate::people::relations;
-use crate::query::{FeedCroak, Found, Page, Person, PersonRelation};
-use crate::rows::{Accounts, BadRow, Croaks, Key, Names, Order, StoredCroak, Table, View, decode, get, scan};
-use crate::shown::shown;
-use crate::visibility::Reader;
-use index::{SearchIndex, entries};
-use words::{Word, fold, words};
+use super::people::relations;
+use super::query::{FeedCroak, Found, Page, Person, PersonRelation};
+use super::rows::{Accounts, BadRow, Croaks, Key, Names, Order, StoredCroak, Table, View, decode, get, scan};
+use super::search_index::{SearchIndex, entries};
+use super::shown::shown;
+use super::visibility::Reader;
+use super::words::{Word, fold, words};
 
 /// Number of rows read at a time.
 const STEP: usize = 128;

@@ -12,11 +12,11 @@
 //!   bounded: the oldest croaks are not covered. It is never a second truth: what it does not cover is searched in the rows.
 //! - A deleted croak stays in its block and costs a look at a row that is gone.
 
+use super::ids::LogIndex;
+use super::limits::SEARCH_BLOCKS_MAX;
+use super::rows::{BadRow, Croaks, Key, Order, StoredCroak, Table, View, decode};
+use super::sync::MutexExt;
 use super::words::{Word, words};
-use crate::ids::LogIndex;
-use crate::limits::SEARCH_BLOCKS_MAX;
-use crate::rows::{BadRow, Croaks, Key, Order, StoredCroak, Table, View, decode};
-use crate::sync::MutexExt;
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use xxhash_rust::xxh3::xxh3_64;
