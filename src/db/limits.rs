@@ -33,7 +33,7 @@ pub(crate) const SNAPSHOT_CHUNK_BYTES: usize = 64 * 1024;
 /// Maximum number of rows that the writer caches between commands. Each is a session or an account.
 pub(crate) const ROW_CACHE_ROWS_MAX: usize = 1_024;
 /// Maximum size of the rows that are cached for readers, in bytes.
-pub(crate) const READER_CACHE_BYTES_MAX: usize = 6 * 1024 * 1024;
+pub(crate) const READER_CACHE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Number of changes that each part of that cache keeps, to refuse rows of views from before them.
 pub(crate) const READER_CACHE_CHANGES_KEPT: usize = 64;
 /// Number of newest indexes whose digests are kept in memory for comparison with other members.
