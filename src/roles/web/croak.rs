@@ -1,22 +1,24 @@
-//! `/croak/ID`: one croak, and its deletion by its author.
+//! `/croak/ID`: a croak in its thread, who likes or shared it, and its deletion by its author. `/everyone`: the croaks of all.
 
 use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page, status};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
 use super::request_context::{PageError, RequestContext};
 use super::response::{self, WebResponse};
 use hyper::StatusCode;
-use ribbit_state::query::FeedCroak;
-use ribbit_state::{AccountCommand, Code, LogIndex, Page, Query};
+use ribbit_state::limits::{FEED_PAGE_MAX, REPLIES_PAGE_MAX};
+use ribbit_state::query::{ReactionKind, Thread};
+use ribbit_state::{AccountCommand, Code, ConversationCommand, Denied, LogIndex, Page, Query};
 use ribbit_ui::form::{Form, FormRequest};
-use ribbit_ui::pages::people::CroakPage;
-use ribbit_ui::pages::{CroakView, FormPage, MessagePage, NavEntry};
+use ribbit_ui::pages::thread::{ReactionsPage, ReplyView, ThreadEntry, ThreadPage};
+use ribbit_ui::pages::{Composer, CroakView, EveryonePage, FormPage, MessagePage, NavEntry, PageFrame};
 use ribbit_ui::words::{Note, Refusals};
 use std::time::Duration;
 
 /// Shows one croak.
-pub(super) async fn show(context: &mut RequestContext, id: &str) -> WebResponse {
+pub(super) async fn show(context: &mut RequestContext, id: &str, query: &Form) -> WebResponse {
     let Ok(id) = id.parse() else { return no_such(context) };
-    match page(context, id, READ_DEADLINE, None).await {
+    let after = query.get("after").and_then(|after| after.parse().ok());
+    match page(context, id, after, READ_DEADLINE, None).await {
         Ok(page) => page,
         Err(PageError::Denied(denied)) if denied.code == Code::NoSuchCroak => no_such(context),
         Err(error) => error_page(context, NavEntry::Nowhere, error),
@@ -29,43 +31,146 @@ fn no_such(context: &RequestContext) -> WebResponse {
     response::page(StatusCode::NOT_FOUND, &MessagePage { frame, words })
 }
 
-/// Returns the viewer's username, whether the answer may be out of date, and the croak.
-async fn read(
-    context: &mut RequestContext,
-    id: LogIndex,
-    limit: Duration,
-) -> Result<(String, bool, FeedCroak), PageError> {
-    let session = context.session().ok_or(NO_SESSION)?;
-    let got = context.read(Query::Croak { session, id }, limit).await?;
-    let Page::Croak(croak) = got.page else { return Err(WRONG_PAGE) };
-    match context.read(Query::Me { session }, limit).await?.page {
-        Page::Me(me) => Ok((me.username, got.old, croak)),
-        _ => Err(WRONG_PAGE),
-    }
-}
-
-/// Makes the page. After a refusal it shows the reason and carries the request id for the next try.
+/// Makes the page of a thread. After a refusal it shows the reason and carries the request id for the next try.
 ///
 /// # Errors
 /// The reason why the croak cannot be read.
 async fn page(
     context: &mut RequestContext,
     id: LogIndex,
+    after: Option<LogIndex>,
     limit: Duration,
     refused: Option<(PageError, Option<FormRequest>)>,
 ) -> Result<WebResponse, PageError> {
-    let (me, old, croak) = read(context, id, limit).await?;
+    let session = context.session().ok_or(NO_SESSION)?;
+    let page_len = u16::try_from(REPLIES_PAGE_MAX).expect("a page is short");
+    let got = context.read(Query::Thread { session, id, after, limit: page_len }, limit).await?;
+    let Page::Thread(thread) = got.page else { return Err(WRONG_PAGE) };
+    let Thread { me, above, more_above, croak, replies, more } = *thread;
     let mut frame = context.frame("Croak", NavEntry::Nowhere);
-    frame.old = old;
+    frame.old = got.old;
     context.count_unread(&mut frame).await;
-    let mine = croak.author.username == me;
     let (error, request) = refused.unzip();
-    let removal = mine.then(|| request.flatten().unwrap_or_else(|| context.request_here()));
-    let croak = CroakView::new(croak, frame.now_ms);
-    frame.me = Some(me);
-    let refusals = error.map_or(Vec::new(), |error| Refusals::on(&[], error.denied()).general);
+    let (now_ms, me) = (frame.now_ms, me.username);
+    let croak = CroakView::new(croak, now_ms, &me);
+    let removal = croak.acts.mine.then(|| request.flatten().unwrap_or_else(|| context.request_here()));
     let code = error.map_or(StatusCode::OK, |error| status(&error));
-    Ok(response::page(code, &CroakPage { frame, croak, removal, refusals }))
+    let page = ThreadPage {
+        above: above.into_iter().map(|entry| ThreadEntry::new(entry, now_ms, &me)).collect(),
+        more_above,
+        removal,
+        replies: replies.into_iter().map(|reply| ReplyView::new(reply, now_ms, &me)).collect(),
+        more,
+        refused: error.map_or(Vec::new(), |error| Refusals::on(&[], error.denied()).general),
+        composer: Composer {
+            request: Some(context.request_here()),
+            reply_to: Some(croak.id),
+            for_followers: croak.for_followers,
+            ..Composer::default()
+        },
+        refusals: Refusals::default(),
+        log_in: false,
+        back: format!("/croak/{}", croak.id),
+        frame: PageFrame { me: Some(me), ..frame },
+        croak,
+    };
+    Ok(response::page(code, &page))
+}
+
+/// Shows the people who like or shared a croak.
+pub(super) async fn reactions(context: &mut RequestContext, id: &str, kind: ReactionKind) -> WebResponse {
+    let Ok(id) = id.parse() else { return no_such(context) };
+    match reactions_page(context, id, kind).await {
+        Ok(page) => page,
+        Err(PageError::Denied(denied)) if denied.code == Code::NoSuchCroak => no_such(context),
+        Err(error) => error_page(context, NavEntry::Nowhere, error),
+    }
+}
+
+async fn reactions_page(
+    context: &mut RequestContext,
+    id: LogIndex,
+    kind: ReactionKind,
+) -> Result<WebResponse, PageError> {
+    let session = context.session().ok_or(NO_SESSION)?;
+    let got = context.read(Query::Reactions { session, croak: id, kind }, READ_DEADLINE).await?;
+    let Page::Reactions { me, croak, people } = got.page else { return Err(WRONG_PAGE) };
+    let (title, total) = match kind {
+        ReactionKind::Like => ("Likes", croak.numbers.likes),
+        ReactionKind::Share => ("Shares", croak.numbers.shares),
+    };
+    let mut frame = context.frame(title, NavEntry::Nowhere);
+    frame.old = got.old;
+    context.count_unread(&mut frame).await;
+    frame.me = Some(me.username);
+    Ok(response::page(StatusCode::OK, &ReactionsPage::new(frame, croak.id, people, total)))
+}
+
+/// Likes or shares a croak, or takes it back.
+pub(super) async fn react(context: &mut RequestContext, form: &Form, kind: ReactionKind) -> WebResponse {
+    let Some(session) = context.session() else { return error_page(context, NavEntry::Nowhere, NO_SESSION) };
+    let Some(croak) = form.get("croak").and_then(|croak| croak.parse().ok()) else { return no_such(context) };
+    let command = match (kind, form.get("choice")) {
+        (ReactionKind::Like, Some("add")) => ConversationCommand::Like { session, croak },
+        (ReactionKind::Like, Some("remove")) => ConversationCommand::Unlike { session, croak },
+        (ReactionKind::Share, Some("add")) => ConversationCommand::Share { session, croak },
+        (ReactionKind::Share, Some("remove")) => ConversationCommand::Unshare { session, croak },
+        _ => return error_page(context, NavEntry::Nowhere, Denied::new(Code::InvalidEntry).into()),
+    };
+    // Doing it twice changes nothing, so the form needs no request id of its own.
+    let written = match context.new_request().await {
+        Ok(request) => context.command(request, command.into()).await,
+        Err(error) => Err(error),
+    };
+    match written {
+        Ok(_) => response::see_other(&back(form, croak)),
+        Err(PageError::Denied(denied)) if denied.code == Code::NoSuchCroak => no_such(context),
+        Err(error) => error_page(context, NavEntry::Nowhere, error),
+    }
+}
+
+/// Returns the address of the page with the button, at the croak. Only this site's lists of croaks are accepted.
+fn back(form: &Form, croak: LogIndex) -> String {
+    let asked = form.text("back");
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/@_-?=".contains(c);
+    let is_list = ["/main", "/everyone", "/croak/", "/@"].iter().any(|list| asked.starts_with(list));
+    let page =
+        if is_list && asked.chars().all(plain) { asked.to_string() } else { format!("/croak/{croak}") };
+    format!("{page}#croak-{croak}")
+}
+
+/// Shows the croaks of everyone.
+pub(super) async fn everyone(context: &mut RequestContext, query: &Form) -> WebResponse {
+    let before = query.get("before").and_then(|before| before.parse().ok());
+    match everyone_page(context, before).await {
+        Ok(page) => page,
+        Err(error) => error_page(context, NavEntry::Main, error),
+    }
+}
+
+async fn everyone_page(
+    context: &mut RequestContext,
+    before: Option<LogIndex>,
+) -> Result<WebResponse, PageError> {
+    let session = context.session().ok_or(NO_SESSION)?;
+    let limit = u16::try_from(FEED_PAGE_MAX).expect("a page is short");
+    let got = context.read(Query::Everyone { session, before, limit }, READ_DEADLINE).await?;
+    let Page::Everyone { me, croaks, older } = got.page else { return Err(WRONG_PAGE) };
+    let mut frame = context.frame("Everyone", NavEntry::Main);
+    frame.old = got.old;
+    context.count_unread(&mut frame).await;
+    let now_ms = frame.now_ms;
+    let page = EveryonePage {
+        croaks: croaks.into_iter().map(|croak| CroakView::new(croak, now_ms, &me.username)).collect(),
+        older,
+        newest: before.is_none(),
+        composer: Composer { request: Some(context.request_here()), ..Composer::default() },
+        refusals: Refusals::default(),
+        log_in: false,
+        back: before.map_or("/everyone".to_string(), |before| format!("/everyone?before={before}")),
+        frame: PageFrame { me: Some(me.username), ..frame },
+    };
+    Ok(response::page(StatusCode::OK, &page))
 }
 
 /// Deletes the user's own croak.
@@ -92,7 +197,7 @@ async fn again(
 ) -> WebResponse {
     let request = context.request_again(form, tried, &error).await;
     if let PageError::Denied(_) = error {
-        match page(context, croak, AROUND_DEADLINE, Some((error, request))).await {
+        match page(context, croak, None, AROUND_DEADLINE, Some((error, request))).await {
             Ok(page) => return page,
             Err(PageError::Denied(denied)) if denied.code == Code::NoSuchCroak => return no_such(context),
             Err(_) => {}

@@ -10,10 +10,10 @@ use super::services::SiteServices;
 use hyper::{HeaderMap, StatusCode};
 use ribbit_state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
 use ribbit_state::query::Unread;
-use ribbit_state::text::{check_croak, croak_chars};
-use ribbit_state::{Command, Field, LogIndex, Page, Query};
+use ribbit_state::text::{check_croak, check_reply, croak_chars};
+use ribbit_state::{Audience, Command, Field, LogIndex, Page, Query, Reply};
 use ribbit_ui::form::{Form, FormRequest};
-use ribbit_ui::pages::{Feed, MainPage, NavEntry, PageFrame, lacks_session};
+use ribbit_ui::pages::{Composer, Feed, MainPage, NavEntry, PageFrame, lacks_session};
 use ribbit_ui::words::{Note, Refusals};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,8 @@ pub(super) async fn show(
         }
         Err(error) => return error_page(context, NavEntry::Main, error),
     };
-    let page = MainPage { request: Some(context.request_here()), ..MainPage::new(frame, feed) };
+    let composer = Composer { request: Some(context.request_here()), ..Composer::default() };
+    let page = MainPage { composer, ..MainPage::new(frame, feed) };
     compression::pack_page(response::page(StatusCode::OK, &page), headers)
 }
 
@@ -108,16 +109,35 @@ pub(super) async fn croak(services: &SiteServices, context: &mut RequestContext,
     let Some(session) = context.session() else {
         return again(services, context, form, None, NO_SESSION).await;
     };
-    if let Err(denied) = check_croak(text) {
+    let (reply_to, audience) = (reply_to(form), audience(form));
+    // A reply is counted without its mention, which the rules know.
+    let checked = if reply_to.is_some() { check_reply(text) } else { check_croak(text) };
+    if let Err(denied) = checked {
         return again(services, context, form, None, denied.into()).await;
     }
     let request = match context.request_of(form).await {
         Ok(request) => request,
         Err(error) => return again(services, context, form, None, error).await,
     };
-    match context.command(request, Command::croak(session, text)).await {
-        Ok(_) => response::see_other("/main"),
-        Err(error) => again(services, context, form, Some(request), error).await,
+    let command = Command::Croak { session, text: text.to_string(), reply_to, audience };
+    match (context.command(request, command).await, reply_to) {
+        (Ok(Reply::Croaked { croak }), Some(to)) => {
+            response::see_other(&format!("/croak/{to}#croak-{croak}"))
+        }
+        (Ok(_), _) => response::see_other("/main"),
+        (Err(error), _) => again(services, context, form, Some(request), error).await,
+    }
+}
+
+/// Returns the croak that a form answers.
+fn reply_to(form: &Form) -> Option<LogIndex> {
+    form.get("reply_to").and_then(|to| to.parse().ok())
+}
+
+fn audience(form: &Form) -> Audience {
+    match form.get("audience") {
+        Some("followers") => Audience::Followers,
+        _ => Audience::Everyone,
     }
 }
 
@@ -144,10 +164,14 @@ async fn again(
     let chars = croak_chars(text);
     let page = MainPage {
         frame,
-        request,
-        post: text.to_string(),
+        composer: Composer {
+            request,
+            reply_to: reply_to(form),
+            for_followers: audience(form) == Audience::Followers,
+            post: text.to_string(),
+            too_long: (chars > CROAK_CHARS_MAX).then_some(chars),
+        },
         refusals: Refusals::on(&[Field::Post.name()], error.denied()),
-        too_long: (chars > CROAK_CHARS_MAX).then_some(chars),
         log_in: lacks_session(error.denied()),
         feed,
     };

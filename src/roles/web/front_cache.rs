@@ -47,6 +47,8 @@ pub(super) struct RenderedCroak {
     numbers: CroakNumbers,
     /// The share by which the croak is in the feed, and the account that shared it.
     share: Option<(LogIndex, Person)>,
+    /// The reader wrote it.
+    mine: bool,
 }
 
 impl RenderedCroak {
@@ -58,6 +60,7 @@ impl RenderedCroak {
             author: self.author.clone(),
             numbers: self.numbers,
             share: self.share.clone(),
+            mine: self.mine,
             now_ms,
         }
     }
@@ -132,7 +135,9 @@ impl FrontCache {
                 None => None,
             };
             let numbers = croak.numbers;
-            croaks.push(RenderedCroak { id: croak.id, croak: markup, author, numbers, share });
+            let writer = front.authors.get(usize::from(croak.author)).ok_or(MissingText)?;
+            let mine = writer.account == front.me.account;
+            croaks.push(RenderedCroak { id: croak.id, croak: markup, author, numbers, share, mine });
         }
         drop(kept);
         let (me, older, unread) = (front.me.username, front.older, front.unread);

@@ -162,7 +162,7 @@ impl LiveStreams {
                 return Err(StreamCutOff);
             }
         };
-        let fragment = CroakFragment { croak: CroakView::new(found, request_context::wall_ms()) };
+        let fragment = CroakFragment { croak: CroakView::new(found, request_context::wall_ms(), "") };
         let html = fragment.render().expect("writing to a string cannot fail");
         let bytes = event(Some(croak), "croak", &html);
         if rendered.newest.len() == LIVE_READINGS_MAX {

@@ -8,7 +8,7 @@ use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_state::limits::{FEED_PAGE_MAX, FOLLOWERS_COUNT_MAX};
 use ribbit_state::query::PersonRelation;
-use ribbit_state::{AccountId, Code, Field, Page, Query};
+use ribbit_state::{AccountId, Code, Field, LogIndex, Page, Query};
 use ribbit_ui::form::Form;
 use ribbit_ui::pages::people::{PeopleList, PeoplePage, PeopleTab, PersonRow, ProfilePage};
 use ribbit_ui::pages::{CroakView, NavEntry, PageFrame};
@@ -84,7 +84,7 @@ fn rows(context: &RequestContext, me: &str, people: Vec<PersonRelation>) -> Vec<
 
 /// Shows a profile.
 pub(super) async fn profile(context: &mut RequestContext, username: &str, query: &Form) -> WebResponse {
-    let before = query.get("before").and_then(|before| before.parse().ok());
+    let before: Option<LogIndex> = query.get("before").and_then(|before| before.parse().ok());
     let Some(session) = context.session() else { return error_page(context, NavEntry::People, NO_SESSION) };
     let limit = u16::try_from(FEED_PAGE_MAX).expect("a page is short");
     let ask = Query::Profile { session, username: username.to_string(), before, limit };
@@ -104,15 +104,21 @@ pub(super) async fn profile(context: &mut RequestContext, username: &str, query:
     context.count_unread(&mut frame).await;
     let now_ms = frame.now_ms;
     let person = PersonRow::new(profile.relation, &me.username, context.request_here());
+    let back = match before {
+        Some(before) => format!("/@{}?before={before}", person.username),
+        None => format!("/@{}", person.username),
+    };
+    let croaks = croaks.into_iter().map(|croak| CroakView::new(croak, now_ms, &me.username)).collect();
     frame.me = Some(me.username);
     let page = ProfilePage {
         frame,
         away: context.request_here(),
         person,
+        back,
         created: time::when(profile.created_wall_ms, now_ms),
         friends: profile.friends,
         followers: followers_words(profile.followers),
-        croaks: croaks.into_iter().map(|croak| CroakView::new(croak, now_ms)).collect(),
+        croaks,
         older,
         newest: before.is_none(),
     };

@@ -13,6 +13,7 @@ use super::{
     room_settings, rooms, search, settings, status,
 };
 use hyper::{HeaderMap, StatusCode};
+use ribbit_state::query::ReactionKind;
 use ribbit_ui::form::Form;
 
 /// Permission that a GET needs. Every posted form is refused if another site's page sent it.
@@ -142,8 +143,20 @@ routes! {
     Profile "/@{name}" Session
         GET |it| people::profile(it.context, it.named, it.query).await;
     Croak "/croak/{id}" Session
-        GET |it| croak::show(it.context, it.named).await,
+        GET |it| croak::show(it.context, it.named, it.query).await,
         POST |it| croak::take_back(it.context, it.named, it.form).await;
+    Likes "/croak/{id}/likes" Session
+        GET |it| croak::reactions(it.context, it.named, ReactionKind::Like).await;
+    Shares "/croak/{id}/shares" Session
+        GET |it| croak::reactions(it.context, it.named, ReactionKind::Share).await;
+    Like "/like" Session
+        GET |_| response::found("/main"),
+        POST |it| croak::react(it.context, it.form, ReactionKind::Like).await;
+    Share "/share" Session
+        GET |_| response::found("/main"),
+        POST |it| croak::react(it.context, it.form, ReactionKind::Share).await;
+    Everyone "/everyone" Session
+        GET |it| croak::everyone(it.context, it.query).await;
     Talks "/messages" Session
         GET |it| messages::list(it.context, it.query).await;
     Talk "/messages/{name}" Session

@@ -4,8 +4,8 @@ use super::super::time::{self, RelativeTime};
 use super::markup::Markup;
 use super::text::{self, TextPart};
 use askama::Template;
-use ribbit_state::LogIndex;
 use ribbit_state::query::{CroakBody, CroakNumbers, FeedCroak, Person};
+use ribbit_state::{Audience, LogIndex};
 use std::sync::Arc;
 
 /// Number of avatar colours; the stylesheet defines classes `f0` to `f7`.
@@ -19,18 +19,41 @@ pub struct CroakView {
     /// `None` if the clock of the server that accepted it was not set.
     pub when: Option<RelativeTime>,
     pub parts: Vec<TextPart>,
+    pub reply_to: Option<LogIndex>,
+    pub for_followers: bool,
+    /// The account that shared it, if the page lists it for that.
+    pub shared_by: Option<Person>,
+    pub acts: CroakActs,
 }
 
 impl CroakView {
-    /// Prepares a croak for display. `now_ms` is the one of [`super::PageFrame::now_ms`].
-    pub fn new(croak: FeedCroak, now_ms: u64) -> CroakView {
+    /// Prepares a croak for display to the user with this name; empty for nobody in particular. `now_ms` is the one of
+    /// [`super::PageFrame::now_ms`].
+    pub fn new(croak: FeedCroak, now_ms: u64, me: &str) -> CroakView {
+        let FeedCroak { id, author, body, numbers, share } = croak;
+        let mine = author.username == me;
+        let for_followers = body.audience == Audience::Followers;
         CroakView {
-            id: croak.id,
-            author: AuthorView::new(croak.author),
-            when: time::when(croak.body.wall_ms, now_ms),
-            parts: text::parts(&croak.body.text),
+            id,
+            author: AuthorView::new(author),
+            when: time::when(body.wall_ms, now_ms),
+            parts: text::parts(&body.text),
+            reply_to: body.reply_to,
+            for_followers,
+            shared_by: share.map(|share| share.by),
+            acts: CroakActs { id, numbers, mine, shareable: !mine && !for_followers },
         }
     }
+}
+
+/// What the viewer can do with a croak, and how many did.
+#[derive(Debug, Clone, Copy)]
+pub struct CroakActs {
+    pub id: LogIndex,
+    pub numbers: CroakNumbers,
+    /// True if the viewer wrote it.
+    pub mine: bool,
+    pub shareable: bool,
 }
 
 /// The author of a croak, prepared for display.
@@ -41,7 +64,7 @@ pub struct AuthorView {
 }
 
 impl AuthorView {
-    fn new(person: Person) -> AuthorView {
+    pub(super) fn new(person: Person) -> AuthorView {
         AuthorView { name: person.name, username: person.username }
     }
 
@@ -61,6 +84,7 @@ impl AuthorView {
 #[derive(Debug)]
 pub struct CroakMarkup {
     wall_ms: u64,
+    for_followers: bool,
     pub(super) begin: Markup,
     pub(super) body: Markup,
     pub(super) end: Markup,
@@ -73,13 +97,15 @@ impl CroakMarkup {
         let croak_id = CroakId { id };
         CroakMarkup {
             wall_ms: croak.wall_ms,
+            for_followers: croak.audience == Audience::Followers,
             begin: Markup::new(&CroakBegin { croak: &croak_id }),
-            body: Markup::new(&CroakMiddle {
-                croak: &croak_id,
+            body: Markup::new(&CroakMiddle { croak: &croak_id, when: when.clone() }),
+            end: Markup::new(&CroakEnd {
+                when,
                 parts: text::parts(&croak.text),
-                when: when.clone(),
+                reply_to: croak.reply_to,
+                for_followers: croak.audience == Audience::Followers,
             }),
-            end: Markup::new(&CroakEnd { when }),
         }
     }
 
@@ -109,6 +135,8 @@ pub struct FeedItem {
     pub numbers: CroakNumbers,
     /// The share by which the croak is in the feed, and the account that shared it.
     pub share: Option<(LogIndex, Person)>,
+    /// True if the viewer wrote it.
+    pub mine: bool,
     /// As [`super::PageFrame::now_ms`].
     pub now_ms: u64,
 }
@@ -117,6 +145,16 @@ impl FeedItem {
     /// Returns the position of the item in the feed.
     pub fn cursor(&self) -> LogIndex {
         self.share.as_ref().map_or(self.id, |(share, _)| *share)
+    }
+
+    /// Returns the account that shared the croak, if the feed lists it for that.
+    pub(super) fn shared_by(&self) -> Option<&Person> {
+        self.share.as_ref().map(|(_, by)| by)
+    }
+
+    pub(super) fn acts(&self) -> CroakActs {
+        let shareable = !self.mine && !self.croak.for_followers;
+        CroakActs { id: self.id, numbers: self.numbers, mine: self.mine, shareable }
     }
 
     /// Returns how long ago the croak was written.
@@ -143,20 +181,22 @@ struct AuthorLine {
 }
 
 #[derive(Template)]
-#[template(
-    ext = "html",
-    source = "\n{% let parts = parts.as_slice() %}{% let when = when.as_ref() %}{% include \"croak-body.html\" %}"
-)]
+#[template(ext = "html", source = "{% let when = when.as_ref() %}{% include \"croak-body.html\" %}")]
 struct CroakMiddle<'a> {
     croak: &'a CroakId,
-    parts: Vec<TextPart>,
     when: Option<RelativeTime>,
 }
 
 #[derive(Template)]
-#[template(ext = "html", source = "{% let when = when.as_ref() %}{% include \"croak-end.html\" %}")]
+#[template(
+    ext = "html",
+    source = "{% let parts = parts.as_slice() %}{% let when = when.as_ref() %}{% include \"croak-end.html\" %}"
+)]
 struct CroakEnd {
     when: Option<RelativeTime>,
+    parts: Vec<TextPart>,
+    reply_to: Option<LogIndex>,
+    for_followers: bool,
 }
 
 /// Returns the letter on an avatar: the first of the name, in upper case.

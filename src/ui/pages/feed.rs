@@ -1,8 +1,9 @@
 //! `/main`: the form for a new croak, and the feed.
 
-use super::super::form::FormRequest;
 use super::super::words::Refusals;
-use super::croak::FeedItem;
+use super::composer::Composer;
+use super::croak::{CroakView, FeedItem};
+use super::text::TextPart;
 use super::{NavEntry, PageFrame};
 use askama::Template;
 use ribbit_state::limits::UNREAD_CROAKS_MAX;
@@ -45,12 +46,8 @@ impl Feed {
 #[template(path = "main.html")]
 pub struct MainPage {
     pub frame: PageFrame,
-    pub request: Option<FormRequest>,
-    /// Text that could not be posted.
-    pub post: String,
+    pub composer: Composer,
     pub refusals: Refusals,
-    /// Number of characters in `post`, if over the limit.
-    pub too_long: Option<usize>,
     pub log_in: bool,
     /// `None` if the feed could not be read.
     pub feed: Option<Feed>,
@@ -61,14 +58,46 @@ impl MainPage {
     pub fn new(frame: PageFrame, feed: Feed) -> MainPage {
         MainPage {
             frame,
-            request: None,
-            post: String::new(),
+            composer: Composer::default(),
             refusals: Refusals::default(),
-            too_long: None,
             log_in: false,
             feed: Some(feed),
         }
     }
+
+    /// Returns true on the newest page, and on one without a feed.
+    fn is_newest(&self) -> bool {
+        self.feed.as_ref().is_none_or(|feed| feed.newest)
+    }
+
+    /// Returns true if the newest page has no croak of another person, as for a newcomer.
+    fn follows_nobody(&self) -> bool {
+        let feed = self.feed.as_ref().filter(|feed| feed.newest);
+        feed.is_some_and(|feed| feed.croaks.iter().all(|item| item.mine && item.share.is_none()))
+    }
+
+    /// Returns the address of the page, to return to.
+    fn back(&self) -> String {
+        let older = self.feed.as_ref().filter(|feed| !feed.newest).and_then(|feed| feed.croaks.first());
+        older.map_or("/main".to_string(), |first| format!("/main?before={}", first.cursor() + 1))
+    }
+}
+
+/// `/everyone`: the croaks of all people that are for everyone.
+#[derive(Debug, Template)]
+#[template(path = "everyone.html")]
+pub struct EveryonePage {
+    pub frame: PageFrame,
+    pub composer: Composer,
+    pub refusals: Refusals,
+    pub log_in: bool,
+    pub croaks: Vec<CroakView>,
+    /// Start of the next older page.
+    pub older: Option<LogIndex>,
+    /// True on the newest page.
+    pub newest: bool,
+    /// Address of this page.
+    pub back: String,
 }
 
 #[cfg(test)]
@@ -82,8 +111,15 @@ mod tests {
         let author = Person { account: AccountId(1), username: "ada".into(), name: "<Ada>".into() };
         let body = CroakBody::original(0, text);
         let (croak, author) = (CroakMarkup::new(7, &body).into(), AuthorMarkup::new(author).into());
-        let croaks =
-            vec![FeedItem { id: 7, croak, author, numbers: CroakNumbers::default(), share: None, now_ms: 0 }];
+        let croaks = vec![FeedItem {
+            id: 7,
+            croak,
+            author,
+            numbers: CroakNumbers::default(),
+            share: None,
+            mine: false,
+            now_ms: 0,
+        }];
         let feed = Feed { croaks, older: Some(7), newest: true, cursor: None, new: None, receipt: None };
         MainPage::new(PageFrame::new("Home", NavEntry::Main, true), feed)
     }
@@ -102,13 +138,17 @@ mod tests {
     #[test]
     fn mentions_are_links_and_the_text_around_them_is_unchanged() {
         let html = main_page("<i> @Ada\n & @<b>").render().unwrap();
-        let text = "<p class=\"text\">&#60;i&#62; <a href=\"/@ada\">@Ada</a>\n &#38; @&#60;b&#62;</p>";
+        let text =
+            "<p class=\"text\" dir=\"auto\">&#60;i&#62; <a href=\"/@ada\">@Ada</a>\n &#38; @&#60;b&#62;</p>";
         assert!(html.contains(text), "{html}");
     }
 
     #[test]
     fn a_line_break_at_the_start_of_a_textarea_is_kept() {
-        let html = MainPage { post: "\nx".into(), ..main_page("y") }.render().unwrap();
+        let html =
+            MainPage { composer: Composer { post: "\nx".into(), ..Composer::default() }, ..main_page("y") }
+                .render()
+                .unwrap();
         // Browsers drop the first line break after the tag, so the template adds one.
         assert!(html.contains(">\n\nx</textarea>"), "{html}");
     }

@@ -2,16 +2,18 @@
 //! one type that is written as it is, `markup::Markup`, is what another template has rendered.
 //!
 //! - here: the [`PageFrame`] around every page, and pages that are only a text
-//! - [`form_page`]: sign up, log in, log out, delete; [`feed`]: `/main`; [`friends`]: `/manage`
+//! - [`form_page`]: sign up, log in, log out, delete; [`feed`]: `/main`, `/everyone`; [`friends`]: `/manage`
 //! - [`notices`]: `/notifications`, muted and blocked people, reports
-//! - [`people`]: `/people`, `/@name`, `/croak/ID`; [`messages`]: `/messages` and below; [`settings`]: `/settings`
+//! - [`people`]: `/people`, `/@name`; [`thread`]: `/croak/ID`; [`messages`]: `/messages` and below; [`settings`]: `/settings`
 //! - [`rooms`]: `/rooms` and below
 //! - [`search`]: `/search` and `/tag/NAME`
-//! - [`croak`]: a croak on any page; [`text`]: a user's text, with links for mentions, tags and addresses
+//! - [`croak`]: a croak on any page; [`composer`]: the form for one;
+//!   [`text`]: a user's text, with links for mentions, tags and addresses
 //!
 //! A refused form comes back with its text, except for passwords. Its request id comes back too when sending the form
 //! again must not take effect twice.
 
+pub mod composer;
 pub mod croak;
 pub mod feed;
 pub mod form_page;
@@ -24,9 +26,11 @@ pub mod rooms;
 pub mod search;
 pub mod settings;
 pub mod text;
+pub mod thread;
 
+pub use composer::Composer;
 pub use croak::{CroakView, FeedItem};
-pub use feed::{Feed, MainPage};
+pub use feed::{EveryonePage, Feed, MainPage};
 pub use form_page::{FormField, FormPage};
 pub use friends::{Friend, Friends, ManagePage};
 

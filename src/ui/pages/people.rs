@@ -1,4 +1,4 @@
-//! `/people`, `/@name` and `/croak/ID`: lists of people, a profile, and one croak.
+//! `/people` and `/@name`: lists of people, and a profile.
 
 use super::super::form::FormRequest;
 use super::super::time::RelativeTime;
@@ -111,15 +111,6 @@ pub struct ProfilePage {
     pub older: Option<LogIndex>,
     /// True on the newest page.
     pub newest: bool,
-}
-
-/// `/croak/ID`: one croak, with a button to delete it for its author.
-#[derive(Debug, Template)]
-#[template(path = "one-croak.html")]
-pub struct CroakPage {
-    pub frame: PageFrame,
-    pub croak: CroakView,
-    /// Request id of the form that deletes the croak; `None` if the viewer is not its author.
-    pub removal: Option<FormRequest>,
-    pub refusals: Vec<String>,
+    /// Address of this page.
+    pub back: String,
 }

@@ -86,9 +86,9 @@
   };
 
   // Sends a form once. Returns a page, or the error when another try may help.
-  const attempt = async (form, body) => {
+  const attempt = async (action, body) => {
     try {
-      const answer = await fetch(form.action, { method: "POST", body, signal: AbortSignal.timeout(SEND_MS_MAX) });
+      const answer = await fetch(action, { method: "POST", body, signal: AbortSignal.timeout(SEND_MS_MAX) });
       const page = parse(await answer.text());
       if (answer.status < 500 && answer.status !== 408 && one("main", page)) return { page, url: answer.url, done: answer.ok };
       return { trouble: one(".trouble b", page)?.textContent };
@@ -108,7 +108,7 @@
     setBusy(form, button, true);
     const until = Date.now() + RETRY_MS_MAX;
     for (let pause = 500; ; pause = Math.min(2 * pause, PAUSE_MS_MAX)) {
-      const { page, url, done, trouble = "No connection." } = await attempt(form, body);
+      const { page, url, done, trouble = "No connection." } = await attempt(form.action, body);
       if (busy.get(form) !== mine) return;
       if (page) {
         if (done) for (const field of all("textarea", form)) sessionStorage.removeItem(draftOf(field));
@@ -129,7 +129,47 @@
     const form = event.target;
     if (event.defaultPrevented || form.method !== "post") return;
     event.preventDefault();
+    if (event.submitter?.matches(".act")) return react(form, event.submitter);
     if (!busy.has(form)) send(form, event.submitter ?? one("button", form));
+  });
+
+  // ---- Like and share: the croak's buttons change where they are
+
+  const react = async (form, button) => {
+    if (button.ariaDisabled) return;
+    button.ariaDisabled = "true";
+    const croak = button.value, body = new URLSearchParams(new FormData(form));
+    body.set("croak", croak);
+    body.set("back", `/croak/${croak}`);
+    const { page } = await attempt(button.formAction, body);
+    const mine = one(".acts", document.getElementById(`croak-${croak}`)), theirs = page && one(`#croak-${croak} .acts`, page);
+    button.ariaDisabled = null;
+    if (!mine || !theirs) return say(page ? one("h1", page).textContent : "No connection. Try again.");
+    mine.replaceWith(document.adoptNode(theirs));
+    copyable();
+    one(`#croak-${croak} [formaction="${new URL(button.formAction).pathname}"]`)?.focus({ preventScroll: true });
+  };
+
+  // ---- The menu of a croak copies its address where the browser can
+
+  const copyable = () => {
+    if (!navigator.clipboard) return;
+    for (const link of all("[data-copy]:not(.copies)")) {
+      link.textContent = "Copy link";
+      link.className = "copies";
+      link.addEventListener("click", (event) => {
+        event.preventDefault();
+        navigator.clipboard.writeText(link.href).then(() => say((link.textContent = "Copied")), () => location.assign(link.href));
+      });
+    }
+  };
+
+  // ---- Ctrl+Enter sends a croak
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !event.target.matches("textarea")) return;
+    event.preventDefault();
+    event.target.form.requestSubmit();
   });
 
   // ---- Character counter. Counts as the servers do: Unicode scalar values, a line break counts as one
@@ -137,7 +177,7 @@
   const count = (text) => [...text.replace(/\r\n?/g, "\n")].length;
   const recount = (field) => {
     const left = field.dataset.charsMax - count(field.value), shown = document.getElementById(`${field.id}-count`);
-    shown.textContent = left < 0 ? `${-left} too many` : `${left} left`;
+    shown.textContent = left < 0 ? `${-left} too many` : left <= 20 ? `${left} left` : "";
     shown.classList.toggle("over", left < 0);
     if (left === 20 || left === 0 || left === -1) say(shown.textContent);
   };
@@ -240,6 +280,7 @@
     place.replaceChildren();
     place.after(...fresh);
     fresh = [];
+    copyable();
     retitle();
     tell();
     first.tabIndex = -1;
@@ -409,6 +450,7 @@
     const now = Number(document.body.dataset.now);
     skew = now ? Date.now() - now : 0;
     tell();
+    copyable();
     fresh = [];
     shown = here();
     for (const field of all("[data-chars-max]")) {

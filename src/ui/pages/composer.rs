@@ -1,0 +1,17 @@
+//! The form for a new croak or reply, on any page.
+
+use super::super::form::FormRequest;
+use ribbit_state::LogIndex;
+
+/// The form for a croak. Its only markup is `composer.html`.
+#[derive(Debug, Default)]
+pub struct Composer {
+    pub request: Option<FormRequest>,
+    /// The croak that is answered.
+    pub reply_to: Option<LogIndex>,
+    pub for_followers: bool,
+    /// Text that could not be posted.
+    pub post: String,
+    /// Number of characters in `post`, if over the limit.
+    pub too_long: Option<usize>,
+}
