@@ -1,8 +1,8 @@
 //! Croaks, messages and people as lines in a terminal. Text from other users is escaped ([`plain`]).
 //!
 //! ```text
-//!   2026-07-01 09:05 UTC  @ada  Rain, at last
-//!                               and more of it
+//!   2026-07-01 09:05 UTC  #22  @ada  Rain, at last
+//!                                    and more of it
 //! ```
 //!
 //! The lines of a longer text are aligned below its first line, so that none looks like another croak. Colour is optional and
@@ -12,6 +12,7 @@ use super::table::{self, Align};
 use super::{plain, time};
 use ribbit_net::discovery::ConnectionEvent;
 use ribbit_net::limits::DISCOVERY_ROUNDS_MAX;
+use ribbit_state::Audience;
 use ribbit_state::query::{AccountSummary, OpenSession, PersonRelation};
 use ribbit_state::query::{DeliveryStatus, TalkMessage};
 use ribbit_state::query::{FeedCroak, Person};
@@ -40,9 +41,17 @@ impl LineStyle {
     }
 }
 
-/// Returns a croak, without a line end.
+/// Returns a croak with its id, without a line end.
 pub fn croak(croak: &FeedCroak, style: LineStyle) -> String {
-    said(croak.body.wall_ms, &croak.author.username, &croak.body.text, style)
+    let when = time::shown(croak.body.wall_ms).map_or_else(|| NO_TIME.to_string(), |shown| shown.people);
+    let mut notes = String::new();
+    if let Some(share) = &croak.share {
+        let _ = write!(notes, "  (shared by {})", name_of(Some(&share.by)));
+    }
+    if croak.body.audience == Audience::Followers {
+        notes.push_str("  (followers only)");
+    }
+    line(&format!("{when}  #{}", croak.id), &name_of(Some(&croak.author)), &croak.body.text, &notes, style)
 }
 
 /// Returns a text with its author and time, without a line end.
@@ -171,9 +180,9 @@ mod tests {
         let text = "Rain\n2026-07-01 09:05 UTC  @bob  not me\u{202e}";
         let croak_of = |wall_ms| FeedCroak::original(9, ada(), CroakBody::original(wall_ms, text));
         let shown = croak(&croak_of(1_709_251_199_999), LineStyle::default());
-        let indent = " ".repeat("2024-02-29 23:59 UTC  @ada  ".len());
+        let indent = " ".repeat("2024-02-29 23:59 UTC  #9  @ada  ".len());
         let rest = r"2026-07-01 09:05 UTC  @bob  not me\u{202e}";
-        assert_eq!(shown, format!("2024-02-29 23:59 UTC  @ada  Rain\n{indent}{rest}"));
+        assert_eq!(shown, format!("2024-02-29 23:59 UTC  #9  @ada  Rain\n{indent}{rest}"));
         let coloured = croak(&croak_of(0), LineStyle { colour: true });
         assert!(coloured.starts_with("\x1b[2mno time             \x1b[0m  \x1b[1;32m@ada\x1b[0m  Rain\n"));
         assert_eq!(person(&ada(), LineStyle::default()), r"@ada  Ada \x1bL");

@@ -23,6 +23,7 @@ mod browser;
 mod chat;
 mod cli;
 mod clock;
+mod conversation;
 mod demo;
 mod differs;
 mod directory;

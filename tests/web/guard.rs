@@ -75,6 +75,8 @@ fn other_sites_can_neither_send_forms_nor_load_private_data() {
         ("/croak/6", ""),
         ("/keep-away", "username=ada&choice=block"),
         ("/report", "person=ada&words=gotcha"),
+        ("/like", "croak=6&choice=add"),
+        ("/share", "croak=6&choice=add"),
         ("/delete", "password=password"),
     ];
     let matches = |pattern: &str, path: &str| {

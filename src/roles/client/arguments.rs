@@ -1,5 +1,6 @@
 //! Arguments of `ribbit client` and its verbs; those of `client web` are in [`crate::web::arguments`].
 
+use crate::client::conversation_arguments::ConversationVerb;
 use crate::client::keep_away_arguments::KeepAwayVerb;
 use crate::client::room_arguments::RoomVerb;
 pub use crate::client::shared_arguments::{OutputArgs, PostArgs, UserNameArgs};
@@ -136,6 +137,8 @@ pub enum SessionVerb {
     KeepAway(KeepAwayVerb),
     #[command(flatten)]
     Room(RoomVerb),
+    #[command(flatten)]
+    Conversation(ConversationVerb),
 }
 
 /// Arguments of `client create`.
@@ -354,6 +357,7 @@ impl SessionVerb {
             SessionVerb::EndSession(arguments) => &arguments.output,
             SessionVerb::Export(arguments) => return (true, &arguments.cluster),
             SessionVerb::Room(verb) => verb.output(),
+            SessionVerb::Conversation(verb) => return verb.output(),
         };
         (output.json, &output.cluster)
     }

@@ -2,6 +2,7 @@
 //! [`session`]. [`server`] prints the server that a client should use.
 
 pub(crate) mod arguments;
+pub(crate) mod conversation_arguments;
 pub(crate) mod keep_away_arguments;
 pub(crate) mod room_arguments;
 pub(crate) mod server;

@@ -106,6 +106,14 @@ async fn reactions_page(
     Ok(response::page(StatusCode::OK, &ReactionsPage::new(frame, croak.id, people, total)))
 }
 
+/// Leads to the feed: `/like` and `/share` only accept forms.
+pub(super) fn to_feed(context: &RequestContext) -> WebResponse {
+    match context.session() {
+        Some(_) => response::see_other("/main"),
+        None => error_page(context, NavEntry::Nowhere, NO_SESSION),
+    }
+}
+
 /// Likes or shares a croak, or takes it back.
 pub(super) async fn react(context: &mut RequestContext, form: &Form, kind: ReactionKind) -> WebResponse {
     let Some(session) = context.session() else { return error_page(context, NavEntry::Nowhere, NO_SESSION) };

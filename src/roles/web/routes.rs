@@ -150,10 +150,10 @@ routes! {
     Shares "/croak/{id}/shares" Session
         GET |it| croak::reactions(it.context, it.named, ReactionKind::Share).await;
     Like "/like" Session
-        GET |_| response::found("/main"),
+        GET |it| croak::to_feed(it.context),
         POST |it| croak::react(it.context, it.form, ReactionKind::Like).await;
     Share "/share" Session
-        GET |_| response::found("/main"),
+        GET |it| croak::to_feed(it.context),
         POST |it| croak::react(it.context, it.form, ReactionKind::Share).await;
     Everyone "/everyone" Session
         GET |it| croak::everyone(it.context, it.query).await;

@@ -6,7 +6,7 @@ use crate::code::Code;
 use crate::command::{Audience, ConversationCommand, MessageCommand, RelationCommand};
 use crate::events::EventKind;
 use crate::interest::{Interest, Topic};
-use crate::query::TalkPartner;
+use crate::query::{ReactionKind, TalkPartner};
 
 /// How the reader and the author stand to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,19 +25,23 @@ enum Relation {
 }
 use Relation::*;
 
-/// The paths on which the reader meets the author of a croak for everyone that mentions the reader.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// The paths on which the reader meets the author of a croak.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Met {
     feed: bool,
     /// The croaks on the author's profile.
     profile: bool,
     croak: bool,
-    /// The page of everyone's croaks.
-    everyone: bool,
-    /// The thread of the croak.
+    /// The croak's thread, and the lists of those who like or shared it.
     thread: bool,
-    /// A like, and a share, are accepted.
-    react: bool,
+    /// The croaks of everyone.
+    everyone: bool,
+    /// A share by an account that the reader follows.
+    shared: bool,
+    /// A like is accepted.
+    like: bool,
+    /// A share is accepted.
+    share: bool,
     /// The croak in the notices, and the count.
     notice: bool,
     /// The event of a new croak on the live stream.
@@ -57,9 +61,11 @@ const NOTHING: Met = Met {
     feed: false,
     profile: false,
     croak: false,
-    everyone: false,
     thread: false,
-    react: false,
+    everyone: false,
+    shared: false,
+    like: false,
+    share: false,
     notice: false,
     live: false,
     people: false,
@@ -74,9 +80,11 @@ const NOTHING: Met = Met {
 const STRANGERS: Met = Met {
     profile: true,
     croak: true,
-    everyone: true,
     thread: true,
-    react: true,
+    everyone: true,
+    shared: true,
+    like: true,
+    share: true,
     notice: true,
     people: true,
     reply: true,
@@ -88,14 +96,39 @@ const STRANGERS: Met = Met {
 
 const TABLE: [(Relation, Met); 8] = [
     (Strangers, STRANGERS),
-    (ReaderFollows, Met { feed: true, live: true, unread: true, ..STRANGERS }),
-    (ReaderMutes, Met { notice: false, everyone: false, ..STRANGERS }),
-    (ReaderMutesStranger, Met { notice: false, everyone: false, ..STRANGERS }),
+    // The feed has the croak itself, so it has no share of it.
+    (ReaderFollows, Met { feed: true, live: true, unread: true, shared: false, ..STRANGERS }),
+    (ReaderMutes, Met { notice: false, everyone: false, shared: false, ..STRANGERS }),
+    (ReaderMutesStranger, Met { notice: false, everyone: false, shared: false, ..STRANGERS }),
     (AuthorMutesReader, STRANGERS),
     (ReaderBlocks, NOTHING),
     (AuthorBlocks, NOTHING),
     (AuthorDeleted, NOTHING),
 ];
+
+/// What changes for a croak for followers that does not mention the reader: who does not follow sees nothing of it.
+fn for_followers(relation: Relation, met: Met) -> Met {
+    match relation {
+        // A share is refused, so there is none to see.
+        ReaderFollows | ReaderMutes => {
+            Met { everyone: false, shared: false, share: false, notice: false, ..met }
+        }
+        Strangers | ReaderMutesStranger | AuthorMutesReader | ReaderBlocks | AuthorBlocks | AuthorDeleted => {
+            Met {
+                profile: false,
+                croak: false,
+                thread: false,
+                everyone: false,
+                shared: false,
+                like: false,
+                share: false,
+                notice: false,
+                reply: false,
+                ..met
+            }
+        }
+    }
+}
 
 fn block(log: &mut Log, me: &str, other: &str) {
     let (session, username) = (token(me), other.into());
@@ -108,13 +141,22 @@ fn mute(log: &mut Log, me: &str, other: &str) {
 }
 
 /// Returns a log in which the two stand in this relation. The relation begins before the croak, or behind it.
-fn history(relation: Relation, croak_first: bool) -> (Log, LogIndex) {
+fn history(relation: Relation, croak_first: bool, audience: Audience) -> (Log, LogIndex) {
     let mut log = Log::new(Model::new());
     log.person("ada");
     log.person("reader");
     let mut croak = 0;
-    // The author's croak mentions the reader.
-    let say = |log: &mut Log| log.croak("ada", "hello @reader");
+    log.person("friend");
+    log.befriend("reader", "friend").unwrap();
+    // The author's croak for everyone mentions the reader; one for followers does not.
+    let say = |log: &mut Log| {
+        let text = if audience == Audience::Everyone { "hello @reader" } else { "hello, friends" };
+        let command = Command::Croak { session: token("ada"), text: text.into(), reply_to: None, audience };
+        let Ok(Reply::Croaked { croak }) = log.run(command) else { panic!("ada may croak") };
+        // Another person shares it, if they may.
+        drop(log.run(ConversationCommand::Share { session: token("friend"), croak }.into()));
+        croak
+    };
     let meet = |log: &mut Log| match relation {
         Strangers => {}
         ReaderFollows => log.befriend("reader", "ada").map(drop).unwrap(),
@@ -162,13 +204,18 @@ fn met(mut log: Log, croak: LogIndex) -> Met {
     assert_eq!(counts.notices, unread);
     let interest = Interest::load(&log.model, &Topic::Feed { session }).unwrap().expect("open");
     let talk = ask(Query::Talk { session, with: TalkPartner::Named("ada".into()), before: None, limit: 1 });
+    let Ok(Page::Feed { croaks: in_feed, .. }) = ask(Query::Feed { session, before: None, limit: 10 }) else {
+        panic!("the reader is logged in")
+    };
+    let everyone = ask(Query::Everyone { session, before: None, limit: 10 });
     let mut met = Met {
-        feed: log.feed("reader", None, 10).0.contains(&croak),
+        feed: in_feed.iter().any(|one| one.id == croak && one.share.is_none()),
+        shared: in_feed.iter().any(|one| one.id == croak && one.share.is_some()),
+        thread: ask(Query::Thread { session, id: croak, after: None, limit: 9 }).is_ok()
+            && ask(Query::Reactions { session, croak, kind: ReactionKind::Share }).is_ok(),
+        everyone: matches!(everyone, Ok(Page::Everyone { croaks, .. }) if croaks.iter().any(|one| one.id == croak)),
         profile: matches!(profile, Ok(Page::Profile { croaks, .. }) if !croaks.is_empty()),
         croak: ask(Query::Croak { session, id: croak }).is_ok(),
-        everyone: matches!(ask(Query::Everyone { session, before: None, limit: 10 }),
-            Ok(Page::Everyone { croaks, .. }) if !croaks.is_empty()),
-        thread: ask(Query::Thread { session, id: croak, after: None, limit: 10 }).is_ok(),
         notice: !notices.is_empty(),
         live: interest.wants(&EventKind::Croaked { author: AccountId(1) }),
         people: matches!(people, Ok(Page::People { people, .. }) if people.iter().any(|one| ada(one.person.account))),
@@ -180,8 +227,9 @@ fn met(mut log: Log, croak: LogIndex) -> Met {
     let username = || "ada".to_string();
     let reply =
         Command::Croak { session, text: "yes".into(), reply_to: Some(croak), audience: Audience::Everyone };
-    met.react = log.run(ConversationCommand::Like { session, croak }.into()).is_ok();
     met.reply = log.run(reply).is_ok();
+    met.like = log.run(ConversationCommand::Like { session, croak }.into()).is_ok();
+    met.share = log.run(ConversationCommand::Share { session, croak }.into()).is_ok();
     met.message =
         log.run(MessageCommand::Send { session, username: username(), text: "hi".into() }.into()).is_ok();
     met.follow = match log.run(Command::AddFriend { session, username: username() }) {
@@ -193,12 +241,17 @@ fn met(mut log: Log, croak: LogIndex) -> Met {
 
 #[test]
 fn a_reader_meets_an_author_on_exactly_the_paths_of_their_relation() {
-    for (relation, expected) in TABLE {
-        let (log, croak) = history(relation, false);
-        assert_eq!(met(log, croak), expected, "{relation:?}, then the croak");
+    for (audience, (relation, expected)) in [Audience::Everyone, Audience::Followers]
+        .into_iter()
+        .flat_map(|audience| TABLE.into_iter().map(move |row| (audience, row)))
+    {
+        let expected =
+            if audience == Audience::Followers { for_followers(relation, expected) } else { expected };
+        let (log, croak) = history(relation, false, audience);
+        assert_eq!(met(log, croak), expected, "{relation:?}, then the croak for {audience:?}");
         // What was written before a follow is in the feed, but it is not new.
         let expected = Met { unread: false, ..expected };
-        let (log, croak) = history(relation, true);
-        assert_eq!(met(log, croak), expected, "the croak, then {relation:?}");
+        let (log, croak) = history(relation, true, audience);
+        assert_eq!(met(log, croak), expected, "the croak for {audience:?}, then {relation:?}");
     }
 }

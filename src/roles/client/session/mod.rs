@@ -29,11 +29,11 @@ use ribbit_net::protocol::{Answer, Ask, NewAccount, Password, UnavailableReason}
 use ribbit_net::secret::{new_request_id, new_token, token_hash};
 use ribbit_net::subscription::Subscription;
 use ribbit_state::text::{
-    check_croak, check_email, check_message, check_name, check_password, fold_username,
+    check_croak, check_email, check_message, check_name, check_password, check_reply, fold_username,
 };
 use ribbit_state::{
-    AccountId, Code, Command, Consistency, Denied, LogIndex, MessageCommand, Page, Query, Reply, Request,
-    Token, TokenHash, Topic,
+    AccountId, Audience, Code, Command, Consistency, Denied, LogIndex, MessageCommand, Page, Query, Reply,
+    Request, Token, TokenHash, Topic,
 };
 use ribbit_ui::lines::LineStyle;
 use session_file::{SessionFile, StoredSession};
@@ -202,6 +202,25 @@ impl UserSession {
         let session = self.session()?;
         check_croak(text)?;
         match self.write(Command::croak(session, text)).await? {
+            Reply::Croaked { croak } => Ok(croak),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Posts a reply and returns its id.
+    ///
+    /// # Errors
+    /// `NoSuchCroak` (645), and as [`UserSession::post`].
+    pub(crate) async fn reply(
+        &self,
+        to: LogIndex,
+        text: &str,
+        audience: Audience,
+    ) -> Result<LogIndex, RequestError> {
+        let session = self.session()?;
+        check_reply(text)?;
+        let command = Command::Croak { session, text: text.to_string(), reply_to: Some(to), audience };
+        match self.write(command).await? {
             Reply::Croaked { croak } => Ok(croak),
             other => Err(unexpected(&other)),
         }

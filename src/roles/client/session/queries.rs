@@ -74,9 +74,9 @@ impl UserSession {
             let limit = page_len(FEED_PAGE_MAX, FEED_PAGE_MAX);
             let page = self.read(Query::Feed { session, before, limit }).await?.value;
             let Page::Feed { croaks: newest_first, older, .. } = page else { return Err(unexpected(&page)) };
-            croaks.extend(newest_first.into_iter().take_while(|croak| croak.id > after));
+            croaks.extend(newest_first.into_iter().take_while(|croak| croak.cursor() > after));
             // An older page can contain more croaks only if the whole page was newer than `after`.
-            if older.is_none() || croaks.last().map(|oldest| oldest.id) != older {
+            if older.is_none() || croaks.last().map(FeedCroak::cursor) != older {
                 croaks.reverse();
                 return Ok(croaks);
             }

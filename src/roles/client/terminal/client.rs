@@ -170,6 +170,10 @@ impl TerminalClient {
             TerminalCommand::Live { take_over } => self.toggle_live(take_over).await,
             TerminalCommand::Message { name, text: Some(text) } => self.send(&name, &text).await,
             TerminalCommand::Message { name, text: None } => Ok(self.show_conversation(&name).await?),
+            TerminalCommand::Reply { to, text } => self.reply(to, &text).await,
+            TerminalCommand::Like { croak, undo } => self.like(croak, undo).await,
+            TerminalCommand::Share { croak, undo } => self.share(croak, undo).await,
+            TerminalCommand::Everyone => Ok(self.show_everyone().await?),
             TerminalCommand::Unread => Ok(self.show_unread(true).await?),
             TerminalCommand::Notifications => Ok(self.show_notices().await?),
             TerminalCommand::Friends => Ok(self.show_friends().await?),
@@ -247,10 +251,10 @@ impl TerminalClient {
             return Ok(());
         }
         self.warn_if_stale(stale).await;
-        let newest = croaks.last().map_or(0, |croak| croak.id);
+        let newest = croaks.last().map_or(0, |croak| croak.cursor());
         let mut shown: Vec<String> = Vec::with_capacity(croaks.len() + 1);
         for croak in &croaks {
-            self.recently_shown.insert(croak.id);
+            self.recently_shown.insert(croak.cursor());
             self.names.remember(&croak.author.username);
             shown.push(ribbit_ui::lines::croak(croak, self.style));
         }

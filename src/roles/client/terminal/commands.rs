@@ -40,6 +40,20 @@ pub enum TerminalCommand {
         name: String,
         text: Option<String>,
     },
+    /// Answers a croak.
+    Reply {
+        to: u64,
+        text: String,
+    },
+    Like {
+        croak: u64,
+        undo: bool,
+    },
+    Share {
+        croak: u64,
+        undo: bool,
+    },
+    Everyone,
     Unread,
     Notifications,
     Friends,
@@ -133,6 +147,20 @@ pub const TABLE: &[CommandInfo] = &[
         "Starts with the latest 20 croaks. Only one of your terminals can be live at a time; `/live --take-over` \
          moves the chat here. New croaks and messages appear whether live chat is on or off.",
     ),
+    entry(
+        "reply",
+        "ID TEXT",
+        "answer a croak; its number stands before it in `/feed`",
+        "The name of the person you answer is added, and does not count against the 100 characters.",
+    ),
+    entry("like", "ID [undo]", "like a croak", "`/like ID undo` takes the like back."),
+    entry(
+        "share",
+        "ID [undo]",
+        "show a croak to everyone who follows you",
+        "`/share ID undo` takes the share back.",
+    ),
+    entry("everyone", "", "show the latest croaks of all people", "Also those of people you do not follow."),
     of_names(
         "dm",
         "NAME [TEXT]",
@@ -291,12 +319,29 @@ fn entry_of(name: &str) -> Result<&'static CommandInfo, InputError> {
     Err(InputError(format!("unknown command `/{}`; {meant}", plain::line(&name))))
 }
 
+/// Returns the id of a croak.
+fn number(entry: &CommandInfo, text: &str) -> Result<u64, InputError> {
+    text.trim_start_matches('#').parse().map_err(|_| missing(entry, "the number of a croak"))
+}
+
 fn command(entry: &'static CommandInfo, rest: &str) -> Result<TerminalCommand, InputError> {
     Ok(match entry.name {
         "post" => match rest {
             "" => return Err(missing(entry, "a text")),
             text => TerminalCommand::Post { text: text.to_string() },
         },
+        "reply" => match (number(entry, word(rest).0)?, word(rest).1) {
+            (_, "") => return Err(missing(entry, "a text")),
+            (to, text) => TerminalCommand::Reply { to, text: text.to_string() },
+        },
+        "like" | "share" => {
+            let (id, rest) = word(rest);
+            let (croak, undo) = (number(entry, id)?, flag(entry, rest, "undo")?);
+            match entry.name {
+                "like" => TerminalCommand::Like { croak, undo },
+                _ => TerminalCommand::Share { croak, undo },
+            }
+        }
         "feed" => TerminalCommand::Feed { more: flag(entry, rest, "more")? },
         "live" => TerminalCommand::Live { take_over: flag(entry, rest, "--take-over")? },
         "dm" => {
@@ -327,6 +372,7 @@ fn command(entry: &'static CommandInfo, rest: &str) -> Result<TerminalCommand, I
                 return Err(InputError(format!("`/{name}` takes no arguments")));
             }
             match name {
+                "everyone" => TerminalCommand::Everyone,
                 "unread" => TerminalCommand::Unread,
                 "notifications" => TerminalCommand::Notifications,
                 "friends" => TerminalCommand::Friends,
@@ -414,6 +460,9 @@ mod tests {
             TerminalCommand::Export { file: Some("my things.json".into()) }
         );
         assert_eq!(typed("/help /dm"), TerminalCommand::Help(find("dm")));
+        assert_eq!(typed("/reply 22  see you"), TerminalCommand::Reply { to: 22, text: "see you".into() });
+        assert_eq!(typed("/like #22"), TerminalCommand::Like { croak: 22, undo: false });
+        assert_eq!(typed("/share 22 undo"), TerminalCommand::Share { croak: 22, undo: true });
         assert_eq!(typed("/exit"), TerminalCommand::Quit);
         assert_eq!(parse("  "), Ok(ParsedLine::Nothing));
         assert_eq!(parse(" hello /post "), Ok(ParsedLine::Text("hello /post".into())));
@@ -422,8 +471,13 @@ mod tests {
     #[test]
     fn every_command_parses_and_has_a_help_text() {
         for CommandInfo { name, takes, .. } in TABLE {
-            let line = format!("/{name} {}", if takes.starts_with(char::is_uppercase) { "bob" } else { "" });
-            typed(&line);
+            let arguments = match *takes {
+                "ID TEXT" => "7 hello",
+                takes if takes.starts_with("ID") => "7",
+                takes if takes.starts_with(char::is_uppercase) => "bob",
+                _ => "",
+            };
+            typed(&format!("/{name} {arguments}"));
             assert!(help(None).contains(&format!("/{name}")));
             assert!(help(find(name)).lines().count() >= 2);
         }
@@ -442,6 +496,7 @@ mod tests {
         assert_eq!(wrong("/frogs\x1b"), r"unknown command `/frogs\x1b`; type `/help` for a list");
         assert!(wrong(&format!("/{}", "x".repeat(100_000))).len() < 200);
         assert_eq!(wrong("/post"), "`/post` needs a text: `/post TEXT`");
+        assert_eq!(wrong("/like it"), "`/like` needs the number of a croak: `/like ID [undo]`");
         assert_eq!(wrong("/dm"), "`/dm` needs a user name: `/dm NAME [TEXT]`");
         assert_eq!(wrong("/add a b"), "too many words: type `/add NAME`");
         assert_eq!(wrong("/who is it"), "`/who` takes no arguments");

@@ -82,13 +82,13 @@ impl TerminalClient {
     }
 
     async fn show_croak(&self, croak: &FeedCroak) {
-        if self.recently_shown.contains(croak.id, croak.author.account == self.me.account).await {
+        if self.recently_shown.contains(croak.cursor(), croak.author.account == self.me.account).await {
             return;
         }
-        self.recently_shown.insert(croak.id);
+        self.recently_shown.insert(croak.cursor());
         self.names.remember(&croak.author.username);
         if self.screen.shown(ribbit_ui::lines::croak(croak, self.style)).await {
-            self.marks.mark_feed_shown(croak.id);
+            self.marks.mark_feed_shown(croak.cursor());
         }
     }
 

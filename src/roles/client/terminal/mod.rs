@@ -25,6 +25,7 @@ pub(crate) mod chat_lease;
 pub(crate) mod client;
 pub mod commands;
 pub(crate) mod completion;
+pub(crate) mod conversation;
 pub(crate) mod event_loop;
 pub(crate) mod exit;
 pub(crate) mod export;

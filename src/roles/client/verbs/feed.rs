@@ -23,7 +23,7 @@ pub(crate) async fn feed(
     if feed.stale {
         eprintln!("the servers cannot reach each other right now, so this may be out of date");
     }
-    let told = feed.value.croaks.last().map_or(0, |newest| newest.id);
+    let told = feed.value.croaks.last().map_or(0, |newest| newest.cursor());
     if limit > 0 {
         show(context, &feed.value.croaks)?;
     }
@@ -45,7 +45,7 @@ pub(crate) async fn feed(
     }
 }
 
-fn show(context: &VerbContext, croaks: &[FeedCroak]) -> Result<(), VerbError> {
+pub(super) fn show(context: &VerbContext, croaks: &[FeedCroak]) -> Result<(), VerbError> {
     croaks.iter().try_for_each(|croak| {
         say(&match context.json {
             true => person_json::croak(croak),

@@ -4,6 +4,7 @@
 //!   post, dm, feed, inbox, add, remove, people ──▶ messages, feed  need a session
 //!   login, logout, create, delete              ──▶ account         ask for a password
 //!   uncroak, profile, passwd, sessions, …      ──▶ profile         the user's own account
+//!   reply, like, share, thread, everyone       ──▶ conversation
 //!   rooms, room, say, room-create, …           ──▶ rooms
 //!   notifications, mute, block, report, …       ──▶ keep_away
 //!   export                                     ──▶ export
@@ -16,6 +17,7 @@
 //!   Ctrl-C.
 
 mod account;
+mod conversation;
 mod export;
 mod feed;
 pub(crate) mod input;
@@ -148,6 +150,7 @@ impl VerbContext {
             SessionVerb::EndSession(end) => profile::end_session(self, end.opened).await,
             SessionVerb::KeepAway(verb) => keep_away::perform(self, verb).await,
             SessionVerb::Room(verb) => rooms::perform(self, verb).await,
+            SessionVerb::Conversation(verb) => conversation::perform(self, verb).await,
             SessionVerb::Export(target) => export::export(self, target.output.as_deref()).await,
         }
     }

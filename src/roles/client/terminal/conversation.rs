@@ -1,0 +1,61 @@
+//! `/reply`, `/like`, `/share` and `/everyone`.
+
+use super::client::{CommandError, TerminalClient};
+use crate::client::session::request_error::RequestError;
+use ribbit_state::{Audience, ConversationCommand, LogIndex, Page, Query};
+
+/// Number of croaks that `/everyone` shows.
+const EVERYONE_MAX: u16 = 20;
+
+impl TerminalClient {
+    pub(super) async fn reply(&self, to: LogIndex, text: &str) -> Result<(), CommandError> {
+        let reply = self.user.reply(to, text, Audience::Everyone);
+        if self.is_live() && self.screen.is_terminal() {
+            // The event stream shows it in order among the others.
+            reply.await?;
+            return Ok(());
+        }
+        self.recently_shown.while_writing(reply, |written| written.as_ref().ok().copied()).await?;
+        self.screen.show("posted").await;
+        Ok(())
+    }
+
+    pub(super) async fn like(&self, croak: LogIndex, undo: bool) -> Result<(), CommandError> {
+        let session = self.user.session().map_err(RequestError::from)?;
+        let (command, words) = match undo {
+            false => (ConversationCommand::Like { session, croak }, "you like"),
+            true => (ConversationCommand::Unlike { session, croak }, "you no longer like"),
+        };
+        self.user.write(command.into()).await?;
+        self.screen.show(format!("{words} croak {croak}")).await;
+        Ok(())
+    }
+
+    pub(super) async fn share(&self, croak: LogIndex, undo: bool) -> Result<(), CommandError> {
+        let session = self.user.session().map_err(RequestError::from)?;
+        let (command, words) = match undo {
+            false => (ConversationCommand::Share { session, croak }, "you shared"),
+            true => (ConversationCommand::Unshare { session, croak }, "you no longer share"),
+        };
+        self.user.write(command.into()).await?;
+        self.screen.show(format!("{words} croak {croak}")).await;
+        Ok(())
+    }
+
+    /// Shows the newest croaks of all people, newest last.
+    pub(super) async fn show_everyone(&self) -> Result<(), RequestError> {
+        let session = self.user.session()?;
+        let read = self.user.read(Query::Everyone { session, before: None, limit: EVERYONE_MAX }).await?;
+        let Page::Everyone { croaks, .. } = read.value else { return Ok(()) };
+        let mut shown = Vec::with_capacity(croaks.len());
+        for croak in croaks.iter().rev() {
+            self.names.remember(&croak.author.username);
+            shown.push(ribbit_ui::lines::croak(croak, self.style));
+        }
+        if shown.is_empty() {
+            shown.push("nobody has croaked for everyone yet; `/post TEXT` does".to_string());
+        }
+        self.screen.show(shown.join("\n")).await;
+        Ok(())
+    }
+}

@@ -1,0 +1,68 @@
+//! Replies, likes, shares and threads as verbs, in JSON and at the prompt.
+
+use crate::test_cluster::TestCluster;
+use crate::verbs::CliUser;
+use serde_json::{Value, json};
+
+/// Returns the `ids` and texts of some lines.
+fn said(lines: &[Value]) -> Vec<(&Value, &str)> {
+    lines.iter().map(|line| (&line["id"], line["text"].as_str().unwrap_or("gap"))).collect()
+}
+
+#[test]
+fn a_croak_is_answered_liked_and_shared_in_scripts() {
+    let pond = TestCluster::start();
+    let (ada, bob, carl) =
+        (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"), CliUser::called(&pond, "carl"));
+    carl.runs(&pond, &["add", "bob"]).succeeds();
+    let id = ada.runs(&pond, &["post", "rain, at last", "--json"]).lines()[0]["id"].clone();
+    let number = id.to_string();
+    let reply = bob.runs_with(&pond, &["reply", &number, "-", "--json"], "I am at the pond\n").lines();
+    assert_eq!(reply[0]["reply_to"], id);
+    let reply = reply[0]["id"].clone();
+    let liked = json!({ "id": id, "liked": true });
+    assert_eq!(bob.runs(&pond, &["like", &number, "--json"]).lines(), [liked.clone()]);
+    assert_eq!(bob.runs(&pond, &["like", &number, "--json"]).lines(), [liked]);
+    let shared = json!({ "id": id, "shared": true });
+    assert_eq!(bob.runs(&pond, &["share", &number, "--json"]).lines(), [shared]);
+
+    let thread = ada.runs(&pond, &["thread", &number, "--json"]).lines();
+    assert_eq!(said(&thread), [(&id, "rain, at last"), (&reply, "@ada I am at the pond")]);
+    assert_eq!(
+        (&thread[0]["likes"], &thread[0]["shares"], &thread[0]["replies"]),
+        (&json!(1), &json!(1), &json!(1))
+    );
+    let feed = carl.runs(&pond, &["feed", "--json"]).lines();
+    let by_bob = feed.iter().find(|line| line["id"] == id).expect("the share of bob");
+    assert_eq!(by_bob["share"]["by"]["username"], "bob");
+    assert!(
+        carl.runs(&pond, &["feed"])
+            .succeeds()
+            .contains(&format!("#{number}  @ada  rain, at last  (shared by @bob)"))
+    );
+    let everyone = carl.runs(&pond, &["everyone", "--json"]).lines();
+    assert_eq!(said(&everyone), [(&id, "rain, at last"), (&reply, "@ada I am at the pond")]);
+
+    bob.runs(&pond, &["share", &number, "--undo"]).succeeds();
+    bob.runs(&pond, &["like", &number, "--undo"]).succeeds();
+    assert!(!carl.runs(&pond, &["feed"]).succeeds().contains("rain, at last"));
+    ada.runs(&pond, &["share", &number]).fails(1, "only another person's croak");
+    ada.runs(&pond, &["uncroak", &number]).succeeds();
+    let thread = ada.runs(&pond, &["thread", &reply.to_string(), "--json"]).lines();
+    assert_eq!(said(&thread), [(&Value::Null, "gap"), (&reply, "@ada I am at the pond")]);
+    bob.runs(&pond, &["reply", &number, "anyone?"]).fails(1, "no such croak");
+    bob.runs(&pond, &["like", &number]).fails(1, "no such croak");
+
+    // The same at the prompt, and for followers only.
+    let secret = format!("/reply {reply} see you\n/like {reply}\n/share {reply}\n/everyone\n");
+    let out = carl.runs_with(&pond, &[], &secret);
+    assert_eq!(out.code, 0, "{out:?}");
+    assert!(
+        out.out.contains("@bob see you") && out.out.contains(&format!("you like croak {reply}")),
+        "{out:?}"
+    );
+    ada.runs(&pond, &["reply", &reply.to_string(), "--followers", "just for you"]).succeeds();
+    let dora = CliUser::called(&pond, "dora");
+    assert!(!dora.runs(&pond, &["everyone"]).succeeds().contains("just for you"));
+    assert!(bob.runs(&pond, &["thread", &reply.to_string()]).succeeds().contains("(followers only)"));
+}
