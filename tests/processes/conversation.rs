@@ -21,7 +21,7 @@ fn a_croak_is_answered_liked_and_shared_in_scripts() {
     assert_eq!(reply[0]["reply_to"], id);
     let reply = reply[0]["id"].clone();
     let liked = json!({ "id": id, "liked": true });
-    assert_eq!(bob.runs(&pond, &["like", &number, "--json"]).lines(), [liked.clone()]);
+    assert_eq!(bob.runs(&pond, &["like", &number, "--json"]).lines(), std::slice::from_ref(&liked));
     assert_eq!(bob.runs(&pond, &["like", &number, "--json"]).lines(), [liked]);
     let shared = json!({ "id": id, "shared": true });
     assert_eq!(bob.runs(&pond, &["share", &number, "--json"]).lines(), [shared]);

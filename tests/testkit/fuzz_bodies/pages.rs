@@ -39,7 +39,7 @@ fn marks(html: &str, mark: char) -> usize {
 }
 
 fn html(croak: FeedCroak) -> String {
-    CroakFragment { croak: CroakView::new(croak, 0, "ada") }.render().expect("a page in memory")
+    CroakFragment { croak: CroakView::new(croak, 0, "not a user name") }.render().expect("a page in memory")
 }
 
 /// Checks user input in the fields of a form and in the text of a page.

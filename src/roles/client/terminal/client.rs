@@ -16,7 +16,7 @@ use crate::client::session::request_error::RequestError;
 use crate::client::session::{QueryResult, UserSession};
 use event_listener::Event;
 use ribbit_state::limits::CROAK_CHARS_MAX;
-use ribbit_state::query::Person;
+use ribbit_state::query::{FeedCroak, Person};
 use ribbit_state::text::{check_croak, croak_chars};
 use ribbit_state::{Code, Denied, LogIndex, TokenHash};
 use ribbit_ui::lines::LineStyle;
@@ -251,7 +251,7 @@ impl TerminalClient {
             return Ok(());
         }
         self.warn_if_stale(stale).await;
-        let newest = croaks.last().map_or(0, |croak| croak.cursor());
+        let newest = croaks.last().map_or(0, FeedCroak::cursor);
         let mut shown: Vec<String> = Vec::with_capacity(croaks.len() + 1);
         for croak in &croaks {
             self.recently_shown.insert(croak.cursor());

@@ -23,7 +23,7 @@ pub(crate) async fn feed(
     if feed.stale {
         eprintln!("the servers cannot reach each other right now, so this may be out of date");
     }
-    let told = feed.value.croaks.last().map_or(0, |newest| newest.cursor());
+    let told = feed.value.croaks.last().map_or(0, FeedCroak::cursor);
     if limit > 0 {
         show(context, &feed.value.croaks)?;
     }
