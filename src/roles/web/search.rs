@@ -51,7 +51,11 @@ async fn find(context: &mut RequestContext, title: &str, words: String, query: &
             let people = found.people.into_iter();
             let people =
                 people.map(|one| PersonRow::new(one, &found.me.username, context.request_here())).collect();
-            let croaks = found.croaks.into_iter().map(|croak| CroakView::new(croak, frame.now_ms)).collect();
+            let croaks = found
+                .croaks
+                .into_iter()
+                .map(|croak| CroakView::new(croak, frame.now_ms, &found.me.username))
+                .collect();
             let older = found.older.map(|older| {
                 let mut address = form_urlencoded::Serializer::new("/search?".to_string());
                 address.append_pair(Field::Search.name(), &words).append_pair("before", &older.to_string());
