@@ -10,11 +10,11 @@
 
 use super::events::{Event, EventKind, NodeChange, NodeEvent};
 use super::ids::{AccountId, RoomId, TokenHash};
-use super::limits::{FRIENDS_MAX, MUTES_MAX, SESSION_AGE_MS_MAX};
+use super::limits::{BLOCKS_MAX, FRIENDS_MAX, MUTES_MAX, SESSION_AGE_MS_MAX};
 use super::lookup::{live_account, session_account};
 use super::path::TreePath;
 use super::room_ties::rooms_of;
-use super::rows::{Friends, Mutes, Order, RoomTie, Sessions, View, get, scan};
+use super::rows::{BlockedBy, Blocks, Friends, Mutes, Order, RoomTie, Sessions, View, get, scan};
 use serde::{Deserialize, Serialize};
 
 /// Selection of events for a subscription.
@@ -136,6 +136,10 @@ pub struct FeedInterest {
     rooms: Vec<RoomId>,
     /// Sorted by id. Bounded by `MUTES_MAX`.
     muted: Vec<AccountId>,
+    /// Accounts that are blocked, which may be in the same rooms. Sorted by id; bounded by `BLOCKS_MAX`.
+    blocked: Vec<AccountId>,
+    /// Accounts that block this one. Sorted by id; at most the first `BLOCKS_MAX` of them.
+    blocked_by: Vec<AccountId>,
 }
 
 impl FeedInterest {
@@ -151,7 +155,11 @@ impl FeedInterest {
         let rows = scan::<Mutes, V>(view, &(me, 0), &(me, u64::MAX), Order::OldestFirst, MUTES_MAX)?;
         let muted = rows.into_iter().map(|((_, muted), ())| AccountId(muted)).collect();
         let rooms = rooms_of(view, me, RoomTie::Member)?;
-        Ok(Some(FeedInterest { me, session, ends_age_ms, followed, muted, rooms }))
+        let rows = scan::<Blocks, V>(view, &(me, 0), &(me, u64::MAX), Order::OldestFirst, BLOCKS_MAX)?;
+        let blocked = rows.into_iter().map(|((_, other), ())| AccountId(other)).collect();
+        let rows = scan::<BlockedBy, V>(view, &(me, 0), &(me, u64::MAX), Order::OldestFirst, BLOCKS_MAX)?;
+        let blocked_by = rows.into_iter().map(|((_, other), ())| AccountId(other)).collect();
+        Ok(Some(FeedInterest { me, session, ends_age_ms, followed, rooms, muted, blocked, blocked_by }))
     }
 
     fn may_end_session(&self, what: &EventKind) -> bool {
@@ -167,6 +175,11 @@ impl FeedInterest {
     fn hears(&self, account: AccountId) -> bool {
         let followed = self.followed.binary_search(&account).is_ok();
         account == self.me || (followed && self.muted.binary_search(&account).is_err())
+    }
+
+    /// Returns true if what the account says in rooms is not shown to the subscriber.
+    fn hides(&self, account: AccountId) -> bool {
+        [&self.muted, &self.blocked, &self.blocked_by].iter().any(|ids| ids.binary_search(&account).is_ok())
     }
 
     fn wants(&self, what: &EventKind) -> bool {
@@ -188,8 +201,10 @@ impl FeedInterest {
             EventKind::Muted { account, .. } | EventKind::Blocked { account, .. } => *account == self.me,
             // Received by those who are notified.
             EventKind::Noticed => false,
-            EventKind::RoomSaid { room, .. }
-            | EventKind::RoomMessageRemoved { room, .. }
+            EventKind::RoomSaid { room, from } => {
+                self.rooms.binary_search(room).is_ok() && !self.hides(*from)
+            }
+            EventKind::RoomMessageRemoved { room, .. }
             | EventKind::RoomChanged { room }
             | EventKind::RoomClosed { room } => self.rooms.binary_search(room).is_ok(),
             EventKind::RoomJoined { room, account } | EventKind::RoomLeft { room, account } => {
@@ -211,6 +226,8 @@ impl FeedInterest {
             EventKind::AccountDeleted { account } => {
                 leave(&mut self.followed, *account);
                 leave(&mut self.muted, *account);
+                leave(&mut self.blocked, *account);
+                leave(&mut self.blocked_by, *account);
             }
             EventKind::RoomJoined { room, account } if *account == self.me => enter(&mut self.rooms, *room),
             EventKind::RoomLeft { room, account } if *account == self.me => leave(&mut self.rooms, *room),
@@ -218,7 +235,8 @@ impl FeedInterest {
             EventKind::Muted { account, other, muted } if *account == self.me => {
                 set(&mut self.muted, *other, *muted);
             }
-            EventKind::Blocked { .. } => {
+            EventKind::Blocked { account, other, blocked, .. } => {
+                self.block(*account, *other, *blocked);
                 if let Some(ended) = self.unfollowed_by(what) {
                     self.unfollow(ended);
                 }
@@ -236,12 +254,22 @@ impl FeedInterest {
             EventKind::Muted { account, other, muted } if *account == self.me => {
                 set(&mut self.muted, *other, !*muted);
             }
-            EventKind::Blocked { .. } => {
+            EventKind::Blocked { account, other, blocked, .. } => {
+                self.block(*account, *other, !*blocked);
                 if let Some(ended) = self.unfollowed_by(what) {
                     self.follow(ended);
                 }
             }
             _ => {}
+        }
+    }
+
+    /// Records that an account blocks another one, or no longer does.
+    fn block(&mut self, account: AccountId, other: AccountId, blocked: bool) {
+        if account == self.me {
+            set(&mut self.blocked, other, blocked);
+        } else if other == self.me {
+            set(&mut self.blocked_by, account, blocked);
         }
     }
 

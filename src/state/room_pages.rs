@@ -1,5 +1,6 @@
 //! Queries about rooms. What a reader may see is decided by [`super::room_access`].
 
+use super::blocks::{is_blocked_pair, is_muted};
 use super::code::{Code, Denied};
 use super::ids::{AccountId, LogIndex, RoomId};
 use super::limits::{OPEN_ROOMS_PAGE_MAX, ROOM_MEMBERS_PAGE_MAX, ROOMS_MAX, UNREAD_ROOM_MESSAGES_MAX};
@@ -17,21 +18,44 @@ use super::rows::{
 use std::collections::BTreeMap;
 
 /// The people who wrote the messages of an answer. Each is looked up once.
-#[derive(Default)]
-struct Authors(BTreeMap<AccountId, Option<Person>>);
+struct Authors<'a, V> {
+    view: &'a V,
+    reader: AccountId,
+    people: BTreeMap<AccountId, Option<Person>>,
+    hidden: BTreeMap<AccountId, bool>,
+}
 
-impl Authors {
-    fn text<V: View>(&mut self, view: &V, id: LogIndex, message: RoomMessage) -> Result<RoomText, V::Error> {
+impl<V: View> Authors<'_, V> {
+    fn new(view: &V, reader: AccountId) -> Authors<'_, V> {
+        Authors { view, reader, people: BTreeMap::new(), hidden: BTreeMap::new() }
+    }
+
+    /// Returns true if the reader does not see what the account says: it is muted, or one has blocked the other.
+    fn hides(&mut self, account: AccountId) -> Result<bool, V::Error> {
+        if let Some(hidden) = self.hidden.get(&account) {
+            return Ok(*hidden);
+        }
+        let (view, me) = (self.view, self.reader);
+        let hidden = is_muted(view, me, account)? || is_blocked_pair(view, me, account)?;
+        self.hidden.insert(account, hidden);
+        Ok(hidden)
+    }
+
+    /// Returns a message as the reader sees it, if they see it at all.
+    fn text(&mut self, id: LogIndex, message: RoomMessage) -> Result<Option<RoomText>, V::Error> {
         let RoomMessage { from, wall_ms, removed, text } = message;
-        let author = match self.0.get(&from) {
+        if self.hides(from)? {
+            return Ok(None);
+        }
+        let author = match self.people.get(&from) {
             Some(known) => known.clone(),
-            None => self.0.entry(from).or_insert(person(view, from)?).clone(),
+            None => self.people.entry(from).or_insert(person(self.view, from)?).clone(),
         };
         let body = match removed {
             Some(by) => RoomBody::Removed { by_author: by == from },
             None => RoomBody::Text(text),
         };
-        Ok(RoomText { id, from, author, wall_ms, body })
+        Ok(Some(RoomText { id, from, author, wall_ms, body }))
     }
 }
 
@@ -61,7 +85,8 @@ fn standing(access: &RoomAccess) -> RoomStanding {
 }
 
 /// Counts the unread messages of others, up to `UNREAD_ROOM_MESSAGES_MAX`.
-fn unread<V: View>(view: &V, me: AccountId, id: RoomId, member: &RoomMember) -> Result<u32, V::Error> {
+fn unread<V: View>(authors: &mut Authors<'_, V>, id: RoomId, member: &RoomMember) -> Result<u32, V::Error> {
+    let (view, me) = (authors.view, authors.reader);
     // Most rooms have nothing new, which costs no scan.
     if counts_of(view, id)?.newest <= member.read_through {
         return Ok(0);
@@ -74,7 +99,7 @@ fn unread<V: View>(view: &V, me: AccountId, id: RoomId, member: &RoomMember) -> 
         // Only the beginning of a row is decoded: the author.
         let author = body(&row).and_then(|row| postcard::take_from_bytes::<AccountId>(row).ok());
         match author {
-            Some((author, _)) if author == me => {}
+            Some((author, _)) if author == me || authors.hides(author)? => {}
             Some(_) => count += 1,
             None => return Err(BadRow { table: RoomMessages::ID, key }.into()),
         }
@@ -84,19 +109,18 @@ fn unread<V: View>(view: &V, me: AccountId, id: RoomId, member: &RoomMember) -> 
 
 pub(super) fn mine<V: View>(view: &V, me: Person) -> Result<Page, V::Error> {
     let (mut rooms, mut invitations) = (Vec::new(), Vec::new());
-    let mut authors = Authors::default();
+    let mut authors = Authors::new(view, me.account);
     for (id, _) in ties_of(view, me.account)? {
         let Ok(seen) = room_of(view, me.account, id)? else { continue };
         match seen.access {
             RoomAccess::Inside { member, from } => {
                 let (first, last) = ((id, from), (id, LogIndex::MAX));
                 let newest = scan::<RoomMessages, V>(view, &first, &last, Order::NewestFirst, 1)?;
-                let newest = newest
-                    .into_iter()
-                    .next()
-                    .map(|((_, index), message)| authors.text(view, index, message))
-                    .transpose()?;
-                let unread = unread(view, me.account, id, &member)?;
+                let newest = match newest.into_iter().next() {
+                    Some(((_, index), message)) => authors.text(index, message)?,
+                    None => None,
+                };
+                let unread = unread(&mut authors, id, &member)?;
                 rooms.push(RoomSummary { room: info(view, &seen)?, rank: member.rank, unread, newest });
             }
             RoomAccess::Front(Some(RoomGuest::Invited { by })) => {
@@ -152,12 +176,12 @@ pub(super) fn room<V: View>(
     let more = rows.len() > limit;
     rows.truncate(limit);
     let older = rows.last().filter(|_| more).map(|((_, id), _)| *id);
-    let mut authors = Authors::default();
+    let mut authors = Authors::new(view, me.account);
     let mut messages = Vec::with_capacity(rows.len());
     for ((_, id), message) in rows {
-        messages.push(authors.text(view, id, message)?);
+        messages.extend(authors.text(id, message)?);
     }
-    let unread = unread(view, me.account, seen.id, &member)?;
+    let unread = unread(&mut authors, seen.id, &member)?;
     Ok(Ok(Page::Room(RoomPage { me, room, standing, messages, older, unread })))
 }
 
@@ -174,10 +198,10 @@ pub(super) fn message<V: View>(
         return Ok(no_such);
     };
     match get::<RoomMessages, V>(view, &(room, id))?.filter(|_| id >= from) {
-        Some(message) => {
-            let message = Authors::default().text(view, id, message)?;
-            Ok(Ok(Page::RoomMessage { room: name, message }))
-        }
+        Some(message) => Ok(match Authors::new(view, me.account).text(id, message)? {
+            Some(message) => Ok(Page::RoomMessage { room: name, message }),
+            None => no_such,
+        }),
         None => Ok(no_such),
     }
 }
