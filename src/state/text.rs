@@ -85,12 +85,14 @@ pub fn fold_pattern(text: &str) -> Result<String, Denied> {
     }
 }
 
-/// Returns a user name as it is stored and looked up: trimmed, in lower case, 1 to 32 of a-z 0-9 _ -.
+/// Returns a user name as it is stored and looked up: trimmed, without an `@` before it, in lower case, 1 to 32 of
+/// a-z 0-9 _ -.
 ///
 /// # Errors
 /// 606 on the field `username`.
 pub fn fold_username(text: &str) -> Result<String, Denied> {
-    let folded = text.trim().to_ascii_lowercase();
+    let trimmed = text.trim();
+    let folded = trimmed.strip_prefix('@').unwrap_or(trimmed).to_ascii_lowercase();
     let fits = (1..=USERNAME_CHARS_MAX).contains(&folded.len());
     let allowed = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_' || c == b'-';
     if fits && folded.bytes().all(allowed) {
@@ -189,7 +191,8 @@ mod tests {
     #[test]
     fn user_names_fold() {
         assert_eq!(fold_username(" Ada_L-1 ").unwrap(), "ada_l-1");
-        for wrong in ["", " ", "a b", "ä", "a.b", &"a".repeat(33)] {
+        assert_eq!(fold_username(" @Ada ").unwrap(), "ada", "as people write it");
+        for wrong in ["", " ", "@", "@@a", "@ a", "a@", "a b", "ä", "a.b", &"a".repeat(33)] {
             assert_eq!(fold_username(wrong).unwrap_err().field, Some(Field::Username), "{wrong:?}");
         }
     }

@@ -303,7 +303,10 @@
     retitle();
     if (unread <= before) return;
     const words = unread === 1 ? "1 new notification" : `${unread} new notifications`;
-    say(words);
+    if (Date.now() - toldAt > SAY_MS) {
+      toldAt = Date.now();
+      say(words);
+    }
     if (place.dataset.notices !== undefined) press("Show new notifications", () => location.assign("/notifications"));
     if (document.hidden && notifies()) new Notification("ribbit", { body: words, tag: "notices", icon: "/favicon.svg" });
   };
