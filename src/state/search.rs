@@ -100,9 +100,9 @@ fn croaks<V: View>(
             left -= rows.len();
             let more = rows.len() == step;
             for (key, row) in rows {
-                let (id, stored) = match (LogIndex::from_bytes(&key), decode::<StoredCroak>(&row)) {
-                    (Some(id), Some(stored)) => (id, stored),
-                    _ => return Err(BadRow { table: Croaks::ID, key }.into()),
+                let (Some(id), Some(stored)) = (LogIndex::from_bytes(&key), decode::<StoredCroak>(&row))
+                else {
+                    return Err(BadRow { table: Croaks::ID, key }.into());
                 };
                 to = id;
                 let croak = stored.croak;

@@ -36,7 +36,7 @@ fn croaks_arrive_by_themselves_and_the_reader_is_not_moved() {
     assert!(!driver.text("main").contains("new one"));
     // Two croaks, and the notice of the mention.
     driver.awaits("return document.title == '(3) Home · ribbit'");
-    assert_eq!(driver.run("return document.querySelector('.sr').textContent"), "1 new croak");
+    assert_eq!(driver.run("return document.querySelector('body > .sr').textContent"), "1 new croak");
     visit.look("feed-fresh");
     driver.press(".arrivals button");
     driver.awaits("return document.activeElement.textContent.includes('new <two>\\nof it @ada')");
