@@ -114,7 +114,7 @@ fn people_and_settings(visit: &Visit) {
     visit.driver.click("a[href='/@bob']");
     visit.shows("/@bob", "Bring boots!");
     visit.look("profile");
-    visit.driver.click(".croak .when a");
+    visit.driver.click(".croak a.when");
     visit.shows(&visit.driver.path(), "Bring boots!");
     visit.look("croak");
     visit.driver.back();
