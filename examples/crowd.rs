@@ -10,16 +10,19 @@
 //! them. For each number in `--follow`, `--readers` accounts follow that many others, spread over all. Their sessions are
 //! written to DIR/backend-1.sessions-NUMBER for `ribbit bench --op feed --sessions FILE`.
 //!
+//! With `--vocabulary`, texts are of that many words, few of them frequent, and `--search N` prints how long N searches of each
+//! kind take: for a rare word, a frequent one, the two together, and the beginning of a word.
+//!
 //! Everything in the log of a single voter is committed. In a cluster of several members, the members would detect the
 //! difference and stop.
 
 use clap::Parser;
-use ribbit_db::{DbError, EntryKind, FileDisk, LogEntry, Store};
+use ribbit_db::{DbError, EntryKind, FileDisk, LogEntry, Reader, Store};
 use ribbit_net::secret::stored_token;
 use ribbit_state::command::Proposal;
 use ribbit_state::limits::RING_CROAKS;
 use ribbit_state::rows::books;
-use ribbit_state::{Command, Reply, Request, RequestId, Stamp, TokenHash};
+use ribbit_state::{Command, Page, Query, Reply, Request, RequestId, Stamp, TokenHash};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -39,6 +42,12 @@ struct Options {
     /// Number of readers in each group
     #[arg(long, default_value_t = 64)]
     readers: u64,
+    /// Number of different words in croaks; 0 for one text for all
+    #[arg(long, default_value_t = 0)]
+    vocabulary: u64,
+    /// Number of searches of each kind, once the store is filled
+    #[arg(long, default_value_t = 0, requires = "vocabulary")]
+    search: u64,
 }
 
 /// Number of entries per append.
@@ -119,6 +128,69 @@ fn write_sessions(folder: &Path, friends: u64, readers: std::ops::Range<u64>) ->
     std::fs::write(PathBuf::from(path), lines)
 }
 
+/// Number of words of a croak with `--vocabulary`.
+const WORDS_OF_A_CROAK: u64 = 9;
+
+/// Returns a word of a vocabulary of `words`; the first ones come most often, as in real texts.
+fn word(seed: u64, words: u64) -> String {
+    let random = (seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let random = (random ^ (random >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 40;
+    let share = random as f64 / f64::from(1 << 24);
+    spelled((share * share * share * words as f64) as u64)
+}
+
+/// Returns the spelling of a word by its number.
+fn spelled(mut number: u64) -> String {
+    const SYLLABLES: [&str; 16] =
+        ["ka", "ro", "mi", "su", "ten", "la", "po", "vi", "dra", "ne", "gu", "fo", "sha", "be", "ti", "wo"];
+    let mut word = String::new();
+    loop {
+        word += SYLLABLES[(number % 16) as usize];
+        number /= 16;
+        if number == 0 {
+            return word;
+        }
+    }
+}
+
+/// Prints how long searches take, with an index that covers all that it may.
+fn measure_searches(reader: &Reader, options: &Options) -> Result<(), DbError> {
+    let began = Instant::now();
+    while reader.extend_search()? {}
+    println!("index: {:.1} s", began.elapsed().as_secs_f64());
+    for kind in ["rare", "frequent", "both", "beginning", "unknown"] {
+        let mut times: Vec<f64> = Vec::new();
+        let (mut croaks, mut unfinished) = (0, 0);
+        for number in 0..options.search {
+            let rare = spelled(options.vocabulary / 2 + number * 7 % (options.vocabulary / 2));
+            let frequent = spelled(number % 20 + 16);
+            let words = match kind {
+                "rare" => rare,
+                "frequent" => frequent,
+                "both" => format!("{rare} {frequent}"),
+                "beginning" => rare[..3].to_string(),
+                _ => format!("x{rare}"),
+            };
+            let query = Query::Search { session: token(1), words, before: None, limit: 50 };
+            let began = Instant::now();
+            let (_, page) = reader.answer(&query)?;
+            times.push(began.elapsed().as_secs_f64() * 1000.0);
+            let Ok(Page::Found(found)) = page else { panic!("{page:?} for a search") };
+            croaks += found.croaks.len();
+            unfinished += u32::from(found.older.is_some() && found.croaks.len() < 50);
+        }
+        times.sort_by(f64::total_cmp);
+        let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
+        println!(
+            "{kind}: {:.2} ms median, {:.2} ms 99th percentile, {:.1} croaks a search, {unfinished} pages not full",
+            at(0.5),
+            at(0.99),
+            croaks as f64 / times.len() as f64
+        );
+    }
+    Ok(())
+}
+
 /// Returns the session of an account as its client sends it.
 fn session(person: u64) -> TokenHash {
     let mut bytes = [0xc0; 32];
@@ -163,7 +235,12 @@ fn main() -> Result<(), DbError> {
     }
     for number in 0..options.croaks {
         let session = token(number % options.people + 1);
-        let text = format!("croak {number}: the pond is calm tonight, and so am I");
+        let text = match options.vocabulary {
+            0 => format!("croak {number}: the pond is calm tonight, and so am I"),
+            words => {
+                (0..WORDS_OF_A_CROAK).map(|at| word(number * WORDS_OF_A_CROAK + at, words) + " ").collect()
+            }
+        };
         if !crowd.add(Command::croak(session, text))?.is_empty() {
             crowd.index()?;
         }
@@ -178,6 +255,9 @@ fn main() -> Result<(), DbError> {
     crowd.settle()?;
     crowd.index()?;
     crowd.store.checkpoint()?;
+    if options.search > 0 {
+        measure_searches(&crowd.store.reader(), &options)?;
+    }
     println!(
         "{} people and {} croaks, up to index {}, in {:.1} s",
         options.people,

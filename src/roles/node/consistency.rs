@@ -52,7 +52,7 @@ impl NodeRequest<'_> {
         }
         let answer = reader.answer(query);
         if matches!(query, Query::Search { .. }) {
-            self.node.search.begin(&reader);
+            self.node.search.begin(reader);
         }
         match answer {
             Ok((index, page)) => Answer::Read { token: Token { history, index }, old: old(), page },
