@@ -184,7 +184,9 @@ mod tests {
         let rest = r"2026-07-01 09:05 UTC  @bob  not me\u{202e}";
         assert_eq!(shown, format!("2024-02-29 23:59 UTC  #9  @ada  Rain\n{indent}{rest}"));
         let coloured = croak(&croak_of(0), LineStyle { colour: true });
-        assert!(coloured.starts_with("\x1b[2mno time             \x1b[0m  \x1b[1;32m@ada\x1b[0m  Rain\n"));
+        assert!(
+            coloured.starts_with("\x1b[2mno time               #9\x1b[0m  \x1b[1;32m@ada\x1b[0m  Rain\n")
+        );
         assert_eq!(person(&ada(), LineStyle::default()), r"@ada  Ada \x1bL");
     }
 

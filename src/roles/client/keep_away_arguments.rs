@@ -15,16 +15,22 @@ pub enum KeepAwayVerb {
     #[command(after_help = NOTIFICATIONS_HELP)]
     Notifications(NotificationsArgs),
     /// Mute a user: you no longer see them in feeds and notifications
+    #[command(after_help = "Examples:\n  ribbit client mute bob")]
     Mute(UserNameArgs),
     /// Unmute a user
+    #[command(after_help = "Examples:\n  ribbit client unmute bob")]
     Unmute(UserNameArgs),
     /// List the users that you have muted
+    #[command(after_help = "Examples:\n  ribbit client muted --json")]
     Muted(OutputArgs),
     /// Block a user: you no longer see each other
+    #[command(after_help = "Examples:\n  ribbit client block bob")]
     Block(UserNameArgs),
     /// Unblock a user
+    #[command(after_help = "Examples:\n  ribbit client unblock bob")]
     Unblock(UserNameArgs),
     /// List the users that you have blocked
+    #[command(after_help = "Examples:\n  ribbit client blocked --json")]
     Blocked(OutputArgs),
     /// Report a user, a croak or a message to the people who run the servers
     #[command(after_help = REPORT_HELP)]

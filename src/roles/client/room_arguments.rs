@@ -19,28 +19,37 @@ pub enum RoomVerb {
     #[command(after_help = SAY_HELP)]
     Say(SayArgs),
     /// Delete something that was said in a room
+    #[command(after_help = "Examples:\n  ribbit client unsay pond 1234")]
     Unsay(UnsayArgs),
     /// Create a room
     #[command(after_help = CREATE_HELP)]
     RoomCreate(RoomCreateArgs),
     /// Change the topic or the settings of a room
+    #[command(after_help = "Examples:\n  ribbit client room-set pond --topic 'All things wet'")]
     RoomSet(RoomSetArgs),
     /// Join a room
+    #[command(after_help = "Examples:\n  ribbit client room-join pond")]
     RoomJoin(RoomNameArgs),
     /// Leave a room, or decline an invitation
     #[command(after_help = LEAVE_HELP)]
     RoomLeave(RoomNameArgs),
     /// Close a room and delete all that was said in it
+    #[command(after_help = "Examples:\n  ribbit client room-close pond")]
     RoomClose(RoomNameArgs),
     /// List the members of a room
+    #[command(after_help = "Examples:\n  ribbit client room-members pond --json")]
     RoomMembers(RoomNameArgs),
     /// Invite someone into a room
+    #[command(after_help = "Examples:\n  ribbit client room-invite pond bob")]
     RoomInvite(RoomPersonArgs),
     /// Withdraw an invitation, or let someone who was removed join again
+    #[command(after_help = "Examples:\n  ribbit client room-withdraw pond bob")]
     RoomWithdraw(RoomPersonArgs),
     /// Remove a member from a room
+    #[command(after_help = "Examples:\n  ribbit client room-remove pond bob")]
     RoomRemove(RoomPersonArgs),
     /// Make a member moderator or owner, or an ordinary member again
+    #[command(after_help = "Examples:\n  ribbit client room-rank pond bob moderator")]
     RoomRank(RoomRankArgs),
 }
 
