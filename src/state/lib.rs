@@ -32,13 +32,12 @@
 //! Writes:
 //!
 //! - [`check`]: bounds of each field of a request, checked before it is proposed
-//! - [`notices`]: what people are notified of; [`conversation`]: croaks and replies; [`sessions`]: ending sessions;
-//!   [`reports`]: reports to the operators; [`relations`]: muting and blocking; [`messages`]: direct messages and read
-//!   positions; [`social`]: accounts, sessions and friendships; [`accounts`]: changes to existing accounts
+//! - [`social`]: accounts, sessions and friendships; [`accounts`]: changes to existing accounts; [`sessions`]: ending sessions
+//! - [`conversation`]: croaks and replies; [`reactions`]: likes and shares; [`removal`]: what goes with a croak that is deleted
+//! - [`notices`]: what people are notified of; [`relations`]: muting and blocking; [`reports`]: reports to the operators
+//! - [`messages`]: direct messages and read positions
 //! - [`rooms`]: rooms; [`room_people`]: inviting and removing; [`room_messages`]: what is said in rooms; [`room_ties`]: what
 //!   these share
-//!   sessions and friendships; [`removal`]: what goes with a croak that is deleted; [`conversation`]: croaks and replies;
-//!   [`reactions`]: likes and shares; [`accounts`]: changes to existing accounts
 //! - [`leases`]: the leases of members and clients; [`members`]: membership of the cluster; [`namespace`]: the tree of
 //!   folders, files and locks
 //! - [`request_table`]: requests by id and by index; [`dedup`]: the request deduplication window, in memory
@@ -48,11 +47,10 @@
 //!
 //! - [`interest`]: the filter that decides which live subscribers receive an event
 //! - [`ring`]: authors of the newest croaks, in memory, so that a feed page needs no index
-//! - [`timelines`]: feeds of active readers, in memory; [`feed`]: pages of croaks
+//! - [`words`]: words and tags of a text; [`search_index`]: the words of croaks, in memory
+//! - [`timelines`]: feeds of active readers, in memory; [`shown`]: a croak with its author and counts; [`feed`]: pages of
+//!   croaks; [`thread`]: threads, the croaks of everyone, and who likes or shared a croak; [`search`]: people and croaks by words
 //! - [`people`], [`talks`], [`room_pages`], [`front`] and [`listing`]: parts of [`answer`], which answers every query
-//! - [`timelines`]: feeds of active readers, in memory; [`shown`]: a croak with its author and counts;
-//!   [`feed`]: pages of croaks; [`thread`]: threads, the croaks of everyone, and who likes or shared a croak
-//! - [`people`], [`talks`], [`front`] and [`listing`]: parts of [`answer`], which answers every query
 //!
 //! [`model`] is an in-memory store for tests.
 //!
