@@ -134,7 +134,11 @@ fn a_script_croaks_reads_and_follows() {
     let feed = bob.runs(&pond, &["feed"]).succeeds();
     let shown: Vec<&str> = feed.lines().map(|line| line.rsplit("  ").next().unwrap_or_default()).collect();
     assert_eq!(shown, ["Rain, at last", "two", "lines", r"a\x1b[2Jb\u{202e}🐸", "--json"], "{feed}");
-    assert!(feed.lines().all(|line| line.contains(" UTC  @ada  ") || line.starts_with("    ")), "{feed}");
+    assert!(
+        feed.lines()
+            .all(|line| (line.contains(" UTC  #") && line.contains("  @ada  ")) || line.starts_with("    ")),
+        "{feed}"
+    );
     let raw = bob.runs(&pond, &["feed", "--json"]).succeeds();
     assert!(raw.contains(r"a\u001b[2Jb\u202e🐸"), "no control characters: {raw}");
     let croaks = bob.runs(&pond, &["feed", "--json"]).lines();

@@ -4,7 +4,7 @@ use crate::http::{Browser, Reply};
 
 /// Returns the texts of the croaks on a page, from the top.
 pub fn croaks(page: &Reply) -> Vec<String> {
-    texts_after(page, "<p class=\"text\">", "</p>")
+    texts_after(page, "<p class=\"text\" dir=\"auto\">", "</p>")
 }
 
 /// Returns the content of the text area. The line end after its opening tag does not count.

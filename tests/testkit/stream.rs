@@ -86,7 +86,11 @@ impl Stream {
     /// Waits for the next croak and asserts its text.
     #[track_caller]
     pub fn croaks(&mut self, words: &str) -> Told {
-        let told = self.news();
+        // The reader may be told of a notice in between.
+        let mut told = self.news();
+        while told.event == "notices" {
+            told = self.news();
+        }
         assert!(told.event == "croak" && told.data.contains(words), "no {words:?} in {told:?}");
         told
     }
