@@ -199,7 +199,7 @@ pub enum RelationCommand {
     Report { session: TokenHash, subject: ReportSubject, words: String },
 }
 
-/// What a person reports. New variants go at the end.
+/// Subject of a report as a person names it. New variants go at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReportSubject {
     Person {
@@ -214,7 +214,7 @@ pub enum ReportSubject {
     },
 }
 
-/// What operators decide about a report.
+/// Decision of operators about a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {

@@ -37,7 +37,7 @@ pub struct Event {
 const _: () = assert!(size_of::<Event>() <= 96);
 
 impl Event {
-    /// Returns an event that notifies nobody.
+    /// Returns an event without a notified person.
     pub fn new(index: LogIndex, what: EventKind) -> Event {
         Event { index, what, notified: Box::default() }
     }
@@ -320,7 +320,7 @@ pub(super) fn blocked(command: &Command, _: &Outcome, changes: &[Change]) -> Opt
     Some(EventKind::Blocked { account, other: AccountId(other), blocked: *blocked, followed, follows })
 }
 
-/// What was decided about a report shows by the rows that it changed.
+/// Event of a decided report. The rows that it changed show the decision.
 pub(super) fn decided(command: &Command, outcome: &Outcome, changes: &[Change]) -> Option<EventKind> {
     if let Some(croak) = key_of::<Croaks>(changes) {
         return Some(EventKind::CroakRemoved { croak });

@@ -294,7 +294,7 @@ pub(super) fn list<V: View>(view: &V, me: Person, before: LogIndex, limit: usize
     Ok(Page::Notices { me, notices, older, unread: book.unread })
 }
 
-/// Who is behind a notice, and the text of the croak or the name of the room that it is about.
+/// Account behind a notice, and the text of the croak or the name of the room that it is about.
 type Shown = (Option<Person>, Option<String>);
 
 /// Returns what a notice shows, or `None` if it is about something that is gone or hidden.

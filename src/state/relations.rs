@@ -7,7 +7,7 @@
 //!
 //! - Reading: [`super::visibility`] hides the croaks and names of a blocked pair from each other. A mute leaves people out
 //!   of the feed ([`super::people::feed_authors`]) and of notices; what the muter opens is still shown.
-//! - Writing: [`super::blocks::check_contact`] refuses whatever would reach the other one of a blocked pair.
+//! - Writing: [`super::blocks::check_contact`] refuses commands that would reach the other one of a blocked pair.
 //! - A talk from before stays readable: the messages are the mail of both.
 //! - Every row has its inverse, so that deleting either account removes both.
 

@@ -1,4 +1,4 @@
-//! Who may see what of a room. Every rule and every query asks [`may_read_room`].
+//! Visibility of rooms. Every rule and every query asks [`may_read_room`].
 //!
 //! | reader | open room | by invitation |
 //! |---|---|---|
@@ -13,7 +13,7 @@ use super::rows::{
 };
 use super::text;
 
-/// What an account may see of a room.
+/// Part of a room that an account may see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RoomAccess {
     /// Nothing.

@@ -5,7 +5,7 @@ use super::person::Person;
 use super::room_rows::RoomRank;
 use serde::{Deserialize, Serialize};
 
-/// What everyone who may know of a room sees of it.
+/// Facts about a room for all who may know of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomInfo {
     pub id: RoomId,

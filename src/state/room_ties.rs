@@ -1,4 +1,4 @@
-//! What the rules of rooms share: the account that acts, lookups, and the changes by which an account leaves.
+//! Shared parts of the rules of rooms: the account that acts, lookups, and the changes by which an account leaves.
 
 use super::code::{Code, Denied};
 use super::ids::{AccountId, LogIndex, RoomId};

@@ -255,7 +255,7 @@ pub struct Notice {
     pub kind: NoticeKind,
 }
 
-/// What a notice is about.
+/// Kind and subject of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NoticeKind {
     /// The croak mentions the notified person.
@@ -292,7 +292,7 @@ impl NoticeKind {
         }
     }
 
-    /// Returns true if somebody else has done something to this croak of the notified person.
+    /// Returns true if another account has done something to this croak of the notified person.
     pub(crate) fn is_done_to(self, croak: LogIndex) -> bool {
         self == NoticeKind::Like { croak } || self == NoticeKind::Share { croak }
     }
@@ -316,14 +316,14 @@ pub struct Report {
     pub from: AccountId,
     pub about: AccountId,
     pub thing: ReportedThing,
-    /// What `from` says about it.
+    /// Words of `from` about it.
     pub words: String,
     /// Text of the thing when it was reported: a croak's, a message's, or a person's display name.
     pub text: String,
     pub wall_ms: u64,
 }
 
-/// What a report is about.
+/// Subject of a report, as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReportedThing {
     Person,

@@ -24,7 +24,7 @@ use super::words::{Word, fold, words};
 /// Number of rows read at a time.
 const STEP: usize = 128;
 
-/// What a croak has to contain.
+/// Words and tags that a croak has to contain.
 pub(crate) struct Terms(Vec<Word>);
 
 impl Terms {

@@ -29,7 +29,7 @@ pub(crate) struct Reader<'a, V> {
     /// Accounts met so far; `None` for one that the reader does not see.
     people: BTreeMap<AccountId, Option<Person>>,
     followed: BTreeMap<AccountId, bool>,
-    /// Whether the reader is one of any blocked pair, once it is known.
+    /// True if the reader is one of any blocked pair; `None` until it was looked up.
     blocks_anyone: Option<bool>,
 }
 

@@ -1,5 +1,5 @@
 //! Lets the search index cover the store's croaks, on a thread of low priority that runs while there is something to do. It
-//! starts with the first search, so that a node where nobody searches pays nothing.
+//! starts with the first search, so that a node without searches pays nothing.
 
 use ribbit_db::Reader;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::thread;
 /// Niceness of the thread, as for passwords.
 const NICENESS: i32 = 10;
 
-/// Whether the thread is running.
+/// True while the thread runs.
 #[derive(Debug, Default)]
 pub(super) struct SearchCoverage(Arc<AtomicBool>);
 

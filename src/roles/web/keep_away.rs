@@ -72,7 +72,7 @@ pub(super) async fn change(context: &mut RequestContext, form: &Form) -> WebResp
     }
 }
 
-/// What a report is about, from the fields of the form.
+/// Subject of a report, from the fields of the form.
 struct Subject {
     field: &'static str,
     value: String,

@@ -27,7 +27,7 @@ pub struct CroakView {
 }
 
 impl CroakView {
-    /// Prepares a croak for display to the user with this name; empty for nobody in particular. `now_ms` is the one of
+    /// Prepares a croak for display to the user with this name; empty if there is none. `now_ms` is the one of
     /// [`super::PageFrame::now_ms`].
     pub fn new(croak: FeedCroak, now_ms: u64, me: &str) -> CroakView {
         let FeedCroak { id, author, body, numbers, share } = croak;
@@ -46,7 +46,7 @@ impl CroakView {
     }
 }
 
-/// What the viewer can do with a croak, and how many did.
+/// Buttons of a croak for its viewer, with their counts.
 #[derive(Debug, Clone, Copy)]
 pub struct CroakActs {
     pub id: LogIndex,

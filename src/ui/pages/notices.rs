@@ -15,7 +15,7 @@ use ribbit_state::query::{NoticeItem, Person};
 pub struct NoticeView {
     pub id: LogIndex,
     pub from: Option<Person>,
-    /// What happened, behind the name or alone.
+    /// Text of the event, behind the name or alone.
     pub what: &'static str,
     /// Address of the page that shows it.
     pub address: Option<String>,
@@ -75,7 +75,7 @@ pub struct KeptAwayPage {
 #[template(path = "report.html")]
 pub struct ReportPage {
     pub frame: PageFrame,
-    /// What is reported: `@ada`, `this croak`.
+    /// Name of the reported thing: `@ada`, `this croak`.
     pub subject: String,
     /// Name and value of the field that says what is reported.
     pub field: &'static str,

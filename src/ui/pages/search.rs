@@ -6,7 +6,7 @@ use super::text::TextPart;
 use super::{CroakView, NavEntry, PageFrame};
 use askama::Template;
 
-/// What a search has found.
+/// Results of a search.
 #[derive(Debug)]
 pub struct SearchResults {
     pub people: Vec<PersonRow>,
