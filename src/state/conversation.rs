@@ -9,7 +9,7 @@ use super::removal::Tally;
 use super::rows::{
     Bookkeeping, Change, Croak, CroakKind, Croaks, CroaksBy, NoticeKind, Replies, StoredCroak, View,
 };
-use super::rule::{ApplyContext, Bounds, Decision};
+use super::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use super::visibility::Reader;
 use super::{croaks, notices, reactions, text};
 
@@ -24,9 +24,7 @@ pub(super) fn croak<V: View>(
     reply_to: Option<LogIndex>,
     audience: Audience,
 ) -> Result<Decision, V::Error> {
-    let Some(author) = session_owner(view, session, context.age_ms())? else {
-        return Ok(Err(Denied::new(Code::NotLoggedIn)));
-    };
+    let author = or_deny!(session_owner(view, session, context.age_ms())?, Denied::new(Code::NotLoggedIn));
     let mut answers = Vec::new();
     let mut croak =
         Croak { author, audience, kind: CroakKind::Original, wall_ms: context.wall_ms, text: String::new() };
@@ -35,9 +33,8 @@ pub(super) fn croak<V: View>(
     let mut counted = post.clone();
     let mut answered = None;
     if let Some(to) = reply_to {
-        let Some((parent, parent_author)) = Reader::new(view, author).read(to)? else {
-            return Ok(Err(Denied::new(Code::NoSuchCroak)));
-        };
+        let (parent, parent_author) =
+            or_deny!(Reader::new(view, author).read(to)?, Denied::new(Code::NoSuchCroak));
         croak.kind = CroakKind::Reply { to };
         answered = Some(parent_author.account);
         answers.push(Change::put::<Replies>(&(to, context.index), &()));
@@ -56,9 +53,7 @@ pub(super) fn croak<V: View>(
             }
         }
     }
-    if let Err(denied) = text::check_croak(&counted) {
-        return Ok(Err(denied));
-    }
+    checked!(text::check_croak(&counted));
     croak.text = post;
     let stored = StoredCroak { record: context.record, croak };
     // The croak comes first: its row has the record of the request.
@@ -80,9 +75,7 @@ pub(super) fn remove_croak<V: View>(
     croak: LogIndex,
     author: Option<AccountId>,
 ) -> Result<Decision, V::Error> {
-    let Some(found) = croaks::find(view, croak)? else {
-        return Ok(Err(Denied::new(Code::NoSuchCroak)));
-    };
+    let found = or_deny!(croaks::find(view, croak)?, Denied::new(Code::NoSuchCroak));
     if author.is_some_and(|author| author != found.author) {
         return Ok(Err(Denied::new(Code::NotYours)));
     }

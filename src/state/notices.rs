@@ -26,7 +26,7 @@ use super::rows::{
     Change, Croak, Key, Notice, NoticeBook, NoticeBooks, NoticeKind, Notices, NoticesFrom, OPERATORS, Order,
     Rooms, Table, View, decode, get, scan,
 };
-use super::rule::{ApplyContext, Bounds, Decision};
+use super::rule::{ApplyContext, Bounds, Decision, or_deny};
 use super::visibility::Reader;
 
 /// Returns the counts and the read position of a person.
@@ -216,9 +216,7 @@ pub(super) fn change<V: View>(
     command: &NoticeCommand,
 ) -> Result<Decision, V::Error> {
     let NoticeCommand::Read { session, through } = command;
-    let Some(me) = session_owner(view, *session, context.age_ms())? else {
-        return Ok(Err(Denied::new(Code::NotLoggedIn)));
-    };
+    let me = or_deny!(session_owner(view, *session, context.age_ms())?, Denied::new(Code::NotLoggedIn));
     let before = book(view, me)?;
     let read_through = (*through).min(context.index);
     if read_through <= before.read_through {

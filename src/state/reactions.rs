@@ -19,7 +19,7 @@ use super::rows::{
     Audience, Bookkeeping, Change, Croak, CroakKind, Croaks, CroaksBy, LikedBy, Likes, NoticeKind, SharedBy,
     Shares, StoredCroak, View, get,
 };
-use super::rule::{ApplyContext, Bounds, Decision};
+use super::rule::{ApplyContext, Bounds, Decision, or_deny};
 use super::visibility::Reader;
 
 pub(super) fn change<V: View>(
@@ -59,9 +59,7 @@ fn like<V: View>(
     me: AccountId,
     croak: LogIndex,
 ) -> Result<Decision, V::Error> {
-    let Some((_, author)) = Reader::new(view, me).read(croak)? else {
-        return Ok(Err(Denied::new(Code::NoSuchCroak)));
-    };
+    let (_, author) = or_deny!(Reader::new(view, me).read(croak)?, Denied::new(Code::NoSuchCroak));
     if get::<LikedBy, V>(view, &(me, croak))?.is_some() {
         return Ok(Ok((Vec::new(), Reply::Done)));
     }
@@ -97,9 +95,7 @@ fn share<V: View>(
     me: AccountId,
     croak: LogIndex,
 ) -> Result<Decision, V::Error> {
-    let Some((found, author)) = Reader::new(view, me).read(croak)? else {
-        return Ok(Err(Denied::new(Code::NoSuchCroak)));
-    };
+    let (found, author) = or_deny!(Reader::new(view, me).read(croak)?, Denied::new(Code::NoSuchCroak));
     if author.account == me || found.audience != Audience::Everyone {
         return Ok(Err(Denied::new(Code::NotShareable)));
     }

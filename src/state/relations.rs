@@ -21,7 +21,7 @@ use super::query::{Page, Person};
 use super::rows::{
     BlockedBy, Blocks, Change, Followers, Friends, Key, MutedBy, Mutes, Order, Table, View, get, scan,
 };
-use super::rule::{ApplyContext, Bounds, Decision};
+use super::rule::{ApplyContext, Bounds, Decision, checked};
 use super::{notices, reports};
 
 pub(super) fn change<V: View>(
@@ -52,10 +52,7 @@ fn mute<V: View>(
     username: &str,
     muted: bool,
 ) -> Result<Decision, V::Error> {
-    let (me, other) = match me_and(view, context, session, username)? {
-        Ok(both) => both,
-        Err(denied) => return Ok(Err(denied)),
-    };
+    let (me, other) = checked!(me_and(view, context, session, username)?);
     let mut changes = Vec::new();
     let added = match relate::<Mutes, MutedBy, V>(view, (me, other), muted, bounds.mutes_max, &mut changes)? {
         Ok(added) => added,
@@ -77,10 +74,7 @@ fn block<V: View>(
     username: &str,
     blocked: bool,
 ) -> Result<Decision, V::Error> {
-    let (me, other) = match me_and(view, context, session, username)? {
-        Ok(both) => both,
-        Err(denied) => return Ok(Err(denied)),
-    };
+    let (me, other) = checked!(me_and(view, context, session, username)?);
     let mut changes = Vec::new();
     let added =
         match relate::<Blocks, BlockedBy, V>(view, (me, other), blocked, bounds.blocks_max, &mut changes)? {

@@ -14,7 +14,7 @@ use super::rows::{
     Bookkeeping, Change, Message, Messages, NoticeKind, OPERATORS, Order, Report, ReportedThing, Reports,
     View, get, scan,
 };
-use super::rule::{ApplyContext, Bounds, Decision};
+use super::rule::{ApplyContext, Bounds, Decision, or_deny};
 use super::sessions::suspended;
 use super::visibility::Reader;
 use super::{notices, text};
@@ -28,9 +28,7 @@ pub(super) fn report<V: View>(
     subject: &ReportSubject,
     words: &str,
 ) -> Result<Decision, V::Error> {
-    let Some(me) = session_owner(view, session, context.age_ms())? else {
-        return Ok(Err(Denied::new(Code::NotLoggedIn)));
-    };
+    let me = or_deny!(session_owner(view, session, context.age_ms())?, Denied::new(Code::NotLoggedIn));
     let words = match text::check_report(words) {
         Ok(words) => words,
         Err(denied) => return Ok(Err(denied)),
@@ -96,9 +94,7 @@ pub(super) fn decide<V: View>(
     id: LogIndex,
     verdict: Verdict,
 ) -> Result<Decision, V::Error> {
-    let Some(report) = get::<Reports, V>(view, &id)? else {
-        return Ok(Err(Denied::new(Code::NoSuchReport)));
-    };
+    let report = or_deny!(get::<Reports, V>(view, &id)?, Denied::new(Code::NoSuchReport));
     let mut changes = vec![Change::remove::<Reports>(&id)];
     match verdict {
         Verdict::Nothing => {}

@@ -11,13 +11,13 @@ use super::command::Reply;
 use super::ids::{AccountId, LogIndex, RoomId};
 use super::limits::{ROOM_SWEEP_STEP, ROOMS_SCANNED_MAX};
 use super::room_access::{RoomAccess, may_read_room};
-use super::room_ties::{Actor, checked, counts_of, forget_guest, take_out, ties_of, totals};
+use super::room_ties::{Actor, counts_of, forget_guest, take_out, ties_of, totals};
 use super::rows::{
     Change, Key, Order, Room, RoomCounts, RoomCountsOf, RoomGuests, RoomMember, RoomMembers, RoomMessage,
     RoomMessages, RoomRank, RoomTie, RoomTotals, RoomTotalsRow, Rooms, RoomsOf, Sweeps, Table, View, get,
     scan,
 };
-use super::rule::{ApplyContext, Bounds, Decision};
+use super::rule::{ApplyContext, Bounds, Decision, checked};
 use super::text;
 
 /// Returns the member that acts, and the index from which it may read.

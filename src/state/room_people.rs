@@ -10,12 +10,12 @@ use super::code::{Code, Denied, Field};
 use super::command::Reply;
 use super::ids::{AccountId, RoomId};
 use super::lookup::account_named;
-use super::room_ties::{Actor, checked, counts_of, forget_guest, rooms_of};
+use super::room_ties::{Actor, counts_of, forget_guest, rooms_of};
 use super::rows::{
     Change, NoticeKind, RoomCountsOf, RoomGuest, RoomGuests, RoomMember, RoomMembers, RoomRank, RoomTie,
     RoomsOf, View, get,
 };
-use super::rule::{ApplyContext, Bounds, Decision};
+use super::rule::{ApplyContext, Bounds, Decision, checked};
 use super::{notices, text};
 
 /// Returns the account with this user name.
@@ -161,10 +161,7 @@ fn target<V: View>(
     actor: &Actor,
     username: &str,
 ) -> Result<Result<(RoomId, AccountId, RoomMember), Denied>, V::Error> {
-    let who = match named(view, username)? {
-        Ok(who) => who,
-        Err(denied) => return Ok(Err(denied)),
-    };
+    let who = checked!(named(view, username)?);
     if who == actor.me {
         return Ok(Err(Denied::of(Code::Yourself, Field::Username)));
     }

@@ -42,17 +42,6 @@ impl Actor {
     }
 }
 
-/// Evaluates to the value of a check, or returns its refusal from the rule.
-macro_rules! checked {
-    ($result:expr) => {
-        match $result {
-            Ok(value) => value,
-            Err(denied) => return Ok(Err(denied)),
-        }
-    };
-}
-pub(super) use checked;
-
 pub(super) fn counts_of<V: View>(view: &V, id: RoomId) -> Result<RoomCounts, V::Error> {
     Ok(get::<RoomCountsOf, V>(view, &id)?.unwrap_or_default())
 }

@@ -16,12 +16,12 @@ use super::command::{Reply, RoomCommand};
 use super::ids::{RoomId, TokenHash};
 use super::lookup::session_owner;
 use super::room_access::{RoomAccess, SeenRoom, room_named};
-use super::room_ties::{Actor, checked, close, counts_of, forget_guest, rooms_of, take_out, totals};
+use super::room_ties::{Actor, close, counts_of, forget_guest, rooms_of, take_out, totals};
 use super::rows::{
     Change, Room, RoomCounts, RoomCountsOf, RoomGuest, RoomGuests, RoomMember, RoomMembers, RoomNames,
     RoomRank, RoomTie, RoomTotalsRow, Rooms, RoomsOf, View, get,
 };
-use super::rule::{ApplyContext, Bounds, Decision};
+use super::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use super::{room_messages, room_people, text};
 
 pub(super) fn change<V: View>(
@@ -65,9 +65,7 @@ fn actor<V: View>(
     command: &RoomCommand,
 ) -> Result<Result<Actor, Denied>, V::Error> {
     let (session, room) = command.target();
-    let Some(me) = session_owner(view, session, context.age_ms())? else {
-        return Ok(Err(Denied::new(Code::NotLoggedIn)));
-    };
+    let me = or_deny!(session_owner(view, session, context.age_ms())?, Denied::new(Code::NotLoggedIn));
     Ok(room_named(view, me, room)?.map(|seen| Actor { me, seen }))
 }
 
@@ -100,9 +98,7 @@ fn create<V: View>(
     topic: &str,
     (open, history): (bool, bool),
 ) -> Result<Decision, V::Error> {
-    let Some(me) = session_owner(view, session, context.age_ms())? else {
-        return Ok(Err(Denied::new(Code::NotLoggedIn)));
-    };
+    let me = or_deny!(session_owner(view, session, context.age_ms())?, Denied::new(Code::NotLoggedIn));
     let name = checked!(text::fold_room_name(name));
     let topic = checked!(text::check_topic(topic));
     if get::<RoomNames, V>(view, &name)?.is_some() {

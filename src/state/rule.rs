@@ -13,6 +13,28 @@ use super::rows::{Change, InlineRecord};
 /// Answer of a rule: the rows to change and a reply, or a refusal that changes nothing.
 pub(crate) type Decision = Result<(Vec<Change>, Reply), Denied>;
 
+/// Evaluates to the value of an `Option`, or returns a refusal from the rule.
+macro_rules! or_deny {
+    ($option:expr, $denied:expr) => {
+        match $option {
+            Some(value) => value,
+            None => return Ok(Err($denied)),
+        }
+    };
+}
+pub(crate) use or_deny;
+
+/// Evaluates to the value of a check, or returns its refusal from the rule.
+macro_rules! checked {
+    ($result:expr) => {
+        match $result {
+            Ok(value) => value,
+            Err(denied) => return Ok(Err(denied)),
+        }
+    };
+}
+pub(crate) use checked;
+
 /// Position in the log and time at which a command is applied. Every rule receives it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ApplyContext {

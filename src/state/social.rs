@@ -18,28 +18,8 @@ use super::rows::{
     Account, Accounts, Bookkeeping, Books, Change, CroaksBy, Followers, Friends, LikedBy, Names, NoticeKind,
     Order, Rooms, Session, Sessions, SessionsOf, Sweeps, View, get, scan,
 };
-use super::rule::{ApplyContext, Bounds, Decision};
+use super::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use super::{croaks, messages, notices, relations, room_messages, text};
-
-/// Evaluates to the value of an `Option`, or returns a refusal from the rule.
-macro_rules! or_deny {
-    ($option:expr, $denied:expr) => {
-        match $option {
-            Some(value) => value,
-            None => return Ok(Err($denied)),
-        }
-    };
-}
-
-/// Evaluates to the value of a check, or returns its refusal from the rule.
-macro_rules! checked {
-    ($result:expr) => {
-        match $result {
-            Ok(value) => value,
-            Err(denied) => return Ok(Err(denied)),
-        }
-    };
-}
 
 const NOT_LOGGED_IN: Denied = Denied::new(Code::NotLoggedIn);
 
