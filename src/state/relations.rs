@@ -54,11 +54,8 @@ fn mute<V: View>(
 ) -> Result<Decision, V::Error> {
     let (me, other) = checked!(me_and(view, context, session, username)?);
     let mut changes = Vec::new();
-    let added = match relate::<Mutes, MutedBy, V>(view, (me, other), muted, bounds.mutes_max, &mut changes)? {
-        Ok(added) => added,
-        Err(NotRelated::Yourself) => return Ok(Err(Denied::of(Code::Yourself, Field::Username))),
-        Err(NotRelated::TooMany) => return Ok(Err(Denied::of(Code::TooManyMuted, Field::Username))),
-    };
+    let most = (bounds.mutes_max, Code::TooManyMuted);
+    let added = checked!(relate::<Mutes, MutedBy, V>(view, (me, other), muted, most, &mut changes)?);
     if added {
         notices::withdraw_all(bounds, view, &mut changes, (me, other))?;
     }
@@ -76,12 +73,8 @@ fn block<V: View>(
 ) -> Result<Decision, V::Error> {
     let (me, other) = checked!(me_and(view, context, session, username)?);
     let mut changes = Vec::new();
-    let added =
-        match relate::<Blocks, BlockedBy, V>(view, (me, other), blocked, bounds.blocks_max, &mut changes)? {
-            Ok(added) => added,
-            Err(NotRelated::Yourself) => return Ok(Err(Denied::of(Code::Yourself, Field::Username))),
-            Err(NotRelated::TooMany) => return Ok(Err(Denied::of(Code::TooManyBlocked, Field::Username))),
-        };
+    let most = (bounds.blocks_max, Code::TooManyBlocked);
+    let added = checked!(relate::<Blocks, BlockedBy, V>(view, (me, other), blocked, most, &mut changes)?);
     if added {
         for (one, two) in [(me, other), (other, me)] {
             if get::<Friends, V>(view, &(one, two.0))?.is_some() {
@@ -94,26 +87,22 @@ fn block<V: View>(
     Ok(Ok((changes, Reply::Done)))
 }
 
-enum NotRelated {
-    Yourself,
-    TooMany,
-}
-
-/// Adds or removes a row of `T` and its inverse. Returns true if it was added.
+/// Adds or removes a row of `T` and its inverse. Returns true if it was added. Refused for oneself, and with the given code
+/// beyond the maximum.
 fn relate<T, Inverse, V>(
     view: &V,
     (me, other): (AccountId, AccountId),
     on: bool,
-    max: usize,
+    (max, too_many): (usize, Code),
     changes: &mut Vec<Change>,
-) -> Result<Result<bool, NotRelated>, V::Error>
+) -> Result<Result<bool, Denied>, V::Error>
 where
     T: Table<Key = (AccountId, u64), Row = ()>,
     Inverse: Table<Key = (AccountId, u64), Row = ()>,
     V: View,
 {
     if me == other {
-        return Ok(Err(NotRelated::Yourself));
+        return Ok(Err(Denied::of(Code::Yourself, Field::Username)));
     }
     let (key, inverse) = ((me, other.0), (other, me.0));
     match (get::<T, V>(view, &key)?.is_some(), on) {
@@ -121,7 +110,7 @@ where
         (false, true) => {
             let (from, to) = range_of(me);
             if view.scan(T::ID, &from.bytes(), &to.bytes(), Order::OldestFirst, max)?.len() == max {
-                return Ok(Err(NotRelated::TooMany));
+                return Ok(Err(Denied::of(too_many, Field::Username)));
             }
             changes.extend([Change::put::<T>(&key, &()), Change::put::<Inverse>(&inverse, &())]);
             return Ok(Ok(true));
