@@ -8,12 +8,11 @@ use super::code::{Code, Denied};
 use super::command::{AccountCommand, OperatorCommand, Reply};
 use super::conversation::remove_croak;
 use super::ids::{AccountId, LogIndex, TokenHash};
-use super::limits::{NAME_CHARS_MAX, WELCOME_CHARS_MAX};
 use super::lookup::{live_account, session_account, settings};
 use super::rows::{
     Account, Accounts, Bookkeeping, Change, Sessions, SessionsOf, Settings, SettingsRow, Suspended, View, get,
 };
-use super::rule::{ApplyContext, Bounds, Decision};
+use super::rule::{ApplyContext, Bounds, Decision, checked};
 use super::sessions::{end_sessions, suspended};
 use super::social::deleted;
 use super::{reports, text};
@@ -111,16 +110,11 @@ fn describe(me: AccountId, mut account: Account, name: Option<&str>, email: Opti
 
 fn describe_site<V: View>(view: &V, name: Option<&str>, welcome: Option<&str>) -> Result<Decision, V::Error> {
     let mut settings = settings(view)?;
-    let texts = [
-        (name, &mut settings.site_name, NAME_CHARS_MAX),
-        (welcome, &mut settings.welcome, WELCOME_CHARS_MAX),
-    ];
-    for (given, text, chars_max) in texts {
-        match given.map(|given| text::check_optional_line(given, chars_max)) {
-            Some(Ok(given)) => *text = given,
-            Some(Err(denied)) => return Ok(Err(denied)),
-            None => {}
-        }
+    if let Some(name) = name {
+        settings.site_name = checked!(text::check_site_name(name));
+    }
+    if let Some(welcome) = welcome {
+        settings.welcome = checked!(text::check_welcome(welcome));
     }
     Ok(Ok((vec![Change::put::<SettingsRow>(&(), &settings)], Reply::Done)))
 }

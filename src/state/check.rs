@@ -13,9 +13,8 @@ use super::command::{
     OperatorCommand, RelationCommand, ReportSubject, Request, RoomCommand, TreeCommand,
 };
 use super::limits::{
-    ADDRESS_BYTES_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX, LEASE_MS_MIN, NAME_CHARS_MAX,
-    NODE_BYTES_MAX, PASSWORD_CHARS_MAX, PASSWORD_HASH_BYTES_MAX, REGIONS_MAX, TYPED_BYTES_MAX,
-    USERNAME_CHARS_MAX, WELCOME_CHARS_MAX,
+    ADDRESS_BYTES_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX, LEASE_MS_MIN, NODE_BYTES_MAX,
+    PASSWORD_CHARS_MAX, PASSWORD_HASH_BYTES_MAX, REGIONS_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX,
 };
 use super::query::{Query, TalkPartner};
 use super::search::Terms;
@@ -365,12 +364,10 @@ impl OperatorCommand {
             | OperatorCommand::DecideReport { .. }
             | OperatorCommand::SetRegistration { .. } => Ok(()),
             OperatorCommand::DescribeSite { name, welcome } => {
-                let texts = [(name, NAME_CHARS_MAX), (welcome, WELCOME_CHARS_MAX)];
-                let mut given = texts.iter().filter_map(|(text, max)| Some((text.as_deref()?, *max)));
-                given.try_for_each(|(text, chars_max)| {
-                    hold(text.len() <= TYPED_BYTES_MAX, INVALID)?;
-                    text::check_optional_line(text, chars_max).map(drop)
-                })
+                let short = |text: &String| hold(text.len() <= TYPED_BYTES_MAX, INVALID);
+                name.iter().chain(welcome).try_for_each(short)?;
+                name.iter().try_for_each(|name| text::check_site_name(name).map(drop))?;
+                welcome.iter().try_for_each(|welcome| text::check_welcome(welcome).map(drop))
             }
         }
     }

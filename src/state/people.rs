@@ -122,7 +122,11 @@ pub(super) fn named<V: View>(
 }
 
 /// As [`relations`], without those whom the reader does not see.
-fn seen<V: View>(view: &V, me: AccountId, found: Vec<AccountId>) -> Result<Vec<PersonRelation>, V::Error> {
+pub(super) fn seen<V: View>(
+    view: &V,
+    me: AccountId,
+    found: Vec<AccountId>,
+) -> Result<Vec<PersonRelation>, V::Error> {
     let people = relations(view, me, found)?;
     Ok(people.into_iter().filter(|person| !person.blocked && !person.blocks).collect())
 }

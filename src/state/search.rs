@@ -7,15 +7,14 @@
 //! A croak is found if it has all the terms, in any order. A term is the beginning of a word, or a whole tag. An answer looks
 //! at a bounded number of rows, so a page may be short or empty although `older` is set.
 
-use super::blocks::is_muted;
 use super::code::{Code, Denied, Field};
 use super::ids::{AccountId, LogIndex};
 use super::limits::{
     NAMES_COMPARED_MAX, SEARCH_PARTS_MAX, SEARCH_PEOPLE_MAX, SEARCH_ROWS_MAX, SEARCH_TERMS_MAX,
 };
-use super::people::relations;
+use super::people::seen;
 use super::query::{FeedCroak, Found, Page, Person, PersonRelation};
-use super::rows::{Accounts, BadRow, Croaks, Key, Names, Order, StoredCroak, Table, View, decode, get, scan};
+use super::rows::{Accounts, Croaks, Names, Order, StoredCroak, View, get, scan};
 use super::search_index::{SearchIndex, entries};
 use super::shown::shown;
 use super::visibility::Reader;
@@ -96,20 +95,15 @@ fn croaks<V: View>(
             if step == 0 {
                 return Ok((found, Some(to)));
             }
-            let rows = view.scan(Croaks::ID, &part.from.bytes(), &to.bytes(), Order::NewestFirst, step)?;
+            let rows = scan::<Croaks, V>(view, &part.from, &to, Order::NewestFirst, step)?;
             left -= rows.len();
             let more = rows.len() == step;
-            for (key, row) in rows {
-                let (Some(id), Some(stored)) = (LogIndex::from_bytes(&key), decode::<StoredCroak>(&row))
-                else {
-                    return Err(BadRow { table: Croaks::ID, key }.into());
-                };
+            for (id, StoredCroak { croak, .. }) in rows {
                 to = id;
-                let croak = stored.croak;
-                if !terms.are_in(&croak.text) || is_muted(view, me, croak.author)? {
+                if !terms.are_in(&croak.text) {
                     continue;
                 }
-                if let Some(author) = reader.author_of(id, &croak)? {
+                if let Some(author) = reader.author_in_list(id, &croak)? {
                     found.push(shown(&reader, id, author, croak, None)?);
                 }
                 if found.len() == limit {
@@ -150,8 +144,7 @@ fn people<V: View>(view: &V, me: AccountId, entered: &str) -> Result<(Vec<Person
             accounts.push(account);
         }
     }
-    let people = relations(view, me, accounts)?;
-    Ok((people.into_iter().filter(|one| !one.blocked && !one.blocks).collect(), compared_all))
+    Ok((seen(view, me, accounts)?, compared_all))
 }
 
 fn has_name<V: View>(view: &V, account: AccountId, part: &str) -> Result<bool, V::Error> {

@@ -14,7 +14,7 @@
 
 use super::ids::LogIndex;
 use super::limits::SEARCH_BLOCKS_MAX;
-use super::rows::{BadRow, Croaks, Key, Order, StoredCroak, Table, View, decode};
+use super::rows::{Croaks, Order, View, scan};
 use super::sync::MutexExt;
 use super::words::{Word, words};
 use std::collections::VecDeque;
@@ -220,15 +220,8 @@ fn texts<V: View>(
     order: Order,
     limit: usize,
 ) -> Result<Vec<(LogIndex, String)>, V::Error> {
-    let rows = view.scan(Croaks::ID, &from.bytes(), &to.bytes(), order, limit)?;
-    let text = |(key, row): (Vec<u8>, Vec<u8>)| {
-        let id = LogIndex::from_bytes(&key);
-        match (id, decode::<StoredCroak>(&row)) {
-            (Some(id), Some(stored)) => Ok((id, stored.croak.text)),
-            _ => Err(BadRow { table: Croaks::ID, key }.into()),
-        }
-    };
-    rows.into_iter().map(text).collect()
+    let rows = scan::<Croaks, V>(view, &from, &to, order, limit)?;
+    Ok(rows.into_iter().map(|(id, stored)| (id, stored.croak.text)).collect())
 }
 
 #[cfg(test)]

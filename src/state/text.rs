@@ -129,11 +129,23 @@ pub fn check_name(text: &str) -> Result<String, Denied> {
     one_line(text, NAME_CHARS_MAX).ok_or(Denied::of(Code::InvalidEntry, Field::Name))
 }
 
-/// Returns a single-line text as it is stored: trimmed, and possibly empty.
+/// Returns the name of the installation as it is stored: trimmed, and possibly empty.
 ///
 /// # Errors
 /// 606.
-pub fn check_optional_line(text: &str, chars_max: usize) -> Result<String, Denied> {
+pub fn check_site_name(text: &str) -> Result<String, Denied> {
+    optional_line(text, NAME_CHARS_MAX)
+}
+
+/// Returns the sentence of the first page as it is stored: trimmed, and possibly empty.
+///
+/// # Errors
+/// 606.
+pub fn check_welcome(text: &str) -> Result<String, Denied> {
+    optional_line(text, WELCOME_CHARS_MAX)
+}
+
+fn optional_line(text: &str, chars_max: usize) -> Result<String, Denied> {
     if text.trim().is_empty() {
         return Ok(String::new());
     }

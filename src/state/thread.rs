@@ -10,7 +10,6 @@
 //! A deleted croak leaves a gap for as long as it has replies. A croak that the reader may not see is a gap, too, so that the
 //! two cannot be told apart.
 
-use super::blocks::is_muted;
 use super::code::{Code, Denied};
 use super::croaks;
 use super::ids::{AccountId, LogIndex};
@@ -129,10 +128,7 @@ pub(super) fn everyone<V: View>(
             if croak.audience != Audience::Everyone || matches!(croak.kind, CroakKind::Share { .. }) {
                 continue;
             }
-            let Some(author) = reader.author_of(id, &croak)? else { continue };
-            if is_muted(view, reader.me(), author.account)? {
-                continue;
-            }
+            let Some(author) = reader.author_in_list(id, &croak)? else { continue };
             if croaks.len() == limit {
                 older = croaks.last().map(|last| last.id);
                 break 'pages;

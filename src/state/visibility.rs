@@ -13,7 +13,7 @@
 //!
 //! A hidden croak and one that does not exist are answered alike, so that an answer does not reveal that there is one.
 
-use super::blocks::{blocks_anyone, is_blocked_pair};
+use super::blocks::{blocks_anyone, is_blocked_pair, is_muted};
 use super::croaks;
 use super::ids::{AccountId, LogIndex};
 use super::lookup::person;
@@ -86,6 +86,11 @@ impl<'a, V: View> Reader<'a, V> {
             }
         };
         Ok(seen.then_some(author))
+    }
+
+    /// As [`Self::author_of`] for a list of croaks of many authors: leaves out authors whom the reader has muted.
+    pub(crate) fn author_in_list(&mut self, id: LogIndex, croak: &Croak) -> Result<Option<Person>, V::Error> {
+        if is_muted(self.view, self.me, croak.author)? { Ok(None) } else { self.author_of(id, croak) }
     }
 
     /// Returns a croak that is no share, with its author, or `None` if there is none that the reader may see.
