@@ -56,6 +56,7 @@ mod every_request;
 mod hello;
 mod join;
 mod links;
+mod low_priority;
 mod member_list;
 mod monitoring;
 mod open_store;

@@ -7,6 +7,7 @@
 //! A hash contains its own cost parameters, so [`CURRENT_COST`] may be raised: the next log-in finds that the stored hash is
 //! weaker and replaces it (`credentials`).
 
+use super::low_priority;
 use crate::common::failure::{Exit, Failure};
 use crate::common::test_hooks;
 use argon2::password_hash::{Output, ParamsString, PasswordHash, Salt, SaltString};
@@ -33,9 +34,6 @@ const LANES: u32 = 1;
 
 /// Maximum number of waiting jobs. Further ones are refused as busy.
 pub(crate) const QUEUE_MAX: usize = 64;
-
-/// Nice value of the hashing threads, below the threads that serve requests.
-const NICENESS: i32 = 10;
 
 /// Time without work after which a thread releases its memory.
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(60);
@@ -91,9 +89,7 @@ impl PasswordHasher {
         let threads = if thread::available_parallelism().map_or(1, usize::from) < 4 { 1 } else { 2 };
         for number in 0..threads {
             let jobs: Receiver<HashJob> = jobs.clone();
-            thread::Builder::new().name(format!("password-{number}")).spawn(move || {
-                // Where the system does not allow it, the threads run at normal priority.
-                let _ = rustix::process::nice(NICENESS);
+            low_priority::spawn(format!("password-{number}"), move || {
                 let mut worker = HashWorker::new(cost);
                 while let Some(job) = worker.next(&jobs, idle_max) {
                     worker.work(job);
@@ -357,7 +353,7 @@ mod tests {
             .filter_map(|stat| Some(stat.rsplit_once(')')?.1.split_whitespace().nth(16)?.to_string()))
             .collect();
         assert!(
-            !niceness.is_empty() && niceness.iter().any(|nice| *nice == NICENESS.to_string()),
+            !niceness.is_empty() && niceness.iter().any(|nice| *nice == low_priority::NICENESS.to_string()),
             "{niceness:?}"
         );
     }

@@ -1,13 +1,10 @@
 //! Lets the search index cover the store's croaks, on a thread of low priority that runs while there is something to do. It
 //! starts with the first search, so that a node without searches pays nothing.
 
+use super::low_priority;
 use ribbit_db::Reader;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-
-/// Niceness of the thread, as for passwords.
-const NICENESS: i32 = 10;
 
 /// True while the thread runs.
 #[derive(Debug, Default)]
@@ -20,9 +17,7 @@ impl SearchCoverage {
             return;
         }
         let (running, reader) = (self.0.clone(), reader.clone());
-        let started = thread::Builder::new().name("search".to_string()).spawn(move || {
-            // Where the system does not allow it, the thread runs at normal priority.
-            let _ = rustix::process::nice(NICENESS);
+        let started = low_priority::spawn("search".to_string(), move || {
             loop {
                 match reader.extend_search() {
                     Ok(true) => {}

@@ -1,7 +1,7 @@
 //! `/croak/ID`: a croak in its thread, who likes or shared it, and its deletion by its author. `/everyone`: the croaks of all.
 
 use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page, status};
-use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
+use super::limits::{AROUND_DEADLINE, READ_DEADLINE, page_len};
 use super::request_context::{PageError, RequestContext};
 use super::response::{self, WebResponse};
 use hyper::StatusCode;
@@ -43,8 +43,8 @@ async fn page(
     refused: Option<(PageError, Option<FormRequest>)>,
 ) -> Result<WebResponse, PageError> {
     let session = context.session().ok_or(NO_SESSION)?;
-    let page_len = u16::try_from(REPLIES_PAGE_MAX).expect("a page is short");
-    let got = context.read(Query::Thread { session, id, after, limit: page_len }, limit).await?;
+    let got =
+        context.read(Query::Thread { session, id, after, limit: page_len(REPLIES_PAGE_MAX) }, limit).await?;
     let Page::Thread(thread) = got.page else { return Err(WRONG_PAGE) };
     let Thread { me, above, more_above, croak, replies, more } = *thread;
     let mut frame = context.frame("Croak", NavEntry::Nowhere);
@@ -161,7 +161,7 @@ async fn everyone_page(
     before: Option<LogIndex>,
 ) -> Result<WebResponse, PageError> {
     let session = context.session().ok_or(NO_SESSION)?;
-    let limit = u16::try_from(FEED_PAGE_MAX).expect("a page is short");
+    let limit = page_len(FEED_PAGE_MAX);
     let got = context.read(Query::Everyone { session, before, limit }, READ_DEADLINE).await?;
     let Page::Everyone { me, croaks, older } = got.page else { return Err(WRONG_PAGE) };
     let mut frame = context.frame("Everyone", NavEntry::Main);

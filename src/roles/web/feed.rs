@@ -3,7 +3,7 @@
 use super::compression;
 use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page, status};
 use super::front_cache::{FrontCache, RenderedFront};
-use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
+use super::limits::{AROUND_DEADLINE, READ_DEADLINE, page_len};
 use super::request_context::{PageError, RequestContext};
 use super::response::{self, WebResponse};
 use super::services::SiteServices;
@@ -74,13 +74,12 @@ async fn read_front(
     limit: Duration,
 ) -> Result<Arc<RenderedFront>, PageError> {
     let session = context.session().ok_or(NO_SESSION)?;
-    let page_len = u16::try_from(FEED_PAGE_MAX).expect("a page is short");
     let mut last = fronts.page_of(session);
     loop {
         let known = last.as_ref().and_then(|last| last.range());
         let same = last.as_ref().filter(|last| before.is_none() && context.has_seen(last.token.history));
         let unless = same.map(|last| last.token.index);
-        let query = Query::Front { session, before, limit: page_len, known, unless };
+        let query = Query::Front { session, before, limit: page_len(FEED_PAGE_MAX), known, unless };
         let got = context.read(query, limit).await?;
         match (got.page, &last) {
             (Page::Unchanged, Some(last)) if last.token == got.token && before.is_none() => {

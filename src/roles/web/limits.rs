@@ -110,6 +110,11 @@ pub const POSTS: Rate = Rate { burst: 150, every: Duration::from_millis(200) };
 /// Rate of read receipts per address.
 pub const MARKS: Rate = Rate { burst: 300, every: Duration::from_millis(100) };
 
+/// Returns the length of a page as queries take it. `max` is one of the rules' maxima.
+pub(super) fn page_len(max: usize) -> u16 {
+    u16::try_from(max).expect("a page is short")
+}
+
 const _: () = assert!(LIVE_BEAT.as_secs() <= 15);
 const _: () = assert!(BODY_DEADLINE.as_millis() < ANSWER_DEADLINE.as_millis());
 const _: () = assert!(READ_DEADLINE.as_millis() < ANSWER_DEADLINE.as_millis());

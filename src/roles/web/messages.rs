@@ -5,7 +5,7 @@
 
 use super::error_pages::no_such_user;
 use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page, status};
-use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
+use super::limits::{AROUND_DEADLINE, READ_DEADLINE, page_len};
 use super::request_context::{PageError, RequestContext};
 use super::response::{self, WebResponse};
 use hyper::StatusCode;
@@ -32,7 +32,7 @@ pub(super) async fn list(context: &mut RequestContext, query: &Form) -> WebRespo
         }
     }
     let before = query.get("before").and_then(|before| before.parse().ok());
-    let limit = u16::try_from(TALKS_PAGE_MAX).expect("a page is short");
+    let limit = page_len(TALKS_PAGE_MAX);
     let got = match context.read(Query::Talks { session, before, limit }, READ_DEADLINE).await {
         Ok(got) => got,
         Err(error) => return error_page(context, NavEntry::Messages, error),
@@ -99,8 +99,9 @@ async fn read(
     limit: Duration,
 ) -> Result<(TalkView, u32), PageError> {
     let session = context.session().ok_or(NO_SESSION)?;
-    let page_len = u16::try_from(TALK_PAGE_MAX).expect("a page is short");
-    let got = context.read(Query::Talk { session, with: whom(name), before, limit: page_len }, limit).await?;
+    let got = context
+        .read(Query::Talk { session, with: whom(name), before, limit: page_len(TALK_PAGE_MAX) }, limit)
+        .await?;
     let Page::Talk(talk) = got.page else { return Err(WRONG_PAGE) };
     frame.old = got.old;
     frame.me = Some(talk.me.username.clone());

@@ -1,7 +1,7 @@
 //! `/notifications`: what the user is notified of. The read receipt of the page marks it as read.
 
 use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page};
-use super::limits::READ_DEADLINE;
+use super::limits::{READ_DEADLINE, page_len};
 use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
 use hyper::StatusCode;
@@ -16,7 +16,7 @@ pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebRespo
     let here = NavEntry::Notifications;
     let Some(session) = context.session() else { return error_page(context, here, NO_SESSION) };
     let before = query.get("before").and_then(|before| before.parse().ok());
-    let limit = u16::try_from(NOTICES_PAGE_MAX).expect("a page is short");
+    let limit = page_len(NOTICES_PAGE_MAX);
     let got = match context.read(Query::Notices { session, before, limit }, READ_DEADLINE).await {
         Ok(got) => got,
         Err(error) => return error_page(context, here, error),

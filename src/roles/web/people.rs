@@ -2,7 +2,7 @@
 
 use super::error_pages::no_such_user;
 use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page};
-use super::limits::READ_DEADLINE;
+use super::limits::{READ_DEADLINE, page_len};
 use super::request_context::{PageError, RequestContext};
 use super::response::{self, WebResponse};
 use hyper::StatusCode;
@@ -86,7 +86,7 @@ fn rows(context: &RequestContext, me: &str, people: Vec<PersonRelation>) -> Vec<
 pub(super) async fn profile(context: &mut RequestContext, username: &str, query: &Form) -> WebResponse {
     let before: Option<LogIndex> = query.get("before").and_then(|before| before.parse().ok());
     let Some(session) = context.session() else { return error_page(context, NavEntry::People, NO_SESSION) };
-    let limit = u16::try_from(FEED_PAGE_MAX).expect("a page is short");
+    let limit = page_len(FEED_PAGE_MAX);
     let ask = Query::Profile { session, username: username.to_string(), before, limit };
     let got = match context.read(ask, READ_DEADLINE).await {
         Ok(got) => got,

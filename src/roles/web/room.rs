@@ -3,7 +3,7 @@
 //! As in conversations, the page holds an empty image (`/shown`), the read receipt.
 
 use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page, status};
-use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
+use super::limits::{AROUND_DEADLINE, READ_DEADLINE, page_len};
 use super::request_context::{PageError, RequestContext};
 use super::response::{self, WebResponse};
 use hyper::StatusCode;
@@ -64,8 +64,9 @@ async fn read(
     limit: Duration,
 ) -> Result<RoomView, PageError> {
     let session = context.session().ok_or(NO_SESSION)?;
-    let (room, page_len) = (fold_room_name(name)?, u16::try_from(ROOM_PAGE_MAX).expect("a page is short"));
-    let got = context.read(Query::Room { session, room, before, limit: page_len }, limit).await?;
+    let room = fold_room_name(name)?;
+    let got =
+        context.read(Query::Room { session, room, before, limit: page_len(ROOM_PAGE_MAX) }, limit).await?;
     let Page::Room(page) = got.page else { return Err(WRONG_PAGE) };
     let RoomPage { me, room, standing, mut messages, older, unread } = page;
     frame.old = got.old;

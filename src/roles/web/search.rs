@@ -1,7 +1,7 @@
 //! `/search` and `/tag/NAME`: people and croaks that match some words.
 
 use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page};
-use super::limits::READ_DEADLINE;
+use super::limits::{READ_DEADLINE, page_len};
 use super::request_context::{PageError, RequestContext};
 use super::response::{self, WebResponse};
 use hyper::StatusCode;
@@ -39,7 +39,7 @@ async fn find(context: &mut RequestContext, title: &str, words: String, query: &
     let read = if words.is_empty() {
         context.read(Query::Me { session }, READ_DEADLINE).await
     } else {
-        let limit = u16::try_from(FEED_PAGE_MAX).expect("a page is short");
+        let limit = page_len(FEED_PAGE_MAX);
         context.read(Query::Search { session, words: words.clone(), before, limit }, READ_DEADLINE).await
     };
     let (results, refusals, status) = match read.map(|read| read.page) {

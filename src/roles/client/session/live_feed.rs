@@ -79,7 +79,7 @@ impl LiveFeed {
                 self.pending = None;
                 return Ok(if croaks.is_empty() { FeedUpdate::Nothing } else { FeedUpdate::Croaks(croaks) });
             }
-            match self.next_event().await? {
+            match next_event(&mut self.events, &self.person).await? {
                 None | Some(SubscriptionMessage::Heartbeat) => return Ok(FeedUpdate::Nothing),
                 Some(SubscriptionMessage::Event(event)) => {
                     let at_least = Token { history: self.events.cursor().history, index: event.index };
@@ -111,17 +111,20 @@ impl LiveFeed {
         self.events.resume(at_least);
         self.pending = Some(at_least);
     }
+}
 
-    /// Returns the next event, or `None` after a silence if a server still answers.
-    async fn next_event(&mut self) -> Result<Option<SubscriptionMessage>, RequestError> {
-        let silence = async {
-            smol::Timer::after(SILENCE_MAX).await;
-            None
-        };
-        let news = async { Some(self.events.next().await) }.or(silence).await;
-        if news.is_none() {
-            self.person.read(Query::Position).await?;
-        }
-        Ok(news)
+/// Returns the next event, or `None` after a silence if a server still answers.
+pub(super) async fn next_event(
+    events: &mut Subscription,
+    user: &UserSession,
+) -> Result<Option<SubscriptionMessage>, RequestError> {
+    let silence = async {
+        smol::Timer::after(SILENCE_MAX).await;
+        None
+    };
+    let news = async { Some(events.next().await) }.or(silence).await;
+    if news.is_none() {
+        user.read(Query::Position).await?;
     }
+    Ok(news)
 }

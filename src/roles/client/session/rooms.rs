@@ -3,9 +3,9 @@
 //! An event only signals that there is something new. The room is then read at a position at least as new as the event, and
 //! all messages after the last reported one are reported. Duplicate and missed events therefore make no difference.
 
+use super::live_feed::next_event;
 use super::request_error::RequestError;
 use super::{UserSession, unexpected};
-use ribbit_net::limits::LIVE_SILENCE;
 use ribbit_net::protocol::{LapseReason, UnavailableReason};
 use ribbit_net::subscription::{Subscription, SubscriptionMessage};
 use ribbit_state::limits::ROOM_PAGE_MAX;
@@ -16,11 +16,6 @@ use ribbit_state::text::{check_message, fold_room_name};
 use ribbit_state::{
     AccountId, EventKind, LogIndex, Page, Query, Reply, RoomCommand, RoomId, Token, TokenHash,
 };
-use smol::future::FutureExt;
-use std::time::Duration;
-
-/// Silence of the event stream after which a query checks that a server answers.
-const SILENCE_MAX: Duration = LIVE_SILENCE.saturating_mul(2);
 
 impl UserSession {
     /// Returns the rooms of the user, the one with the newest message first, and the invitations.
@@ -202,7 +197,7 @@ impl LiveRoom {
                     return Ok(RoomUpdate::Said(said));
                 }
             }
-            match self.next_event().await? {
+            match next_event(&mut self.events, &self.user).await? {
                 None | Some(SubscriptionMessage::Heartbeat) => {}
                 Some(SubscriptionMessage::Event(event)) => {
                     let at_least = Token { history: self.events.cursor().history, index: event.index };
@@ -234,18 +229,5 @@ impl LiveRoom {
                 Some(SubscriptionMessage::Ended(denied)) => return Err(denied.into()),
             }
         }
-    }
-
-    /// Returns the next event, or `None` after a silence if a server still answers.
-    async fn next_event(&mut self) -> Result<Option<SubscriptionMessage>, RequestError> {
-        let silence = async {
-            smol::Timer::after(SILENCE_MAX).await;
-            None
-        };
-        let news = async { Some(self.events.next().await) }.or(silence).await;
-        if news.is_none() {
-            self.user.read(Query::Position).await?;
-        }
-        Ok(news)
     }
 }
