@@ -260,6 +260,11 @@ pub struct RoomPageView {
 }
 
 impl RoomPageView {
+    /// Returns the path that the form for a message is posted to.
+    fn action(&self) -> String {
+        format!("/rooms/{}", self.room)
+    }
+
     /// Returns true if the page has the form for a new message: the user is a member, or nothing is known of the room.
     fn writes(&self) -> bool {
         self.view.as_ref().map_or(!self.message.is_empty(), RoomView::is_member)

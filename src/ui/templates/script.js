@@ -164,12 +164,15 @@
     }
   };
 
-  // ---- Ctrl+Enter sends a croak
+  // ---- Ctrl+Enter sends. In a room Enter alone sends, too, and Shift+Enter breaks the line; on a touch screen Enter breaks the line
 
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey) || !event.target.matches("textarea")) return;
+    const field = event.target;
+    if (event.key !== "Enter" || !field.matches("textarea")) return;
+    const isPlain = !event.shiftKey && !event.isComposing && !matchMedia("(pointer: coarse)").matches;
+    if (!event.ctrlKey && !event.metaKey && !(isPlain && field.matches("[data-enter]"))) return;
     event.preventDefault();
-    event.target.form.requestSubmit();
+    field.form.requestSubmit();
   });
 
   // ---- Character counter. Counts as the servers do: Unicode scalar values, a line break counts as one
@@ -256,6 +259,12 @@
     press(words, pressed);
     say(words);
   };
+  // Announces a text, unless another was announced a moment ago.
+  const sayNow = (words) => {
+    if (Date.now() - toldAt <= SAY_MS) return;
+    toldAt = Date.now();
+    say(words);
+  };
   const arrived = (html) => {
     const croak = parse(html).body.firstElementChild;
     if (!croak || document.getElementById(croak.id) || fresh.some((other) => other.id === croak.id)) return;
@@ -264,10 +273,7 @@
     const words = fresh.length === 1 ? "1 new croak" : `${fresh.length} new croaks`;
     press(words, insert);
     retitle();
-    if (Date.now() - toldAt > SAY_MS) {
-      toldAt = Date.now();
-      say(words);
-    }
+    sayNow(words);
   };
   const gone = (id) => {
     fresh = fresh.filter((croak) => croak.id !== `croak-${id}`);
@@ -303,10 +309,7 @@
     retitle();
     if (unread <= before) return;
     const words = unread === 1 ? "1 new notification" : `${unread} new notifications`;
-    if (Date.now() - toldAt > SAY_MS) {
-      toldAt = Date.now();
-      say(words);
-    }
+    sayNow(words);
     if (place.dataset.notices !== undefined) press("Show new notifications", () => location.assign("/notifications"));
     if (document.hidden && notifies()) new Notification("ribbit", { body: words, tag: "notices", icon: "/favicon.svg" });
   };
@@ -325,22 +328,27 @@
     if (place.dataset.talks !== undefined) press("Show new messages", () => location.reload());
     if (waiting) say(`${waiting} unread messages`);
   };
+  // Adds to a list of messages. The form stays in place while the list above it grows.
+  const grow = (list, form, add) => {
+    const top = form?.getBoundingClientRect().top;
+    add();
+    tell();
+    one(".empty", list.parentNode)?.remove();
+    if (form) scrollBy(0, form.getBoundingClientRect().top - top);
+  };
   // Fetches the conversation and adds its new messages and the new delivery states.
   const merge = async () => {
     const page = await read().catch(() => undefined), form = one("main form"), list = one("#sayings");
     if (!page || !list) return;
-    const top = form?.getBoundingClientRect().top;
-    for (const message of all("#sayings > li", page)) {
-      const mine = document.getElementById(message.id), state = one(".state", message);
-      if (!mine) {
-        list.append(document.adoptNode(message));
-        if (message.matches(".theirs")) say(one(".text", message).textContent);
-      } else if (state) one(".state", mine).textContent = state.textContent;
-    }
-    tell();
-    one(".empty", list.parentNode)?.remove();
-    // The form stays in place while the list above it grows.
-    if (form) scrollBy(0, form.getBoundingClientRect().top - top);
+    grow(list, form, () => {
+      for (const message of all("#sayings > li", page)) {
+        const mine = document.getElementById(message.id), state = one(".state", message);
+        if (!mine) {
+          list.append(document.adoptNode(message));
+          if (message.matches(".theirs")) say(one(".text", message).textContent);
+        } else if (state) one(".state", mine).textContent = state.textContent;
+      }
+    });
     one(MESSAGES).textContent = one(MESSAGES, page).textContent;
     const receipt = one(".receipt", page)?.getAttribute("src");
     if (receipt) fetch(receipt);
@@ -364,19 +372,16 @@
     if (place.dataset.room !== room || !list) return;
     const item = one(".said", parse(data.slice(end)));
     if (!item || document.getElementById(item.id)) return;
-    const form = one("main .message-form"), top = form?.getBoundingClientRect().top, last = all(".said", list).at(-1);
-    const mine = item.dataset.author === place.dataset.me;
+    const last = all(".said", list).at(-1), mine = item.dataset.author === place.dataset.me;
     if (mine) item.classList.replace("theirs", "mine");
     if (last?.dataset.day === item.dataset.day && last.dataset.author === item.dataset.author) item.classList.add("next");
-    if (item.dataset.day && last?.dataset.day !== item.dataset.day) {
-      const day = new Date(item.dataset.day + "T00:00Z");
-      list.append(make("li", "day", day.toLocaleDateString("en-GB", { dateStyle: "long", timeZone: "UTC" })));
-    }
-    list.append(document.adoptNode(item));
-    one(".empty", list.parentNode)?.remove();
-    tell();
-    // The form stays in place while the list above it grows.
-    if (form) scrollBy(0, form.getBoundingClientRect().top - top);
+    grow(list, one("main .message-form"), () => {
+      if (item.dataset.day && last?.dataset.day !== item.dataset.day) {
+        const day = new Date(item.dataset.day + "T00:00Z");
+        list.append(make("li", "day", day.toLocaleDateString("en-GB", { dateStyle: "long", timeZone: "UTC" })));
+      }
+      list.append(document.adoptNode(item));
+    });
     if (mine) return;
     say(one(".text", item).textContent);
     marking ??= setTimeout(markRoom, MARK_MS);
@@ -392,13 +397,6 @@
   const leftRoom = (room) => {
     if (place.dataset.room === room) offer("You are not in this room any more", () => location.assign("/rooms"));
   };
-  // Enter sends, Shift and Enter break the line. On a touch screen Enter breaks the line.
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || !event.target.matches("textarea[data-enter]")) return;
-    if (matchMedia("(pointer: coarse)").matches) return;
-    event.preventDefault();
-    event.target.form.requestSubmit();
-  });
 
   document.addEventListener("visibilitychange", () => (document.hidden && !notifies() ? close() : open()));
 
