@@ -32,6 +32,7 @@ mod earlier_build;
 mod even;
 mod failing;
 mod failover;
+mod followed_output;
 mod following;
 mod full;
 mod harmed;

@@ -1,13 +1,10 @@
 //! Rooms: the verbs of `ribbit client`, the terminal client in a pty, and a leader that is killed while people talk.
 
+use crate::followed_output::FollowedOutput;
 use crate::pty::Terminal;
 use crate::test_cluster::{TestCluster, awaited};
 use crate::verbs::CliUser;
-use ribbit_state::sync::MutexExt;
 use serde_json::Value;
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex};
 
 #[test]
 fn a_script_makes_a_room_talks_in_it_and_keeps_order() {
@@ -81,51 +78,13 @@ fn a_script_makes_a_room_talks_in_it_and_keeps_order() {
     bob.runs(&pond, &["room", "pond"]).fails(1, "(654)");
 }
 
-/// A running `room pond --follow` and its output so far.
-struct Following {
-    child: Child,
-    heard: Arc<Mutex<Vec<String>>>,
-}
-
-impl Following {
-    fn start(pond: &TestCluster, user: &CliUser) -> Following {
-        let mut command = user.command(pond, &["room", "pond", "--follow", "--limit", "100", "--json"]);
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let (lines, hears) = (BufReader::new(child.stdout.take().expect("piped")), heard.clone());
-        // The thread ends when the pipe is closed.
-        std::thread::spawn(move || {
-            for line in lines.lines().map_while(Result::ok) {
-                let said: Value = serde_json::from_str(&line).expect("JSON");
-                hears.locked().push(said["text"].as_str().expect("text").to_string());
-            }
-        });
-        Following { child, heard }
-    }
-
-    #[track_caller]
-    fn await_heard(&self, count: usize) -> Vec<String> {
-        awaited("the messages are printed", || {
-            let heard = self.heard.locked().clone();
-            (heard.len() >= count).then_some(heard)
-        })
-    }
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn a_leader_killed_while_people_talk_loses_and_doubles_nothing() {
     let pond = TestCluster::start();
     let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
     ada.runs(&pond, &["room-create", "pond"]).succeeds();
     bob.runs(&pond, &["room-join", "pond"]).succeeds();
-    let following = Following::start(&pond, &bob);
+    let following = FollowedOutput::start(&pond, &bob, &["room", "pond"]);
     ada.runs(&pond, &["say", "pond", "0"]).succeeds();
     following.await_heard(1);
     let messages = 16;

@@ -1,15 +1,12 @@
 //! `ribbit client VERB` with invalid input, failing servers and lost connections.
 
+use crate::followed_output::FollowedOutput;
 use crate::test_cluster::{TestCluster, awaited};
 use crate::verbs::{CliUser, Ran};
 use ribbit_net::handshake::PREFACE_BYTES;
-use ribbit_state::sync::MutexExt;
-use serde_json::Value;
 use std::fs;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::process::{Child, Stdio};
-use std::sync::{Arc, Mutex};
 
 #[test]
 fn exit_codes_tell_what_is_wrong() {
@@ -71,56 +68,12 @@ fn a_full_disk_behind_standard_output_is_no_success() {
     assert!(bob.runs(&pond, &["inbox"]).succeeds().contains("read me"));
 }
 
-/// A running `feed --follow` and its output so far.
-struct Following {
-    child: Child,
-    heard: Arc<Mutex<Vec<String>>>,
-}
-
-impl Following {
-    fn start(pond: &TestCluster, user: &CliUser) -> Following {
-        Following::through(pond, user, &[])
-    }
-
-    fn through(pond: &TestCluster, user: &CliUser, servers: &[&str]) -> Following {
-        let follow = ["feed", "--follow", "--limit", "100", "--json"];
-        let mut command = user.command(pond, &[&follow, servers].concat());
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("the binary starts");
-        let heard = Arc::new(Mutex::new(Vec::new()));
-        let (lines, hears) = (BufReader::new(child.stdout.take().expect("piped")), heard.clone());
-        // The thread ends when the pipe is closed.
-        std::thread::spawn(move || {
-            for line in lines.lines().map_while(Result::ok) {
-                let croak: Value = serde_json::from_str(&line).expect("JSON");
-                let text = croak["text"].as_str().expect("text").to_string();
-                hears.locked().push(text);
-            }
-        });
-        Following { child, heard }
-    }
-
-    #[track_caller]
-    fn await_heard(&self, count: usize) -> Vec<String> {
-        awaited("the croaks are printed", || {
-            let heard = self.heard.locked().clone();
-            (heard.len() >= count).then_some(heard)
-        })
-    }
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn whatever_dies_each_croak_is_done_once_and_told_once_and_in_order() {
     let pond = TestCluster::start();
     let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
     bob.runs(&pond, &["add", "ada"]).succeeds();
-    let following = Following::start(&pond, &bob);
+    let following = FollowedOutput::of_feed(&pond, &bob, &[]);
     ada.runs(&pond, &["post", "0"]).succeeds();
     following.await_heard(1);
     let posts = 30;
@@ -206,7 +159,7 @@ fn who_knew_one_backend_goes_on_with_the_others() {
     let pond = TestCluster::start_with(&["--restart", "never"]);
     pond.await_whole();
     let bob = CliUser::called(&pond, "bob");
-    let following = Following::through(&pond, &bob, &["--server", &pond.address("BACKEND_2")]);
+    let following = FollowedOutput::of_feed(&pond, &bob, &["--server", &pond.address("BACKEND_2")]);
     bob.runs(&pond, &["post", "0"]).succeeds();
     following.await_heard(1);
     pond.kill(&["backend-2"]);
@@ -219,7 +172,7 @@ fn who_knew_one_backend_goes_on_with_the_others() {
 fn who_follows_ends_when_the_session_does_and_when_nobody_is_left() {
     let mut pond = TestCluster::start();
     let bob = CliUser::called(&pond, "bob");
-    let mut following = Following::start(&pond, &bob);
+    let mut following = FollowedOutput::of_feed(&pond, &bob, &[]);
     bob.runs(&pond, &["post", "there"]).succeeds();
     following.await_heard(1);
     bob.runs(&pond, &["logout"]).succeeds();
@@ -227,7 +180,7 @@ fn who_follows_ends_when_the_session_does_and_when_nobody_is_left() {
     assert_eq!(ended.code(), Some(4));
 
     bob.runs_with(&pond, &["login", "bob"], "password").succeeds();
-    let mut following = Following::start(&pond, &bob);
+    let mut following = FollowedOutput::of_feed(&pond, &bob, &[]);
     bob.runs(&pond, &["post", "again"]).succeeds();
     following.await_heard(2);
     pond.kill_all();

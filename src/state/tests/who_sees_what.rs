@@ -1,4 +1,4 @@
-//! Who may see what: every relation of a reader to an author against every path by which the reader could meet the author or
+//! Table of visibility: every relation of a reader to an author against every path by which the reader could meet the author or
 //! a croak of theirs. A path that is added gets a column here.
 
 use super::*;
@@ -8,7 +8,7 @@ use crate::events::EventKind;
 use crate::interest::{Interest, Topic};
 use crate::query::{ReactionKind, TalkPartner};
 
-/// How the reader and the author stand to each other.
+/// Relation between the reader and the author.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Relation {
     Strangers,
@@ -76,7 +76,7 @@ const NOTHING: Met = Met {
     message: false,
     talk: false,
 };
-/// What strangers meet: the author does not follow the reader, and the reader may begin everything.
+/// Paths on which strangers meet: the author does not follow the reader, and the reader may begin everything.
 const STRANGERS: Met = Met {
     profile: true,
     croak: true,
@@ -106,7 +106,7 @@ const TABLE: [(Relation, Met); 8] = [
     (AuthorDeleted, NOTHING),
 ];
 
-/// What changes for a croak for followers that does not mention the reader: who does not follow sees nothing of it.
+/// Difference for a croak for followers that does not mention the reader: a reader who does not follow sees nothing of it.
 fn for_followers(relation: Relation, met: Met) -> Met {
     match relation {
         // A share is refused, so there is none to see.
