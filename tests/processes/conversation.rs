@@ -1,7 +1,9 @@
 //! Replies, likes, shares and threads as verbs, in JSON and at the prompt.
 
-use crate::test_cluster::TestCluster;
+use crate::followed_output::FollowedOutput;
+use crate::test_cluster::{TestCluster, send};
 use crate::verbs::CliUser;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 /// Returns the `ids` and texts of some lines.
@@ -65,4 +67,27 @@ fn a_croak_is_answered_liked_and_shared_in_scripts() {
     let dora = CliUser::called(&pond, "dora");
     assert!(!dora.runs(&pond, &["everyone"]).succeeds().contains("just for you"));
     assert!(bob.runs(&pond, &["thread", &reply.to_string()]).succeeds().contains("(followers only)"));
+}
+
+/// A share is newer than the croak that it shares. Before the fix, a reader whose newest entry was a share was told everything
+/// since that croak once more.
+#[test]
+fn a_follower_is_told_once_of_what_came_before_a_share() {
+    let pond = TestCluster::start();
+    let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
+    let carl = CliUser::called(&pond, "carl");
+    let posted = carl.runs(&pond, &["post", "--json", "to be shared"]).lines();
+    let shared = posted[0]["id"].to_string();
+    bob.runs(&pond, &["add", "ada"]).succeeds();
+    ada.runs(&pond, &["post", "zero"]).succeeds();
+    let following = FollowedOutput::of_feed(&pond, &bob, &[]);
+    assert_eq!(following.await_heard(1), ["zero"]);
+    // The reader sees both at once.
+    send(following.child.id(), Signal::STOP);
+    ada.runs(&pond, &["post", "one"]).succeeds();
+    ada.runs(&pond, &["share", &shared]).succeeds();
+    send(following.child.id(), Signal::CONT);
+    assert_eq!(following.await_heard(3), ["zero", "one", "to be shared"]);
+    ada.runs(&pond, &["post", "two"]).succeeds();
+    assert_eq!(following.await_heard(4), ["zero", "one", "to be shared", "two"]);
 }

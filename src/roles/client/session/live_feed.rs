@@ -42,7 +42,7 @@ pub(crate) enum FeedUpdate {
 pub(crate) struct LiveFeed {
     person: UserSession,
     events: Subscription,
-    /// The newest croak that was reported.
+    /// Cursor of the newest entry that was reported.
     reported: LogIndex,
     /// Position of an event whose croaks must be read before the next event is taken.
     pending: Option<Token>,
@@ -75,7 +75,7 @@ impl LiveFeed {
             if let Some(at_least) = self.pending {
                 self.person.client().record_seen(at_least);
                 let croaks = self.person.feed_after(self.reported).await?;
-                self.reported = croaks.last().map_or(self.reported, |newest| newest.id);
+                self.reported = croaks.last().map_or(self.reported, FeedCroak::cursor);
                 self.pending = None;
                 return Ok(if croaks.is_empty() { FeedUpdate::Nothing } else { FeedUpdate::Croaks(croaks) });
             }
