@@ -12,9 +12,9 @@
 //! does not matter whether the process is killed or the power fails just before or after the removal.
 
 use super::DbError;
-use super::files::{file, private_file};
+use super::files::{file, private_file, sync_names};
 use ribbit_state::sync::MutexExt;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -91,13 +91,9 @@ impl BootNote {
             note.write_all(boot.as_bytes())?;
         }
         note.sync_all()?;
-        self.sync_folder()?;
+        sync_names(&self.folder)?;
         self.noted.store(true, Ordering::Release);
         Ok(())
-    }
-
-    fn sync_folder(&self) -> io::Result<()> {
-        File::open(&self.folder)?.sync_all()
     }
 
     /// Removes the note durably, because everything that was written to the main file is synced.
@@ -106,7 +102,7 @@ impl BootNote {
     /// `File` if the note cannot be removed.
     pub(crate) fn settled(&self) -> Result<(), DbError> {
         let _handles = self.handles.locked();
-        self.remove().and_then(|()| self.sync_folder()).map_err(|source| file(&self.path(), source))
+        self.remove().and_then(|()| sync_names(&self.folder)).map_err(|source| file(&self.path(), source))
     }
 
     /// Removes the note with the last handle.
@@ -162,7 +158,7 @@ mod tests {
         let path = folder.join(STORE_FILE);
         let bytes = fs::read(&path).unwrap();
         let at = bytes.windows(64).rposition(|bytes| bytes.iter().all(|byte| *byte == 7)).unwrap();
-        let opened = File::options().write(true).open(&path).unwrap();
+        let opened = fs::File::options().write(true).open(&path).unwrap();
         opened.write_all_at(&[8; 16], at as u64).unwrap();
     }
 

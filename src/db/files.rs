@@ -25,7 +25,12 @@ pub fn private_file(path: &Path) -> io::Result<File> {
 
 /// Makes the names in a folder durable.
 pub(super) fn sync_folder(folder: &Path) -> Result<(), DbError> {
-    File::open(folder).and_then(|open| open.sync_all()).map_err(|source| file(folder, source))
+    sync_names(folder).map_err(|source| file(folder, source))
+}
+
+/// As [`sync_folder`], with the error of the system.
+pub(super) fn sync_names(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// Returns the error of a file.
