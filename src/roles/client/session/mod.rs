@@ -28,12 +28,13 @@ use ribbit_net::discovery::OnConnectionEvent;
 use ribbit_net::protocol::{Answer, Ask, NewAccount, Password, UnavailableReason};
 use ribbit_net::secret::{new_request_id, new_token, token_hash};
 use ribbit_net::subscription::Subscription;
+use ribbit_state::query::ReactionKind;
 use ribbit_state::text::{
     check_croak, check_email, check_message, check_name, check_password, check_reply, fold_username,
 };
 use ribbit_state::{
-    AccountId, Audience, Code, Command, Consistency, Denied, LogIndex, MessageCommand, Page, Query, Reply,
-    Request, Token, TokenHash, Topic,
+    AccountId, Audience, Code, Command, Consistency, ConversationCommand, Denied, LogIndex, MessageCommand,
+    Page, Query, Reply, Request, Token, TokenHash, Topic,
 };
 use ribbit_ui::lines::LineStyle;
 use session_file::{SessionFile, StoredSession};
@@ -224,6 +225,31 @@ impl UserSession {
             Reply::Croaked { croak } => Ok(croak),
             other => Err(unexpected(&other)),
         }
+    }
+
+    /// Likes or shares a croak, or takes that back. Returns words for the user.
+    ///
+    /// # Errors
+    /// `NoSuchCroak` (645), `NotShareable` (673), `NotLoggedIn` (609); unreachable when no server answers.
+    pub(crate) async fn react(
+        &self,
+        kind: ReactionKind,
+        croak: LogIndex,
+        undo: bool,
+    ) -> Result<String, RequestError> {
+        let session = self.session()?;
+        let (command, words) = match (kind, undo) {
+            (ReactionKind::Like, false) => (ConversationCommand::Like { session, croak }, "you like"),
+            (ReactionKind::Like, true) => {
+                (ConversationCommand::Unlike { session, croak }, "you no longer like")
+            }
+            (ReactionKind::Share, false) => (ConversationCommand::Share { session, croak }, "you shared"),
+            (ReactionKind::Share, true) => {
+                (ConversationCommand::Unshare { session, croak }, "you no longer share")
+            }
+        };
+        self.write(command.into()).await?;
+        Ok(format!("{words} croak {croak}"))
     }
 
     /// Follows a user.

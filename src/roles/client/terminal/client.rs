@@ -16,7 +16,7 @@ use crate::client::session::request_error::RequestError;
 use crate::client::session::{QueryResult, UserSession};
 use event_listener::Event;
 use ribbit_state::limits::CROAK_CHARS_MAX;
-use ribbit_state::query::{FeedCroak, Person};
+use ribbit_state::query::{FeedCroak, Person, ReactionKind};
 use ribbit_state::text::{check_croak, croak_chars};
 use ribbit_state::{Code, Denied, LogIndex, TokenHash};
 use ribbit_ui::lines::LineStyle;
@@ -171,8 +171,8 @@ impl TerminalClient {
             TerminalCommand::Message { name, text: Some(text) } => self.send(&name, &text).await,
             TerminalCommand::Message { name, text: None } => Ok(self.show_conversation(&name).await?),
             TerminalCommand::Reply { to, text } => self.reply(to, &text).await,
-            TerminalCommand::Like { croak, undo } => self.like(croak, undo).await,
-            TerminalCommand::Share { croak, undo } => self.share(croak, undo).await,
+            TerminalCommand::Like { croak, undo } => self.react(ReactionKind::Like, croak, undo).await,
+            TerminalCommand::Share { croak, undo } => self.react(ReactionKind::Share, croak, undo).await,
             TerminalCommand::Everyone => Ok(self.show_everyone().await?),
             TerminalCommand::Unread => Ok(self.show_unread(true).await?),
             TerminalCommand::Notifications => Ok(self.show_notices().await?),

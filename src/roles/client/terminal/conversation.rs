@@ -2,7 +2,8 @@
 
 use super::client::{CommandError, TerminalClient};
 use crate::client::session::request_error::RequestError;
-use ribbit_state::{Audience, ConversationCommand, LogIndex, Page, Query};
+use ribbit_state::query::ReactionKind;
+use ribbit_state::{Audience, LogIndex, Page, Query};
 
 /// Number of croaks that `/everyone` shows.
 const EVERYONE_MAX: u16 = 20;
@@ -20,25 +21,13 @@ impl TerminalClient {
         Ok(())
     }
 
-    pub(super) async fn like(&self, croak: LogIndex, undo: bool) -> Result<(), CommandError> {
-        let session = self.user.session().map_err(RequestError::from)?;
-        let (command, words) = match undo {
-            false => (ConversationCommand::Like { session, croak }, "you like"),
-            true => (ConversationCommand::Unlike { session, croak }, "you no longer like"),
-        };
-        self.user.write(command.into()).await?;
-        self.screen.show(format!("{words} croak {croak}")).await;
-        Ok(())
-    }
-
-    pub(super) async fn share(&self, croak: LogIndex, undo: bool) -> Result<(), CommandError> {
-        let session = self.user.session().map_err(RequestError::from)?;
-        let (command, words) = match undo {
-            false => (ConversationCommand::Share { session, croak }, "you shared"),
-            true => (ConversationCommand::Unshare { session, croak }, "you no longer share"),
-        };
-        self.user.write(command.into()).await?;
-        self.screen.show(format!("{words} croak {croak}")).await;
+    pub(super) async fn react(
+        &self,
+        kind: ReactionKind,
+        croak: LogIndex,
+        undo: bool,
+    ) -> Result<(), CommandError> {
+        self.screen.show(self.user.react(kind, croak, undo).await?).await;
         Ok(())
     }
 

@@ -1,13 +1,13 @@
 //! `reply`, `like`, `share`, `thread` and `everyone`.
 
 use super::{VerbContext, VerbError, feed, input, say};
-use crate::client::conversation_arguments::{ConversationVerb, ReplyArgs};
+use crate::client::conversation_arguments::{ConversationVerb, ReactionArgs, ReplyArgs};
 use crate::client::session::request_error::RequestError;
 use crate::client::shared_arguments::joined;
 use ribbit_net::protocol::UnavailableReason;
 use ribbit_state::limits::{FEED_PAGE_MAX, REPLIES_PAGE_MAX};
-use ribbit_state::query::{FeedCroak, ThreadCroak};
-use ribbit_state::{Audience, ConversationCommand, LogIndex, Page, Query};
+use ribbit_state::query::{FeedCroak, ReactionKind, ThreadCroak};
+use ribbit_state::{Audience, LogIndex, Page, Query};
 use ribbit_ui::{lines, person_json};
 use serde_json::json;
 
@@ -18,8 +18,8 @@ pub(crate) async fn perform(context: &mut VerbContext, verb: &ConversationVerb) 
     context.require_session()?;
     match verb {
         ConversationVerb::Reply(arguments) => reply(context, arguments).await,
-        ConversationVerb::Like(it) => like(context, it.croak, it.undo).await,
-        ConversationVerb::Share(it) => share(context, it.croak, it.undo).await,
+        ConversationVerb::Like(it) => react(context, ReactionKind::Like, "liked", it).await,
+        ConversationVerb::Share(it) => react(context, ReactionKind::Share, "shared", it).await,
         ConversationVerb::Thread(it) => thread(context, it.croak).await,
         ConversationVerb::Everyone(it) => everyone(context, it.before, it.limit as usize).await,
     }
@@ -32,24 +32,16 @@ async fn reply(context: &mut VerbContext, arguments: &ReplyArgs) -> Result<(), V
     context.print(&format!("replied as croak {id}"), &json!({ "id": id, "reply_to": to }))
 }
 
-async fn like(context: &mut VerbContext, croak: LogIndex, undo: bool) -> Result<(), VerbError> {
-    let session = context.user.session().map_err(RequestError::from)?;
-    let (command, words) = match undo {
-        false => (ConversationCommand::Like { session, croak }, "you like"),
-        true => (ConversationCommand::Unlike { session, croak }, "you no longer like"),
-    };
-    context.user.write(command.into()).await?;
-    context.print(&format!("{words} croak {croak}"), &json!({ "id": croak, "liked": !undo }))
-}
-
-async fn share(context: &mut VerbContext, croak: LogIndex, undo: bool) -> Result<(), VerbError> {
-    let session = context.user.session().map_err(RequestError::from)?;
-    let (command, words) = match undo {
-        false => (ConversationCommand::Share { session, croak }, "you shared"),
-        true => (ConversationCommand::Unshare { session, croak }, "you no longer share"),
-    };
-    context.user.write(command.into()).await?;
-    context.print(&format!("{words} croak {croak}"), &json!({ "id": croak, "shared": !undo }))
+/// Likes or shares a croak, or takes that back. `field` of the JSON tells which holds now.
+async fn react(
+    context: &mut VerbContext,
+    kind: ReactionKind,
+    field: &str,
+    arguments: &ReactionArgs,
+) -> Result<(), VerbError> {
+    let (croak, undo) = (arguments.croak, arguments.undo);
+    let words = context.user.react(kind, croak, undo).await?;
+    context.print(&words, &json!({ "id": croak, field: !undo }))
 }
 
 /// Shows a croak with the croaks above it and all pages of replies.
