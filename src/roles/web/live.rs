@@ -89,7 +89,7 @@ impl Shutdown {
     }
 }
 
-/// The newest croaks, rendered once: all followers of an author get the same bytes.
+/// The newest croaks and messages of rooms, rendered once: all readers get the same bytes.
 #[derive(Default)]
 struct RenderedCroaks {
     newest: VecDeque<(Token, Bytes)>,
@@ -145,35 +145,34 @@ impl LiveStreams {
     }
 
     /// Returns a rendered croak, or `None` if it no longer exists.
-    async fn reading(&self, session: TokenHash, croak: Token) -> Result<Option<Bytes>, StreamCutOff> {
-        let asked = Instant::now();
-        let mut rendered = self.rendered.lock().await;
-        if let Some((_, bytes)) = rendered.newest.iter().find(|(token, _)| *token == croak) {
-            return Ok(Some(bytes.clone()));
-        }
-        if rendered.failed.is_some_and(|failed| failed >= asked) {
-            return Err(StreamCutOff);
-        }
-        let found = match self.ask(croak, Query::Croak { session, id: croak.index }).await {
-            Ok(Some(Page::Croak(found))) => found,
-            Ok(_) => return Ok(None),
-            Err(StreamCutOff) => {
-                rendered.failed = Some(Instant::now());
-                return Err(StreamCutOff);
-            }
-        };
-        let fragment = CroakFragment { croak: CroakView::new(found, request_context::wall_ms(), "") };
-        let html = fragment.render().expect("writing to a string cannot fail");
-        let bytes = event(Some(croak), "croak", &html);
-        if rendered.newest.len() == LIVE_READINGS_MAX {
-            rendered.newest.pop_front();
-        }
-        rendered.newest.push_back((croak, bytes.clone()));
-        Ok(Some(bytes))
+    async fn croak(&self, session: TokenHash, at: Token) -> Result<Option<Bytes>, StreamCutOff> {
+        self.rendered(at, Query::Croak { session, id: at.index }, |page| {
+            let Page::Croak(found) = page else { return None };
+            let fragment = CroakFragment { croak: CroakView::new(found, request_context::wall_ms(), "") };
+            let html = fragment.render().expect("writing to a string cannot fail");
+            Some(event(Some(at), "croak", &html))
+        })
+        .await
     }
 
-    /// Returns a rendered message of a room, or `None` if it no longer exists. Its markup is the same for all members.
+    /// Returns a rendered message of a room, or `None` if it no longer exists.
     async fn said(&self, session: TokenHash, at: Token, room: RoomId) -> Result<Option<Bytes>, StreamCutOff> {
+        self.rendered(at, Query::RoomMessage { session, room, id: at.index }, |page| {
+            let Page::RoomMessage { room: name, message } = page else { return None };
+            let said = SaidView::new(message, request_context::wall_ms());
+            let html = SaidFragment { said, room: name }.render().expect("writing to a string cannot fail");
+            Some(event(Some(at), "said", &format!("{}\n{html}", room.0)))
+        })
+        .await
+    }
+
+    /// Returns what was made at an index, read with `query` and rendered once for all streams.
+    async fn rendered(
+        &self,
+        at: Token,
+        query: Query,
+        render: impl FnOnce(Page) -> Option<Bytes>,
+    ) -> Result<Option<Bytes>, StreamCutOff> {
         let asked = Instant::now();
         let mut rendered = self.rendered.lock().await;
         if let Some((_, bytes)) = rendered.newest.iter().find(|(token, _)| *token == at) {
@@ -182,17 +181,14 @@ impl LiveStreams {
         if rendered.failed.is_some_and(|failed| failed >= asked) {
             return Err(StreamCutOff);
         }
-        let (name, message) = match self.ask(at, Query::RoomMessage { session, room, id: at.index }).await {
-            Ok(Some(Page::RoomMessage { room, message })) => (room, message),
-            Ok(_) => return Ok(None),
+        let page = match self.ask(at, query).await {
+            Ok(page) => page,
             Err(StreamCutOff) => {
                 rendered.failed = Some(Instant::now());
                 return Err(StreamCutOff);
             }
         };
-        let said = SaidView::new(message, request_context::wall_ms());
-        let html = SaidFragment { said, room: name }.render().expect("writing to a string cannot fail");
-        let bytes = event(Some(at), "said", &format!("{}\n{html}", room.0));
+        let Some(bytes) = page.and_then(render) else { return Ok(None) };
         if rendered.newest.len() == LIVE_READINGS_MAX {
             rendered.newest.pop_front();
         }
@@ -310,7 +306,7 @@ impl LiveStream {
         what: EventKind,
     ) -> Result<Option<Bytes>, StreamCutOff> {
         match what {
-            EventKind::Croaked { .. } => streams.reading(self.session, at).await,
+            EventKind::Croaked { .. } => streams.croak(self.session, at).await,
             EventKind::CroakRemoved { croak } => {
                 streams.forget(croak).await;
                 Ok(Some(event(Some(at), "gone", &croak.to_string())))
