@@ -9,10 +9,10 @@ use super::rows_view::{ApplyView, RowsView};
 use super::scrub::Scrub;
 use super::tables::{ROWS, row_key};
 use redb::{Database, ReadableDatabase, Table};
+use ribbit_state::caches::ring::RingChange;
 use ribbit_state::command::Proposal;
 use ribbit_state::dedup::DedupWindow;
 use ribbit_state::facts::event;
-use ribbit_state::ring::RingChange;
 use ribbit_state::rows::{Change, Croaks, Members, Table as StateTable, books};
 use ribbit_state::{Command, Event, LogIndex, Outcome, RequestId};
 

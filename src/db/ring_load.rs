@@ -3,7 +3,7 @@
 use super::DbError;
 use super::rows_view::RowsView;
 use redb::ReadableTable;
-use ribbit_state::ring::Ring;
+use ribbit_state::caches::ring::Ring;
 use ribbit_state::rows::{Order, books};
 use ribbit_state::{LogIndex, croaks, limits as state_limits};
 

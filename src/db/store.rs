@@ -30,12 +30,12 @@ use super::terms::Terms;
 use super::{DbError, Disk, StoreFile, digest};
 use redb::{Database, Durability, ReadableDatabase};
 use ribbit_state::LogIndex;
+use ribbit_state::caches::ring::RingChange;
+use ribbit_state::caches::search_index::SearchIndex;
+use ribbit_state::caches::timelines::Timelines;
 use ribbit_state::dedup::DedupWindow;
 use ribbit_state::limits::RULES_LEVEL;
-use ribbit_state::ring::RingChange;
-use ribbit_state::search_index::SearchIndex;
 use ribbit_state::sync::{MutexExt, RwLockExt};
-use ribbit_state::timelines::Timelines;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, RwLock};
 

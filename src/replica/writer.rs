@@ -5,7 +5,7 @@
 //! next checkpoint; after a crash before it, their entries are applied again from the log.
 
 use ribbit_db::{AppliedEntry, Configuration, DbError, HardState, LogEntry, Position, Store};
-use ribbit_state::members;
+use ribbit_state::cluster::members;
 use ribbit_state::rows::Member;
 use ribbit_state::{LogIndex, RaftId};
 

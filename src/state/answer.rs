@@ -1,5 +1,8 @@
 //! Answers to queries, as functions of a view. What is kept in memory beside the rows makes them faster.
 
+use super::accounts::reports;
+use super::caches::timelines::Caches;
+use super::cluster::leases;
 use super::code::{Code, Denied};
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::limits::{
@@ -7,14 +10,20 @@ use super::limits::{
     TALK_PAGE_MAX, TALKS_PAGE_MAX,
 };
 use super::lookup::{person, session_person, settings};
+use super::notices;
+use super::pages::feed;
+use super::pages::front;
+use super::pages::listing;
+use super::pages::people;
+use super::pages::rooms;
+use super::pages::search;
+use super::pages::shown;
+use super::pages::talks;
+use super::pages::thread;
 use super::query::{Page, Person, Query};
 use super::rows::{Friends, Order, Owner, View, scan};
-use super::timelines::Caches;
+use super::tree;
 use super::visibility::Reader;
-use super::{
-    feed, front, leases, listing, notices, people, relations, reports, room_pages, search, shown, talks,
-    thread, tree,
-};
 
 /// Answers a query.
 ///
@@ -107,15 +116,15 @@ fn personal<V: View>(
         Query::Notices { before, limit, .. } => {
             Ok(notices::list(view, me, newest(before), page_len(*limit, NOTICES_PAGE_MAX))?)
         }
-        Query::Rooms { .. } => Ok(room_pages::mine(view, me)?),
-        Query::OpenRooms { after, .. } => Ok(room_pages::open(view, me, after.as_deref())?),
+        Query::Rooms { .. } => Ok(rooms::mine(view, me)?),
+        Query::OpenRooms { after, .. } => Ok(rooms::open(view, me, after.as_deref())?),
         Query::Room { room, before, limit, .. } => {
-            room_pages::room(view, me, room, newest(before), page_len(*limit, ROOM_PAGE_MAX))?
+            rooms::room(view, me, room, newest(before), page_len(*limit, ROOM_PAGE_MAX))?
         }
-        Query::RoomPeople { room, after, .. } => room_pages::people(view, me, room, *after)?,
-        Query::RoomMessage { room, id, .. } => room_pages::message(view, &me, *room, *id)?,
-        Query::Muted { after, .. } => Ok(relations::muted(view, me, *after)?),
-        Query::Blocked { after, .. } => Ok(relations::blocked(view, me, *after)?),
+        Query::RoomPeople { room, after, .. } => rooms::people(view, me, room, *after)?,
+        Query::RoomMessage { room, id, .. } => rooms::message(view, &me, *room, *id)?,
+        Query::Muted { after, .. } => Ok(people::muted(view, me, *after)?),
+        Query::Blocked { after, .. } => Ok(people::blocked(view, me, *after)?),
         Query::Thread { id, after, limit, .. } => {
             thread::thread(view, me, *id, *after, page_len(*limit, REPLIES_PAGE_MAX))?
         }

@@ -13,21 +13,28 @@
 //! the index at which it was submitted. One submitted at or after `expired_through` that is not in the window was
 //! therefore never applied. Refusals are recorded too, so that a retry gets the same answer.
 
+use super::accounts;
+use super::accounts::relations;
+use super::accounts::social;
+use super::cluster::leases;
+use super::cluster::members;
 use super::code::{Code, Denied};
 use super::command::{Command, Outcome, Proposal};
+use super::conversation;
+use super::conversation::reactions;
 use super::croaks::request_record;
 use super::dedup::WriteView;
+use super::dedup::request_table::DedupEntry;
 use super::ids::LogIndex;
 use super::limits::CROAK_CHARS_MAX;
-use super::request_table::DedupEntry;
+use super::messages;
+use super::notices;
+use super::rooms;
 use super::rows::{
     Bookkeeping, Books, Change, Croaks, InlineRecord, Key, RequestRecord, Requests, Table, View,
 };
 use super::rule::{ApplyContext, Bounds, Decision};
-use super::{
-    accounts, conversation, leases, members, messages, namespace, notices, reactions, relations, rooms,
-    social,
-};
+use super::tree::namespace;
 
 /// Effect of applying one command.
 #[derive(Debug, Clone, PartialEq, Eq)]

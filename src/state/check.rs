@@ -16,8 +16,8 @@ use super::limits::{
     ADDRESS_BYTES_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX, LEASE_MS_MIN, NODE_BYTES_MAX,
     PASSWORD_CHARS_MAX, PASSWORD_HASH_BYTES_MAX, REGIONS_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX,
 };
+use super::pages::search::Terms;
 use super::query::{Query, TalkPartner};
-use super::search::Terms;
 use super::text;
 
 const INVALID: Denied = Denied::new(Code::InvalidEntry);

@@ -1,6 +1,6 @@
 //! Rows of coordination, and their keys: nodes of the lock namespace, leases, and counts.
 //!
-//! The rules are in [`super::namespace`] and [`super::leases`]. [`super::rows`] lists the tables and re-exports these types.
+//! The rules are in [`super::tree::namespace`] and [`super::cluster::leases`]. [`super::rows`] lists the tables and re-exports these types.
 
 use super::ids::{AccountId, LogIndex, RaftId, TokenHash};
 use super::path::TreePath;

@@ -13,7 +13,7 @@ use super::ids::{AccountId, RoomId, TokenHash};
 use super::limits::{BLOCKS_MAX, FRIENDS_MAX, MUTES_MAX, SESSION_AGE_MS_MAX};
 use super::lookup::{live_account, session_account};
 use super::path::TreePath;
-use super::room_ties::rooms_of;
+use super::rooms::ties::rooms_of;
 use super::rows::{BlockedBy, Blocks, Friends, Mutes, Order, RoomTie, Sessions, View, get, scan};
 use serde::{Deserialize, Serialize};
 

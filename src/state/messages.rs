@@ -14,7 +14,6 @@
 //!   other account keeps its talk, with a deleted partner. A text is removed with the last talk that contains it.
 //! - A read position only rises, and never beyond the newest message.
 
-use super::blocks::check_contact;
 use super::code::{Code, Denied, Field};
 use super::command::{MessageCommand, Reply};
 use super::ids::{AccountId, LogIndex, TokenHash};
@@ -25,6 +24,7 @@ use super::rows::{
 };
 use super::rule::{ApplyContext, Bounds, Decision};
 use super::text;
+use super::visibility::blocks::check_contact;
 
 const NOT_LOGGED_IN: Denied = Denied::new(Code::NotLoggedIn);
 

@@ -5,17 +5,17 @@
 
 use super::answer::answer;
 use super::apply::{Applied, apply_within};
+use super::caches::ring::{Ring, RingChange};
+use super::caches::search_index::SearchIndex;
+use super::caches::timelines::{Caches, Timelines};
 use super::code::Denied;
 use super::command::{Outcome, Proposal};
 use super::croaks;
 use super::dedup::{DedupWindow, WriteView};
 use super::ids::LogIndex;
 use super::query::{Page, Query};
-use super::ring::{Ring, RingChange};
 use super::rows::{BadRow, Change, Order, RawRow, TableId, View};
 use super::rule::Bounds;
-use super::search_index::SearchIndex;
-use super::timelines::{Caches, Timelines};
 use std::collections::BTreeMap;
 
 /// Rows by table and key, with the deduplication window and the ring kept in step.

@@ -14,13 +14,11 @@
 //! - The number of notices is bounded, for each person and for each pair. Beyond that the oldest go, so one person cannot
 //!   push out the notices of all others.
 
-use super::blocks::{is_blocked_pair, is_muted};
 use super::code::{Code, Denied};
 use super::command::{NoticeCommand, Reply};
 use super::ids::{AccountId, LogIndex, RoomId};
 use super::limits::MENTIONS_NOTIFIED_MAX;
 use super::lookup::{account_named, is_live, range_of, session_owner};
-use super::mentions::mentions;
 use super::query::{NoticeItem, Page, Person};
 use super::rows::{
     Change, Croak, Key, Notice, NoticeBook, NoticeBooks, NoticeKind, Notices, NoticesFrom, OPERATORS, Order,
@@ -28,6 +26,8 @@ use super::rows::{
 };
 use super::rule::{ApplyContext, Bounds, Decision, or_deny};
 use super::visibility::Reader;
+use super::visibility::blocks::{is_blocked_pair, is_muted};
+use super::visibility::mentions::mentions;
 
 /// Returns the counts and the read position of a person.
 pub(super) fn book<V: View>(view: &V, account: AccountId) -> Result<NoticeBook, V::Error> {

@@ -13,11 +13,13 @@ use super::{
     catch_read_panics,
 };
 use redb::{ReadableDatabase, ReadableTable};
+use ribbit_state::cluster::members;
 use ribbit_state::command::{NewMember, Proposal};
 use ribbit_state::limits::{PATH_BYTES_MAX, RULES_LEVEL};
+use ribbit_state::pages::listing;
 use ribbit_state::{
     ClusterId, Command, HOME_REGION, HistoryId, LeaseCommand, LogIndex, Request, RequestId, Role, Stamp,
-    TokenHash, TreeCommand, TreePath, listing, members, tree,
+    TokenHash, TreeCommand, TreePath, tree,
 };
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -7,9 +7,10 @@ use super::{NodeState, join};
 use ribbit_db::DbError;
 use ribbit_net::secret::new_request_id;
 use ribbit_net::tasks;
+use ribbit_state::cluster::members;
 use ribbit_state::limits::{RING_CROAKS, RULES_LEVEL};
 use ribbit_state::rows::{CroakSweeps, Order, Standing, Sweeps, books, scan};
-use ribbit_state::{AccountId, Command, ConversationCommand, LogIndex, Request, members};
+use ribbit_state::{AccountId, Command, ConversationCommand, LogIndex, Request};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

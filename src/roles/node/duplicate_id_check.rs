@@ -10,7 +10,7 @@ use ribbit_db::Store;
 use ribbit_net::frame::Plane;
 use ribbit_net::oneshot::ask_status;
 use ribbit_net::protocol::MemberInfo;
-use ribbit_state::members;
+use ribbit_state::cluster::members;
 
 /// Refuses a store that was copied while its member runs elsewhere.
 ///

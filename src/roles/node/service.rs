@@ -17,11 +17,12 @@ use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask, NodeStatus, UnavailableReason};
 use ribbit_net::tasks;
 use ribbit_replica::ReachError;
+use ribbit_state::cluster::members;
 use ribbit_state::command::NewMember;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{
     AccountId, ClusterId, Code, Command, Denied, LogIndex, MemberName, Reply, Request, RequestId, Role,
-    Token, TokenHash, Topic, lookup, members,
+    Token, TokenHash, Topic, lookup,
 };
 use smol::future::FutureExt;
 use std::sync::Arc;

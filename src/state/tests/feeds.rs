@@ -1,13 +1,13 @@
 //! Feeds with a timeline: long ones, read in any order, while croaks, follows and deletions come between.
 
 use super::{Log, token};
+use crate::caches::ring::{Ring, RingChange};
+use crate::caches::timelines::{Authors, Timeline, Timelines};
 use crate::command::Command;
 use crate::ids::{AccountId, LogIndex};
 use crate::limits::{FOLLOW_CHANGES_KEPT, TIMELINES_BYTES_MAX};
 use crate::model::Model;
-use crate::ring::{Ring, RingChange};
 use crate::rule::Bounds;
-use crate::timelines::{Authors, Timeline, Timelines};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Splits a user's text at mentions, tags and links, so that templates can show them as links. Askama escapes every piece; there
 //! is no HTML here.
 
-use ribbit_state::mentions::mentions;
-use ribbit_state::words::tags;
+use ribbit_state::caches::words::tags;
+use ribbit_state::visibility::mentions::mentions;
 
 /// A piece of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]

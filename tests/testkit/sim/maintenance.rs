@@ -4,9 +4,10 @@
 use super::world::{Event, World, trace};
 use ribbit_db::{Configuration, Reader};
 use ribbit_replica::Input;
+use ribbit_state::cluster::members;
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::rows::{CroakSweeps, Order, Standing, Sweeps, books, scan};
-use ribbit_state::{AccountId, Command, ConversationCommand, LogIndex, RaftId, Request, members};
+use ribbit_state::{AccountId, Command, ConversationCommand, LogIndex, RaftId, Request};
 use std::collections::BTreeSet;
 
 /// Interval at which a process reports its position and checks its membership, in virtual milliseconds.

@@ -32,8 +32,9 @@ use ribbit_db::store::StoreContents;
 use ribbit_db::{Configuration, DbError, Store, snapshot};
 use ribbit_replica::Now;
 use ribbit_replica::{Core, CoreOptions};
+use ribbit_state::cluster::members;
 use ribbit_state::rows::Standing;
-use ribbit_state::{LogIndex, RaftId, Role, members};
+use ribbit_state::{LogIndex, RaftId, Role};
 
 /// Maximum number of damages to a store before one is detected.
 const DAMAGES_MAX: u64 = 6;

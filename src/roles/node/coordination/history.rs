@@ -8,10 +8,11 @@ use super::NodeState;
 use ribbit_net::protocol::HistoryLine;
 use ribbit_replica::event_ring::{EventReader, Lapsed};
 use ribbit_replica::wall_ms;
+use ribbit_state::cluster::members;
 use ribbit_state::command::LeaseEnd;
 use ribbit_state::events::{EventKind, LeaseEvent, NodeEvent};
 use ribbit_state::sync::MutexExt;
-use ribbit_state::{Event, Interest, LogIndex, Owner, RaftId, TreePath, members};
+use ribbit_state::{Event, Interest, LogIndex, Owner, RaftId, TreePath};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 

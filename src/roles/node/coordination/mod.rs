@@ -33,11 +33,13 @@ use ribbit_net::peer::PeerTalk;
 use ribbit_net::protocol::{Answer, LeaseStatus, Master, UnavailableReason};
 use ribbit_net::secret::new_request_id;
 use ribbit_net::tasks;
+use ribbit_state::cluster::leases;
+use ribbit_state::cluster::members;
 use ribbit_state::rows::{Lease, Member as MemberRow};
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{
-    Code, Command, Denied, LeaseCommand, LogIndex, Outcome, Owner, RaftId, Request, Role, TokenHash, leases,
-    lookup, members, tree,
+    Code, Command, Denied, LeaseCommand, LogIndex, Outcome, Owner, RaftId, Request, Role, TokenHash, lookup,
+    tree,
 };
 use smol::future::FutureExt;
 use std::sync::{Arc, Mutex};

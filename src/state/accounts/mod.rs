@@ -1,0 +1,169 @@
+//! The rules for changes to existing accounts, by their owners and by operators.
+//!
+//! Passwords are checked and hashed outside the rules. The command carries the credential version that the check was made
+//! against. A password change ends the sessions opened with the old password. A suspended account loses its sessions and
+//! gets no new ones; nothing else of it changes, so lifting the suspension restores it completely.
+
+pub(crate) mod relations;
+pub(crate) mod reports;
+pub(crate) mod sessions;
+pub(crate) mod social;
+
+use self::sessions::{end_sessions, suspended};
+use self::social::deleted;
+use crate::code::{Code, Denied};
+use crate::command::{AccountCommand, OperatorCommand, Reply};
+use crate::conversation::remove_croak;
+use crate::ids::{AccountId, LogIndex, TokenHash};
+use crate::lookup::{live_account, session_account, settings};
+use crate::rows::{
+    Account, Accounts, Bookkeeping, Change, Sessions, SessionsOf, Settings, SettingsRow, Suspended, View, get,
+};
+use crate::rule::{ApplyContext, Bounds, Decision, checked};
+use crate::text;
+
+pub(crate) fn change<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    context: ApplyContext,
+    books: &Bookkeeping,
+    command: &AccountCommand,
+) -> Result<Decision, V::Error> {
+    let session = match command {
+        AccountCommand::Describe { session, .. }
+        | AccountCommand::ChangePassword { session, .. }
+        | AccountCommand::EndSession { session, .. }
+        | AccountCommand::EndOtherSessions { session }
+        | AccountCommand::RemoveCroak { session, .. } => *session,
+    };
+    let Some((me, account)) = session_account(view, session, context.age_ms())? else {
+        return Ok(Err(Denied::new(Code::NotLoggedIn)));
+    };
+    match command {
+        AccountCommand::Describe { name, email, .. } => {
+            Ok(describe(me, account, name.as_deref(), email.as_deref()))
+        }
+        AccountCommand::ChangePassword { credential_version, .. }
+            if *credential_version != account.credential_version =>
+        {
+            Ok(Err(Denied::new(Code::CredentialsChanged)))
+        }
+        AccountCommand::ChangePassword { password_hash, .. } => {
+            new_password(bounds, view, me, account, password_hash, Some(session))
+        }
+        AccountCommand::EndSession { opened, .. } => end_session(view, me, *opened),
+        AccountCommand::EndOtherSessions { .. } => {
+            Ok(Ok((end_sessions(bounds, view, me, Some(session))?, Reply::Done)))
+        }
+        AccountCommand::RemoveCroak { croak, .. } => remove_croak(bounds, view, books, *croak, Some(me)),
+    }
+}
+
+pub(crate) fn operate<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    context: ApplyContext,
+    books: &Bookkeeping,
+    command: &OperatorCommand,
+) -> Result<Decision, V::Error> {
+    let account = match command {
+        OperatorCommand::RemoveCroak { croak } => return remove_croak(bounds, view, books, *croak, None),
+        OperatorCommand::SetRegistration { open } => {
+            let settings = Settings { registration_open: *open, ..settings(view)? };
+            return Ok(Ok((vec![Change::put::<SettingsRow>(&(), &settings)], Reply::Done)));
+        }
+        OperatorCommand::DescribeSite { name, welcome } => {
+            return describe_site(view, name.as_deref(), welcome.as_deref());
+        }
+        OperatorCommand::DecideReport { report, verdict } => {
+            return reports::decide(bounds, view, context, books, *report, *verdict);
+        }
+        OperatorCommand::SetPassword { account, .. }
+        | OperatorCommand::Suspend { account, .. }
+        | OperatorCommand::RemoveAccount { account } => *account,
+    };
+    let Some(row) = live_account(view, account)? else {
+        return Ok(Err(Denied::new(Code::NoSuchUser)));
+    };
+    match command {
+        OperatorCommand::SetPassword { password_hash, .. } => {
+            new_password(bounds, view, account, row, password_hash, None)
+        }
+        OperatorCommand::Suspend { suspended: true, .. } => {
+            Ok(Ok((suspended(bounds, view, account)?, Reply::Done)))
+        }
+        OperatorCommand::Suspend { suspended: false, .. } => {
+            Ok(Ok((vec![Change::remove::<Suspended>(&account)], Reply::Done)))
+        }
+        _ => {
+            let mut changes = deleted(account, row);
+            changes.push(Change::remove::<Suspended>(&account));
+            Ok(Ok((changes, Reply::Done)))
+        }
+    }
+}
+
+fn describe(me: AccountId, mut account: Account, name: Option<&str>, email: Option<&str>) -> Decision {
+    if let Some(name) = name {
+        account.name = text::check_name(name)?;
+    }
+    if let Some(email) = email {
+        account.email = text::check_email(email)?;
+    }
+    Ok((vec![Change::put::<Accounts>(&me, &account)], Reply::Done))
+}
+
+fn describe_site<V: View>(view: &V, name: Option<&str>, welcome: Option<&str>) -> Result<Decision, V::Error> {
+    let mut settings = settings(view)?;
+    if let Some(name) = name {
+        settings.site_name = checked!(text::check_site_name(name));
+    }
+    if let Some(welcome) = welcome {
+        settings.welcome = checked!(text::check_welcome(welcome));
+    }
+    Ok(Ok((vec![Change::put::<SettingsRow>(&(), &settings)], Reply::Done)))
+}
+
+fn new_password<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    owner: AccountId,
+    account: Account,
+    password_hash: &str,
+    keep: Option<TokenHash>,
+) -> Result<Decision, V::Error> {
+    let credential_version = account.credential_version + 1;
+    let account = Account { password_hash: password_hash.to_string(), credential_version, ..account };
+    let mut changes = vec![Change::put::<Accounts>(&owner, &account)];
+    changes.extend(end_sessions(bounds, view, owner, keep)?);
+    Ok(Ok((changes, Reply::Done)))
+}
+
+/// Returns the digest by which `Command::Rehash` identifies the hash that it replaces.
+pub fn hash_digest(password_hash: &str) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(password_hash.as_bytes())
+}
+
+/// Replaces the hash of an unchanged password. Refused when the account has a different hash by now, for any reason.
+pub(crate) fn rehash<V: View>(
+    view: &V,
+    owner: AccountId,
+    credential_version: u32,
+    before: u64,
+    password_hash: &str,
+) -> Result<Decision, V::Error> {
+    let account = live_account(view, owner)?.filter(|account| {
+        account.credential_version == credential_version && hash_digest(&account.password_hash) == before
+    });
+    let Some(account) = account else { return Ok(Err(Denied::new(Code::CredentialsChanged))) };
+    let account = Account { password_hash: password_hash.to_string(), ..account };
+    Ok(Ok((vec![Change::put::<Accounts>(&owner, &account)], Reply::Done)))
+}
+
+fn end_session<V: View>(view: &V, owner: AccountId, opened: LogIndex) -> Result<Decision, V::Error> {
+    let Some(token) = get::<SessionsOf, V>(view, &(owner, opened))? else {
+        return Ok(Err(Denied::new(Code::NoSuchSession)));
+    };
+    let changes = vec![Change::remove::<Sessions>(&token), Change::remove::<SessionsOf>(&(owner, opened))];
+    Ok(Ok((changes, Reply::Done)))
+}

@@ -1,0 +1,253 @@
+//! Queries about people: search, profiles, followers, live chat, and the client's own account and sessions.
+
+use super::listing;
+use crate::cluster::leases::chat_path;
+use crate::code::{Code, Denied, Field};
+use crate::ids::{AccountId, TokenHash};
+use crate::limits::{
+    CLIENT_LEASES_MAX, FOLLOWERS_COUNT_MAX, FRIENDS_MAX, MUTES_MAX, NAMES_COMPARED_MAX, PEOPLE_PAGE_MAX,
+    SESSIONS_PER_ACCOUNT_MAX,
+};
+use crate::lookup::{account_named, is_suspended, live_account, person, range_of};
+use crate::path::TreePath;
+use crate::query::{AccountSummary, OpenSession, OwnAccount, Page, Person, PersonRelation, Profile};
+use crate::rows::{
+    Blocks, Followers, Friends, Key, Mutes, Names, NodeKind, Order, Sessions, SessionsOf, Table, View, get,
+    scan,
+};
+use crate::text;
+use crate::visibility::blocks::{has_blocked, is_blocked_pair, is_muted};
+use std::collections::BTreeSet;
+
+/// Returns the accounts whose croaks are in the feed of `me`: those they follow and have not muted, and their own.
+pub(crate) fn feed_authors<V: View>(view: &V, me: AccountId) -> Result<BTreeSet<AccountId>, V::Error> {
+    let (from, to) = range_of(me);
+    let friends = scan::<Friends, V>(view, &from, &to, Order::OldestFirst, FRIENDS_MAX)?;
+    let muted = scan::<Mutes, V>(view, &from, &to, Order::OldestFirst, MUTES_MAX)?;
+    let muted: BTreeSet<u64> = muted.into_iter().map(|((_, muted), ())| muted).collect();
+    let friends = friends.into_iter().map(|((_, friend), _)| friend);
+    Ok(friends.filter(|friend| !muted.contains(friend)).map(AccountId).chain([me]).collect())
+}
+
+fn relation<V: View>(view: &V, me: AccountId, person: Person) -> Result<PersonRelation, V::Error> {
+    let followed = get::<Friends, V>(view, &(me, person.account.0))?.is_some();
+    let follows = get::<Friends, V>(view, &(person.account, me.0))?.is_some();
+    let muted = is_muted(view, me, person.account)?;
+    let blocked = has_blocked(view, me, person.account)?;
+    let blocks = has_blocked(view, person.account, me)?;
+    Ok(PersonRelation { person, followed, follows, muted, blocked, blocks })
+}
+
+pub(crate) fn profile<V: View>(
+    view: &V,
+    me: &Person,
+    username: &str,
+) -> Result<Result<Profile, Denied>, V::Error> {
+    let username = match text::fold_username(username) {
+        Ok(username) => username,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    let Some((account, row)) = account_named(view, &username)? else {
+        return Ok(Err(Denied::of(Code::NoSuchUser, Field::Username)));
+    };
+    let person = Person { account, username: row.username, name: row.name };
+    let relation = relation(view, me.account, person)?;
+    let hidden = relation.blocked || relation.blocks;
+    let counted = |max: usize| if hidden { 0 } else { max };
+    Ok(Ok(Profile {
+        relation,
+        created_wall_ms: row.created_wall_ms,
+        friends: count::<Friends, V>(view, account, counted(FRIENDS_MAX))?,
+        followers: count::<Followers, V>(view, account, counted(FOLLOWERS_COUNT_MAX))?,
+    }))
+}
+
+/// Returns the number of rows that a table has for an account, counted up to `max`.
+fn count<T, V>(view: &V, account: AccountId, max: usize) -> Result<u32, V::Error>
+where
+    T: Table<Key = (AccountId, u64)>,
+    V: View,
+{
+    let (from, to) = range_of(account);
+    let rows = view.scan(T::ID, &from.bytes(), &to.bytes(), Order::OldestFirst, max)?;
+    Ok(u32::try_from(rows.len()).unwrap_or(u32::MAX))
+}
+
+/// Returns the live accounts with matching names in the order of the names, and the `after` of the next page.
+fn fitting<V: View>(
+    view: &V,
+    names: &str,
+    after: Option<&str>,
+) -> Result<Result<(Vec<AccountId>, Option<String>), Denied>, V::Error> {
+    let pattern = match text::fold_pattern(names) {
+        Ok(pattern) => pattern,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    // All matching names begin with the text before the first wildcard.
+    let begin = pattern.split(['*', '?', '[', '\\', '!']).next().unwrap_or_default();
+    let mut from = begin.to_string();
+    if let Some(after) = after.filter(|after| **after >= *begin) {
+        // Directly behind that name, before all longer names that begin with it.
+        from = format!("{after}\0");
+    }
+    // Names consist of a-z 0-9 _ - only, so this sorts behind all of them with this beginning.
+    let to = format!("{begin}~");
+    let rows = scan::<Names, V>(view, &from, &to, Order::OldestFirst, NAMES_COMPARED_MAX)?;
+    let looked_at_all = rows.len() < NAMES_COMPARED_MAX;
+    let (mut found, mut last) = (Vec::new(), None);
+    for (name, account) in rows {
+        if found.len() == PEOPLE_PAGE_MAX {
+            // The next page finds out if any of the rest match.
+            return Ok(Ok((found, last)));
+        }
+        if fast_glob::glob_match(&pattern, &name) {
+            found.push(account);
+        }
+        last = Some(name);
+    }
+    Ok(Ok((found, last.filter(|_| !looked_at_all))))
+}
+
+pub(crate) fn named<V: View>(
+    view: &V,
+    me: Person,
+    names: &str,
+    after: Option<&str>,
+) -> Result<Result<Page, Denied>, V::Error> {
+    let (found, more) = match fitting(view, names, after)? {
+        Ok(found) => found,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    let people = seen(view, me.account, found)?;
+    Ok(Ok(Page::People { me, people, more }))
+}
+
+/// As [`relations`], without those whom the reader does not see.
+pub(crate) fn seen<V: View>(
+    view: &V,
+    me: AccountId,
+    found: Vec<AccountId>,
+) -> Result<Vec<PersonRelation>, V::Error> {
+    let people = relations(view, me, found)?;
+    Ok(people.into_iter().filter(|person| !person.blocked && !person.blocks).collect())
+}
+
+fn relations<V: View>(
+    view: &V,
+    me: AccountId,
+    found: Vec<AccountId>,
+) -> Result<Vec<PersonRelation>, V::Error> {
+    let mut people = Vec::with_capacity(found.len());
+    for account in found {
+        if let Some(person) = person(view, account)? {
+            people.push(relation(view, me, person)?);
+        }
+    }
+    Ok(people)
+}
+
+pub(crate) fn followers<V: View>(view: &V, me: Person, after: Option<AccountId>) -> Result<Page, V::Error> {
+    let (people, more) = related::<Followers, V>(view, &me, after)?;
+    Ok(Page::Followers { me, people, more })
+}
+
+/// Returns a page of the accounts that `me` has muted.
+pub(crate) fn muted<V: View>(view: &V, me: Person, after: Option<AccountId>) -> Result<Page, V::Error> {
+    let (people, more) = related::<Mutes, V>(view, &me, after)?;
+    Ok(Page::KeptAway { me, people, more })
+}
+
+/// Returns a page of the accounts that `me` has blocked.
+pub(crate) fn blocked<V: View>(view: &V, me: Person, after: Option<AccountId>) -> Result<Page, V::Error> {
+    let (people, more) = related::<Blocks, V>(view, &me, after)?;
+    Ok(Page::KeptAway { me, people, more })
+}
+
+/// Returns one page of the people whom a table relates to `me`, in the order of their ids, and the `after` of the next page.
+/// Deleted accounts are skipped, so a page may be short although there is a next one.
+fn related<T, V>(
+    view: &V,
+    me: &Person,
+    after: Option<AccountId>,
+) -> Result<(Vec<PersonRelation>, Option<AccountId>), V::Error>
+where
+    T: Table<Key = (AccountId, u64)>,
+    V: View,
+{
+    // `after` comes from the client and may be any number.
+    let next = after.map_or(0, |account| account.0.saturating_add(1));
+    let (from, to) = ((me.account, next), (me.account, u64::MAX));
+    let rows = scan::<T, V>(view, &from, &to, Order::OldestFirst, PEOPLE_PAGE_MAX)?;
+    let more = rows.last().filter(|_| rows.len() == PEOPLE_PAGE_MAX).map(|((_, who), _)| AccountId(*who));
+    let found = rows.into_iter().map(|((_, who), _)| AccountId(who)).collect();
+    Ok((relations(view, me.account, found)?, more))
+}
+
+/// Returns the people in the live chat whom the reader sees, in the order of their names. Bounded by the number of leases.
+pub(crate) fn chatting<V: View>(view: &V, me: AccountId) -> Result<Page, V::Error> {
+    let folder: TreePath = "/people".parse().unwrap_or_else(|_| TreePath::root());
+    let (mut people, mut after) = (Vec::new(), None);
+    let most = usize::try_from(CLIENT_LEASES_MAX).unwrap_or(usize::MAX);
+    loop {
+        let listed = listing::list(view, &folder, Some(2), after.as_ref(), most)?;
+        let Ok((entries, more)) = listed else { return Ok(Page::Chatting { people }) };
+        for entry in entries.iter().filter(|entry| entry.node.kind == NodeKind::Lock) {
+            let Some(username) = entry.path.names().nth(1) else { continue };
+            if entry.path == chat_path(username)
+                && let Some((account, row)) = account_named(view, username)?
+                && !is_blocked_pair(view, me, account)?
+            {
+                people.push(Person { account, username: row.username, name: row.name });
+            }
+        }
+        match more {
+            Some(more) if people.len() < most => after = Some(more),
+            _ => return Ok(Page::Chatting { people }),
+        }
+    }
+}
+
+pub(crate) fn own_account<V: View>(view: &V, me: Person) -> Result<Result<Page, Denied>, V::Error> {
+    let Some(row) = live_account(view, me.account)? else {
+        return Ok(Err(Denied::new(Code::NotLoggedIn)));
+    };
+    let account = OwnAccount { person: me, email: row.email, created_wall_ms: row.created_wall_ms };
+    Ok(Ok(Page::Account(account)))
+}
+
+/// Returns the open sessions, newest first. Expired ones are left out.
+pub(crate) fn sessions<V: View>(view: &V, me: &Person, this: TokenHash) -> Result<Page, V::Error> {
+    let (from, to) = range_of(me.account);
+    let rows = scan::<SessionsOf, V>(view, &from, &to, Order::NewestFirst, SESSIONS_PER_ACCOUNT_MAX)?;
+    let mut open = Vec::with_capacity(rows.len());
+    for ((_, opened), token) in rows {
+        let Some(session) = get::<Sessions, V>(view, &token)? else { continue };
+        if session.is_open_at(view.age_ms()) {
+            open.push(OpenSession { opened, opened_wall_ms: session.opened_wall_ms, this: token == this });
+        }
+    }
+    Ok(Page::Sessions(open))
+}
+
+pub(crate) fn accounts<V: View>(
+    view: &V,
+    names: &str,
+    after: Option<&str>,
+) -> Result<Result<Page, Denied>, V::Error> {
+    let (found, more) = match fitting(view, names, after)? {
+        Ok(found) => found,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    let mut accounts = Vec::with_capacity(found.len());
+    for account in found {
+        let Some(row) = live_account(view, account)? else { continue };
+        accounts.push(AccountSummary {
+            person: Person { account, username: row.username, name: row.name },
+            email: row.email,
+            created_wall_ms: row.created_wall_ms,
+            suspended: is_suspended(view, account)?,
+            sessions: count::<SessionsOf, V>(view, account, SESSIONS_PER_ACCOUNT_MAX)?,
+        });
+    }
+    Ok(Ok(Page::Accounts { accounts, more }))
+}
