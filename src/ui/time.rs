@@ -16,6 +16,13 @@ pub struct DisplayTime {
     pub people: String,
 }
 
+impl DisplayTime {
+    /// Returns the time of day: `09:05 UTC`.
+    pub fn of_day(&self) -> &str {
+        self.people.split_once(' ').map_or("", |(_, of_day)| of_day)
+    }
+}
+
 /// A time as a page shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelativeTime {

@@ -69,6 +69,8 @@ impl Driver {
             "--headless",
             "--no-sandbox",
             "--disable-gpu",
+            // As on a phone; a picture would be narrower than its window by the bar.
+            "--hide-scrollbars",
             "--disable-quic",
             "--no-first-run",
             "--disable-background-networking",
@@ -253,6 +255,11 @@ impl Driver {
     /// Disables the scripts of pages. Scripts run through this driver still work.
     pub fn without_scripts(&self) {
         self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": true }));
+    }
+
+    /// Sets the time zone of the pages that are opened from now on.
+    pub fn live_in(&self, zone: &str) {
+        self.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": zone }));
     }
 
     /// Sets the width of the window in CSS pixels and the preferred colour scheme.

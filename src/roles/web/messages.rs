@@ -112,7 +112,7 @@ async fn read(
     let with = Partner::new(with, with_account);
     frame.title.clone_from(&with.name);
     messages.reverse();
-    let messages = messages.into_iter().map(|message| MessageView::new(message, frame.now_ms)).collect();
+    let messages = MessageView::list(messages, frame.now_ms);
     let cursor = context.answered().filter(|_| newest);
     Ok((TalkView { with, messages, older, newest, cursor, receipt }, waiting))
 }

@@ -3,6 +3,7 @@
 use super::super::form::FormRequest;
 use super::super::time::{self, RelativeTime};
 use super::super::words::Refusals;
+use super::bubble::BubblePlace;
 use super::croak::{face, letter};
 use super::text::{self, TextPart};
 use super::{NavEntry, PageFrame};
@@ -59,6 +60,7 @@ impl Partner {
 pub struct MessageView {
     pub id: LogIndex,
     pub mine: bool,
+    pub place: BubblePlace,
     pub when: Option<RelativeTime>,
     pub parts: Vec<TextPart>,
     /// Delivery status; only shown to the sender.
@@ -68,13 +70,29 @@ pub struct MessageView {
 impl MessageView {
     /// Prepares a message for display. `now_ms` is the one of [`PageFrame::now_ms`].
     pub fn new(message: TalkMessage, now_ms: u64) -> MessageView {
+        let when = time::when(message.wall_ms, now_ms);
         MessageView {
             id: message.id,
             mine: message.mine,
-            when: time::when(message.wall_ms, now_ms),
+            place: BubblePlace::alone(when.as_ref()),
+            when,
             parts: text::parts(&message.text),
             state: message.mine.then(|| delivery_status(message.status)),
         }
+    }
+
+    /// Prepares the messages of a page, oldest first: grouped by author, with separators of days.
+    pub fn list(messages: Vec<TalkMessage>, now_ms: u64) -> Vec<MessageView> {
+        let mut views: Vec<MessageView> = Vec::with_capacity(messages.len());
+        for message in messages {
+            let wall_ms = message.wall_ms;
+            let mut view = MessageView::new(message, now_ms);
+            let before = views.last();
+            let same = before.is_some_and(|before| before.mine == view.mine);
+            view.place = view.place.behind(before.map(|before| &before.place), same, wall_ms);
+            views.push(view);
+        }
+        views
     }
 }
 
@@ -125,7 +143,7 @@ impl TalkRow {
     }
 }
 
-/// `/messages`: a form to start a conversation, and the list of conversations.
+/// `/messages`: the list of conversations, and a form to start one.
 #[derive(Debug, Template)]
 #[template(path = "messages.html")]
 pub struct TalksPage {
@@ -192,6 +210,18 @@ mod tests {
             |mine| MessageFragment { message: MessageView::new(message(mine, "<b>"), 0) }.render().unwrap();
         assert!(show(true).contains("delivered") && show(true).contains("&#60;b&#62;"));
         assert!(!show(false).contains("delivered"));
+    }
+
+    #[test]
+    fn messages_are_grouped_by_sender_and_day() {
+        let day = 1_709_251_199_999;
+        let at = |mine, wall_ms| TalkMessage { wall_ms, ..message(mine, "") };
+        let views =
+            MessageView::list(vec![at(true, day), at(true, day), at(false, day), at(false, day + 1)], 0);
+        let first: Vec<_> = views.iter().map(|view| view.place.first).collect();
+        assert_eq!(first, [true, false, true, true]);
+        let days: Vec<_> = views.iter().filter_map(|view| view.place.day_begins.clone()).collect();
+        assert_eq!(days, ["29 February 2024", "1 March 2024"]);
     }
 
     #[test]

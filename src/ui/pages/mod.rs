@@ -5,7 +5,7 @@
 //! - [`form_page`]: sign up, log in, log out, delete; [`feed`]: `/main`, `/everyone`; [`friends`]: `/manage`
 //! - [`notices`]: `/notifications`, muted and blocked people, reports
 //! - [`people`]: `/people`, `/@name`; [`thread`]: `/croak/ID`; [`messages`]: `/messages` and below; [`settings`]: `/settings`
-//! - [`rooms`]: `/rooms` and below
+//! - [`rooms`]: `/rooms` and below; [`bubble`]: groups of messages there and in conversations
 //! - [`search`]: `/search` and `/tag/NAME`
 //! - [`croak`]: a croak on any page; [`composer`]: the form for one;
 //!   [`text`]: a user's text, with links for mentions, tags and addresses
@@ -13,6 +13,7 @@
 //! A refused form comes back with its text, except for passwords. Its request id comes back too when sending the form
 //! again must not take effect twice.
 
+pub mod bubble;
 pub mod composer;
 pub mod croak;
 pub mod feed;

@@ -4,6 +4,7 @@ use super::super::form::FormRequest;
 use super::super::rooms::unread_words;
 use super::super::time::{self, RelativeTime};
 use super::super::words::Refusals;
+use super::bubble::BubblePlace;
 use super::croak::{face, letter};
 use super::messages::DELETED;
 use super::text::{self, TextPart};
@@ -133,12 +134,7 @@ pub struct SaidView {
     pub letter: String,
     pub face: u32,
     pub mine: bool,
-    /// True if the message before is by someone else, or of another day.
-    pub first: bool,
-    /// Day in UTC; empty if the time is not known.
-    pub day: String,
-    /// The day in words, if it begins with this message.
-    pub day_begins: Option<String>,
+    pub place: BubblePlace,
     pub when: Option<RelativeTime>,
     pub parts: Vec<TextPart>,
     /// Text in place of a removed message.
@@ -170,9 +166,7 @@ impl SaidView {
             username,
             name,
             mine: false,
-            first: true,
-            day: when.as_ref().map_or(String::new(), |when| when.at.machine.chars().take(10).collect()),
-            day_begins: None,
+            place: BubblePlace::alone(when.as_ref()),
             when,
             parts,
             gap,
@@ -191,13 +185,12 @@ impl SaidView {
     ) -> Vec<SaidView> {
         let mut views: Vec<SaidView> = Vec::with_capacity(said.len());
         for one in said {
-            let day = time::day(one.wall_ms);
+            let wall_ms = one.wall_ms;
             let mut view = SaidView::new(one, now_ms);
             view.mine = view.account == me;
             let before = views.last();
-            let new_day = before.is_none_or(|before| before.day != view.day);
-            view.first = new_day || before.is_none_or(|before| before.account != view.account);
-            view.day_begins = day.filter(|_| new_day);
+            let same = before.is_some_and(|before| before.account == view.account);
+            view.place = view.place.behind(before.map(|before| &before.place), same, wall_ms);
             let may = view.mine || rank >= RoomRank::Moderator;
             view.removal = (may && view.gap.is_none()).then(&mut removal);
             views.push(view);
@@ -376,10 +369,10 @@ mod tests {
             vec![said(1, 1, day), said(2, 1, day), said(3, 2, day), said(4, 2, day + 1), said(5, 1, 0)];
         let request = || FormRequest { id: ribbit_state::RequestId(1), submitted_at: 1 };
         let views = SaidView::list(list, 0, AccountId(1), RoomRank::Member, request);
-        let shape: Vec<_> = views.iter().map(|it| (it.first, it.mine, it.removal.is_some())).collect();
+        let shape: Vec<_> = views.iter().map(|it| (it.place.first, it.mine, it.removal.is_some())).collect();
         let (mine, theirs) = ((true, true, true), (true, false, false));
         assert_eq!(shape, [mine, (false, true, true), theirs, theirs, mine]);
-        let days: Vec<_> = views.iter().filter_map(|it| it.day_begins.clone()).collect();
+        let days: Vec<_> = views.iter().filter_map(|it| it.place.day_begins.clone()).collect();
         assert_eq!(days, ["29 February 2024", "1 March 2024"]);
         let html = SaidFragment { said: SaidView::new(said(1, 1, day), 0), room: "pond".into() };
         let html = html.render().unwrap();

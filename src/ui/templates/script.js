@@ -164,7 +164,7 @@
     }
   };
 
-  // ---- Ctrl+Enter sends. In a room Enter alone sends, too, and Shift+Enter breaks the line; on a touch screen Enter breaks the line
+  // ---- Ctrl+Enter sends. In a conversation or a room Enter alone sends, too, and Shift+Enter breaks the line; on a touch screen Enter breaks the line
 
   document.addEventListener("keydown", (event) => {
     const field = event.target;
@@ -328,25 +328,38 @@
     if (place.dataset.talks !== undefined) press("Show new messages", () => location.reload());
     if (waiting) say(`${waiting} unread messages`);
   };
+  // Groups the messages of a list by author and by day, in the reader's own time zone.
+  const DAY = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
+  const arrange = () => {
+    for (const day of all("#sayings > .day")) day.remove();
+    let last = {};
+    for (const item of all("#sayings > .said")) {
+      const at = one("time", item), day = at ? DAY.format(new Date(at.dateTime)) : "";
+      if (day && day !== last.day) item.before(make("li", "day", day));
+      item.classList.toggle("next", day === last.day && item.dataset.author === last.author);
+      last = { day, author: item.dataset.author };
+    }
+  };
   // Adds to a list of messages. The form stays in place while the list above it grows.
-  const grow = (list, form, add) => {
-    const top = form?.getBoundingClientRect().top;
+  const grow = (list, add) => {
+    const form = one("main .message-form"), top = form?.getBoundingClientRect().top;
     add();
+    arrange();
     tell();
     one(".empty", list.parentNode)?.remove();
     if (form) scrollBy(0, form.getBoundingClientRect().top - top);
   };
   // Fetches the conversation and adds its new messages and the new delivery states.
   const merge = async () => {
-    const page = await read().catch(() => undefined), form = one("main form"), list = one("#sayings");
+    const page = await read().catch(() => undefined), list = one("#sayings");
     if (!page || !list) return;
-    grow(list, form, () => {
-      for (const message of all("#sayings > li", page)) {
-        const mine = document.getElementById(message.id), state = one(".state", message);
+    grow(list, () => {
+      for (const message of all("#sayings > .said", page)) {
+        const mine = document.getElementById(message.id), ticks = one(".ticks", message);
         if (!mine) {
           list.append(document.adoptNode(message));
           if (message.matches(".theirs")) say(one(".text", message).textContent);
-        } else if (state) one(".state", mine).textContent = state.textContent;
+        } else if (ticks && ticks.className !== one(".ticks", mine).className) one(".ticks", mine).replaceWith(document.adoptNode(ticks));
       }
     });
     one(MESSAGES).textContent = one(MESSAGES, page).textContent;
@@ -372,16 +385,9 @@
     if (place.dataset.room !== room || !list) return;
     const item = one(".said", parse(data.slice(end)));
     if (!item || document.getElementById(item.id)) return;
-    const last = all(".said", list).at(-1), mine = item.dataset.author === place.dataset.me;
+    const mine = item.dataset.author === place.dataset.me;
     if (mine) item.classList.replace("theirs", "mine");
-    if (last?.dataset.day === item.dataset.day && last.dataset.author === item.dataset.author) item.classList.add("next");
-    grow(list, one("main .message-form"), () => {
-      if (item.dataset.day && last?.dataset.day !== item.dataset.day) {
-        const day = new Date(item.dataset.day + "T00:00Z");
-        list.append(make("li", "day", day.toLocaleDateString("en-GB", { dateStyle: "long", timeZone: "UTC" })));
-      }
-      list.append(document.adoptNode(item));
-    });
+    grow(list, () => list.append(document.adoptNode(item)));
     if (mine) return;
     say(one(".text", item).textContent);
     marking ??= setTimeout(markRoom, MARK_MS);
@@ -405,13 +411,14 @@
   const UNITS = [[31536000, "year"], [2592000, "month"], [86400, "day"], [3600, "hour"], [60, "minute"]];
   // Times in the reader's own time zone and language. Without a script they are in UTC.
   const LOCAL = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+  const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
   const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
   let skew = 0;
   const tell = () => {
     for (const time of all("time[datetime]:not([title])")) {
       const at = new Date(time.dateTime), shown = one(".at", time) ?? time;
       time.title = FULL.format(at);
-      shown.textContent = LOCAL.format(at);
+      shown.textContent = (time.closest(".said") ? CLOCK : LOCAL).format(at);
     }
     for (const ago of all("time > .ago")) {
       const seconds = (Date.now() - skew - Date.parse(ago.parentNode.dateTime)) / 1000;
@@ -450,6 +457,7 @@
   function begin() {
     const now = Number(document.body.dataset.now);
     skew = now ? Date.now() - now : 0;
+    arrange();
     tell();
     copyable();
     fresh = [];

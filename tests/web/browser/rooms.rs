@@ -13,7 +13,7 @@ fn a_room_is_live_and_enter_sends() {
     driver.click("nav a[href='/rooms']");
     driver.awaits("return document.body.textContent.includes('You are not in a room yet.')");
     visit.look("rooms-empty");
-    driver.run("document.querySelector('.new-room > summary').click()");
+    driver.run("document.querySelector('.opener > summary').click()");
     visit.fill(&[("room", "pond"), ("topic", "All wet things")]);
     visit.shows("/rooms/pond", "Nothing said yet. Say hello!");
     bob.post("/rooms/pond", &[("choice", "join")]).leads_to("/rooms/pond");

@@ -132,8 +132,14 @@ fn two_people_talk_and_see_how_far_their_words_came() {
     driver.awaits(&format!("{nav} == '2'"));
     driver.click("nav a[href='/messages']");
     driver.click("a[href='/messages/bob']");
-    visit.fill(&[("message", "here I am, @bob")]);
-    visit.shows("/messages/bob", "here I am, @bob");
+    // Enter sends, Shift and Enter break the line.
+    driver.type_into("#message", "here I am,\u{e008}\u{e007}\u{e000}@bob");
+    driver.leads_away(|| driver.keys(&["\u{e007}"]));
+    visit.shows("/messages/bob", "here I am,\n@bob");
+    let groups =
+        "return [...document.querySelectorAll('#sayings > .said')].map((it) => it.matches('.next')).join()";
+    assert_eq!(driver.run(groups), "false,true,false");
+    assert_eq!(driver.run("return document.querySelectorAll('#sayings > .day').length"), 1);
     assert_eq!(driver.run("return document.activeElement.id"), "message");
     let states =
         "return [...document.querySelectorAll('.mine .state')].map((state) => state.textContent).join()";
@@ -155,6 +161,7 @@ fn two_people_talk_and_see_how_far_their_words_came() {
     let texts = "return [...document.querySelectorAll('#sayings .text')].slice(-2).map((text) => text.textContent).join()";
     assert_eq!(driver.run(texts), "word 28,word 29");
     assert!((top().as_i64().unwrap() - before.as_i64().unwrap()).abs() <= 900);
+    assert_eq!(driver.run("return document.querySelector('.mine .ticks.read').title"), "read");
     // Messages shown here are marked as read, which bob sees.
     let seen = (0..200).any(|_| {
         std::thread::sleep(std::time::Duration::from_millis(25));
@@ -164,6 +171,16 @@ fn two_people_talk_and_see_how_far_their_words_came() {
     assert!(seen, "what was shown was not marked as read");
     driver.awaits(&format!("{nav} == ''"));
     visit.look("talk");
+    // Days are those of the reader's time zone, which is not that of the servers.
+    for zone in ["Pacific/Kiritimati", "Pacific/Pago_Pago"] {
+        driver.live_in(zone);
+        visit.go("/messages/bob");
+        driver.awaits("return document.querySelector('body > .sr') != null");
+        let day = "let at = document.querySelector('#sayings time').dateTime;
+                   return document.querySelector('#sayings > .day').textContent
+                       == new Date(at).toLocaleDateString(undefined, { dateStyle: 'long', timeZone: arguments[0] })";
+        assert_eq!(driver.run(&day.replace("arguments[0]", &format!("'{zone}'"))), true, "{zone}");
+    }
     assert_eq!(driver.complaints(), Vec::<String>::new());
 }
 
