@@ -67,6 +67,28 @@ fn a_croak_is_answered_liked_and_shared_in_scripts() {
     let dora = CliUser::called(&pond, "dora");
     assert!(!dora.runs(&pond, &["everyone"]).succeeds().contains("just for you"));
     assert!(bob.runs(&pond, &["thread", &reply.to_string()]).succeeds().contains("(followers only)"));
+    let only =
+        dora.runs(&pond, &["post", "--followers", "near the pond", "--json"]).lines()[0]["id"].to_string();
+    bob.runs(&pond, &["thread", &only]).fails(1, "no such croak");
+    bob.runs(&pond, &["add", "dora"]).succeeds();
+    assert!(bob.runs(&pond, &["feed"]).succeeds().contains("near the pond  (followers only)"));
+}
+
+#[test]
+fn the_prompt_sets_an_audience_and_keeps_people_away() {
+    let pond = TestCluster::start();
+    let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
+    let script =
+        "/audience\n/post for all\n/audience followers\n/post for few\n/mute @bob\n/block bob\n/unmute bob\n";
+    let out = ada.runs_with(&pond, &[], script).succeeds();
+    let expected = "everyone sees what you post from here\nposted\n\
+                    your followers and the people you mention see what you post from here\nposted\n\
+                    muted @bob\nblocked @bob\nunmuted @bob\n";
+    assert_eq!(out, expected);
+    assert!(ada.runs(&pond, &["feed"]).succeeds().contains("for few  (followers only)"));
+    bob.runs(&pond, &["add", "ada"]).fails(1, "(668)");
+    assert_eq!(ada.runs_with(&pond, &[], "/unblock bob\n").succeeds(), "unblocked @bob\n");
+    bob.runs(&pond, &["add", "ada"]).succeeds();
 }
 
 /// A share is newer than the croak that it shares. Before the fix, a reader whose newest entry was a share was told everything

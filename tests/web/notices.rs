@@ -94,6 +94,18 @@ fn a_muted_person_is_out_of_the_feed_and_does_not_learn_it() {
 }
 
 #[test]
+fn the_menu_of_a_croak_mutes_its_author() {
+    let site = Site::start();
+    let (mut ada, mut bob) = ada_and_bob(&site);
+    let id = croak_of(&mut bob, "quak quak");
+    ada.get("/everyone").says(200, &format!("name=\"mute-author\" value=\"{id}\">Mute</button>"));
+    assert!(!bob.get("/everyone").body.contains("mute-author"), "not on one's own croaks");
+    ada.post("/keep-away", &[("choice", "add"), ("mute-author", &id)]).leads_to("/@bob?note=muted");
+    ada.get("/muted").says(200, "@bob");
+    ada.post("/keep-away", &[("choice", "add"), ("mute-author", "x")]).says(404, "It may have been deleted.");
+}
+
+#[test]
 fn a_blocked_pair_does_not_see_each_other() {
     let site = Site::start();
     let (mut ada, mut bob) = ada_and_bob(&site);

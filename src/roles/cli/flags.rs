@@ -20,7 +20,7 @@ use crate::operator::directory::BalancerQuery;
 use crate::operator::doctor::arguments::{self as doctor, DoctorArgs};
 use crate::operator::init::{self, InitArgs};
 use crate::operator::key::{self, KeyArgs};
-use crate::operator::member::{self, MemberArgs, MemberVerb};
+use crate::operator::member::{self, MemberVerb, TransferArgs};
 use crate::operator::recover::{self, RecoverArgs};
 use crate::operator::restore::{self, RestoreArgs};
 use crate::operator::user::arguments::UserVerb;
@@ -93,7 +93,7 @@ pub(crate) enum Verb {
     Member(MemberVerb),
     /// Transfer leadership to another backend
     #[command(after_help = member::TRANSFER_HELP)]
-    Transfer(MemberArgs),
+    Transfer(TransferArgs),
     /// Browse and change the lock namespace: folders, files and locks
     #[command(after_help = shell::HELP)]
     Shell(ShellArgs),

@@ -34,7 +34,7 @@ use crate::locks::shell::arguments::ShellArgs;
 use crate::locks::shell::commands;
 use crate::locks::{lock, shell};
 use crate::node::arguments::NodeOptions;
-use crate::operator::member::{MemberChange, MemberOptions};
+use crate::operator::member::MemberOptions;
 use crate::operator::status::StatusOptions;
 use crate::operator::watch::WatchOptions;
 use crate::operator::{
@@ -139,7 +139,7 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
             Task::command("doctor", async move { doctor::run(&arguments.options()).await })
         }
         Verb::Member(verb) => member_task(verb.options(matches)?),
-        Verb::Transfer(arguments) => member_task(arguments.options(MemberChange::Lead, matches)?),
+        Verb::Transfer(arguments) => member_task(arguments.options(matches)?),
         Verb::Shell(arguments) => shell_task(arguments, matches)?,
         Verb::Lock(arguments) => {
             let options = arguments.options(matches)?;

@@ -3,7 +3,7 @@
 use crate::client::conversation_arguments::ConversationVerb;
 use crate::client::keep_away_arguments::KeepAwayVerb;
 use crate::client::room_arguments::RoomVerb;
-pub use crate::client::shared_arguments::{OutputArgs, PostArgs, UserNameArgs};
+pub use crate::client::shared_arguments::{OutputArgs, PostArgs, TextArgs, UserNameArgs};
 use crate::common::address;
 use crate::common::cluster_selection::{ClusterAccess, ClusterFlags, select, settings_folder};
 use crate::common::defaults::data_dir_or_default;
@@ -177,7 +177,7 @@ pub struct DmArgs {
     #[arg(value_name = "NAME")]
     pub username: String,
     #[command(flatten)]
-    pub text: PostArgs,
+    pub text: TextArgs,
 }
 
 /// Arguments of `client inbox`.
@@ -346,7 +346,7 @@ impl SessionVerb {
             | SessionVerb::Sessions(output)
             | SessionVerb::Delete(output) => output,
             SessionVerb::Create(arguments) => &arguments.user.output,
-            SessionVerb::Post(arguments) => &arguments.output,
+            SessionVerb::Post(arguments) => &arguments.text.output,
             SessionVerb::Feed(arguments) => &arguments.output,
             SessionVerb::Dm(arguments) => &arguments.text.output,
             SessionVerb::Inbox(arguments) => &arguments.output,
@@ -457,6 +457,7 @@ const POST_HELP: &str = "\
 Examples:
   ribbit client post Rain, at last
   uptime | ribbit client post
+  ribbit client post --followers See you at the pond
   ribbit client post --json -- '--text that begins with a dash'   {\"id\":N}
 
 Retries are idempotent: a croak is posted at most once, even if a server fails

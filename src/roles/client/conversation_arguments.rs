@@ -32,11 +32,8 @@ pub struct ReplyArgs {
     /// Id of the croak to answer, as shown by `feed`
     #[arg(value_name = "ID")]
     pub croak: LogIndex,
-    /// Show the reply to your followers and the people it mentions only
-    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
-    pub followers: bool,
     #[command(flatten)]
-    pub text: PostArgs,
+    pub post: PostArgs,
 }
 
 /// Arguments of `client like` and `client share`.
@@ -79,7 +76,7 @@ impl ConversationVerb {
     /// Returns whether the output is JSON, and the flags that select the cluster.
     pub(crate) fn output(&self) -> (bool, &ClusterFlags) {
         let output = match self {
-            ConversationVerb::Reply(arguments) => &arguments.text.output,
+            ConversationVerb::Reply(arguments) => &arguments.post.text.output,
             ConversationVerb::Like(arguments) | ConversationVerb::Share(arguments) => &arguments.output,
             ConversationVerb::Thread(arguments) => &arguments.output,
             ConversationVerb::Everyone(arguments) => &arguments.output,

@@ -1,6 +1,6 @@
 //! Arguments of the verbs of `ribbit client` that concern rooms.
 
-use crate::client::shared_arguments::{OutputArgs, PostArgs};
+use crate::client::shared_arguments::{OutputArgs, TextArgs};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Subcommand, ValueEnum, value_parser};
 use ribbit_state::LogIndex;
@@ -102,7 +102,7 @@ pub struct SayArgs {
     #[arg(value_name = "NAME")]
     pub room: String,
     #[command(flatten)]
-    pub text: PostArgs,
+    pub text: TextArgs,
 }
 
 /// Arguments of `client unsay`.

@@ -3,6 +3,7 @@
 use crate::common::cluster_selection::ClusterFlags;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
+use ribbit_state::Audience;
 
 /// Cluster and output format of a user's command.
 #[derive(Debug, Args)]
@@ -24,14 +25,31 @@ pub struct UserNameArgs {
     pub output: OutputArgs,
 }
 
-/// Arguments of `client post`.
+/// Arguments of a verb that sends a text.
 #[derive(Debug, Args)]
-pub struct PostArgs {
+pub struct TextArgs {
     /// Text to send; read from standard input if missing or -
     #[arg(value_name = "TEXT")]
     pub text: Vec<String>,
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Arguments of a verb that posts a croak.
+#[derive(Debug, Args)]
+pub struct PostArgs {
+    /// Show it to your followers and the people it mentions only
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub followers: bool,
+    #[command(flatten)]
+    pub text: TextArgs,
+}
+
+impl PostArgs {
+    /// Returns the audience of the croak.
+    pub(crate) fn audience(&self) -> Audience {
+        if self.followers { Audience::Followers } else { Audience::Everyone }
+    }
 }
 
 /// Joins the words of a text; `None` if the text is on standard input.

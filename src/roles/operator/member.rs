@@ -48,6 +48,15 @@ pub(crate) struct MemberArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct TransferArgs {
+    /// Backend that shall lead, such as backend-2
+    #[arg(value_parser = values::member)]
+    pub name: MemberName,
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RemoveArgs {
     /// Remove the member even if it is running
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
@@ -133,6 +142,16 @@ impl MemberArgs {
         matches: &ArgMatches,
     ) -> Result<MemberOptions, Failure> {
         Ok(MemberOptions { cluster: select_with_key(self.cluster, matches)?, name: self.name, change })
+    }
+}
+
+impl TransferArgs {
+    /// Returns the options.
+    ///
+    /// # Errors
+    /// As [`select_with_key`].
+    pub(crate) fn options(self, matches: &ArgMatches) -> Result<MemberOptions, Failure> {
+        MemberArgs { name: self.name, cluster: self.cluster }.options(MemberChange::Lead, matches)
     }
 }
 

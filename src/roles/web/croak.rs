@@ -25,7 +25,7 @@ pub(super) async fn show(context: &mut RequestContext, id: &str, query: &Form) -
     }
 }
 
-fn no_such(context: &RequestContext) -> WebResponse {
+pub(super) fn no_such(context: &RequestContext) -> WebResponse {
     let frame = context.frame("Croak not found", NavEntry::Nowhere);
     let words = "It may have been deleted.".to_string();
     response::page(StatusCode::NOT_FOUND, &MessagePage { frame, words })

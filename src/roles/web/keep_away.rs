@@ -1,5 +1,6 @@
 //! `/keep-away`, `/muted`, `/blocked` and `/report`: muting, blocking and reporting.
 
+use super::croak::no_such;
 use super::error_pages::{self, NO_SESSION, WRONG_PAGE, error_page, status};
 use super::limits::READ_DEADLINE;
 use super::request_context::{PageError, RequestContext};
@@ -41,11 +42,19 @@ pub(super) async fn list(context: &mut RequestContext, query: &Form, blocked: bo
 pub(super) async fn change(context: &mut RequestContext, form: &Form) -> WebResponse {
     let here = NavEntry::People;
     let Some(session) = context.session() else { return error_page(context, here, NO_SESSION) };
-    let Ok(username) = fold_username(form.text(Field::Username.name())) else {
-        return error_pages::no_such_user(context, here);
+    let (username, choice) = match form.get("mute-author") {
+        Some(croak) => match author(context, croak).await {
+            Ok(author) => (author, Some("mute")),
+            Err(PageError::Denied(denied)) if denied.code == Code::NoSuchCroak => return no_such(context),
+            Err(error) => return error_page(context, here, error),
+        },
+        None => match fold_username(form.text(Field::Username.name())) {
+            Ok(username) => (username, form.get("choice")),
+            Err(_) => return error_pages::no_such_user(context, here),
+        },
     };
     let name = username.clone();
-    let (command, note, list) = match form.get("choice") {
+    let (command, note, list) = match choice {
         Some("mute") => (RelationCommand::Mute { session, username, muted: true }, Note::Muted, "/muted"),
         Some("unmute") => {
             (RelationCommand::Mute { session, username, muted: false }, Note::Unmuted, "/muted")
@@ -69,6 +78,16 @@ pub(super) async fn change(context: &mut RequestContext, form: &Form) -> WebResp
             error_pages::no_such_user(context, here)
         }
         Err(error) => error_page(context, here, error),
+    }
+}
+
+/// Returns the user name of the author of a croak, whose menu mutes them.
+async fn author(context: &mut RequestContext, croak: &str) -> Result<String, PageError> {
+    let session = context.session().ok_or(NO_SESSION)?;
+    let id = croak.parse().map_err(|_| PageError::Denied(Denied::new(Code::NoSuchCroak)))?;
+    match context.read(Query::Croak { session, id }, READ_DEADLINE).await?.page {
+        Page::Croak(croak) => Ok(croak.author.username),
+        _ => Err(WRONG_PAGE),
     }
 }
 

@@ -34,7 +34,7 @@ use ribbit_state::text::{
 };
 use ribbit_state::{
     AccountId, Audience, Code, Command, Consistency, ConversationCommand, Denied, LogIndex, MessageCommand,
-    Page, Query, Reply, Request, Token, TokenHash, Topic,
+    Page, Query, RelationCommand, Reply, Request, Token, TokenHash, Topic,
 };
 use ribbit_ui::lines::LineStyle;
 use session_file::{SessionFile, StoredSession};
@@ -199,10 +199,19 @@ impl UserSession {
     ///
     /// # Errors
     /// `CroakTooLong` (512), `InvalidEntry` (606), `NotLoggedIn` (609); unreachable when no server answers.
-    pub(crate) async fn post(&self, text: &str) -> Result<LogIndex, RequestError> {
-        let session = self.session()?;
+    pub(crate) async fn post(&self, text: &str, audience: Audience) -> Result<LogIndex, RequestError> {
         check_croak(text)?;
-        match self.write(Command::croak(session, text)).await? {
+        self.croak(text, None, audience).await
+    }
+
+    async fn croak(
+        &self,
+        text: &str,
+        reply_to: Option<LogIndex>,
+        audience: Audience,
+    ) -> Result<LogIndex, RequestError> {
+        let session = self.session()?;
+        match self.write(Command::Croak { session, text: text.to_string(), reply_to, audience }).await? {
             Reply::Croaked { croak } => Ok(croak),
             other => Err(unexpected(&other)),
         }
@@ -218,13 +227,8 @@ impl UserSession {
         text: &str,
         audience: Audience,
     ) -> Result<LogIndex, RequestError> {
-        let session = self.session()?;
         check_reply(text)?;
-        let command = Command::Croak { session, text: text.to_string(), reply_to: Some(to), audience };
-        match self.write(command).await? {
-            Reply::Croaked { croak } => Ok(croak),
-            other => Err(unexpected(&other)),
-        }
+        self.croak(text, Some(to), audience).await
     }
 
     /// Likes or shares a croak, or takes that back. Returns words for the user.
@@ -269,6 +273,28 @@ impl UserSession {
     pub(crate) async fn unfollow(&self, username: &str) -> Result<(), RequestError> {
         let (session, username) = (self.session()?, fold_username(username)?);
         self.write(Command::RemoveFriend { session, username }).await.map(drop)
+    }
+
+    /// Mutes a user, or unmutes them. Returns the user name as stored.
+    ///
+    /// # Errors
+    /// `NoSuchUser` (601), `NotLoggedIn` (609), `Yourself` (611), `TooManyMuted` (669); unreachable when no server answers.
+    pub(crate) async fn mute(&self, username: &str, muted: bool) -> Result<String, RequestError> {
+        let (session, name) = (self.session()?, fold_username(username)?);
+        let username = name.clone();
+        self.write(RelationCommand::Mute { session, username, muted }.into()).await?;
+        Ok(name)
+    }
+
+    /// Blocks a user, or unblocks them. Returns the user name as stored.
+    ///
+    /// # Errors
+    /// `NoSuchUser` (601), `NotLoggedIn` (609), `Yourself` (611), `TooManyBlocked` (670); unreachable when no server answers.
+    pub(crate) async fn block(&self, username: &str, blocked: bool) -> Result<String, RequestError> {
+        let (session, name) = (self.session()?, fold_username(username)?);
+        let username = name.clone();
+        self.write(RelationCommand::Block { session, username, blocked }.into()).await?;
+        Ok(name)
     }
 
     /// Sends a direct message and returns its id.

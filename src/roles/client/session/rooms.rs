@@ -16,6 +16,7 @@ use ribbit_state::text::{check_message, fold_room_name};
 use ribbit_state::{
     AccountId, EventKind, LogIndex, Page, Query, Reply, RoomCommand, RoomId, Token, TokenHash,
 };
+use std::collections::BTreeSet;
 
 impl UserSession {
     /// Returns the rooms of the user, the one with the newest message first, and the invitations.
@@ -44,6 +45,26 @@ impl UserSession {
                 None => return Ok(all),
             }
         }
+    }
+
+    /// Returns the names that begin with `begin`, of the user's rooms, the invitations and the next open rooms.
+    ///
+    /// # Errors
+    /// `NotLoggedIn` (609); unreachable when no server answers.
+    pub(crate) async fn room_names(&self, begin: &str) -> Result<Vec<String>, RequestError> {
+        let (mine, invitations) = self.rooms().await?;
+        let after = fold_room_name(begin).ok();
+        let open = match self.read(Query::OpenRooms { session: self.session()?, after }).await?.value {
+            Page::OpenRooms { rooms, .. } => rooms,
+            other => return Err(unexpected(&other)),
+        };
+        let names = mine.into_iter().map(|one| one.room.name);
+        let names = names.chain(invitations.into_iter().map(|one| one.room.name));
+        let names = names.chain(open.into_iter().map(|(room, _)| room.name));
+        // The page of open rooms begins behind the room of exactly this name.
+        let exact = self.room(begin, None, 1).await.ok().map(|page| page.room.name);
+        let names = names.chain(exact);
+        Ok(names.filter(|name| name.starts_with(begin)).collect::<BTreeSet<_>>().into_iter().collect())
     }
 
     /// Returns a page of a room, newest message first.

@@ -18,7 +18,7 @@ use event_listener::Event;
 use ribbit_state::limits::CROAK_CHARS_MAX;
 use ribbit_state::query::{FeedCroak, Person, ReactionKind};
 use ribbit_state::text::{check_croak, croak_chars};
-use ribbit_state::{Code, Denied, LogIndex, TokenHash};
+use ribbit_state::{Audience, Code, Denied, LogIndex, TokenHash};
 use ribbit_ui::lines::LineStyle;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -50,6 +50,8 @@ pub(crate) struct TerminalClient {
     pub(crate) running: RefCell<Option<String>>,
     /// True while `/delete` is running.
     pub(crate) deleting: Cell<bool>,
+    /// Audience of the croaks and replies that are posted from here.
+    pub(super) audience: Cell<Audience>,
     /// Position where `/feed more` continues.
     older: Cell<Option<LogIndex>>,
     pub(crate) room: RefCell<Option<OpenRoom>>,
@@ -144,6 +146,7 @@ impl TerminalClient {
             origin,
             running: RefCell::default(),
             deleting: Cell::default(),
+            audience: Cell::new(Audience::Everyone),
             older: Cell::new(None),
             room: RefCell::default(),
         }
@@ -174,6 +177,10 @@ impl TerminalClient {
             TerminalCommand::Like { croak, undo } => self.react(ReactionKind::Like, croak, undo).await,
             TerminalCommand::Share { croak, undo } => self.react(ReactionKind::Share, croak, undo).await,
             TerminalCommand::Everyone => Ok(self.show_everyone().await?),
+            TerminalCommand::Audience { audience } => {
+                self.set_audience(audience).await;
+                Ok(())
+            }
             TerminalCommand::Unread => Ok(self.show_unread(true).await?),
             TerminalCommand::Notifications => Ok(self.show_notices().await?),
             TerminalCommand::Friends => Ok(self.show_friends().await?),
@@ -188,6 +195,8 @@ impl TerminalClient {
                 self.screen.show(format!("you no longer follow @{}", formatting::name(&name))).await;
                 Ok(())
             }
+            TerminalCommand::Mute { name, muted } => self.mute(&name, muted).await,
+            TerminalCommand::Block { name, blocked } => self.block(&name, blocked).await,
             TerminalCommand::People { pattern } => {
                 Ok(self.show_people(pattern.as_deref().unwrap_or("*")).await?)
             }
@@ -214,7 +223,7 @@ impl TerminalClient {
             return Err(self.too_long(words));
         }
         let live = self.is_live();
-        let croak = self.user.post(text);
+        let croak = self.user.post(text, self.audience.get());
         if live && self.screen.is_terminal() {
             // The event stream shows it in order among the others.
             croak.await?;

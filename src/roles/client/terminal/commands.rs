@@ -8,6 +8,7 @@
 //!
 //! The text after `/post` and after the name in `/dm` is taken literally: no quotes, no backslashes.
 
+use ribbit_state::Audience;
 use ribbit_ui::nearest::nearest;
 use ribbit_ui::plain;
 
@@ -54,6 +55,10 @@ pub enum TerminalCommand {
         undo: bool,
     },
     Everyone,
+    /// Sets the audience of the next croaks and replies; without one, shows it.
+    Audience {
+        audience: Option<Audience>,
+    },
     Unread,
     Notifications,
     Friends,
@@ -65,6 +70,16 @@ pub enum TerminalCommand {
     },
     People {
         pattern: Option<String>,
+    },
+    /// Mutes a user, or unmutes them.
+    Mute {
+        name: String,
+        muted: bool,
+    },
+    /// Blocks a user, or unblocks them.
+    Block {
+        name: String,
+        blocked: bool,
     },
     Who,
     Rooms,
@@ -104,8 +119,19 @@ pub struct CommandInfo {
     pub about: &'static str,
     /// Details that `/help NAME` adds.
     pub more: &'static str,
-    /// True when the first argument is a user name, which Tab completes.
-    pub names: bool,
+    /// Kind of the first argument, which Tab completes.
+    pub first: FirstArgument,
+}
+
+/// Kind of the first argument of a command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstArgument {
+    UserName,
+    RoomName,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Anything else, or no argument.
+    Other,
 }
 
 const fn entry(
@@ -114,16 +140,21 @@ const fn entry(
     about: &'static str,
     more: &'static str,
 ) -> CommandInfo {
-    CommandInfo { name, takes, about, more, names: false }
+    CommandInfo { name, takes, about, more, first: FirstArgument::Other }
 }
 
-const fn of_names(
-    name: &'static str,
-    takes: &'static str,
-    about: &'static str,
-    more: &'static str,
-) -> CommandInfo {
-    CommandInfo { name, takes, about, more, names: true }
+impl CommandInfo {
+    const fn with(self, first: FirstArgument) -> CommandInfo {
+        CommandInfo { first, ..self }
+    }
+
+    const fn of_names(self) -> CommandInfo {
+        self.with(FirstArgument::UserName)
+    }
+
+    const fn of_rooms(self) -> CommandInfo {
+        self.with(FirstArgument::RoomName)
+    }
 }
 
 /// All commands, in the order of `/help`. A summary of up to 58 characters fits on a line of 80 columns.
@@ -139,14 +170,16 @@ pub const TABLE: &[CommandInfo] = &[
         "[more]",
         "show the latest croaks from you and the people you follow",
         "`/feed more` shows older croaks; repeat it to go further back.",
-    ),
+    )
+    .with(FirstArgument::Word(&["more"])),
     entry(
         "live",
         "[--take-over]",
         "turn live chat on or off: when on, all you type is posted",
         "Starts with the latest 20 croaks. Only one of your terminals can be live at a time; `/live --take-over` \
          moves the chat here. New croaks and messages appear whether live chat is on or off.",
-    ),
+    )
+    .with(FirstArgument::Word(&["--take-over"])),
     entry(
         "reply",
         "ID TEXT",
@@ -160,14 +193,23 @@ pub const TABLE: &[CommandInfo] = &[
         "show a croak to everyone who follows you",
         "`/share ID undo` takes the share back.",
     ),
+    entry(
+        "audience",
+        "[everyone|followers]",
+        "set who sees what you post from here",
+        "With `followers`, your croaks and replies are shown to your followers and the people they mention only, until you \
+         leave or type `/audience everyone`.",
+    )
+    .with(FirstArgument::Word(&["everyone", "followers"])),
     entry("everyone", "", "show the latest croaks of all people", "Also those of people you do not follow."),
-    of_names(
+    entry(
         "dm",
         "NAME [TEXT]",
         "send a message; without TEXT, show your conversation",
         "Up to 1000 characters. People who are away see it when they are back. Next to each message you sent is its \
          status: saved, delivered or read.",
-    ),
+    )
+    .of_names(),
     entry(
         "unread",
         "",
@@ -186,19 +228,31 @@ pub const TABLE: &[CommandInfo] = &[
         "list the people you follow",
         "`/add NAME` follows someone, `/remove NAME` unfollows.",
     ),
-    of_names(
+    entry(
         "add",
         "NAME",
         "follow someone: their croaks appear in your feed",
         "`/people` lists everyone you can follow.",
-    ),
-    of_names("remove", "NAME", "unfollow someone", "Their croaks disappear from your feed, old ones too."),
-    of_names(
+    )
+    .of_names(),
+    entry("remove", "NAME", "unfollow someone", "Their croaks disappear from your feed, old ones too.").of_names(),
+    entry(
         "people",
         "[PATTERN]",
         "list people; PATTERN can use `*`, `?` and `[a-z]`",
         "For example, `/people b*` lists everyone whose user name starts with b.",
-    ),
+    )
+    .of_names(),
+    entry("mute", "NAME", "stop seeing someone; they are not told", "`/unmute NAME` shows them again.").of_names(),
+    entry("unmute", "NAME", "see someone again whom you had muted", "`ribbit client muted` lists them.").of_names(),
+    entry(
+        "block",
+        "NAME",
+        "neither of you sees the other any more",
+        "Also ends that you follow each other. `/unblock NAME` lifts it.",
+    )
+    .of_names(),
+    entry("unblock", "NAME", "lift a block", "`ribbit client blocked` lists the people you have blocked.").of_names(),
     entry(
         "who",
         "",
@@ -216,14 +270,16 @@ pub const TABLE: &[CommandInfo] = &[
         "NAME",
         "open a room: all you type is said there",
         "Joins the room if you are not in it yet, and shows the latest messages. `/leave` closes it again.",
-    ),
+    )
+    .of_rooms(),
     entry(
         "leave",
         "[NAME]",
         "close the open room; with NAME, leave that room for good",
         "After `/leave` you are still a member. `/leave NAME` ends that; to come back to a room by invitation you need \
          another invitation.",
-    ),
+    )
+    .of_rooms(),
     entry(
         "export",
         "[FILE]",
@@ -349,8 +405,22 @@ fn command(entry: &'static CommandInfo, rest: &str) -> Result<TerminalCommand, I
             let text = (!text.is_empty()).then(|| text.to_string());
             TerminalCommand::Message { name: user(entry, name)?, text }
         }
+        "audience" => TerminalCommand::Audience {
+            audience: match rest {
+                "" => None,
+                "everyone" => Some(Audience::Everyone),
+                "followers" => Some(Audience::Followers),
+                _ => {
+                    return Err(InputError("type `/audience everyone` or `/audience followers`".to_string()));
+                }
+            },
+        },
         "add" => TerminalCommand::Add { name: user(entry, rest)? },
         "remove" => TerminalCommand::Remove { name: user(entry, rest)? },
+        "mute" | "unmute" => TerminalCommand::Mute { name: user(entry, rest)?, muted: entry.name == "mute" },
+        "block" | "unblock" => {
+            TerminalCommand::Block { name: user(entry, rest)?, blocked: entry.name == "block" }
+        }
         "join" => match at_most_one(entry, rest)?.map(without_sign) {
             Some(name) if !name.is_empty() => TerminalCommand::Join { name: name.to_string() },
             _ => return Err(missing(entry, "the name of a room")),
@@ -463,6 +533,11 @@ mod tests {
         assert_eq!(typed("/reply 22  see you"), TerminalCommand::Reply { to: 22, text: "see you".into() });
         assert_eq!(typed("/like #22"), TerminalCommand::Like { croak: 22, undo: false });
         assert_eq!(typed("/share 22 undo"), TerminalCommand::Share { croak: 22, undo: true });
+        assert_eq!(typed("/unmute @bob"), TerminalCommand::Mute { name: "bob".into(), muted: false });
+        assert_eq!(typed("/block bob"), TerminalCommand::Block { name: "bob".into(), blocked: true });
+        assert_eq!(typed("/audience"), TerminalCommand::Audience { audience: None });
+        let followers = TerminalCommand::Audience { audience: Some(Audience::Followers) };
+        assert_eq!(typed("/audience followers"), followers);
         assert_eq!(typed("/exit"), TerminalCommand::Quit);
         assert_eq!(parse("  "), Ok(ParsedLine::Nothing));
         assert_eq!(parse(" hello /post "), Ok(ParsedLine::Text("hello /post".into())));
@@ -500,6 +575,7 @@ mod tests {
         assert_eq!(wrong("/dm"), "`/dm` needs a user name: `/dm NAME [TEXT]`");
         assert_eq!(wrong("/add a b"), "too many words: type `/add NAME`");
         assert_eq!(wrong("/who is it"), "`/who` takes no arguments");
+        assert_eq!(wrong("/audience friends"), "type `/audience everyone` or `/audience followers`");
         assert_eq!(wrong("/live on"), "type `/live` or `/live --take-over`");
         assert!(unposted("Feed").0.starts_with("did you mean `/feed`? "));
         assert!(unposted("hello").0.starts_with("Not posted. To post, type `/post TEXT`"));

@@ -1,6 +1,7 @@
-//! Tab completion of commands and user names. User names come from this session and from a query to the servers.
+//! Tab completion of commands, user names and rooms. User names come from this session and from a query to the servers, rooms
+//! from a query alone.
 
-use super::commands::{CommandInfo, TABLE, find};
+use super::commands::{FirstArgument, TABLE, find};
 use crate::common::editor::pair;
 use ribbit_state::sync::MutexExt;
 use rustyline::completion::Pair;
@@ -32,29 +33,34 @@ impl KnownNames {
     }
 }
 
-/// Returns the byte offset of the word at the end of `line` and its completions. `ask` queries the servers for user names
-/// with a given prefix.
-pub(crate) fn complete(
-    line: &str,
-    names: &KnownNames,
-    ask: impl Fn(&str) -> Vec<String>,
-) -> (usize, Vec<Pair>) {
+/// Queries for completions. Each returns the names with a given prefix.
+pub(crate) trait NameQueries {
+    fn people(&self, begin: &str) -> Vec<String>;
+    fn rooms(&self, begin: &str) -> Vec<String>;
+}
+
+/// Returns the byte offset of the word at the end of `line` and its completions.
+pub(crate) fn complete(line: &str, names: &KnownNames, queries: &impl NameQueries) -> (usize, Vec<Pair>) {
     let begins = line.rfind(char::is_whitespace).map_or(0, |at| at + 1);
     let word = &line[begins..];
     let before: Vec<&str> = line[..begins].split_whitespace().collect();
     let found = match before[..] {
         [] => commands(word),
         ["/help"] => commands(&format!("/{}", word.trim_start_matches('/'))),
-        ["/live"] => whole(&["--take-over"], word),
-        ["/feed"] => whole(&["more"], word),
-        [command] if named(command).is_some_and(|entry| entry.names) => people(word, names, ask),
+        [command] => match first_argument(command) {
+            FirstArgument::UserName => people(word, names, queries),
+            FirstArgument::RoomName => rooms(word, queries),
+            FirstArgument::Word(words) => whole(words, word),
+            FirstArgument::Other => Vec::new(),
+        },
         _ => Vec::new(),
     };
     (begins, found)
 }
 
-fn named(command: &str) -> Option<&'static CommandInfo> {
-    find(&command.strip_prefix('/')?.to_ascii_lowercase())
+fn first_argument(command: &str) -> FirstArgument {
+    let name = command.strip_prefix('/').map(str::to_ascii_lowercase);
+    name.and_then(|name| find(&name)).map_or(FirstArgument::Other, |entry| entry.first)
 }
 
 fn commands(begin: &str) -> Vec<Pair> {
@@ -66,28 +72,45 @@ fn whole(words: &[&str], begin: &str) -> Vec<Pair> {
     words.iter().filter(|word| word.starts_with(begin)).map(|word| pair((*word).to_string())).collect()
 }
 
-fn people(word: &str, names: &KnownNames, ask: impl Fn(&str) -> Vec<String>) -> Vec<Pair> {
+fn people(word: &str, names: &KnownNames, queries: &impl NameQueries) -> Vec<Pair> {
     let at = if word.starts_with('@') { "@" } else { "" };
     let begin = word[at.len()..].to_ascii_lowercase();
     let mut found = names.beginning(&begin);
-    found.extend(ask(&begin));
+    found.extend(queries.people(&begin));
     found.into_iter().map(|name| pair(format!("{at}{name}"))).collect()
+}
+
+fn rooms(word: &str, queries: &impl NameQueries) -> Vec<Pair> {
+    let sign = if word.starts_with('#') { "#" } else { "" };
+    let found = queries.rooms(&word[sign.len()..].to_ascii_lowercase());
+    found.into_iter().map(|name| pair(format!("{sign}{name}"))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Servers that know one user and two rooms.
+    struct Servers;
+
+    impl NameQueries for Servers {
+        fn people(&self, begin: &str) -> Vec<String> {
+            if begin == "bo" { vec!["bo-from-afar".to_string()] } else { Vec::new() }
+        }
+        fn rooms(&self, begin: &str) -> Vec<String> {
+            let rooms = ["north", "pond"].map(str::to_string);
+            rooms.into_iter().filter(|room| room.starts_with(begin)).collect()
+        }
+    }
+
     #[test]
-    fn commands_and_user_names_are_completed() {
+    fn commands_and_names_are_completed() {
         let names = KnownNames::default();
         for name in ["bob", "bonny", "carl"] {
             names.remember(name);
         }
         let done = |line: &str| {
-            let asked =
-                |begin: &str| if begin == "bo" { vec!["bo-from-afar".to_string()] } else { Vec::new() };
-            let (begins, found) = complete(line, &names, asked);
+            let (begins, found) = complete(line, &names, &Servers);
             let found: Vec<String> = found.into_iter().map(|pair| pair.replacement).collect();
             (begins, found.join("|"))
         };
@@ -95,6 +118,9 @@ mod tests {
         assert_eq!(done("/dm bo"), (4, "bo-from-afar |bob |bonny ".into()));
         assert_eq!(done("/DM @BOB"), (4, "@bob ".into()));
         assert_eq!(done("/live --"), (6, "--take-over ".into()));
+        assert_eq!(done("/join po"), (6, "pond ".into()));
+        assert_eq!(done("/leave #"), (7, "#north |#pond ".into()));
+        assert_eq!(done("/audience f"), (10, "followers ".into()));
         assert_eq!(done("/help d"), (6, "/dm |/delete ".into()));
         for nothing in ["bo", "/dm bob bo", "/post bo", "/frog bo"] {
             assert_eq!(done(nothing).1, "", "{nothing}");

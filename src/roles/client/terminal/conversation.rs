@@ -1,4 +1,4 @@
-//! `/reply`, `/like`, `/share` and `/everyone`.
+//! `/reply`, `/like`, `/share`, `/everyone`, `/audience`, and `/mute`, `/block` and their opposites.
 
 use super::client::{CommandError, TerminalClient};
 use crate::client::session::request_error::RequestError;
@@ -10,7 +10,7 @@ const EVERYONE_MAX: u16 = 20;
 
 impl TerminalClient {
     pub(super) async fn reply(&self, to: LogIndex, text: &str) -> Result<(), CommandError> {
-        let reply = self.user.reply(to, text, Audience::Everyone);
+        let reply = self.user.reply(to, text, self.audience.get());
         if self.is_live() && self.screen.is_terminal() {
             // The event stream shows it in order among the others.
             reply.await?;
@@ -28,6 +28,32 @@ impl TerminalClient {
         undo: bool,
     ) -> Result<(), CommandError> {
         self.screen.show(self.user.react(kind, croak, undo).await?).await;
+        Ok(())
+    }
+
+    /// Sets the audience of the next croaks and replies, and shows it.
+    pub(super) async fn set_audience(&self, audience: Option<Audience>) {
+        if let Some(audience) = audience {
+            self.audience.set(audience);
+        }
+        let words = match self.audience.get() {
+            Audience::Everyone => "everyone sees what you post from here",
+            Audience::Followers => "your followers and the people you mention see what you post from here",
+        };
+        self.screen.show(words).await;
+    }
+
+    pub(super) async fn mute(&self, name: &str, muted: bool) -> Result<(), CommandError> {
+        let name = self.user.mute(name, muted).await?;
+        let words = if muted { "muted" } else { "unmuted" };
+        self.screen.show(format!("{words} @{name}")).await;
+        Ok(())
+    }
+
+    pub(super) async fn block(&self, name: &str, blocked: bool) -> Result<(), CommandError> {
+        let name = self.user.block(name, blocked).await?;
+        let words = if blocked { "blocked" } else { "unblocked" };
+        self.screen.show(format!("{words} @{name}")).await;
         Ok(())
     }
 

@@ -43,14 +43,14 @@ pub(crate) mod screen;
 
 use crate::client::arguments::TerminalOptions;
 use crate::client::session::UserSession;
+use crate::client::session::request_error::RequestError;
 use crate::common::editor::{LineEditor, history_file};
 use crate::common::failure::Failure;
 use crate::common::stop::ending_signals;
 use client::TerminalClient;
-use completion::KnownNames;
+use completion::{KnownNames, NameQueries};
 use keyboard::Keyboard;
 use ribbit_net::discovery::ConnectionEvent;
-use ribbit_state::Query;
 use ribbit_ui::lines::LineStyle;
 use screen::Screen;
 use smol::channel::{self, Receiver};
@@ -61,7 +61,7 @@ use std::time::Duration;
 
 /// Maximum number of queued connection notices. Further ones are dropped, because a newer one always follows.
 const NOTICES_MAX: usize = 16;
-/// Time limit of the query for user names during Tab completion.
+/// Time limit of a query for names during Tab completion.
 const COMPLETE_MAX: Duration = Duration::from_millis(500);
 /// File name of the input history.
 const HISTORY: &str = "client-history";
@@ -143,21 +143,34 @@ async fn at_terminal(
     ended
 }
 
-fn completion(user: UserSession, names: KnownNames) -> crate::common::editor::CompleteFn {
-    let ask = move |begin: &str| {
-        let Ok(session) = user.session() else { return Vec::new() };
-        let query = Query::People { session, names: format!("{begin}*"), after: None };
-        let asked = async { user.read(query).await.ok() };
+/// Queries for completions, bounded in time: the user waits for them.
+struct CompletionQueries {
+    user: UserSession,
+}
+
+impl CompletionQueries {
+    /// Returns the answer, or nothing if it is refused or late.
+    fn answer<T: Default>(&self, asked: impl Future<Output = Result<T, RequestError>>) -> T {
         let late = async {
             smol::Timer::after(COMPLETE_MAX).await;
-            None
+            T::default()
         };
-        match smol::block_on(asked.or(late)).map(|fetched| fetched.value) {
-            Some(ribbit_state::Page::People { people, .. }) => {
-                people.into_iter().map(|one| one.person.username).collect()
-            }
-            _ => Vec::new(),
-        }
-    };
-    Box::new(move |line| completion::complete(line, &names, &ask))
+        smol::block_on(async { asked.await.unwrap_or_default() }.or(late))
+    }
+}
+
+impl NameQueries for CompletionQueries {
+    fn people(&self, begin: &str) -> Vec<String> {
+        let (people, _) = self.answer(self.user.people(&format!("{begin}*"), None));
+        people.into_iter().map(|one| one.person.username).collect()
+    }
+
+    fn rooms(&self, begin: &str) -> Vec<String> {
+        self.answer(self.user.room_names(begin))
+    }
+}
+
+fn completion(user: UserSession, names: KnownNames) -> crate::common::editor::CompleteFn {
+    let queries = CompletionQueries { user };
+    Box::new(move |line| completion::complete(line, &names, &queries))
 }

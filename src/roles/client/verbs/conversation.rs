@@ -7,7 +7,7 @@ use crate::client::shared_arguments::joined;
 use ribbit_net::protocol::UnavailableReason;
 use ribbit_state::limits::{FEED_PAGE_MAX, REPLIES_PAGE_MAX};
 use ribbit_state::query::{FeedCroak, ReactionKind, ThreadCroak};
-use ribbit_state::{Audience, LogIndex, Page, Query};
+use ribbit_state::{LogIndex, Page, Query};
 use ribbit_ui::{lines, person_json};
 use serde_json::json;
 
@@ -26,8 +26,8 @@ pub(crate) async fn perform(context: &mut VerbContext, verb: &ConversationVerb) 
 }
 
 async fn reply(context: &mut VerbContext, arguments: &ReplyArgs) -> Result<(), VerbError> {
-    let text = input::text(joined(&arguments.text.text).as_deref())?;
-    let audience = if arguments.followers { Audience::Followers } else { Audience::Everyone };
+    let text = input::text(joined(&arguments.post.text.text).as_deref())?;
+    let audience = arguments.post.audience();
     let (to, id) = (arguments.croak, context.user.reply(arguments.croak, &text, audience).await?);
     context.print(&format!("replied as croak {id}"), &json!({ "id": id, "reply_to": to }))
 }

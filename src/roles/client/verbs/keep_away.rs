@@ -57,19 +57,13 @@ async fn notifications(context: &VerbContext, arguments: &NotificationsArgs) -> 
 }
 
 async fn mute(context: &VerbContext, username: &str, muted: bool) -> Result<(), VerbError> {
-    let session = context.user.session().map_err(RequestError::from)?;
-    let name = fold_username(username).map_err(RequestError::from)?;
-    let username = name.clone();
-    context.user.write(RelationCommand::Mute { session, username, muted }.into()).await?;
+    let name = context.user.mute(username, muted).await?;
     let words = if muted { "muted" } else { "unmuted" };
     context.print(&format!("{words} @{name}"), &json!({ "username": name, "muted": muted }))
 }
 
 async fn block(context: &VerbContext, username: &str, blocked: bool) -> Result<(), VerbError> {
-    let session = context.user.session().map_err(RequestError::from)?;
-    let name = fold_username(username).map_err(RequestError::from)?;
-    let username = name.clone();
-    context.user.write(RelationCommand::Block { session, username, blocked }.into()).await?;
+    let name = context.user.block(username, blocked).await?;
     let words = if blocked { "blocked" } else { "unblocked" };
     context.print(&format!("{words} @{name}"), &json!({ "username": name, "blocked": blocked }))
 }

@@ -5,6 +5,7 @@
 
 use super::{VerbContext, VerbError, input, say};
 use crate::client::session::queries::UnreadMessage;
+use crate::client::shared_arguments::{PostArgs, joined};
 use ribbit_state::limits::TALK_PAGE_MAX;
 use ribbit_state::query::TalkMessage;
 use ribbit_state::query::{Person, TalkPartner};
@@ -15,10 +16,10 @@ use serde_json::json;
 use std::collections::BTreeMap;
 
 /// Posts a croak: the given text, or standard input.
-pub(crate) async fn post(context: &mut VerbContext, text: Option<&str>) -> Result<(), VerbError> {
+pub(crate) async fn post(context: &mut VerbContext, arguments: &PostArgs) -> Result<(), VerbError> {
     context.require_session()?;
-    let text = input::text(text)?;
-    let id = context.user.post(&text).await?;
+    let text = input::text(joined(&arguments.text.text).as_deref())?;
+    let id = context.user.post(&text, arguments.audience()).await?;
     context.print(&format!("posted croak {id}"), &json!({ "id": id }))
 }
 

@@ -127,7 +127,7 @@ impl VerbContext {
                 account::create(self, &create.user.username, name, email).await
             }
             SessionVerb::Delete(_) => account::delete(self).await,
-            SessionVerb::Post(post) => messages::post(self, joined(&post.text).as_deref()).await,
+            SessionVerb::Post(post) => messages::post(self, post).await,
             SessionVerb::Dm(message) => {
                 messages::message(self, &message.username, joined(&message.text.text).as_deref()).await
             }
