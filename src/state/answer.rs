@@ -71,6 +71,8 @@ pub fn answer<V: View>(
         | Query::Thread { session, .. }
         | Query::Everyone { session, .. }
         | Query::Search { session, .. }
+        | Query::Waiting { session, .. }
+        | Query::FollowedBy { session, .. }
         | Query::Reactions { session, .. } => match owner(view, *session)? {
             Ok(me) => personal(view, caches, me, *session, query)?,
             Err(denied) => Err(denied),
@@ -92,7 +94,11 @@ fn personal<V: View>(
         Query::Feed { before, limit, .. } => {
             Ok(feed::feed(view, caches, me, *before, page_len(*limit, FEED_PAGE_MAX))?)
         }
-        Query::Friends { after, .. } => Ok(friends(view, me, *after)?),
+        Query::Friends { after, .. } => {
+            let whose = me.account;
+            Ok(friends(view, me, whose, *after)?)
+        }
+        Query::FollowedBy { username, after, .. } => followed_by(view, me, username, *after)?,
         Query::Croak { id, .. } => croak(view, me.account, *id)?,
         Query::Profile { username, before, limit, .. } => {
             profile(view, caches, me, username, newest(before), page_len(*limit, FEED_PAGE_MAX))?
@@ -110,6 +116,9 @@ fn personal<V: View>(
             talks::talk(view, me, with, newest(before), page_len(*limit, TALK_PAGE_MAX))?
         }
         Query::Message { id, .. } => talks::message(view, &me, *id)?,
+        Query::Waiting { after, limit, .. } => {
+            Ok(talks::waiting(view, me, *after, page_len(*limit, TALK_PAGE_MAX))?)
+        }
         Query::Front { before, limit, known, .. } => {
             Ok(front::page(view, caches, me, *before, page_len(*limit, FEED_PAGE_MAX), *known)?)
         }
@@ -160,16 +169,38 @@ fn lease_page<V: View>(view: &V, after: Option<Owner>) -> Result<Page, V::Error>
     Ok(Page::Leases { leases, more })
 }
 
-/// Returns one page of live accounts that `me` follows. Deleted accounts are skipped, so a page is full whenever there
+/// As [`friends`], of another person. A person who has blocked the reader, or whom the reader has blocked, is shown without.
+fn followed_by<V: View>(
+    view: &V,
+    me: Person,
+    username: &str,
+    after: Option<AccountId>,
+) -> Result<Result<Page, Denied>, V::Error> {
+    let whose = match people::profile(view, &me, username)? {
+        Ok(profile) => profile.relation,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    if whose.blocked || whose.blocks {
+        return Ok(Ok(Page::Friends { me, friends: Vec::new(), more: None }));
+    }
+    friends(view, me, whose.person.account, after).map(Ok)
+}
+
+/// Returns one page of live accounts that `whose` follows. Deleted accounts are skipped, so a page is full whenever there
 /// are enough to fill it, and `more` is set only if another account follows.
-fn friends<V: View>(view: &V, me: Person, after: Option<AccountId>) -> Result<Page, V::Error> {
+fn friends<V: View>(
+    view: &V,
+    me: Person,
+    whose: AccountId,
+    after: Option<AccountId>,
+) -> Result<Page, V::Error> {
     let mut friends = Vec::new();
     // `after` comes from the client and may be any number.
     let mut next = after.map_or(0, |account| account.0.saturating_add(1));
     // One row beyond the page tells if there is another page.
     let wanted = PEOPLE_PAGE_MAX + 1;
     while friends.len() < wanted {
-        let (from, to) = ((me.account, next), (me.account, u64::MAX));
+        let (from, to) = ((whose, next), (whose, u64::MAX));
         let rows = scan::<Friends, V>(view, &from, &to, Order::OldestFirst, wanted)?;
         for ((_, friend), _) in &rows {
             friends.extend(person(view, AccountId(*friend))?);

@@ -141,7 +141,9 @@ impl Query {
             Query::People { names, after, .. } | Query::Accounts { names, after } => {
                 listed(names, after.as_deref())
             }
-            Query::Profile { username: typed, .. } => username(typed),
+            Query::Profile { username: typed, .. } | Query::FollowedBy { username: typed, .. } => {
+                username(typed)
+            }
             Query::Talk { with: TalkPartner::Named(typed), .. } => {
                 username(typed).map_err(|_| Denied::of(Code::NoSuchUser, Field::Username))
             }
@@ -170,6 +172,7 @@ impl Query {
             | Query::Unread { .. }
             | Query::Talks { .. }
             | Query::Message { .. }
+            | Query::Waiting { .. }
             | Query::Front { .. }
             | Query::Notices { .. }
             | Query::Rooms { .. }

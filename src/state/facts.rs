@@ -261,4 +261,6 @@ queries! {
     Everyone: session, public;
     Reactions: session, public;
     Search: session, public;
+    Waiting: session, public;
+    FollowedBy: session, public;
 }

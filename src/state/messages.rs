@@ -17,7 +17,7 @@
 use super::code::{Code, Denied, Field};
 use super::command::{MessageCommand, Reply};
 use super::ids::{AccountId, LogIndex, TokenHash};
-use super::lookup::{me_and, session_owner};
+use super::lookup::{me_and, person, session_owner};
 use super::rows::{
     Change, Mailbox, Mailboxes, Message, Messages, Order, TalkMarks, TalkOf, TalkState, TalksByAge, View,
     Waiting, get, scan,
@@ -93,6 +93,7 @@ fn send<V: View>(
     if theirs.waiting >= bounds.waiting_per_talk_max || mailbox.waiting >= bounds.waiting_max {
         return Ok(Err(Denied::new(Code::MailboxFull)));
     }
+    let sender = person(view, me)?.map_or(String::new(), |me| me.username);
     theirs.waiting += 1;
     mailbox.waiting += 1;
     let index = context.index;
@@ -100,7 +101,7 @@ fn send<V: View>(
     let mut changes = vec![Change::put::<Messages>(&index, &message)];
     enter(&mut changes, (other, me), index, theirs);
     enter(&mut changes, (me, other), index, mark_of(view, me, other)?.unwrap_or_default());
-    changes.push(Change::put::<Waiting>(&(other, me, index), &()));
+    changes.push(Change::put::<Waiting>(&(other, me, index), &sender));
     changes.push(Change::put::<Mailboxes>(&other, &mailbox));
     Ok(Ok((changes, Reply::Sent { message: index })))
 }
@@ -137,7 +138,7 @@ fn mark<V: View>(
     let mut changes = Vec::new();
     let (from, to) = ((me, with, 0), (me, with, read_through + 1));
     let limit = usize::try_from(bounds.waiting_per_talk_max).unwrap_or(usize::MAX);
-    for (key, ()) in scan::<Waiting, V>(view, &from, &to, Order::OldestFirst, limit)? {
+    for (key, _) in scan::<Waiting, V>(view, &from, &to, Order::OldestFirst, limit)? {
         changes.push(Change::remove::<Waiting>(&key));
     }
     let read = u32::try_from(changes.len()).unwrap_or(u32::MAX);
@@ -175,7 +176,7 @@ pub(super) fn sweep<V: View>(
     let (from, to) = ((gone, AccountId(0), 0), (gone, AccountId(u64::MAX), u64::MAX));
     let waiting = scan::<Waiting, V>(view, &from, &to, Order::OldestFirst, left)?;
     left -= waiting.len();
-    changes.extend(waiting.iter().map(|(key, ())| Change::remove::<Waiting>(key)));
+    changes.extend(waiting.iter().map(|(key, _)| Change::remove::<Waiting>(key)));
     let talks = scan::<TalkOf, V>(view, &from, &to, Order::OldestFirst, left)?;
     left -= talks.len();
     for (key @ (_, other, message), ()) in talks {

@@ -109,6 +109,11 @@ pub enum Query {
     /// people with this text in their names. A page may be short or empty although `older` is set, because each page looks
     /// at a bounded number of croaks.
     Search { session: TokenHash, words: String, before: Option<LogIndex>, limit: u16 },
+    /// Messages to the session's owner that are unread, of all talks in the order of time, starting after `after` if it is
+    /// given. `limit` is lowered to `TALK_PAGE_MAX`.
+    Waiting { session: TokenHash, after: Option<LogIndex>, limit: u16 },
+    /// Accounts that another person follows, in the order of their ids, starting after `after` if it is given.
+    FollowedBy { session: TokenHash, username: String, after: Option<AccountId> },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -349,6 +354,26 @@ pub enum Page {
         people: Vec<Person>,
     },
     Found(Box<Found>),
+    Waiting {
+        me: Person,
+        /// Oldest first.
+        messages: Vec<WaitingMessage>,
+        /// There are more messages behind these.
+        more: bool,
+    },
+}
+
+/// A message that its recipient has not read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WaitingMessage {
+    pub id: LogIndex,
+    pub from: AccountId,
+    /// User name of the sender when the message was sent.
+    pub username: String,
+    /// The account of the sender is deleted.
+    pub deleted: bool,
+    pub wall_ms: u64,
+    pub text: String,
 }
 
 /// A page of the feed with what stands around it.

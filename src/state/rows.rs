@@ -65,8 +65,9 @@ tables! {
     17 Messages: LogIndex => Message;
     /// (account, other account, message): each of the two has a talk of their own.
     18 TalkOf: (AccountId, AccountId, LogIndex) => ();
-    /// (recipient, sender, message) for each unread message. Bounded per recipient and per pair.
-    19 Waiting: (AccountId, AccountId, LogIndex) => ();
+    /// (recipient, sender, message) → user name of the sender, for each unread message. So a message that waits names its
+    /// sender although that account is deleted. Bounded per recipient and per pair.
+    19 Waiting: (AccountId, AccountId, LogIndex) => String;
     /// (account, other account) → read position of the first in their talk.
     20 TalkMarks: (AccountId, u64) => TalkState;
     /// (account, newest message of a talk) → other account.

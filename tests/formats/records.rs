@@ -200,7 +200,7 @@ fn message_rows(whose: AccountId) -> Vec<String> {
     vec![
         line::<Messages>("Messages", 0x0a0d, message),
         line::<TalkOf>("TalkOf", (whose, with, 0x0a0d), ()),
-        line::<Waiting>("Waiting", (with, whose, 0x0a0d), ()),
+        line::<Waiting>("Waiting", (with, whose, 0x0a0d), "bob".to_string()),
         line::<TalkMarks>("TalkMarks", (whose, with.0), mark),
         line::<TalksByAge>("TalksByAge", (whose, 0x0a0d), with),
         line::<Mailboxes>("Mailboxes", whose, Mailbox { waiting: 2, feed_read_through: 300 }),

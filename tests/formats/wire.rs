@@ -27,7 +27,9 @@ use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelatio
 use ribbit_state::query::{Consistency, FeedCroak, Page, Person, Query, TalkPartner};
 use ribbit_state::query::{CroakBody, Found, FrontCroak, FrontPage};
 use ribbit_state::query::{CroakNumbers, CroakShare, ReactionKind, Thread, ThreadCroak, ThreadReply};
-use ribbit_state::query::{DeliveryStatus, NoticeItem, ReportItem, Talk, TalkMessage, TalkSummary, Unread};
+use ribbit_state::query::{
+    DeliveryStatus, NoticeItem, ReportItem, Talk, TalkMessage, TalkSummary, Unread, WaitingMessage,
+};
 use ribbit_state::rows::{
     Coordination, Lease, NodeKind, NoticeKind, Owner, ReportedThing, Settings, TreeNode,
 };
@@ -186,6 +188,8 @@ fn queries() -> Vec<(&'static str, Query)> {
         Everyone: Query::Everyone { session, before, limit },
         Reactions: Query::Reactions { session, croak: 300, kind: ReactionKind::Share },
         Search: Query::Search { session, words: "rain #pond".into(), before, limit },
+        Waiting: Query::Waiting { session, after: before, limit },
+        FollowedBy: Query::FollowedBy { session, username: "bob".into(), after: Some(ACCOUNT) },
     })
 }
 
@@ -449,6 +453,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         Everyone: Page::Everyone { me: person(), croaks: everyone, older: Some(299) },
         Reactions: Page::Reactions { me: person(), croak: Box::new(liked), people: vec![person()] },
         Found: Page::Found(Box::new(found())),
+        Waiting: Page::Waiting { me: person(), messages: vec![waiting_message()], more: true },
     })
 }
 
@@ -764,6 +769,17 @@ fn frames_of_wire_version_1_stay_readable() {
     assert_eq!(frame::WIRE_VERSION, 1, "another version has a file of its own");
     let made = [openings(), asked(), answered(), live(), peer_frames()].concat();
     compare("wire-1.txt", WIRE_1, made);
+}
+
+fn waiting_message() -> WaitingMessage {
+    WaitingMessage {
+        id: 300,
+        from: ACCOUNT,
+        username: "bob".into(),
+        deleted: true,
+        wall_ms: 1_700_000_000_000,
+        text: "hello".into(),
+    }
 }
 
 fn found() -> Found {

@@ -5,13 +5,16 @@ use crate::caches::timelines::Caches;
 use crate::code::{Code, Denied, Field};
 use crate::croaks;
 use crate::ids::{AccountId, LogIndex};
-use crate::limits::UNREAD_CROAKS_MAX;
-use crate::lookup::{account_named, person};
+use crate::limits::{UNREAD_CROAKS_MAX, WAITING_MAX};
+use crate::lookup::{account_named, is_live, person};
 use crate::messages::{mailbox, mark_of};
 use crate::notices;
-use crate::query::{DeliveryStatus, Page, Person, Talk, TalkMessage, TalkPartner, TalkSummary, Unread};
+use crate::query::{
+    DeliveryStatus, Page, Person, Talk, TalkMessage, TalkPartner, TalkSummary, Unread, WaitingMessage,
+};
 use crate::rows::{
-    BadRow, CroakKind, Friends, Key, Message, Messages, Order, Table, TalkOf, TalksByAge, View, get, scan,
+    BadRow, CroakKind, Friends, Key, Message, Messages, Order, Table, TalkOf, TalksByAge, View, Waiting, get,
+    scan,
 };
 use crate::text;
 use crate::visibility::blocks::check_contact;
@@ -122,6 +125,29 @@ pub(crate) fn message<V: View>(
     let with = person(view, with_account)?;
     let message = shown(view, me, id, message)?;
     Ok(Ok(Page::Message { with, with_account, message }))
+}
+
+/// Returns the unread messages behind `after`, oldest first. All of them are looked at: `WAITING_MAX` bounds their number.
+pub(crate) fn waiting<V: View>(
+    view: &V,
+    me: Person,
+    after: Option<LogIndex>,
+    limit: usize,
+) -> Result<Page, V::Error> {
+    let (from, to) = ((me.account, AccountId(0), 0), (me.account, AccountId(u64::MAX), u64::MAX));
+    let most = usize::try_from(WAITING_MAX).unwrap_or(usize::MAX);
+    let mut rows = scan::<Waiting, V>(view, &from, &to, Order::OldestFirst, most)?;
+    rows.retain(|((_, _, id), _)| *id > after.unwrap_or(0));
+    rows.sort_unstable_by_key(|((_, _, id), _)| *id);
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let mut messages = Vec::with_capacity(rows.len());
+    for ((_, from, id), username) in rows {
+        let Message { wall_ms, text, .. } = stored(view, id)?;
+        let deleted = !is_live(view, from)?;
+        messages.push(WaitingMessage { id, from, username, deleted, wall_ms, text });
+    }
+    Ok(Page::Waiting { me, messages, more })
 }
 
 /// Returns a message of a talk. Its row exists for as long as a talk contains it.

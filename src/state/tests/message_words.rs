@@ -9,8 +9,7 @@ use crate::command::MessageCommand;
 use crate::command::{AccountCommand, OperatorCommand};
 use crate::ids::{AccountId, LogIndex};
 use crate::query::PersonRelation;
-use crate::query::TalkMessage;
-use crate::query::{Page, Query, TalkPartner};
+use crate::query::{Page, Query, TalkMessage, TalkPartner, WaitingMessage};
 use crate::rows::{
     Key, Mailboxes, Messages, SettingsRow, Suspended, Table, TableId, TalkMarks, TalkOf, TalksByAge, Waiting,
     decode,
@@ -105,6 +104,14 @@ pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Qu
             Query::Talk { session, with, before, limit }
         }
         "message" => Query::Message { session: session(args)?, id: first(args)?.parse()? },
+        "waiting" => {
+            let after = args.lookup_parse("after")?;
+            Query::Waiting { session: session(args)?, after, limit }
+        }
+        "followed-by" => {
+            let session = session(args)?;
+            Query::FollowedBy { session, username: first(args)?, after: None }
+        }
         "unread" => Query::Unread { session: session(args)? },
         "show" => Query::Croak { session: session(args)?, id: first(args)?.parse()? },
         "profile" => Query::Profile { session: session(args)?, username: first(args)?, before, limit },
@@ -157,6 +164,13 @@ pub(super) fn page(page: &Page) -> Words {
         }
         Page::Message { with_account, message, .. } => {
             writeln!(output, "with {}: {}", with_account.0, message_words(message))?;
+        }
+        Page::Waiting { messages, more, .. } => {
+            for WaitingMessage { id, from, username, deleted, text, .. } in messages {
+                let deleted = if *deleted { " [deleted]" } else { "" };
+                writeln!(output, "{id} from {} {username}{deleted}: {text:?}", from.0)?;
+            }
+            writeln!(output, "more: {more}")?;
         }
         Page::Profile { profile, croaks, .. } => {
             writeln!(output, "{}", relation_words(&profile.relation))?;
@@ -245,7 +259,8 @@ pub(super) fn row(table: TableId, row: &[u8]) -> Option<String> {
             let (name, welcome) = (row.site_name, row.welcome);
             format!(": registration open: {}, name {name:?}, welcome {welcome:?}", row.registration_open)
         }
-        TalkOf::ID | Waiting::ID | Suspended::ID => String::new(),
+        Waiting::ID => format!(": {}", decode::<String>(row)?),
+        TalkOf::ID | Suspended::ID => String::new(),
         table => return notice_words::row(table, row),
     })
 }

@@ -175,7 +175,7 @@ fn write(own: &mut Option<Pond>, request: Request) {
 /// A query of each kind with texts, numbers and paths of the input in it.
 fn filled(parts: &mut Parts<'_>) -> Query {
     let session = *parts.of(&[ADA, BOB, TokenHash([9; 32])]);
-    let kind = parts.byte() % 10;
+    let kind = parts.byte() % 12;
     let number = number(parts);
     let limit = number as u16;
     let before = parts.byte().is_multiple_of(2).then_some(number);
@@ -193,6 +193,8 @@ fn filled(parts: &mut Parts<'_>) -> Query {
             after: before.map(if limit.is_multiple_of(2) { Owner::Member } else { Owner::Client }),
         },
         8 => Query::Talks { session, before, limit },
+        9 => Query::Waiting { session, after: before, limit },
+        10 => Query::FollowedBy { session, username: text, after: before.map(AccountId) },
         _ => {
             let path = |text: &str| text.parse().unwrap_or_else(|_| TreePath::root());
             let after = after.map(|after| path(&after));
