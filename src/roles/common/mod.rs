@@ -6,9 +6,9 @@
 //! - [`command_line`]: command lines shown to users
 //! - [`address_book`]: addresses at which members were last reached; [`known`]: keys of servers, as first seen
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
-//! - [`stop`]: signals that end a process; [`panics`]: a panic ends its process; [`process`]: age and resources of this process
+//! - [`stop`]: signals that end a process; [`shutdown`]: the signal to its connections; [`panics`]: a panic ends its process; [`process`]: age and resources of this process
 //! - [`machine`]: host name, boot id and load; [`disk_space`]: free and allocated bytes; [`random`]: random numbers
-//! - [`rate_limit`]: token buckets; [`test_hooks`]: numbers that tests replace
+//! - [`rate_limit`]: token buckets; [`address_rates`]: rates of clients' addresses; [`test_hooks`]: numbers that tests replace
 //! - [`survey`]: the members of a cluster and their state; [`probe`]: checks that a cluster or its pages answer
 //! - [`descriptors`]: the limit of open files and sockets
 //! - [`systemd`]: messages from and to the service manager
@@ -17,6 +17,7 @@
 
 pub mod address;
 pub(crate) mod address_book;
+pub mod address_rates;
 pub mod cluster_file;
 pub(crate) mod cluster_selection;
 pub(crate) mod command_line;
@@ -40,6 +41,7 @@ pub(crate) mod rate_limit;
 pub(crate) mod script_input;
 pub(crate) mod secret_input;
 pub(crate) mod server_arguments;
+pub(crate) mod shutdown;
 pub(crate) mod stop;
 pub(crate) mod survey;
 pub(crate) mod systemd;

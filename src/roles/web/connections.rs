@@ -2,9 +2,9 @@
 //! that only waits for its browser to close takes no slot.
 
 use super::limits::{CONNECTIONS_PER_ADDRESS_MAX, LINGERING_MAX};
-use super::live::Shutdown;
 use super::site::Site;
 use super::tls::Tls;
+use crate::common::shutdown::Shutdown;
 use event_listener::Event;
 use ribbit_net::address_limit::{AddressLimit, AddressSlot};
 use std::cell::{Cell, RefCell};

@@ -1,6 +1,6 @@
 //! All limits of the web role: connections, sizes, timeouts and rates.
 
-use crate::common::rate_limit::Rate;
+pub use crate::common::address_rates::{CREATIONS, LOG_INS, MARKS, POSTS};
 use std::time::Duration;
 
 /// Maximum number of open connections, without live streams. Beyond it new connections are refused with 503.
@@ -98,17 +98,6 @@ pub const LIVE_SILENCE: Duration = Duration::from_secs(30);
 pub const CROAKS_KEPT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Maximum number of readers whose newest front page is kept, each of at most 5 KiB beside its croaks.
 pub const FRONT_PAGES_KEPT_MAX: usize = 512;
-
-/// Maximum number of addresses with rate limits.
-pub const ADDRESSES_MAX: usize = 4096;
-/// Rate of password checks per address: a class of thirty logs in at once and mistypes; then thirty a minute.
-pub const LOG_INS: Rate = Rate { burst: 60, every: Duration::from_secs(2) };
-/// Rate of new accounts per address: a class at once, then ten in ten minutes.
-pub const CREATIONS: Rate = Rate { burst: 40, every: Duration::from_secs(60) };
-/// Rate of croaks, messages and the like per address: five a second on average.
-pub const POSTS: Rate = Rate { burst: 150, every: Duration::from_millis(200) };
-/// Rate of read receipts per address.
-pub const MARKS: Rate = Rate { burst: 300, every: Duration::from_millis(100) };
 
 /// Returns the length of a page as queries take it. `max` is one of the rules' maxima.
 pub(super) fn page_len(max: usize) -> u16 {

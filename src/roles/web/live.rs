@@ -24,15 +24,14 @@
 //! does not read is cut off by `timeouts`. Meanwhile events wait in the subscription, then in the backend's ring; a subscription
 //! that falls out of the ring is told to read again. A croak is rendered once for all its readers ([`RenderedCroaks`]), because its
 //! markup is the same for everyone.
-
 use super::limits::{
     LIVE_BEAT, LIVE_READ_DEADLINE, LIVE_READINGS_MAX, LIVE_RETRY, LIVE_STREAMS_MAX,
     LIVE_STREAMS_PER_ADDRESS_MAX, READ_DEADLINE,
 };
 use super::request_context::{self, RequestContext};
 use super::response::{self, WebResponse};
+use crate::common::shutdown::Shutdown;
 use askama::Template;
-use event_listener::Event;
 use hyper::body::Bytes;
 use ribbit_net::address_limit::{AddressLimit, AddressSlot};
 use ribbit_net::client::Client;
@@ -49,7 +48,7 @@ use smol::future::FutureExt;
 use smol::lock::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// State shared by all streams of this process.
@@ -60,33 +59,6 @@ pub(super) struct LiveStreams {
     address_limit: AddressLimit,
     rendered: Mutex<RenderedCroaks>,
     shutdown: Arc<Shutdown>,
-}
-
-/// Signal that the role is being stopped, which connections and streams wait for.
-#[derive(Default)]
-pub(super) struct Shutdown {
-    began: AtomicBool,
-    changed: Event,
-}
-
-impl Shutdown {
-    pub(super) fn begin(&self) {
-        self.began.store(true, Ordering::SeqCst);
-        self.changed.notify(usize::MAX);
-    }
-    pub(super) fn began(&self) -> bool {
-        self.began.load(Ordering::SeqCst)
-    }
-    pub(super) async fn wait(&self) {
-        loop {
-            // Listening begins before the look, so that a stop in between is noticed.
-            let changed = self.changed.listen();
-            if self.began() {
-                return;
-            }
-            changed.await;
-        }
-    }
 }
 
 /// The newest croaks and messages of rooms, rendered once: all readers get the same bytes.

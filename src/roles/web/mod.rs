@@ -14,8 +14,7 @@
 //! Requests:
 //! - `site`: one request from head to answer: host, path, method, origin, size, then the handler; [`routes`]: the table of all
 //!   routes
-//! - `client_origin`: address and encryption; `hosts`: accepted names; `cross_site`: requests from other sites' pages;
-//!   `rate_limit`: limits per address
+//! - `client_origin`: address and encryption; `hosts`: accepted names; `cross_site`: requests from other sites' pages
 //! - `request_context`: cookies, deadline, queries and commands of one request
 //! - `response`: headers of every response; `compression`: gzip; `files`: static files
 //!
@@ -57,7 +56,6 @@ mod messages;
 mod metrics;
 mod notices;
 mod people;
-mod rate_limit;
 mod receipts;
 mod request_context;
 mod response;
@@ -76,6 +74,7 @@ mod tls;
 mod validity;
 
 use crate::common::failure::{Exit, Failure};
+use crate::common::shutdown::Shutdown;
 use crate::common::systemd::{self, sockets};
 use crate::web::arguments::WebOptions;
 use async_net::{TcpListener, TcpStream};
@@ -87,7 +86,6 @@ use hyper::Request;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use live::Shutdown;
 use ribbit_net::client::Client;
 use site::Site;
 use smol::LocalExecutor;

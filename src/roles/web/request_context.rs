@@ -8,8 +8,8 @@
 
 use super::client_origin::ClientOrigin;
 use super::limits::{ANSWER_DEADLINE, AROUND_DEADLINE, PAGE_MARGIN, POSITION_AGE_MAX};
-use super::rate_limit::{RateLimiter, WebRateClass};
 use super::response::WebResponse;
+use crate::common::address_rates::{AddressRateClass, AddressRates};
 use cookie::{Cookie, SameSite};
 use hyper::HeaderMap;
 use hyper::header::{COOKIE, HeaderValue, RETRY_AFTER, SET_COOKIE};
@@ -98,7 +98,7 @@ enum SessionCookie {
 pub(super) struct RequestContext {
     client: Client,
     origin: ClientOrigin,
-    rate_limiter: Arc<RateLimiter>,
+    rate_limiter: Arc<AddressRates>,
     /// Seconds to wait after a rate limit was exceeded.
     wait_s: Option<u32>,
     deadline: Instant,
@@ -124,7 +124,7 @@ impl RequestContext {
     pub(super) fn new(
         client: Client,
         origin: ClientOrigin,
-        rate_limiter: Arc<RateLimiter>,
+        rate_limiter: Arc<AddressRates>,
         headers: &HeaderMap,
         began: Instant,
     ) -> RequestContext {
@@ -296,7 +296,7 @@ impl RequestContext {
         }
     }
 
-    fn check_rate(&mut self, class: WebRateClass) -> Result<(), PageError> {
+    fn check_rate(&mut self, class: AddressRateClass) -> Result<(), PageError> {
         if self.origin.is_local() {
             return Ok(());
         }
@@ -416,18 +416,18 @@ pub(super) fn wall_ms() -> u64 {
 }
 
 /// Returns the rate class of a request.
-fn rate_class(ask: &Ask) -> WebRateClass {
+fn rate_class(ask: &Ask) -> AddressRateClass {
     match ask {
-        Ask::CreateAccount { .. } => WebRateClass::Creation,
-        Ask::LogIn { .. } | Ask::DeleteAccount { .. } | Ask::ChangePassword { .. } => WebRateClass::LogIn,
+        Ask::CreateAccount { .. } => AddressRateClass::Creation,
+        Ask::LogIn { .. } | Ask::DeleteAccount { .. } | Ask::ChangePassword { .. } => AddressRateClass::LogIn,
         Ask::Write(Request {
             command:
                 Command::Message(MessageCommand::Mark { .. } | MessageCommand::ReadFeed { .. })
                 | Command::Notice(NoticeCommand::Read { .. })
                 | Command::Room(RoomCommand::Mark { .. }),
             ..
-        }) => WebRateClass::Mark,
-        _ => WebRateClass::Post,
+        }) => AddressRateClass::Mark,
+        _ => AddressRateClass::Post,
     }
 }
 

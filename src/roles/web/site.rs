@@ -15,16 +15,17 @@ use super::front_cache::FrontCache;
 use super::hosts::{AllowedHosts, HostError};
 use super::https_redirect;
 use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
-use super::live::{LiveStreams, Shutdown};
+use super::live::LiveStreams;
 use super::metrics::WebCounters;
-use super::rate_limit::RateLimiter;
 use super::request_context::RequestContext;
 use super::response::{self, WebResponse, closing};
 use super::routes::{GetRequest, PostRequest, RequestBody, Route, RouteAccess};
 use super::services::SiteServices;
 use super::timeouts::{ConnectionClock, ConnectionPhase};
+use crate::common::address_rates::AddressRates;
 use crate::common::machine::host_name;
 use crate::common::network::Network;
+use crate::common::shutdown::Shutdown;
 use crate::web::arguments::WebOptions;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
@@ -46,7 +47,7 @@ pub(super) struct Site {
     pub(super) services: SiteServices,
     hosts: AllowedHosts,
     trusted_proxies: Vec<Network>,
-    rate_limiter: Arc<RateLimiter>,
+    rate_limiter: Arc<AddressRates>,
     /// Value of `Strict-Transport-Security` on encrypted connections.
     hsts: Option<HeaderValue>,
     routes: matchit::Router<Route>,

@@ -1,4 +1,4 @@
-//! Rate limits per client address. They are generous, because a school class may share one address; the cluster itself limits each
+//! Rate limits per client address, shared by the pages and the gateway. They are generous, because a school class may share one address; the cluster itself limits each
 //! account more strictly.
 //!
 //! Each class has a token bucket ([`TokenBucket`]). A refusal takes no token. An IPv6 address counts as its /64 network, which is
@@ -9,7 +9,6 @@
 //!
 //! Not defended against: a client with thousands of addresses. The table drops the address that was idle for longest.
 
-use super::limits::{ADDRESSES_MAX, CREATIONS, LOG_INS, MARKS, POSTS};
 use crate::common::rate_limit::{Rate, TokenBucket, micros};
 use ribbit_net::address_limit::address_key;
 use ribbit_state::sync::MutexExt;
@@ -18,9 +17,20 @@ use std::net::IpAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+/// Maximum number of addresses with rate limits.
+const ADDRESSES_MAX: usize = 4096;
+/// Rate of password checks per address: a class of thirty logs in at once and mistypes; then thirty a minute.
+pub const LOG_INS: Rate = Rate { burst: 60, every: Duration::from_secs(2) };
+/// Rate of new accounts per address: a class at once, then ten in ten minutes.
+pub const CREATIONS: Rate = Rate { burst: 40, every: Duration::from_secs(60) };
+/// Rate of croaks, messages and the like per address: five a second on average.
+pub const POSTS: Rate = Rate { burst: 150, every: Duration::from_millis(200) };
+/// Rate of read receipts per address.
+pub const MARKS: Rate = Rate { burst: 300, every: Duration::from_millis(100) };
+
 /// Class of a limited request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WebRateClass {
+pub(crate) enum AddressRateClass {
     /// Everything that checks a password.
     LogIn,
     Creation,
@@ -32,13 +42,13 @@ pub(super) enum WebRateClass {
 
 const RATE_CLASSES: usize = 4;
 
-impl WebRateClass {
+impl AddressRateClass {
     fn rate(self) -> Rate {
         match self {
-            WebRateClass::LogIn => LOG_INS,
-            WebRateClass::Creation => CREATIONS,
-            WebRateClass::Post => POSTS,
-            WebRateClass::Mark => MARKS,
+            AddressRateClass::LogIn => LOG_INS,
+            AddressRateClass::Creation => CREATIONS,
+            AddressRateClass::Post => POSTS,
+            AddressRateClass::Mark => MARKS,
         }
     }
 }
@@ -48,25 +58,30 @@ type Buckets = [TokenBucket; RATE_CLASSES];
 
 /// Rate limits of all addresses.
 #[derive(Debug)]
-pub(super) struct RateLimiter {
+pub(crate) struct AddressRates {
     /// Start of the buckets' clock.
     began: Instant,
     /// Buckets by address, with the time of the last request.
     known: Mutex<HashMap<IpAddr, (Instant, Buckets)>>,
 }
 
-impl Default for RateLimiter {
-    fn default() -> RateLimiter {
-        RateLimiter { began: Instant::now(), known: Mutex::default() }
+impl Default for AddressRates {
+    fn default() -> AddressRates {
+        AddressRates { began: Instant::now(), known: Mutex::default() }
     }
 }
 
-impl RateLimiter {
+impl AddressRates {
     /// Takes a token.
     ///
     /// # Errors
     /// The time until the next token if there is none.
-    pub(super) fn take(&self, address: IpAddr, class: WebRateClass, now: Instant) -> Result<(), Duration> {
+    pub(crate) fn take(
+        &self,
+        address: IpAddr,
+        class: AddressRateClass,
+        now: Instant,
+    ) -> Result<(), Duration> {
         let key = address_key(address);
         let mut known = self.known.locked();
         if known.len() >= ADDRESSES_MAX && !known.contains_key(&key) {
@@ -89,30 +104,30 @@ mod tests {
     }
 
     /// Returns the number of requests that are allowed at this moment.
-    fn taken(rate_limiter: &RateLimiter, from: &str, class: WebRateClass, now: Instant) -> u32 {
-        (0..).find(|_| rate_limiter.take(address(from), class, now).is_err()).unwrap()
+    fn taken(rates: &AddressRates, from: &str, class: AddressRateClass, now: Instant) -> u32 {
+        (0..).find(|_| rates.take(address(from), class, now).is_err()).unwrap()
     }
 
     #[test]
     fn a_burst_then_one_at_a_time() {
-        let (rate_limiter, now) = (RateLimiter::default(), Instant::now());
-        assert_eq!(taken(&rate_limiter, "10.0.0.1", WebRateClass::LogIn, now), LOG_INS.burst);
-        let wait = rate_limiter.take(address("10.0.0.1"), WebRateClass::LogIn, now).unwrap_err();
+        let (rates, now) = (AddressRates::default(), Instant::now());
+        assert_eq!(taken(&rates, "10.0.0.1", AddressRateClass::LogIn, now), LOG_INS.burst);
+        let wait = rates.take(address("10.0.0.1"), AddressRateClass::LogIn, now).unwrap_err();
         assert_eq!(wait, LOG_INS.every, "a refusal costs nothing");
-        assert_eq!(taken(&rate_limiter, "10.0.0.1", WebRateClass::LogIn, now + wait), 1);
+        assert_eq!(taken(&rates, "10.0.0.1", AddressRateClass::LogIn, now + wait), 1);
         assert_eq!(
-            taken(&rate_limiter, "10.0.0.1", WebRateClass::Creation, now),
+            taken(&rates, "10.0.0.1", AddressRateClass::Creation, now),
             CREATIONS.burst,
             "each class by itself"
         );
         assert_eq!(
-            taken(&rate_limiter, "10.0.0.2", WebRateClass::LogIn, now),
+            taken(&rates, "10.0.0.2", AddressRateClass::LogIn, now),
             LOG_INS.burst,
             "each address by itself"
         );
         let rested = now + LOG_INS.every * LOG_INS.burst * 2;
         assert_eq!(
-            taken(&rate_limiter, "10.0.0.1", WebRateClass::LogIn, rested),
+            taken(&rates, "10.0.0.1", AddressRateClass::LogIn, rested),
             LOG_INS.burst,
             "and no more than that"
         );
@@ -120,31 +135,27 @@ mod tests {
 
     #[test]
     fn a_household_counts_as_one() {
-        let (rate_limiter, now) = (RateLimiter::default(), Instant::now());
-        assert_eq!(taken(&rate_limiter, "fd00::1", WebRateClass::Creation, now), CREATIONS.burst);
-        assert_eq!(taken(&rate_limiter, "fd00::ffff:1:2:3", WebRateClass::Creation, now), 0);
-        assert_eq!(taken(&rate_limiter, "fd00:0:0:1::1", WebRateClass::Creation, now), CREATIONS.burst);
+        let (rates, now) = (AddressRates::default(), Instant::now());
+        assert_eq!(taken(&rates, "fd00::1", AddressRateClass::Creation, now), CREATIONS.burst);
+        assert_eq!(taken(&rates, "fd00::ffff:1:2:3", AddressRateClass::Creation, now), 0);
+        assert_eq!(taken(&rates, "fd00:0:0:1::1", AddressRateClass::Creation, now), CREATIONS.burst);
     }
 
     #[test]
     fn the_table_is_bounded_and_forgets_who_was_quiet_for_longest() {
-        let (rate_limiter, start) = (RateLimiter::default(), Instant::now());
+        let (rates, start) = (AddressRates::default(), Instant::now());
         let nth = |n: usize| IpAddr::from(u32::try_from(n).unwrap().to_be_bytes());
         let at = |n: usize| start + Duration::from_micros(u64::try_from(n).unwrap());
-        taken(&rate_limiter, "10.0.0.1", WebRateClass::Creation, start);
+        taken(&rates, "10.0.0.1", AddressRateClass::Creation, start);
         for n in 0..ADDRESSES_MAX - 2 {
-            rate_limiter.take(nth(n), WebRateClass::Creation, at(n)).unwrap();
+            rates.take(nth(n), AddressRateClass::Creation, at(n)).unwrap();
         }
         let last = at(ADDRESSES_MAX);
-        assert_eq!(taken(&rate_limiter, "10.0.0.1", WebRateClass::Creation, last), 0, "still known");
+        assert_eq!(taken(&rates, "10.0.0.1", AddressRateClass::Creation, last), 0, "still known");
         for n in ADDRESSES_MAX..ADDRESSES_MAX + 50 {
-            rate_limiter.take(nth(n), WebRateClass::Creation, last).unwrap();
+            rates.take(nth(n), AddressRateClass::Creation, last).unwrap();
         }
-        assert_eq!(rate_limiter.known.locked().len(), ADDRESSES_MAX);
-        assert_eq!(
-            taken(&rate_limiter, "10.0.0.1", WebRateClass::Creation, last),
-            0,
-            "it was looked up lately"
-        );
+        assert_eq!(rates.known.locked().len(), ADDRESSES_MAX);
+        assert_eq!(taken(&rates, "10.0.0.1", AddressRateClass::Creation, last), 0, "it was looked up lately");
     }
 }
