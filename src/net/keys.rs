@@ -12,7 +12,7 @@
 //! `Debug` shows the public key only. The files with the keys are up to the roles.
 
 use super::frame::FrameError;
-use super::secret::{from_hex, to_hex};
+use super::secret::{TOKEN_BYTES, from_hex, to_hex};
 use blake2::Blake2sMac256;
 use blake2::digest::{KeyInit, Mac};
 use ribbit_state::ClusterId;
@@ -34,6 +34,8 @@ const MEMBERS: &[u8] = b"ribbit members 1";
 const SERVERS: &[u8] = b"ribbit servers 1";
 /// Label of the key for seals. Part of the wire format.
 const SEALS: &[u8] = b"ribbit seals 1";
+/// Label of the key for the session tokens of gateways. Gateways of different builds share sessions by it.
+const GATEWAYS: &[u8] = b"ribbit gateways 1";
 
 /// Public key of a cluster's servers; 64 hexadecimal digits as text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -89,6 +91,7 @@ struct ClusterKeys {
     members: [u8; KEY_BYTES],
     private: [u8; KEY_BYTES],
     seals: [u8; KEY_BYTES],
+    gateways: [u8; KEY_BYTES],
     public: PublicKey,
 }
 
@@ -115,9 +118,10 @@ impl Keys {
     /// Derives all keys from the cluster key.
     pub fn of_cluster(cluster: ClusterId, key: &[u8; KEY_BYTES]) -> Keys {
         let private = derived(key, SERVERS);
-        let (members, seals) = (derived(key, MEMBERS), derived(key, SEALS));
+        let (members, seals, gateways) = (derived(key, MEMBERS), derived(key, SEALS), derived(key, GATEWAYS));
         let public = public_of(&private);
-        Keys(Arc::new(KeySource::Cluster(Box::new(ClusterKeys { cluster, members, private, seals, public }))))
+        let own = ClusterKeys { cluster, members, private, seals, gateways, public };
+        Keys(Arc::new(KeySource::Cluster(Box::new(own))))
     }
 
     /// Creates the keys of a client with the servers' public key.
@@ -142,6 +146,12 @@ impl Keys {
             KeySource::Pinned(public) => Some(*public),
             KeySource::Trusting(_) => None,
         }
+    }
+
+    /// Returns the session token under which every gateway of the cluster acts for the same client, `None` without the
+    /// cluster key. `client` names the protocol and the client, each part without a zero byte.
+    pub fn gateway_token(&self, client: &[&str]) -> Option<[u8; TOKEN_BYTES]> {
+        Some(derived(&self.own()?.gateways, client.join("\0").as_bytes()))
     }
 
     /// Returns the pre-shared key of the members.
@@ -221,6 +231,14 @@ mod tests {
         assert_ne!(keys.members(), keys.private());
         assert_ne!(Keys::of_cluster(ClusterId(7), &[2; KEY_BYTES]), keys);
         assert_eq!(Keys::pinned(keys.public().unwrap()).members(), None);
+    }
+
+    #[test]
+    fn gateways_with_the_cluster_key_derive_the_same_tokens() {
+        let keys = Keys::of_cluster(ClusterId(7), &[1; KEY_BYTES]);
+        assert_eq!(keys.gateway_token(&["chat", "ada"]), keys.clone().gateway_token(&["chat", "ada"]));
+        assert_ne!(keys.gateway_token(&["chat", "ada"]), keys.gateway_token(&["chata", "da"]));
+        assert_eq!(Keys::pinned(keys.public().unwrap()).gateway_token(&["chat", "ada"]), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The roles of ribbit: each wires the layers below together and holds no rules of its own.
 //!
 //! - [`cli`]: flags, environment and configuration file in, one running verb out
-//! - servers: [`node`] (backend and coordinator), [`balancer`], [`web`] (pages for browsers)
+//! - servers: [`node`] (backend and coordinator), [`balancer`], [`web`] (pages for browsers), [`gateway`] (older clients)
 //! - [`client`]: a person at a terminal or in a script
 //! - [`operator`]: commands for the people who run a cluster, each of which ends by itself
 //! - [`locks`]: the lock namespace from outside (`ribbit shell`, `ribbit lock`)
@@ -9,7 +9,7 @@
 //! - [`common`]: what several of these use: addresses, files, failures, signals, logging
 //!
 //! ```text
-//!   cli ──▶ { demo ──▶ up, node, balancer, web, client, operator, locks } ──▶ common
+//!   cli ──▶ { demo ──▶ up, node, balancer, web, gateway, client, operator, locks } ──▶ common
 //! ```
 
 pub mod balancer;
@@ -17,6 +17,7 @@ pub mod cli;
 pub mod client;
 pub mod common;
 mod demo;
+pub mod gateway;
 pub mod locks;
 mod node;
 mod operator;

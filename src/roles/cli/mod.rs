@@ -10,7 +10,7 @@
 //! of clap and exits 2. A wrong file is a [`Failure`] and exits 78.
 //!
 //! Each verb owns its arguments, its help and its `run`, in [`crate::operator`], [`crate::locks`], [`crate::up`],
-//! [`crate::demo`], [`crate::node`], [`crate::balancer`], [`crate::client`] and [`crate::web`]. Here are:
+//! [`crate::demo`], [`crate::node`], [`crate::balancer`], [`crate::client`], [`crate::web`] and [`crate::gateway`]. Here are:
 //!
 //! - [`flags`]: the list of all verbs; [`help`]: the help of `ribbit` itself
 //! - [`task`]: a validated verb, ready to run; [`start`]: runs it
@@ -181,6 +181,10 @@ fn client_task(arguments: ClientArgs, matches: &ArgMatches) -> Result<Task, Refu
         Some(ClientVerb::Web(arguments)) => {
             let options = arguments.options(matches)?;
             Task::server("web".to_string(), |stop| crate::web::run(options, stop))
+        }
+        Some(ClientVerb::Gateway(arguments)) => {
+            let options = arguments.options(matches)?;
+            Task::server("gateway".to_string(), |stop| crate::gateway::run(options, stop))
         }
         Some(ClientVerb::Server(arguments)) => {
             let options = arguments.options(matches)?;

@@ -1,4 +1,5 @@
-//! Arguments of `ribbit client` and its verbs; those of `client web` are in [`crate::web::arguments`].
+//! Arguments of `ribbit client` and its verbs; those of `client web` and `client gateway` are in
+//! [`crate::web::arguments`] and [`crate::gateway::arguments`].
 
 use crate::client::conversation_arguments::ConversationVerb;
 use crate::client::keep_away_arguments::KeepAwayVerb;
@@ -8,6 +9,7 @@ use crate::common::address;
 use crate::common::cluster_selection::{ClusterAccess, ClusterFlags, select, settings_folder};
 use crate::common::defaults::data_dir_or_default;
 use crate::common::failure::Failure;
+use crate::gateway::arguments::{self as gateway, GatewayArgs};
 use crate::web::arguments::{self as web, WebArgs};
 use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
@@ -57,6 +59,9 @@ impl ClientArgs {
             }
             Some(_) if typed("take_over") => "--take-over is for `ribbit client` without a verb",
             Some(ClientVerb::Web(_)) if typed("json") => "--json is not a flag of `ribbit client web`",
+            Some(ClientVerb::Gateway(_)) if typed("json") => {
+                "--json is not a flag of `ribbit client gateway`"
+            }
             None | Some(_) => return Ok(()),
         };
         Err(clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, format!("{misplaced}\n")))
@@ -69,6 +74,9 @@ pub enum ClientVerb {
     /// Serve the web pages to browsers
     #[command(after_help = web::HELP)]
     Web(WebArgs),
+    /// Serve the clients of older systems
+    #[command(after_help = gateway::HELP)]
+    Gateway(GatewayArgs),
     /// Print the server that this client should use
     #[command(after_help = SERVER_HELP)]
     Server(ClientServerArgs),

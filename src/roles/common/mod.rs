@@ -10,7 +10,7 @@
 //! - [`machine`]: host name, boot id and load; [`disk_space`]: free and allocated bytes; [`random`]: random numbers
 //! - [`rate_limit`]: token buckets; [`address_rates`]: rates of clients' addresses; [`test_hooks`]: numbers that tests replace
 //! - [`survey`]: the members of a cluster and their state; [`probe`]: checks that a cluster or its pages answer
-//! - [`descriptors`]: the limit of open files and sockets
+//! - [`descriptors`]: the limit of open files and sockets; [`linger`]: closing a connection
 //! - [`systemd`]: messages from and to the service manager
 //! - [`output`]: standard output; [`log_lines`]: standard error, without blocking
 //! - [`editor`]: the line editor of a terminal; [`secret_input`]: password input; [`script_input`]: lines of standard input
@@ -28,6 +28,7 @@ pub(crate) mod editor;
 pub mod env_file;
 pub mod failure;
 pub(crate) mod known;
+pub(crate) mod linger;
 pub(crate) mod log_lines;
 pub(crate) mod machine;
 pub mod network;

@@ -74,6 +74,7 @@ mod tls;
 mod validity;
 
 use crate::common::failure::{Exit, Failure};
+use crate::common::linger;
 use crate::common::shutdown::Shutdown;
 use crate::common::systemd::{self, sockets};
 use crate::web::arguments::WebOptions;
@@ -293,7 +294,7 @@ async fn connection(
     }
     // A connection that waits for its browser to close takes no slot.
     if counted.become_lingering() {
-        timeouts::linger(stream, limits::LINGER_BYTES_MAX, limits::LINGER).await;
+        linger::linger(stream, limits::LINGER_BYTES_MAX, limits::LINGER).await;
     }
 }
 

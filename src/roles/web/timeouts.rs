@@ -27,7 +27,7 @@ use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ConnectionPhase {
@@ -224,35 +224,11 @@ pub(super) fn end_with_its_reader(stream: &TcpStream) {
     }
 }
 
-/// Closes a connection so that the answer arrives. Closing a socket with unread bytes resets it, and the browser would lose the
-/// answer. So the sending side is closed first, then incoming data is dropped, within bounds.
-pub(super) async fn linger(mut stream: TcpStream, bytes_max: usize, limit: Duration) {
-    use smol::future::FutureExt;
-    use smol::io::AsyncReadExt;
-    if stream.shutdown(std::net::Shutdown::Write).is_err() {
-        return;
-    }
-    let drop_rest = async {
-        let mut buffer = vec![0; 16 * 1024];
-        let mut dropped = 0;
-        while dropped < bytes_max {
-            match stream.read(&mut buffer).await {
-                Ok(0) | Err(_) => break,
-                Ok(bytes) => dropped += bytes,
-            }
-        }
-    };
-    drop_rest
-        .or(async {
-            Timer::after(limit).await;
-        })
-        .await;
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use smol::io::{AsyncReadExt, AsyncWriteExt};
+    use std::time::Duration;
 
     async fn ends() -> (TcpStream, TcpStream) {
         let listener = async_net::TcpListener::bind("127.0.0.1:0").await.unwrap();

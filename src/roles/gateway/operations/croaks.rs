@@ -1,0 +1,183 @@
+//! Croaks, follows and feeds.
+
+use super::{Operations, Refusal, Session, unexpected};
+use crate::common::address_rates::AddressRateClass;
+use crate::gateway::limits::FOLLOWS_LISTED_MAX;
+use ribbit_state::limits::FEED_PAGE_MAX;
+use ribbit_state::query::{FeedCroak, Person};
+use ribbit_state::text::check_croak;
+use ribbit_state::{Code, Command, LogIndex, Page, Query, Reply};
+use std::net::IpAddr;
+
+/// A croak as the protocols show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Post {
+    /// Its position in the log.
+    pub(crate) id: LogIndex,
+    /// User name of the author.
+    pub(crate) author: String,
+    /// Wall clock of the leader at the time, in milliseconds since 1970. It may be wrong.
+    pub(crate) wall_ms: u64,
+    pub(crate) text: String,
+}
+
+impl From<FeedCroak> for Post {
+    fn from(croak: FeedCroak) -> Post {
+        let FeedCroak { id, author, body, .. } = croak;
+        Post { id, author: author.username, wall_ms: body.wall_ms, text: body.text }
+    }
+}
+
+/// A person and their croaks, as their profile shows them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Profile {
+    pub(crate) username: String,
+    /// The owner of the session follows them.
+    pub(crate) followed: bool,
+    /// Newest first.
+    pub(crate) posts: Vec<Post>,
+}
+
+impl Operations {
+    /// Posts a croak for everyone.
+    pub(crate) async fn post(
+        &self,
+        from: IpAddr,
+        session: &Session,
+        text: &str,
+    ) -> Result<LogIndex, Refusal> {
+        check_croak(text)?;
+        self.check_rate(from, AddressRateClass::Post)?;
+        match self.requests.write(Command::croak(session.token, text)).await? {
+            Reply::Croaked { croak } => Ok(croak),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Follows a person. Refused with `NoSuchUser`, `Yourself` or `AlreadyFriend`.
+    pub(crate) async fn follow(
+        &self,
+        from: IpAddr,
+        session: &Session,
+        username: &str,
+    ) -> Result<(), Refusal> {
+        self.check_rate(from, AddressRateClass::Post)?;
+        let command = Command::AddFriend { session: session.token, username: username.to_string() };
+        self.requests.write(command).await.map(drop).map_err(unknown_name)
+    }
+
+    /// Unfollows a person. Refused with `NoSuchUser`, `Yourself` or `NotAFriend`.
+    pub(crate) async fn unfollow(
+        &self,
+        from: IpAddr,
+        session: &Session,
+        username: &str,
+    ) -> Result<(), Refusal> {
+        self.check_rate(from, AddressRateClass::Post)?;
+        let command = Command::RemoveFriend { session: session.token, username: username.to_string() };
+        self.requests.write(command).await.map(drop).map_err(unknown_name)
+    }
+
+    /// Returns the newest croaks of the person and of those they follow, newest first. `limit` is at most `FEED_PAGE_MAX`.
+    pub(crate) async fn feed(&self, session: &Session, limit: usize) -> Result<Vec<Post>, Refusal> {
+        match self.feed_page(session, None, limit).await? {
+            Page::Feed { croaks, .. } => Ok(croaks.into_iter().map(Post::from).collect()),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Returns the croaks in the feed after the one at the cursor `after`, oldest first, with their cursors.
+    pub(crate) async fn feed_after(
+        &self,
+        session: &Session,
+        after: LogIndex,
+    ) -> Result<Vec<(LogIndex, Post)>, Refusal> {
+        let (mut found, mut before) = (Vec::new(), None);
+        loop {
+            let (croaks, older) = match self.feed_page(session, before, FEED_PAGE_MAX).await? {
+                Page::Feed { croaks, older, .. } => (croaks, older),
+                other => return Err(unexpected(&other)),
+            };
+            let new = croaks.into_iter().take_while(|croak| croak.cursor() > after);
+            found.extend(new.map(|croak| (croak.cursor(), Post::from(croak))));
+            match older.filter(|older| *older > after) {
+                Some(older) => before = Some(older),
+                None => break,
+            }
+        }
+        found.reverse();
+        Ok(found)
+    }
+
+    async fn feed_page(
+        &self,
+        session: &Session,
+        before: Option<LogIndex>,
+        limit: usize,
+    ) -> Result<Page, Refusal> {
+        let limit = u16::try_from(limit).unwrap_or(u16::MAX);
+        self.requests.read(Query::Feed { session: session.token, before, limit }).await
+    }
+
+    /// Returns a person's profile with their newest croaks, newest first; `limit` is at most `FEED_PAGE_MAX`.
+    pub(crate) async fn profile(
+        &self,
+        session: &Session,
+        username: &str,
+        limit: usize,
+    ) -> Result<Profile, Refusal> {
+        let limit = u16::try_from(limit).unwrap_or(u16::MAX);
+        let query =
+            Query::Profile { session: session.token, username: username.to_string(), before: None, limit };
+        match self.requests.read(query).await.map_err(unknown_name)? {
+            Page::Profile { profile, croaks, .. } => Ok(Profile {
+                username: profile.relation.person.username,
+                followed: profile.relation.followed,
+                posts: croaks.into_iter().map(Post::from).collect(),
+            }),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Returns the people that the person follows.
+    pub(crate) async fn followed(&self, session: &Session) -> Result<Vec<Person>, Refusal> {
+        let (mut people, mut after) = (Vec::new(), None);
+        loop {
+            match self.requests.read(Query::Friends { session: session.token, after }).await? {
+                Page::Friends { friends, more, .. } => {
+                    people.extend(friends);
+                    after = more.filter(|_| people.len() < FOLLOWS_LISTED_MAX);
+                }
+                other => return Err(unexpected(&other)),
+            }
+            if after.is_none() {
+                return Ok(people);
+            }
+        }
+    }
+
+    /// Returns the people that follow the person.
+    pub(crate) async fn followers(&self, session: &Session) -> Result<Vec<Person>, Refusal> {
+        let (mut people, mut after) = (Vec::new(), None);
+        loop {
+            match self.requests.read(Query::Followers { session: session.token, after }).await? {
+                Page::Followers { people: page, more, .. } => {
+                    people.extend(page.into_iter().map(|relation| relation.person));
+                    after = more.filter(|_| people.len() < FOLLOWS_LISTED_MAX);
+                }
+                other => return Err(unexpected(&other)),
+            }
+            if after.is_none() {
+                return Ok(people);
+            }
+        }
+    }
+}
+
+/// A name that no account can have is unknown.
+pub(super) fn unknown_name(refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::Denied(Code::InvalidEntry) => Refusal::Denied(Code::NoSuchUser),
+        other => other,
+    }
+}

@@ -1,0 +1,71 @@
+//! Operations that the protocols call: accounts, croaks, messages and presence, in ribbit's terms.
+//!
+//! ```text
+//!   protocol's session ──▶ Operations ──▶ requests ──▶ a backend
+//!                              ├──▶ rates of the client's address
+//!                              └──▶ presence: locks under the gateway's leases
+//! ```
+//!
+//! Each returns a value or a [`Refusal`]. None contains rules or knows a wire: a protocol picks the words for a refusal.
+//!
+//! - [`accounts`]: creating, opening and deleting them, with a password or by name
+//! - [`croaks`]: posts, follows and feeds; [`messages`]: direct messages; [`live`]: events as they come
+//! - [`presence`]: who is online, decided once in the whole cluster
+
+pub(crate) mod accounts;
+pub(crate) mod croaks;
+pub(crate) mod live;
+pub(crate) mod messages;
+pub(crate) mod presence;
+
+pub(crate) use super::requests::Refusal;
+
+use super::requests::Requests;
+use crate::common::address_rates::{AddressRateClass, AddressRates};
+use presence::Presence;
+use ribbit_net::keys::Keys;
+use ribbit_state::{Code, TokenHash};
+use std::net::IpAddr;
+use std::time::Instant;
+
+/// The operations of one gateway.
+#[derive(Debug)]
+pub(crate) struct Operations {
+    requests: Requests,
+    keys: Keys,
+    rates: AddressRates,
+    presence: Presence,
+}
+
+/// An open session of a person, under which a protocol acts for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Session {
+    /// User name as ribbit stores it: in lower case.
+    pub(crate) username: String,
+    pub(super) token: TokenHash,
+}
+
+impl Operations {
+    pub(super) fn new(requests: Requests, keys: Keys, presence: Presence) -> Operations {
+        Operations { requests, keys, rates: AddressRates::default(), presence }
+    }
+
+    /// Applies the rate limit of an address. Addresses of this machine have none, as for the pages.
+    fn check_rate(&self, from: IpAddr, class: AddressRateClass) -> Result<(), Refusal> {
+        if from.is_loopback() {
+            return Ok(());
+        }
+        let code = match class {
+            AddressRateClass::LogIn => Code::TooManyTries,
+            AddressRateClass::Creation => Code::TooManyAccounts,
+            AddressRateClass::Post | AddressRateClass::Mark => Code::TooMuchWritten,
+        };
+        self.rates.take(from, class, Instant::now()).map_err(|_| Refusal::Denied(code))
+    }
+}
+
+/// Returns the refusal for an answer that does not fit its request.
+fn unexpected(answer: &impl std::fmt::Debug) -> Refusal {
+    log::warn!("unexpected answer from a server: {answer:?}");
+    Refusal::Unavailable
+}

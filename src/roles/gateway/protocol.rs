@@ -1,0 +1,58 @@
+//! Shape of a protocol: a row of facts, and a service for its connections.
+//!
+//! Each protocol is a folder of its own with a pure codec (bytes in, requests out; replies in, bytes out) and a thin session
+//! above the [operations](super::operations). It contains no rules and knows no other protocol.
+
+use super::connection::Connection;
+use super::operations::Operations;
+use smol::future::Boxed;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Facts about one protocol: a row of [`super::table::PROTOCOLS`].
+pub(crate) struct Protocol {
+    /// Name of its flag and in the log.
+    pub(crate) name: &'static str,
+    /// Text of its flag in `--help`.
+    pub(crate) help: &'static str,
+    /// Ports of the original system, which `ribbit up --gateway` uses.
+    pub(crate) ports: &'static [u16],
+    /// Minimum and maximum number of ports.
+    pub(crate) ports_range: (usize, usize),
+    /// The protocol knows no passwords, so that whoever gives a name is believed.
+    pub(crate) trusts_names: bool,
+    /// Its servers hand out the addresses of other servers, so that gateways are registered with the ports from this position
+    /// on.
+    pub(crate) advertised_from: Option<usize>,
+    /// Starts the service once its listeners are bound.
+    pub(crate) start: fn(Context) -> Arc<dyn Service>,
+}
+
+impl std::fmt::Debug for Protocol {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Protocol({})", self.name)
+    }
+}
+
+impl PartialEq for Protocol {
+    fn eq(&self, other: &Protocol) -> bool {
+        self.name == other.name
+    }
+}
+impl Eq for Protocol {}
+
+/// What a protocol's service works with.
+pub(crate) struct Context {
+    pub(crate) operations: Arc<Operations>,
+    /// Addresses of its listeners, in the order of the flag.
+    pub(crate) listeners: Vec<SocketAddr>,
+}
+
+/// Service for the connections of one protocol.
+pub(crate) trait Service: Send + Sync {
+    /// Serves a connection to its end. Returns soon after [`Connection::stopping`] has completed.
+    fn serve(self: Arc<Self>, connection: Connection) -> Boxed<()>;
+
+    /// Returns the bytes with which a connection to this listener is refused beyond the limit of its address.
+    fn refusal(&self, listener: usize) -> &'static [u8];
+}
