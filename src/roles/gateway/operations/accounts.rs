@@ -48,9 +48,14 @@ impl Operations {
     ) -> Result<Session, Refusal> {
         let username = named(username)?;
         let token = self.token_of(protocol, &from.to_string(), &username);
-        // A second log-in replaces the session: the password is checked again, and the session lives longer.
-        self.end(token).await?;
-        self.log_in_as(from, &username, password, token).await
+        match self.log_in_as(from, &username, password.clone(), token).await {
+            // The password is right, and the token has a session already. A new one replaces it and lives longer.
+            Err(Refusal::Denied(Code::CredentialsChanged)) => {
+                self.end(token).await?;
+                self.log_in_as(from, &username, password, token).await
+            }
+            logged_in => logged_in,
+        }
     }
 
     async fn log_in_as(
