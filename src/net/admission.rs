@@ -116,6 +116,11 @@ impl Ask {
                 check::username(username).map_err(|_| Denied::of(Code::NoSuchUser, Field::Username))?;
                 text::check_password(&password.0)
             }
+            Ask::ResetPassword { submitted_at, password, .. } => {
+                check::submitted_at(*submitted_at)?;
+                text::check_password(&password.0)
+                    .map_err(|_| Denied::of(Code::InvalidEntry, Field::NewPassword))
+            }
             Ask::Read { query, .. } => query.check(),
             Ask::GetServer { before, .. } => before.as_deref().map_or(Ok(()), check::address),
             Ask::Directory(DirectoryAsk::Down { address }) => check::address(address),
@@ -151,7 +156,8 @@ impl Ask {
             | Ask::DeleteAccount { .. }
             | Ask::Renew { .. }
             | Ask::ChangePassword { .. }
-            | Ask::SetPassword { .. } => false,
+            | Ask::SetPassword { .. }
+            | Ask::ResetPassword { .. } => false,
         }
     }
 }

@@ -505,7 +505,8 @@ fn attempt_limit(ask: &Ask) -> Duration {
         | Ask::LogIn { .. }
         | Ask::DeleteAccount { .. }
         | Ask::ChangePassword { .. }
-        | Ask::SetPassword { .. } => PASSWORD_ATTEMPT_DEADLINE,
+        | Ask::SetPassword { .. }
+        | Ask::ResetPassword { .. } => PASSWORD_ATTEMPT_DEADLINE,
         _ => ATTEMPT_DEADLINE,
     }
 }

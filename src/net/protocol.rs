@@ -74,6 +74,9 @@ pub enum Ask {
     SetPassword { id: RequestId, submitted_at: LogIndex, username: String, password: Password },
     /// Reads the rows of a member as of one index. Answered by every member of the cluster. Control plane only.
     Pin(PinAsk),
+    /// Sets a new password with the code of a one-time link, of which `code` is the hash. The backend hashes the password and
+    /// proposes.
+    ResetPassword { id: RequestId, submitted_at: LogIndex, code: TokenHash, password: Password },
 }
 
 /// Request to a balancer.

@@ -1,5 +1,6 @@
 //! Answers to queries, as functions of a view. What is kept in memory beside the rows makes them faster.
 
+use super::accounts::access::reset_link_person;
 use super::accounts::reports;
 use super::caches::timelines::Caches;
 use super::cluster::leases;
@@ -44,6 +45,10 @@ pub fn answer<V: View>(
         Query::Coordination => Ok(Page::Coordination(tree::coordination(view)?)),
         Query::Settings => Ok(Page::Settings(settings(view)?)),
         Query::Reports { after } => Ok(reports::list(view, *after)?),
+        Query::ResetLink { code } => match reset_link_person(view, *code, view.age_ms())? {
+            Some(person) => Ok(Page::ResetLink(person)),
+            None => Err(Denied::new(Code::LinkNotValid)),
+        },
         Query::Accounts { names, after } => people::accounts(view, names, after.as_deref())?,
         Query::Me { session }
         | Query::Feed { session, .. }
@@ -152,6 +157,7 @@ fn personal<V: View>(
         | Query::Coordination
         | Query::Settings
         | Query::Reports { .. }
+        | Query::ResetLink { .. }
         | Query::Accounts { .. } => Ok(Page::Me(me)),
     })
 }

@@ -14,6 +14,7 @@
 //! therefore never applied. Refusals are recorded too, so that a retry gets the same answer.
 
 use super::accounts;
+use super::accounts::access;
 use super::accounts::relations;
 use super::accounts::social;
 use super::cluster::leases;
@@ -163,6 +164,7 @@ fn decide<V: View>(
         Command::Notice(command) => notices::change(bounds, view, context, command),
         Command::Room(command) => rooms::change(bounds, view, context, command),
         Command::Account(command) => accounts::change(bounds, view, context, books, command),
+        Command::Access(command) => access::change(bounds, view, context, command),
         Command::Operator(command) => accounts::operate(bounds, view, context, books, command),
         Command::Rehash { account, credential_version, before, password_hash } => {
             accounts::rehash(view, *account, *credential_version, *before, password_hash)

@@ -9,8 +9,8 @@
 
 use super::code::{Code, Denied, Field};
 use super::command::{
-    AccountCommand, Command, HOME_REGION, LeaseCommand, MessageCommand, NewMember, NoticeCommand,
-    OperatorCommand, RelationCommand, ReportSubject, Request, RoomCommand, TreeCommand,
+    AccessCommand, AccountCommand, Command, HOME_REGION, LeaseCommand, MessageCommand, NewMember,
+    NoticeCommand, OperatorCommand, RelationCommand, ReportSubject, Request, RoomCommand, TreeCommand,
 };
 use super::limits::{
     ADDRESS_BYTES_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX, LEASE_MS_MIN, NODE_BYTES_MAX,
@@ -183,6 +183,7 @@ impl Query {
             | Query::Thread { .. }
             | Query::Everyone { .. }
             | Query::Reactions { .. }
+            | Query::ResetLink { .. }
             | Query::Settings => Ok(()),
         }
     }
@@ -242,6 +243,7 @@ impl Command {
             Command::Relation(command) => command.check(),
             // A number and a token.
             Command::Notice(NoticeCommand::Read { .. }) => Ok(()),
+            Command::Access(command) => command.check(),
             Command::Operator(command) => command.check(),
             // Croaks are named by numbers.
             Command::Conversation(_)
@@ -353,6 +355,17 @@ impl AccountCommand {
             AccountCommand::EndSession { .. }
             | AccountCommand::EndOtherSessions { .. }
             | AccountCommand::RemoveCroak { .. } => Ok(()),
+        }
+    }
+}
+
+impl AccessCommand {
+    fn check(&self) -> Result<(), Denied> {
+        match self {
+            AccessCommand::ResetPassword { password_hash, .. } => hash(password_hash),
+            AccessCommand::CreateByName { username: typed }
+            | AccessCommand::OpenByName { username: typed, .. } => username(typed),
+            AccessCommand::MakeResetLink { .. } => Ok(()),
         }
     }
 }

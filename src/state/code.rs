@@ -115,6 +115,9 @@ codes! {
     TooManyReports = 671, "too many reports are waiting to be read; try again later";
     NoSuchReport = 672, "there is no such report";
     NotShareable = 673, "only another person's croak for everyone can be shared";
+    LinkNotValid = 674, "this link does not work any more; ask the people who run the servers for a new one";
+    NoPassword = 675, "this account has no password yet; ask the people who run the servers for a link to set one";
+    HasPassword = 676, "this account has a password; log in with it on the pages or with ribbit client";
 }
 
 impl Code {

@@ -6,8 +6,8 @@
 
 use super::code::Denied;
 pub use super::command_groups::{
-    AccountCommand, ConversationCommand, Guard, LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand,
-    OperatorCommand, RelationCommand, ReportSubject, RoomCommand, TreeCommand, Verdict,
+    AccessCommand, AccountCommand, ConversationCommand, Guard, LeaseCommand, LeaseEnd, MessageCommand,
+    NoticeCommand, OperatorCommand, RelationCommand, ReportSubject, RoomCommand, TreeCommand, Verdict,
 };
 use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
 use super::limits::{REGIONS_MAX, REQUEST_BYTES_MAX};
@@ -238,6 +238,8 @@ pub enum Command {
     Relation(RelationCommand),
     /// Likes or shares a croak.
     Conversation(ConversationCommand),
+    /// Gives access to an account by other means than its password.
+    Access(AccessCommand),
 }
 
 impl Command {
@@ -286,6 +288,12 @@ impl From<ConversationCommand> for Command {
 impl From<AccountCommand> for Command {
     fn from(command: AccountCommand) -> Command {
         Command::Account(command)
+    }
+}
+
+impl From<AccessCommand> for Command {
+    fn from(command: AccessCommand) -> Command {
+        Command::Access(command)
     }
 }
 

@@ -281,6 +281,21 @@ pub enum AccountCommand {
     RemoveCroak { session: TokenHash, croak: LogIndex },
 }
 
+/// Access to an account by other means than its password. New variants go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccessCommand {
+    /// Makes a one-time link to set a new password, identified by the hash of a code that the client made. The account's
+    /// earlier link ends.
+    MakeResetLink { account: AccountId, code: TokenHash },
+    /// Sets a new password with the code of a link, which ends the link and all sessions.
+    ResetPassword { code: TokenHash, password_hash: String },
+    /// Creates an account without a password, for a gateway. Answers `Created`.
+    CreateByName { username: String },
+    /// Opens a session of an account without a password, for a gateway. `session` is the hash of a token that the gateway
+    /// made. Answers `LoggedIn`.
+    OpenByName { username: String, session: TokenHash },
+}
+
 /// A change that operators may make. New variants go at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OperatorCommand {

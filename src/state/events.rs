@@ -214,11 +214,16 @@ pub(super) fn account_deleted(command: &Command, _: &Outcome, _: &[Change]) -> O
     }
 }
 
-pub(super) fn session_opened(command: &Command, _: &Outcome, _: &[Change]) -> Option<EventKind> {
-    match command {
-        Command::LogIn { account, .. } => Some(EventKind::SessionOpened { account: *account }),
+pub(super) fn session_opened(_: &Command, outcome: &Outcome, _: &[Change]) -> Option<EventKind> {
+    match outcome {
+        Ok(Reply::LoggedIn { account }) => Some(EventKind::SessionOpened { account: *account }),
         _ => None,
     }
+}
+
+/// All sessions of an account were closed by a new password.
+pub(super) fn password_reset(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    key_of::<Accounts>(changes).map(|account| EventKind::SessionClosed { account })
 }
 
 pub(super) fn session_closed(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {

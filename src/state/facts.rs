@@ -1,16 +1,16 @@
 //! Facts about each command and each query, one row each. A command or query without a row does not compile.
 //!
 //! ```text
-//!   Command ──▶ CommandFacts { level, sender, grows, rate, event } and its session
-//!   Query   ──▶ the plane it is answered on                         and its session
+//!   Command ──▶ CommandFacts { level, sender, grows, rate, event } and its secret
+//!   Query   ──▶ the plane it is answered on                         and its secret
 //! ```
 //!
 //! Not here: the rules themselves ([`super::apply`]) and the bounds of the fields ([`super::check`]). Both match over all
 //! variants, too.
 
 use super::command::{
-    AccountCommand, Command, ConversationCommand, LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand,
-    OperatorCommand, Outcome, RelationCommand, RoomCommand, TreeCommand,
+    AccessCommand, AccountCommand, Command, ConversationCommand, LeaseCommand, LeaseEnd, MessageCommand,
+    NoticeCommand, OperatorCommand, Outcome, RelationCommand, RoomCommand, TreeCommand,
 };
 use super::events::{self, Event, EventKind};
 use super::ids::{LogIndex, TokenHash};
@@ -65,10 +65,10 @@ pub enum CommandRate {
     SmallWrite,
 }
 
-/// The table of commands. Columns: variant; rules level; its field `session`, or `none`; sender; whether it grows; rate; event.
+/// The table of commands. Columns: variant; rules level; its field with the hash of a secret, or `none`; sender; whether it grows; rate; event.
 macro_rules! commands {
     ($($variant:ident $(($group:ident::$inner:ident))?:
-        $level:literal, $session:ident, $sender:ident, $grows:ident, $rate:ident, $event:ident;)*) => {
+        $level:literal, $secret:ident, $sender:ident, $grows:ident, $rate:ident, $event:ident;)*) => {
         impl Command {
             /// Number of kinds of commands: the rows of the table.
             pub const KINDS: usize = [$(stringify!($variant)),*].len();
@@ -86,23 +86,23 @@ macro_rules! commands {
                 }
             }
 
-            /// Returns the session that authorises the command, if it needs one. The session that a log-in opens is not
-            /// meant.
-            pub fn session_mut(&mut self) -> Option<&mut TokenHash> {
+            /// Returns the hash of a client's secret in the command: of the session that authorises it, or that it opens, or
+            /// of the code of a one-time link. The session that a log-in opens is not meant: only backends send that command.
+            pub fn secret_mut(&mut self) -> Option<&mut TokenHash> {
                 match self {
-                    $(commands!(@pattern $session $variant $(($group::$inner))?) => commands!(@value $session),)*
+                    $(commands!(@pattern $secret $variant $(($group::$inner))?) => commands!(@value $secret),)*
                 }
             }
         }
     };
     (@pattern none $variant:ident) => { Command::$variant { .. } };
     (@pattern none $variant:ident ($group:ident::$inner:ident)) => { Command::$variant($group::$inner { .. }) };
-    (@pattern $session:ident $variant:ident) => { Command::$variant { $session, .. } };
-    (@pattern $session:ident $variant:ident ($group:ident::$inner:ident)) => {
-        Command::$variant($group::$inner { $session, .. })
+    (@pattern $secret:ident $variant:ident) => { Command::$variant { $secret, .. } };
+    (@pattern $secret:ident $variant:ident ($group:ident::$inner:ident)) => {
+        Command::$variant($group::$inner { $secret, .. })
     };
     (@value none) => { None };
-    (@value $session:ident) => { Some($session) };
+    (@value $secret:ident) => { Some($secret) };
     (@grows grows) => { true };
     (@grows stays) => { false };
 }
@@ -176,6 +176,10 @@ commands! {
     Conversation(ConversationCommand::Share): 1, session, People, grows, Post, shared;
     Conversation(ConversationCommand::Unshare): 1, session, People, stays, SmallWrite, unshared;
     Conversation(ConversationCommand::SweepCroak): 1, none, Members, stays, SmallWrite, none;
+    Access(AccessCommand::MakeResetLink): 1, code, Operators, stays, SmallWrite, none;
+    Access(AccessCommand::ResetPassword): 1, code, Backends, stays, SmallWrite, password_reset;
+    Access(AccessCommand::CreateByName): 1, none, Operators, grows, SmallWrite, account_created;
+    Access(AccessCommand::OpenByName): 1, session, Operators, stays, SmallWrite, session_opened;
 }
 
 /// Returns the event that applying this command at `index` produced, if any.
@@ -195,18 +199,19 @@ impl Command {
     }
 }
 
-/// The table of queries. Columns: variant; its field `session`, or `none`; the plane that answers it: `public`, or `control`
+/// The table of queries. Columns: variant; its field with the hash of a secret, or `none`; the plane that answers it: `public`, or `control`
 /// for operators and members alone.
 macro_rules! queries {
-    ($($variant:ident: $session:ident, $plane:ident;)*) => {
+    ($($variant:ident: $secret:ident, $plane:ident;)*) => {
         impl Query {
             /// Number of kinds of queries: the rows of the table.
             pub const KINDS: usize = [$(stringify!($variant)),*].len();
 
-            /// Returns the session that authorises the query, if it needs one.
-            pub fn session_mut(&mut self) -> Option<&mut TokenHash> {
+            /// Returns the hash of a client's secret in the query: of the session that authorises it, or of the code of a
+            /// one-time link.
+            pub fn secret_mut(&mut self) -> Option<&mut TokenHash> {
                 match self {
-                    $(queries!(@pattern $session $variant) => queries!(@value $session),)*
+                    $(queries!(@pattern $secret $variant) => queries!(@value $secret),)*
                 }
             }
 
@@ -219,9 +224,9 @@ macro_rules! queries {
         }
     };
     (@pattern none $variant:ident) => { Query::$variant { .. } };
-    (@pattern $session:ident $variant:ident) => { Query::$variant { $session, .. } };
+    (@pattern $secret:ident $variant:ident) => { Query::$variant { $secret, .. } };
     (@value none) => { None };
-    (@value $session:ident) => { Some($session) };
+    (@value $secret:ident) => { Some($secret) };
     (@is_public public) => { true };
     (@is_public control) => { false };
 }
@@ -263,4 +268,5 @@ queries! {
     Search: session, public;
     Waiting: session, public;
     FollowedBy: session, public;
+    ResetLink: code, public;
 }

@@ -96,9 +96,9 @@ pub mod visibility;
 pub use apply::{Applied, apply};
 pub use code::{Code, Denied, Field};
 pub use command::{
-    AccountCommand, Audience, Command, ConversationCommand, HOME_REGION, LeaseCommand, MemberName,
-    MessageCommand, NoticeCommand, OperatorCommand, Outcome, RelationCommand, Reply, Request, Role,
-    RoomCommand, Stamp, TreeCommand,
+    AccessCommand, AccountCommand, Audience, Command, ConversationCommand, HOME_REGION, LeaseCommand,
+    MemberName, MessageCommand, NoticeCommand, OperatorCommand, Outcome, RelationCommand, Reply, Request,
+    Role, RoomCommand, Stamp, TreeCommand,
 };
 pub use events::{Event, EventKind};
 pub use ids::{AccountId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, RoomId, Token, TokenHash};

@@ -23,6 +23,8 @@ pub(crate) const FRIENDS_MAX: usize = 4_096;
 pub(crate) const SESSIONS_PER_ACCOUNT_MAX: usize = 32;
 /// Lifetime of a session, in milliseconds of cluster age since the log-in (30 days).
 pub const SESSION_AGE_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
+/// Lifetime of a link to set a new password, in milliseconds of cluster age (one day).
+pub const RESET_LINK_AGE_MS_MAX: u64 = 24 * 3600 * 1000;
 /// Maximum number of croaks in a page of a feed.
 pub const FEED_PAGE_MAX: usize = 50;
 /// Maximum number of replies in a page of a thread.

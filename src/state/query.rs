@@ -114,6 +114,8 @@ pub enum Query {
     Waiting { session: TokenHash, after: Option<LogIndex>, limit: u16 },
     /// Accounts that another person follows, in the order of their ids, starting after `after` if it is given.
     FollowedBy { session: TokenHash, username: String, after: Option<AccountId> },
+    /// The person whose password the one-time link with this code may set.
+    ResetLink { code: TokenHash },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -361,6 +363,7 @@ pub enum Page {
         /// There are more messages behind these.
         more: bool,
     },
+    ResetLink(Person),
 }
 
 /// A message that its recipient has not read.
@@ -470,6 +473,8 @@ pub struct AccountSummary {
     pub email: String,
     pub created_wall_ms: u64,
     pub suspended: bool,
+    /// True if the account is open by its name alone, through gateways.
+    pub name_only: bool,
     /// Number of open sessions.
     pub sessions: u32,
 }

@@ -115,6 +115,10 @@ tables! {
     46 BlockedBy: (AccountId, u64) => ();
     /// Reports that are not decided yet.
     47 Reports: LogIndex => Report;
+    /// Hash of a one-time link's code → the link.
+    52 OneTimeLinks: TokenHash => OneTimeLink;
+    /// Account → its link in `OneTimeLinks` to set a new password.
+    53 ResetLinks: AccountId => TokenHash;
     /// Read through [`super::croaks`]. It has the largest id for the reason given there.
     255 Croaks: LogIndex => StoredCroak;
 }
@@ -125,8 +129,9 @@ pub struct Account {
     /// Display name.
     pub name: String,
     pub email: String,
-    /// argon2id, as a PHC string.
-    pub password_hash: String,
+    /// argon2id, as a PHC string. `None` in an account that gateways of older systems have made, which is used by its name
+    /// alone until a password is set.
+    pub password_hash: Option<String>,
     /// Rises with every change of the credentials.
     pub credential_version: u32,
     pub created_wall_ms: u64,
@@ -141,7 +146,7 @@ pub(crate) struct BorrowedAccount<'a> {
     pub username: &'a str,
     pub name: &'a str,
     pub email: &'a str,
-    pub password_hash: &'a str,
+    pub password_hash: Option<&'a str>,
     pub credential_version: u32,
     pub created_wall_ms: u64,
     pub deleted: bool,
@@ -162,6 +167,21 @@ impl Session {
     pub(crate) fn is_open_at(&self, age_ms: u64) -> bool {
         self.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX) > age_ms
     }
+}
+
+/// A link that works once, with a secret code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OneTimeLink {
+    pub purpose: LinkPurpose,
+    /// Cluster age at which the link was made, from which its age counts.
+    pub made_age_ms: u64,
+}
+
+/// Permission that a one-time link gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum LinkPurpose {
+    /// To set a new password for this account.
+    Reset { account: AccountId },
 }
 
 /// A croak. The parts that are also read alone come first.

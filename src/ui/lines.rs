@@ -144,7 +144,13 @@ pub fn accounts(accounts: &[AccountSummary]) -> String {
             account.email.clone(),
             time::shown(account.created_wall_ms).map_or_else(|| "-".to_string(), |shown| shown.people),
             account.sessions.to_string(),
-            if account.suspended { "suspended" } else { "-" }.to_string(),
+            match (account.suspended, account.name_only) {
+                (true, false) => "suspended",
+                (true, true) => "suspended, no password",
+                (false, true) => "no password",
+                (false, false) => "-",
+            }
+            .to_string(),
         ]
     });
     let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();

@@ -85,6 +85,8 @@ struct AccountLineJson<'a> {
     account: AccountJson<'a>,
     suspended: bool,
     sessions: u32,
+    /// False if the account is open by its name alone, through gateways.
+    password: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -113,9 +115,9 @@ pub fn acquaintance(person: &PersonRelation) -> String {
 
 /// Returns an account as a line of JSON, for operators.
 pub fn account_line(account: &AccountSummary) -> String {
-    let AccountSummary { person, email, created_wall_ms, suspended, sessions } = account;
+    let AccountSummary { person, email, created_wall_ms, suspended, name_only, sessions } = account;
     let account = AccountJson { who: person.into(), email, created: time_of(*created_wall_ms) };
-    line(&AccountLineJson { account, suspended: *suspended, sessions: *sessions })
+    line(&AccountLineJson { account, suspended: *suspended, sessions: *sessions, password: !name_only })
 }
 
 /// Returns a person as a line of JSON.
@@ -220,11 +222,12 @@ mod tests {
             email: "b@b".into(),
             created_wall_ms: wall_ms,
             suspended: false,
+            name_only: false,
             sessions: 2,
         };
         assert_eq!(
             account_line(&account),
-            r#"{"account":4,"username":"bob","name":"BOB","email":"b@b","created":"2024-02-29T23:59:59Z","suspended":false,"sessions":2}"#
+            r#"{"account":4,"username":"bob","name":"BOB","email":"b@b","created":"2024-02-29T23:59:59Z","suspended":false,"sessions":2,"password":true}"#
         );
         let own = OwnAccount { person: ada, email: "a@a".into(), created_wall_ms: 0 };
         assert_eq!(

@@ -13,7 +13,7 @@ use ribbit_db::record::seal;
 use ribbit_db::snapshot::Chunk;
 use ribbit_state::apply::digest;
 use ribbit_state::code::{Code, Denied, Field};
-use ribbit_state::command::{AccountCommand, ConversationCommand, OperatorCommand};
+use ribbit_state::command::{AccessCommand, AccountCommand, ConversationCommand, OperatorCommand};
 use ribbit_state::command::{
     Command, HOME_REGION, MemberName, NewMember, Proposal, Reply, Request, Role, Stamp,
 };
@@ -78,7 +78,7 @@ fn rows() -> Vec<String> {
         username: "ada".into(),
         name: "Ada 🐸".into(),
         email: "ada@example.org".into(),
-        password_hash: "$argon2id$".into(),
+        password_hash: Some("$argon2id$".into()),
         credential_version: 3,
         created_wall_ms: 1_700_000_000_000,
         deleted: false,
@@ -113,6 +113,12 @@ fn rows() -> Vec<String> {
     let mut rows = vec![
         line::<Accounts>("Accounts", id, account),
         line::<Names>("Names", "ada".into(), id),
+        line::<OneTimeLinks>(
+            "OneTimeLinks",
+            TOKEN,
+            OneTimeLink { purpose: LinkPurpose::Reset { account: id }, made_age_ms: 300 },
+        ),
+        line::<ResetLinks>("ResetLinks", id, TOKEN),
         line::<Sessions>("Sessions", TOKEN, session),
         line::<SessionsOf>("SessionsOf", (id, 5), TOKEN),
         line::<CroaksBy>("CroaksBy", (id, 0x0a0b), ()),
@@ -255,6 +261,10 @@ fn message_commands() -> Vec<Command> {
         ConversationCommand::Share { session, croak: 300 }.into(),
         ConversationCommand::Unshare { session, croak: 300 }.into(),
         ConversationCommand::SweepCroak { croak: 300 }.into(),
+        AccessCommand::MakeResetLink { account, code: TOKEN }.into(),
+        AccessCommand::ResetPassword { code: TOKEN, password_hash: password_hash.clone() }.into(),
+        AccessCommand::CreateByName { username: "bob".into() }.into(),
+        AccessCommand::OpenByName { username: "bob".into(), session }.into(),
         OperatorCommand::SetPassword { account, password_hash }.into(),
         OperatorCommand::Suspend { account, suspended: true }.into(),
         OperatorCommand::RemoveAccount { account }.into(),
@@ -324,7 +334,7 @@ macro_rules! variants {
 fn check_complete(commands: &[Command]) {
     let (name, all) = variants!(Command: CreateAccount LogIn LogOut Croak AddFriend RemoveFriend DeleteAccount Sweep
         IndexCroaks FoundCluster Join DescribeMember MarkLost Drain RemoveMember RaiseRules Tree Lease Message Account Operator Rehash
-        Notice Room Relation Conversation);
+        Notice Room Relation Conversation Access);
     assert_eq!(commands.iter().map(name).collect::<BTreeSet<_>>(), all);
     macro_rules! inside {
         ($command:ident, $type:ident: $($variant:ident)*) => {
@@ -344,6 +354,7 @@ fn check_complete(commands: &[Command]) {
     inside!(Relation, RelationCommand: Mute Block Report);
     inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak);
     inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport);
+    inside!(Access, AccessCommand: MakeResetLink ResetPassword CreateByName OpenByName);
     inside!(Conversation, ConversationCommand: Like Unlike Share Unshare SweepCroak);
 }
 

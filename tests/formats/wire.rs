@@ -148,6 +148,7 @@ fn asks() -> Vec<(&'static str, Ask)> {
             password: password("newts")
         },
         Pin: Ask::Pin(PinAsk::Begin { at_least: None }),
+        ResetPassword: Ask::ResetPassword { id, submitted_at, code: TOKEN, password: password("newts") },
     })
 }
 
@@ -190,6 +191,7 @@ fn queries() -> Vec<(&'static str, Query)> {
         Search: Query::Search { session, words: "rain #pond".into(), before, limit },
         Waiting: Query::Waiting { session, after: before, limit },
         FollowedBy: Query::FollowedBy { session, username: "bob".into(), after: Some(ACCOUNT) },
+        ResetLink: Query::ResetLink { code: TOKEN },
     })
 }
 
@@ -388,6 +390,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         email: email.clone(),
         created_wall_ms,
         suspended: true,
+        name_only: true,
         sessions: 2,
     };
     let known = FrontCroak { id: 299, author: 0, body: None, numbers, share: None };
@@ -454,6 +457,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         Reactions: Page::Reactions { me: person(), croak: Box::new(liked), people: vec![person()] },
         Found: Page::Found(Box::new(found())),
         Waiting: Page::Waiting { me: person(), messages: vec![waiting_message()], more: true },
+        ResetLink: Page::ResetLink(person()),
     })
 }
 

@@ -17,8 +17,8 @@ use ribbit_state::facts::event;
 use ribbit_state::lookup::{account_named, session_account};
 use ribbit_state::model::Model;
 use ribbit_state::{
-    AccountCommand, ClusterId, Code, Command, Denied, HistoryId, Interest, LogIndex, OperatorCommand, Page,
-    Query, RequestId, Role, Stamp, Token, Topic, View,
+    AccessCommand, AccountCommand, ClusterId, Code, Command, Denied, HistoryId, Interest, LogIndex,
+    OperatorCommand, Page, Query, RequestId, Role, Stamp, Token, Topic, View,
 };
 use smol::future::FutureExt;
 use std::sync::{Arc, Mutex};
@@ -87,7 +87,7 @@ impl Store {
                 };
                 match account_named(&self.model, &username).expect("a map can be read") {
                     None => Answer::Refused(Denied::new(Code::NoSuchUser)),
-                    Some((_, row)) if row.password_hash != password.0 => {
+                    Some((_, row)) if row.password_hash.as_ref() != Some(&password.0) => {
                         Answer::Refused(Denied::new(Code::WrongPassword))
                     }
                     Some((account, row)) => {
@@ -99,7 +99,7 @@ impl Store {
             Ask::DeleteAccount { id, submitted_at, session, password } => {
                 match session_account(&self.model, session, self.model.age_ms()).expect("a map can be read") {
                     None => Answer::Refused(Denied::new(Code::NotLoggedIn)),
-                    Some((_, row)) if row.password_hash != password.0 => {
+                    Some((_, row)) if row.password_hash.as_ref() != Some(&password.0) => {
                         Answer::Refused(Denied::new(Code::WrongPassword))
                     }
                     Some((_, row)) => {
@@ -111,7 +111,7 @@ impl Store {
             Ask::ChangePassword { id, submitted_at, session, old, new } => {
                 match session_account(&self.model, session, self.model.age_ms()).expect("a map can be read") {
                     None => Answer::Refused(Denied::new(Code::NotLoggedIn)),
-                    Some((_, row)) if row.password_hash != old.0 => {
+                    Some((_, row)) if row.password_hash.as_ref() != Some(&old.0) => {
                         Answer::Refused(Denied::new(Code::WrongPassword))
                     }
                     Some((_, row)) => {
@@ -121,6 +121,10 @@ impl Store {
                         self.write(id, submitted_at, change.into())
                     }
                 }
+            }
+            Ask::ResetPassword { id, submitted_at, code, password } => {
+                let password_hash = password.0;
+                self.write(id, submitted_at, AccessCommand::ResetPassword { code, password_hash }.into())
             }
             Ask::Read { seen, query, .. } => match seen {
                 Some(seen) if seen.history.0 != self.history => {
@@ -182,7 +186,7 @@ impl Lagging {
             Ask::LogIn { username, password, .. } => {
                 match account_named(&self.model, username).expect("a map can be read") {
                     None => Some(Answer::Refused(Denied::new(Code::NoSuchUser))),
-                    Some((_, row)) if row.password_hash != password.0 => {
+                    Some((_, row)) if row.password_hash.as_ref() != Some(&password.0) => {
                         Some(Answer::Refused(Denied::new(Code::WrongPassword)))
                     }
                     Some(_) => None,

@@ -193,6 +193,7 @@ fn asks() -> Vec<Ask> {
         Ask::GetServer { client: 7, before: Some("127.0.0.1:1".into()) },
         Ask::Directory(DirectoryAsk::Down { address: "127.0.0.1:1".into() }),
         Ask::ChangePassword { id, submitted_at, session, old: password(), new: password() },
+        Ask::ResetPassword { id, submitted_at, code: session, password: password() },
     ]
 }
 

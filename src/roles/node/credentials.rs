@@ -12,11 +12,12 @@ use ribbit_db::DbError;
 use ribbit_net::protocol::{Answer, NewAccount, Password, UnavailableReason};
 use ribbit_net::secret::new_request_id;
 use ribbit_net::tasks;
+use ribbit_state::accounts::access::reset_link_person;
 use ribbit_state::accounts::hash_digest;
 use ribbit_state::rows::Account;
 use ribbit_state::{
-    AccountCommand, AccountId, Code, Command, Denied, Field, LogIndex, OperatorCommand, Request, RequestId,
-    Token, TokenHash, lookup, text,
+    AccessCommand, AccountCommand, AccountId, Code, Command, Denied, Field, LogIndex, OperatorCommand,
+    Request, RequestId, Token, TokenHash, lookup, text,
 };
 use smol::future::FutureExt;
 use std::time::{Duration, Instant};
@@ -70,11 +71,15 @@ impl NodeRequest<'_> {
             Ok(account) => account,
             Err(error) => return store_unreadable(&error),
         };
-        let hash = account.as_ref().map(|(_, account)| account.password_hash.clone());
+        let hash = account.as_ref().and_then(|(_, account)| account.password_hash.clone());
+        let has_password = hash.is_some();
         let fits = self.until_deadline(self.node.passwords.check(password.0.clone(), hash)).await;
         match (account, fits) {
             (_, Err(Busy)) => Answer::Unavailable(UnavailableReason::Busy),
             (None, _) => Answer::Refused(Denied::of(Code::NoSuchUser, Field::Username)),
+            (Some(_), Ok(_)) if !has_password => {
+                Answer::Refused(Denied::of(Code::NoPassword, Field::Username))
+            }
             (Some(_), Ok(false)) => Answer::Refused(Denied::of(Code::WrongPassword, Field::Password)),
             (Some((account, row)), Ok(true)) => {
                 let credential_version = row.credential_version;
@@ -92,7 +97,7 @@ impl NodeRequest<'_> {
     /// Replaces an account's password hash in the background if it is weaker than a new one would be. If this fails, the
     /// next log-in tries again.
     fn replace_weak_hash(&self, account: AccountId, row: Account, password: Password) {
-        if !self.node.passwords.is_weaker(&row.password_hash) {
+        if !row.password_hash.as_deref().is_some_and(|hash| self.node.passwords.is_weaker(hash)) {
             return;
         }
         let node = self.node.clone();
@@ -109,7 +114,8 @@ impl NodeRequest<'_> {
         lookup::account_named(&self.member.replica.reader().view()?, &username)
     }
 
-    /// Deletes the account of the session's owner after checking its password.
+    /// Deletes the account of the session's owner after checking its password. For an account without a password, the session is
+    /// enough.
     pub(super) async fn delete_account(
         &self,
         id: RequestId,
@@ -117,7 +123,7 @@ impl NodeRequest<'_> {
         session: TokenHash,
         password: Password,
     ) -> Answer {
-        match self.checked_owner(id, submitted_at, session, password, "").await {
+        match self.checked_owner(id, submitted_at, session, password, None).await {
             Ok(credential_version) => {
                 self.submit(id, submitted_at, Command::DeleteAccount { session, credential_version }).await
             }
@@ -137,7 +143,8 @@ impl NodeRequest<'_> {
         if text::check_password(&new.0).is_err() {
             return Answer::Refused(Denied::of(Code::InvalidEntry, Field::NewPassword));
         }
-        let credential_version = match self.checked_owner(id, submitted_at, session, old, &new.0).await {
+        let credential_version = match self.checked_owner(id, submitted_at, session, old, Some(&new.0)).await
+        {
             Ok(credential_version) => credential_version,
             Err(answer) => return answer,
         };
@@ -178,9 +185,43 @@ impl NodeRequest<'_> {
         }
     }
 
+    /// Sets a new password with the code of a one-time link, which needs no session.
+    pub(super) async fn reset_password(
+        &self,
+        id: RequestId,
+        submitted_at: LogIndex,
+        code: TokenHash,
+        password: Password,
+    ) -> Answer {
+        if text::check_password(&password.0).is_err() {
+            return Answer::Refused(Denied::of(Code::InvalidEntry, Field::NewPassword));
+        }
+        if let Err(answer) = self.refuse_repeated(id, submitted_at).await {
+            return answer;
+        }
+        let reader = self.member.replica.reader();
+        let owner = reader.view().and_then(|view| reset_link_person(&view, code, reader.age_ms()));
+        let owner = match owner {
+            Ok(Some(person)) => person.account,
+            // Guessing 128 bits is hopeless, so only the limits by address count such tries.
+            Ok(None) => return Answer::Refused(Denied::new(Code::LinkNotValid)),
+            Err(error) => return store_unreadable(&error),
+        };
+        if let Err(code) = self.node.limits.owner_check(owner, id, [&password.0, ""]) {
+            return Answer::Refused(Denied::of(code, Field::NewPassword));
+        }
+        match self.until_deadline(self.node.passwords.hash(password.0, id.0)).await {
+            Ok(password_hash) => {
+                let command = AccessCommand::ResetPassword { code, password_hash };
+                self.submit(id, submitted_at, command.into()).await
+            }
+            Err(Busy) => Answer::Unavailable(UnavailableReason::Busy),
+        }
+    }
+
     /// Checks the password of the session's owner and returns the credential version that it was checked against. `new` is
-    /// the password to be hashed afterwards, or empty. It is part of the rate limit's idempotency key, so that a request
-    /// with another new password counts as another attempt.
+    /// the password to be hashed afterwards, if any. It is part of the rate limit's idempotency key, so that a request
+    /// with another new password counts as another attempt. An account without a password passes if there is no new one.
     ///
     /// # Errors
     /// The answer to send: a refusal, or the recorded outcome if this request was already applied. The latter comes first,
@@ -191,27 +232,44 @@ impl NodeRequest<'_> {
         submitted_at: LogIndex,
         session: TokenHash,
         password: Password,
-        new: &str,
+        new: Option<&str>,
     ) -> Result<u32, Answer> {
-        self.wait_for_read_index(submitted_at).await?;
+        self.refuse_repeated(id, submitted_at).await?;
         let reader = self.member.replica.reader();
-        let first = self.first_outcome(id).await.map_err(|error| store_unreadable(&error))?;
-        if let Some((index, outcome)) = first {
-            let token = Token { history: self.member.identity.history, index };
-            return Err(Answer::Written { token, outcome });
-        }
         let owner = reader.view().and_then(|view| lookup::session_account(&view, session, reader.age_ms()));
         let Some((me, account)) = owner.map_err(|error| store_unreadable(&error))? else {
             return Err(Answer::Refused(Denied::new(Code::NotLoggedIn)));
         };
-        if let Err(code) = self.node.limits.owner_check(me, id, [&password.0, new]) {
+        if let Err(code) = self.node.limits.owner_check(me, id, [&password.0, new.unwrap_or_default()]) {
             return Err(Answer::Refused(Denied::of(code, Field::Password)));
         }
-        let check = self.node.passwords.check(password.0, Some(account.password_hash));
+        if account.password_hash.is_none() {
+            return match new {
+                Some(_) => Err(Answer::Refused(Denied::new(Code::NoPassword))),
+                None => Ok(account.credential_version),
+            };
+        }
+        let check = self.node.passwords.check(password.0, account.password_hash);
         match self.until_deadline(check).await {
             Err(Busy) => Err(Answer::Unavailable(UnavailableReason::Busy)),
             Ok(false) => Err(Answer::Refused(Denied::of(Code::WrongPassword, Field::Password))),
             Ok(true) => Ok(account.credential_version),
+        }
+    }
+
+    /// Waits until this node has applied what the client has seen, and looks for an earlier outcome of the request. That comes
+    /// before all checks, because the request may have changed what they look at.
+    ///
+    /// # Errors
+    /// The answer to send: the recorded outcome if this request was already applied, or why that could not be read.
+    async fn refuse_repeated(&self, id: RequestId, submitted_at: LogIndex) -> Result<(), Answer> {
+        self.wait_for_read_index(submitted_at).await?;
+        match self.first_outcome(id).await.map_err(|error| store_unreadable(&error))? {
+            Some((index, outcome)) => {
+                let token = Token { history: self.member.identity.history, index };
+                Err(Answer::Written { token, outcome })
+            }
+            None => Ok(()),
         }
     }
 
@@ -249,7 +307,8 @@ async fn rehash(
         .hash(password.0, id.0)
         .await
         .map_err(|Busy| "the password queue is full".to_string())?;
-    let (credential_version, before) = (row.credential_version, hash_digest(&row.password_hash));
+    let before = row.password_hash.as_deref().map(hash_digest).ok_or("it has none any more")?;
+    let credential_version = row.credential_version;
     let command = Command::Rehash { account, credential_version, before, password_hash };
     let request = Request { id, submitted_at: reader.applied(), command };
     match member.replica.submit(request, Instant::now() + REHASH_MAX).await {

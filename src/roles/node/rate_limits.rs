@@ -200,7 +200,9 @@ impl RateLimits {
     pub(crate) fn address(&self, from: IpAddr, ask: &Ask) -> Result<(), Code> {
         let from = address_key(from);
         match ask {
-            Ask::LogIn { id, password, .. } => self.admit(RateClass::LogInFrom, from, (id.0, &password.0)),
+            Ask::LogIn { id, password, .. } | Ask::ResetPassword { id, password, .. } => {
+                self.admit(RateClass::LogInFrom, from, (id.0, &password.0))
+            }
             Ask::CreateAccount { id, form, .. } => {
                 self.admit(RateClass::NewAccountFrom, from, (id.0, &form.password.0))
             }

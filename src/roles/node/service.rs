@@ -128,6 +128,9 @@ impl NodeService {
             Ask::ChangePassword { id, submitted_at, session, old, new } => {
                 context.change_password(id, submitted_at, session, old, new).await
             }
+            Ask::ResetPassword { id, submitted_at, code, password } => {
+                context.reset_password(id, submitted_at, code, password).await
+            }
             Ask::SetPassword { id, submitted_at, username, password } => {
                 context.set_password(id, submitted_at, &username, password).await
             }
@@ -189,7 +192,8 @@ impl Access {
             Ask::CreateAccount { .. }
             | Ask::LogIn { .. }
             | Ask::DeleteAccount { .. }
-            | Ask::ChangePassword { .. } => Access::Backends,
+            | Ask::ChangePassword { .. }
+            | Ask::ResetPassword { .. } => Access::Backends,
             Ask::SetPassword { .. } => Access::BackendOperators,
             // A stream has a connection of its own, see `NodeService::stream`. The directory is served by balancers.
             Ask::Subscribe { .. } | Ask::Directory(_) => Access::Never,
@@ -279,7 +283,7 @@ impl NodeRequest<'_> {
         if !request.command.facts().sender.allows_people() {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
         }
-        let session = request.command.session_mut().copied();
+        let session = request.command.secret_mut().copied();
         match self.check_write_rate(&request, session).await {
             Ok(()) => self.submit(request.id, request.submitted_at, request.command).await,
             Err(answer) => answer,

@@ -1,4 +1,4 @@
-//! Session tokens as stored: hashed once more than they are sent.
+//! Session tokens, and the codes of one-time links, as stored: hashed once more than they are sent.
 //!
 //! ```text
 //!   the client's token ── hash ──▶ the token on the wire ── hash ──▶ the token in the log, the rows, a backup
@@ -14,20 +14,21 @@ use ribbit_net::protocol::Ask;
 use ribbit_net::secret::stored_token;
 use ribbit_state::{TokenHash, Topic};
 
-fn hash(session: &mut TokenHash) {
-    *session = stored_token(*session);
+fn hash(secret: &mut TokenHash) {
+    *secret = stored_token(*secret);
 }
 
-/// Replaces the session token in a request by its stored form.
+/// Replaces the session token or code in a request by its stored form.
 pub(crate) fn stored(mut ask: Ask) -> Ask {
     match &mut ask {
         Ask::Write(request) => {
-            request.command.session_mut().map(hash);
+            request.command.secret_mut().map(hash);
         }
         Ask::Read { query, .. } => {
-            query.session_mut().map(hash);
+            query.secret_mut().map(hash);
         }
         Ask::LogIn { token, .. } => hash(token),
+        Ask::ResetPassword { code, .. } => hash(code),
         Ask::DeleteAccount { session, .. } | Ask::ChangePassword { session, .. } => hash(session),
         // Normally handled by `NodeService::stream`, which calls `stored_wanted` itself.
         Ask::Subscribe { wanted, .. } => stored_wanted(wanted),

@@ -419,7 +419,10 @@ pub(super) fn wall_ms() -> u64 {
 fn rate_class(ask: &Ask) -> AddressRateClass {
     match ask {
         Ask::CreateAccount { .. } => AddressRateClass::Creation,
-        Ask::LogIn { .. } | Ask::DeleteAccount { .. } | Ask::ChangePassword { .. } => AddressRateClass::LogIn,
+        Ask::LogIn { .. }
+        | Ask::DeleteAccount { .. }
+        | Ask::ChangePassword { .. }
+        | Ask::ResetPassword { .. } => AddressRateClass::LogIn,
         Ask::Write(Request {
             command:
                 Command::Message(MessageCommand::Mark { .. } | MessageCommand::ReadFeed { .. })

@@ -4,17 +4,19 @@
 //! against. A password change ends the sessions opened with the old password. A suspended account loses its sessions and
 //! gets no new ones; nothing else of it changes, so lifting the suspension restores it completely.
 
+pub mod access;
 pub(crate) mod relations;
 pub(crate) mod reports;
 pub(crate) mod sessions;
 pub(crate) mod social;
 
+use self::access::new_password;
 use self::sessions::{end_sessions, suspended};
 use self::social::deleted;
 use crate::code::{Code, Denied};
 use crate::command::{AccountCommand, OperatorCommand, Reply};
 use crate::conversation::remove_croak;
-use crate::ids::{AccountId, LogIndex, TokenHash};
+use crate::ids::{AccountId, LogIndex};
 use crate::lookup::{live_account, session_account, settings};
 use crate::rows::{
     Account, Accounts, Bookkeeping, Change, Sessions, SessionsOf, Settings, SettingsRow, Suspended, View, get,
@@ -47,6 +49,9 @@ pub(crate) fn change<V: View>(
             if *credential_version != account.credential_version =>
         {
             Ok(Err(Denied::new(Code::CredentialsChanged)))
+        }
+        AccountCommand::ChangePassword { .. } if account.password_hash.is_none() => {
+            Ok(Err(Denied::new(Code::NoPassword)))
         }
         AccountCommand::ChangePassword { password_hash, .. } => {
             new_password(bounds, view, me, account, password_hash, Some(session))
@@ -124,21 +129,6 @@ fn describe_site<V: View>(view: &V, name: Option<&str>, welcome: Option<&str>) -
     Ok(Ok((vec![Change::put::<SettingsRow>(&(), &settings)], Reply::Done)))
 }
 
-fn new_password<V: View>(
-    bounds: &Bounds,
-    view: &V,
-    owner: AccountId,
-    account: Account,
-    password_hash: &str,
-    keep: Option<TokenHash>,
-) -> Result<Decision, V::Error> {
-    let credential_version = account.credential_version + 1;
-    let account = Account { password_hash: password_hash.to_string(), credential_version, ..account };
-    let mut changes = vec![Change::put::<Accounts>(&owner, &account)];
-    changes.extend(end_sessions(bounds, view, owner, keep)?);
-    Ok(Ok((changes, Reply::Done)))
-}
-
 /// Returns the digest by which `Command::Rehash` identifies the hash that it replaces.
 pub fn hash_digest(password_hash: &str) -> u64 {
     xxhash_rust::xxh3::xxh3_64(password_hash.as_bytes())
@@ -153,10 +143,11 @@ pub(crate) fn rehash<V: View>(
     password_hash: &str,
 ) -> Result<Decision, V::Error> {
     let account = live_account(view, owner)?.filter(|account| {
-        account.credential_version == credential_version && hash_digest(&account.password_hash) == before
+        account.credential_version == credential_version
+            && account.password_hash.as_deref().is_some_and(|hash| hash_digest(hash) == before)
     });
     let Some(account) = account else { return Ok(Err(Denied::new(Code::CredentialsChanged))) };
-    let account = Account { password_hash: password_hash.to_string(), ..account };
+    let account = Account { password_hash: Some(password_hash.to_string()), ..account };
     Ok(Ok((vec![Change::put::<Accounts>(&owner, &account)], Reply::Done)))
 }
 

@@ -1,8 +1,10 @@
-//! Ending the sessions of an account.
+//! Ending the sessions of an account, and its link to set a new password.
 
 use crate::ids::{AccountId, TokenHash};
 use crate::lookup::range_of;
-use crate::rows::{Change, Order, Sessions, SessionsOf, Suspended, View, scan};
+use crate::rows::{
+    Change, OneTimeLinks, Order, ResetLinks, Sessions, SessionsOf, Suspended, View, get, scan,
+};
 use crate::rule::Bounds;
 
 /// Ends all sessions of an account except `keep`.
@@ -29,4 +31,17 @@ pub(crate) fn suspended<V: View>(
     let mut changes = vec![Change::put::<Suspended>(&account, &())];
     changes.extend(end_sessions(bounds, view, account, None)?);
     Ok(changes)
+}
+
+/// Removes an account's link to set a new password, if it has one.
+pub(super) fn end_reset_link<V: View>(
+    view: &V,
+    account: AccountId,
+    changes: &mut Vec<Change>,
+) -> Result<(), V::Error> {
+    if let Some(code) = get::<ResetLinks, V>(view, &account)? {
+        changes.push(Change::remove::<OneTimeLinks>(&code));
+        changes.push(Change::remove::<ResetLinks>(&account));
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@
 //! messages are swept by [`crate::messages`] and its notices by [`crate::notices`]. Changes made by the owner are in [`super`].
 
 use super::relations;
+use super::sessions::end_reset_link;
 use crate::code::{Code, Denied, Field};
 use crate::command::Reply;
 use crate::conversation::removal::Tally;
@@ -36,12 +37,27 @@ pub(crate) fn create_account<V: View>(
     email: &str,
     password_hash: &str,
 ) -> Result<Decision, V::Error> {
+    new_account(view, context, username, name, Some(email), Some(password_hash))
+}
+
+/// Creates an account. Without a password it is open by its name alone.
+pub(super) fn new_account<V: View>(
+    view: &V,
+    context: ApplyContext,
+    username: &str,
+    name: &str,
+    email: Option<&str>,
+    password_hash: Option<&str>,
+) -> Result<Decision, V::Error> {
     if !settings(view)?.registration_open {
         return Ok(Err(Denied::new(Code::RegistrationClosed)));
     }
     let name = checked!(text::check_name(name));
     let username = checked!(text::fold_username(username));
-    let email = checked!(text::check_email(email));
+    let email = match email {
+        Some(email) => checked!(text::check_email(email)),
+        None => String::new(),
+    };
     if get::<Names, V>(view, &username)?.is_some() {
         return Ok(Err(Denied::of(Code::UsernameTaken, Field::Username)));
     }
@@ -50,7 +66,7 @@ pub(crate) fn create_account<V: View>(
         username: username.clone(),
         name,
         email,
-        password_hash: password_hash.to_string(),
+        password_hash: password_hash.map(str::to_string),
         credential_version: 1,
         created_wall_ms: context.wall_ms,
         deleted: false,
@@ -69,8 +85,25 @@ pub(crate) fn log_in<V: View>(
 ) -> Result<Decision, V::Error> {
     let changed = Denied::new(Code::CredentialsChanged);
     let account = or_deny!(live_account(view, id)?, changed);
-    if account.credential_version != credential_version || get::<Sessions, V>(view, &token)?.is_some() {
+    if account.password_hash.is_none() {
+        return Ok(Err(Denied::new(Code::NoPassword)));
+    }
+    if account.credential_version != credential_version {
         return Ok(Err(changed));
+    }
+    open_session(bounds, view, context, id, token)
+}
+
+/// Opens a session of an account, in place of the oldest if it has as many as possible.
+pub(super) fn open_session<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    context: ApplyContext,
+    id: AccountId,
+    token: TokenHash,
+) -> Result<Decision, V::Error> {
+    if get::<Sessions, V>(view, &token)?.is_some() {
+        return Ok(Err(Denied::new(Code::CredentialsChanged)));
     }
     if is_suspended(view, id)? {
         return Ok(Err(Denied::new(Code::AccountSuspended)));
@@ -170,7 +203,7 @@ pub(crate) fn deleted(id: AccountId, account: Account) -> Vec<Change> {
         username: String::new(),
         name: String::new(),
         email: String::new(),
-        password_hash: String::new(),
+        password_hash: None,
         deleted: true,
         ..account
     };
@@ -199,6 +232,7 @@ pub(crate) fn sweep<V: View>(
     }
     let (from, to) = range_of(account);
     let mut changes = Vec::new();
+    end_reset_link(view, account, &mut changes)?;
     // Each row found removes a second row elsewhere, so a step looks up half as many. A croak that is still in the
     // deduplication window adds a third change: the record of its request.
     let left = |changes: &Vec<Change>| bounds.sweep_step.saturating_sub(changes.len()) / 2;

@@ -1,5 +1,6 @@
 //! Tests of the rules as a whole, on the [`Model`].
 
+mod access_words;
 mod conversation_words;
 mod events;
 mod feeds;

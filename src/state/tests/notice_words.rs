@@ -1,5 +1,6 @@
 //! Words of the golden scripts for notices, mutes, blocks and reports: commands, queries, pages and rows.
 
+use super::access_words;
 use super::message_words::relation_words;
 use super::scripts::{Words, first, session};
 use crate::command::{Command, NoticeCommand, OperatorCommand, RelationCommand, ReportSubject, Verdict};
@@ -48,7 +49,7 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
             };
             OperatorCommand::DecideReport { report, verdict }.into()
         }
-        _ => return Ok(None),
+        name => return access_words::command(name, args),
     }))
 }
 
@@ -67,7 +68,7 @@ pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Qu
             Query::Blocked { session: session(args)?, after: args.lookup_parse("after")?.map(AccountId) }
         }
         "reports" => Query::Reports { after: args.lookup_parse("after")? },
-        _ => return Ok(None),
+        name => return access_words::query(name, args),
     }))
 }
 
@@ -118,7 +119,7 @@ pub(super) fn key(table: TableId, key: &[u8]) -> Option<String> {
             let (from, to, index) = <(AccountId, AccountId, u64)>::from_bytes(key)?;
             format!("{} {} {index}", from.0, to.0)
         }
-        _ => return None,
+        table => return access_words::key(table, key),
     })
 }
 
@@ -142,6 +143,6 @@ pub(super) fn row(table: TableId, row: &[u8]) -> Option<String> {
             let row = decode::<<NoticeBooks as Table>::Row>(row)?;
             format!(": {}, {} unread, read through {}", row.count, row.unread, row.read_through)
         }
-        _ => return None,
+        table => return access_words::row(table, row),
     })
 }

@@ -52,6 +52,7 @@ fn variants(ask: &Ask) -> Vec<String> {
                 Command::Operator(it) => names.push(format!("Operate::{}", name(it))),
                 Command::Relation(it) => names.push(format!("Relation::{}", name(it))),
                 Command::Conversation(it) => names.push(format!("Conversation::{}", name(it))),
+                Command::Access(it) => names.push(format!("Access::{}", name(it))),
                 _ => {}
             }
         }
@@ -61,11 +62,11 @@ fn variants(ask: &Ask) -> Vec<String> {
 }
 
 /// Variants of `Command` that group the commands of one subject.
-const GROUPS: usize = 9;
+const GROUPS: usize = 10;
 
 /// Number of variants of all request types: `Ask`, queries, pins, the directory and commands. A new variant has to be added
 /// to the table.
-const VARIANTS: usize = 18 + Query::KINDS + 6 + 4 + GROUPS + Command::KINDS;
+const VARIANTS: usize = 19 + Query::KINDS + 6 + 4 + GROUPS + Command::KINDS;
 
 struct Server {
     service: Arc<NodeService>,
@@ -166,6 +167,7 @@ fn a_password_request_submitted_beyond_the_end_of_the_log_is_refused_at_once() {
                 Ask::DeleteAccount { id: id(), submitted_at, session, password: word() },
                 Ask::ChangePassword { id: id(), submitted_at, session, old, new },
                 Ask::LogIn { id: id(), submitted_at, username: username.clone(), password: word(), token },
+                Ask::ResetPassword { id: id(), submitted_at, code: TOKEN, password: word() },
                 Ask::SetPassword { id: id(), submitted_at, username, password: word() },
             ] {
                 let operators = matches!(ask, Ask::SetPassword { .. });

@@ -126,6 +126,7 @@ fn queries(table: &mut RequestTable) {
         Query::Sessions { session },
         Query::Unread { session },
         Query::Settings,
+        Query::ResetLink { code: TOKEN },
     ] {
         table.query(query);
     }
@@ -247,6 +248,7 @@ fn people_commands(table: &mut RequestTable) {
     table.command_text(PASSWORD_HASH_BYTES_MAX, is_hash, odd, |password_hash| {
         AccountCommand::ChangePassword { session, credential_version: 1, password_hash }.into()
     });
+    operators::access_commands(table);
     table.command_text(USERNAME_CHARS_MAX, is_username, invalid(Field::Username), |username| {
         Command::AddFriend { session, username }
     });
@@ -481,6 +483,9 @@ fn asks_with_passwords(table: &mut RequestTable) {
     table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, is_new, invalid(Field::NewPassword), |text| {
         Ask::ChangePassword { id: id(), submitted_at, session, old: fine(), new: password(&text) }
     });
+    table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, is_new, invalid(Field::NewPassword), |text| {
+        Ask::ResetPassword { id: id(), submitted_at, code: TOKEN, password: password(&text) }
+    });
     let (wrong, may_be) =
         (denied(Code::WrongPassword, Field::Password), |text: &str| text.len() <= 4 * PASSWORD_CHARS_MAX);
     table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, may_be, wrong, |text| Ask::ChangePassword {
@@ -517,6 +522,7 @@ fn submitted_at(table: &mut RequestTable) {
             Ask::LogIn { id: id(), submitted_at, username: username.clone(), password: fine(), token: TOKEN },
             Ask::DeleteAccount { id: id(), submitted_at, session, password: fine() },
             Ask::ChangePassword { id: id(), submitted_at, session, old: fine(), new: fine() },
+            Ask::ResetPassword { id: id(), submitted_at, code: TOKEN, password: fine() },
             Ask::SetPassword { id: id(), submitted_at, username, password: fine() },
             Ask::Write(Request { id: id(), submitted_at, command: Command::LogOut { session: TOKEN } }),
         ];

@@ -1,9 +1,9 @@
-//! Texts of operators.
+//! Texts of operators, and access by other means than a password.
 
-use super::{Expected, RequestTable, denied, write};
+use super::{Expected, NUMBERS, RequestTable, TOKEN, denied, is_username, write};
 use ribbit_net::frame::Plane;
-use ribbit_state::limits::{TYPED_BYTES_MAX, WELCOME_CHARS_MAX};
-use ribbit_state::{Code, OperatorCommand};
+use ribbit_state::limits::{PASSWORD_HASH_BYTES_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX, WELCOME_CHARS_MAX};
+use ribbit_state::{AccessCommand, AccountId, Code, Denied, Field, OperatorCommand};
 
 /// Adds texts of the first page.
 pub(super) fn first_page(table: &mut RequestTable) {
@@ -19,4 +19,23 @@ pub(super) fn first_page(table: &mut RequestTable) {
         let describe = OperatorCommand::DescribeSite { name: None, welcome: Some(welcome) };
         table.0.push((Plane::Control, write(describe.into()), expected));
     }
+}
+
+/// Adds commands about one-time links and accounts without a password.
+pub(super) fn access_commands(table: &mut RequestTable) {
+    let (code, session) = (TOKEN, TOKEN);
+    for number in NUMBERS {
+        table.command(AccessCommand::MakeResetLink { account: AccountId(number), code });
+    }
+    let is_hash = |text: &str| text.len() <= PASSWORD_HASH_BYTES_MAX;
+    table.command_text(PASSWORD_HASH_BYTES_MAX, is_hash, denied(Code::InvalidEntry, None), |password_hash| {
+        AccessCommand::ResetPassword { code, password_hash }.into()
+    });
+    let odd = Denied::of(Code::InvalidEntry, Field::Username);
+    table.command_text(USERNAME_CHARS_MAX, is_username, odd, |username| {
+        AccessCommand::CreateByName { username }.into()
+    });
+    table.command_text(USERNAME_CHARS_MAX, is_username, odd, |username| {
+        AccessCommand::OpenByName { username, session }.into()
+    });
 }

@@ -1,0 +1,60 @@
+//! Words of the golden scripts for one-time links and accounts without a password: commands, queries and rows.
+
+use super::scripts::{first, label};
+use super::token;
+use crate::command::{AccessCommand, Command};
+use crate::ids::{AccountId, TokenHash};
+use crate::query::Query;
+use crate::rows::{Key, OneTimeLinks, ResetLinks, Table, TableId, decode};
+use goldenscript::ArgumentConsumer;
+use std::error::Error;
+
+/// Returns the command that a line names, if this module knows it.
+pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Command>, Box<dyn Error>> {
+    Ok(Some(match name {
+        // `resetlink ACCOUNT CODE`
+        "resetlink" => {
+            let account = AccountId(first(args)?.parse()?);
+            AccessCommand::MakeResetLink { account, code: token(&first(args)?) }.into()
+        }
+        // `reset CODE HASH`
+        "reset" => {
+            AccessCommand::ResetPassword { code: token(&first(args)?), password_hash: first(args)? }.into()
+        }
+        "createbyname" => AccessCommand::CreateByName { username: first(args)? }.into(),
+        "openbyname" => {
+            let username = first(args)?;
+            let session = args.lookup("session").map_or(token(&username), |arg| token(&arg.value));
+            AccessCommand::OpenByName { username, session }.into()
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// Returns the query that a line names, if this module knows it.
+pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Query>, Box<dyn Error>> {
+    Ok(Some(match name {
+        "linkof" => Query::ResetLink { code: token(&first(args)?) },
+        _ => return Ok(None),
+    }))
+}
+
+/// Returns the text of a key, if this module knows the table.
+pub(super) fn key(table: TableId, key: &[u8]) -> Option<String> {
+    Some(match table {
+        OneTimeLinks::ID => label(TokenHash::from_bytes(key)?),
+        _ => return None,
+    })
+}
+
+/// Returns the text of a row, if this module knows the table.
+pub(super) fn row(table: TableId, row: &[u8]) -> Option<String> {
+    Some(match table {
+        OneTimeLinks::ID => {
+            let row = decode::<<OneTimeLinks as Table>::Row>(row)?;
+            format!(": {:?}, made at age {}", row.purpose, row.made_age_ms)
+        }
+        ResetLinks::ID => format!(": {}", label(decode::<TokenHash>(row)?)),
+        _ => return None,
+    })
+}
