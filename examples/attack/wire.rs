@@ -86,7 +86,7 @@ pub fn never_read(raid: &Raid) {
             };
             raid.hold();
             let cursor = Token { history: raid.history, index: 1 };
-            let wanted = Topic::Feed { session: raid.session };
+            let wanted = Topic::feed(raid.session);
             let ask = AskFrame { tag: 1, deadline_ms: 1_000, ask: Ask::Subscribe { cursor, wanted } };
             if frame::write(&mut channel.writer, &ask).await.is_ok() {
                 // Until the server closes the connection, which shows only at the end of an unread socket.

@@ -125,9 +125,8 @@ impl Ask {
             Ask::GetServer { before, .. } => before.as_deref().map_or(Ok(()), check::address),
             Ask::Directory(DirectoryAsk::Down { address }) => check::address(address),
             Ask::Pin(ask) => ask.check(),
-            // The path of a subscription is checked when it is decoded.
+            Ask::Subscribe { wanted, .. } => wanted.check(),
             Ask::NodeStatus
-            | Ask::Subscribe { .. }
             | Ask::Renew { .. }
             | Ask::History
             | Ask::Directory(DirectoryAsk::Read { .. } | DirectoryAsk::Write | DirectoryAsk::Left { .. }) => {

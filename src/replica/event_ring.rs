@@ -229,7 +229,7 @@ mod tests {
             let stamp = Stamp { wall_ms: 0, age_ms: 0 };
             model.apply(index, &Proposal { stamp, request }).expect("carried out");
         }
-        Interest::load(&model, &Topic::Feed { session }).expect("readable").expect("open")
+        Interest::load(&model, &Topic::feed(session)).expect("readable").expect("open")
     }
 
     fn croaked(index: LogIndex) -> Event {

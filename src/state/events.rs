@@ -31,15 +31,24 @@ pub struct Event {
     /// Accounts whose notices changed, in the order of their ids. A subscriber is told of itself alone. Bounded by
     /// `MENTIONS_NOTIFIED_MAX` and the few that a rule names.
     pub notified: Box<[AccountId]>,
+    /// Croak whose numbers of replies, likes and shares changed.
+    pub counted: Option<CountedCroak>,
+}
+
+/// A croak whose counts an event changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountedCroak {
+    pub croak: LogIndex,
+    pub author: AccountId,
 }
 
 // A node keeps thousands of events in memory.
-const _: () = assert!(size_of::<Event>() <= 96);
+const _: () = assert!(size_of::<Event>() <= 120);
 
 impl Event {
-    /// Returns an event without a notified person.
+    /// Returns an event without a notified person and without changed counts.
     pub fn new(index: LogIndex, what: EventKind) -> Event {
-        Event { index, what, notified: Box::default() }
+        Event { index, what, notified: Box::default(), counted: None }
     }
 }
 
@@ -110,7 +119,8 @@ pub enum EventKind {
         followed: bool,
         follows: bool,
     },
-    /// Nothing that the subscriber receives, except that the notices of an account changed: `notified` says whose.
+    /// Nothing that the subscriber receives, except that the notices of an account or the counts of a croak changed:
+    /// `notified` and `counted` say whose.
     Noticed,
     /// Something was said in a room. The message's id is the event's index.
     RoomSaid {
@@ -257,23 +267,24 @@ pub(super) fn croak_removed(command: &Command, _: &Outcome, _: &[Change]) -> Opt
 
 pub(super) fn reacted(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
     let (account, croak) = key_of::<LikedBy>(changes)?;
-    Some(EventKind::Reacted { croak, author: counted(changes)?, account })
+    Some(EventKind::Reacted { croak, author: counted(changes)?.author, account })
 }
 
 pub(super) fn shared(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
     let (account, croak) = key_of::<SharedBy>(changes)?;
-    Some(EventKind::Shared { croak, author: counted(changes)?, account })
+    Some(EventKind::Shared { croak, author: counted(changes)?.author, account })
 }
 
 pub(super) fn unshared(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
     key_of::<Croaks>(changes).map(|croak| EventKind::CroakRemoved { croak })
 }
 
-/// Returns the author of the croak whose counts change.
-fn counted(changes: &[Change]) -> Option<AccountId> {
+/// Returns the croak whose counts these changes touch. A deleted croak has none; a command changes those of one other.
+pub(super) fn counted(changes: &[Change]) -> Option<CountedCroak> {
     changes.iter().find_map(|change| match change {
-        Change::Put { table, row, .. } if *table == CroakCounts::ID => {
-            decode::<Counts>(row).map(|counts| counts.author)
+        Change::Put { table, key, row } if *table == CroakCounts::ID => {
+            let counts = decode::<Counts>(row).filter(|counts| counts.gap.is_none())?;
+            Some(CountedCroak { croak: LogIndex::from_bytes(key)?, author: counts.author })
         }
         Change::Put { .. } | Change::Remove { .. } => None,
     })

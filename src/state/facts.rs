@@ -188,7 +188,7 @@ pub fn event(index: LogIndex, command: &Command, outcome: &Outcome, changes: &[C
         return None;
     }
     let what = (command.facts().event)(command, outcome, changes)?;
-    Some(Event { index, what, notified: events::notified(changes) })
+    Some(Event { index, what, notified: events::notified(changes), counted: events::counted(changes) })
 }
 
 impl Command {

@@ -5,25 +5,48 @@
 //! ```
 //!
 //! The events that an [`Interest`] selects at an index depend on the log up to that index alone, so a subscriber can
-//! resume the same stream on any member. One exception: a stream that is read later may lack the croaks of an account
-//! that was deleted since.
+//! resume the same stream on any member. Two exceptions: a stream that is read later may lack the croaks of an account
+//! that was deleted since, and the counts of croaks that the subscriber has come to see or sees no longer.
 
-use super::events::{Event, EventKind, NodeChange, NodeEvent};
-use super::ids::{AccountId, RoomId, TokenHash};
-use super::limits::{BLOCKS_MAX, FRIENDS_MAX, MUTES_MAX, SESSION_AGE_MS_MAX};
+use super::code::{Code, Denied};
+use super::events::{CountedCroak, Event, EventKind, NodeChange, NodeEvent};
+use super::ids::{AccountId, LogIndex, RoomId, TokenHash};
+use super::limits::{BLOCKS_MAX, COUNTED_CROAKS_MAX, FRIENDS_MAX, MUTES_MAX, SESSION_AGE_MS_MAX};
 use super::lookup::{live_account, session_account};
 use super::path::TreePath;
 use super::rooms::ties::rooms_of;
 use super::rows::{BlockedBy, Blocks, Friends, Mutes, Order, RoomTie, Sessions, View, get, scan};
+use super::visibility::Reader;
 use serde::{Deserialize, Serialize};
 
 /// Selection of events for a subscription.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Topic {
-    /// Changes to the feed and relations of the session's owner. Ends with the session.
-    Feed { session: TokenHash },
+    /// Changes to the feed and relations of the session's owner, and to the counts of these croaks, as far as the owner
+    /// sees them; at most `COUNTED_CROAKS_MAX`. Ends with the session.
+    Feed { session: TokenHash, croaks: Vec<LogIndex> },
     /// Changes at or below this path of the namespace. Control plane only.
     Tree { path: TreePath },
+}
+
+impl Topic {
+    /// Returns the topic of a session's feed, without the counts of further croaks.
+    pub const fn feed(session: TokenHash) -> Topic {
+        Topic::Feed { session, croaks: Vec::new() }
+    }
+
+    /// Checks the bounds of the fields. A path was checked when it was decoded.
+    ///
+    /// # Errors
+    /// 606: too many croaks.
+    pub fn check(&self) -> Result<(), Denied> {
+        match self {
+            Topic::Feed { croaks, .. } if croaks.len() > COUNTED_CROAKS_MAX => {
+                Err(Denied::new(Code::InvalidEntry))
+            }
+            Topic::Feed { .. } | Topic::Tree { .. } => Ok(()),
+        }
+    }
 }
 
 /// The events that a subscriber receives, as of one index.
@@ -41,7 +64,9 @@ impl Interest {
     /// The view's error: the store cannot be read.
     pub fn load<V: View>(view: &V, wanted: &Topic) -> Result<Option<Interest>, V::Error> {
         match wanted {
-            Topic::Feed { session } => Ok(FeedInterest::load(view, *session)?.map(Interest::Feed)),
+            Topic::Feed { session, croaks } => {
+                Ok(FeedInterest::load(view, *session, croaks)?.map(Interest::Feed))
+            }
             Topic::Tree { path } => Ok(Some(Interest::Tree(path.clone()))),
         }
     }
@@ -92,11 +117,14 @@ impl Interest {
             Interest::Feed(feed) if event.notified.contains(&feed.me) => Box::from([feed.me]),
             Interest::Feed(_) | Interest::Tree(_) => Box::default(),
         };
+        let counted =
+            event.counted.filter(|counted| matches!(self, Interest::Feed(feed) if feed.counts(counted)));
+        let index = event.index;
         if self.wants(&event.what) {
-            Some(Event { index: event.index, what: event.what.clone(), notified })
-        } else {
-            (!notified.is_empty()).then_some(Event { index: event.index, what: EventKind::Noticed, notified })
+            return Some(Event { index, what: event.what.clone(), notified, counted });
         }
+        let concerned = !notified.is_empty() || counted.is_some();
+        concerned.then_some(Event { index, what: EventKind::Noticed, notified, counted })
     }
 
     /// Moves the interest from just before this event to just behind it.
@@ -140,10 +168,16 @@ pub struct FeedInterest {
     blocked: Vec<AccountId>,
     /// Accounts that block this one. Sorted by id; at most the first `BLOCKS_MAX` of them.
     blocked_by: Vec<AccountId>,
+    /// Croaks of any author whose counts the subscriber receives; at most `COUNTED_CROAKS_MAX`.
+    counted: Vec<CountedCroak>,
 }
 
 impl FeedInterest {
-    fn load<V: View>(view: &V, session: TokenHash) -> Result<Option<FeedInterest>, V::Error> {
+    fn load<V: View>(
+        view: &V,
+        session: TokenHash,
+        croaks: &[LogIndex],
+    ) -> Result<Option<FeedInterest>, V::Error> {
         let Some(row) = get::<Sessions, V>(view, &session)? else { return Ok(None) };
         let me = row.account;
         let ends_age_ms = row.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX);
@@ -159,7 +193,18 @@ impl FeedInterest {
         let blocked = rows.into_iter().map(|((_, other), ())| AccountId(other)).collect();
         let rows = scan::<BlockedBy, V>(view, &(me, 0), &(me, u64::MAX), Order::OldestFirst, BLOCKS_MAX)?;
         let blocked_by = rows.into_iter().map(|((_, other), ())| AccountId(other)).collect();
-        Ok(Some(FeedInterest { me, session, ends_age_ms, followed, rooms, muted, blocked, blocked_by }))
+        let counted = seen(view, me, croaks)?;
+        Ok(Some(FeedInterest {
+            me,
+            session,
+            ends_age_ms,
+            followed,
+            rooms,
+            muted,
+            blocked,
+            blocked_by,
+            counted,
+        }))
     }
 
     fn may_end_session(&self, what: &EventKind) -> bool {
@@ -180,6 +225,22 @@ impl FeedInterest {
     /// Returns true if what the account says in rooms is not shown to the subscriber.
     fn hides(&self, account: AccountId) -> bool {
         [&self.muted, &self.blocked, &self.blocked_by].iter().any(|ids| ids.binary_search(&account).is_ok())
+    }
+
+    /// Returns true if the subscriber receives the counts of a croak: one of the feed, or one that it asked for.
+    fn counts(&self, counted: &CountedCroak) -> bool {
+        self.hears(counted.author) || self.counted.contains(counted)
+    }
+
+    /// Returns true if a share of `account` puts a croak of `author` into the feed.
+    fn hears_share(&self, account: AccountId, author: AccountId) -> bool {
+        let listed = author == self.me || self.followed.binary_search(&author).is_ok();
+        self.hears(account) && !listed && !self.hides(author)
+    }
+
+    /// Forgets the croaks of an author that the subscriber may see no longer.
+    fn lose(&mut self, author: AccountId) {
+        self.counted.retain(|counted| counted.author != author);
     }
 
     fn wants(&self, what: &EventKind) -> bool {
@@ -213,21 +274,25 @@ impl FeedInterest {
             EventKind::RoomInvited { account, .. } | EventKind::RoomRead { account, .. } => {
                 *account == self.me
             }
-            EventKind::Reacted { author, account, .. } => self.hears(*author) || *account == self.me,
-            EventKind::Shared { author, account, .. } => *author == self.me || self.hears(*account),
+            EventKind::Reacted { account, .. } => *account == self.me,
+            EventKind::Shared { author, account, .. } => self.hears_share(*account, *author),
         }
     }
 
     fn advance(&mut self, what: &EventKind) {
         match what {
             EventKind::FriendAdded { account, friend } if *account == self.me => self.follow(*friend),
-            EventKind::FriendRemoved { account, friend } if *account == self.me => self.unfollow(*friend),
+            EventKind::FriendRemoved { account, friend } if *account == self.me => {
+                self.unfollow(*friend);
+                self.lose(*friend);
+            }
             // A deleted account produces no more events.
             EventKind::AccountDeleted { account } => {
                 leave(&mut self.followed, *account);
                 leave(&mut self.muted, *account);
                 leave(&mut self.blocked, *account);
                 leave(&mut self.blocked_by, *account);
+                self.lose(*account);
             }
             EventKind::RoomJoined { room, account } if *account == self.me => enter(&mut self.rooms, *room),
             EventKind::RoomLeft { room, account } if *account == self.me => leave(&mut self.rooms, *room),
@@ -237,6 +302,9 @@ impl FeedInterest {
             }
             EventKind::Blocked { account, other, blocked, .. } => {
                 self.block(*account, *other, *blocked);
+                if *account == self.me || *other == self.me {
+                    self.lose(if *account == self.me { *other } else { *account });
+                }
                 if let Some(ended) = self.unfollowed_by(what) {
                     self.unfollow(ended);
                 }
@@ -289,6 +357,18 @@ impl FeedInterest {
     fn unfollow(&mut self, friend: AccountId) {
         leave(&mut self.followed, friend);
     }
+}
+
+/// Returns those of these croaks that the account sees, with their authors.
+fn seen<V: View>(view: &V, me: AccountId, croaks: &[LogIndex]) -> Result<Vec<CountedCroak>, V::Error> {
+    let mut reader = Reader::new(view, me);
+    let mut counted = Vec::with_capacity(croaks.len().min(COUNTED_CROAKS_MAX));
+    for &croak in croaks.iter().take(COUNTED_CROAKS_MAX) {
+        if let Some((_, author)) = reader.read(croak)? {
+            counted.push(CountedCroak { croak, author: author.account });
+        }
+    }
+    Ok(counted)
 }
 
 /// Adds an id to a sorted list.

@@ -94,6 +94,9 @@ pub(crate) const REPORTS_PER_PERSON_MAX: usize = 20;
 pub const REPORTS_PAGE_MAX: usize = 20;
 /// Maximum length of the words of a report, in characters.
 pub const REPORT_CHARS_MAX: usize = 500;
+/// Maximum number of croaks whose counts a live subscriber receives beside those of its feed: all those of the longest page.
+pub const COUNTED_CROAKS_MAX: usize = 128;
+const _: () = assert!(ANCESTORS_MAX + 1 + REPLIES_PAGE_MAX * (1 + NESTED_REPLIES_MAX) <= COUNTED_CROAKS_MAX);
 /// Maximum number of mentions in one text that notify the person mentioned. Bounds the event, too.
 pub const MENTIONS_NOTIFIED_MAX: usize = 10;
 /// Maximum length of a pattern of user names, in characters.

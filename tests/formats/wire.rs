@@ -19,7 +19,7 @@ use ribbit_state::code::{Code, Denied, Field};
 use ribbit_state::command::Audience;
 use ribbit_state::command::LeaseEnd;
 use ribbit_state::command::{Command, HOME_REGION, MemberName, NewMember, Reply, Request, Role, Verdict};
-use ribbit_state::events::{Event, EventKind, LeaseEvent, NodeChange, NodeEvent};
+use ribbit_state::events::{CountedCroak, Event, EventKind, LeaseEvent, NodeChange, NodeEvent};
 use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, Token};
 use ribbit_state::interest::Topic;
 use ribbit_state::query::TreeEntry;
@@ -129,7 +129,7 @@ fn asks() -> Vec<(&'static str, Ask)> {
         },
         DeleteAccount: Ask::DeleteAccount { id, submitted_at, session: TOKEN, password: password("frogs") },
         Read: Ask::Read { seen: None, consistency: Consistency::Stale, query: Query::Position },
-        Subscribe: Ask::Subscribe { cursor: SEEN, wanted: Topic::Feed { session: TOKEN } },
+        Subscribe: Ask::Subscribe { cursor: SEEN, wanted: Topic::feed(TOKEN) },
         Renew: Ask::Renew { token: TOKEN },
         GetServer: Ask::GetServer { client: 300, before: Some("host:10001".into()) },
         History: Ask::History,
@@ -208,8 +208,10 @@ fn asked() -> Vec<String> {
         Account: TalkPartner::Account(ACCOUNT)
     });
     let talk = |with| Query::Talk { session: TOKEN, with, before: None, limit: 20 };
-    let wanted =
-        samples!(Topic { Feed: Topic::Feed { session: TOKEN }, Tree: Topic::Tree { path: path("/jobs") } });
+    let wanted = samples!(Topic {
+        Feed: Topic::Feed { session: TOKEN, croaks: vec![299] },
+        Tree: Topic::Tree { path: path("/jobs") }
+    });
     let directory = samples!(DirectoryAsk {
         Read: DirectoryAsk::Read { client: Some(300) },
         Write: DirectoryAsk::Write,
@@ -583,7 +585,8 @@ fn live() -> Vec<String> {
     );
     events.extend(owners.into_iter().map(|(name, owner)| (name, lease(owner, LeaseEvent::Began))));
     let answer = |what| {
-        let event = Event { index: 300, what, notified: [ACCOUNT].into() };
+        let counted = Some(CountedCroak { croak: 299, author: AccountId(9) });
+        let event = Event { index: 300, what, notified: [ACCOUNT].into(), counted };
         Answer::Live { cursor: SEEN, events: vec![event] }
     };
     events.into_iter().map(|(name, what)| answer_line(name, answer(what))).collect()

@@ -179,7 +179,7 @@ fn servers_of_another_cluster_are_skipped() {
         client.ask(question(), LONG).await.unwrap();
         assert_eq!((foreign.asked(), two.asked()), (0, 1));
         // A subscription skips the foreign server as well.
-        let mut following = client.subscribe(at(10), Topic::Feed { session: TokenHash([1; 32]) });
+        let mut following = client.subscribe(at(10), Topic::feed(TokenHash([1; 32])));
         let SubscriptionMessage::Event(event) = following.next().await else { panic!() };
         assert_eq!(event.index, 12);
     });

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use testkit::keys::keys;
 
-const WANTED: Topic = Topic::Feed { session: TokenHash([1; 32]) };
+const WANTED: Topic = Topic::feed(TokenHash([1; 32]));
 
 fn at(index: LogIndex) -> Token {
     Token { history: HistoryId(1), index }

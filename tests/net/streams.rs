@@ -88,6 +88,68 @@ fn a_deleted_croak_disappears_everywhere() {
 }
 
 #[test]
+fn counts_arrive_for_the_croaks_on_the_page_and_are_read_once() {
+    let site = Site::start();
+    let (mut ada, mut bob, carl) = (join(&site, "ada"), join(&site, "bob"), join(&site, "carl"));
+    ada.croak("for all");
+    ada.post("/main", &[("post", "for friends"), ("audience", "followers")]).leads_to("/main");
+    let page = ada.get("/main").body;
+    let [private, public] = [0, 1]
+        .map(|at| page.split("id=\"croak-").nth(at + 1).unwrap().split('"').next().unwrap().to_string());
+    // Neither follows ada; carl asks for both croaks.
+    let from = cursor(&mut ada);
+    let croaks = format!("/live?from={from}&croaks={public},{private},x,");
+    let mut streams: Vec<Stream> = (0..5).map(|_| Stream::open(&carl, &croaks, None)).collect();
+    let mut without = Stream::open(&carl, &format!("/live?from={from}"), None);
+    for stream in streams.iter_mut().chain([&mut without]) {
+        assert_eq!(stream.next_event().unwrap().event, "beat");
+    }
+    let read = site.group.croaks_read();
+    ada.post("/like", &[("croak", &private), ("choice", "add")]);
+    let (add, remove) =
+        ([("croak", public.as_str()), ("choice", "add")], [("croak", public.as_str()), ("choice", "remove")]);
+    let reply = [("post", "yes"), ("reply_to", public.as_str())];
+    let steps: [(&str, &[(&str, &str)], &str); 4] = [
+        ("/like", &add, "0 1 0"),
+        ("/share", &add, "0 1 1"),
+        ("/main", &reply, "1 1 1"),
+        ("/share", &remove, "1 1 0"),
+    ];
+    for (path, fields, numbers) in steps {
+        bob.post(path, fields);
+        for stream in &mut streams {
+            let mut told = stream.news();
+            if numbers == "1 1 0" {
+                assert_eq!(told.event, "gone", "the share");
+                told = stream.news();
+            }
+            assert_eq!((told.event.as_str(), told.data), ("count", format!("{public} {numbers}")));
+        }
+    }
+    assert_eq!(without.news().event, "gone", "no counts of croaks that are not on the page");
+    assert_eq!(site.group.croaks_read() - read, 4, "each was read once for five readers");
+}
+
+#[test]
+fn a_share_arrives_and_goes() {
+    let site = Site::start();
+    let (mut ada, mut bob, carl) = (join(&site, "ada"), join(&site, "bob"), join(&site, "carl"));
+    let mut reader = carl.clone();
+    reader.post("/manage", &[("username", "bob"), ("choice", "add")]).leads_to("/manage?note=added");
+    ada.croak("worth sharing");
+    let id =
+        ada.get("/main").body.split("id=\"croak-").nth(1).unwrap().split('"').next().unwrap().to_string();
+    let mut stream = Stream::open(&carl, &format!("/live?from={}", cursor(&mut reader)), None);
+    bob.post("/share", &[("croak", &id), ("choice", "add")]);
+    let told = stream.croaks("worth sharing");
+    assert!(reader.get("/main").body.contains(told.data.trim_end()), "the same markup as on the page");
+    let share = told.data.split("data-share=\"").nth(1).unwrap().split('"').next().unwrap().to_string();
+    bob.post("/share", &[("croak", &id), ("choice", "remove")]);
+    let gone = stream.news();
+    assert_eq!((gone.event.as_str(), gone.data.as_str()), ("gone", share.as_str()));
+}
+
+#[test]
 fn a_reconnecting_stream_continues_from_its_last_event() {
     let site = Site::start();
     let mut ada = join(&site, "ada");

@@ -38,7 +38,7 @@ impl Reader {
     }
 
     fn from(client: Client, start: Token, session: TokenHash) -> Reader {
-        let subscription = client.subscribe(start, Topic::Feed { session });
+        let subscription = client.subscribe(start, Topic::feed(session));
         Reader { client, session, subscription, croaks: Vec::new(), read_again: Vec::new() }
     }
 
@@ -213,7 +213,7 @@ fn a_stream_of_a_backend_that_has_lost_touch_ends_with_a_word() {
     smol::block_on(async {
         let mut stream =
             connect(&pond.address("BACKEND_1"), Plane::Client, &keys()).await.expect("it listens");
-        let ask = Ask::Subscribe { cursor, wanted: Topic::Feed { session } };
+        let ask = Ask::Subscribe { cursor, wanted: Topic::feed(session) };
         frame::write(&mut stream.writer, &AskFrame { tag: 1, deadline_ms: 0, ask }).await.expect("open");
         pond.signal(&["backend-2", "backend-3", "coordinator-1", "coordinator-2"], Signal::STOP);
         let mut beats = 0;

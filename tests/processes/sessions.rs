@@ -59,7 +59,7 @@ fn sessions_that_are_ended_are_over_on_every_backend_and_their_streams_end() {
         for backend in backends {
             let client = Client::new(vec![pond.address(backend)], keys());
             let now = client.position(PATIENCE).await.expect("it answers");
-            let mut stream = client.subscribe(now, Topic::Feed { session });
+            let mut stream = client.subscribe(now, Topic::feed(session));
             assert!(!matches!(stream.next().await, SubscriptionMessage::Ended(_)), "it is open");
             streams.push(stream);
         }

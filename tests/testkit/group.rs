@@ -203,6 +203,8 @@ struct Shared {
     lagging: Option<Lagging>,
     /// Ids of the newest writes that were requested.
     asked: Vec<RequestId>,
+    /// Number of queries for a single croak.
+    croaks_read: usize,
 }
 
 /// A running fake cluster. Its thread lives as long as the test process.
@@ -219,7 +221,7 @@ impl Group {
         let live = Arc::new(EventRing::new(0, EVENTS_MAX));
         let store =
             Store { model: Model::new(), live, index: 0, history: 0xf00d, wall_ms: 1_782_900_000_000 };
-        let shared = Shared { store, mood: Mood::Well, lagging: None, asked: Vec::new() };
+        let shared = Shared { store, mood: Mood::Well, lagging: None, asked: Vec::new(), croaks_read: 0 };
         let shared = Arc::new(Mutex::new(shared));
         let serving = shared.clone();
         std::thread::spawn(move || {
@@ -263,6 +265,11 @@ impl Group {
     /// Simulates clocks that were never set.
     pub fn forget_the_time(&self) {
         self.shared.lock().unwrap().store.wall_ms = 0;
+    }
+
+    /// Returns the number of queries for a single croak.
+    pub fn croaks_read(&self) -> usize {
+        self.shared.lock().unwrap().croaks_read
     }
 
     /// Returns the ids of the requested writes in order, including retries.
@@ -348,6 +355,9 @@ fn answer(shared: &mut Shared, ask: Ask) -> Option<Answer> {
     }
     if let Ask::CreateAccount { id, .. } = &ask {
         shared.asked.push(*id);
+    }
+    if let Ask::Read { query: Query::Croak { .. }, .. } = &ask {
+        shared.croaks_read += 1;
     }
     if ask == Ask::NodeStatus {
         return Some(Answer::NodeStatus(Box::new(status(&shared.store, mood == Mood::Well))));

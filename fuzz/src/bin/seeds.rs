@@ -188,7 +188,7 @@ fn asks() -> Vec<Ask> {
         Ask::LogIn { id, submitted_at, username: "ada".into(), password: password(), token: session },
         Ask::DeleteAccount { id, submitted_at, session, password: password() },
         Ask::Read { seen: Some(cursor), consistency: Consistency::Session, query: Query::Me { session } },
-        Ask::Subscribe { cursor, wanted: Topic::Feed { session } },
+        Ask::Subscribe { cursor, wanted: Topic::feed(session) },
         Ask::Renew { token: session },
         Ask::GetServer { client: 7, before: Some("127.0.0.1:1".into()) },
         Ask::Directory(DirectoryAsk::Down { address: "127.0.0.1:1".into() }),

@@ -51,7 +51,7 @@ pub(crate) fn stored(mut ask: Ask) -> Ask {
 /// Replaces the session token in a subscription by its stored form.
 pub(crate) fn stored_wanted(wanted: &mut Topic) {
     match wanted {
-        Topic::Feed { session } => hash(session),
+        Topic::Feed { session, .. } => hash(session),
         Topic::Tree { .. } => {}
     }
 }

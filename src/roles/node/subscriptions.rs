@@ -175,7 +175,7 @@ mod tests {
     use std::time::Duration;
 
     const SESSION: TokenHash = TokenHash([1; 32]);
-    const WANTED: Topic = Topic::Feed { session: SESSION };
+    const WANTED: Topic = Topic::feed(SESSION);
 
     /// A founded backend with a listener.
     struct Pond {
@@ -346,13 +346,12 @@ mod tests {
             let over = SubscriptionMessage::Ended(Denied::new(Code::NotLoggedIn));
             assert_eq!(news(&mut following).await, over);
             assert_eq!(news(&mut following).await, over);
-            let mut unknown =
-                pond.client().subscribe(pond.now(), Topic::Feed { session: TokenHash([9; 32]) });
+            let mut unknown = pond.client().subscribe(pond.now(), Topic::feed(TokenHash([9; 32])));
             assert_eq!(news(&mut unknown).await, over);
 
             let other = TokenHash([2; 32]);
             pond.person("bob", other).await;
-            let mut following = pond.client().subscribe(pond.now(), Topic::Feed { session: other });
+            let mut following = pond.client().subscribe(pond.now(), Topic::feed(other));
             assert_eq!(following.next().await, SubscriptionMessage::Heartbeat);
             pond.run(Command::DeleteAccount { session: other, credential_version: 1 }).await;
             assert!(matches!(news(&mut following).await, SubscriptionMessage::Event(_)));

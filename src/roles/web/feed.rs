@@ -53,13 +53,13 @@ async fn read(
     frame.unread = Some(front.unread.messages);
     frame.notices = Some(front.unread.notices);
     frame.old = context.is_old();
+    frame.cursor = context.answered();
     let now_ms = context.now_ms();
     let newest = before.is_none();
     let feed = Feed {
         croaks: front.croaks.iter().map(|croak| croak.item(now_ms)).collect(),
         older: front.older,
         newest,
-        cursor: context.answered().filter(|_| newest),
         new: None,
         receipt: None,
     };

@@ -18,7 +18,7 @@
 //! A full cache drops what was kept first.
 
 use super::limits::{CROAKS_KEPT_BYTES_MAX, FRONT_PAGES_KEPT_MAX};
-use ribbit_state::query::{CroakNumbers, FrontPage, Person, Unread};
+use ribbit_state::query::{CroakNumbers, CroakShare, FrontPage, Unread};
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{HistoryId, LogIndex, Token, TokenHash};
 use ribbit_ui::pages::FeedItem;
@@ -45,8 +45,8 @@ pub(super) struct RenderedCroak {
     pub(super) croak: Arc<CroakMarkup>,
     pub(super) author: Arc<AuthorMarkup>,
     numbers: CroakNumbers,
-    /// The share by which the croak is in the feed, and the account that shared it.
-    share: Option<(LogIndex, Person)>,
+    /// The share by which the croak is in the feed.
+    share: Option<Box<CroakShare>>,
     /// The reader wrote it.
     mine: bool,
 }
@@ -131,7 +131,10 @@ impl FrontCache {
                 }
             };
             let share = match croak.share {
-                Some((id, by)) => Some((id, front.authors.get(usize::from(by)).ok_or(MissingText)?.clone())),
+                Some((id, by)) => {
+                    let by = front.authors.get(usize::from(by)).ok_or(MissingText)?.clone();
+                    Some(Box::new(CroakShare { id, by }))
+                }
                 None => None,
             };
             let numbers = croak.numbers;
@@ -191,7 +194,7 @@ mod tests {
     use super::*;
     use askama::Template;
     use ribbit_state::AccountId;
-    use ribbit_state::query::{CroakBody, FrontCroak};
+    use ribbit_state::query::{CroakBody, FrontCroak, Person};
     use ribbit_ui::pages::{Feed, MainPage, NavEntry, PageFrame};
 
     const SESSION: TokenHash = TokenHash([1; 32]);
@@ -225,7 +228,7 @@ mod tests {
 
     fn shown(page: &RenderedFront) -> String {
         let croaks = page.croaks.iter().map(|croak| croak.item(0)).collect();
-        let feed = Feed { croaks, older: None, newest: true, cursor: None, new: None, receipt: None };
+        let feed = Feed { croaks, older: None, newest: true, new: None, receipt: None };
         MainPage::new(PageFrame::new("Home", NavEntry::Main, true), feed).render().unwrap()
     }
 

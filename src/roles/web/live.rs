@@ -2,10 +2,12 @@
 //!
 //! ```text
 //!   GET /live ──▶ session? ──▶ free slot? ──▶ cursor: Last-Event-ID, else ?from=, else now ──▶ stream
+//!                                             ?croaks= the croaks on the page, whose counts are wanted
 //!
 //!   id: CURSOR   event: beat                    heartbeat every LIVE_BEAT; everything up to the cursor was sent
-//!   id: CURSOR   event: croak   data: markup    a new croak
-//!   id: CURSOR   event: gone    data: ID        a croak was deleted
+//!   id: CURSOR   event: croak   data: markup    a new croak, or one that was shared into the feed
+//!   id: CURSOR   event: gone    data: ID        a croak was deleted, or a share undone
+//!   id: CURSOR   event: count   data: ID N N N  the croak's numbers of replies, likes and shares
 //!   id: CURSOR   event: said    data: ROOM      a new message in the room with this id; its markup follows
 //!   id: CURSOR   event: unsaid  data: ROOM ID   a message in a room was removed
 //!   id: CURSOR   event: left    data: ROOM      the user is in the room no longer
@@ -22,8 +24,9 @@
 //!
 //! Streams are pulled: the next event is requested when the last one is written, and a stream holds no more than one. A browser that
 //! does not read is cut off by `timeouts`. Meanwhile events wait in the subscription, then in the backend's ring; a subscription
-//! that falls out of the ring is told to read again. A croak is rendered once for all its readers ([`RenderedCroaks`]), because its
-//! markup is the same for everyone.
+//! that falls out of the ring is told to read again. A croak and its counts are read and rendered once for all their readers
+//! ([`RenderedPieces`]), because they are the same for everyone who sees the croak.
+
 use super::limits::{
     LIVE_BEAT, LIVE_READ_DEADLINE, LIVE_READINGS_MAX, LIVE_RETRY, LIVE_STREAMS_MAX,
     LIVE_STREAMS_PER_ADDRESS_MAX, READ_DEADLINE,
@@ -37,6 +40,8 @@ use ribbit_net::address_limit::{AddressLimit, AddressSlot};
 use ribbit_net::client::Client;
 use ribbit_net::protocol::{self, Ask};
 use ribbit_net::subscription::{Subscription, SubscriptionMessage};
+use ribbit_state::limits::COUNTED_CROAKS_MAX;
+use ribbit_state::query::{CroakNumbers, FeedCroak};
 use ribbit_state::{
     AccountId, Consistency, Event as Happened, EventKind, LogIndex, Page, Query, RoomId, Token, TokenHash,
     Topic,
@@ -57,14 +62,15 @@ pub(super) struct LiveStreams {
     /// Number of open streams.
     open: AtomicUsize,
     address_limit: AddressLimit,
-    rendered: Mutex<RenderedCroaks>,
+    rendered: Mutex<RenderedPieces>,
     shutdown: Arc<Shutdown>,
 }
 
-/// The newest croaks and messages of rooms, rendered once: all readers get the same bytes.
+/// The newest croaks, counts and messages of rooms, rendered once: all readers get the same bytes.
 #[derive(Default)]
-struct RenderedCroaks {
-    newest: VecDeque<(Token, Bytes)>,
+struct RenderedPieces {
+    /// By position in the log and name of the event.
+    newest: VecDeque<(Token, &'static str, Bytes)>,
     /// Time of the last failed read. Tasks that have waited since before then do not try again.
     failed: Option<Instant>,
 }
@@ -88,12 +94,13 @@ impl LiveStreams {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Starts a stream. `last` is the browser's last cursor, `from` the cursor of the page.
+    /// Starts a stream. `last` is the browser's last cursor, `from` the cursor of the page, `croaks` are those on it.
     pub(super) async fn begin(
         self: &Arc<Self>,
         context: &mut RequestContext,
         last: Option<Token>,
         from: Option<Token>,
+        croaks: Vec<LogIndex>,
     ) -> WebResponse {
         let Some(session) = context.session() else { return response::events(smol::stream::once(ended())) };
         if self.open() >= LIVE_STREAMS_MAX || self.shutdown.began() {
@@ -111,43 +118,60 @@ impl LiveStreams {
                 Err(_) => return response::later("no servers are running"),
             },
         };
-        let subscription = self.client.subscribe(cursor, Topic::Feed { session });
+        let subscription = self.client.subscribe(cursor, Topic::Feed { session, croaks });
         let stream = LiveStream { place, session, me: None, subscription, beat: Instant::now(), over: false };
         response::events(smol::stream::unfold(stream, LiveStream::next))
     }
 
     /// Returns a rendered croak, or `None` if it no longer exists.
     async fn croak(&self, session: TokenHash, at: Token) -> Result<Option<Bytes>, StreamCutOff> {
-        self.rendered(at, Query::Croak { session, id: at.index }, |page| {
+        self.rendered(at, "croak", Query::Croak { session, id: at.index }, |page, name| {
             let Page::Croak(found) = page else { return None };
             let fragment = CroakFragment { croak: CroakView::new(found, request_context::wall_ms(), "") };
             let html = fragment.render().expect("writing to a string cannot fail");
-            Some(event(Some(at), "croak", &html))
+            Some(event(Some(at), name, &html))
+        })
+        .await
+    }
+
+    /// Returns the counts of a croak, or `None` if it no longer exists.
+    async fn counts(
+        &self,
+        session: TokenHash,
+        at: Token,
+        croak: LogIndex,
+    ) -> Result<Option<Bytes>, StreamCutOff> {
+        self.rendered(at, "count", Query::Croak { session, id: croak }, |page, name| {
+            let Page::Croak(FeedCroak { id, numbers, .. }) = page else { return None };
+            let CroakNumbers { replies, likes, shares, .. } = numbers;
+            Some(event(Some(at), name, &format!("{id} {replies} {likes} {shares}")))
         })
         .await
     }
 
     /// Returns a rendered message of a room, or `None` if it no longer exists.
     async fn said(&self, session: TokenHash, at: Token, room: RoomId) -> Result<Option<Bytes>, StreamCutOff> {
-        self.rendered(at, Query::RoomMessage { session, room, id: at.index }, |page| {
+        self.rendered(at, "said", Query::RoomMessage { session, room, id: at.index }, |page, event_name| {
             let Page::RoomMessage { room: name, message } = page else { return None };
             let said = SaidView::new(message, request_context::wall_ms());
             let html = SaidFragment { said, room: name }.render().expect("writing to a string cannot fail");
-            Some(event(Some(at), "said", &format!("{}\n{html}", room.0)))
+            Some(event(Some(at), event_name, &format!("{}\n{html}", room.0)))
         })
         .await
     }
 
-    /// Returns what was made at an index, read with `query` and rendered once for all streams.
+    /// Returns the event of this name at an index, read with `query` and rendered once for all streams.
     async fn rendered(
         &self,
         at: Token,
+        name: &'static str,
         query: Query,
-        render: impl FnOnce(Page) -> Option<Bytes>,
+        render: impl FnOnce(Page, &'static str) -> Option<Bytes>,
     ) -> Result<Option<Bytes>, StreamCutOff> {
         let asked = Instant::now();
         let mut rendered = self.rendered.lock().await;
-        if let Some((_, bytes)) = rendered.newest.iter().find(|(token, _)| *token == at) {
+        let known = |piece: &&(Token, &str, Bytes)| piece.0 == at && piece.1 == name;
+        if let Some((.., bytes)) = rendered.newest.iter().find(known) {
             return Ok(Some(bytes.clone()));
         }
         if rendered.failed.is_some_and(|failed| failed >= asked) {
@@ -160,11 +184,11 @@ impl LiveStreams {
                 return Err(StreamCutOff);
             }
         };
-        let Some(bytes) = page.and_then(render) else { return Ok(None) };
+        let Some(bytes) = page.and_then(|page| render(page, name)) else { return Ok(None) };
         if rendered.newest.len() == LIVE_READINGS_MAX {
             rendered.newest.pop_front();
         }
-        rendered.newest.push_back((at, bytes.clone()));
+        rendered.newest.push_back((at, name, bytes.clone()));
         Ok(Some(bytes))
     }
 
@@ -178,7 +202,7 @@ impl LiveStreams {
     }
 
     async fn forget(&self, croak: LogIndex) {
-        self.rendered.lock().await.newest.retain(|(token, _)| token.index != croak);
+        self.rendered.lock().await.newest.retain(|(token, ..)| token.index != croak);
     }
 }
 
@@ -259,18 +283,25 @@ impl LiveStream {
         happened: Happened,
     ) -> Result<Option<Bytes>, StreamCutOff> {
         let at = Token { index: happened.index, ..self.subscription.cursor() };
-        if happened.notified.is_empty() {
-            return self.piece(streams, at, happened.what).await;
+        let Happened { what, notified, counted, .. } = happened;
+        let piece = self.piece(streams, at, what).await?;
+        if notified.is_empty() && counted.is_none() {
+            return Ok(piece);
         }
-        let piece = self.piece(streams, at, happened.what).await?;
-        let read = streams.ask(at, Query::Unread { session: self.session }).await?;
-        let Some(Page::Unread(unread)) = read else { return Ok(piece) };
-        let mut both = piece.map_or(Vec::new(), |piece| piece.to_vec());
-        both.extend(event(Some(at), "notices", &unread.notices.to_string()));
-        Ok(Some(both.into()))
+        let mut all = piece.map_or(Vec::new(), |piece| piece.to_vec());
+        if let Some(counted) = counted {
+            all.extend(streams.counts(self.session, at, counted.croak).await?.unwrap_or_default());
+        }
+        if !notified.is_empty()
+            && let Some(Page::Unread(unread)) =
+                streams.ask(at, Query::Unread { session: self.session }).await?
+        {
+            all.extend(event(Some(at), "notices", &unread.notices.to_string()));
+        }
+        Ok((!all.is_empty()).then(|| all.into()))
     }
 
-    /// Returns what to send for an event, apart from the notices that it made.
+    /// Returns what to send for an event, apart from the notices and counts that it changed.
     async fn piece(
         &mut self,
         streams: &LiveStreams,
@@ -278,7 +309,7 @@ impl LiveStream {
         what: EventKind,
     ) -> Result<Option<Bytes>, StreamCutOff> {
         match what {
-            EventKind::Croaked { .. } => streams.croak(self.session, at).await,
+            EventKind::Croaked { .. } | EventKind::Shared { .. } => streams.croak(self.session, at).await,
             EventKind::CroakRemoved { croak } => {
                 streams.forget(croak).await;
                 Ok(Some(event(Some(at), "gone", &croak.to_string())))
@@ -340,6 +371,12 @@ fn event(cursor: Option<Token>, name: &str, data: &str) -> Bytes {
     }
     text += "\n";
     text.into()
+}
+
+/// Parses the croaks on a page, `1,2,3`. Those beyond the limit are left out.
+pub(super) fn croaks(text: Option<&str>) -> Vec<LogIndex> {
+    let ids = text.unwrap_or_default().split(',').filter_map(|id| id.parse().ok());
+    ids.take(COUNTED_CROAKS_MAX).collect()
 }
 
 /// Parses a cursor from a browser; `None` if it is invalid.

@@ -48,10 +48,9 @@ pub(super) async fn list(context: &mut RequestContext, query: &Form) -> WebRespo
     let talks = talks.into_iter().map(|talk| TalkRow::new(talk, now_ms)).collect();
     let username = to.to_string();
     let newest = before.is_none();
-    let cursor = context.answered().filter(|_| newest);
     response::page(
         StatusCode::OK,
-        &TalksPage { frame, username, refusals, log_in: false, talks, older, newest, cursor },
+        &TalksPage { frame, username, refusals, log_in: false, talks, older, newest },
     )
 }
 
@@ -113,8 +112,8 @@ async fn read(
     frame.title.clone_from(&with.name);
     messages.reverse();
     let messages = MessageView::list(messages, frame.now_ms);
-    let cursor = context.answered().filter(|_| newest);
-    Ok((TalkView { with, messages, older, newest, cursor, receipt }, waiting))
+    frame.cursor = context.answered();
+    Ok((TalkView { with, messages, older, newest, receipt }, waiting))
 }
 
 /// Returns the address of the read receipt, if the page shows messages that are not marked as read.

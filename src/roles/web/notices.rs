@@ -29,7 +29,6 @@ pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebRespo
     frame.me = Some(me.username);
     let newest = before.is_none();
     let receipt = notices.first().filter(|first| newest && first.unread).map(|first| first.id);
-    let cursor = context.answered().filter(|_| newest).map(|token| token.to_string());
     context.count_unread(&mut frame).await;
     if receipt.is_some() {
         // The receipt of this page marks them as read.
@@ -37,5 +36,5 @@ pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebRespo
     }
     let now_ms = frame.now_ms;
     let notices = notices.into_iter().map(|notice| NoticeView::new(notice, now_ms)).collect();
-    response::page(StatusCode::OK, &NotificationsPage { frame, notices, older, newest, cursor, receipt })
+    response::page(StatusCode::OK, &NotificationsPage { frame, notices, older, newest, receipt })
 }

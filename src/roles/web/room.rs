@@ -82,9 +82,9 @@ async fn read(
     let said = rank.map_or(Vec::new(), |rank| {
         SaidView::list(messages, frame.now_ms, me.account, rank, || context.request_here())
     });
-    let cursor = context.answered().filter(|_| newest);
+    frame.cursor = context.answered();
     let people = people(room.members);
-    Ok(RoomView { info: room, standing, people, me: me.account, said, older, newest, cursor, receipt })
+    Ok(RoomView { info: room, standing, people, me: me.account, said, older, newest, receipt })
 }
 
 /// Change that a form asks for.

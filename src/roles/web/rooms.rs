@@ -64,7 +64,6 @@ async fn page(
             .map(|(room, standing)| RoomRow::other(room, standing, context.request_here()))
             .collect(),
         more,
-        cursor: context.answered(),
         frame,
     })
 }
@@ -125,7 +124,7 @@ async fn again(
         let mut frame: PageFrame = context.frame("Rooms", NavEntry::Rooms);
         frame.service_error = error.service_error();
         let (rooms, invitations, others) = (Vec::new(), Vec::new(), Vec::new());
-        RoomsPage { frame, form, rooms, invitations, others, more: None, cursor: None }
+        RoomsPage { frame, form, rooms, invitations, others, more: None }
     });
     response::page(status(&error), &page)
 }

@@ -4,7 +4,7 @@
 
 use super::error_pages::no_such_page;
 use super::files::{self, Asset};
-use super::live::cursor;
+use super::live::{croaks, cursor};
 use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
 use super::services::SiteServices;
@@ -245,5 +245,6 @@ impl Route {
 async fn live(request: GetRequest<'_>) -> WebResponse {
     let GetRequest { services, context, query, headers, .. } = request;
     let last = headers.get("last-event-id").and_then(|last| cursor(last.to_str().ok()));
-    services.streams.begin(context, last, cursor(query.get("from"))).await
+    let croaks = croaks(query.get("croaks"));
+    services.streams.begin(context, last, cursor(query.get("from")), croaks).await
 }

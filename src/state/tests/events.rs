@@ -3,9 +3,12 @@
 use super::properties::{History, config, steps};
 use super::rooms::{acts, log_of};
 use super::*;
-use crate::events::{Event, EventKind};
+use crate::code::{Code, Denied};
+use crate::command::{AccountCommand, Audience, ConversationCommand};
+use crate::events::{CountedCroak, Event, EventKind};
 use crate::facts::event;
 use crate::interest::{Interest, Topic};
+use crate::limits::COUNTED_CROAKS_MAX;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::BTreeSet;
@@ -24,7 +27,7 @@ fn tell(log: &Log, sessions: &BTreeSet<TokenHash>) -> Told {
         told.events.extend(event(index, &proposal.request.command, &applied.outcome, &applied.changes));
         model.commit(index, &applied.changes);
         let load = |session: &TokenHash| {
-            Interest::load(&model, &Topic::Feed { session: *session }).expect("the model can be read")
+            Interest::load(&model, &Topic::feed(*session)).expect("the model can be read")
         };
         told.interests.push(sessions.iter().filter_map(load).collect());
     }
@@ -86,7 +89,7 @@ fn a_notified_person_receives_an_event_that_names_nobody_else() {
     log.run(NoticeCommand::Read { session: token("carl"), through: log.index() }.into()).unwrap();
     let events = tell(&log, &BTreeSet::new()).events;
     let received = |name: &str, event: &Event| {
-        let interest = Interest::load(&log.model, &Topic::Feed { session: token(name) }).unwrap();
+        let interest = Interest::load(&log.model, &Topic::feed(token(name))).unwrap();
         interest.expect("open").received(event).map(|event| (event.what, event.notified.into_vec()))
     };
     let [.., follow, croak, read] = events.as_slice() else { panic!("{events:?}") };
@@ -103,10 +106,52 @@ fn a_notified_person_receives_an_event_that_names_nobody_else() {
 }
 
 #[test]
+fn counts_are_received_for_the_feed_and_for_croaks_that_were_asked_for() {
+    let mut log = Log::small();
+    let [ada, bob, carl] = ["ada", "bob", "carl"].map(|name| log.person(name));
+    log.befriend("ada", "bob").unwrap();
+    let croak = log.croak("bob", "hello");
+    let session = token("carl");
+    log.run(ConversationCommand::Like { session, croak }.into()).unwrap();
+    log.run(ConversationCommand::Share { session, croak }.into()).unwrap();
+    let reply =
+        Command::Croak { session, text: "yes".into(), reply_to: Some(croak), audience: Audience::Everyone };
+    let Ok(Reply::Croaked { croak: answer }) = log.run(reply) else { panic!("carl may reply") };
+    log.run(AccountCommand::RemoveCroak { session, croak: answer }.into()).unwrap();
+    log.run(ConversationCommand::Unshare { session, croak }.into()).unwrap();
+    let events = tell(&log, &BTreeSet::new()).events;
+    let all: Vec<_> = events.iter().filter_map(|event| event.counted).collect();
+    let counted = CountedCroak { croak, author: bob };
+    assert_eq!(all, [counted; 5]);
+    let [.., event] = events.as_slice() else { panic!("no events") };
+    let received = |log: &Log, name: &str, croaks: Vec<LogIndex>| {
+        let topic = Topic::Feed { session: token(name), croaks };
+        let interest = Interest::load(&log.model, &topic).unwrap().expect("open");
+        interest.received(event).and_then(|event| event.counted)
+    };
+    assert_eq!(received(&log, "ada", vec![]), Some(counted), "ada follows bob");
+    assert_eq!(received(&log, "bob", vec![]), Some(counted), "it is bob's own");
+    assert_eq!(received(&log, "carl", vec![]), None);
+    assert_eq!(received(&log, "carl", vec![croak, answer, 0]), Some(counted));
+    // Too many are refused before they come here.
+    let topic = |count: usize| Topic::Feed { session, croaks: vec![croak; count] };
+    assert_eq!(topic(COUNTED_CROAKS_MAX).check(), Ok(()));
+    assert_eq!(topic(COUNTED_CROAKS_MAX + 1).check(), Err(Denied::new(Code::InvalidEntry)));
+    // A block ends it in an open stream, too.
+    let mut open = Interest::load(&log.model, &topic(1)).unwrap().expect("open");
+    let block =
+        |other| EventKind::Blocked { account: bob, other, blocked: true, followed: false, follows: false };
+    for (other, after) in [(ada, Some(counted)), (carl, None)] {
+        open.advance(&block(other));
+        assert_eq!(open.received(event).and_then(|event| event.counted), after);
+    }
+}
+
+#[test]
 fn an_interest_ends_with_its_session() {
     let mut log = Log::small();
     let ada = log.person("ada");
-    let wanted = Topic::Feed { session: token("ada") };
+    let wanted = Topic::feed(token("ada"));
     let interest = Interest::load(&log.model, &wanted).unwrap().expect("open");
     assert!(interest.is_open(&log.model).unwrap());
     assert!(interest.may_end_session(&EventKind::SessionClosed { account: ada }));

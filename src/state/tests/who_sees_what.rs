@@ -4,7 +4,7 @@
 use super::*;
 use crate::code::Code;
 use crate::command::{Audience, ConversationCommand, MessageCommand, RelationCommand};
-use crate::events::EventKind;
+use crate::events::{CountedCroak, Event, EventKind};
 use crate::interest::{Interest, Topic};
 use crate::query::{ReactionKind, TalkPartner};
 
@@ -202,7 +202,8 @@ fn met(mut log: Log, croak: LogIndex) -> Met {
     };
     let Ok(Page::Unread(counts)) = ask(Query::Unread { session }) else { panic!("the reader is logged in") };
     assert_eq!(counts.notices, unread);
-    let interest = Interest::load(&log.model, &Topic::Feed { session }).unwrap().expect("open");
+    let wanted = Topic::Feed { session, croaks: vec![croak] };
+    let interest = Interest::load(&log.model, &wanted).unwrap().expect("open");
     let talk = ask(Query::Talk { session, with: TalkPartner::Named("ada".into()), before: None, limit: 1 });
     let Ok(Page::Feed { croaks: in_feed, .. }) = ask(Query::Feed { session, before: None, limit: 10 }) else {
         panic!("the reader is logged in")
@@ -224,6 +225,9 @@ fn met(mut log: Log, croak: LogIndex) -> Met {
         talk: talk.is_ok(),
         ..Met::default()
     };
+    let counted = Some(CountedCroak { croak, author: AccountId(1) });
+    let counts = interest.received(&Event { counted, ..Event::new(croak, EventKind::Noticed) });
+    assert_eq!(counts.is_some(), met.croak, "counts are for those who see the croak");
     let username = || "ada".to_string();
     let reply =
         Command::Croak { session, text: "yes".into(), reply_to: Some(croak), audience: Audience::Everyone };

@@ -4,7 +4,7 @@ use super::super::time::{self, RelativeTime};
 use super::markup::Markup;
 use super::text::{self, TextPart};
 use askama::Template;
-use ribbit_state::query::{CroakBody, CroakNumbers, FeedCroak, Person};
+use ribbit_state::query::{CroakBody, CroakNumbers, CroakShare, FeedCroak, Person};
 use ribbit_state::{Audience, LogIndex};
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ pub struct CroakView {
     pub parts: Vec<TextPart>,
     pub reply_to: Option<LogIndex>,
     pub for_followers: bool,
-    /// The account that shared it, if the page lists it for that.
-    pub shared_by: Option<Person>,
+    /// The share for which the page lists it.
+    pub share: Option<Box<CroakShare>>,
     pub acts: CroakActs,
 }
 
@@ -40,7 +40,7 @@ impl CroakView {
             parts: text::parts(&body.text),
             reply_to: body.reply_to,
             for_followers,
-            shared_by: share.map(|share| share.by),
+            share,
             acts: CroakActs { id, numbers, mine, shareable: !mine && !for_followers },
         }
     }
@@ -133,8 +133,8 @@ pub struct FeedItem {
     pub croak: Arc<CroakMarkup>,
     pub author: Arc<AuthorMarkup>,
     pub numbers: CroakNumbers,
-    /// The share by which the croak is in the feed, and the account that shared it.
-    pub share: Option<(LogIndex, Person)>,
+    /// The share by which the croak is in the feed.
+    pub share: Option<Box<CroakShare>>,
     /// True if the viewer wrote it.
     pub mine: bool,
     /// As [`super::PageFrame::now_ms`].
@@ -144,12 +144,7 @@ pub struct FeedItem {
 impl FeedItem {
     /// Returns the position of the item in the feed.
     pub fn cursor(&self) -> LogIndex {
-        self.share.as_ref().map_or(self.id, |(share, _)| *share)
-    }
-
-    /// Returns the account that shared the croak, if the feed lists it for that.
-    pub(super) fn shared_by(&self) -> Option<&Person> {
-        self.share.as_ref().map(|(_, by)| by)
+        self.share.as_ref().map_or(self.id, |share| share.id)
     }
 
     pub(super) fn acts(&self) -> CroakActs {

@@ -6,9 +6,9 @@ use super::croak::{CroakView, FeedItem};
 use super::text::TextPart;
 use super::{NavEntry, PageFrame};
 use askama::Template;
+use ribbit_state::LogIndex;
 use ribbit_state::limits::UNREAD_CROAKS_MAX;
 use ribbit_state::query::Unread;
-use ribbit_state::{LogIndex, Token};
 
 /// One page of the feed.
 #[derive(Debug)]
@@ -18,8 +18,6 @@ pub struct Feed {
     pub older: Option<LogIndex>,
     /// True on the newest page.
     pub newest: bool,
-    /// Position at which a live stream continues after the newest page.
-    pub cursor: Option<Token>,
     /// Text that counts the croaks since the last visit.
     pub new: Option<String>,
     /// Address of the read-receipt image. The browser loads it once it has the page.
@@ -120,7 +118,7 @@ mod tests {
             mine: false,
             now_ms: 0,
         }];
-        let feed = Feed { croaks, older: Some(7), newest: true, cursor: None, new: None, receipt: None };
+        let feed = Feed { croaks, older: Some(7), newest: true, new: None, receipt: None };
         MainPage::new(PageFrame::new("Home", NavEntry::Main, true), feed)
     }
 

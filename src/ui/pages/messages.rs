@@ -10,7 +10,7 @@ use super::{NavEntry, PageFrame};
 use askama::Template;
 use ribbit_state::query::Person;
 use ribbit_state::query::{DeliveryStatus, TalkMessage, TalkSummary};
-use ribbit_state::{AccountId, LogIndex, Token};
+use ribbit_state::{AccountId, LogIndex};
 
 /// Name shown for a deleted account.
 pub const DELETED: &str = "[deleted]";
@@ -158,8 +158,6 @@ pub struct TalksPage {
     pub older: Option<LogIndex>,
     /// True on the newest page.
     pub newest: bool,
-    /// Position at which a live stream continues after this page.
-    pub cursor: Option<Token>,
 }
 
 /// One page of a conversation.
@@ -172,8 +170,6 @@ pub struct TalkView {
     pub older: Option<LogIndex>,
     /// True on the newest page.
     pub newest: bool,
-    /// Position at which a live stream continues after the newest page.
-    pub cursor: Option<Token>,
     /// Address of the read-receipt image. The browser loads it once it has the page. `None` if there is nothing new.
     pub receipt: Option<String>,
 }

@@ -37,7 +37,7 @@ pub use friends::{Friend, Friends, ManagePage};
 
 use super::words::ServiceError;
 use askama::Template;
-use ribbit_state::{Code, Denied};
+use ribbit_state::{Code, Denied, Token};
 
 /// Text of `/style.css`.
 pub const STYLE: &str = include_str!("../templates/style.css");
@@ -87,6 +87,8 @@ pub struct PageFrame {
     pub unread: Option<u32>,
     /// Number of unread notices, if known.
     pub notices: Option<u32>,
+    /// Position at which a live stream continues after this page.
+    pub cursor: Option<Token>,
     /// Wall clock of the web server in milliseconds since 1970, which relative times refer to. Zero if not known.
     pub now_ms: u64,
 }
@@ -105,6 +107,7 @@ impl PageFrame {
             refresh: None,
             unread: None,
             notices: None,
+            cursor: None,
             now_ms: 0,
         }
     }

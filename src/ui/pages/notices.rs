@@ -50,8 +50,6 @@ pub struct NotificationsPage {
     pub older: Option<LogIndex>,
     /// True on the newest page.
     pub newest: bool,
-    /// Cursor at which the live stream begins; only on the newest page.
-    pub cursor: Option<String>,
     /// The newest notice on the page, if it has to be marked as read.
     pub receipt: Option<LogIndex>,
 }

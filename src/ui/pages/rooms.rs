@@ -14,7 +14,7 @@ use ribbit_state::query::{
     Person, RoomBody, RoomInfo, RoomInvitation, RoomMemberEntry, RoomStanding, RoomSummary, RoomText,
 };
 use ribbit_state::rows::RoomRank;
-use ribbit_state::{AccountId, LogIndex, Token};
+use ribbit_state::{AccountId, LogIndex};
 
 /// Maximum length of a preview in the list of rooms, in characters.
 const PREVIEW_CHARS_MAX: usize = 80;
@@ -119,8 +119,6 @@ pub struct RoomsPage {
     pub others: Vec<RoomRow>,
     /// Start of the next page of the others.
     pub more: Option<String>,
-    /// Position at which a live stream continues after this page.
-    pub cursor: Option<Token>,
 }
 
 /// A message in a room. Its only markup is `room-said.html`.
@@ -222,8 +220,6 @@ pub struct RoomView {
     pub older: Option<LogIndex>,
     /// True on the newest page.
     pub newest: bool,
-    /// Position at which a live stream continues after the newest page.
-    pub cursor: Option<Token>,
     /// Address of the read-receipt image. `None` if there is nothing new.
     pub receipt: Option<String>,
 }

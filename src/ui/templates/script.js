@@ -10,12 +10,15 @@
   const FRESH_MAX = 99;
   // Shortest time between two announcements of new croaks to screen readers.
   const SAY_MS = 5000;
+  // Number of croaks on a page whose counts are kept current.
+  const COUNTED_MAX = 128;
   // Pause before a stream that the browser has closed is opened again.
   const REOPEN_MS = 3000;
 
   const one = (selector, from = document) => from.querySelector(selector);
   const all = (selector, from = document) => [...from.querySelectorAll(selector)];
   const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+  const idOf = (croak) => croak.id.replace("croak-", "");
   const make = (tag, className, words = "") =>
     Object.assign(document.createElement(tag), { className, textContent: words });
 
@@ -46,7 +49,7 @@
     for (const part of ["header", "main", "footer"]) one(part).replaceWith(document.adoptNode(one(part, page)));
     document.title = page.title;
     document.body.className = page.body.className;
-    for (const name of ["now", "me"]) document.body.dataset[name] = page.body.dataset[name] ?? "";
+    for (const name of ["now", "me", "live"]) document.body.dataset[name] = page.body.dataset[name] ?? "";
     if (url && url !== location.href) history.pushState(null, "", url);
     begin();
   };
@@ -211,34 +214,30 @@
   };
   const open = () => {
     if (source || !cursor || (document.hidden && !notifies())) return;
-    source = new EventSource("/live?from=" + cursor);
-    source.addEventListener("croak", (event) => {
-      cursor = event.lastEventId;
-      arrived(event.data);
-    });
-    source.addEventListener("beat", (event) => (cursor = event.lastEventId));
-    source.addEventListener("gone", (event) => {
-      cursor = event.lastEventId;
-      gone(event.data);
-    });
-    source.addEventListener("talk", (event) => {
-      cursor = event.lastEventId;
-      const [account, waiting] = event.data.split(" ");
-      talked(account, Number(waiting));
-    });
-    source.addEventListener("notices", (event) => {
-      cursor = event.lastEventId;
-      noticed(Number(event.data));
-    });
-    const inRoom = (name, heard) => source.addEventListener(name, (event) => {
+    const croaks = all("article.croak").slice(0, COUNTED_MAX).map(idOf);
+    source = new EventSource(`/live?from=${cursor}&croaks=${croaks}`);
+    const on = (name, heard) => source.addEventListener(name, (event) => {
       cursor = event.lastEventId;
       heard(event.data);
     });
-    inRoom("said", saidInRoom);
-    inRoom("unsaid", unsaidInRoom);
-    inRoom("left", leftRoom);
-    inRoom("invited", () => place.dataset.rooms !== undefined && press("Show new invitations", () => location.reload()));
-    source.addEventListener("again", () => offer("Show new croaks", () => location.assign("/main")));
+    on("beat", () => {});
+    on("croak", arrived);
+    on("gone", gone);
+    on("count", counted);
+    on("talk", talked);
+    on("notices", (unread) => noticed(Number(unread)));
+    on("said", saidInRoom);
+    on("unsaid", unsaidInRoom);
+    on("left", leftRoom);
+    on("invited", () => place.dataset.rooms !== undefined && press("Show new invitations", () => location.reload()));
+    source.addEventListener("again", () => {
+      if (place.dataset.feed !== undefined) return offer("Show new croaks", () => location.assign("/main"));
+      if (one("main .arrivals")) return offer("Show what is new", () => location.reload());
+      // Nothing here depends on what was missed but counts and badges: go on from now.
+      close();
+      cursor = "now";
+      open();
+    });
     source.addEventListener("ended", () => offer("You've been logged out. Log in again", () => location.assign("/login")));
     source.onerror = () => {
       if (source?.readyState !== EventSource.CLOSED) return;
@@ -247,6 +246,7 @@
     };
   };
   const press = (words, pressed) => {
+    if (!place.isConnected) one("main h1").after(place);
     const shown = one("button", place) ?? place.appendChild(make("button", "", ""));
     shown.type = "button";
     shown.textContent = words;
@@ -267,18 +267,55 @@
   };
   const arrived = (html) => {
     const croak = parse(html).body.firstElementChild;
-    if (!croak || document.getElementById(croak.id) || fresh.some((other) => other.id === croak.id)) return;
+    if (place.dataset.feed === undefined || !croak || document.getElementById(croak.id) || fresh.some((other) => other.id === croak.id)) return;
     fresh.unshift(document.adoptNode(croak));
     if (fresh.length > FRESH_MAX) return offer("Show many new croaks", () => location.assign("/main"));
-    const words = fresh.length === 1 ? "1 new croak" : `${fresh.length} new croaks`;
-    press(words, insert);
+    press(freshWords(), insert);
     retitle();
-    sayNow(words);
+    sayNow(freshWords());
   };
+  const freshWords = () => (fresh.length === 1 ? "1 new croak" : `${fresh.length} new croaks`);
   const gone = (id) => {
-    fresh = fresh.filter((croak) => croak.id !== `croak-${id}`);
-    const text = one(`#croak-${id} .text`);
-    if (text) text.textContent = "This croak was deleted.";
+    const isGone = (croak) => croak.id === `croak-${id}` || one(`[data-share="${id}"]`, croak);
+    const before = fresh.length;
+    fresh = fresh.filter((croak) => !isGone(croak));
+    if (fresh.length < before) fresh.length ? press(freshWords(), insert) : place.replaceChildren();
+    for (const croak of all("article.croak").filter(isGone)) leave(croak);
+    retitle();
+  };
+  // Removes a croak. In a thread it leaves a gap, as on the page that the servers would send now.
+  const leave = (croak) => {
+    const hadFocus = croak.contains(document.activeElement), next = croak.nextElementSibling;
+    if (croak.closest(".focus")) {
+      one(".text", croak).textContent = "This croak was deleted.";
+      one(".acts", croak).remove();
+      one("#delete")?.remove();
+    } else if (croak.closest(".thread")) croak.replaceWith(make("p", "gap", "This croak was deleted or is not for you."));
+    else croak.remove();
+    if (!hadFocus) return;
+    (next?.matches("article") ? one("a", next) : one("main")).focus({ preventScroll: true });
+  };
+  // Shows the numbers of replies, likes and shares of a croak.
+  const counted = (data) => {
+    const [id, replies, likes, shares] = data.split(" "), isIt = (croak) => croak.id === `croak-${id}`;
+    const acts = one(".acts", [...all("article.croak"), ...fresh].find(isIt) ?? make("p", "", ""));
+    if (!acts) return;
+    const reply = one("a.act", acts), before = Number(one("b", reply)?.textContent ?? 0);
+    reply.replaceChildren("Reply", ...(Number(replies) ? [" ", make("b", "", replies)] : []));
+    [likes, shares].forEach((number, at) => {
+      const holder = all(":scope > span", acts)[at], what = ["likes", "shares"][at];
+      let link = one("a", holder);
+      if (!Number(number)) return link?.remove();
+      if (!link) {
+        link = make("a", "", "");
+        link.href = `/croak/${id}/${what}`;
+        link.append(make("b", "", ""));
+        holder.append(" ", link);
+      }
+      link.ariaLabel = number === "1" ? `1 ${what.slice(0, -1)}` : `${number} ${what}`;
+      one("b", link).textContent = number;
+    });
+    if (place.dataset.thread === id && Number(replies) > before) press("Show new replies", () => location.reload());
   };
   const insert = () => {
     const first = fresh[0];
@@ -291,7 +328,11 @@
     tell();
     first.tabIndex = -1;
     first.focus();
-    fetch("/shown?feed=" + first.id.replace("croak-", ""));
+    // A share is shown as far as the share's own position.
+    fetch("/shown?feed=" + (one("[data-share]", first)?.dataset.share ?? idOf(first)));
+    // The counts of the new ones are wanted, too.
+    close();
+    open();
   };
 
   // Shows the number of unread notices, and of new croaks with them in the title.
@@ -322,7 +363,8 @@
 
   // Handles a message event: updates the conversation if it is open here, else only the counter.
   const MESSAGES = "nav a[href='/messages'] .badge";
-  const talked = (account, waiting) => {
+  const talked = (data) => {
+    const [account, number] = data.split(" "), waiting = Number(number);
     if (place.dataset.with === account) return merge();
     one(MESSAGES).textContent = waiting || "";
     if (place.dataset.talks !== undefined) press("Show new messages", () => location.reload());
@@ -349,8 +391,20 @@
     one(".empty", list.parentNode)?.remove();
     if (form) scrollBy(0, form.getBoundingClientRect().top - top);
   };
-  // Fetches the conversation and adds its new messages and the new delivery states.
+  // Fetches the conversation and adds its new messages and the new delivery states. One fetch at a time, so that an older
+  // page is never shown after a newer one; what happens meanwhile is in the next.
+  let merging = false, changed = false;
   const merge = async () => {
+    changed = true;
+    if (merging) return;
+    merging = true;
+    while (changed) {
+      changed = false;
+      await mergeNow();
+    }
+    merging = false;
+  };
+  const mergeNow = async () => {
     const page = await read().catch(() => undefined), list = one("#sayings");
     if (!page || !list) return;
     grow(list, () => {
@@ -374,7 +428,7 @@
   const markRoom = () => {
     clearTimeout(marking);
     const last = all("#sayings > .said").at(-1);
-    if (!marking || !last || !place?.dataset.room) return;
+    if (!marking || !last || !place.dataset.room) return;
     marking = undefined;
     const through = last.id.replace("said-", "");
     fetch(`/shown?room=${place.dataset.name}&through=${through}`, { keepalive: true });
@@ -470,10 +524,10 @@
       });
       recount(field);
     }
-    place = one("[data-live]");
-    cursor = place?.dataset.live;
+    place = one(".arrivals") ?? make("div", "arrivals", "");
+    cursor = document.body.dataset.live;
     // A conversation is shown from its end.
-    if (place?.dataset.with || place?.dataset.room) one("main form")?.scrollIntoView({ block: "end" });
+    if (place.dataset.with || place.dataset.room) one("main form")?.scrollIntoView({ block: "end" });
     askToNotify();
     open();
     clearInterval(again);

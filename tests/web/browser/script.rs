@@ -56,6 +56,72 @@ fn croaks_arrive_by_themselves_and_the_reader_is_not_moved() {
 }
 
 #[test]
+fn counts_and_what_is_gone_change_on_open_pages() {
+    let Some(visit) = Visit::start(true) else { return };
+    let driver = &visit.driver;
+    let mut bob = befriended(&visit);
+    let mut carl = Browser::new(&visit.site.address);
+    carl.join("carl");
+    carl.croak("by a stranger");
+    bob.croak("by a friend");
+    let page = carl.get("/everyone").body;
+    let ids: Vec<String> =
+        page.split("id=\"croak-").skip(1).map(|rest| rest.split('"').next().unwrap().to_string()).collect();
+    let [friends, strangers] = [&ids[0], &ids[1]];
+    let shows = |id: &str, words: &str| {
+        driver.awaits(&format!(
+            "return document.querySelector('#croak-{id} .acts')?.innerText.replace(/\\s+/g, ' ').startsWith('{words}')"
+        ));
+    };
+    let react = |browser: &mut Browser, path: &str, id: &str, choice: &str| {
+        assert_eq!(browser.post(path, &[("croak", id), ("choice", choice)]).status, 303);
+    };
+    // Croaks of anyone, on any page with croaks.
+    for path in ["/everyone", "/@carl", "/search?q=stranger", &format!("/croak/{strangers}")] {
+        visit.go(path);
+        shows(strangers, "Reply Like Share");
+        react(&mut bob, "/like", strangers, "add");
+        shows(strangers, "Reply Like 1 Share");
+        react(&mut bob, "/like", strangers, "remove");
+        shows(strangers, "Reply Like Share");
+    }
+    // A reply is counted, and announced in the thread.
+    bob.post("/main", &[("post", "yes"), ("reply_to", strangers)]);
+    shows(strangers, "Reply 1 Like Share");
+    driver.awaits("return document.querySelector('.arrivals button')?.textContent == 'Show new replies'");
+    driver.click(".arrivals button");
+    visit.shows(&format!("/croak/{strangers}"), "@carl yes");
+    // A share comes into the feed, is counted there, and goes.
+    visit.go("/main");
+    driver.awaits("return document.querySelector('body > .sr') != null");
+    react(&mut bob, "/share", strangers, "add");
+    driver.awaits("return document.querySelector('.arrivals button')?.textContent == '1 new croak'");
+    driver.press(".arrivals button");
+    driver.awaits("return document.querySelector('.shared')?.textContent == 'bob shared'");
+    react(&mut bob, "/like", strangers, "add");
+    shows(strangers, "Reply 1 Like 1 Share 1");
+    assert_eq!(driver.run("return document.querySelector(\"a[href$='/likes']\").ariaLabel"), "1 like");
+    react(&mut bob, "/share", strangers, "remove");
+    driver.awaits("return document.querySelector('.shared') == null");
+    // One that goes before it is shown is not announced any longer.
+    bob.croak("a slip");
+    driver.awaits("return document.querySelector('.arrivals button')?.textContent == '1 new croak'");
+    let slip =
+        bob.get("/main").body.split("id=\"croak-").nth(1).unwrap().split('"').next().unwrap().to_string();
+    bob.post(&format!("/croak/{slip}"), &[]).leads_to("/main?note=taken-back");
+    driver.awaits("return document.querySelector('.arrivals button') == null");
+    bob.post(&format!("/croak/{friends}"), &[]).leads_to("/main?note=taken-back");
+    driver.awaits(&format!("return document.getElementById('croak-{friends}') == null"));
+    // In a thread a deleted croak leaves a gap.
+    visit.go(&format!("/croak/{strangers}"));
+    driver.awaits("return document.querySelector('body > .sr') != null");
+    carl.post(&format!("/croak/{strangers}"), &[]).leads_to("/main?note=taken-back");
+    driver.awaits("return document.querySelector('.focus .text').textContent == 'This croak was deleted.'");
+    assert_eq!(driver.run("return document.querySelectorAll('.focus .acts').length"), 0);
+    assert_eq!(driver.complaints(), Vec::<String>::new());
+}
+
+#[test]
 fn text_becomes_html_in_one_place_alone() {
     let Some(visit) = Visit::start(true) else { return };
     let driver = &visit.driver;

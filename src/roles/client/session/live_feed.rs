@@ -85,8 +85,11 @@ impl LiveFeed {
                     let at_least = Token { history: self.events.cursor().history, index: event.index };
                     match event.what {
                         // Already reported by the read for an earlier event.
-                        EventKind::Croaked { .. } if event.index <= self.reported => {}
-                        EventKind::Croaked { .. } => self.pending = Some(at_least),
+                        EventKind::Croaked { .. } | EventKind::Shared { .. }
+                            if event.index <= self.reported => {}
+                        EventKind::Croaked { .. } | EventKind::Shared { .. } => {
+                            self.pending = Some(at_least);
+                        }
                         _ => {
                             self.person.client().record_seen(at_least);
                             return Ok(FeedUpdate::Happened(event));

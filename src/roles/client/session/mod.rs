@@ -342,7 +342,7 @@ impl UserSession {
     /// # Errors
     /// `NotLoggedIn` (609) without a session.
     pub(crate) fn subscribe(&self, cursor: Token) -> Result<Subscription, Denied> {
-        Ok(self.client.subscribe(cursor, Topic::Feed { session: self.session()? }))
+        Ok(self.client.subscribe(cursor, Topic::feed(self.session()?)))
     }
 
     /// Runs a query on a state at least as new as what this user has seen.

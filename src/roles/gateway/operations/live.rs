@@ -29,7 +29,7 @@ impl Operations {
     /// nothing.
     pub(crate) async fn live(&self, session: &Session) -> Result<LiveEvents, Refusal> {
         let now = self.requests.position().await?;
-        let topic = Topic::Feed { session: session.token };
+        let topic = Topic::feed(session.token);
         Ok(LiveEvents { events: self.requests.subscribe(now, topic) })
     }
 

@@ -402,7 +402,7 @@ fn asks(table: &mut RequestTable) {
     }
     // A cursor that does not exist. Refused anyway, because it is not the first request of its connection.
     let cursor = Token { history: HistoryId(2), index: u64::MAX };
-    table.add(Plane::Client, Ask::Subscribe { cursor, wanted: Topic::Feed { session } });
+    table.add(Plane::Client, Ask::Subscribe { cursor, wanted: Topic::feed(session) });
     let seen = Some(cursor);
     for consistency in [Consistency::Session, Consistency::Stale, Consistency::Linearizable] {
         table.add(Plane::Client, Ask::Read { seen, consistency, query: Query::Position });
