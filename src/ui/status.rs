@@ -17,6 +17,19 @@ struct StatusJson<'a> {
     members: Vec<MemberJson<'a>>,
     /// Also empty if there is no cluster file.
     floating: &'a [Floating],
+    /// Also empty if there is no cluster file.
+    gateways: &'a [Gateway],
+}
+
+/// A running gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Gateway {
+    /// Machine and process id.
+    pub name: String,
+    /// Protocols that it serves, each with its addresses: `chat=board1:1538,board1:2538`.
+    pub serves: String,
+    /// True if this may be out of date, as of a [`Floating`] address.
+    pub old: bool,
 }
 
 /// A floating address, held by one of several balancers.
@@ -117,7 +130,7 @@ fn member_json<'a>(survey: &Survey, member: &'a MemberView) -> MemberJson<'a> {
 }
 
 /// Returns the status as one line of JSON.
-pub fn json(survey: &Survey, floating: &[Floating]) -> String {
+pub fn json(survey: &Survey, floating: &[Floating], gateways: &[Gateway]) -> String {
     to_json(&StatusJson {
         leader: survey.leader.as_deref(),
         term: survey.term,
@@ -125,6 +138,7 @@ pub fn json(survey: &Survey, floating: &[Floating]) -> String {
         can_lose_machines: survey.can_lose_machines,
         members: survey.members.iter().map(|member| member_json(survey, member)).collect(),
         floating,
+        gateways,
     })
 }
 
@@ -227,13 +241,18 @@ fn old_mark(old: bool) -> &'static str {
 }
 
 /// Returns the status for people: sentences and a table, without a line end after the last line.
-pub fn table(survey: &Survey, floating: &[Floating]) -> String {
+pub fn table(survey: &Survey, floating: &[Floating], gateways: &[Gateway]) -> String {
     let table = columns(survey, &[NAME, STATE, ADDRESS, PID, APPLIED, LAG, CLIENTS, DISK]);
     let held: String = floating
         .iter()
         .map(|it| format!("{} is held by {}{}.\n", it.address, it.holder, old_mark(it.old)))
         .collect();
-    format!("{}\n{}\n{held}{}\n{table}", leader_line(survey), survivable_failures(survey), full_disks(survey))
+    let served: String = gateways
+        .iter()
+        .map(|it| format!("Gateway {} serves {}{}.\n", it.name, it.serves, old_mark(it.old)))
+        .collect();
+    let (leader, survives) = (leader_line(survey), survivable_failures(survey));
+    format!("{leader}\n{survives}\n{held}{served}{}\n{table}", full_disks(survey))
 }
 
 /// Returns the status for people with all that is known of each member.
@@ -436,16 +455,16 @@ NAME           STATE        ADDRESS          PID  APPLIED  LAG  CLIENTS  DISK
 backend-1      leader       127.0.0.1:40001  101       42    0        0  2 MB
 backend-2      voter, DOWN  127.0.0.1:40002  102       40    2        0     -
 coordinator-1  voter        127.0.0.1:40001  101       42    0        -  2 MB";
-        assert_eq!(table(&survey(), &[]), expected);
+        assert_eq!(table(&survey(), &[], &[]), expected);
         let mut full = survey();
         full.members[0].store.as_mut().unwrap().full = true;
-        let said = table(&full, &[]);
+        let said = table(&full, &[], &[]);
         assert!(
             said.contains("\nDISK FULL: backend-1. Free some space,") && said.contains("0  FULL\n"),
             "{said}"
         );
         let leaderless = Survey { leader: None, ..survey() };
-        assert!(table(&leaderless, &[]).starts_with("NO LEADER"));
+        assert!(table(&leaderless, &[], &[]).starts_with("NO LEADER"));
     }
 
     #[test]
@@ -486,12 +505,15 @@ backend-1@2         2  voter          yes              backend-1";
             \"disk_free_bytes\":7000000000,\"disk_full\":false,\"scrubbed_s\":7300},";
         let floating =
             [Floating { address: "192.168.1.50".into(), holder: "board1, eth0".into(), old: false }];
-        let said = json(&survey(), &floating);
-        let last =
-            "],\"floating\":[{\"address\":\"192.168.1.50\",\"holder\":\"board1, eth0\",\"old\":false}]}";
+        let gateways = [Gateway { name: "board1-99".into(), serves: "chat=board1:1538".into(), old: true }];
+        let said = json(&survey(), &floating, &gateways);
+        let last = "],\"floating\":[{\"address\":\"192.168.1.50\",\"holder\":\"board1, eth0\",\"old\":false}],\
+            \"gateways\":[{\"name\":\"board1-99\",\"serves\":\"chat=board1:1538\",\"old\":true}]}";
         assert!(said.starts_with(first) && said.ends_with(last), "{said}");
-        assert!(json(&Survey { leader: None, ..survey() }, &[]).starts_with("{\"leader\":null,"));
-        let table = table(&survey(), &floating);
-        assert!(table.contains("0 machines.\n192.168.1.50 is held by board1, eth0.\n\nNAME"), "{table}");
+        assert!(json(&Survey { leader: None, ..survey() }, &[], &[]).starts_with("{\"leader\":null,"));
+        let table = table(&survey(), &floating, &gateways);
+        let between = "192.168.1.50 is held by board1, eth0.\n\
+            Gateway board1-99 serves chat=board1:1538 (may be out of date).\n";
+        assert!(table.contains(&format!("0 machines.\n{between}\nNAME")), "{table}");
     }
 }

@@ -27,7 +27,8 @@ fn the_json_has_the_documented_shape() {
         let whole = serde_json::from_str::<Status>(&text).expect("the documented JSON").is_whole();
         whole.then(|| serde_json::from_str(&text).expect("JSON"))
     });
-    let head = ["leader", "term", "can_lose_processes", "can_lose_machines", "members", "floating"];
+    let head =
+        ["leader", "term", "can_lose_processes", "can_lose_machines", "members", "floating", "gateways"];
     assert_eq!(keys(&status), BTreeSet::from(head));
     assert_eq!(status["floating"].as_array().map(Vec::len), Some(0), "no floating address is held");
     assert!(status["leader"].is_string() && status["term"].as_u64() > Some(0), "{status}");

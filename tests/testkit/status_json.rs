@@ -12,6 +12,15 @@ pub struct Status {
     pub can_lose_machines: u32,
     pub members: Vec<MemberStatus>,
     pub floating: Vec<FloatingStatus>,
+    pub gateways: Vec<GatewayStatus>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GatewayStatus {
+    pub name: String,
+    pub serves: String,
+    pub old: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]

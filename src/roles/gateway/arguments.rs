@@ -1,6 +1,7 @@
 //! Arguments of `ribbit client gateway`.
 
 use super::protocol::Protocol;
+use super::registry::Advertised;
 use super::table::PROTOCOLS;
 use crate::common::address;
 use crate::common::cluster_selection::{ClusterFlags, select_with_key};
@@ -67,15 +68,6 @@ impl FromArgMatches for ListenerFlags {
         *self = ListenerFlags::from_arg_matches(matches)?;
         Ok(())
     }
-}
-
-/// One value of `--advertise`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Advertised {
-    /// A host, with the ports of this gateway.
-    Host(String),
-    /// A server of one protocol: name of the protocol, host and port.
-    Server(&'static str, String, u16),
 }
 
 /// Options of `client gateway`.

@@ -37,6 +37,13 @@ pub(crate) const LEASES_MAX: usize = 20;
 /// Pause between two attempts to get a lock that is held.
 pub(crate) const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
+/// Pause between two attempts to register this gateway.
+pub(crate) const REGISTER_PAUSE: Duration = Duration::from_secs(1);
+/// Time for which a list of all gateways is used again.
+pub(crate) const GATEWAYS_FRESH: Duration = Duration::from_secs(1);
+/// Timeout of the read of all gateways. Without an answer the last list counts.
+pub(crate) const LIST_MAX: Duration = Duration::from_millis(500);
+
 /// Maximum number of accounts in a list of all accounts.
 pub(crate) const ACCOUNTS_LISTED_MAX: usize = 20_000;
 /// Maximum number of waiting messages that are read at once.

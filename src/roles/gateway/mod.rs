@@ -10,6 +10,7 @@
 //! - [`listener`]: the accept loop that all share; [`connection`]: bounded reads, whole writes
 //! - [`operations`]: what the protocols can do, in ribbit's terms; [`requests`]: held until decided, carried out once
 //! - protocols: [`ribbit_tcp`]
+//! - [`registry`]: the gateways of the cluster and their addresses
 //! - [`limits`]: every limit
 //!
 //! The gateway stores nothing, so any number of them may run. It listens before it has reached the cluster, and holds
@@ -24,6 +25,7 @@ mod listener;
 mod operations;
 #[allow(dead_code, reason = "a fact of protocols that are not served yet")]
 mod protocol;
+mod registry;
 mod requests;
 pub mod ribbit_tcp;
 mod table;
@@ -37,11 +39,12 @@ use async_net::TcpListener;
 use listener::Connections;
 use operations::Operations;
 use operations::presence::Presence;
-use protocol::Context;
+use protocol::{Context, Protocol};
+use registry::{HostPort, Registry, Served, reached_at};
 use requests::Requests;
 use ribbit_net::tasks;
 use smol::Timer;
-use smol::future::{or, race};
+use smol::future::{or, race, zip};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -50,32 +53,27 @@ use std::sync::Arc;
 /// # Errors
 /// `Refused` if a port is taken.
 pub(crate) async fn run(options: GatewayOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-    let GatewayOptions { listeners, advertise: _, servers, keys, found_in } = options;
-    let mut bound = Vec::new();
-    for ProtocolListeners { protocol, addresses } in &listeners {
-        for address in addresses {
-            bound.push((*protocol, listener::bind(protocol, address).await?));
-            if !protocol.trusts_names && !is_loopback(address) {
-                log::warn!("--{} {address}: passwords cross the network without encryption", protocol.name);
-            }
-        }
+    let GatewayOptions { listeners, advertise, servers, keys, found_in } = options;
+    let mut bound: Vec<BoundProtocol> = Vec::new();
+    for of in &listeners {
+        bound.push(BoundProtocol::bind(of).await?);
     }
     let of_namespace = servers.clone();
     let namespace = Namespace::with_members(move || of_namespace.clone(), &keys, &found_in);
+    let served = bound.iter().map(BoundProtocol::served).collect();
+    let registry = Arc::new(Registry::new(namespace.clone(), served, advertise));
     let presence = Presence::new(namespace);
     let requests = Requests::new(servers, keys.clone());
-    let operations = Arc::new(Operations::new(requests, keys, presence.clone()));
+    let operations = Arc::new(Operations::new(requests, keys, presence.clone(), registry.clone()));
     let (shutdown, connections): (Arc<Shutdown>, Arc<Connections>) = Default::default();
     let (mut accepting, mut words) = (Vec::new(), Vec::new());
-    for ProtocolListeners { protocol, .. } in &listeners {
-        let own: Vec<TcpListener> =
-            bound.extract_if(.., |(of, _)| of == protocol).map(|(_, listener)| listener).collect();
+    for BoundProtocol { protocol, listeners, .. } in bound {
         let addresses: Vec<SocketAddr> =
-            own.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+            listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let shown: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
         words.push(format!("{} on {}", protocol.name, shown.join(", ")));
         let service = (protocol.start)(Context { operations: operations.clone(), listeners: addresses });
-        for (position, listener) in own.into_iter().enumerate() {
+        for (position, listener) in listeners.into_iter().enumerate() {
             let accept =
                 listener::accept(listener, position, service.clone(), shutdown.clone(), connections.clone());
             accepting.push(tasks::spawn(accept));
@@ -83,7 +81,7 @@ pub(crate) async fn run(options: GatewayOptions, stop: impl Future<Output = ()>)
     }
     let words = format!("serving {}", words.join("; "));
     log::info!("{words}");
-    or(stop, systemd::serving(|| words.clone())).await;
+    or(stop, or(systemd::serving(|| words.clone()), registry.keep())).await;
     // The listeners stay open for as long as requests in progress are answered: a refused connection means more than a slow one.
     shutdown.begin();
     let late = async {
@@ -91,7 +89,39 @@ pub(crate) async fn run(options: GatewayOptions, stop: impl Future<Output = ()>)
     };
     race(connections.all_ended(), late).await;
     drop(accepting);
-    presence.close().await;
+    zip(presence.close(), registry.close()).await;
     log::info!("stopped serving");
     Ok(())
+}
+
+/// A protocol with its bound listeners.
+struct BoundProtocol {
+    protocol: &'static Protocol,
+    listeners: Vec<TcpListener>,
+    /// Addresses at which clients reach them.
+    reached_at: Vec<HostPort>,
+}
+
+impl BoundProtocol {
+    async fn bind(of: &ProtocolListeners) -> Result<BoundProtocol, Failure> {
+        let protocol = of.protocol;
+        let mut bound = BoundProtocol { protocol, listeners: Vec::new(), reached_at: Vec::new() };
+        for address in &of.addresses {
+            let listener = listener::bind(protocol, address).await?;
+            if let Ok(local) = listener.local_addr() {
+                bound.reached_at.push(reached_at(address, local));
+            }
+            bound.listeners.push(listener);
+            if !protocol.trusts_names && !is_loopback(address) {
+                log::warn!("--{} {address}: passwords cross the network without encryption", protocol.name);
+            }
+        }
+        Ok(bound)
+    }
+
+    fn served(&self) -> Served {
+        let BoundProtocol { protocol, reached_at, .. } = self;
+        let (name, handed_out_from) = (protocol.name, protocol.handed_out_from);
+        Served { name, addresses: reached_at.clone(), handed_out_from }
+    }
 }

@@ -21,9 +21,8 @@ pub(crate) struct Protocol {
     pub(crate) ports_range: (usize, usize),
     /// The protocol knows no passwords, so that whoever gives a name is believed.
     pub(crate) trusts_names: bool,
-    /// Its servers hand out the addresses of other servers, so that gateways are registered with the ports from this position
-    /// on.
-    pub(crate) advertised_from: Option<usize>,
+    /// Position of the first port that its servers hand to clients, if they hand out servers.
+    pub(crate) handed_out_from: Option<usize>,
     /// Starts the service once its listeners are bound.
     pub(crate) start: fn(Context) -> Arc<dyn Service>,
 }

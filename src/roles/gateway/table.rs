@@ -10,6 +10,6 @@ pub(crate) const PROTOCOLS: &[Protocol] = &[Protocol {
     ports: &[8084, 8081, 8082, 8083],
     ports_range: (2, 4),
     trusts_names: false,
-    advertised_from: None,
+    handed_out_from: None,
     start: ribbit_tcp::start,
 }];

@@ -430,6 +430,11 @@ pub(crate) fn floating_folder() -> TreePath {
     TreePath::root().join("floating").expect("a plain name")
 }
 
+/// Returns the folder in which gateways register, each with a file under its lease.
+pub(crate) fn gateways_folder() -> TreePath {
+    TreePath::root().join("gateways").and_then(|folder| folder.join("nodes")).expect("plain names")
+}
+
 /// Returns the lock of a floating address.
 pub(crate) fn floating_path(address: Ipv4Addr) -> TreePath {
     floating_folder().join(&address.to_string()).expect("a plain name")

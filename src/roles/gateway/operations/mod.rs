@@ -20,12 +20,14 @@ pub(crate) mod presence;
 
 pub(crate) use super::requests::Refusal;
 
+use super::registry::{GatewayServers, Registry};
 use super::requests::Requests;
 use crate::common::address_rates::{AddressRateClass, AddressRates};
 use presence::Presence;
 use ribbit_net::keys::Keys;
 use ribbit_state::{Code, TokenHash};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// The operations of one gateway.
@@ -35,6 +37,7 @@ pub(crate) struct Operations {
     keys: Keys,
     rates: AddressRates,
     presence: Presence,
+    registry: Arc<Registry>,
 }
 
 /// An open session of a person, under which a protocol acts for them.
@@ -46,8 +49,18 @@ pub(crate) struct Session {
 }
 
 impl Operations {
-    pub(super) fn new(requests: Requests, keys: Keys, presence: Presence) -> Operations {
-        Operations { requests, keys, rates: AddressRates::default(), presence }
+    pub(super) fn new(
+        requests: Requests,
+        keys: Keys,
+        presence: Presence,
+        registry: Arc<Registry>,
+    ) -> Operations {
+        Operations { requests, keys, rates: AddressRates::default(), presence, registry }
+    }
+
+    /// Returns the servers of a protocol that are handed to clients: those of this gateway first, then those of the others.
+    pub(crate) async fn servers(&self, protocol: &str) -> Vec<GatewayServers> {
+        self.registry.servers(protocol).await
     }
 
     /// Applies the rate limit of an address. Addresses of this machine have none, as for the pages.
