@@ -41,7 +41,10 @@ pub(crate) enum Refusal {
 
 impl From<Denied> for Refusal {
     fn from(denied: Denied) -> Refusal {
-        Refusal::Denied(denied.code)
+        match denied.code {
+            Code::HasPassword => Refusal::HasPassword,
+            code => Refusal::Denied(code),
+        }
     }
 }
 

@@ -4,10 +4,10 @@ use super::{Operations, Refusal, Session, unexpected};
 use crate::common::address_rates::AddressRateClass;
 use crate::gateway::limits::ACCOUNTS_LISTED_MAX;
 use ribbit_net::protocol::{Ask, NewAccount, Password};
-use ribbit_net::secret::{new_token, to_hex, token_hash};
+use ribbit_net::secret::{new_token, token_hash};
 use ribbit_state::query::{AccountSummary, Person};
 use ribbit_state::text::{check_email, check_name, check_password, fold_username};
-use ribbit_state::{AccountId, Code, Command, OperatorCommand, Page, Query, Reply, TokenHash};
+use ribbit_state::{AccessCommand, AccountId, Code, Command, OperatorCommand, Page, Query, Reply, TokenHash};
 use std::net::IpAddr;
 
 impl Operations {
@@ -101,7 +101,7 @@ impl Operations {
     ) -> Result<Session, Refusal> {
         let username = fold_username(username)?;
         self.check_rate(from, AddressRateClass::Creation)?;
-        self.make_named(&username).await?;
+        self.requests.write(AccessCommand::CreateByName { username: username.clone() }).await?;
         self.enter(protocol, from, &username).await
     }
 
@@ -121,10 +121,11 @@ impl Operations {
             known => return known,
         }
         self.check_rate(from, AddressRateClass::LogIn)?;
-        match self.open_named(&username, token).await {
-            // Another connection has opened it meanwhile, or the account has been replaced.
+        let open = AccessCommand::OpenByName { username: username.clone(), session: token };
+        match self.requests.write(open).await {
+            // Another connection has opened it meanwhile.
             Err(Refusal::Denied(Code::CredentialsChanged)) => self.open_session(token).await,
-            Ok(()) => Ok(Session { username, token }),
+            Ok(_) => Ok(Session { username, token }),
             Err(refusal) => Err(refusal),
         }
     }
@@ -205,33 +206,6 @@ impl Operations {
     fn token_of(&self, protocol: &str, client: &str, username: &str) -> TokenHash {
         let token = self.keys.gateway_token(&[protocol, client, username]);
         token_hash(&token.expect("the options of a gateway have the cluster key"))
-    }
-
-    async fn make_named(&self, username: &str) -> Result<(), Refusal> {
-        let form = NewAccount {
-            name: username.to_string(),
-            username: username.to_string(),
-            email: format!("{username}@localhost"),
-            password: self.named_password(username),
-        };
-        self.requests.submit(|id, submitted_at| Ask::CreateAccount { id, submitted_at, form }).await.map(drop)
-    }
-
-    async fn open_named(&self, username: &str, token: TokenHash) -> Result<(), Refusal> {
-        let (username, password) = (username.to_string(), self.named_password(username));
-        let opened = self
-            .requests
-            .submit(|id, submitted_at| Ask::LogIn { id, submitted_at, username, password, token })
-            .await;
-        match opened {
-            Err(Refusal::Denied(Code::WrongPassword)) => Err(Refusal::HasPassword),
-            other => other.map(drop),
-        }
-    }
-
-    fn named_password(&self, username: &str) -> Password {
-        let token = self.keys.gateway_token(&["password", username]);
-        Password(to_hex(&token.expect("the options of a gateway have the cluster key")))
     }
 }
 
