@@ -5,13 +5,15 @@
 //! - in this process: [`group`], a cluster of servers that answer from memory; [`site`], web pages in front of one; [`keys`]
 //! - processes: [`web_process`], `ribbit client web`; [`network`], hosts made of network namespaces; [`writers`], clients that
 //!   post all the time; [`history`], what they were answered
-//! - clients: [`http`], [`stream`], [`tls`]; a real browser ([`driver`]) with accessibility checks ([`axe`])
+//! - clients: [`http`], [`stream`], [`tls`]; of older systems: [`chat_client`], [`chirper_client`]; a real browser ([`driver`]) with accessibility checks ([`axe`])
 //! - [`page_text`] and [`status_json`]: read what pages and `ribbit status` print; [`timeouts`]: wait for other processes
 
 // Shared code of tests may panic where a test would.
 #![allow(clippy::unwrap_used)]
 
 pub mod axe;
+pub mod chat_client;
+pub mod chirper_client;
 pub mod driver;
 pub mod fuzz_bodies;
 pub mod group;

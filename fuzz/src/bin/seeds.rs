@@ -22,6 +22,7 @@ use ribbit_state::command::Proposal;
 use ribbit_state::query::TalkPartner;
 use ribbit_state::{ClusterId, Consistency, HistoryId, Query, Request, RequestId, Token, Topic, TreePath};
 use serde::Serialize;
+use testkit::chirper_client::{DEFINITIONS, request};
 use std::fs;
 use std::path::Path;
 
@@ -47,6 +48,14 @@ fn main() -> std::io::Result<()> {
 fn seeds(target: &str) -> Seeds {
     match target {
         "asks" => put_to_a_store(),
+        "chat" => lines(&[
+            "1|u53|bob|hi",
+            "2|ada4|a*5|6|",
+            "7|u7|3|bob|caf\u{e9} | pipes",
+            " 4 | [!a]?x* ",
+            "8|x",
+            "3|bob|",
+        ]),
         "files" => lines(&[
             &ClusterFile::parse(CLUSTER).map(|cluster| cluster.to_text()).unwrap_or_default(),
             "# a comment\n; so is this\nKEY=plain value  \nTWO='as it\nis'\nTHREE=\"with \\\" \\\\ \\$ \\`\" 'and' more\n",
@@ -60,6 +69,7 @@ fn seeds(target: &str) -> Seeds {
             "session=00000000000000000000000000000000000000000000000000000000000000ff; seen=0000000000000000000000000000000a.7",
         ]),
         "frames" => frames(),
+        "gob" => gob(),
         "handshake" => handshake(),
         "journal" => journal(),
         "names" => {
@@ -141,6 +151,14 @@ fn proposals() -> Vec<Proposal> {
         postcard::from_bytes(&entry).expect("tests/formats holds entries")
     });
     entries.collect()
+}
+
+/// Returns requests of Chirper's web server, as Go's library writes them.
+fn gob() -> Seeds {
+    let log_in = request("", 1, &[("Method", "POST"), ("Username", "ada"), ("Password", "frogfrog")]);
+    let post = request("00ff", 7, &[("Status", "caf\u{e9}")]);
+    let values = [log_in, post, request("00ff", 2, &[])];
+    values.into_iter().map(|value| [DEFINITIONS[0], DEFINITIONS[1], &value].concat()).collect()
 }
 
 fn of_kind(kind: u8, value: &impl Serialize) -> Vec<u8> {

@@ -9,7 +9,7 @@
 //! - [`arguments`]: flags; [`table`]: the protocols, one row each; [`protocol`]: the shape of a row
 //! - [`listener`]: the accept loop that all share; [`connection`]: bounded reads, whole writes
 //! - [`operations`]: what the protocols can do, in ribbit's terms; [`requests`]: held until decided, carried out once
-//! - protocols: [`ribbit_tcp`]
+//! - protocols: [`ribbit_tcp`], [`chat`], [`chirper`]
 //! - [`registry`]: the gateways of the cluster and their addresses
 //! - [`limits`]: every limit
 //!
@@ -17,6 +17,8 @@
 //! requests while no leader decides them: a client sees a slow answer, never a refused connection.
 
 pub(crate) mod arguments;
+pub mod chat;
+pub mod chirper;
 mod connection;
 #[allow(dead_code, reason = "the limits of protocols that are not served yet")]
 mod limits;

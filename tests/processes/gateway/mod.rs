@@ -1,6 +1,8 @@
-//! The gateway with clients that speak the older systems' protocols byte for byte: [`ribbit_tcp`], and [`shared`] for what all
-//! protocols have in common.
+//! The gateway with clients that speak the older systems' protocols byte for byte: [`ribbit_tcp`], [`chat`], [`chirper`], and
+//! [`shared`] for what all protocols have in common.
 
+mod chat;
+mod chirper;
 mod ribbit_tcp;
 mod shared;
 
@@ -51,6 +53,13 @@ impl Gateway {
     pub(crate) fn address(&self, protocol: &str, position: usize) -> SocketAddr {
         let of = self.listening.iter().find(|(name, _)| name == protocol).expect("a protocol it serves");
         of.1[position]
+    }
+
+    /// Returns the addresses of all listeners of a protocol.
+    #[track_caller]
+    pub(crate) fn addresses(&self, protocol: &str) -> Vec<String> {
+        let of = self.listening.iter().find(|(name, _)| name == protocol).expect("a protocol it serves");
+        of.1.iter().map(SocketAddr::to_string).collect()
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -6,14 +6,17 @@
 //! - `rules`: commands and questions that can be said there; `asks`: the same put to a real store
 //! - `records`, `journal`, `store`, `snapshots`: files on this disk, or from another member's
 //! - `forms`, `pages`: from a browser, and back to one
+//! - `chat`, `gob`: from clients of older systems
 //! - `shell`, `terminal`, `typed`, `files`, `names`: what people type, in lines, flags, files and patterns
 //!
 //! Not here: whether an answer is the right one. That is the tests' to know.
 
 pub mod asks;
+pub mod chat;
 pub mod files;
 pub mod forms;
 pub mod frames;
+pub mod gob;
 pub mod handshake;
 pub mod journal;
 mod memory;
@@ -35,9 +38,11 @@ pub type Target = (&'static str, fn(&[u8]));
 /// All targets, by name.
 pub const TARGETS: &[Target] = &[
     ("asks", asks::run),
+    ("chat", chat::run),
     ("files", files::run),
     ("forms", forms::run),
     ("frames", frames::run),
+    ("gob", gob::run),
     ("handshake", handshake::run),
     ("journal", journal::run),
     ("names", names::run),

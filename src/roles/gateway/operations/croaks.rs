@@ -119,23 +119,33 @@ impl Operations {
         self.requests.read(Query::Feed { session: session.token, before, limit }).await
     }
 
-    /// Returns a person's profile with their newest croaks, newest first; `limit` is at most `FEED_PAGE_MAX`.
+    /// Returns a person's profile with at least `posts_min` of their newest croaks, if there are as many, newest first.
+    /// Croaks of others that they shared are left out.
     pub(crate) async fn profile(
         &self,
         session: &Session,
         username: &str,
-        limit: usize,
+        posts_min: usize,
     ) -> Result<Profile, Refusal> {
-        let limit = u16::try_from(limit).unwrap_or(u16::MAX);
-        let query =
-            Query::Profile { session: session.token, username: username.to_string(), before: None, limit };
-        match self.requests.read(query).await.map_err(unknown_name)? {
-            Page::Profile { profile, croaks, .. } => Ok(Profile {
-                username: profile.relation.person.username,
-                followed: profile.relation.followed,
-                posts: croaks.into_iter().map(Post::from).collect(),
-            }),
-            other => Err(unexpected(&other)),
+        let (mut posts, mut before) = (Vec::new(), None);
+        loop {
+            let limit = u16::try_from(posts_min.clamp(1, FEED_PAGE_MAX)).unwrap_or(u16::MAX);
+            let query =
+                Query::Profile { session: session.token, username: username.to_string(), before, limit };
+            let (profile, croaks, older) = match self.requests.read(query).await.map_err(unknown_name)? {
+                Page::Profile { profile, croaks, older, .. } => (profile, croaks, older),
+                other => return Err(unexpected(&other)),
+            };
+            posts.extend(croaks.into_iter().filter(|croak| croak.share.is_none()).map(Post::from));
+            before = older.filter(|_| posts.len() < posts_min);
+            if before.is_none() {
+                let relation = profile.relation;
+                return Ok(Profile {
+                    username: relation.person.username,
+                    followed: relation.followed,
+                    posts,
+                });
+            }
         }
     }
 
@@ -144,6 +154,28 @@ impl Operations {
         let (mut people, mut after) = (Vec::new(), None);
         loop {
             match self.requests.read(Query::Friends { session: session.token, after }).await? {
+                Page::Friends { friends, more, .. } => {
+                    people.extend(friends);
+                    after = more.filter(|_| people.len() < FOLLOWS_LISTED_MAX);
+                }
+                other => return Err(unexpected(&other)),
+            }
+            if after.is_none() {
+                return Ok(people);
+            }
+        }
+    }
+
+    /// Returns the people that another person follows.
+    pub(crate) async fn followed_by(
+        &self,
+        session: &Session,
+        username: &str,
+    ) -> Result<Vec<Person>, Refusal> {
+        let (mut people, mut after) = (Vec::new(), None);
+        loop {
+            let query = Query::FollowedBy { session: session.token, username: username.to_string(), after };
+            match self.requests.read(query).await.map_err(unknown_name)? {
                 Page::Friends { friends, more, .. } => {
                     people.extend(friends);
                     after = more.filter(|_| people.len() < FOLLOWS_LISTED_MAX);

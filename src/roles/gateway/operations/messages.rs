@@ -4,8 +4,8 @@ use super::croaks::unknown_name;
 use super::{Operations, Refusal, Session, unexpected};
 use crate::common::address_rates::AddressRateClass;
 use crate::gateway::limits::WAITING_MAX;
-use ribbit_state::limits::{TALK_PAGE_MAX, TALKS_PAGE_MAX};
-use ribbit_state::query::{TalkPartner, TalkSummary};
+use ribbit_state::limits::TALK_PAGE_MAX;
+use ribbit_state::query::WaitingMessage;
 use ribbit_state::text::{check_message, fold_username};
 use ribbit_state::{AccountId, Code, LogIndex, MessageCommand, Page, Query, Reply};
 use std::collections::BTreeMap;
@@ -17,9 +17,18 @@ pub(crate) struct Waiting {
     /// Its position in the log: messages are in the order of these.
     pub(crate) id: LogIndex,
     pub(super) sender: AccountId,
-    /// User name of the sender; `None` if the account is deleted.
-    pub(crate) from: Option<String>,
+    /// User name of the sender when the message was sent.
+    pub(crate) from: String,
+    /// The account of the sender is deleted.
+    pub(crate) deleted: bool,
     pub(crate) text: String,
+}
+
+impl From<WaitingMessage> for Waiting {
+    fn from(message: WaitingMessage) -> Waiting {
+        let WaitingMessage { id, from: sender, username: from, deleted, text, wall_ms: _ } = message;
+        Waiting { id, sender, from, deleted, text }
+    }
 }
 
 impl Operations {
@@ -45,13 +54,30 @@ impl Operations {
     /// Returns the messages that the person has not read yet, oldest first, at most `WAITING_MAX` of them. They wait until
     /// [`Operations::handed_out`].
     pub(crate) async fn waiting(&self, session: &Session) -> Result<Vec<Waiting>, Refusal> {
-        let mut waiting = Vec::new();
-        for talk in self.talks_with_waiting(session).await? {
-            self.waiting_in(session, &talk, &mut waiting).await?;
+        let mut waiting: Vec<Waiting> = Vec::new();
+        loop {
+            let after = waiting.last().map(|message| message.id);
+            let (page, more) = self.waiting_after(session, after).await?;
+            waiting.extend(page);
+            if !more || waiting.len() >= WAITING_MAX {
+                return Ok(waiting);
+            }
         }
-        waiting.sort_by_key(|message| message.id);
-        waiting.truncate(WAITING_MAX);
-        Ok(waiting)
+    }
+
+    /// As [`Operations::waiting`], behind the message `after`, and a page at a time. Returns true if there are more.
+    pub(crate) async fn waiting_after(
+        &self,
+        session: &Session,
+        after: Option<LogIndex>,
+    ) -> Result<(Vec<Waiting>, bool), Refusal> {
+        let limit = TALK_PAGE_MAX as u16;
+        match self.requests.read(Query::Waiting { session: session.token, after, limit }).await? {
+            Page::Waiting { messages, more, .. } => {
+                Ok((messages.into_iter().map(Waiting::from).collect(), more))
+            }
+            other => Err(unexpected(&other)),
+        }
     }
 
     /// Records that these messages were handed out, so that they are read and wait no longer.
@@ -75,55 +101,5 @@ impl Operations {
             }
         }
         Ok(())
-    }
-
-    async fn talks_with_waiting(&self, session: &Session) -> Result<Vec<TalkSummary>, Refusal> {
-        let (mut found, mut before) = (Vec::new(), None);
-        loop {
-            let limit = TALKS_PAGE_MAX as u16;
-            match self.requests.read(Query::Talks { session: session.token, before, limit }).await? {
-                Page::Talks { talks, older, .. } => {
-                    found.extend(talks.into_iter().filter(|talk| talk.waiting > 0));
-                    before = older;
-                }
-                other => return Err(unexpected(&other)),
-            }
-            if before.is_none() {
-                return Ok(found);
-            }
-        }
-    }
-
-    /// Adds the waiting messages of one talk.
-    async fn waiting_in(
-        &self,
-        session: &Session,
-        talk: &TalkSummary,
-        waiting: &mut Vec<Waiting>,
-    ) -> Result<(), Refusal> {
-        let mut before = None;
-        loop {
-            let (with, limit) = (TalkPartner::Account(talk.with_account), TALK_PAGE_MAX as u16);
-            let page = match self
-                .requests
-                .read(Query::Talk { session: session.token, with, before, limit })
-                .await?
-            {
-                Page::Talk(page) => page,
-                other => return Err(unexpected(&other)),
-            };
-            let from = page.with.map(|person| person.username);
-            let unread = page.messages.into_iter().take_while(|message| message.id > page.read_through);
-            waiting.extend(unread.filter(|message| !message.mine).map(|message| Waiting {
-                id: message.id,
-                sender: page.with_account,
-                from: from.clone(),
-                text: message.text,
-            }));
-            match page.older.filter(|older| *older > page.read_through) {
-                Some(older) => before = Some(older),
-                None => return Ok(()),
-            }
-        }
     }
 }

@@ -18,6 +18,7 @@ use crate::locks::lease::HeldLease;
 use crate::locks::namespace::Namespace;
 use ribbit_net::tasks;
 use ribbit_state::sync::MutexExt;
+use ribbit_state::text::fold_username;
 use ribbit_state::{Code, LeaseCommand, TokenHash, TreeCommand, TreePath};
 use smol::Timer;
 use smol::channel;
@@ -102,6 +103,15 @@ impl Operations {
                 entered => return entered,
             }
         }
+    }
+}
+
+impl Operations {
+    /// Returns true if the person is online through a protocol of this gateway.
+    pub(crate) fn is_online_here(&self, protocol: &str, username: &str) -> bool {
+        let Ok(username) = fold_username(username) else { return false };
+        let path = format!("{ONLINE}/{protocol}/{username}").parse();
+        path.is_ok_and(|path: TreePath| self.presence.0.places.locked().contains_key(&path))
     }
 }
 

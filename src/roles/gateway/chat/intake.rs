@@ -1,0 +1,83 @@
+//! Reading a connection apart from serving it. Bytes are taken from the socket as soon as they come: a socket that is closed
+//! with unread bytes is reset, and a reset ends the client's listener.
+
+use super::REQUESTS_WAITING_MAX;
+use super::codec::{Request, requests, take_text};
+use crate::gateway::limits::READ_BYTES;
+use async_net::TcpStream;
+use ribbit_net::tasks;
+use smol::Timer;
+use smol::channel::{self, Receiver, Sender};
+use smol::future::or;
+use smol::io::AsyncReadExt;
+use std::time::Duration;
+
+/// Size from which a read may be the beginning of a longer request, in bytes. A line of the client has at most 1 120.
+const LONG_READ_BYTES: usize = 1_024;
+/// Time to wait for the rest of a longer request.
+const REST_PAUSE: Duration = Duration::from_millis(5);
+
+/// What arrived on a connection.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Incoming {
+    Request(Request),
+    /// The client has closed its side, or ended.
+    Closed,
+    /// The connection is lost, or was reset.
+    Lost,
+}
+
+/// Requests of a connection, in their order. Dropping it ends the reading.
+#[derive(Debug)]
+pub(super) struct Intake {
+    queue: Receiver<Incoming>,
+    _reading: smol::Task<()>,
+}
+
+impl Intake {
+    pub(super) fn begin(stream: TcpStream) -> Intake {
+        let (sender, queue) = channel::bounded(REQUESTS_WAITING_MAX);
+        Intake { queue, _reading: tasks::spawn(read(stream, sender)) }
+    }
+
+    /// Waits for what comes next. Cancel safe.
+    pub(super) async fn next(&self) -> Incoming {
+        // The task ends after it has sent the end.
+        self.queue.recv().await.unwrap_or(Incoming::Lost)
+    }
+}
+
+async fn read(mut stream: TcpStream, queue: Sender<Incoming>) {
+    let mut bytes = vec![0; READ_BYTES];
+    let mut received = Vec::new();
+    loop {
+        let mut end = None;
+        match stream.read(&mut bytes).await {
+            Ok(0) => end = Some(Incoming::Closed),
+            Err(_) => end = Some(Incoming::Lost),
+            Ok(count) => received.extend_from_slice(&bytes[..count]),
+        }
+        while end.is_none() && (LONG_READ_BYTES..READ_BYTES).contains(&received.len()) {
+            let late = async {
+                Timer::after(REST_PAUSE).await;
+                None
+            };
+            match or(async { Some(stream.read(&mut bytes).await) }, late).await {
+                Some(Ok(0)) => end = Some(Incoming::Closed),
+                Some(Err(_)) => end = Some(Incoming::Lost),
+                Some(Ok(count)) => received.extend_from_slice(&bytes[..count]),
+                None => break,
+            }
+        }
+        for request in requests(&take_text(&mut received)) {
+            if queue.send(Incoming::Request(request)).await.is_err() {
+                return;
+            }
+        }
+        if let Some(end) = end {
+            // Fails if the conversation has ended.
+            let _ = queue.send(end).await;
+            return;
+        }
+    }
+}
