@@ -1,4 +1,4 @@
-//! Unguessable random values: session tokens and request ids.
+//! Unguessable random values: session tokens, codes of one-time links, and request ids.
 //!
 //! The client makes the token of its session. It sends only a hash of the token to the servers, and they store only a hash
 //! of that. So neither the log nor a stolen disk opens a session. The token has 256 random bits, for which a fast hash is
@@ -10,6 +10,9 @@ use ribbit_state::{RequestId, TokenHash};
 /// Size of a session token, in bytes.
 pub const TOKEN_BYTES: usize = 32;
 
+/// Size of the code of a one-time link, in bytes.
+pub const CODE_BYTES: usize = 16;
+
 /// Returns a new session token. The client keeps it and sends its [`token_hash`] to the servers.
 pub fn new_token() -> [u8; TOKEN_BYTES] {
     let mut token = [0; TOKEN_BYTES];
@@ -17,15 +20,31 @@ pub fn new_token() -> [u8; TOKEN_BYTES] {
     token
 }
 
-/// Encodes a token for a cookie or a file, as lower case hexadecimal digits.
-pub fn to_hex(token: &[u8; TOKEN_BYTES]) -> String {
-    token.iter().map(|byte| format!("{byte:02x}")).collect()
+/// Returns a new code for a one-time link. Its [`token_hash`] is sent to the servers.
+pub fn new_code() -> [u8; CODE_BYTES] {
+    let mut code = [0; CODE_BYTES];
+    fill(&mut code);
+    code
+}
+
+/// Encodes a token or code for a cookie, a file or an address, as lower case hexadecimal digits.
+pub fn to_hex(secret: &[u8]) -> String {
+    secret.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Decodes a token from hexadecimal digits, or returns `None` for any other text.
 pub fn from_hex(text: &str) -> Option<[u8; TOKEN_BYTES]> {
-    let mut bytes = [0; TOKEN_BYTES];
-    if text.len() != 2 * TOKEN_BYTES || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+    bytes_from_hex(text)
+}
+
+/// Decodes the code of a one-time link and returns its hash, or `None` for any other text.
+pub fn code_hash(text: &str) -> Option<TokenHash> {
+    bytes_from_hex::<CODE_BYTES>(text.trim()).map(|code| token_hash(&code))
+}
+
+fn bytes_from_hex<const LENGTH: usize>(text: &str) -> Option<[u8; LENGTH]> {
+    let mut bytes = [0; LENGTH];
+    if text.len() != 2 * LENGTH || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
         return None;
     }
     for (byte, digits) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
@@ -66,6 +85,9 @@ mod tests {
         for wrong in ["", "00", &"g".repeat(64), &"+1".repeat(32), &"ä".repeat(32)] {
             assert_eq!(from_hex(wrong), None, "{wrong:?}");
         }
+        let code = new_code();
+        assert_eq!(code_hash(&to_hex(&code).to_uppercase()), Some(token_hash(&code)));
+        assert_eq!(code_hash(&to_hex(&token)), None);
     }
 
     #[test]

@@ -59,6 +59,7 @@ mod pty;
 mod quota;
 mod races;
 mod recover;
+mod reset;
 mod rolled_back;
 mod rooms;
 mod scrub;

@@ -10,13 +10,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Passwords typed by users, without characters that are encoded differently somewhere.
-const PASSWORDS: [&str; 6] = [
+const PASSWORDS: [&str; 7] = [
     "frogsInTheReeds7391",
     "toadsAreNotFrogs5512",
     "newtsUnderLeaves8824",
     "operatorsGaveThis1907",
     "salamandersSign6240",
     "eftsAreYoungNewts3358",
+    "treefrogsClimbAtDusk4465",
 ];
 
 /// A secret in all its encodings.
@@ -117,7 +118,7 @@ fn no_secret_of_a_run_is_found_where_it_need_not_be() {
     let mut pond = TestCluster::empty();
     pond.environment = vec![("RUST_LOG", "trace".into())];
     pond.up(&["--backends", "2", "--coordinators", "1"]);
-    let [first, wrong, second, given, typed, again] = PASSWORDS;
+    let [first, wrong, second, given, typed, again, renewed] = PASSWORDS;
     let mut needles: Vec<Needle> = PASSWORDS.iter().map(|it| Needle::text(it, it)).collect();
     let mut heard: Vec<(String, Vec<u8>)> = Vec::new();
 
@@ -150,6 +151,14 @@ fn no_secret_of_a_run_is_found_where_it_need_not_be() {
     assert_eq!(said("feed", bob.runs(&pond, &["feed"])), 0);
     let passwd = ran(pond.plain(&["user", "passwd", "bob"]), &format!("{given}\n"));
     assert_eq!(said("user passwd", passwd), 0);
+    // A one-time link, which is shown to the operator alone.
+    let link = ran(pond.plain(&["user", "reset", "bob", "--json"]), "");
+    let code = link.out.split('"').nth(3).expect("a code").to_string();
+    said("user reset", crate::verbs::Ran { out: String::new(), ..link });
+    needles.push(Needle::text("the code of a link", &code));
+    needles.push(Needle::of("the bytes of a code".into(), &unhex(&code)));
+    pond.browser().get(&format!("/reset/{code}")).says(200, "bob");
+    assert_eq!(said("reset", bob.runs_with(&pond, &["reset", "bob"], &format!("{code}\n{renewed}\n"))), 0);
     // Actions of an operator.
     let saved = tempfile::tempdir().expect("a temporary folder");
     let (dump, file) = (saved.path().join("dump"), saved.path().join("backup"));

@@ -22,7 +22,8 @@ fn listed(pond: &TestCluster, names: &str) -> Vec<Value> {
 }
 
 fn account(username: &str, suspended: bool, sessions: u32) -> Value {
-    json!({"username": username, "name": username, "email": "a@b", "suspended": suspended, "sessions": sessions})
+    json!({"username": username, "name": username, "email": "a@b", "suspended": suspended, "sessions": sessions,
+        "password": true})
 }
 
 #[test]

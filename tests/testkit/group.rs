@@ -17,8 +17,8 @@ use ribbit_state::facts::event;
 use ribbit_state::lookup::{account_named, session_account};
 use ribbit_state::model::Model;
 use ribbit_state::{
-    AccessCommand, AccountCommand, ClusterId, Code, Command, Denied, HistoryId, Interest, LogIndex,
-    OperatorCommand, Page, Query, RequestId, Role, Stamp, Token, Topic, View,
+    AccessCommand, AccountCommand, ClusterId, Code, Command, Denied, HistoryId, Interest, LogIndex, Page,
+    Query, RequestId, Role, Stamp, Token, Topic, View,
 };
 use smol::future::FutureExt;
 use std::sync::{Arc, Mutex};
@@ -87,6 +87,9 @@ impl Store {
                 };
                 match account_named(&self.model, &username).expect("a map can be read") {
                     None => Answer::Refused(Denied::new(Code::NoSuchUser)),
+                    Some((_, row)) if row.password_hash.is_none() => {
+                        Answer::Refused(Denied::new(Code::NoPassword))
+                    }
                     Some((_, row)) if row.password_hash.as_ref() != Some(&password.0) => {
                         Answer::Refused(Denied::new(Code::WrongPassword))
                     }
@@ -251,7 +254,7 @@ impl Group {
     }
 
     /// Applies an operator's command.
-    pub fn operate(&self, command: OperatorCommand) {
+    pub fn operate(&self, command: impl Into<Command>) {
         let store = &mut self.shared.lock().unwrap().store;
         let submitted_at = store.index;
         store.write(RequestId(u128::from(submitted_at) + 1), submitted_at, command.into());

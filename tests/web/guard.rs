@@ -63,6 +63,7 @@ fn other_sites_can_neither_send_forms_nor_load_private_data() {
     let forms = [
         ("/create", "name=A&username=mallory&email=a%40b&password=password"),
         ("/login", "username=ada&password=password"),
+        ("/reset/07070707070707070707070707070707", "new-password=frogs+in+reeds"),
         ("/logout", ""),
         ("/main", "post=gotcha"),
         ("/manage", "username=ada&choice=add"),

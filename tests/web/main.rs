@@ -11,6 +11,7 @@ mod hostile;
 mod notices;
 mod pages;
 mod people;
+mod reset;
 mod rooms;
 mod safe;
 mod tls;

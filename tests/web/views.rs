@@ -4,7 +4,8 @@
 //! masked.
 
 use ribbit_net::protocol::UnavailableReason;
-use ribbit_state::OperatorCommand;
+use ribbit_net::secret::token_hash;
+use ribbit_state::{AccessCommand, AccountId, OperatorCommand};
 use std::path::Path;
 use testkit::group::Mood;
 use testkit::http::{Browser, Reply};
@@ -122,6 +123,10 @@ fn every_page_matches_its_golden_file() {
     views.see("settings", &ada.get("/settings?note=saved"));
     let wrong = [("choice", "password"), ("password", "not this one"), ("new-password", "long enough")];
     views.see("settings-refused", &ada.post("/settings", &wrong));
+    let code = AccessCommand::MakeResetLink { account: AccountId(1), code: token_hash(&[7; 16]) };
+    site.group.operate(code);
+    views.see("reset", &Browser::new(&site.address).get(&format!("/reset/{}", "07".repeat(16))));
+    views.see("reset-none", &ada.get("/reset/none"));
     views.see("logout", &ada.get("/logout"));
     views.see("delete", &ada.get("/delete"));
     views.see("about", &ada.get("/about"));

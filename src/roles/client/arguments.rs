@@ -129,6 +129,9 @@ pub enum SessionVerb {
     /// Change your password and end your other sessions
     #[command(after_help = PASSWD_HELP)]
     Passwd(OutputArgs),
+    /// Set a new password with the code that an operator gave you, and log in
+    #[command(after_help = RESET_HELP)]
+    Reset(UserNameArgs),
     /// List your sessions
     #[command(after_help = SESSIONS_HELP)]
     Sessions(OutputArgs),
@@ -347,7 +350,10 @@ impl SessionVerb {
     /// Returns whether the output is JSON, and the flags that select the cluster.
     fn output(&self) -> (bool, &ClusterFlags) {
         let output = match self {
-            SessionVerb::Login(named) | SessionVerb::Add(named) | SessionVerb::Remove(named) => &named.output,
+            SessionVerb::Login(named)
+            | SessionVerb::Reset(named)
+            | SessionVerb::Add(named)
+            | SessionVerb::Remove(named) => &named.output,
             SessionVerb::KeepAway(verb) => verb.output(),
             SessionVerb::Logout(output)
             | SessionVerb::Passwd(output)
@@ -471,6 +477,15 @@ Examples:
 Retries are idempotent: a croak is posted at most once, even if a server fails
 meanwhile. Exits 3 if no server is reachable; the message then says whether the
 croak may have been posted.";
+
+/// Text below the flags in `--help`.
+const RESET_HELP: &str = "\
+An operator makes the code with `ribbit user reset NAME`. It works once. The code
+and the new password are asked for at a terminal; otherwise they are the first
+two lines of standard input.
+
+Examples:
+  ribbit client reset ada";
 
 /// Text below the flags in `--help`.
 const FEED_HELP: &str = "\

@@ -35,7 +35,7 @@ fn delete_page(context: &RequestContext) -> FormPage {
 }
 
 /// Shows the form again with the reason, and with the request id for the next try.
-async fn again(
+pub(super) async fn again(
     context: &mut RequestContext,
     mut page: FormPage,
     form: &Form,
@@ -169,7 +169,7 @@ pub(super) async fn login(context: &mut RequestContext, form: &Form) -> WebRespo
 ///
 /// # Errors
 /// `Denied` if the password is wrong or the account may not log in, `Service` if it is not decided in time.
-async fn open_session(
+pub(super) async fn open_session(
     context: &mut RequestContext,
     username: &str,
     password: Password,

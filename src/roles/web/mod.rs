@@ -58,6 +58,7 @@ mod notices;
 mod people;
 mod receipts;
 mod request_context;
+mod reset;
 mod response;
 mod room;
 mod room_settings;

@@ -9,7 +9,7 @@ use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
 use super::services::SiteServices;
 use super::{
-    account, croak, feed, friends, health, keep_away, messages, notices, people, receipts, room,
+    account, croak, feed, friends, health, keep_away, messages, notices, people, receipts, reset, room,
     room_settings, rooms, search, settings, status,
 };
 use hyper::{HeaderMap, StatusCode};
@@ -122,6 +122,9 @@ routes! {
     Login "/login" Anyone
         GET |it| account::show_login(it.context, it.query).await,
         POST |it| account::login(it.context, it.form).await;
+    Reset "/reset/{code}" Anyone
+        GET |it| reset::show(it.context, it.named).await,
+        POST |it| reset::set(it.context, it.named, it.form).await;
     Logout "/logout" Session
         GET |it| account::show_logout(it.context).await,
         POST |it| account::logout(it.context, it.form).await;

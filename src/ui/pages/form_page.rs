@@ -1,4 +1,4 @@
-//! Pages that are one form: sign up, log in, log out, delete.
+//! Pages that are one form: sign up, log in, set a new password, log out, delete.
 
 use super::super::form::FormRequest;
 use super::super::words::{Refusals, capitalized, valid};
@@ -17,6 +17,8 @@ pub struct FormField {
     pub autocomplete: &'static str,
     /// Text that the field holds; always empty for a password.
     pub value: String,
+    /// True if the text cannot be changed.
+    pub fixed: bool,
     /// Text under the field; may be empty.
     pub hint: String,
     pub refusal: Option<String>,
@@ -30,6 +32,7 @@ impl FormField {
             kind: "text",
             autocomplete,
             value: value.to_string(),
+            fixed: false,
             hint: capitalized(&valid(field)),
             refusal: None,
         }
@@ -38,6 +41,12 @@ impl FormField {
     fn password(autocomplete: &'static str, hint: String) -> FormField {
         let input = FormField::new(Field::Password, "Password", autocomplete, "");
         FormField { kind: "password", hint, ..input }
+    }
+
+    /// Makes the field of a new password in a form that has another one for the user name.
+    fn new_password() -> FormField {
+        let input = FormField::new(Field::NewPassword, "New password", "new-password", "");
+        FormField { kind: "password", ..input }
     }
 
     fn without_hint(self) -> FormField {
@@ -110,6 +119,15 @@ impl FormPage {
         ];
         let beside = ("/create", "New here? Sign up");
         FormPage { beside, ..FormPage::new(frame, "/login", inputs, "Log in") }
+    }
+
+    /// Makes the page of a one-time link, at `path`, that sets a new password.
+    pub fn reset(frame: PageFrame, path: String, username: &str) -> FormPage {
+        let intro =
+            "Choose a new password. You will be logged out everywhere else, and this link stops working.";
+        let account = FormField::new(Field::Username, "Username", "username", username).without_hint();
+        let inputs = vec![FormField { fixed: true, ..account }, FormField::new_password()];
+        FormPage { intro, ..FormPage::new(frame, path, inputs, "Set password") }
     }
 
     /// Makes the page that asks for confirmation of a log-out.

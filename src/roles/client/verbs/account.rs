@@ -1,11 +1,12 @@
-//! `login`, `logout`, `create`, `delete`.
+//! `login`, `logout`, `create`, `reset`, `delete`.
 //!
 //! One session is stored per cluster. A new log-in first stores the new session and then ends the previous one.
 
 use super::{VerbContext, VerbError, input, usage};
 use crate::client::session::request_error::RequestError;
 use crate::common::failure::Failure;
-use ribbit_net::protocol::{NewAccount, Password};
+use ribbit_net::protocol::{Ask, NewAccount, Password};
+use ribbit_net::secret::{code_hash, new_request_id};
 use ribbit_state::text::{check_email, check_name, check_password, fold_username};
 use ribbit_state::{Code, Denied, Field};
 use serde_json::json;
@@ -16,6 +17,24 @@ pub(crate) async fn log_in(context: &mut VerbContext, username: &str) -> Result<
     let password = input::password(&format!("Password for @{username}: "))?;
     let account = enter(context, &username, password).await?;
     let words = format!("logged in as @{username}");
+    context.print(&words, &json!({ "account": account, "username": username }))
+}
+
+/// Sets a new password with the code of a one-time link, and logs in.
+pub(crate) async fn reset(context: &mut VerbContext, username: &str) -> Result<(), VerbError> {
+    let username = fold_username(username).map_err(RequestError::from)?;
+    let typed = input::password(&format!("Code for @{username}: "))?;
+    // A whole link is accepted, too.
+    let typed = typed.0.rsplit('/').next().unwrap_or_default();
+    let code = code_hash(typed).ok_or(RequestError::from(Denied::new(Code::LinkNotValid)))?;
+    let password = input::new_password("New password (at least 8 characters): ")?;
+    if check_password(&password.0).is_err() {
+        return Err(RequestError::from(Denied::of(Code::InvalidEntry, Field::NewPassword)).into());
+    }
+    let (id, submitted_at) = (new_request_id(), context.user.seen_index());
+    context.user.submit(Ask::ResetPassword { id, submitted_at, code, password: password.clone() }).await?;
+    let account = enter(context, &username, password).await?;
+    let words = format!("password changed; you are logged in as @{username}, and nowhere else");
     context.print(&words, &json!({ "account": account, "username": username }))
 }
 

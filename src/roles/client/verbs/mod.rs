@@ -126,6 +126,7 @@ impl VerbContext {
                 let (name, email) = (create.full_name.as_deref(), create.email.as_deref());
                 account::create(self, &create.user.username, name, email).await
             }
+            SessionVerb::Reset(named) => account::reset(self, &named.username).await,
             SessionVerb::Delete(_) => account::delete(self).await,
             SessionVerb::Post(post) => messages::post(self, post).await,
             SessionVerb::Dm(message) => {

@@ -16,6 +16,9 @@ pub(crate) enum UserVerb {
     /// Set the password of an account and end its sessions
     #[command(after_help = PASSWD_HELP)]
     Passwd(AccountArgs),
+    /// Make a one-time link with which a person sets a new password
+    #[command(after_help = RESET_HELP)]
+    Reset(ResetArgs),
     /// Suspend an account and end its sessions, without deleting anything
     #[command(after_help = SUSPEND_HELP)]
     Suspend(AccountArgs),
@@ -60,6 +63,19 @@ pub(crate) struct AccountArgs {
     pub username: String,
     #[command(flatten)]
     pub cluster: ClusterFlags,
+}
+
+/// Arguments of `user reset`.
+#[derive(Debug, Args)]
+pub(crate) struct ResetArgs {
+    /// User name
+    #[arg(value_name = "NAME")]
+    pub username: String,
+    /// Address of the pages, to print the whole link
+    #[arg(long, value_name = "URL")]
+    pub pages: Option<String>,
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// Arguments of `user delete`.
@@ -158,6 +174,7 @@ impl UserVerb {
             UserVerb::Passwd(account) | UserVerb::Suspend(account) | UserVerb::Resume(account) => {
                 &account.cluster
             }
+            UserVerb::Reset(arguments) => &arguments.output.cluster,
             UserVerb::Delete(arguments) => &arguments.account.cluster,
             UserVerb::Uncroak(arguments) => &arguments.cluster,
             UserVerb::Reports(output) => &output.cluster,
@@ -175,7 +192,7 @@ Examples:
   ribbit user list
   ribbit user list 'b*' --json
     {\"account\":N,\"username\":\"…\",\"name\":\"…\",\"email\":\"…\",\"created\":\"…\",
-     \"suspended\":false,\"sessions\":N}";
+     \"suspended\":false,\"sessions\":N,\"password\":true}";
 
 /// Text below the flags in `--help`.
 const PASSWD_HELP: &str = "\
@@ -185,6 +202,18 @@ standard input.
 Examples:
   ribbit user passwd ada
   ribbit user passwd ada < password-file";
+
+/// Text below the flags in `--help`.
+const RESET_HELP: &str = "\
+The link works once, for a day in which the cluster is running, and until you
+make another one. It is shown only here: give it to that person alone. An
+account without a password, made through a gateway, gets one in this way too.
+
+Examples:
+  ribbit user reset ada
+  ribbit user reset ada --pages http://board1:8080
+  ribbit user reset ada --json
+    {\"username\":\"ada\",\"code\":\"…\",\"link\":\"/reset/…\"}";
 
 /// Text below the flags in `--help`.
 const SUSPEND_HELP: &str = "\

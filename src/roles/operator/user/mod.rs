@@ -13,17 +13,19 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::survey;
 use arguments::{
     AccountArgs, DecideArgs, DeleteArgs, DeleteCroakArgs, ListArgs, RegistrationArgs, RegistrationState,
-    SiteArgs, UserVerb,
+    ResetArgs, SiteArgs, UserVerb,
 };
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{Answer, Ask, UnavailableReason};
-use ribbit_net::secret::new_request_id;
+use ribbit_net::secret::{new_code, new_request_id, to_hex, token_hash};
 use ribbit_state::query::AccountSummary;
 use ribbit_state::text::{check_password, fold_username};
 use ribbit_state::{
-    AccountId, Code, Consistency, Denied, Field, OperatorCommand, Page, Query, Reply, Request,
+    AccessCommand, AccountId, Code, Command, Consistency, Denied, Field, OperatorCommand, Page, Query, Reply,
+    Request,
 };
 use ribbit_ui::{lines, person_json, report_words};
+use serde_json::json;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
@@ -52,26 +54,29 @@ impl Operator {
         match verb {
             UserVerb::List(ListArgs { names, output }) => self.list(&names, output.json).await,
             UserVerb::Passwd(AccountArgs { username, .. }) => self.set_password(&username).await,
+            UserVerb::Reset(ResetArgs { username, pages, output }) => {
+                self.reset(&username, pages.as_deref(), output.json).await
+            }
             UserVerb::Suspend(AccountArgs { username, .. }) => self.suspend(&username, true).await,
             UserVerb::Resume(AccountArgs { username, .. }) => self.suspend(&username, false).await,
             UserVerb::Delete(DeleteArgs { yes, account }) => self.delete(&account.username, yes).await,
             UserVerb::Uncroak(DeleteCroakArgs { croak, .. }) => {
-                self.write(OperatorCommand::RemoveCroak { croak }).await?;
+                self.write(OperatorCommand::RemoveCroak { croak }.into()).await?;
                 say(&format!("deleted croak {croak}"))
             }
             UserVerb::Reports(output) => self.reports(output.json).await,
             UserVerb::Decide(DecideArgs { report, verdict, .. }) => {
                 let verdict = verdict.into();
-                self.write(OperatorCommand::DecideReport { report, verdict }).await?;
+                self.write(OperatorCommand::DecideReport { report, verdict }.into()).await?;
                 say(&format!("decided report {report}: {}", verdict.name()))
             }
             UserVerb::Registration(RegistrationArgs { state, .. }) => {
                 let open = state == RegistrationState::Open;
-                self.write(OperatorCommand::SetRegistration { open }).await?;
+                self.write(OperatorCommand::SetRegistration { open }.into()).await?;
                 say(if open { "registration is open" } else { "registration is closed" })
             }
             UserVerb::Site(SiteArgs { name, welcome, .. }) => {
-                self.write(OperatorCommand::DescribeSite { name, welcome }).await?;
+                self.write(OperatorCommand::DescribeSite { name, welcome }.into()).await?;
                 say("changed the texts of the first page")
             }
         }
@@ -79,7 +84,7 @@ impl Operator {
 
     async fn suspend(&self, username: &str, suspended: bool) -> Result<(), VerbError> {
         let (account, username) = self.account(username).await?;
-        self.write(OperatorCommand::Suspend { account, suspended }).await?;
+        self.write(OperatorCommand::Suspend { account, suspended }.into()).await?;
         say(&match suspended {
             true => format!("suspended @{username} and ended their sessions"),
             false => format!("lifted the suspension of @{username}"),
@@ -91,7 +96,7 @@ impl Operator {
         if !confirmed {
             confirm(&username)?;
         }
-        self.write(OperatorCommand::RemoveAccount { account }).await?;
+        self.write(OperatorCommand::RemoveAccount { account }.into()).await?;
         say(&format!("deleted @{username} and everything they wrote"))
     }
 
@@ -132,6 +137,24 @@ impl Operator {
         let (id, submitted_at) = (new_request_id(), self.submitted_at().await?);
         self.written(Ask::SetPassword { id, submitted_at, username: username.clone(), password }).await?;
         say(&format!("changed the password of @{username} and ended their sessions"))
+    }
+
+    /// Makes a one-time link to set a new password, and prints it. It is known nowhere else.
+    async fn reset(&self, username: &str, pages: Option<&str>, json: bool) -> Result<(), VerbError> {
+        let (account, username) = self.account(username).await?;
+        let code = new_code();
+        let command = AccessCommand::MakeResetLink { account, code: token_hash(&code) };
+        self.write(command.into()).await?;
+        let code = to_hex(&code);
+        let link = format!("{}/reset/{code}", pages.unwrap_or_default().trim_end_matches('/'));
+        if json {
+            return say(&json!({ "username": username, "code": code, "link": link }).to_string());
+        }
+        let place = if pages.is_none() { " on the pages" } else { "" };
+        say(&format!(
+            "@{username} can set a new password{place}, once, within a day:\n{link}\n\
+             or with `ribbit client reset {username}` and the code {code}"
+        ))
     }
 
     /// Returns the id of the account with this name, and the name as stored.
@@ -182,9 +205,9 @@ impl Operator {
         }
     }
 
-    async fn write(&self, command: OperatorCommand) -> Result<Reply, RequestError> {
+    async fn write(&self, command: Command) -> Result<Reply, RequestError> {
         let (id, submitted_at) = (new_request_id(), self.submitted_at().await?);
-        self.written(Ask::Write(Request { id, submitted_at, command: command.into() })).await
+        self.written(Ask::Write(Request { id, submitted_at, command })).await
     }
 
     async fn submitted_at(&self) -> Result<u64, RequestError> {
