@@ -50,6 +50,11 @@ use smol::future::{or, race, zip};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// Returns the name of each protocol's flag, and the ports of the original system.
+pub(crate) fn original_ports() -> impl Iterator<Item = (&'static str, &'static [u16])> {
+    table::PROTOCOLS.iter().map(|protocol| (protocol.name, protocol.ports))
+}
+
 /// Serves the protocols until `stop`, then completes the requests in progress.
 ///
 /// # Errors

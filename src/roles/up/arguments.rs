@@ -21,6 +21,9 @@ pub(crate) struct UpArgs {
     /// Listen address of the web pages; port 0 picks a free port
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080", value_parser = address::listen)]
     pub web: String,
+    /// Also serve the clients of older systems, on their original ports
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub gateway: bool,
     /// Folder for all data [default: ribbit-data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
@@ -65,6 +68,8 @@ pub(crate) struct UpOptions {
     pub coordinators: u32,
     /// Listen address of the web pages, HOST:PORT; port 0 picks a free port.
     pub web: String,
+    /// Serve the clients of older systems, too.
+    pub gateway: bool,
     pub data_dir: DataDir,
     pub restart: Restart,
     /// `--evict-after` of the members.
@@ -82,6 +87,7 @@ Examples:
   ribbit up --backends 1 --coordinators 0   The smallest cluster
   ribbit up --web 127.0.0.1:0 --ephemeral   Any free port, no data left behind
   ribbit up --restart never                 Do not restart processes that exit
+  ribbit up --gateway                       Serve the clients of older systems, too
 
 Ctrl-C stops all processes. The data folder is kept, and the next `ribbit up`
 continues with it.";
@@ -105,6 +111,7 @@ impl UpArgs {
             backends: self.backends,
             coordinators: self.coordinators,
             web: self.web,
+            gateway: self.gateway,
             data_dir,
             restart: self.restart,
             evict_after: self.evict_after,

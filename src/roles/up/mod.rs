@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   folder, lock, cluster file, ports ─▶ members and balancer ─▶ all voters vote, there is a leader
-//!        ─▶ web ─▶ /livez answers ─▶ "ribbit is up" ─▶ restart processes that exit ─▶ stop: web, balancer, members
+//!        ─▶ web, gateway? ─▶ /livez answers ─▶ "ribbit is up" ─▶ restart processes that exit ─▶ stop: web, balancer, members
 //! ```
 //!
 //! Each child runs a command that a user could type (`ribbit backend --id 2 --data-dir ribbit-data`) and reads its addresses
@@ -28,6 +28,7 @@ use crate::common::ports::Ports;
 use crate::common::probe::{alive_voters, formed, reached_at, serves, voters_of};
 use crate::common::values;
 use crate::common::{systemd, test_hooks};
+use crate::gateway;
 use arguments::{Restart, UpOptions};
 use folder::Folder;
 use ribbit_db::{DbError, format};
@@ -102,6 +103,7 @@ enum ChildRole {
     Member(Role, u32),
     Balancer,
     Web,
+    Gateway,
 }
 
 impl ChildRole {
@@ -110,11 +112,12 @@ impl ChildRole {
             ChildRole::Member(role, id) => MemberName::at_home(role, id).to_string(),
             ChildRole::Balancer => "balancer".to_string(),
             ChildRole::Web => "web".to_string(),
+            ChildRole::Gateway => "gateway".to_string(),
         }
     }
 
     /// Returns the arguments of this child's command.
-    fn arguments(self, data_dir: &Path, settings: &MemberSettings) -> Vec<OsString> {
+    fn arguments(self, data_dir: &Path, settings: &ChildSettings) -> Vec<OsString> {
         let mut words: Vec<OsString> = match self {
             ChildRole::Member(role, id) => {
                 let mut words = vec![role.name().into(), "--id".into(), id.to_string().into()];
@@ -132,18 +135,25 @@ impl ChildRole {
             }
             ChildRole::Balancer => vec!["balancer".into()],
             ChildRole::Web => vec!["client".into(), "web".into()],
+            ChildRole::Gateway => {
+                let mut words: Vec<OsString> = vec!["client".into(), "gateway".into()];
+                words.extend(settings.gateway.iter().map(OsString::from));
+                words
+            }
         };
         words.extend(["--data-dir".into(), data_dir.into()]);
         words
     }
 }
 
-/// Settings that are passed to members if they differ from the defaults.
-#[derive(Debug, Clone, Copy)]
-struct MemberSettings {
+/// Settings that are passed to children. Those of members are left out if they are the defaults.
+#[derive(Debug, Clone)]
+struct ChildSettings {
     evict_after: Duration,
     disk_quota_bytes: u64,
     posts_per_minute: u32,
+    /// Flags of the gateway; empty without one.
+    gateway: Vec<String>,
 }
 
 /// A child process and its restart state.
@@ -170,7 +180,7 @@ struct Up {
     data_dir: PathBuf,
     ephemeral: bool,
     restart: Restart,
-    settings: MemberSettings,
+    settings: ChildSettings,
     program: PathBuf,
     ports: Ports,
     keys: Keys,
@@ -194,7 +204,14 @@ impl Up {
         })?;
         let mut supervisor = ProcessSupervisor::default();
         let members = ports.members.keys().map(|(role, id)| ChildRole::Member(*role, *id));
-        let parts = members.chain([ChildRole::Balancer, ChildRole::Web]);
+        let settings = ChildSettings {
+            evict_after: options.evict_after,
+            disk_quota_bytes: options.disk_quota_bytes,
+            posts_per_minute: options.posts_per_minute,
+            gateway: if options.gateway { gateway_flags()? } else { Vec::new() },
+        };
+        let gateway = options.gateway.then_some(ChildRole::Gateway);
+        let parts = members.chain([ChildRole::Balancer, ChildRole::Web]).chain(gateway);
         let children = parts.map(|part| {
             let slot = supervisor.add();
             Child { part, slot, restart_delay: RestartDelay::default(), missed: false }
@@ -204,11 +221,7 @@ impl Up {
             data_dir: folder.path().to_path_buf(),
             ephemeral: folder.is_ephemeral(),
             restart: options.restart,
-            settings: MemberSettings {
-                evict_after: options.evict_after,
-                disk_quota_bytes: options.disk_quota_bytes,
-                posts_per_minute: options.posts_per_minute,
-            },
+            settings,
             program,
             ports,
             keys,
@@ -224,7 +237,7 @@ impl Up {
         let mut stop = std::pin::pin!(stop);
         let mut deadline = Timer::after(UP_MAX);
         for index in 0..self.children.len() {
-            if self.children[index].part != ChildRole::Web {
+            if !matches!(self.children[index].part, ChildRole::Web | ChildRole::Gateway) {
                 self.start(index);
             }
         }
@@ -269,8 +282,11 @@ impl Up {
                 self.write_ports()?;
                 self.stage = StartPhase::Opening;
                 self.goal = Box::pin(serves(reached_at(self.web())));
-                let web = self.children.iter().position(|child| child.part == ChildRole::Web);
-                self.start(web.expect("the web role is one of the parts"));
+                for index in 0..self.children.len() {
+                    if matches!(self.children[index].part, ChildRole::Web | ChildRole::Gateway) {
+                        self.start(index);
+                    }
+                }
             }
             StartPhase::Opening => {
                 self.stage = StartPhase::Up;
@@ -282,6 +298,9 @@ impl Up {
                 output::line(&format!(
                     "  in {data_dir} ({stays}); `ribbit status --data-dir {data_dir}` shows the members; Ctrl-C stops it"
                 ));
+                if let Some(served) = served_by(&self.settings.gateway) {
+                    output::line(&format!("  older clients are served: {served}"));
+                }
             }
             StartPhase::Up => {}
         }
@@ -344,6 +363,8 @@ impl Up {
         let address = match part {
             ChildRole::Member(role, id) => self.ports.members.get_mut(&(role, id)),
             ChildRole::Balancer => self.ports.balancer.as_mut(),
+            // Older clients have its ports built in.
+            ChildRole::Gateway => return Ok(()),
             // Users know the address of the pages, so it stays and the web role waits for its port.
             ChildRole::Web => {
                 return match self.stage == StartPhase::Opening && ports::is_taken(self.web()) {
@@ -365,9 +386,9 @@ impl Up {
             self.await_members();
         }
         if part == ChildRole::Balancer {
-            // The web role learns the balancer's address when it starts.
-            let web = self.slots(|part| part == ChildRole::Web);
-            self.supervisor.terminate(&web);
+            // The web role and the gateway learn the balancer's address when they start.
+            let front = self.slots(|part| matches!(part, ChildRole::Web | ChildRole::Gateway));
+            self.supervisor.terminate(&front);
         }
         Ok(())
     }
@@ -418,7 +439,7 @@ impl Up {
         command
     }
 
-    /// Stops the web role and the balancer, then the members; kills what still runs after `STOP_MAX`.
+    /// Stops the web role, the gateway and the balancer, then the members; kills what still runs after `STOP_MAX`.
     async fn stop_all(&mut self) {
         let told = Instant::now();
         let front = self.slots(|part| !matches!(part, ChildRole::Member(..)));
@@ -449,7 +470,8 @@ impl Up {
         }
         let web_is_due = self.stage != StartPhase::Forming;
         let absent = self.children.iter().filter(|child| {
-            !self.supervisor.runs(child.slot) && (child.part != ChildRole::Web || web_is_due)
+            let is_front = matches!(child.part, ChildRole::Web | ChildRole::Gateway);
+            !self.supervisor.runs(child.slot) && (!is_front || web_is_due)
         });
         missing.extend(absent.map(|child| format!("{} keeps exiting", child.part.name())));
         if missing.is_empty() {
@@ -482,16 +504,47 @@ impl Up {
     }
 }
 
+/// Returns the flags of the gateway: all protocols on their original ports. One whose port is taken is left out, and said.
+///
+/// # Errors
+/// 1: a port of every protocol is taken.
+fn gateway_flags() -> Result<Vec<String>, Failure> {
+    let mut flags = Vec::new();
+    for (name, protocol_ports) in gateway::original_ports() {
+        match protocol_ports.iter().find(|port| ports::is_taken(&format!("127.0.0.1:{port}"))) {
+            Some(taken) => output::line(&format!("port {taken} is taken, so --{name} is left out")),
+            None => {
+                let ports: Vec<String> = protocol_ports.iter().map(u16::to_string).collect();
+                flags.extend([format!("--{name}"), ports.join(",")]);
+            }
+        }
+    }
+    if flags.is_empty() {
+        let message = "other programs have the ports of all older systems: stop them, or leave out --gateway";
+        return Err(Failure::new(Exit::Refused, message));
+    }
+    flags.push("--names-without-password".to_string());
+    Ok(flags)
+}
+
+/// Returns the protocols in the flags of the gateway and their ports, for people.
+fn served_by(flags: &[String]) -> Option<String> {
+    let served =
+        flags.chunks_exact(2).map(|pair| format!("{} on {}", pair[0].trim_start_matches('-'), pair[1]));
+    Some(served.collect::<Vec<String>>().join("; ")).filter(|served| !served.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_child_runs_a_command_that_a_user_could_type() {
-        let usual = MemberSettings {
+        let usual = ChildSettings {
             evict_after: EVICT_AFTER,
             disk_quota_bytes: values::disk_quota(DISK_QUOTA).unwrap(),
             posts_per_minute: POSTS_PER_MINUTE,
+            gateway: ["--chat", "1538,2538", "--names-without-password"].map(String::from).to_vec(),
         };
         let typed = |part: ChildRole| command_line(&part.arguments(Path::new("ribbit-data"), &usual));
         assert_eq!(
@@ -499,9 +552,16 @@ mod tests {
             "ribbit backend --id 2 --data-dir ribbit-data"
         );
         assert_eq!(typed(ChildRole::Web), "ribbit client web --data-dir ribbit-data");
+        assert_eq!(
+            typed(ChildRole::Gateway),
+            "ribbit client gateway --chat 1538,2538 --names-without-password --data-dir ribbit-data"
+        );
+        assert_eq!(served_by(&usual.gateway).as_deref(), Some("chat on 1538,2538"));
+        assert_eq!(served_by(&[]), None);
         let part = ChildRole::Member(Role::Coordinator, 1);
         let evict_after = Duration::from_secs(120);
-        let settings = MemberSettings { evict_after, disk_quota_bytes: 1 << 20, posts_per_minute: 0 };
+        let settings =
+            ChildSettings { evict_after, disk_quota_bytes: 1 << 20, posts_per_minute: 0, ..usual.clone() };
         let words = command_line(&part.arguments(Path::new("d"), &settings));
         assert_eq!(words, "ribbit coordinator --id 1 --evict-after 120s --disk-quota 1048576 --data-dir d");
         let words = command_line(&ChildRole::Member(Role::Backend, 1).arguments(Path::new("d"), &settings));
