@@ -228,6 +228,7 @@ fn a_board_runs_them_as_they_are() {
     });
 
     clients_are_served(&board);
+    older_clients_are_served(&board);
     units_have_no_unneeded_privileges(&board);
     killed_processes_are_restarted(&board);
     stuck_processes_are_ended_by_the_watchdog(&board);
@@ -275,6 +276,26 @@ fn clients_are_served(board: &Board) {
     // The port opened by systemd.
     let page = board.typed("bash -c 'exec 3<>/dev/tcp/127.0.0.1/80; printf \"GET /health HTTP/1.0\\r\\nHost: localhost\\r\\n\\r\\n\" >&3; cat <&3'");
     assert!(page.contains(" 200 "), "{page}");
+}
+
+fn older_clients_are_served(board: &Board) {
+    // Without a protocol the unit fails for good.
+    let (code, _) = board.run("systemctl start ribbit-gateway");
+    assert_ne!(code, 0);
+    board.awaits("given up", "systemctl show -p ActiveState,ExecMainStatus ribbit-gateway", |said| {
+        said.contains("ActiveState=failed") && said.contains("ExecMainStatus=2")
+    });
+    board.typed("bash -c 'echo RIBBIT_RIBBIT_TCP=8084,8091 > /etc/ribbit/gateway.conf'");
+    board.typed("systemctl start ribbit-gateway");
+    board.awaits("serving", "systemctl show --value -p StatusText ribbit-gateway", |said| {
+        said.contains("serving ribbit-tcp on 127.0.0.1:8084")
+    });
+    let named = board.typed("bash -c 'exec 3<>/dev/tcp/127.0.0.1/8084; printf read >&3; cat <&3'");
+    assert_eq!(named.trim(), "8091");
+    let log_in = "bash -c 'exec 3<>/dev/tcp/127.0.0.1/8091; printf \"login,ada,croak, croak\" >&3; cat <&3'";
+    assert_eq!(board.typed(log_in).trim(), "200");
+    board.awaits("registered", "ribbit status", |said| said.contains("serves ribbit-tcp=127.0.0.1:8084"));
+    board.typed("systemctl stop ribbit-gateway");
 }
 
 fn units_have_no_unneeded_privileges(board: &Board) {

@@ -14,7 +14,7 @@ pub fn units() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
     let mut paths: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
-    assert!(paths.len() >= 9, "{paths:?}");
+    assert!(paths.len() >= 11, "{paths:?}");
     paths
 }
 
