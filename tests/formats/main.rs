@@ -1,4 +1,4 @@
-//! Bytes that must not change ([`records`], [`wire`]), inputs that once broke something ([`corpora`]), and rules about the
+//! Bytes that must not change ([`records`], [`wire`], [`ribbit_tcp`]), inputs that once broke something ([`corpora`]), and rules about the
 //! sources ([`house`]).
 
 // A test that cannot go on may panic where it stands.
@@ -7,5 +7,6 @@
 mod corpora;
 mod house;
 mod records;
+mod ribbit_tcp;
 mod rooms;
 mod wire;

@@ -45,6 +45,19 @@ fn main() -> std::io::Result<()> {
     Ok(())
 }
 
+/// Requests of Ribbit's web client.
+const COMMAS: &[&str] = &[
+    "read",
+    "write",
+    "down,8081",
+    "create,ada,Ada, the first,ada@example.org,pass,word 1",
+    "login,ada,50%!(NOVERB)",
+    "post,one, 50%!,(MISSING)ada",
+    "manage,ada,bob,add",
+    "delete,ada",
+    "getUserFeed,ada",
+];
+
 fn seeds(target: &str) -> Seeds {
     match target {
         "asks" => put_to_a_store(),
@@ -56,6 +69,7 @@ fn seeds(target: &str) -> Seeds {
             "8|x",
             "3|bob|",
         ]),
+        "commas" => lines(COMMAS),
         "files" => lines(&[
             &ClusterFile::parse(CLUSTER).map(|cluster| cluster.to_text()).unwrap_or_default(),
             "# a comment\n; so is this\nKEY=plain value  \nTWO='as it\nis'\nTHREE=\"with \\\" \\\\ \\$ \\`\" 'and' more\n",

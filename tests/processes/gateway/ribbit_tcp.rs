@@ -110,7 +110,6 @@ fn every_request_gets_the_answer_that_the_page_understands() {
         "create",
         "create,bob",
         "nonsense",
-        "login",
     ] {
         assert_eq!(client.write(invalid), "606", "{invalid}");
     }
@@ -118,6 +117,12 @@ fn every_request_gets_the_answer_that_the_page_understands() {
     assert_eq!(client.read("login,ada,password 2"), "602");
     assert_eq!(client.read("login,nobody,password 1"), "601");
     assert_eq!(client.read("login,n\u{e9},password 1"), "601");
+    for cut_off in ["login", "login,", "login,ada", "login,ada,"] {
+        assert!(
+            matches!(client.read(cut_off).as_str(), "601" | "602"),
+            "any other answer is a log-in: {cut_off}"
+        );
+    }
     assert_eq!(client.read("getUserFeed,ada"), "null");
 
     assert_eq!(client.write("post,hello,ada"), "200");

@@ -6,13 +6,14 @@
 //! - `rules`: commands and questions that can be said there; `asks`: the same put to a real store
 //! - `records`, `journal`, `store`, `snapshots`: files on this disk, or from another member's
 //! - `forms`, `pages`: from a browser, and back to one
-//! - `chat`, `gob`: from clients of older systems
+//! - `chat`, `commas`, `gob`: from clients of older systems
 //! - `shell`, `terminal`, `typed`, `files`, `names`: what people type, in lines, flags, files and patterns
 //!
 //! Not here: whether an answer is the right one. That is the tests' to know.
 
 pub mod asks;
 pub mod chat;
+pub mod commas;
 pub mod files;
 pub mod forms;
 pub mod frames;
@@ -39,6 +40,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("asks", asks::run),
     ("chat", chat::run),
+    ("commas", commas::run),
     ("files", files::run),
     ("forms", forms::run),
     ("frames", frames::run),
