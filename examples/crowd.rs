@@ -231,7 +231,12 @@ fn main() -> Result<(), DbError> {
     accounts.extend(crowd.settle()?);
     for (number, reply) in (1..).zip(accounts) {
         let Reply::Created { account } = reply else { panic!("{reply:?} for an account") };
-        crowd.add(Command::LogIn { account, credential_version: 1, token: token(number) })?;
+        crowd.add(Command::LogIn {
+            account,
+            credential_version: 1,
+            token: token(number),
+            device: String::new(),
+        })?;
     }
     for number in 0..options.croaks {
         let session = token(number % options.people + 1);

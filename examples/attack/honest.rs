@@ -129,6 +129,7 @@ async fn join(client: &Client, username: &str) -> TokenHash {
         username: username.into(),
         password: password(),
         token,
+        device: String::new(),
     };
     let answer = client.ask(log_in, PATIENCE).await.expect("the cluster answers");
     assert!(matches!(answer, Answer::Written { outcome: Ok(_), .. }), "{answer:?}");

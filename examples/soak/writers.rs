@@ -121,8 +121,14 @@ async fn account(client: Client, username: String) -> (Client, AccountId, TokenH
     };
     let session = token_hash(&new_token());
     let submitted_at = self::submitted_at(&client).await;
-    let ask =
-        Ask::LogIn { id: new_request_id(), submitted_at, username, password: password(), token: session };
+    let ask = Ask::LogIn {
+        id: new_request_id(),
+        submitted_at,
+        username,
+        password: password(),
+        token: session,
+        device: String::new(),
+    };
     let Decided::Done(Reply::LoggedIn { .. }, _) = decide(&client, ask, None).await else {
         panic!("no session")
     };

@@ -95,8 +95,9 @@ impl Ask {
                 check::email(email)?;
                 text::check_password(&password.0)
             }
-            Ask::LogIn { submitted_at, username, password, .. } => {
+            Ask::LogIn { submitted_at, username, password, device, .. } => {
                 check::submitted_at(*submitted_at)?;
+                text::check_device(device)?;
                 // The same refusal as for an unknown name.
                 check::username(username).map_err(|_| Denied::of(Code::NoSuchUser, Field::Username))?;
                 check::tried_password(&password.0)

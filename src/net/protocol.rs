@@ -50,7 +50,15 @@ pub enum Ask {
     /// Creates an account. The backend validates the form, hashes the password and proposes.
     CreateAccount { id: RequestId, submitted_at: LogIndex, form: NewAccount },
     /// Logs in. The backend checks the password and proposes. `token` is the hash of a token that the client made.
-    LogIn { id: RequestId, submitted_at: LogIndex, username: String, password: Password, token: TokenHash },
+    LogIn {
+        id: RequestId,
+        submitted_at: LogIndex,
+        username: String,
+        password: Password,
+        token: TokenHash,
+        /// Name of the device, as it calls itself; may be empty.
+        device: String,
+    },
     /// Deletes the account of the session. The backend checks the password and proposes.
     DeleteAccount { id: RequestId, submitted_at: LogIndex, session: TokenHash, password: Password },
     /// Reads a state at least as new as `seen`, except with `Consistency::Stale`.

@@ -10,7 +10,7 @@ use super::limits::{
     FEED_PAGE_MAX, LEASES_PAGE_MAX, NOTICES_PAGE_MAX, PEOPLE_PAGE_MAX, REPLIES_PAGE_MAX, ROOM_PAGE_MAX,
     TALK_PAGE_MAX, TALKS_PAGE_MAX,
 };
-use super::lookup::{person, session_person, settings};
+use super::lookup::{person, profile_of, session_person, settings};
 use super::notices;
 use super::pages::feed;
 use super::pages::front;
@@ -106,7 +106,7 @@ fn personal<V: View>(
         Query::FollowedBy { username, after, .. } => followed_by(view, me, username, *after)?,
         Query::Croak { id, .. } => croak(view, me.account, *id)?,
         Query::Profile { username, before, limit, .. } => {
-            profile(view, caches, me, username, newest(before), page_len(*limit, FEED_PAGE_MAX))?
+            profile(view, caches, me, username, *before, page_len(*limit, FEED_PAGE_MAX))?
         }
         Query::People { names, after, .. } => people::named(view, me, names, after.as_deref())?,
         Query::Followers { after, .. } => Ok(people::followers(view, me, *after)?),
@@ -182,8 +182,8 @@ fn followed_by<V: View>(
     username: &str,
     after: Option<AccountId>,
 ) -> Result<Result<Page, Denied>, V::Error> {
-    let whose = match people::profile(view, &me, username)? {
-        Ok(profile) => profile.relation,
+    let whose = match people::relation_to(view, &me, username)? {
+        Ok((relation, _)) => relation,
         Err(denied) => return Ok(Err(denied)),
     };
     if whose.blocked || whose.blocks {
@@ -226,16 +226,25 @@ fn profile<V: View>(
     caches: Caches<'_>,
     me: Person,
     username: &str,
-    before: LogIndex,
+    before: Option<LogIndex>,
     limit: usize,
 ) -> Result<Result<Page, Denied>, V::Error> {
-    let profile = match people::profile(view, &me, username)? {
+    let profile = match people::profile(view, caches.ring, &me, username)? {
         Ok(profile) => profile,
         Err(denied) => return Ok(Err(denied)),
     };
     let author = profile.relation.person.account;
+    let pinned = match before {
+        None => profile_of(view, author)?.pinned,
+        Some(_) => None,
+    };
+    let pinned = match pinned {
+        Some(croak) => shown::entry(&mut Reader::new(view, me.account), croak)?.map(Box::new),
+        None => None,
+    };
+    let before = before.unwrap_or(LogIndex::MAX);
     let (croaks, older) = feed::croaks_by(view, caches.ring, me.account, author, before, limit)?;
-    Ok(Ok(Page::Profile { me, profile, croaks, older }))
+    Ok(Ok(Page::Profile { me, profile, pinned, croaks, older }))
 }
 
 fn croak<V: View>(view: &V, me: AccountId, id: LogIndex) -> Result<Result<Page, Denied>, V::Error> {

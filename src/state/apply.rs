@@ -78,7 +78,13 @@ pub(crate) fn apply_within<V: WriteView>(
     let context = ApplyContext { index, wall_ms: stamp.wall_ms, record };
     let mut books = before;
     let (mut changes, outcome) = match decide(bounds, view, context, &mut books, &request.command)? {
-        Ok((changes, reply)) => (changes, Ok(reply)),
+        Ok((mut changes, reply)) => {
+            // Of a secret that is no open session nothing is noted.
+            if let Some(session) = request.command.secret() {
+                accounts::sessions::note_use(view, context, session, &mut changes)?;
+            }
+            (changes, Ok(reply))
+        }
         Err(denied) => {
             books = before; // a refusal changes nothing
             (Vec::new(), Err(denied))
@@ -129,8 +135,8 @@ fn decide<V: View>(
         Command::CreateAccount { username, name, email, password_hash } => {
             social::create_account(view, context, username, name, email, password_hash)
         }
-        Command::LogIn { account, credential_version, token } => {
-            social::log_in(bounds, view, context, *account, *credential_version, *token)
+        Command::LogIn { account, credential_version, token, device } => {
+            social::log_in(bounds, view, context, *account, *credential_version, (*token, device))
         }
         Command::LogOut { session } => social::log_out(view, context, *session),
         Command::Croak { session, text, reply_to, audience } => {

@@ -9,8 +9,9 @@
 
 use super::code::{Code, Denied, Field};
 use super::command::{
-    AccessCommand, AccountCommand, Command, HOME_REGION, LeaseCommand, MessageCommand, NewMember,
-    NoticeCommand, OperatorCommand, RelationCommand, ReportSubject, Request, RoomCommand, TreeCommand,
+    AccessCommand, AccountChanges, AccountCommand, Command, HOME_REGION, LeaseCommand, MessageCommand,
+    NewMember, NoticeCommand, OperatorCommand, RelationCommand, ReportSubject, Request, RoomCommand,
+    TreeCommand,
 };
 use super::limits::{
     ADDRESS_BYTES_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX, LEASE_MS_MIN, NODE_BYTES_MAX,
@@ -235,6 +236,7 @@ impl Command {
             }
             Command::MarkLost { name } | Command::Drain { name, .. } => region(name.region),
             Command::Rehash { password_hash, .. } => hash(password_hash),
+            Command::LogIn { device, .. } => text::check_device(device),
             Command::Tree(command) => command.check(),
             Command::Lease(command) => command.check(),
             Command::Message(command) => command.check(),
@@ -247,7 +249,6 @@ impl Command {
             Command::Operator(command) => command.check(),
             // Croaks are named by numbers.
             Command::Conversation(_)
-            | Command::LogIn { .. }
             | Command::LogOut { .. }
             | Command::DeleteAccount { .. }
             | Command::Sweep { .. }
@@ -347,14 +348,14 @@ impl RelationCommand {
 impl AccountCommand {
     fn check(&self) -> Result<(), Denied> {
         match self {
-            AccountCommand::Describe { name: shown, email: mail, .. } => {
-                shown.as_deref().map_or(Ok(()), name)?;
-                mail.as_deref().map_or(Ok(()), email)
+            AccountCommand::Describe { changes, .. } => {
+                changes.refusals().into_iter().next().map_or(Ok(()), Err)
             }
             AccountCommand::ChangePassword { password_hash, .. } => hash(password_hash),
             AccountCommand::EndSession { .. }
             | AccountCommand::EndOtherSessions { .. }
-            | AccountCommand::RemoveCroak { .. } => Ok(()),
+            | AccountCommand::RemoveCroak { .. }
+            | AccountCommand::Pin { .. } => Ok(()),
         }
     }
 }
@@ -367,6 +368,20 @@ impl AccessCommand {
             | AccessCommand::OpenByName { username: typed, .. } => username(typed),
             AccessCommand::MakeResetLink { .. } => Ok(()),
         }
+    }
+}
+
+impl AccountChanges {
+    /// Returns the refusals of all fields, so that a page shows them at once.
+    pub fn refusals(&self) -> Vec<Denied> {
+        let AccountChanges { name: shown, bio, links, avatar: _, email: mail, audience: _ } = self;
+        let checks = [
+            shown.as_deref().map(name),
+            bio.as_deref().map(|bio| text::check_bio(bio).map(drop)),
+            links.as_deref().map(|links| text::check_links(links).map(drop)),
+            mail.as_deref().map(email),
+        ];
+        checks.into_iter().flatten().filter_map(Result::err).collect()
     }
 }
 

@@ -152,6 +152,10 @@ pub enum Field {
     Words,
     /// Words of a search.
     Search,
+    /// Text of a person about themselves.
+    Bio,
+    /// Links of a profile.
+    Links,
 }
 
 impl Field {
@@ -170,6 +174,8 @@ impl Field {
             Field::Room => "room",
             Field::Topic => "topic",
             Field::Words => "words",
+            Field::Bio => "bio",
+            Field::Links => "links",
         }
     }
 }

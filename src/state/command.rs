@@ -4,10 +4,12 @@
 //! as one log entry. A variant may be added at the end of [`Command`] or [`Reply`]: old logs stay readable. An existing
 //! variant never changes.
 
+pub use super::audience::Audience;
 use super::code::Denied;
 pub use super::command_groups::{
-    AccessCommand, AccountCommand, ConversationCommand, Guard, LeaseCommand, LeaseEnd, MessageCommand,
-    NoticeCommand, OperatorCommand, RelationCommand, ReportSubject, RoomCommand, TreeCommand, Verdict,
+    AccessCommand, AccountChanges, AccountCommand, ConversationCommand, Guard, LeaseCommand, LeaseEnd,
+    MessageCommand, NoticeCommand, OperatorCommand, RelationCommand, ReportSubject, RoomCommand, TreeCommand,
+    Verdict,
 };
 use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
 use super::limits::{REGIONS_MAX, REQUEST_BYTES_MAX};
@@ -117,16 +119,6 @@ impl FromStr for MemberName {
     }
 }
 
-/// Readers for whom an author meant a croak. [`super::visibility`] decides by it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Audience {
-    #[default]
-    Everyone,
-    /// The author's followers and the accounts that the text mentions.
-    Followers,
-}
-
 /// A change to the replicated data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
@@ -143,6 +135,8 @@ pub enum Command {
         account: AccountId,
         credential_version: u32,
         token: TokenHash,
+        /// Name of the device, as it calls itself; may be empty.
+        device: String,
     },
     LogOut {
         session: TokenHash,
@@ -152,7 +146,8 @@ pub enum Command {
         session: TokenHash,
         text: String,
         reply_to: Option<LogIndex>,
-        audience: Audience,
+        /// Without one the audience applies that the account has set.
+        audience: Option<Audience>,
     },
     AddFriend {
         session: TokenHash,
@@ -243,9 +238,9 @@ pub enum Command {
 }
 
 impl Command {
-    /// Returns the command that posts a croak for everyone, which answers none.
+    /// Returns the command that posts a croak for the account's usual audience, which answers none.
     pub fn croak(session: TokenHash, text: impl Into<String>) -> Command {
-        Command::Croak { session, text: text.into(), reply_to: None, audience: Audience::Everyone }
+        Command::Croak { session, text: text.into(), reply_to: None, audience: None }
     }
 }
 

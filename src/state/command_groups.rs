@@ -1,11 +1,10 @@
-//! Commands by area: the lock tree, leases, messages, notices, rooms, what people keep away, the client's own account, and
-//! operators.
-//! Commands by area: the lock tree, leases, messages, notices, the client's own account, and operators.
-//! Commands by area: the lock tree, leases, messages, rooms, the client's own account, and operators.
-//! Commands by area: the lock tree, leases, messages, likes and shares, the client's own account, and operators.
+//! Commands by area: the lock tree, leases, messages, notices, rooms, likes and shares, what people keep away, the client's
+//! own account, and operators.
 //!
 //! Each is a variant of [`super::command::Command`]. A variant may be added at the end; an existing one never changes.
 
+use super::audience::Audience;
+use super::avatar::Avatar;
 use super::coordination::Owner;
 use super::ids::{AccountId, LogIndex, RaftId, TokenHash};
 use super::path::TreePath;
@@ -270,7 +269,7 @@ pub enum ConversationCommand {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AccountCommand {
     /// Changes the fields that are given.
-    Describe { session: TokenHash, name: Option<String>, email: Option<String> },
+    Describe { session: TokenHash, changes: AccountChanges },
     /// Replaces the password, which was checked at this credential version. Ends all other sessions.
     ChangePassword { session: TokenHash, credential_version: u32, password_hash: String },
     /// Ends the session of the same account that was opened at this index.
@@ -279,6 +278,21 @@ pub enum AccountCommand {
     EndOtherSessions { session: TokenHash },
     /// Deletes a croak of the account.
     RemoveCroak { session: TokenHash, croak: LogIndex },
+    /// Pins a croak of the account to its profile, in place of another, or takes it down.
+    Pin { session: TokenHash, croak: LogIndex, pinned: bool },
+}
+
+/// New values of the fields of an account; `None` for those that stay.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountChanges {
+    /// Display name.
+    pub name: Option<String>,
+    pub bio: Option<String>,
+    pub links: Option<Vec<String>>,
+    pub avatar: Option<Avatar>,
+    pub email: Option<String>,
+    /// Audience of croaks that name none.
+    pub audience: Option<Audience>,
 }
 
 /// Access to an account by other means than its password. New variants go at the end.

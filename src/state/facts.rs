@@ -88,6 +88,14 @@ macro_rules! commands {
 
             /// Returns the hash of a client's secret in the command: of the session that authorises it, or that it opens, or
             /// of the code of a one-time link. The session that a log-in opens is not meant: only backends send that command.
+            pub fn secret(&self) -> Option<TokenHash> {
+                let secret: Option<&TokenHash> = match self {
+                    $(commands!(@pattern $secret $variant $(($group::$inner))?) => commands!(@value $secret),)*
+                };
+                secret.copied()
+            }
+
+            /// Returns the [secret](Command::secret), to be changed.
             pub fn secret_mut(&mut self) -> Option<&mut TokenHash> {
                 match self {
                     $(commands!(@pattern $secret $variant $(($group::$inner))?) => commands!(@value $secret),)*
@@ -147,6 +155,7 @@ commands! {
     Account(AccountCommand::EndSession): 1, session, People, stays, SmallWrite, session_closed;
     Account(AccountCommand::EndOtherSessions): 1, session, People, stays, SmallWrite, session_closed;
     Account(AccountCommand::RemoveCroak): 1, session, People, stays, SmallWrite, croak_removed;
+    Account(AccountCommand::Pin): 1, session, People, stays, SmallWrite, none;
     Operator(OperatorCommand::SetPassword): 1, none, Backends, stays, SmallWrite, sessions_closed;
     Operator(OperatorCommand::Suspend): 1, none, Operators, stays, SmallWrite, sessions_closed;
     Operator(OperatorCommand::RemoveAccount): 1, none, Operators, stays, SmallWrite, account_deleted;

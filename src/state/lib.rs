@@ -18,7 +18,7 @@
 //! - [`ids`]: identifiers, one type each; [`code`]: every refusal, with its number and its text; [`limits`]: every bound
 //! - [`view`]: read access to stored rows, and the encoding of keys and rows; [`path`]: paths of the lock namespace;
 //!   [`text`]: normalising and checking text that people enter
-//! - [`command`]: requests, commands and replies
+//! - [`audience`]: readers of a croak; [`avatar`]: the pictures beside names; [`command`]: requests, commands and replies
 //! - [`rows`]: the tables with their keys and rows; [`coordination`]: the rows of the lock namespace and of leases;
 //!   [`room_rows`]: the rows of rooms; [`croaks`]: the layout of a stored croak
 //! - [`query`]: queries and the shapes of their answers; [`room_query`]: those of rooms; [`person`]: a person in them
@@ -57,6 +57,8 @@
 pub mod accounts;
 pub mod answer;
 pub mod apply;
+mod audience;
+mod avatar;
 pub mod caches;
 pub mod check;
 pub mod cluster;
@@ -94,11 +96,12 @@ mod view;
 pub mod visibility;
 
 pub use apply::{Applied, apply};
+pub use avatar::{Avatar, AvatarColour, Frog};
 pub use code::{Code, Denied, Field};
 pub use command::{
-    AccessCommand, AccountCommand, Audience, Command, ConversationCommand, HOME_REGION, LeaseCommand,
-    MemberName, MessageCommand, NoticeCommand, OperatorCommand, Outcome, RelationCommand, Reply, Request,
-    Role, RoomCommand, Stamp, TreeCommand,
+    AccessCommand, AccountChanges, AccountCommand, Audience, Command, ConversationCommand, HOME_REGION,
+    LeaseCommand, MemberName, MessageCommand, NoticeCommand, OperatorCommand, Outcome, RelationCommand,
+    Reply, Request, Role, RoomCommand, Stamp, TreeCommand,
 };
 pub use events::{Event, EventKind};
 pub use ids::{AccountId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, RoomId, Token, TokenHash};

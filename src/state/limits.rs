@@ -8,6 +8,14 @@ pub const REPLY_MENTION_CHARS_MAX: usize = USERNAME_CHARS_MAX + 2;
 pub const USERNAME_CHARS_MAX: usize = 32;
 /// Maximum length of a display name, in characters.
 pub const NAME_CHARS_MAX: usize = 64;
+/// Maximum length of the text that a person writes about themselves, in characters counted as in a croak.
+pub const BIO_CHARS_MAX: usize = 200;
+/// Maximum number of links on a profile.
+pub const PROFILE_LINKS_MAX: usize = 4;
+/// Maximum length of a link on a profile, in bytes.
+pub const LINK_BYTES_MAX: usize = 256;
+/// Maximum length of the name of the device that opened a session, in characters.
+pub const DEVICE_CHARS_MAX: usize = 64;
 /// Maximum length of the sentence on the first page, in characters.
 pub const WELCOME_CHARS_MAX: usize = 200;
 /// Maximum length of an email address, in characters.
@@ -113,6 +121,8 @@ pub(crate) const SEARCH_PARTS_MAX: usize = 64;
 pub(crate) const SEARCH_PEOPLE_MAX: usize = 20;
 /// Maximum number of blocks of the search index, of 64 croaks and about 540 bytes each: a million croaks in 9 MB.
 pub(crate) const SEARCH_BLOCKS_MAX: usize = 16 * 1_024;
+/// Value at which counting the croaks of an account stops.
+pub const CROAKS_COUNT_MAX: usize = 4_096;
 /// Value at which counting followers stops.
 pub const FOLLOWERS_COUNT_MAX: usize = 4_096;
 
@@ -200,4 +210,8 @@ const _: () = assert!((FEED_AHEAD_PAGES + 1) * (FEED_PAGE_MAX + 1) <= TIMELINE_W
 const _: () = assert!(DEDUP_REQUESTS_MIN + EXPIRE_STEP <= DEDUP_REQUESTS_MAX);
 const _: () = assert!(PATH_BYTES_MAX + NODE_BYTES_MAX + 256 <= REQUEST_BYTES_MAX);
 const _: () = assert!(4 * MESSAGE_CHARS_MAX + 256 <= REQUEST_BYTES_MAX);
+const _: () = assert!(
+    4 * (NAME_CHARS_MAX + BIO_CHARS_MAX + EMAIL_CHARS_MAX) + PROFILE_LINKS_MAX * LINK_BYTES_MAX + 256
+        <= REQUEST_BYTES_MAX
+);
 const _: () = assert!(SWEEP_STEP >= 2, "a sweep removes rows in pairs");

@@ -1,11 +1,12 @@
 //! Lookups that rules and queries share: accounts, sessions, settings, and the leases of clients.
 
+use super::avatar::Avatar;
 use super::code::{Code, Denied, Field};
 use super::ids::{AccountId, TokenHash};
 use super::query::Person;
 use super::rows::{
-    Account, Accounts, BadRow, BorrowedAccount, Key, Lease, LeaseTokens, Leases, Names, Owner, Sessions,
-    Settings, SettingsRow, Suspended, Table, View, decode_borrowed, get,
+    Account, AccountProfile, Accounts, BadRow, BorrowedAccount, Key, Lease, LeaseTokens, Leases, Names,
+    Owner, Profiles, Sessions, Settings, SettingsRow, Suspended, Table, View, decode_borrowed, get,
 };
 use super::rule::ApplyContext;
 use super::text;
@@ -88,16 +89,16 @@ pub(super) fn me_and<V: View>(
 pub(super) fn person<V: View>(view: &V, account: AccountId) -> Result<Option<Person>, V::Error> {
     let key = account.bytes();
     let Some(part) = view.get_projected(Accounts::ID, &key, names)? else { return Ok(None) };
-    match postcard::from_bytes::<Option<(String, String)>>(&part) {
-        Ok(names) => Ok(names.map(|(username, name)| Person { account, username, name })),
+    match postcard::from_bytes::<Option<(String, String, Avatar)>>(&part) {
+        Ok(names) => Ok(names.map(|(username, name, avatar)| Person { account, username, name, avatar })),
         Err(_) => Err(BadRow { table: Accounts::ID, key }.into()),
     }
 }
 
-/// Projection of [`Accounts`]: user name and display name, or `None` of a deleted account.
+/// Projection of [`Accounts`]: user name, display name and avatar, or `None` of a deleted account.
 fn names(row: &[u8]) -> Option<Vec<u8>> {
     let account: BorrowedAccount<'_> = decode_borrowed(row)?;
-    let names = (!account.deleted).then_some((account.username, account.name));
+    let names = (!account.deleted).then_some((account.username, account.name, account.avatar));
     postcard::to_stdvec(&names).ok()
 }
 
@@ -111,6 +112,11 @@ pub(super) fn session_person<V: View>(
         Some(session) if session.is_open_at(age_ms) => person(view, session.account),
         _ => Ok(None),
     }
+}
+
+/// Returns the texts and settings of an account.
+pub(crate) fn profile_of<V: View>(view: &V, account: AccountId) -> Result<AccountProfile, V::Error> {
+    Ok(get::<Profiles, V>(view, &account)?.unwrap_or_default())
 }
 
 /// Returns the lease of the client with this token, and its owner.

@@ -2,7 +2,7 @@
 
 use super::ids::{AccountId, LogIndex, RoomId, TokenHash};
 use super::path::TreePath;
-pub use super::person::Person;
+pub use super::person::{OpenSession, OwnAccount, Person, PersonRelation, Profile};
 pub use super::room_query::{
     RoomBody, RoomGuestEntry, RoomInfo, RoomInvitation, RoomMemberEntry, RoomPage, RoomPeople, RoomStanding,
     RoomSummary, RoomText,
@@ -188,6 +188,8 @@ pub struct CroakNumbers {
     pub liked: bool,
     /// The reader shared it.
     pub shared: bool,
+    /// The reader wrote it and has pinned it.
+    pub pinned: bool,
 }
 
 /// A croak in a thread.
@@ -222,6 +224,8 @@ pub struct Thread {
     pub replies: Vec<ThreadReply>,
     /// The `after` of the next page, if there is one.
     pub more: Option<LogIndex>,
+    /// Audience of the reader's croaks that name none.
+    pub audience: Audience,
 }
 
 /// Answer to a query.
@@ -257,6 +261,8 @@ pub enum Page {
     Profile {
         me: Person,
         profile: Profile,
+        /// The pinned croak, on the newest page. It is among the croaks, too.
+        pinned: Option<Box<FeedCroak>>,
         croaks: Vec<FeedCroak>,
         /// The `before` of the next older page, if there is one.
         older: Option<LogIndex>,
@@ -348,6 +354,8 @@ pub enum Page {
         croaks: Vec<FeedCroak>,
         /// The `before` of the next older page, if there is one.
         older: Option<LogIndex>,
+        /// Audience of the reader's croaks that name none.
+        audience: Audience,
     },
     Reactions {
         me: Person,
@@ -390,6 +398,8 @@ pub struct FrontPage {
     /// The `before` of the next older page, if there is one.
     pub older: Option<LogIndex>,
     pub unread: Unread,
+    /// Audience of the reader's croaks that name none.
+    pub audience: Audience,
 }
 
 /// A croak on a front page.
@@ -422,48 +432,6 @@ impl CroakBody {
     pub fn original(wall_ms: u64, text: impl Into<String>) -> CroakBody {
         CroakBody { wall_ms, text: text.into(), audience: Audience::Everyone, reply_to: None }
     }
-}
-
-/// A person, with their relation to the reader.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PersonRelation {
-    pub person: Person,
-    /// The reader follows them.
-    pub followed: bool,
-    /// They follow the reader.
-    pub follows: bool,
-    /// The reader has muted them.
-    pub muted: bool,
-    /// The reader has blocked them.
-    pub blocked: bool,
-    /// They have blocked the reader.
-    pub blocks: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Profile {
-    pub relation: PersonRelation,
-    pub created_wall_ms: u64,
-    /// Number of accounts they follow. 0 if one has blocked the other, as is the number of followers.
-    pub friends: u32,
-    /// Number of their followers, counted up to `FOLLOWERS_COUNT_MAX`.
-    pub followers: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnAccount {
-    pub person: Person,
-    pub email: String,
-    pub created_wall_ms: u64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenSession {
-    /// Index of its log-in, by which it can be ended.
-    pub opened: LogIndex,
-    pub opened_wall_ms: u64,
-    /// True for the session that sent the query.
-    pub this: bool,
 }
 
 /// An account as operators see it.

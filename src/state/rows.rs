@@ -2,7 +2,8 @@
 //!
 //! Rules read them through a [`View`]; [`super::view`] describes the encoding, and its items are re-exported here.
 
-pub use super::command::Audience;
+pub use super::audience::Audience;
+use super::avatar::Avatar;
 use super::command::{MemberName, Outcome, Role, Verdict};
 pub use super::coordination::{Coordination, Lease, NodeKind, Owner, TreeNode};
 use super::ids::{AccountId, LogIndex, RaftId, RequestId, RoomId, TokenHash};
@@ -115,6 +116,8 @@ tables! {
     46 BlockedBy: (AccountId, u64) => ();
     /// Reports that are not decided yet.
     47 Reports: LogIndex => Report;
+    /// Texts and settings of accounts. An account without a row has the default ones.
+    48 Profiles: AccountId => AccountProfile;
     /// Hash of a one-time link's code → the link.
     52 OneTimeLinks: TokenHash => OneTimeLink;
     /// Account → its link in `OneTimeLinks` to set a new password.
@@ -135,6 +138,8 @@ pub struct Account {
     /// Rises with every change of the credentials.
     pub credential_version: u32,
     pub created_wall_ms: u64,
+    /// It is shown wherever the name is, so it is read with the name.
+    pub avatar: Avatar,
     /// Readers treat a deleted account as absent. Its texts are cleared at once and its other rows are removed step by
     /// step; this row stays.
     pub deleted: bool,
@@ -149,7 +154,21 @@ pub(crate) struct BorrowedAccount<'a> {
     pub password_hash: Option<&'a str>,
     pub credential_version: u32,
     pub created_wall_ms: u64,
+    pub avatar: Avatar,
     pub deleted: bool,
+}
+
+/// Texts and settings of an account that are not read with its name. It is removed with the account.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountProfile {
+    /// Text of the person about themselves; may be empty.
+    pub bio: String,
+    /// http and https addresses, at most `PROFILE_LINKS_MAX`.
+    pub links: Vec<String>,
+    /// Croak of the account that stands first on its profile.
+    pub pinned: Option<LogIndex>,
+    /// Audience of croaks that name none.
+    pub audience: Audience,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -160,6 +179,10 @@ pub struct Session {
     /// Cluster age at the log-in, from which the session's age counts.
     pub opened_age_ms: u64,
     pub opened_wall_ms: u64,
+    /// Name of the device that logged in, as it calls itself; may be empty.
+    pub device: String,
+    /// Wall clock of the first write on the day of the last write. Only its day is of use.
+    pub used_wall_ms: u64,
 }
 
 impl Session {

@@ -129,6 +129,49 @@ pub fn check_name(text: &str) -> Result<String, Denied> {
     one_line(text, NAME_CHARS_MAX).ok_or(Denied::of(Code::InvalidEntry, Field::Name))
 }
 
+/// Returns the text of a person about themselves as it is stored: trimmed, and possibly empty.
+///
+/// # Errors
+/// 606 on the field `bio` if it is too long.
+pub fn check_bio(text: &str) -> Result<String, Denied> {
+    let trimmed = text.trim();
+    if croak_chars(trimmed) > BIO_CHARS_MAX {
+        return Err(Denied::of(Code::InvalidEntry, Field::Bio));
+    }
+    Ok(croak_text(trimmed))
+}
+
+/// Returns the links of a profile as they are stored: trimmed.
+///
+/// # Errors
+/// 606 on the field `links` if there are too many, or one is too long or no http or https address.
+pub fn check_links(links: &[String]) -> Result<Vec<String>, Denied> {
+    let checked: Vec<String> = links.iter().map(|link| link.trim().to_string()).collect();
+    if links.len() <= PROFILE_LINKS_MAX && checked.iter().all(|link| is_address(link)) {
+        Ok(checked)
+    } else {
+        Err(Denied::of(Code::InvalidEntry, Field::Links))
+    }
+}
+
+/// Returns true for an http or https address with a host. Only letters, digits and visible ASCII are accepted, so that no
+/// address looks like another one.
+fn is_address(link: &str) -> bool {
+    let rest = link.strip_prefix("https://").or_else(|| link.strip_prefix("http://")).unwrap_or_default();
+    let visible = |c: char| if c.is_ascii() { c.is_ascii_graphic() } else { c.is_alphanumeric() };
+    link.len() <= LINK_BYTES_MAX
+        && rest.starts_with(|c: char| c.is_alphanumeric() || c == '[')
+        && rest.chars().all(|c| visible(c) && !"<>\"".contains(c))
+}
+
+/// Checks the name of a device, which may be empty.
+///
+/// # Errors
+/// 606.
+pub fn check_device(text: &str) -> Result<(), Denied> {
+    optional_line(text, DEVICE_CHARS_MAX).map(drop)
+}
+
 /// Returns the name of the installation as it is stored: trimmed, and possibly empty.
 ///
 /// # Errors
@@ -215,6 +258,30 @@ mod tests {
         for wrong in [&"*".repeat(65), "{a,b}"] {
             assert_eq!(fold_pattern(wrong).unwrap_err().field, Some(Field::Names));
         }
+    }
+
+    #[test]
+    fn links_are_addresses_of_the_web() {
+        let links = |links: &[&str]| check_links(&links.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(links(&[" https://a.b/c?d=é "]).unwrap(), ["https://a.b/c?d=é"]);
+        assert!(links(&[]).is_ok() && links(&["http://[::1]:8080"; 4]).is_ok());
+        assert!(links(&["http://a"; 5]).is_err());
+        let long = format!("http://{}", "a".repeat(LINK_BYTES_MAX));
+        for wrong in [
+            "",
+            "a.b",
+            "ftp://a",
+            "javascript:alert(1)",
+            "http://",
+            "http:///",
+            "http://a b",
+            "http://a\"b",
+            &long,
+            "HTTP://a",
+        ] {
+            assert_eq!(links(&[wrong]).unwrap_err().field, Some(Field::Links), "{wrong}");
+        }
+        assert!(links(&["https://a\u{202e}b"]).is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! ```
 //!
 //! For the web:
+//! - [`avatar`]: the pictures beside names; [`device`]: the name of a browser
 //! - [`pages`]: the pages, with their templates in `templates/`; askama escapes all text
 //! - [`status_page`]: the page `/status`
 //! - [`form`]: form fields from a browser, and the request id of a form
@@ -25,7 +26,9 @@
 //!
 //! Depends on the types of the rules and of the protocol, not on the roles that use it.
 
+pub mod avatar;
 pub mod demo;
+pub mod device;
 pub mod directory;
 pub mod doctor;
 pub mod export;

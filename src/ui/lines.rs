@@ -13,7 +13,7 @@ use super::{plain, time};
 use ribbit_net::discovery::ConnectionEvent;
 use ribbit_net::limits::DISCOVERY_ROUNDS_MAX;
 use ribbit_state::Audience;
-use ribbit_state::query::{AccountSummary, OpenSession, PersonRelation};
+use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelation, Profile};
 use ribbit_state::query::{DeliveryStatus, TalkMessage};
 use ribbit_state::query::{FeedCroak, Person};
 use std::fmt::Write;
@@ -84,7 +84,32 @@ pub fn message(message: &TalkMessage, with: Option<&Person>, me: &Person, style:
 pub fn session(session: &OpenSession, style: LineStyle) -> String {
     let when = time::shown(session.opened_wall_ms).map_or_else(|| NO_TIME.to_string(), |shown| shown.people);
     let this = if session.this { "  (this one)" } else { "" };
-    format!("{}  session {}{this}", style.faint(&when), session.opened)
+    let device = if session.device.is_empty() { "unknown device" } else { &session.device };
+    let used = time::date(session.used_wall_ms).map_or(String::new(), |day| format!(", last used {day}"));
+    format!("{}  session {}  {}{used}{this}", style.faint(&when), session.opened, plain::line(device))
+}
+
+/// Returns a profile, without a line end: a line for the person, and indented lines.
+pub fn profile(profile: &Profile, pinned: Option<&FeedCroak>, style: LineStyle) -> String {
+    let Profile { relation, created_wall_ms, bio, links, croaks, friends, followers } = profile;
+    let mut text = acquaintance(relation, style);
+    for part in bio.split('\n').filter(|_| !bio.is_empty()).chain(links.iter().map(String::as_str)) {
+        let _ = write!(text, "\n  {}", plain::line(part));
+    }
+    let joined = time::date(*created_wall_ms).map_or(String::new(), |day| format!(", joined {day}"));
+    let _ = write!(text, "\n  {croaks} croaks, {friends} following, {followers} followers{joined}");
+    if let Some(pinned) = pinned {
+        let pinned = croak(pinned, style).replace('\n', "\n          ");
+        let _ = write!(text, "\n  pinned: {pinned}");
+    }
+    text
+}
+
+/// Returns the lines below a user's own profile: what only they see.
+pub fn own_settings(account: &OwnAccount) -> String {
+    let (email, audience) = (plain::line(&account.email), account.audience.name());
+    let avatar = account.person.avatar;
+    format!("  picture: {avatar}\n  email: {email}\n  croaks for {audience}, unless you say otherwise")
 }
 
 /// Returns `@ada`, or `[deleted]` for a deleted account.
@@ -174,11 +199,12 @@ pub fn contact(contact: &ConnectionEvent) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ribbit_state::AccountId;
     use ribbit_state::query::CroakBody;
+    use ribbit_state::{AccountId, Avatar};
 
     fn ada() -> Person {
-        Person { account: AccountId(3), username: "ada".to_string(), name: "Ada \x1bL".to_string() }
+        let (username, name) = ("ada".to_string(), "Ada \x1bL".to_string());
+        Person { account: AccountId(3), username, name, avatar: Avatar::Drawn }
     }
 
     #[test]
@@ -198,7 +224,8 @@ mod tests {
 
     #[test]
     fn a_message_shows_both_people_and_to_its_sender_the_delivery_status() {
-        let bob = Person { account: AccountId(4), username: "bob".to_string(), name: "Bob".to_string() };
+        let bob =
+            Person { account: AccountId(4), username: "bob".to_string(), name: "Bob".to_string(), ..ada() };
         let mine = TalkMessage {
             id: 9,
             mine: true,
@@ -223,5 +250,23 @@ mod tests {
             blocks: false,
         };
         assert_eq!(acquaintance(&known, LineStyle::default()), "@bob  Bob  (following)");
+        let shown = Profile {
+            relation: known,
+            created_wall_ms: 1_709_251_199_999,
+            bio: "Frogs\n@ada  fake\x1b".to_string(),
+            links: vec!["http://a".to_string()],
+            croaks: 4,
+            friends: 1,
+            followers: 2,
+        };
+        let pinned = FeedCroak::original(9, ada(), CroakBody::original(0, "a\nb"));
+        let indent = " ".repeat("  pinned: no time               #9  @ada  ".len());
+        assert_eq!(
+            profile(&shown, Some(&pinned), LineStyle::default()),
+            format!(
+                "@bob  Bob  (following)\n  Frogs\n  @ada  fake\\x1b\n  http://a\n  4 croaks, 1 following, 2 followers, \
+                 joined 2024-02-29\n  pinned: no time               #9  @ada  a\n{indent}b"
+            )
+        );
     }
 }

@@ -4,7 +4,7 @@
 //! is a log index; newer items have greater ids.
 
 use super::{plain, time};
-use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelation};
+use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelation, Profile};
 use ribbit_state::query::{CroakBody, FeedCroak, Person};
 use ribbit_state::query::{DeliveryStatus, TalkMessage};
 use ribbit_state::{Audience, LogIndex};
@@ -80,6 +80,41 @@ struct AccountJson<'a> {
 }
 
 #[derive(Debug, Serialize)]
+struct OwnAccountJson<'a> {
+    #[serde(flatten)]
+    account: AccountJson<'a>,
+    bio: &'a str,
+    links: &'a [String],
+    avatar: String,
+    /// Audience of croaks that name none.
+    audience: Audience,
+}
+
+#[derive(Debug, Serialize)]
+struct ProfileJson<'a> {
+    #[serde(flatten)]
+    who: WhoJson<'a>,
+    bio: &'a str,
+    links: &'a [String],
+    avatar: String,
+    created: Option<String>,
+    croaks: u32,
+    following: u32,
+    followers: u32,
+    followed: bool,
+    follows: bool,
+    muted: bool,
+    blocked: bool,
+    /// Id of the pinned croak.
+    pinned: Option<LogIndex>,
+    /// The user's own profile only; so is the audience.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audience: Option<Audience>,
+}
+
+#[derive(Debug, Serialize)]
 struct AccountLineJson<'a> {
     #[serde(flatten)]
     account: AccountJson<'a>,
@@ -94,6 +129,10 @@ struct SessionJson {
     opened: LogIndex,
     time: Option<String>,
     this: bool,
+    /// Empty if it is not known.
+    device: String,
+    /// Day of the last write in UTC.
+    used: Option<String>,
 }
 
 /// Returns a croak as a line of JSON.
@@ -127,13 +166,39 @@ pub fn person(person: &Person) -> String {
 
 /// Returns the user's own account as a line of JSON.
 pub fn own_account(account: &OwnAccount) -> String {
-    let OwnAccount { person, email, created_wall_ms } = account;
-    line(&AccountJson { who: person.into(), email, created: time_of(*created_wall_ms) })
+    let OwnAccount { person, email, created_wall_ms, bio, links, audience } = account;
+    let avatar = person.avatar.to_string();
+    let account = AccountJson { who: person.into(), email, created: time_of(*created_wall_ms) };
+    line(&OwnAccountJson { account, bio, links, avatar, audience: *audience })
 }
 
 pub fn session(session: &OpenSession) -> String {
-    let OpenSession { opened, opened_wall_ms, this } = session;
-    line(&SessionJson { opened: *opened, time: time_of(*opened_wall_ms), this: *this })
+    let OpenSession { opened, opened_wall_ms, device, used_wall_ms, this } = session;
+    let (time, used) = (time_of(*opened_wall_ms), time::date(*used_wall_ms));
+    line(&SessionJson { opened: *opened, time, this: *this, device: device.clone(), used })
+}
+
+/// Returns a profile as a line of JSON; the user's own with what only they see.
+pub fn profile(profile: &Profile, pinned: Option<&FeedCroak>, own: Option<&OwnAccount>) -> String {
+    let Profile { relation, created_wall_ms, bio, links, croaks, friends, followers } = profile;
+    let PersonRelation { person, followed, follows, muted, blocked, blocks: _ } = relation;
+    line(&ProfileJson {
+        who: person.into(),
+        bio,
+        links,
+        avatar: person.avatar.to_string(),
+        created: time_of(*created_wall_ms),
+        croaks: *croaks,
+        following: *friends,
+        followers: *followers,
+        followed: *followed,
+        follows: *follows,
+        muted: *muted,
+        blocked: *blocked,
+        pinned: pinned.map(|croak| croak.id),
+        email: own.map(|own| own.email.as_str()),
+        audience: own.map(|own| own.audience),
+    })
 }
 
 fn croak_json(croak: &FeedCroak) -> CroakJson<'_> {
@@ -173,11 +238,12 @@ pub(super) fn line(json: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ribbit_state::AccountId;
     use ribbit_state::query::{CroakNumbers, CroakShare};
+    use ribbit_state::{AccountId, Avatar};
 
     fn person(account: u64, username: &str) -> Person {
-        Person { account: AccountId(account), username: username.into(), name: username.to_uppercase() }
+        let (username, name) = (username.to_string(), username.to_uppercase());
+        Person { account: AccountId(account), username, name, avatar: Avatar::Drawn }
     }
 
     /// Scripts rely on these fields. New ones may be added; nothing else may change.
@@ -190,7 +256,8 @@ mod tests {
             audience: Audience::Followers,
             reply_to: Some(7),
         };
-        let numbers = CroakNumbers { replies: 1, likes: 2, shares: 3, liked: true, shared: false };
+        let numbers =
+            CroakNumbers { replies: 1, likes: 2, shares: 3, liked: true, shared: false, pinned: false };
         let share = Some(Box::new(CroakShare { id: 11, by: bob.clone() }));
         let said = FeedCroak { id: 9, author: ada.clone(), body, numbers, share };
         assert_eq!(
@@ -229,13 +296,42 @@ mod tests {
             account_line(&account),
             r#"{"account":4,"username":"bob","name":"BOB","email":"b@b","created":"2024-02-29T23:59:59Z","suspended":false,"sessions":2,"password":true}"#
         );
-        let own = OwnAccount { person: ada, email: "a@a".into(), created_wall_ms: 0 };
+        let own = OwnAccount {
+            person: ada.clone(),
+            email: "a@a".into(),
+            created_wall_ms: 0,
+            bio: "frogs".into(),
+            links: vec!["http://a".into()],
+            audience: Audience::Followers,
+        };
         assert_eq!(
             own_account(&own),
-            r#"{"account":3,"username":"ada","name":"ADA","email":"a@a","created":null}"#
+            r#"{"account":3,"username":"ada","name":"ADA","email":"a@a","created":null,"bio":"frogs","links":["http://a"],"avatar":"drawn","audience":"followers"}"#
         );
-        let open = OpenSession { opened: 5, opened_wall_ms: wall_ms, this: true };
-        assert_eq!(session(&open), r#"{"opened":5,"time":"2024-02-29T23:59:59Z","this":true}"#);
+        let open = OpenSession {
+            opened: 5,
+            opened_wall_ms: wall_ms,
+            device: "Firefox on Android".into(),
+            used_wall_ms: wall_ms,
+            this: true,
+        };
+        assert_eq!(
+            session(&open),
+            r#"{"opened":5,"time":"2024-02-29T23:59:59Z","this":true,"device":"Firefox on Android","used":"2024-02-29"}"#
+        );
+        let shown = Profile {
+            relation: known,
+            created_wall_ms: 0,
+            bio: String::new(),
+            links: Vec::new(),
+            croaks: 4,
+            friends: 1,
+            followers: 2,
+        };
+        let json = r#"{"account":4,"username":"bob","name":"BOB","bio":"","links":[],"avatar":"drawn","created":null,"croaks":4,"following":1,"followers":2,"followed":true,"follows":false,"muted":false,"blocked":false,"pinned":9}"#;
+        assert_eq!(profile(&shown, Some(&said), None), json);
+        let own = profile(&shown, None, Some(&own));
+        assert!(own.ends_with(r#""pinned":null,"email":"a@a","audience":"followers"}"#), "{own}");
         assert_eq!(super::person(&bob), r#"{"account":4,"username":"bob","name":"BOB"}"#);
     }
 }

@@ -175,7 +175,12 @@ mod tests {
     use ribbit_state::{AccountId, RoomId};
 
     fn ada() -> Person {
-        Person { account: AccountId(3), username: "ada".into(), name: "ADA".into() }
+        Person {
+            account: AccountId(3),
+            username: "ada".into(),
+            name: "ADA".into(),
+            avatar: ribbit_state::Avatar::Drawn,
+        }
     }
 
     fn info() -> RoomInfo {

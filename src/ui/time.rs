@@ -71,11 +71,29 @@ pub fn shown(wall_ms: u64) -> Option<DisplayTime> {
     })
 }
 
+/// Returns the day in UTC: `2024-02-29`. `None` if the clock that recorded it was not set.
+pub fn date(wall_ms: u64) -> Option<String> {
+    shown(wall_ms).map(|shown| shown.machine.chars().take("2024-02-29".len()).collect())
+}
+
 /// Returns the day in UTC in words: `29 February 2024`. `None` if the clock that recorded it was not set.
 pub fn day(wall_ms: u64) -> Option<String> {
     shown(wall_ms)?;
     let at = OffsetDateTime::from_unix_timestamp(i64::try_from(wall_ms / 1000).ok()?).ok()?;
     Some(format!("{} {} {}", at.day(), at.month(), at.year()))
+}
+
+/// Returns how many days before `now_ms` a time was, in words: `today`, `3 days ago`. `None` if the clock that recorded it
+/// was not set. Days are those of UTC.
+pub fn day_ago(wall_ms: u64, now_ms: u64) -> Option<String> {
+    const DAY_MS: u64 = 24 * 3_600 * 1_000;
+    let day = day(wall_ms)?;
+    Some(match (now_ms / DAY_MS).checked_sub(wall_ms / DAY_MS) {
+        Some(0) => "today".to_string(),
+        Some(1) => "yesterday".to_string(),
+        Some(days) if days <= 30 => format!("{days} days ago"),
+        _ => format!("on {day}"),
+    })
 }
 
 #[cfg(test)]
@@ -102,6 +120,18 @@ mod tests {
         let expected = "just now|just now|1 minute ago|1 minute ago|2 minutes ago|59 minutes ago|2 hours ago|1 day ago|\
                         29 days ago|2 months ago|2 years ago";
         assert_eq!(words.join("|"), expected);
+    }
+
+    #[test]
+    fn days_since_are_counted_in_utc() {
+        const DAY_MS: u64 = 24 * 3_600 * 1_000;
+        let now_ms = KNOWN_FROM_MS + 100 * DAY_MS + 1;
+        let ago = |days: u64| day_ago(now_ms - days * DAY_MS, now_ms).unwrap();
+        assert_eq!([0, 1, 2, 30].map(ago), ["today", "yesterday", "2 days ago", "30 days ago"]);
+        assert_eq!(ago(100), "on 1 January 2020");
+        assert_eq!(day_ago(now_ms - 2, now_ms).unwrap(), "yesterday");
+        assert_eq!(day_ago(now_ms, 0).unwrap(), "on 10 April 2020", "a reader without a clock");
+        assert_eq!(day_ago(0, now_ms), None);
     }
 
     #[test]

@@ -6,8 +6,8 @@ use super::plain;
 use ribbit_net::client::ClientError;
 use ribbit_net::protocol::UnavailableReason;
 use ribbit_state::limits::{
-    CROAK_CHARS_MAX, GLOB_CHARS_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX,
-    PASSWORD_CHARS_MIN, REPORT_CHARS_MAX, TOPIC_CHARS_MAX,
+    BIO_CHARS_MAX, CROAK_CHARS_MAX, GLOB_CHARS_MAX, MESSAGE_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_CHARS_MAX,
+    PASSWORD_CHARS_MIN, PROFILE_LINKS_MAX, REPORT_CHARS_MAX, TOPIC_CHARS_MAX,
 };
 use ribbit_state::{Code, Denied, Field, Owner};
 
@@ -104,6 +104,10 @@ pub fn valid(field: Field) -> String {
         Field::Post => format!("1 to {CROAK_CHARS_MAX} characters"),
         Field::Message => format!("1 to {MESSAGE_CHARS_MAX} characters"),
         Field::Words => format!("up to {REPORT_CHARS_MAX} characters"),
+        Field::Bio => format!("up to {BIO_CHARS_MAX} characters"),
+        Field::Links => {
+            format!("up to {PROFILE_LINKS_MAX} addresses that begin with http:// or https://, one per line")
+        }
         Field::Search => "one to eight words or tags, such as rain or #pond".to_string(),
         Field::Names => format!("a username or a pattern such as b*, up to {GLOB_CHARS_MAX} characters"),
         Field::Room => "1 to 32 characters: a-z, 0-9, _ and -".to_string(),
@@ -119,8 +123,8 @@ pub fn invalid(field: Field) -> String {
             format!("Use {valid}.")
         }
         Field::Email => format!("Enter an email address, {valid}."),
-        Field::Post | Field::Message | Field::Words => format!("Write {valid}."),
-        Field::Names | Field::Search => format!("Enter {valid}."),
+        Field::Post | Field::Message | Field::Words | Field::Bio => format!("Write {valid}."),
+        Field::Names | Field::Search | Field::Links => format!("Enter {valid}."),
     }
 }
 

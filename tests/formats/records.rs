@@ -13,7 +13,9 @@ use ribbit_db::record::seal;
 use ribbit_db::snapshot::Chunk;
 use ribbit_state::apply::digest;
 use ribbit_state::code::{Code, Denied, Field};
-use ribbit_state::command::{AccessCommand, AccountCommand, ConversationCommand, OperatorCommand};
+use ribbit_state::command::{
+    AccessCommand, AccountChanges, AccountCommand, ConversationCommand, OperatorCommand,
+};
 use ribbit_state::command::{
     Command, HOME_REGION, MemberName, NewMember, Proposal, Reply, Request, Role, Stamp,
 };
@@ -28,6 +30,7 @@ use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, TokenHash};
 use ribbit_state::path::TreePath;
 use ribbit_state::rows::InlineRecord;
 use ribbit_state::rows::*;
+use ribbit_state::{Avatar, AvatarColour, Frog};
 use std::collections::BTreeSet;
 
 const ROWS_1: &str = include_str!("rows-1.txt");
@@ -81,10 +84,24 @@ fn rows() -> Vec<String> {
         password_hash: Some("$argon2id$".into()),
         credential_version: 3,
         created_wall_ms: 1_700_000_000_000,
+        avatar: Avatar::Chosen { colour: AvatarColour::Teal, frog: Frog::Winking },
         deleted: false,
     };
     let id = AccountId(0x0102);
-    let session = Session { account: id, opened: 5, opened_age_ms: 1_000, opened_wall_ms: 2_000 };
+    let session = Session {
+        account: id,
+        opened: 5,
+        opened_age_ms: 1_000,
+        opened_wall_ms: 2_000,
+        device: "Firefox on Android".into(),
+        used_wall_ms: 3_000,
+    };
+    let profile = AccountProfile {
+        bio: "Frogs\nand 🐸".into(),
+        links: vec!["https://pond.example".into()],
+        pinned: Some(0x0a0b),
+        audience: Audience::Followers,
+    };
     let croak = Croak {
         author: id,
         audience: Audience::Followers,
@@ -113,6 +130,7 @@ fn rows() -> Vec<String> {
     let mut rows = vec![
         line::<Accounts>("Accounts", id, account),
         line::<Names>("Names", "ada".into(), id),
+        line::<Profiles>("Profiles", id, profile),
         line::<OneTimeLinks>(
             "OneTimeLinks",
             TOKEN,
@@ -158,6 +176,9 @@ fn rows() -> Vec<String> {
         Field::Room,
         Field::Topic,
         Field::Words,
+        Field::Search,
+        Field::Bio,
+        Field::Links,
     ];
     rows.extend(fields.map(|field| remembered(606, Err(Denied::of(Code::InvalidEntry, field)))));
     // Last, so that a new code adds its line at the end of the file.
@@ -246,7 +267,19 @@ fn message_commands() -> Vec<Command> {
         OperatorCommand::DecideReport { report: 300, verdict: Verdict::Remove }.into(),
         OperatorCommand::DecideReport { report: 300, verdict: Verdict::Warn }.into(),
         OperatorCommand::DecideReport { report: 300, verdict: Verdict::Suspend }.into(),
-        AccountCommand::Describe { session, name: Some("Ada".into()), email: None }.into(),
+        AccountCommand::Describe {
+            session,
+            changes: AccountChanges {
+                name: Some("Ada".into()),
+                bio: Some("Frogs".into()),
+                links: Some(vec!["https://pond.example".into()]),
+                avatar: Some(Avatar::Drawn),
+                email: None,
+                audience: Some(Audience::Followers),
+            },
+        }
+        .into(),
+        AccountCommand::Pin { session, croak: 300, pinned: true }.into(),
         AccountCommand::ChangePassword {
             session,
             credential_version: 3,
@@ -352,7 +385,7 @@ fn check_complete(commands: &[Command]) {
     inside!(Message, MessageCommand: Send Mark ReadFeed);
     inside!(Notice, NoticeCommand: Read);
     inside!(Relation, RelationCommand: Mute Block Report);
-    inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak);
+    inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak Pin);
     inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport);
     inside!(Access, AccessCommand: MakeResetLink ResetPassword CreateByName OpenByName);
     inside!(Conversation, ConversationCommand: Like Unlike Share Unshare SweepCroak);
@@ -374,14 +407,19 @@ fn entries() -> Vec<String> {
             email: "a@b".into(),
             password_hash: "$argon2id$".into(),
         },
-        Command::LogIn { account: AccountId(1), credential_version: 3, token: TOKEN },
+        Command::LogIn {
+            account: AccountId(1),
+            credential_version: 3,
+            token: TOKEN,
+            device: "Firefox on Android".into(),
+        },
         Command::LogOut { session: TOKEN },
         Command::croak(TOKEN, "hello\r\n🐸"),
         Command::Croak {
             session: TOKEN,
             text: "hello yourself".into(),
             reply_to: Some(300),
-            audience: Audience::Followers,
+            audience: Some(Audience::Followers),
         },
         Command::AddFriend { session: TOKEN, username: "bob".into() },
         Command::RemoveFriend { session: TOKEN, username: "bob".into() },

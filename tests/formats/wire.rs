@@ -33,6 +33,7 @@ use ribbit_state::query::{
 use ribbit_state::rows::{
     Coordination, Lease, NodeKind, NoticeKind, Owner, ReportedThing, Settings, TreeNode,
 };
+use ribbit_state::{Avatar, AvatarColour, Frog};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smol::io::AsyncWriteExt;
@@ -125,7 +126,8 @@ fn asks() -> Vec<(&'static str, Ask)> {
             submitted_at,
             username: "ada".into(),
             password: password("frogs"),
-            token: TOKEN
+            token: TOKEN,
+            device: "Firefox on Android".into()
         },
         DeleteAccount: Ask::DeleteAccount { id, submitted_at, session: TOKEN, password: password("frogs") },
         Read: Ask::Read { seen: None, consistency: Consistency::Stale, query: Query::Position },
@@ -325,7 +327,8 @@ fn answers() -> Vec<(&'static str, Answer)> {
 }
 
 fn person() -> Person {
-    Person { account: ACCOUNT, username: "ada".into(), name: "Ada 🐸".into() }
+    let avatar = Avatar::Chosen { colour: AvatarColour::Teal, frog: Frog::Winking };
+    Person { account: ACCOUNT, username: "ada".into(), name: "Ada 🐸".into(), avatar }
 }
 
 fn message(status: DeliveryStatus) -> TalkMessage {
@@ -352,7 +355,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         CroakBody {
             wall_ms: 3_000, text: "a 🐸".into(), audience: Audience::Followers, reply_to: Some(299)
         };
-    let numbers = CroakNumbers { replies: 1, likes: 300, shares: 2, liked: true, shared: true };
+    let numbers = CroakNumbers { replies: 1, likes: 300, shares: 2, liked: true, shared: true, pinned: true };
     let share = Some(Box::new(CroakShare { id: 301, by: person() }));
     let croak = FeedCroak { id: 300, author: person(), body: body.clone(), numbers, share };
     let croaks = vec![croak.clone()];
@@ -370,6 +373,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         croak: croak.clone(),
         replies: vec![reply],
         more: Some(302),
+        audience: Audience::Followers,
     };
     let talk_line = TalkSummary {
         with: Some(person()),
@@ -403,7 +407,28 @@ fn pages() -> Vec<(&'static str, Page)> {
         croaks: vec![FrontCroak { id: 300, author: 0, body, numbers, share: Some((301, 0)) }, known],
         older: Some(299),
         unread: Unread { messages: 2, croaks: 3, feed_read_through: 300, notices: 4 },
+        audience: Audience::Followers,
     };
+    let (bio, links) = ("Frogs".to_string(), vec!["https://pond.example".to_string()]);
+    let profile = Profile {
+        relation: who.clone(),
+        created_wall_ms,
+        bio: bio.clone(),
+        links: links.clone(),
+        croaks: 2,
+        friends: 3,
+        followers: 4,
+    };
+    let open = OpenSession {
+        opened: 300,
+        opened_wall_ms: 3_000,
+        device: "Firefox on Android".into(),
+        used_wall_ms: 4_000,
+        this: true,
+    };
+    let audience = Audience::Followers;
+    let account = OwnAccount { person: person(), email, created_wall_ms, bio, links, audience };
+    let pinned = Some(Box::new(croak.clone()));
     let lease = (Owner::Client(300), Lease::of_client(TOKEN, "lock /jobs/backup", 300));
     samples!(Page {
         Position: Page::Position,
@@ -419,17 +444,12 @@ fn pages() -> Vec<(&'static str, Page)> {
             next_client: 300,
         }),
         Croak: Page::Croak(croak),
-        Profile: Page::Profile {
-            me: me.clone(),
-            profile: Profile { relation: who.clone(), created_wall_ms, friends: 3, followers: 4 },
-            croaks,
-            older: Some(299),
-        },
+        Profile: Page::Profile { me: me.clone(), profile, pinned, croaks, older: Some(299) },
         People: Page::People { me: me.clone(), people: vec![who.clone()], more: Some("ada".into()) },
         Followers: Page::Followers { me: me.clone(), people: vec![who], more: Some(ACCOUNT) },
         Chatting: Page::Chatting { people: vec![person()] },
-        Account: Page::Account(OwnAccount { person: person(), email, created_wall_ms }),
-        Sessions: Page::Sessions(vec![OpenSession { opened: 300, opened_wall_ms: 3_000, this: true }]),
+        Account: Page::Account(account),
+        Sessions: Page::Sessions(vec![open]),
         Unread: Page::Unread(Unread { messages: 2, croaks: 3, feed_read_through: 300, notices: 4 }),
         Talks: Page::Talks { me: me.clone(), talks: vec![talk_line], older: Some(299) },
         Talk: Page::Talk(talk),
@@ -455,7 +475,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         RoomPeople: rooms::people(person()),
         RoomMessage: Page::RoomMessage { room: "pond".into(), message: rooms::message(person()) },
         Thread: Page::Thread(Box::new(thread)),
-        Everyone: Page::Everyone { me: person(), croaks: everyone, older: Some(299) },
+        Everyone: Page::Everyone { me: person(), croaks: everyone, older: Some(299), audience },
         Reactions: Page::Reactions { me: person(), croak: Box::new(liked), people: vec![person()] },
         Found: Page::Found(Box::new(found())),
         Waiting: Page::Waiting { me: person(), messages: vec![waiting_message()], more: true },
@@ -527,6 +547,8 @@ fn fields() -> Vec<(&'static str, Field)> {
         Room: Field::Room,
         Topic: Field::Topic,
         Words: Field::Words,
+        Bio: Field::Bio,
+        Links: Field::Links,
     })
 }
 

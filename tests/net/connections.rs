@@ -201,6 +201,7 @@ fn a_slow_answer_is_not_a_dead_server() {
             username: "ada".into(),
             password: Password("correct horse".into()),
             token: TokenHash([0; 32]),
+            device: String::new(),
         };
         let asking = smol::spawn(async move { client.ask(ask, LONG).await });
         let Asked { answer, .. } = asks.recv().await.unwrap();

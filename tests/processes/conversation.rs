@@ -63,12 +63,13 @@ fn a_croak_is_answered_liked_and_shared_in_scripts() {
         out.out.contains("@bob see you") && out.out.contains(&format!("you like croak {reply}")),
         "{out:?}"
     );
-    ada.runs(&pond, &["reply", &reply.to_string(), "--followers", "just for you"]).succeeds();
+    ada.runs(&pond, &["reply", &reply.to_string(), "--audience", "followers", "just for you"]).succeeds();
     let dora = CliUser::called(&pond, "dora");
     assert!(!dora.runs(&pond, &["everyone"]).succeeds().contains("just for you"));
     assert!(bob.runs(&pond, &["thread", &reply.to_string()]).succeeds().contains("(followers only)"));
     let only =
-        dora.runs(&pond, &["post", "--followers", "near the pond", "--json"]).lines()[0]["id"].to_string();
+        dora.runs(&pond, &["post", "--audience", "followers", "near the pond", "--json"]).lines()[0]["id"]
+            .to_string();
     bob.runs(&pond, &["thread", &only]).fails(1, "no such croak");
     bob.runs(&pond, &["add", "dora"]).succeeds();
     assert!(bob.runs(&pond, &["feed"]).succeeds().contains("near the pond  (followers only)"));

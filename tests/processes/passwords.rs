@@ -130,8 +130,14 @@ fn who_finds_the_queue_full_is_told_so_and_gets_in_later() {
         .map(|number| {
             let (client, id) = (Client::new(vec![backend.clone()], keys()), new_request_id());
             let (username, token) = (format!("frog-{number}"), TokenHash([number; 32]));
-            let ask =
-                Ask::LogIn { id, submitted_at: 0, username, password: Password("password".into()), token };
+            let ask = Ask::LogIn {
+                id,
+                submitted_at: 0,
+                username,
+                password: Password("password".into()),
+                token,
+                device: String::new(),
+            };
             smol::spawn(async move { client.ask(ask, ASK_DEADLINE_MAX).await })
         })
         .collect();

@@ -80,7 +80,7 @@ impl Store {
                 let password_hash = form.password.0;
                 self.write(id, submitted_at, Command::CreateAccount { username, name, email, password_hash })
             }
-            Ask::LogIn { id, submitted_at, username, password, token } => {
+            Ask::LogIn { id, submitted_at, username, password, token, device } => {
                 let username = match ribbit_state::text::fold_username(&username) {
                     Ok(username) => username,
                     Err(denied) => return Answer::Refused(denied),
@@ -95,7 +95,11 @@ impl Store {
                     }
                     Some((account, row)) => {
                         let credential_version = row.credential_version;
-                        self.write(id, submitted_at, Command::LogIn { account, credential_version, token })
+                        self.write(
+                            id,
+                            submitted_at,
+                            Command::LogIn { account, credential_version, token, device },
+                        )
                     }
                 }
             }

@@ -78,6 +78,7 @@ fn other_sites_can_neither_send_forms_nor_load_private_data() {
         ("/report", "person=ada&words=gotcha"),
         ("/like", "croak=6&choice=add"),
         ("/share", "croak=6&choice=add"),
+        ("/pin", "croak=6&choice=add"),
         ("/delete", "password=password"),
     ];
     let matches = |pattern: &str, path: &str| {

@@ -217,7 +217,7 @@ fn asks() -> Vec<Ask> {
     vec![
         Ask::NodeStatus,
         Ask::CreateAccount { id, submitted_at, form },
-        Ask::LogIn { id, submitted_at, username: "ada".into(), password: password(), token: session },
+        Ask::LogIn { id, submitted_at, username: "ada".into(), password: password(), token: session, device: String::new() },
         Ask::DeleteAccount { id, submitted_at, session, password: password() },
         Ask::Read { seen: Some(cursor), consistency: Consistency::Session, query: Query::Me { session } },
         Ask::Subscribe { cursor, wanted: Topic::feed(session) },

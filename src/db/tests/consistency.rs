@@ -7,7 +7,7 @@ use super::*;
 use redb::backends::FileBackend;
 use redb::{Database, StorageBackend};
 use ribbit_state::limits::RULES_LEVEL;
-use ribbit_state::{AccountCommand, AccountId, Audience, ConversationCommand, Page, Query};
+use ribbit_state::{AccountChanges, AccountCommand, AccountId, Audience, ConversationCommand, Page, Query};
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -113,14 +113,15 @@ fn inhabit(store: &mut Store) {
     apply(store, Command::RaiseRules { level });
     join(store, 1);
     let account = AccountId(store.applied().index);
-    apply(store, Command::LogIn { account, credential_version: 1, token: SESSION });
+    apply(store, Command::LogIn { account, credential_version: 1, token: SESSION, device: String::new() });
 }
 
 /// Returns a batch that every page of this account shows twice: in the name at its top, and in a croak. Both contain the
 /// index of the batch's last entry.
 fn change(at: LogIndex) -> [LogEntry; 2] {
     let name = Some(format!("name {}", at + 2));
-    let rename = AccountCommand::Describe { session: SESSION, name, email: None };
+    let changes = AccountChanges { name, ..AccountChanges::default() };
+    let rename = AccountCommand::Describe { session: SESSION, changes };
     let croak = Command::croak(SESSION, format!("croak {}", at + 2));
     [entry(at + 1, rename.into()), entry(at + 2, croak)]
 }
@@ -250,9 +251,12 @@ fn a_like_is_seen_after_a_page_without_it() {
     let mut store = founded(folder.path());
     join(&mut store, 1);
     let (account, session) = (AccountId(store.applied().index), SESSION);
-    apply(&mut store, Command::LogIn { account, credential_version: 1, token: session });
+    apply(
+        &mut store,
+        Command::LogIn { account, credential_version: 1, token: session, device: String::new() },
+    );
     let croak = store.applied().index + 1;
-    let (text, audience) = ("quak".to_string(), Audience::Everyone);
+    let (text, audience) = ("quak".to_string(), Some(Audience::Everyone));
     apply(&mut store, Command::Croak { session, text, reply_to: None, audience });
     let likes = |store: &Store| {
         let query = Query::Feed { session, before: None, limit: 50 };

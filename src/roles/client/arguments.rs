@@ -3,6 +3,7 @@
 
 use crate::client::conversation_arguments::ConversationVerb;
 use crate::client::keep_away_arguments::KeepAwayVerb;
+use crate::client::profile_arguments::{PROFILE_HELP, ProfileArgs};
 use crate::client::room_arguments::RoomVerb;
 pub use crate::client::shared_arguments::{OutputArgs, PostArgs, TextArgs, UserNameArgs};
 use crate::common::address;
@@ -123,7 +124,7 @@ pub enum SessionVerb {
     /// Delete one of your croaks
     #[command(after_help = UNCROAK_HELP)]
     Uncroak(UncroakArgs),
-    /// Change your display name or email address
+    /// Show a profile, or change yours
     #[command(after_help = PROFILE_HELP)]
     Profile(ProfileArgs),
     /// Change your password and end your other sessions
@@ -242,20 +243,6 @@ pub struct UncroakArgs {
     /// Id of the croak, as shown by `feed --json`
     #[arg(value_name = "ID")]
     pub croak: LogIndex,
-    #[command(flatten)]
-    pub output: OutputArgs,
-}
-
-/// Arguments of `client profile`.
-#[derive(Debug, Args)]
-#[group(id = "changes", required = true, multiple = true, args = ["full_name", "email"])]
-pub struct ProfileArgs {
-    /// New display name
-    #[arg(long, value_name = "NAME")]
-    pub full_name: Option<String>,
-    /// New email address
-    #[arg(long, value_name = "ADDRESS")]
-    pub email: Option<String>,
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -471,7 +458,7 @@ const POST_HELP: &str = "\
 Examples:
   ribbit client post Rain, at last
   uptime | ribbit client post
-  ribbit client post --followers See you at the pond
+  ribbit client post --audience followers See you at the pond
   ribbit client post --json -- '--text that begins with a dash'   {\"id\":N}
 
 Retries are idempotent: a croak is posted at most once, even if a server fails
@@ -545,12 +532,6 @@ Examples:
   ribbit client uncroak 1042";
 
 /// Text below the flags in `--help`.
-const PROFILE_HELP: &str = "\
-Examples:
-  ribbit client profile --full-name 'Ada Lovelace'
-  ribbit client profile --email ada@pond";
-
-/// Text below the flags in `--help`.
 const PASSWD_HELP: &str = "\
 If standard input is not a terminal, its first line is the current password and
 its second line the new one.
@@ -562,7 +543,8 @@ Examples:
 const SESSIONS_HELP: &str = "\
 Examples:
   ribbit client sessions
-  ribbit client sessions --json          {\"opened\":N,\"time\":\"…\",\"this\":true}";
+  ribbit client sessions --json
+    {\"opened\":N,\"time\":\"…\",\"this\":true,\"device\":\"…\",\"used\":\"2026-07-01\"}";
 
 /// Text below the flags in `--help`.
 const END_SESSION_HELP: &str = "\

@@ -18,6 +18,9 @@ pub enum ConversationVerb {
     /// Share a croak with your followers, or take the share back
     #[command(after_help = SHARE_HELP)]
     Share(ReactionArgs),
+    /// Pin one of your croaks to your profile, or take it down
+    #[command(after_help = PIN_HELP)]
+    Pin(ReactionArgs),
     /// Show a croak with what it answers and the replies to it
     #[command(after_help = THREAD_HELP)]
     Thread(ThreadArgs),
@@ -36,7 +39,7 @@ pub struct ReplyArgs {
     pub post: PostArgs,
 }
 
-/// Arguments of `client like` and `client share`.
+/// Arguments of `client like`, `client share` and `client pin`.
 #[derive(Debug, Args)]
 pub struct ReactionArgs {
     /// Id of the croak, as shown by `feed`
@@ -77,7 +80,9 @@ impl ConversationVerb {
     pub(crate) fn output(&self) -> (bool, &ClusterFlags) {
         let output = match self {
             ConversationVerb::Reply(arguments) => &arguments.post.text.output,
-            ConversationVerb::Like(arguments) | ConversationVerb::Share(arguments) => &arguments.output,
+            ConversationVerb::Like(arguments)
+            | ConversationVerb::Share(arguments)
+            | ConversationVerb::Pin(arguments) => &arguments.output,
             ConversationVerb::Thread(arguments) => &arguments.output,
             ConversationVerb::Everyone(arguments) => &arguments.output,
         };
@@ -99,6 +104,12 @@ const SHARE_HELP: &str = "\
 Examples:
   ribbit client share 22
   ribbit client share 22 --undo";
+const PIN_HELP: &str = "\
+Others see it first on your profile. It replaces the croak that was pinned before.
+
+Examples:
+  ribbit client pin 22
+  ribbit client pin 22 --undo";
 const THREAD_HELP: &str = "\
 Examples:
   ribbit client thread 22

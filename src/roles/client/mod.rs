@@ -4,6 +4,7 @@
 pub(crate) mod arguments;
 pub(crate) mod conversation_arguments;
 pub(crate) mod keep_away_arguments;
+pub(crate) mod profile_arguments;
 pub(crate) mod room_arguments;
 pub(crate) mod server;
 pub(crate) mod session;

@@ -1,7 +1,7 @@
 //! Arguments that several verbs of `ribbit client` have in common.
 
 use crate::common::cluster_selection::ClusterFlags;
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, PossibleValuesParser, TypedValueParser};
 use clap::{ArgAction, Args};
 use ribbit_state::Audience;
 
@@ -38,18 +38,17 @@ pub struct TextArgs {
 /// Arguments of a verb that posts a croak.
 #[derive(Debug, Args)]
 pub struct PostArgs {
-    /// Show it to your followers and the people it mentions only
-    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
-    pub followers: bool,
+    /// Readers of the croak: everyone or followers [default: as in your settings]
+    #[arg(long, value_name = "WHO", value_parser = audience())]
+    pub audience: Option<Audience>,
     #[command(flatten)]
     pub text: TextArgs,
 }
 
-impl PostArgs {
-    /// Returns the audience of the croak.
-    pub(crate) fn audience(&self) -> Audience {
-        if self.followers { Audience::Followers } else { Audience::Everyone }
-    }
+/// Parses the readers of a croak.
+pub(crate) fn audience() -> impl TypedValueParser<Value = Audience> {
+    let names = [Audience::Everyone, Audience::Followers].map(Audience::name);
+    PossibleValuesParser::new(names).map(|name| name.parse().unwrap_or_default())
 }
 
 /// Joins the words of a text; `None` if the text is on standard input.

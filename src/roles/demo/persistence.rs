@@ -4,9 +4,9 @@ use super::stage::{DemoCluster, PROCESSES, VOTERS, seconds};
 use super::{Narrator, begin};
 use crate::client::session::UserSession;
 use crate::common::failure::Failure;
+use ribbit_state::LogIndex;
 use ribbit_state::limits::TALK_PAGE_MAX;
 use ribbit_state::query::TalkPartner;
-use ribbit_state::{Audience, LogIndex};
 
 /// Message that bob reads before the power cut.
 const READ_BEFORE: &str = "are you there?";
@@ -78,7 +78,7 @@ async fn before(stage: &DemoCluster, narrator: &mut Narrator) -> Result<(LogInde
         acknowledged += 1;
     }
     for text in CROAKS {
-        alice.post(text, Audience::Everyone).await?;
+        alice.post(text, None).await?;
         acknowledged += 1;
     }
     let said = WAITING.len() + CROAKS.len();

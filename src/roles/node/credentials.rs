@@ -57,7 +57,7 @@ impl NodeRequest<'_> {
         submitted_at: LogIndex,
         username: &str,
         password: Password,
-        token: TokenHash,
+        (token, device): (TokenHash, String),
     ) -> Answer {
         // Unknown names are counted too, so that a refusal does not reveal which names exist.
         let name = text::fold_username(username).unwrap_or_default();
@@ -84,7 +84,7 @@ impl NodeRequest<'_> {
             (Some((account, row)), Ok(true)) => {
                 let credential_version = row.credential_version;
                 let answer = self
-                    .submit(id, submitted_at, Command::LogIn { account, credential_version, token })
+                    .submit(id, submitted_at, Command::LogIn { account, credential_version, token, device })
                     .await;
                 if matches!(answer, Answer::Written { outcome: Ok(_), .. }) {
                     self.replace_weak_hash(account, row, password);

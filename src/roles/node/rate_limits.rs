@@ -388,6 +388,7 @@ mod tests {
                 username: format!("frog{number}"),
                 password: Password("guess".into()),
                 token: TokenHash([0; 32]),
+                device: String::new(),
             };
             limits.address(from.parse().unwrap(), &ask)
         };

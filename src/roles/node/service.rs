@@ -119,8 +119,8 @@ impl NodeService {
             Ask::CreateAccount { id, submitted_at, form } => {
                 context.create_account(id, submitted_at, form).await
             }
-            Ask::LogIn { id, submitted_at, username, password, token } => {
-                context.log_in(id, submitted_at, &username, password, token).await
+            Ask::LogIn { id, submitted_at, username, password, token, device } => {
+                context.log_in(id, submitted_at, &username, password, (token, device)).await
             }
             Ask::DeleteAccount { id, submitted_at, session, password } => {
                 context.delete_account(id, submitted_at, session, password).await

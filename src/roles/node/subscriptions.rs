@@ -233,7 +233,13 @@ mod tests {
                 password_hash: String::new(),
             };
             let (_, Reply::Created { account }) = self.run(create).await else { panic!("not created") };
-            self.run(Command::LogIn { account, credential_version: 1, token: stored_token(session) }).await;
+            self.run(Command::LogIn {
+                account,
+                credential_version: 1,
+                token: stored_token(session),
+                device: String::new(),
+            })
+            .await;
             account
         }
 

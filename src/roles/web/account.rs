@@ -176,8 +176,9 @@ pub(super) async fn open_session(
 ) -> Result<(), PageError> {
     let FormRequest { id, submitted_at } = context.new_request().await?;
     let token = new_token();
-    let username = username.to_string();
-    context.write(Ask::LogIn { id, submitted_at, username, password, token: token_hash(&token) }).await?;
+    let (username, device) = (username.to_string(), context.device().to_string());
+    let log_in = Ask::LogIn { id, submitted_at, username, password, token: token_hash(&token), device };
+    context.write(log_in).await?;
     end_the_one_before(context).await;
     context.open_session(token);
     Ok(())

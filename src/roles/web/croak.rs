@@ -7,7 +7,9 @@ use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_state::limits::{FEED_PAGE_MAX, REPLIES_PAGE_MAX};
 use ribbit_state::query::{ReactionKind, Thread};
-use ribbit_state::{AccountCommand, Code, ConversationCommand, Denied, LogIndex, Page, Query};
+use ribbit_state::{
+    AccountCommand, Audience, Code, Command, ConversationCommand, Denied, LogIndex, Page, Query, TokenHash,
+};
 use ribbit_ui::form::{Form, FormRequest};
 use ribbit_ui::pages::thread::{ReactionsPage, ReplyView, ThreadEntry, ThreadPage};
 use ribbit_ui::pages::{Composer, CroakView, EveryonePage, FormPage, MessagePage, NavEntry, PageFrame};
@@ -46,7 +48,7 @@ async fn page(
     let got =
         context.read(Query::Thread { session, id, after, limit: page_len(REPLIES_PAGE_MAX) }, limit).await?;
     let Page::Thread(thread) = got.page else { return Err(WRONG_PAGE) };
-    let Thread { me, above, more_above, croak, replies, more } = *thread;
+    let Thread { me, above, more_above, croak, replies, more, audience } = *thread;
     let mut frame = context.frame("Croak", NavEntry::Nowhere);
     frame.old = got.old;
     context.count_unread(&mut frame).await;
@@ -63,10 +65,11 @@ async fn page(
         more,
         refused: error.map_or(Vec::new(), |error| Refusals::on(&[], error.denied()).general),
         composer: Composer {
-            request: Some(context.request_here()),
             reply_to: Some(croak.id),
-            for_followers: croak.for_followers,
-            ..Composer::default()
+            ..Composer::empty(
+                context.request_here(),
+                if croak.for_followers { Audience::Followers } else { audience },
+            )
         },
         refusals: Refusals::default(),
         log_in: false,
@@ -106,7 +109,7 @@ async fn reactions_page(
     Ok(response::page(StatusCode::OK, &ReactionsPage::new(frame, croak.id, people, total)))
 }
 
-/// Leads to the feed: `/like` and `/share` only accept forms.
+/// Leads to the feed: `/like`, `/share` and `/pin` only accept forms.
 pub(super) fn to_feed(context: &RequestContext) -> WebResponse {
     match context.session() {
         Some(_) => response::see_other("/main"),
@@ -114,20 +117,38 @@ pub(super) fn to_feed(context: &RequestContext) -> WebResponse {
     }
 }
 
-/// Likes or shares a croak, or takes it back.
-pub(super) async fn react(context: &mut RequestContext, form: &Form, kind: ReactionKind) -> WebResponse {
+/// Something that a button below a croak does or undoes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CroakAct {
+    Like,
+    Share,
+    Pin,
+}
+
+impl CroakAct {
+    fn command(self, session: TokenHash, croak: LogIndex, on: bool) -> Command {
+        match (self, on) {
+            (CroakAct::Like, true) => ConversationCommand::Like { session, croak }.into(),
+            (CroakAct::Like, false) => ConversationCommand::Unlike { session, croak }.into(),
+            (CroakAct::Share, true) => ConversationCommand::Share { session, croak }.into(),
+            (CroakAct::Share, false) => ConversationCommand::Unshare { session, croak }.into(),
+            (CroakAct::Pin, pinned) => AccountCommand::Pin { session, croak, pinned }.into(),
+        }
+    }
+}
+
+/// Likes, shares or pins a croak, or takes it back.
+pub(super) async fn act(context: &mut RequestContext, form: &Form, act: CroakAct) -> WebResponse {
     let Some(session) = context.session() else { return error_page(context, NavEntry::Nowhere, NO_SESSION) };
     let Some(croak) = form.get("croak").and_then(|croak| croak.parse().ok()) else { return no_such(context) };
-    let command = match (kind, form.get("choice")) {
-        (ReactionKind::Like, Some("add")) => ConversationCommand::Like { session, croak },
-        (ReactionKind::Like, Some("remove")) => ConversationCommand::Unlike { session, croak },
-        (ReactionKind::Share, Some("add")) => ConversationCommand::Share { session, croak },
-        (ReactionKind::Share, Some("remove")) => ConversationCommand::Unshare { session, croak },
+    let on = match form.get("choice") {
+        Some("add") => true,
+        Some("remove") => false,
         _ => return error_page(context, NavEntry::Nowhere, Denied::new(Code::InvalidEntry).into()),
     };
     // Doing it twice changes nothing, so the form needs no request id of its own.
     let written = match context.new_request().await {
-        Ok(request) => context.command(request, command.into()).await,
+        Ok(request) => context.command(request, act.command(session, croak, on)).await,
         Err(error) => Err(error),
     };
     match written {
@@ -163,7 +184,7 @@ async fn everyone_page(
     let session = context.session().ok_or(NO_SESSION)?;
     let limit = page_len(FEED_PAGE_MAX);
     let got = context.read(Query::Everyone { session, before, limit }, READ_DEADLINE).await?;
-    let Page::Everyone { me, croaks, older } = got.page else { return Err(WRONG_PAGE) };
+    let Page::Everyone { me, croaks, older, audience } = got.page else { return Err(WRONG_PAGE) };
     let mut frame = context.frame("Everyone", NavEntry::Main);
     frame.old = got.old;
     context.count_unread(&mut frame).await;
@@ -172,7 +193,7 @@ async fn everyone_page(
         croaks: croaks.into_iter().map(|croak| CroakView::new(croak, now_ms, &me.username)).collect(),
         older,
         newest: before.is_none(),
-        composer: Composer { request: Some(context.request_here()), ..Composer::default() },
+        composer: Composer::empty(context.request_here(), audience),
         refusals: Refusals::default(),
         log_in: false,
         back: before.map_or("/everyone".to_string(), |before| format!("/everyone?before={before}")),

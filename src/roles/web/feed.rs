@@ -9,7 +9,6 @@ use super::response::{self, WebResponse};
 use super::services::SiteServices;
 use hyper::{HeaderMap, StatusCode};
 use ribbit_state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
-use ribbit_state::query::Unread;
 use ribbit_state::text::{check_croak, check_reply, croak_chars};
 use ribbit_state::{Audience, Command, Field, LogIndex, Page, Query, Reply};
 use ribbit_ui::form::{Form, FormRequest};
@@ -28,14 +27,14 @@ pub(super) async fn show(
     let before = query.get("before").and_then(|before| before.parse().ok());
     let mut frame = context.frame("Home", NavEntry::Main);
     frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
-    let feed = match read(&services.fronts, context, &mut frame, before, READ_DEADLINE).await {
-        Ok((mut feed, unread)) => {
-            feed.note_unread(unread);
-            feed
+    let (feed, audience) = match read(&services.fronts, context, &mut frame, before, READ_DEADLINE).await {
+        Ok((mut feed, front)) => {
+            feed.note_unread(front.unread);
+            (feed, front.audience)
         }
         Err(error) => return error_page(context, NavEntry::Main, error),
     };
-    let composer = Composer { request: Some(context.request_here()), ..Composer::default() };
+    let composer = Composer::empty(context.request_here(), audience);
     let page = MainPage { composer, ..MainPage::new(frame, feed) };
     compression::pack_page(response::page(StatusCode::OK, &page), headers)
 }
@@ -47,7 +46,7 @@ async fn read(
     frame: &mut PageFrame,
     before: Option<LogIndex>,
     limit: Duration,
-) -> Result<(Feed, Unread), PageError> {
+) -> Result<(Feed, Arc<RenderedFront>), PageError> {
     let front = read_front(fronts, context, before, limit).await?;
     frame.me = Some(front.me.clone());
     frame.unread = Some(front.unread.messages);
@@ -63,7 +62,7 @@ async fn read(
         new: None,
         receipt: None,
     };
-    Ok((feed, front.unread))
+    Ok((feed, front))
 }
 
 /// Asks for a page of the feed, without the texts and the state that are kept here.
@@ -133,11 +132,9 @@ fn reply_to(form: &Form) -> Option<LogIndex> {
     form.get("reply_to").and_then(|to| to.parse().ok())
 }
 
-fn audience(form: &Form) -> Audience {
-    match form.get("audience") {
-        Some("followers") => Audience::Followers,
-        _ => Audience::Everyone,
-    }
+/// Returns the audience that a form names. Without one the account's usual audience applies.
+fn audience(form: &Form) -> Option<Audience> {
+    form.get("audience").and_then(|audience| audience.parse().ok())
 }
 
 /// Shows the page again with the text and the reason.
@@ -166,7 +163,7 @@ async fn again(
         composer: Composer {
             request,
             reply_to: reply_to(form),
-            for_followers: audience(form) == Audience::Followers,
+            for_followers: audience(form) == Some(Audience::Followers),
             post: text.to_string(),
             too_long: (chars > CROAK_CHARS_MAX).then_some(chars),
         },

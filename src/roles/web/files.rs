@@ -1,4 +1,4 @@
-//! Static files of the binary, and `/.well-known/`.
+//! Static files of the binary, avatars, and `/.well-known/`.
 //!
 //! The tag of a file is a hash of its content. A browser that has the file gets a 304 instead, and no browser keeps the file of
 //! another version beyond `max-age`.
@@ -12,7 +12,7 @@ use hyper::body::Bytes;
 use hyper::header::{ETAG, HeaderValue, IF_NONE_MATCH, VARY};
 use hyper::{HeaderMap, StatusCode};
 use ribbit_ui::pages::{FAVICON, SCRIPT, STYLE};
-use ribbit_ui::time;
+use ribbit_ui::{avatar, time};
 
 /// Number of bytes of the hash in a tag.
 const TAG_BYTES: usize = 8;
@@ -28,11 +28,8 @@ struct StaticFile {
 
 impl StaticFile {
     fn new(content_type: &'static str, text: &'static str) -> StaticFile {
-        let hash = Blake2s256::digest(text);
-        let hex: String = hash.iter().take(TAG_BYTES).map(|byte| format!("{byte:02x}")).collect();
-        let tag = |text: String| HeaderValue::from_str(&text).expect("hexadecimal digits are ASCII");
-        let packed = compression::pack_file(text).map(|packed| (packed, tag(format!("W/\"{hex}\""))));
-        StaticFile { content_type, text, tag: tag(format!("\"{hex}\"")), packed }
+        let packed = compression::pack_file(text).map(|packed| (packed, tag("W/", text)));
+        StaticFile { content_type, text, tag: tag("", text), packed }
     }
 
     fn answer(&self, headers: &HeaderMap) -> WebResponse {
@@ -41,7 +38,7 @@ impl StaticFile {
             Some((packed, tag)) => (response::packed_file(self.content_type, packed.clone()), tag),
             None => (response::file(self.content_type, self.text), &self.tag),
         };
-        if self.is_known(headers) {
+        if is_known(&self.tag, headers) {
             answer = response::unchanged(answer);
         }
         answer.headers_mut().insert(ETAG, tag.clone());
@@ -50,17 +47,36 @@ impl StaticFile {
         }
         answer
     }
+}
 
-    /// Returns true if the browser has this file. Tags are compared weakly, as RFC 9110 requires for this header: a proxy may have
-    /// compressed the file.
-    fn is_known(&self, headers: &HeaderMap) -> bool {
-        let lines = headers.get_all(IF_NONE_MATCH).into_iter().filter_map(|line| line.to_str().ok());
-        let tag = self.tag.to_str().unwrap_or_default();
-        lines.flat_map(|line| line.split(',')).map(str::trim).any(|known| {
-            let strong = known.strip_prefix("W/").unwrap_or(known);
-            known == "*" || strong == tag
-        })
+/// Returns the tag of a file with this content: a prefix and a hash.
+fn tag(prefix: &str, text: &str) -> HeaderValue {
+    let hash = Blake2s256::digest(text);
+    let hex: String = hash.iter().take(TAG_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    HeaderValue::from_str(&format!("{prefix}\"{hex}\"")).expect("hexadecimal digits are ASCII")
+}
+
+/// Returns true if the browser has the file with this tag. Tags are compared weakly, as RFC 9110 requires for this header: a
+/// proxy may have compressed the file.
+fn is_known(tag: &HeaderValue, headers: &HeaderMap) -> bool {
+    let lines = headers.get_all(IF_NONE_MATCH).into_iter().filter_map(|line| line.to_str().ok());
+    let tag = tag.to_str().unwrap_or_default();
+    lines.flat_map(|line| line.split(',')).map(str::trim).any(|known| {
+        let strong = known.strip_prefix("W/").unwrap_or(known);
+        known == "*" || strong == tag
+    })
+}
+
+/// Answers `/avatar/NAME.svg`. `None` if there is no such file.
+pub(super) fn avatar(name: &str, headers: &HeaderMap) -> Option<WebResponse> {
+    let drawing = avatar::file(name)?;
+    let tag = tag("", &drawing);
+    let mut answer = response::drawing(drawing);
+    if is_known(&tag, headers) {
+        answer = response::unchanged(answer);
     }
+    answer.headers_mut().insert(ETAG, tag);
+    Some(answer)
 }
 
 /// A static file.

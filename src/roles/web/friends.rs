@@ -6,6 +6,7 @@ use super::request_context::{PageError, RequestContext};
 use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_state::{AccountId, Code, Command, Denied, Field, Page, Query};
+use ribbit_ui::avatar;
 use ribbit_ui::form::{Form, FormRequest};
 use ribbit_ui::pages::{Friend, Friends, ManagePage, NavEntry, PageFrame, lacks_session};
 use ribbit_ui::words::{Note, Refusals};
@@ -54,6 +55,7 @@ async fn read(
     let people = friends
         .into_iter()
         .map(|person| Friend {
+            avatar: avatar::path(Some(&person)),
             name: person.name,
             username: person.username,
             request: context.request_here(),

@@ -20,7 +20,7 @@
 use super::limits::{CROAKS_KEPT_BYTES_MAX, FRONT_PAGES_KEPT_MAX};
 use ribbit_state::query::{CroakNumbers, CroakShare, FrontPage, Unread};
 use ribbit_state::sync::MutexExt;
-use ribbit_state::{HistoryId, LogIndex, Token, TokenHash};
+use ribbit_state::{Audience, HistoryId, LogIndex, Token, TokenHash};
 use ribbit_ui::pages::FeedItem;
 use ribbit_ui::pages::croak::{AuthorMarkup, CroakMarkup};
 use std::collections::{HashMap, VecDeque};
@@ -37,6 +37,8 @@ pub(super) struct RenderedFront {
     /// The `before` of the next older page, if there is one.
     pub(super) older: Option<LogIndex>,
     pub(super) unread: Unread,
+    /// Usual audience of the reader's croaks.
+    pub(super) audience: Audience,
 }
 
 /// A croak with its author, both rendered.
@@ -143,8 +145,8 @@ impl FrontCache {
             croaks.push(RenderedCroak { id: croak.id, croak: markup, author, numbers, share, mine });
         }
         drop(kept);
-        let (me, older, unread) = (front.me.username, front.older, front.unread);
-        Ok(Arc::new(RenderedFront { token, me, croaks, older, unread }))
+        let FrontPage { me, older, unread, audience, .. } = front;
+        Ok(Arc::new(RenderedFront { token, me: me.username, croaks, older, unread, audience }))
     }
 
     /// Keeps the newest page of a reader.
@@ -193,8 +195,8 @@ impl Kept {
 mod tests {
     use super::*;
     use askama::Template;
-    use ribbit_state::AccountId;
     use ribbit_state::query::{CroakBody, FrontCroak, Person};
+    use ribbit_state::{AccountId, Avatar};
     use ribbit_ui::pages::{Feed, MainPage, NavEntry, PageFrame};
 
     const SESSION: TokenHash = TokenHash([1; 32]);
@@ -205,7 +207,12 @@ mod tests {
 
     /// Returns an answer with these croaks, each with its text or without, by an author of this name.
     fn front(name: &str, croaks: &[(LogIndex, Option<&str>)]) -> FrontPage {
-        let author = Person { account: AccountId(1), username: "ada".into(), name: name.into() };
+        let author = Person {
+            account: AccountId(1),
+            username: "ada".into(),
+            name: name.into(),
+            avatar: Avatar::Drawn,
+        };
         let body = |text: &str| CroakBody::original(0, text);
         let croaks = croaks.iter();
         let croaks = croaks
@@ -223,6 +230,7 @@ mod tests {
             croaks,
             older: None,
             unread: Unread::default(),
+            audience: Audience::Everyone,
         }
     }
 

@@ -6,11 +6,12 @@ use super::limits::{READ_DEADLINE, page_len};
 use super::request_context::{PageError, RequestContext};
 use super::response::{self, WebResponse};
 use hyper::StatusCode;
-use ribbit_state::limits::{FEED_PAGE_MAX, FOLLOWERS_COUNT_MAX};
+use ribbit_state::limits::{CROAKS_COUNT_MAX, FEED_PAGE_MAX, FOLLOWERS_COUNT_MAX};
 use ribbit_state::query::PersonRelation;
 use ribbit_state::{AccountId, Code, Field, LogIndex, Page, Query};
 use ribbit_ui::form::Form;
 use ribbit_ui::pages::people::{PeopleList, PeoplePage, PeopleTab, PersonRow, ProfilePage};
+use ribbit_ui::pages::text;
 use ribbit_ui::pages::{CroakView, NavEntry, PageFrame};
 use ribbit_ui::time;
 use ribbit_ui::words::{Note, Refusals};
@@ -95,7 +96,7 @@ pub(super) async fn profile(context: &mut RequestContext, username: &str, query:
         }
         Err(error) => return error_page(context, NavEntry::People, error),
     };
-    let Page::Profile { me, profile, croaks, older } = got.page else {
+    let Page::Profile { me, profile, pinned, mut croaks, older } = got.page else {
         return error_page(context, NavEntry::People, WRONG_PAGE);
     };
     let mut frame = context.frame(&profile.relation.person.name, NavEntry::People);
@@ -108,16 +109,24 @@ pub(super) async fn profile(context: &mut RequestContext, username: &str, query:
         Some(before) => format!("/@{}?before={before}", person.username),
         None => format!("/@{}", person.username),
     };
+    // The pinned croak stands above the others, and once.
+    croaks
+        .retain(|croak| pinned.as_ref().is_none_or(|pinned| pinned.id != croak.id || croak.share.is_some()));
     let croaks = croaks.into_iter().map(|croak| CroakView::new(croak, now_ms, &me.username)).collect();
-    frame.me = Some(me.username);
+    let me = me.username;
+    frame.me = Some(me.clone());
     let page = ProfilePage {
         frame,
         away: context.request_here(),
         person,
         back,
         created: time::when(profile.created_wall_ms, now_ms),
+        bio: text::parts(&profile.bio),
+        links: profile.links,
+        croak_count: counted(profile.croaks, CROAKS_COUNT_MAX, "croak"),
         friends: profile.friends,
-        followers: followers_words(profile.followers),
+        followers: counted(profile.followers, FOLLOWERS_COUNT_MAX, "follower"),
+        pinned: pinned.map(|croak| CroakView::new(*croak, now_ms, &me)),
         croaks,
         older,
         newest: before.is_none(),
@@ -125,10 +134,11 @@ pub(super) async fn profile(context: &mut RequestContext, username: &str, query:
     response::page(StatusCode::OK, &page)
 }
 
-fn followers_words(followers: u32) -> String {
-    match followers {
-        1 => "1 follower".to_string(),
-        many if many as usize >= FOLLOWERS_COUNT_MAX => format!("{many}+ followers"),
-        some => format!("{some} followers"),
+/// Returns a number that was counted up to `max`, as text.
+fn counted(number: u32, max: usize, thing: &str) -> String {
+    match number {
+        1 => format!("1 {thing}"),
+        many if many as usize >= max => format!("{many}+ {thing}s"),
+        some => format!("{some} {thing}s"),
     }
 }

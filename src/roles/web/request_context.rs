@@ -12,7 +12,7 @@ use super::response::WebResponse;
 use crate::common::address_rates::{AddressRateClass, AddressRates};
 use cookie::{Cookie, SameSite};
 use hyper::HeaderMap;
-use hyper::header::{COOKIE, HeaderValue, RETRY_AFTER, SET_COOKIE};
+use hyper::header::{COOKIE, HeaderValue, RETRY_AFTER, SET_COOKIE, USER_AGENT};
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{self, Ask, UnavailableReason};
 use ribbit_net::secret::{TOKEN_BYTES, from_hex, new_request_id, to_hex, token_hash};
@@ -22,6 +22,7 @@ use ribbit_state::{
     Code, Command, Consistency, Denied, HistoryId, LogIndex, MessageCommand, NoticeCommand, Page, Query,
     Reply, Request, RoomCommand, Token, TokenHash,
 };
+use ribbit_ui::device;
 use ribbit_ui::form::{Form, FormRequest, REQUEST_FIELD};
 use ribbit_ui::pages::{NavEntry, PageFrame};
 use ribbit_ui::words::ServiceError;
@@ -118,6 +119,8 @@ pub(super) struct RequestContext {
     /// Value of the `seen` cookie as it was sent.
     seen_text: Option<String>,
     session_cookie: SessionCookie,
+    /// Name of the browser and its system, in fixed words.
+    device: String,
 }
 
 impl RequestContext {
@@ -128,6 +131,7 @@ impl RequestContext {
         headers: &HeaderMap,
         began: Instant,
     ) -> RequestContext {
+        let agent = headers.get(USER_AGENT);
         let mut context = RequestContext {
             client,
             origin,
@@ -143,6 +147,7 @@ impl RequestContext {
             decided: false,
             seen_text: None,
             session_cookie: SessionCookie::Keep,
+            device: device::of_browser(agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default()),
         };
         let lines = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
         for cookie in lines.flat_map(Cookie::split_parse).flatten() {
@@ -177,6 +182,10 @@ impl RequestContext {
     /// Returns true if something that was read may be out of date.
     pub(super) fn is_old(&self) -> bool {
         self.old
+    }
+    /// Returns the name of the browser and its system, in fixed words.
+    pub(super) fn device(&self) -> &str {
+        &self.device
     }
     pub(super) fn has_session(&self) -> bool {
         self.session.is_some()

@@ -167,6 +167,14 @@ pub(super) fn file(content_type: &'static str, text: &'static str) -> WebRespons
     answer
 }
 
+/// Sends an avatar. Caches keep it for a day: its address changes with the choice of its owner, and its drawing only with a
+/// new version.
+pub(super) fn drawing(svg: String) -> WebResponse {
+    let mut answer = with_type(StatusCode::OK, "image/svg+xml", svg.into());
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=86400"));
+    answer
+}
+
 /// As [`file`], compressed with gzip.
 pub(super) fn packed_file(content_type: &'static str, packed: Bytes) -> WebResponse {
     let mut answer = file(content_type, "");

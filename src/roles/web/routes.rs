@@ -2,6 +2,7 @@
 //!
 //! The router, the dispatch, the `Allow` header and the guard tests all read this table. A route is added with one row.
 
+use super::croak::CroakAct;
 use super::error_pages::no_such_page;
 use super::files::{self, Asset};
 use super::live::{croaks, cursor};
@@ -154,10 +155,13 @@ routes! {
         GET |it| croak::reactions(it.context, it.named, ReactionKind::Share).await;
     Like "/like" Session
         GET |it| croak::to_feed(it.context),
-        POST |it| croak::react(it.context, it.form, ReactionKind::Like).await;
+        POST |it| croak::act(it.context, it.form, CroakAct::Like).await;
     Share "/share" Session
         GET |it| croak::to_feed(it.context),
-        POST |it| croak::react(it.context, it.form, ReactionKind::Share).await;
+        POST |it| croak::act(it.context, it.form, CroakAct::Share).await;
+    Pin "/pin" Session
+        GET |it| croak::to_feed(it.context),
+        POST |it| croak::act(it.context, it.form, CroakAct::Pin).await;
     Everyone "/everyone" Session
         GET |it| croak::everyone(it.context, it.query).await;
     Talks "/messages" Session
@@ -210,6 +214,8 @@ routes! {
         GET |it| it.services.files.answer(Asset::Script, it.headers);
     Favicon "/favicon.svg" Anyone
         GET |it| it.services.files.answer(Asset::Favicon, it.headers);
+    Avatar "/avatar/{file}" Anyone
+        GET |it| files::avatar(it.named, it.headers).unwrap_or_else(|| no_such_page(it.context.has_session()));
     Robots "/robots.txt" Anyone
         GET |it| it.services.files.answer(Asset::Robots, it.headers);
     SecurityText "/.well-known/security.txt" Anyone

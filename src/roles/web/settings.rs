@@ -1,4 +1,4 @@
-//! `/settings`: the user's name, email address, password and sessions.
+//! `/settings`: the user's profile, account, password, privacy and sessions.
 
 use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page, status};
 use super::limits::{AROUND_DEADLINE, READ_DEADLINE};
@@ -7,8 +7,10 @@ use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_net::protocol::{Ask, Password};
 use ribbit_state::query::{OpenSession, OwnAccount};
-use ribbit_state::text::{check_email, check_name, check_password};
-use ribbit_state::{AccountCommand, Code, Denied, Field, LogIndex, Page, Query, TokenHash};
+use ribbit_state::text::check_password;
+use ribbit_state::{
+    AccountChanges, AccountCommand, Audience, Avatar, Code, Denied, Field, LogIndex, Page, Query, TokenHash,
+};
 use ribbit_ui::form::{Form, FormRequest};
 use ribbit_ui::pages::settings::{SessionRow, SettingsPage, SettingsSection};
 use ribbit_ui::pages::{NavEntry, PageFrame, lacks_session};
@@ -25,8 +27,18 @@ pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebRespo
     };
     context.count_unread(&mut frame).await;
     let mut page = page(context, frame, &sessions);
-    (page.name, page.email) = (account.person.name, account.email);
+    fill(&mut page, account);
     response::page(StatusCode::OK, &page)
+}
+
+/// Shows what is stored in the forms.
+fn fill(page: &mut SettingsPage, account: OwnAccount) {
+    page.offer_pictures(account.person.avatar, &account.person.username);
+    page.name = account.person.name;
+    page.bio = account.bio;
+    page.links = account.links.join("\n");
+    page.email = account.email;
+    page.for_followers = account.audience == Audience::Followers;
 }
 
 async fn read(
@@ -50,8 +62,16 @@ fn page(context: &RequestContext, frame: PageFrame, sessions: &[OpenSession]) ->
     SettingsPage {
         frame,
         name: String::new(),
+        bio: String::new(),
+        links: String::new(),
+        avatar: String::new(),
+        frogs: Vec::new(),
+        colours: Vec::new(),
         email: String::new(),
+        for_followers: false,
         profile_request: context.request_if_read(),
+        account_request: context.request_if_read(),
+        privacy_request: context.request_if_read(),
         password_request: context.request_if_read(),
         others_request: context.request_if_read(),
         others: sessions.len() > 1,
@@ -64,10 +84,8 @@ fn page(context: &RequestContext, frame: PageFrame, sessions: &[OpenSession]) ->
 
 /// Change that a form asks for.
 enum SettingsChange {
-    Profile {
-        name: String,
-        email: String,
-    },
+    /// Changes what the form of a section carries.
+    Describe(SettingsSection, AccountChanges),
     Password {
         old: String,
         new: String,
@@ -83,7 +101,9 @@ impl SettingsChange {
     fn of(form: &Form) -> Option<SettingsChange> {
         let text = |field: Field| form.text(field.name()).to_string();
         Some(match form.get("choice")? {
-            "profile" => SettingsChange::Profile { name: text(Field::Name), email: text(Field::Email) },
+            "profile" => SettingsChange::Describe(SettingsSection::Profile, changes(form)),
+            "account" => SettingsChange::Describe(SettingsSection::Account, changes(form)),
+            "privacy" => SettingsChange::Describe(SettingsSection::Privacy, changes(form)),
             "password" => {
                 SettingsChange::Password { old: text(Field::Password), new: text(Field::NewPassword) }
             }
@@ -95,7 +115,7 @@ impl SettingsChange {
 
     fn section(&self) -> SettingsSection {
         match self {
-            SettingsChange::Profile { .. } => SettingsSection::Profile,
+            SettingsChange::Describe(section, _) => *section,
             SettingsChange::Password { .. } => SettingsSection::Password,
             SettingsChange::End { .. } | SettingsChange::EndOthers => SettingsSection::Sessions,
         }
@@ -103,7 +123,7 @@ impl SettingsChange {
 
     fn note(&self) -> Note {
         match self {
-            SettingsChange::Profile { .. } => Note::Saved,
+            SettingsChange::Describe(..) => Note::Saved,
             SettingsChange::Password { .. } => Note::NewPassword,
             SettingsChange::End { .. } | SettingsChange::EndOthers => Note::Ended,
         }
@@ -112,9 +132,7 @@ impl SettingsChange {
     /// Returns all invalid fields, so that they are reported at once. The backends check the same, but stop at the first error.
     fn wrong(&self) -> Vec<Denied> {
         match self {
-            SettingsChange::Profile { name, email } => {
-                [check_name(name).err(), check_email(email).err()].into_iter().flatten().collect()
-            }
+            SettingsChange::Describe(_, changes) => changes.refusals(),
             SettingsChange::Password { new, .. } if check_password(new).is_err() => {
                 vec![Denied::of(Code::InvalidEntry, Field::NewPassword)]
             }
@@ -131,9 +149,9 @@ impl SettingsChange {
         request: FormRequest,
     ) -> Result<(), PageError> {
         let done = match self {
-            SettingsChange::Profile { name, email } => {
-                let (name, email) = (Some(name.clone()), Some(email.clone()));
-                context.command(request, AccountCommand::Describe { session, name, email }.into()).await
+            SettingsChange::Describe(_, changes) => {
+                let changes = changes.clone();
+                context.command(request, AccountCommand::Describe { session, changes }.into()).await
             }
             SettingsChange::Password { old, new } => {
                 let FormRequest { id, submitted_at } = request;
@@ -149,6 +167,21 @@ impl SettingsChange {
         };
         done.map(drop)
     }
+}
+
+/// Returns the changes that a form carries. Fields that it lacks stay as they are.
+fn changes(form: &Form) -> AccountChanges {
+    let text = |field: Field| form.get(field.name()).map(str::to_string);
+    let links = form.get(Field::Links.name()).map(|typed| {
+        typed.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_string).collect()
+    });
+    let avatar = form.get("frog").and_then(|frog| match frog {
+        "drawn" => Some(Avatar::Drawn),
+        frog => format!("{}-{frog}", form.text("colour")).parse().ok(),
+    });
+    let audience = form.get("audience").and_then(|audience| audience.parse().ok());
+    let (name, bio, email) = (text(Field::Name), text(Field::Bio), text(Field::Email));
+    AccountChanges { name, bio, links, avatar, email, audience }
 }
 
 /// Changes what the form asks for.
@@ -192,19 +225,35 @@ async fn again(
     };
     let (account, sessions) = read.unzip();
     let mut page = page(context, frame, &sessions.unwrap_or_default());
+    let username = account.as_ref().map(|account| account.person.username.clone());
     if let Some(account) = account {
-        (page.name, page.email) = (account.person.name, account.email);
+        fill(&mut page, account);
     }
     match choice {
-        Some(SettingsChange::Profile { name, email }) => {
-            (page.name, page.email, page.profile_request) = (name, email, request);
+        Some(SettingsChange::Describe(section, changes)) => {
+            let AccountChanges { name, bio, links, avatar, email, audience } = changes;
+            page.name = name.unwrap_or(page.name);
+            page.bio = bio.unwrap_or(page.bio);
+            page.links = links.map_or(page.links, |links| links.join("\n"));
+            page.email = email.unwrap_or(page.email);
+            page.for_followers =
+                audience.map_or(page.for_followers, |audience| audience == Audience::Followers);
+            if let Some(avatar) = avatar {
+                page.offer_pictures(avatar, &username.unwrap_or_default());
+            }
+            *match section {
+                SettingsSection::Account => &mut page.account_request,
+                SettingsSection::Privacy => &mut page.privacy_request,
+                _ => &mut page.profile_request,
+            } = request;
         }
         Some(SettingsChange::Password { .. }) => page.password_request = request,
         Some(SettingsChange::End { opened }) => page.end_again(opened, request),
         Some(SettingsChange::EndOthers) => (page.others, page.others_request) = (true, request),
         None => {}
     }
-    let fields = [Field::Name, Field::Email, Field::Password, Field::NewPassword].map(Field::name);
+    let fields = [Field::Name, Field::Bio, Field::Links, Field::Email, Field::Password, Field::NewPassword]
+        .map(Field::name);
     page.refusals = Refusals::on(&fields, denied);
     page.section = section.or(Some(SettingsSection::Profile));
     page.log_in = lacks_session(denied);

@@ -21,6 +21,9 @@ use crate::rows::{Account, Accounts, Change, LinkPurpose, OneTimeLink, OneTimeLi
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
 
+/// Name of the device of a session that a gateway opened by a name.
+const GATEWAY_DEVICE: &str = "An older client";
+
 const NOT_VALID: Denied = Denied::new(Code::LinkNotValid);
 
 pub(crate) fn change<V: View>(
@@ -46,7 +49,7 @@ pub(crate) fn change<V: View>(
             if account.password_hash.is_some() {
                 return Ok(Err(Denied::of(Code::HasPassword, Field::Username)));
             }
-            open_session(bounds, view, context, id, *session)
+            open_session(bounds, view, context, id, (*session, GATEWAY_DEVICE))
         }
     }
 }

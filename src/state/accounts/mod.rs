@@ -14,15 +14,17 @@ use self::access::new_password;
 use self::sessions::{end_sessions, suspended};
 use self::social::deleted;
 use crate::code::{Code, Denied};
-use crate::command::{AccountCommand, OperatorCommand, Reply};
+use crate::command::{AccountChanges, AccountCommand, OperatorCommand, Reply};
 use crate::conversation::remove_croak;
 use crate::ids::{AccountId, LogIndex};
-use crate::lookup::{live_account, session_account, settings};
+use crate::lookup::{live_account, profile_of, session_account, settings};
 use crate::rows::{
-    Account, Accounts, Bookkeeping, Change, Sessions, SessionsOf, Settings, SettingsRow, Suspended, View, get,
+    Account, AccountProfile, Accounts, Bookkeeping, Change, Profiles, Sessions, SessionsOf, Settings,
+    SettingsRow, Suspended, View, get,
 };
-use crate::rule::{ApplyContext, Bounds, Decision, checked};
+use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
+use crate::visibility::Reader;
 
 pub(crate) fn change<V: View>(
     bounds: &Bounds,
@@ -36,15 +38,14 @@ pub(crate) fn change<V: View>(
         | AccountCommand::ChangePassword { session, .. }
         | AccountCommand::EndSession { session, .. }
         | AccountCommand::EndOtherSessions { session }
-        | AccountCommand::RemoveCroak { session, .. } => *session,
+        | AccountCommand::RemoveCroak { session, .. }
+        | AccountCommand::Pin { session, .. } => *session,
     };
     let Some((me, account)) = session_account(view, session, context.age_ms())? else {
         return Ok(Err(Denied::new(Code::NotLoggedIn)));
     };
     match command {
-        AccountCommand::Describe { name, email, .. } => {
-            Ok(describe(me, account, name.as_deref(), email.as_deref()))
-        }
+        AccountCommand::Describe { changes, .. } => describe(view, me, account, changes),
         AccountCommand::ChangePassword { credential_version, .. }
             if *credential_version != account.credential_version =>
         {
@@ -61,6 +62,7 @@ pub(crate) fn change<V: View>(
             Ok(Ok((end_sessions(bounds, view, me, Some(session))?, Reply::Done)))
         }
         AccountCommand::RemoveCroak { croak, .. } => remove_croak(bounds, view, books, *croak, Some(me)),
+        AccountCommand::Pin { croak, pinned, .. } => pin(view, me, *croak, *pinned),
     }
 }
 
@@ -108,14 +110,52 @@ pub(crate) fn operate<V: View>(
     }
 }
 
-fn describe(me: AccountId, mut account: Account, name: Option<&str>, email: Option<&str>) -> Decision {
+/// Changes the fields of an account that are given. A row is written only if one of its fields is.
+fn describe<V: View>(
+    view: &V,
+    me: AccountId,
+    mut account: Account,
+    given: &AccountChanges,
+) -> Result<Decision, V::Error> {
+    let AccountChanges { name, bio, links, avatar, email, audience } = given;
+    let mut changes = Vec::new();
     if let Some(name) = name {
-        account.name = text::check_name(name)?;
+        account.name = checked!(text::check_name(name));
     }
     if let Some(email) = email {
-        account.email = text::check_email(email)?;
+        account.email = checked!(text::check_email(email));
     }
-    Ok((vec![Change::put::<Accounts>(&me, &account)], Reply::Done))
+    account.avatar = avatar.unwrap_or(account.avatar);
+    if name.is_some() || email.is_some() || avatar.is_some() {
+        changes.push(Change::put::<Accounts>(&me, &account));
+    }
+    let mut profile = profile_of(view, me)?;
+    if let Some(bio) = bio {
+        profile.bio = checked!(text::check_bio(bio));
+    }
+    if let Some(links) = links {
+        profile.links = checked!(text::check_links(links));
+    }
+    profile.audience = audience.unwrap_or(profile.audience);
+    if bio.is_some() || links.is_some() || audience.is_some() {
+        changes.push(Change::put::<Profiles>(&me, &profile));
+    }
+    Ok(Ok((changes, Reply::Done)))
+}
+
+/// Pins a croak of the account in place of another, or takes it down. Changes nothing if it is so already.
+fn pin<V: View>(view: &V, me: AccountId, croak: LogIndex, pinned: bool) -> Result<Decision, V::Error> {
+    let (_, author) = or_deny!(Reader::new(view, me).read(croak)?, Denied::new(Code::NoSuchCroak));
+    if author.account != me {
+        return Ok(Err(Denied::new(Code::NotYours)));
+    }
+    let profile = profile_of(view, me)?;
+    let mut changes = Vec::new();
+    if (profile.pinned == Some(croak)) != pinned {
+        let profile = AccountProfile { pinned: pinned.then_some(croak), ..profile };
+        changes.push(Change::put::<Profiles>(&me, &profile));
+    }
+    Ok(Ok((changes, Reply::Done)))
 }
 
 fn describe_site<V: View>(view: &V, name: Option<&str>, welcome: Option<&str>) -> Result<Decision, V::Error> {

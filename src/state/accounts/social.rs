@@ -10,6 +10,7 @@
 
 use super::relations;
 use super::sessions::end_reset_link;
+use crate::avatar::Avatar;
 use crate::code::{Code, Denied, Field};
 use crate::command::Reply;
 use crate::conversation::removal::Tally;
@@ -21,7 +22,7 @@ use crate::notices;
 use crate::rooms;
 use crate::rows::{
     Account, Accounts, Bookkeeping, Books, Change, CroaksBy, Followers, Friends, LikedBy, Names, NoticeKind,
-    Order, Rooms, Session, Sessions, SessionsOf, Sweeps, View, get, scan,
+    Order, Profiles, Rooms, Session, Sessions, SessionsOf, Sweeps, View, get, scan,
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
@@ -69,6 +70,7 @@ pub(super) fn new_account<V: View>(
         password_hash: password_hash.map(str::to_string),
         credential_version: 1,
         created_wall_ms: context.wall_ms,
+        avatar: Avatar::Drawn,
         deleted: false,
     };
     let changes = vec![Change::put::<Accounts>(&id, &account), Change::put::<Names>(&username, &id)];
@@ -81,8 +83,9 @@ pub(crate) fn log_in<V: View>(
     context: ApplyContext,
     id: AccountId,
     credential_version: u32,
-    token: TokenHash,
+    (token, device): (TokenHash, &str),
 ) -> Result<Decision, V::Error> {
+    checked!(text::check_device(device));
     let changed = Denied::new(Code::CredentialsChanged);
     let account = or_deny!(live_account(view, id)?, changed);
     if account.password_hash.is_none() {
@@ -91,7 +94,7 @@ pub(crate) fn log_in<V: View>(
     if account.credential_version != credential_version {
         return Ok(Err(changed));
     }
-    open_session(bounds, view, context, id, token)
+    open_session(bounds, view, context, id, (token, device))
 }
 
 /// Opens a session of an account, in place of the oldest if it has as many as possible.
@@ -100,7 +103,7 @@ pub(super) fn open_session<V: View>(
     view: &V,
     context: ApplyContext,
     id: AccountId,
-    token: TokenHash,
+    (token, device): (TokenHash, &str),
 ) -> Result<Decision, V::Error> {
     if get::<Sessions, V>(view, &token)?.is_some() {
         return Ok(Err(Denied::new(Code::CredentialsChanged)));
@@ -121,6 +124,8 @@ pub(super) fn open_session<V: View>(
         opened: context.index,
         opened_age_ms: context.age_ms(),
         opened_wall_ms: context.wall_ms,
+        device: device.trim().to_string(),
+        used_wall_ms: context.wall_ms,
     };
     changes.push(Change::put::<Sessions>(&token, &session));
     changes.push(Change::put::<SessionsOf>(&(id, context.index), &token));
@@ -204,12 +209,14 @@ pub(crate) fn deleted(id: AccountId, account: Account) -> Vec<Change> {
         name: String::new(),
         email: String::new(),
         password_hash: None,
+        avatar: Avatar::Drawn,
         deleted: true,
         ..account
     };
     vec![
         Change::put::<Accounts>(&id, &marked),
         Change::remove::<Names>(&name),
+        Change::remove::<Profiles>(&id),
         Change::put::<Sweeps>(&id, &()),
     ]
 }

@@ -8,7 +8,7 @@ use crate::code::{Code, Denied};
 use crate::command::{Audience, Reply};
 use crate::croaks;
 use crate::ids::{AccountId, LogIndex, TokenHash};
-use crate::lookup::session_owner;
+use crate::lookup::{profile_of, session_owner};
 use crate::notices;
 use crate::rows::{
     Bookkeeping, Change, Croak, CroakKind, Croaks, CroaksBy, NoticeKind, Replies, StoredCroak, View,
@@ -18,7 +18,7 @@ use crate::text;
 use crate::visibility::Reader;
 use crate::visibility::mentions::behind_leading_mention;
 
-/// Posts a croak. A reply begins with the mention of the account that it answers, which does not count against the
+/// Posts a croak, for the audience that the account has set if none is given. A reply begins with the mention of the account that it answers, which does not count against the
 /// length. A reply to a croak for followers is for followers, too.
 pub(crate) fn croak<V: View>(
     bounds: &Bounds,
@@ -27,9 +27,13 @@ pub(crate) fn croak<V: View>(
     session: TokenHash,
     post: &str,
     reply_to: Option<LogIndex>,
-    audience: Audience,
+    audience: Option<Audience>,
 ) -> Result<Decision, V::Error> {
     let author = or_deny!(session_owner(view, session, context.age_ms())?, Denied::new(Code::NotLoggedIn));
+    let audience = match audience {
+        Some(audience) => audience,
+        None => profile_of(view, author)?.audience,
+    };
     let mut answers = Vec::new();
     let mut croak =
         Croak { author, audience, kind: CroakKind::Original, wall_ms: context.wall_ms, text: String::new() };

@@ -7,6 +7,7 @@ use super::feed::feed;
 use super::talks;
 use crate::caches::timelines::Caches;
 use crate::ids::{AccountId, LogIndex};
+use crate::lookup::profile_of;
 use crate::query::{FeedCroak, FrontCroak, FrontPage, Page, Person};
 use crate::rows::View;
 use std::collections::BTreeMap;
@@ -33,8 +34,8 @@ pub(crate) fn page<V: View>(
         let is_known = share.is_none() && known.is_some_and(|(from, to)| (from..=to).contains(&id));
         shown.push(FrontCroak { id, author, body: (!is_known).then_some(body), numbers, share });
     }
-    let authors = people.authors;
-    Ok(Page::Front(FrontPage { me, authors, croaks: shown, older, unread }))
+    let (authors, audience) = (people.authors, profile_of(view, me.account)?.audience);
+    Ok(Page::Front(FrontPage { me, authors, croaks: shown, older, unread, audience }))
 }
 
 /// People of a page, each once.

@@ -1,19 +1,21 @@
 //! Queries about people: search, profiles, followers, live chat, and the client's own account and sessions.
 
 use super::listing;
+use crate::caches::ring::RingView;
 use crate::cluster::leases::chat_path;
 use crate::code::{Code, Denied, Field};
-use crate::ids::{AccountId, TokenHash};
+use crate::croaks;
+use crate::ids::{AccountId, LogIndex, TokenHash};
 use crate::limits::{
-    CLIENT_LEASES_MAX, FOLLOWERS_COUNT_MAX, FRIENDS_MAX, MUTES_MAX, NAMES_COMPARED_MAX, PEOPLE_PAGE_MAX,
-    SESSIONS_PER_ACCOUNT_MAX,
+    CLIENT_LEASES_MAX, CROAKS_COUNT_MAX, FOLLOWERS_COUNT_MAX, FRIENDS_MAX, MUTES_MAX, NAMES_COMPARED_MAX,
+    PEOPLE_PAGE_MAX, SESSIONS_PER_ACCOUNT_MAX,
 };
-use crate::lookup::{account_named, is_suspended, live_account, person, range_of};
+use crate::lookup::{account_named, is_suspended, live_account, person, profile_of, range_of};
 use crate::path::TreePath;
 use crate::query::{AccountSummary, OpenSession, OwnAccount, Page, Person, PersonRelation, Profile};
 use crate::rows::{
-    Blocks, Followers, Friends, Key, Mutes, Names, NodeKind, Order, Sessions, SessionsOf, Table, View, get,
-    scan,
+    Account, AccountProfile, Blocks, CroaksBy, Followers, Friends, Key, Mutes, Names, NodeKind, Order,
+    Session, Sessions, SessionsOf, SharedBy, Table, View, books, get, scan,
 };
 use crate::text;
 use crate::visibility::blocks::{has_blocked, is_blocked_pair, is_muted};
@@ -38,11 +40,12 @@ fn relation<V: View>(view: &V, me: AccountId, person: Person) -> Result<PersonRe
     Ok(PersonRelation { person, followed, follows, muted, blocked, blocks })
 }
 
-pub(crate) fn profile<V: View>(
+/// Returns the account of this user name with its relation to the reader.
+pub(crate) fn relation_to<V: View>(
     view: &V,
     me: &Person,
     username: &str,
-) -> Result<Result<Profile, Denied>, V::Error> {
+) -> Result<Result<(PersonRelation, Account), Denied>, V::Error> {
     let username = match text::fold_username(username) {
         Ok(username) => username,
         Err(denied) => return Ok(Err(denied)),
@@ -50,16 +53,54 @@ pub(crate) fn profile<V: View>(
     let Some((account, row)) = account_named(view, &username)? else {
         return Ok(Err(Denied::of(Code::NoSuchUser, Field::Username)));
     };
-    let person = Person { account, username: row.username, name: row.name };
-    let relation = relation(view, me.account, person)?;
+    let (username, name) = (row.username.clone(), row.name.clone());
+    let person = Person { account, username, name, avatar: row.avatar };
+    Ok(Ok((relation(view, me.account, person)?, row)))
+}
+
+pub(crate) fn profile<V: View>(
+    view: &V,
+    ring: RingView<'_>,
+    me: &Person,
+    username: &str,
+) -> Result<Result<Profile, Denied>, V::Error> {
+    let (relation, row) = match relation_to(view, me, username)? {
+        Ok(found) => found,
+        Err(denied) => return Ok(Err(denied)),
+    };
+    let account = relation.person.account;
     let hidden = relation.blocked || relation.blocks;
     let counted = |max: usize| if hidden { 0 } else { max };
+    let AccountProfile { bio, links, .. } =
+        if hidden { AccountProfile::default() } else { profile_of(view, account)? };
     Ok(Ok(Profile {
+        bio,
+        links,
+        croaks: if hidden { 0 } else { croak_count(view, ring, account)? },
         relation,
         created_wall_ms: row.created_wall_ms,
         friends: count::<Friends, V>(view, account, counted(FRIENDS_MAX))?,
         followers: count::<Followers, V>(view, account, counted(FOLLOWERS_COUNT_MAX))?,
     }))
+}
+
+/// Returns the number of croaks of an account, counted up to `CROAKS_COUNT_MAX`. Shares do not count.
+fn croak_count<V: View>(view: &V, ring: RingView<'_>, account: AccountId) -> Result<u32, V::Error> {
+    let max = u32::try_from(CROAKS_COUNT_MAX).unwrap_or(u32::MAX);
+    let indexed = count::<CroaksBy, V>(view, account, CROAKS_COUNT_MAX)?;
+    if indexed == max {
+        return Ok(max);
+    }
+    let through = books(view)?.indexed_through;
+    let mut newer = 0;
+    for (croak, author) in ring.before(LogIndex::MAX).take_while(|(croak, _)| *croak > through) {
+        // Croaks in the ring may have been deleted.
+        if author == account && croaks::find(view, croak)?.is_some() {
+            newer += 1;
+        }
+    }
+    let shares = count::<SharedBy, V>(view, account, CROAKS_COUNT_MAX)?;
+    Ok((indexed + newer).saturating_sub(shares).min(max))
 }
 
 /// Returns the number of rows that a table has for an account, counted up to `max`.
@@ -197,7 +238,7 @@ pub(crate) fn chatting<V: View>(view: &V, me: AccountId) -> Result<Page, V::Erro
                 && let Some((account, row)) = account_named(view, username)?
                 && !is_blocked_pair(view, me, account)?
             {
-                people.push(Person { account, username: row.username, name: row.name });
+                people.push(Person { account, username: row.username, name: row.name, avatar: row.avatar });
             }
         }
         match more {
@@ -211,8 +252,9 @@ pub(crate) fn own_account<V: View>(view: &V, me: Person) -> Result<Result<Page, 
     let Some(row) = live_account(view, me.account)? else {
         return Ok(Err(Denied::new(Code::NotLoggedIn)));
     };
-    let account = OwnAccount { person: me, email: row.email, created_wall_ms: row.created_wall_ms };
-    Ok(Ok(Page::Account(account)))
+    let AccountProfile { bio, links, audience, .. } = profile_of(view, me.account)?;
+    let (email, created_wall_ms) = (row.email, row.created_wall_ms);
+    Ok(Ok(Page::Account(OwnAccount { person: me, email, created_wall_ms, bio, links, audience })))
 }
 
 /// Returns the open sessions, newest first. Expired ones are left out.
@@ -223,7 +265,8 @@ pub(crate) fn sessions<V: View>(view: &V, me: &Person, this: TokenHash) -> Resul
     for ((_, opened), token) in rows {
         let Some(session) = get::<Sessions, V>(view, &token)? else { continue };
         if session.is_open_at(view.age_ms()) {
-            open.push(OpenSession { opened, opened_wall_ms: session.opened_wall_ms, this: token == this });
+            let Session { opened_wall_ms, device, used_wall_ms, .. } = session;
+            open.push(OpenSession { opened, opened_wall_ms, device, used_wall_ms, this: token == this });
         }
     }
     Ok(Page::Sessions(open))
@@ -242,7 +285,7 @@ pub(crate) fn accounts<V: View>(
     for account in found {
         let Some(row) = live_account(view, account)? else { continue };
         accounts.push(AccountSummary {
-            person: Person { account, username: row.username, name: row.name },
+            person: Person { account, username: row.username, name: row.name, avatar: row.avatar },
             email: row.email,
             created_wall_ms: row.created_wall_ms,
             suspended: is_suspended(view, account)?,

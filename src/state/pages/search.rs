@@ -104,7 +104,7 @@ fn croaks<V: View>(
                     continue;
                 }
                 if let Some(author) = reader.author_in_list(id, &croak)? {
-                    found.push(shown(&reader, id, author, croak, None)?);
+                    found.push(shown(&mut reader, id, author, croak, None)?);
                 }
                 if found.len() == limit {
                     return Ok((found, Some(id)));

@@ -2,7 +2,7 @@
 
 use crate::caches::timelines::Authors;
 use crate::croaks;
-use crate::ids::LogIndex;
+use crate::ids::{AccountId, LogIndex};
 use crate::limits::REACTIONS_LISTED_MAX;
 use crate::query::{CroakBody, CroakNumbers, CroakShare, FeedCroak, Person};
 use crate::rows::{Croak, CroakCounts, CroakKind, LikedBy, Order, SharedBy, Shares, View, get, scan};
@@ -68,27 +68,36 @@ fn shared_before<V: View>(
 
 /// Returns a croak that the reader may see, with its counts.
 pub(crate) fn shown<V: View>(
-    reader: &Reader<'_, V>,
+    reader: &mut Reader<'_, V>,
     id: LogIndex,
     author: Person,
     croak: Croak,
     share: Option<Box<CroakShare>>,
 ) -> Result<FeedCroak, V::Error> {
     let Croak { author: _, audience, kind, wall_ms, text } = croak;
+    let numbers = numbers(reader, id, author.account)?;
     let body = CroakBody { wall_ms, text, audience, reply_to: kind.reply_to() };
-    Ok(FeedCroak { id, author, body, numbers: numbers(reader, id)?, share })
+    Ok(FeedCroak { id, author, body, numbers, share })
 }
 
 /// Most croaks have no counts, which costs one look; only one that has likes or shares may have the reader's.
-fn numbers<V: View>(reader: &Reader<'_, V>, croak: LogIndex) -> Result<CroakNumbers, V::Error> {
+fn numbers<V: View>(
+    reader: &mut Reader<'_, V>,
+    croak: LogIndex,
+    author: AccountId,
+) -> Result<CroakNumbers, V::Error> {
     let view = reader.view();
-    let Some(counts) = get::<CroakCounts, V>(view, &croak)? else { return Ok(CroakNumbers::default()) };
+    let pinned = author == reader.me() && reader.has_pinned(croak)?;
+    let Some(counts) = get::<CroakCounts, V>(view, &croak)? else {
+        return Ok(CroakNumbers { pinned, ..CroakNumbers::default() });
+    };
     let mine = (reader.me(), croak);
     Ok(CroakNumbers {
         replies: counts.replies,
         likes: counts.likes,
         shares: counts.shares,
         liked: counts.likes > 0 && get::<LikedBy, V>(view, &mine)?.is_some(),
+        pinned,
         shared: counts.shares > 0 && get::<SharedBy, V>(view, &mine)?.is_some(),
     })
 }

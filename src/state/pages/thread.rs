@@ -15,6 +15,7 @@ use crate::code::{Code, Denied};
 use crate::croaks;
 use crate::ids::{AccountId, LogIndex};
 use crate::limits::{ANCESTORS_MAX, EVERYONE_ROWS_MAX, NESTED_REPLIES_MAX, REACTIONS_LISTED_MAX};
+use crate::lookup::profile_of;
 use crate::query::{FeedCroak, Page, Person, ReactionKind, Thread, ThreadCroak, ThreadReply};
 use crate::rows::{Audience, CroakCounts, CroakKind, Likes, Order, Replies, Shares, View, get, scan};
 use crate::visibility::Reader;
@@ -40,7 +41,8 @@ pub(crate) fn thread<V: View>(
     for id in rows {
         replies.extend(reply(&mut reader, id)?);
     }
-    Ok(Ok(Page::Thread(Box::new(Thread { me, above, more_above, croak, replies, more }))))
+    let audience = profile_of(view, me.account)?.audience;
+    Ok(Ok(Page::Thread(Box::new(Thread { me, above, more_above, croak, replies, more, audience }))))
 }
 
 /// Returns the croaks above a reply, the first of the thread first, and whether there are more.
@@ -113,6 +115,7 @@ pub(crate) fn everyone<V: View>(
     before: LogIndex,
     limit: usize,
 ) -> Result<Page, V::Error> {
+    let audience = profile_of(view, me.account)?.audience;
     let mut reader = Reader::new(view, me.account);
     let mut croaks: Vec<FeedCroak> = Vec::with_capacity(limit);
     let (mut next, mut looked_at) = (before, 0);
@@ -133,13 +136,13 @@ pub(crate) fn everyone<V: View>(
                 older = croaks.last().map(|last| last.id);
                 break 'pages;
             }
-            croaks.push(shown::shown(&reader, id, author, croak, None)?);
+            croaks.push(shown::shown(&mut reader, id, author, croak, None)?);
         }
         if is_last {
-            return Ok(Page::Everyone { me, croaks, older: None });
+            return Ok(Page::Everyone { me, croaks, older: None, audience });
         }
     }
-    Ok(Page::Everyone { me, croaks, older: older.or(Some(next)) })
+    Ok(Page::Everyone { me, croaks, older: older.or(Some(next)), audience })
 }
 
 /// Answers `Query::Reactions`.

@@ -4,7 +4,7 @@ use super::scripts::{Words, first, person_words, session};
 use crate::command::{Audience, Command, ConversationCommand};
 use crate::ids::{AccountId, LogIndex};
 use crate::query::{CroakBody, CroakNumbers, FeedCroak, FrontCroak, FrontPage};
-use crate::query::{Page, Query, ReactionKind, Thread, ThreadCroak};
+use crate::query::{Page, Query, ReactionKind, Thread, ThreadCroak, Unread};
 use crate::rows::{
     Counts, Croak, CroakCounts, CroakKind, CroakSweeps, Key, LikedBy, Likes, Replies, SharedBy, Shares,
     Table, TableId, decode,
@@ -20,8 +20,9 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
             let session = session(args)?;
             let times = args.lookup_parse("times")?.unwrap_or(1);
             let text = first(args)?.repeat(times);
-            let for_followers = args.lookup_parse("followers")?.unwrap_or(false);
-            let audience = if for_followers { Audience::Followers } else { Audience::Everyone };
+            let for_followers: Option<bool> = args.lookup_parse("followers")?;
+            let audience = for_followers
+                .map(|followers| if followers { Audience::Followers } else { Audience::Everyone });
             return Ok(Some(Command::Croak {
                 session,
                 text,
@@ -76,14 +77,15 @@ fn body_words(body: &CroakBody) -> String {
 
 /// Returns the counts that are not zero.
 fn numbers_words(numbers: &CroakNumbers) -> String {
-    let CroakNumbers { replies, likes, shares, liked, shared } = *numbers;
+    let CroakNumbers { replies, likes, shares, liked, shared, pinned } = *numbers;
     let mut words = String::new();
     for (count, name) in [(replies, "replies"), (likes, "likes"), (shares, "shares")] {
         if count > 0 {
             words += &format!(", {count} {name}");
         }
     }
-    words + if liked { ", liked" } else { "" } + if shared { ", shared" } else { "" }
+    let did = [(liked, ", liked"), (shared, ", shared"), (pinned, ", pinned")];
+    words + &did.into_iter().filter(|(is, _)| *is).map(|(_, word)| word).collect::<String>()
 }
 
 /// Returns a croak of a list in one line.
@@ -122,7 +124,7 @@ pub(super) fn page(page: &Page) -> Result<Option<String>, Box<dyn Error>> {
             writeln!(output, "older: {:?}", found.older)?;
         }
         Page::Croak(croak) => writeln!(output, "{}", croak_words(croak))?,
-        Page::Front(FrontPage { me, authors, croaks, older, unread }) => {
+        Page::Front(FrontPage { me, authors, croaks, older, unread, audience }) => {
             writeln!(output, "me: {}", person_words(me))?;
             let name = |position: u16| &authors[usize::from(position)].username;
             for FrontCroak { id, author, body, numbers, share } in croaks {
@@ -130,7 +132,9 @@ pub(super) fn page(page: &Page) -> Result<Option<String>, Box<dyn Error>> {
                 let share = share.map_or(String::new(), |(id, by)| format!(", share {id} by {}", name(by)));
                 writeln!(output, "{id} {}: {text}{}{share}", name(*author), numbers_words(numbers))?;
             }
-            writeln!(output, "older: {older:?}, unread: {} and {}", unread.messages, unread.croaks)?;
+            let audience = if *audience == Audience::Followers { ", for followers" } else { "" };
+            let Unread { messages, croaks, .. } = unread;
+            writeln!(output, "older: {older:?}, unread: {messages} and {croaks}{audience}")?;
         }
         Page::Thread(thread) => {
             let Thread { above, more_above, croak, replies, more, .. } = thread.as_ref();

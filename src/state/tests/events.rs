@@ -114,8 +114,12 @@ fn counts_are_received_for_the_feed_and_for_croaks_that_were_asked_for() {
     let session = token("carl");
     log.run(ConversationCommand::Like { session, croak }.into()).unwrap();
     log.run(ConversationCommand::Share { session, croak }.into()).unwrap();
-    let reply =
-        Command::Croak { session, text: "yes".into(), reply_to: Some(croak), audience: Audience::Everyone };
+    let reply = Command::Croak {
+        session,
+        text: "yes".into(),
+        reply_to: Some(croak),
+        audience: Some(Audience::Everyone),
+    };
     let Ok(Reply::Croaked { croak: answer }) = log.run(reply) else { panic!("carl may reply") };
     log.run(AccountCommand::RemoveCroak { session, croak: answer }.into()).unwrap();
     log.run(ConversationCommand::Unshare { session, croak }.into()).unwrap();

@@ -1,18 +1,18 @@
 //! Words of the golden scripts for messages and for changes to accounts: commands, queries, pages and rows.
 
-use super::conversation_words::profile_words;
+use super::conversation_words::{croak_words, profile_words};
 use super::notice_words;
 use super::scripts::{Words, first, person_words, session};
 use crate::accounts::hash_digest;
 use crate::command::Command;
 use crate::command::MessageCommand;
-use crate::command::{AccountCommand, OperatorCommand};
+use crate::command::{AccountChanges, AccountCommand, OperatorCommand};
 use crate::ids::{AccountId, LogIndex};
-use crate::query::PersonRelation;
 use crate::query::{Page, Query, TalkMessage, TalkPartner, WaitingMessage};
+use crate::query::{PersonRelation, Profile};
 use crate::rows::{
-    Key, Mailboxes, Messages, SettingsRow, Suspended, Table, TableId, TalkMarks, TalkOf, TalksByAge, Waiting,
-    decode,
+    AccountProfile, Key, Mailboxes, Messages, Profiles, SettingsRow, Suspended, Table, TableId, TalkMarks,
+    TalkOf, TalksByAge, Waiting, decode,
 };
 use goldenscript::ArgumentConsumer;
 use std::error::Error;
@@ -42,8 +42,22 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
         }
         "rename" => AccountCommand::Describe {
             session: session(args)?,
-            name: args.lookup("name").map(|arg| arg.value.clone()),
-            email: args.lookup("email").map(|arg| arg.value.clone()),
+            changes: AccountChanges {
+                name: args.lookup_parse("name")?,
+                bio: args.lookup_parse("bio")?,
+                links: args
+                    .lookup("links")
+                    .map(|arg| arg.value.split_whitespace().map(str::to_string).collect()),
+                avatar: args.lookup("avatar").map(|arg| arg.value.parse().expect("an avatar")),
+                email: args.lookup_parse("email")?,
+                audience: args.lookup("audience").map(|arg| arg.value.parse().expect("an audience")),
+            },
+        }
+        .into(),
+        "pin" => AccountCommand::Pin {
+            session: session(args)?,
+            croak: first(args)?.parse()?,
+            pinned: !args.lookup_parse("off")?.unwrap_or(false),
         }
         .into(),
         "newpassword" => AccountCommand::ChangePassword {
@@ -172,9 +186,16 @@ pub(super) fn page(page: &Page) -> Words {
             }
             writeln!(output, "more: {more}")?;
         }
-        Page::Profile { profile, croaks, .. } => {
-            writeln!(output, "{}", relation_words(&profile.relation))?;
-            writeln!(output, "{} friends, {} followers", profile.friends, profile.followers)?;
+        Page::Profile { profile, pinned, croaks, .. } => {
+            let Profile { relation, bio, links, croaks: count, friends, followers, .. } = profile;
+            writeln!(output, "{}", relation_words(relation))?;
+            writeln!(output, "{count} croaks, {friends} friends, {followers} followers")?;
+            if !bio.is_empty() || !links.is_empty() {
+                writeln!(output, "{bio:?} {links:?}")?;
+            }
+            if let Some(pinned) = pinned {
+                writeln!(output, "pinned: {}", croak_words(pinned))?;
+            }
             output += &profile_words(croaks)?;
         }
         Page::People { people, more, .. } => {
@@ -208,7 +229,9 @@ pub(super) fn page(page: &Page) -> Words {
         Page::Sessions(sessions) => {
             for session in sessions {
                 let this = if session.this { ", this one" } else { "" };
-                writeln!(output, "opened at {}{this}", session.opened)?;
+                let device = &session.device;
+                let used = session.used_wall_ms / (24 * 3600 * 1000);
+                writeln!(output, "opened at {}{this}, {device:?}, used on day {used}", session.opened)?;
             }
         }
         page => return notice_words::page(page),
@@ -253,6 +276,10 @@ pub(super) fn row(table: TableId, row: &[u8]) -> Option<String> {
         Mailboxes::ID => {
             let row = decode::<<Mailboxes as Table>::Row>(row)?;
             format!(": {} waiting, feed read {}", row.waiting, row.feed_read_through)
+        }
+        Profiles::ID => {
+            let AccountProfile { bio, links, pinned, audience } = decode(row)?;
+            format!(": {bio:?} {links:?}, pinned {pinned:?}, {}", audience.name())
         }
         SettingsRow::ID => {
             let row = decode::<<SettingsRow as Table>::Row>(row)?;

@@ -110,7 +110,13 @@ impl Log {
     /// Creates an account and opens a session. The session's token is named after the user.
     fn person(&mut self, username: &str) -> AccountId {
         let account = self.create(username);
-        self.run(Command::LogIn { account, credential_version: 1, token: token(username) }).unwrap();
+        self.run(Command::LogIn {
+            account,
+            credential_version: 1,
+            token: token(username),
+            device: String::new(),
+        })
+        .unwrap();
         account
     }
 

@@ -230,6 +230,7 @@ impl History {
                     .map_or(AccountId(0), |(account, _)| account),
                 credential_version: 1,
                 token: token(&format!("session {}", self.log.index() + 1)),
+                device: String::new(),
             },
             Step::LogOut(who) => Command::LogOut { session: session(*who) },
             Step::Croak(who, text) => Command::croak(session(*who), text.clone()),
@@ -290,7 +291,7 @@ fn sessions(history: &mut History) -> Vec<(AccountId, TokenHash)> {
     let people: Vec<_> = history.oracle.people.clone().into_values().collect();
     let open = |account: AccountId| {
         let token = token(&format!("reader {}", history.log.index()));
-        history.run(Command::LogIn { account, credential_version: 1, token }).unwrap();
+        history.run(Command::LogIn { account, credential_version: 1, token, device: String::new() }).unwrap();
         (account, token)
     };
     people.into_iter().map(open).collect()

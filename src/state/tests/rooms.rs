@@ -140,7 +140,9 @@ impl Story {
     fn person(&mut self, username: &str) -> (AccountId, TokenHash) {
         let account = self.log.create(username);
         let session = token(&format!("{username} {}", account.0));
-        self.log.run(Command::LogIn { account, credential_version: 1, token: session }).unwrap();
+        self.log
+            .run(Command::LogIn { account, credential_version: 1, token: session, device: String::new() })
+            .unwrap();
         (account, session)
     }
 

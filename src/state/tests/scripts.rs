@@ -6,6 +6,7 @@
 
 use super::*;
 use super::{conversation_words, message_words, room_words};
+use crate::avatar::Avatar;
 use crate::code::Denied;
 use crate::command::{Guard, TreeCommand};
 use crate::command::{LeaseCommand, LeaseEnd};
@@ -15,9 +16,9 @@ use crate::lookup::account_named;
 use crate::path::TreePath;
 use crate::query::Person;
 use crate::rows::{
-    Accounts, Bookkeeping, Books, Change, CoordinationRow, Croaks, CroaksBy, Followers, Friends, Key,
-    LeaseTokens, Leases, Members, Names, Nodes, Owned, Owner, Requests, Sessions, SessionsOf, StoredCroak,
-    Sweeps, TABLES, TableId, TreeNode, View, books, decode,
+    Account, Accounts, Bookkeeping, Books, Change, CoordinationRow, Croaks, CroaksBy, Followers, Friends,
+    Key, LeaseTokens, Leases, Members, Names, Nodes, Owned, Owner, Requests, Sessions, SessionsOf,
+    StoredCroak, Sweeps, TABLES, TableId, TreeNode, View, books, decode,
 };
 use goldenscript::{ArgumentConsumer, Runner};
 use std::error::Error;
@@ -33,18 +34,24 @@ fn scripts() {
     assert!(!paths.is_empty());
     for path in paths {
         println!("{}", path.display());
-        goldenscript::run(&mut Script { log: Log::small() }, path).unwrap();
+        goldenscript::run(&mut Script { log: Log::small(), wall_ms: 0 }, path).unwrap();
     }
 }
 
 struct Script {
     log: Log,
+    /// Wall clock of the leader.
+    wall_ms: u64,
 }
 
 impl Runner for Script {
     fn run(&mut self, command: &goldenscript::Command) -> Words {
         let mut args = command.consume_args();
         let output = match command.name.as_str() {
+            "day" => {
+                self.wall_ms = first(&mut args)?.parse::<u64>()? * 24 * 3600 * 1000;
+                String::new()
+            }
             "age" => {
                 self.log.age_ms = first(&mut args)?.parse()?;
                 String::new()
@@ -102,6 +109,7 @@ impl Script {
                     account,
                     credential_version: args.lookup_parse("version")?.unwrap_or(1),
                     token: args.lookup("session").map_or(token(&user), |arg| token(&arg.value)),
+                    device: args.lookup_parse("device")?.unwrap_or_default(),
                 }
             }
             "logout" => Command::LogOut { session: session(args)? },
@@ -183,7 +191,7 @@ impl Script {
     }
 
     fn write(&mut self, request: Request) -> Words {
-        let stamp = Stamp { wall_ms: 0, age_ms: self.log.age_ms };
+        let stamp = Stamp { wall_ms: self.wall_ms, age_ms: self.log.age_ms };
         let proposal = Proposal { stamp, request };
         let index = self.log.index() + 1;
         let applied = self.log.model.decide(index, &proposal);
@@ -452,13 +460,19 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
             let row = of::<Accounts>(row);
             let mark = if row.deleted { " deleted" } else { "" };
             let version = row.credential_version;
-            let password = row.password_hash.as_deref().unwrap_or("-");
-            format!(": {} {:?} {} {password} v{version}{mark}", row.username, row.name, row.email)
+            let avatar = if row.avatar == Avatar::Drawn { String::new() } else { format!(" {}", row.avatar) };
+            let Account { username, name, email, password_hash, .. } = row;
+            let password = password_hash.as_deref().unwrap_or("-");
+            format!(": {username} {name:?} {email} {password} v{version}{avatar}{mark}")
         }
         Names::ID => format!(": {}", of::<Names>(row).0),
         Sessions::ID => {
             let row = of::<Sessions>(row);
-            format!(": account {}, opened at {}, age {}", row.account.0, row.opened, row.opened_age_ms)
+            let used = row.used_wall_ms / (24 * 3600 * 1000);
+            let used = if used == 0 { String::new() } else { format!(", used on day {used}") };
+            let device = if row.device.is_empty() { String::new() } else { format!(", {:?}", row.device) };
+            let (account, opened, age) = (row.account.0, row.opened, row.opened_age_ms);
+            format!(": account {account}, opened at {opened}, age {age}{device}{used}")
         }
         SessionsOf::ID => format!(": {}", label(of::<SessionsOf>(row))),
         Croaks::ID => {
@@ -511,6 +525,6 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
 /// Fails for a table without words here, rather than in the script that first shows it.
 #[test]
 fn every_table_is_listed() {
-    assert_eq!(TABLES.len(), 50, "give the new table words in key_words and row_words");
+    assert_eq!(TABLES.len(), 51, "give the new table words in key_words and row_words");
     assert!(Log::small().model.get(Books::ID, &[]).unwrap().is_none());
 }

@@ -3,7 +3,9 @@
 
 use super::*;
 use crate::code::Code;
-use crate::command::{Audience, ConversationCommand, MessageCommand, RelationCommand};
+use crate::command::{
+    AccountChanges, AccountCommand, Audience, ConversationCommand, MessageCommand, RelationCommand,
+};
 use crate::events::{CountedCroak, Event, EventKind};
 use crate::interest::{Interest, Topic};
 use crate::query::{ReactionKind, TalkPartner};
@@ -31,6 +33,10 @@ struct Met {
     feed: bool,
     /// The croaks on the author's profile.
     profile: bool,
+    /// The croak that is pinned to it.
+    pinned: bool,
+    /// Text and links on it.
+    bio: bool,
     croak: bool,
     /// The croak's thread, and the lists of those who like or shared it.
     thread: bool,
@@ -60,6 +66,8 @@ struct Met {
 const NOTHING: Met = Met {
     feed: false,
     profile: false,
+    pinned: false,
+    bio: false,
     croak: false,
     thread: false,
     everyone: false,
@@ -79,6 +87,8 @@ const NOTHING: Met = Met {
 /// Paths on which strangers meet: the author does not follow the reader, and the reader may begin everything.
 const STRANGERS: Met = Met {
     profile: true,
+    pinned: true,
+    bio: true,
     croak: true,
     thread: true,
     everyone: true,
@@ -116,6 +126,7 @@ fn for_followers(relation: Relation, met: Met) -> Met {
         Strangers | ReaderMutesStranger | AuthorMutesReader | ReaderBlocks | AuthorBlocks | AuthorDeleted => {
             Met {
                 profile: false,
+                pinned: false,
                 croak: false,
                 thread: false,
                 everyone: false,
@@ -146,13 +157,21 @@ fn history(relation: Relation, croak_first: bool, audience: Audience) -> (Log, L
     log.person("ada");
     log.person("reader");
     let mut croak = 0;
+    let changes = AccountChanges { bio: Some("frogs".into()), ..AccountChanges::default() };
+    log.run(AccountCommand::Describe { session: token("ada"), changes }.into()).unwrap();
     log.person("friend");
     log.befriend("reader", "friend").unwrap();
     // The author's croak for everyone mentions the reader; one for followers does not.
     let say = |log: &mut Log| {
         let text = if audience == Audience::Everyone { "hello @reader" } else { "hello, friends" };
-        let command = Command::Croak { session: token("ada"), text: text.into(), reply_to: None, audience };
+        let command = Command::Croak {
+            session: token("ada"),
+            text: text.into(),
+            reply_to: None,
+            audience: Some(audience),
+        };
         let Ok(Reply::Croaked { croak }) = log.run(command) else { panic!("ada may croak") };
+        log.run(AccountCommand::Pin { session: token("ada"), croak, pinned: true }.into()).unwrap();
         // Another person shares it, if they may.
         drop(log.run(ConversationCommand::Share { session: token("friend"), croak }.into()));
         croak
@@ -215,7 +234,9 @@ fn met(mut log: Log, croak: LogIndex) -> Met {
         thread: ask(Query::Thread { session, id: croak, after: None, limit: 9 }).is_ok()
             && ask(Query::Reactions { session, croak, kind: ReactionKind::Share }).is_ok(),
         everyone: matches!(everyone, Ok(Page::Everyone { croaks, .. }) if croaks.iter().any(|one| one.id == croak)),
-        profile: matches!(profile, Ok(Page::Profile { croaks, .. }) if !croaks.is_empty()),
+        profile: matches!(&profile, Ok(Page::Profile { croaks, .. }) if !croaks.is_empty()),
+        pinned: matches!(&profile, Ok(Page::Profile { pinned, .. }) if pinned.is_some()),
+        bio: matches!(&profile, Ok(Page::Profile { profile, .. }) if !profile.bio.is_empty()),
         croak: ask(Query::Croak { session, id: croak }).is_ok(),
         notice: !notices.is_empty(),
         live: interest.wants(&EventKind::Croaked { author: AccountId(1) }),
@@ -229,8 +250,12 @@ fn met(mut log: Log, croak: LogIndex) -> Met {
     let counts = interest.received(&Event { counted, ..Event::new(croak, EventKind::Noticed) });
     assert_eq!(counts.is_some(), met.croak, "counts are for those who see the croak");
     let username = || "ada".to_string();
-    let reply =
-        Command::Croak { session, text: "yes".into(), reply_to: Some(croak), audience: Audience::Everyone };
+    let reply = Command::Croak {
+        session,
+        text: "yes".into(),
+        reply_to: Some(croak),
+        audience: Some(Audience::Everyone),
+    };
     met.reply = log.run(reply).is_ok();
     met.like = log.run(ConversationCommand::Like { session, croak }.into()).is_ok();
     met.share = log.run(ConversationCommand::Share { session, croak }.into()).is_ok();

@@ -20,7 +20,7 @@ use self::blocks::{blocks_anyone, is_blocked_pair, is_muted};
 use self::mentions::mentions_name;
 use crate::croaks;
 use crate::ids::{AccountId, LogIndex};
-use crate::lookup::person;
+use crate::lookup::{person, profile_of};
 use crate::query::Person;
 use crate::rows::{Audience, Croak, CroakKind, Friends, View, get};
 use std::collections::BTreeMap;
@@ -34,11 +34,20 @@ pub(crate) struct Reader<'a, V> {
     followed: BTreeMap<AccountId, bool>,
     /// True if the reader is one of any blocked pair; `None` until it was looked up.
     blocks_anyone: Option<bool>,
+    /// Croak that the reader has pinned; `None` until it was looked up.
+    pinned: Option<Option<LogIndex>>,
 }
 
 impl<'a, V: View> Reader<'a, V> {
     pub(crate) fn new(view: &'a V, me: AccountId) -> Reader<'a, V> {
-        Reader { view, me, people: BTreeMap::new(), followed: BTreeMap::new(), blocks_anyone: None }
+        Reader {
+            view,
+            me,
+            people: BTreeMap::new(),
+            followed: BTreeMap::new(),
+            blocks_anyone: None,
+            pinned: None,
+        }
     }
 
     pub(crate) fn view(&self) -> &'a V {
@@ -66,6 +75,15 @@ impl<'a, V: View> Reader<'a, V> {
             None => *self.blocks_anyone.insert(blocks_anyone(self.view, self.me)?),
         };
         Ok(any && is_blocked_pair(self.view, self.me, account)?)
+    }
+
+    /// Returns true if the reader has pinned this croak to their profile.
+    pub(crate) fn has_pinned(&mut self, croak: LogIndex) -> Result<bool, V::Error> {
+        let pinned = match self.pinned {
+            Some(pinned) => pinned,
+            None => *self.pinned.insert(profile_of(self.view, self.me)?.pinned),
+        };
+        Ok(pinned == Some(croak))
     }
 
     /// Returns true if the reader follows the account.

@@ -1,7 +1,7 @@
 //! The form for a new croak or reply, on any page.
 
 use super::super::form::FormRequest;
-use ribbit_state::LogIndex;
+use ribbit_state::{Audience, LogIndex};
 
 /// The form for a croak. Its only markup is `composer.html`.
 #[derive(Debug, Default)]
@@ -14,4 +14,12 @@ pub struct Composer {
     pub post: String,
     /// Number of characters in `post`, if over the limit.
     pub too_long: Option<usize>,
+}
+
+impl Composer {
+    /// Creates an empty form for a croak, with the user's usual audience.
+    pub fn empty(request: FormRequest, audience: Audience) -> Composer {
+        let for_followers = audience == Audience::Followers;
+        Composer { request: Some(request), for_followers, ..Composer::default() }
+    }
 }

@@ -1,5 +1,6 @@
 //! A croak on any page. Its only markup is `croak.html`.
 
+use super::super::avatar;
 use super::super::time::{self, RelativeTime};
 use super::markup::Markup;
 use super::text::{self, TextPart};
@@ -7,9 +8,6 @@ use askama::Template;
 use ribbit_state::query::{CroakBody, CroakNumbers, CroakShare, FeedCroak, Person};
 use ribbit_state::{Audience, LogIndex};
 use std::sync::Arc;
-
-/// Number of avatar colours; the stylesheet defines classes `f0` to `f7`.
-const FACES: u32 = 8;
 
 /// A croak, prepared for display.
 #[derive(Debug)]
@@ -61,21 +59,14 @@ pub struct CroakActs {
 pub struct AuthorView {
     pub name: String,
     pub username: String,
+    /// Path of the picture.
+    pub avatar: String,
 }
 
 impl AuthorView {
     pub(super) fn new(person: Person) -> AuthorView {
-        AuthorView { name: person.name, username: person.username }
-    }
-
-    /// Returns the letter on the avatar.
-    pub fn letter(&self) -> String {
-        letter(&self.name)
-    }
-
-    /// Returns the colour of the avatar.
-    pub fn face(&self) -> u32 {
-        face(&self.username)
+        let avatar = avatar::path(Some(&person));
+        AuthorView { name: person.name, username: person.username, avatar }
     }
 }
 
@@ -192,16 +183,6 @@ struct CroakEnd {
     parts: Vec<TextPart>,
     reply_to: Option<LogIndex>,
     for_followers: bool,
-}
-
-/// Returns the letter on an avatar: the first of the name, in upper case.
-pub fn letter(name: &str) -> String {
-    name.chars().next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default()
-}
-
-/// Returns the colour of an avatar, from 0 to 7: always the same for the same username.
-pub fn face(username: &str) -> u32 {
-    username.bytes().fold(7_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % FACES
 }
 
 /// The markup of a single croak, for the live stream.

@@ -102,11 +102,16 @@ pub struct EveryonePage {
 mod tests {
     use super::*;
     use crate::pages::croak::{AuthorMarkup, CroakMarkup};
-    use ribbit_state::AccountId;
     use ribbit_state::query::{CroakBody, CroakNumbers, Person};
+    use ribbit_state::{AccountId, Avatar};
 
     fn main_page(text: &str) -> MainPage {
-        let author = Person { account: AccountId(1), username: "ada".into(), name: "<Ada>".into() };
+        let author = Person {
+            account: AccountId(1),
+            username: "ada".into(),
+            name: "<Ada>".into(),
+            avatar: Avatar::Drawn,
+        };
         let body = CroakBody::original(0, text);
         let (croak, author) = (CroakMarkup::new(7, &body).into(), AuthorMarkup::new(author).into());
         let croaks = vec![FeedItem {

@@ -12,6 +12,8 @@ use ribbit_state::AccountId;
 pub struct Friend {
     pub name: String,
     pub username: String,
+    /// Path of the picture.
+    pub avatar: String,
     pub request: FormRequest,
 }
 

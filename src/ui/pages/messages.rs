@@ -1,10 +1,10 @@
 //! `/messages` and `/messages/name`: the list of conversations, and one conversation.
 
+use super::super::avatar;
 use super::super::form::FormRequest;
 use super::super::time::{self, RelativeTime};
 use super::super::words::Refusals;
 use super::bubble::BubblePlace;
-use super::croak::{face, letter};
 use super::text::{self, TextPart};
 use super::{NavEntry, PageFrame};
 use askama::Template;
@@ -23,8 +23,8 @@ pub struct Partner {
     /// `None` if the account was deleted.
     pub username: Option<String>,
     pub name: String,
-    pub letter: String,
-    pub face: u32,
+    /// Path of the picture.
+    pub avatar: String,
     pub account: AccountId,
     /// Path of the page with this conversation.
     pub path: String,
@@ -33,10 +33,10 @@ pub struct Partner {
 impl Partner {
     /// Makes the partner of a conversation; `person` is `None` if the account was deleted.
     pub fn new(person: Option<Person>, account: AccountId) -> Partner {
+        let avatar = avatar::path(person.as_ref());
         match person {
             Some(Person { username, name, .. }) => Partner {
-                letter: letter(&name),
-                face: face(&username),
+                avatar,
                 path: format!("/messages/{username}"),
                 username: Some(username),
                 name,
@@ -46,8 +46,7 @@ impl Partner {
             None => Partner {
                 username: None,
                 name: DELETED.to_string(),
-                letter: "?".to_string(),
-                face: 0,
+                avatar,
                 account,
                 path: format!("/messages/~{}", account.0),
             },

@@ -4,17 +4,18 @@ use super::super::form::FormRequest;
 use super::super::notice_words;
 use super::super::time::{self, RelativeTime};
 use super::super::words::Refusals;
+use super::croak::AuthorView;
 use super::people::PersonRow;
 use super::{NavEntry, PageFrame};
 use askama::Template;
 use ribbit_state::LogIndex;
-use ribbit_state::query::{NoticeItem, Person};
+use ribbit_state::query::NoticeItem;
 
 /// A notice, prepared for display.
 #[derive(Debug)]
 pub struct NoticeView {
     pub id: LogIndex,
-    pub from: Option<Person>,
+    pub from: Option<AuthorView>,
     /// Text of the event, behind the name or alone.
     pub what: &'static str,
     /// Address of the page that shows it.
@@ -34,7 +35,7 @@ impl NoticeView {
             address: notice_words::address(&notice),
             when: time::when(notice.wall_ms, now_ms),
             unread: notice.unread,
-            from: notice.from,
+            from: notice.from.map(AuthorView::new),
             text: notice.text,
         }
     }

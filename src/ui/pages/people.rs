@@ -1,9 +1,9 @@
 //! `/people` and `/@name`: lists of people, and a profile.
 
+use super::super::avatar;
 use super::super::form::FormRequest;
 use super::super::time::RelativeTime;
 use super::super::words::Refusals;
-use super::croak::{face, letter};
 use super::text::TextPart;
 use super::{CroakView, NavEntry, PageFrame};
 use askama::Template;
@@ -15,8 +15,8 @@ use ribbit_state::query::PersonRelation;
 pub struct PersonRow {
     pub name: String,
     pub username: String,
-    pub letter: String,
-    pub face: u32,
+    /// Path of the picture.
+    pub avatar: String,
     /// True if the viewer follows this person.
     pub followed: bool,
     /// True if this person follows the viewer.
@@ -37,8 +37,7 @@ impl PersonRow {
     pub fn new(who: PersonRelation, me: &str, request: FormRequest) -> PersonRow {
         let PersonRelation { person, followed, follows, muted, blocked, blocks } = who;
         PersonRow {
-            letter: letter(&person.name),
-            face: face(&person.username),
+            avatar: avatar::path(Some(&person)),
             me: person.username == me,
             name: person.name,
             username: person.username,
@@ -102,10 +101,17 @@ pub struct ProfilePage {
     pub away: FormRequest,
     pub person: PersonRow,
     pub created: Option<RelativeTime>,
+    pub bio: Vec<TextPart>,
+    /// http and https addresses.
+    pub links: Vec<String>,
+    /// Number of croaks, as text: `1 croak`, `4096+ croaks`.
+    pub croak_count: String,
     /// Number of people this person follows.
     pub friends: u32,
-    /// Number of followers, as text: `1 follower`, `1000+ followers`.
+    /// Number of followers, as text: `1 follower`, `4096+ followers`.
     pub followers: String,
+    /// Pinned croak, on the newest page only.
+    pub pinned: Option<CroakView>,
     pub croaks: Vec<CroakView>,
     /// Start of the next older page.
     pub older: Option<LogIndex>,

@@ -1,11 +1,11 @@
 //! `/rooms` and below: the list of rooms, one room, its settings and its members.
 
+use super::super::avatar;
 use super::super::form::FormRequest;
 use super::super::rooms::unread_words;
 use super::super::time::{self, RelativeTime};
 use super::super::words::Refusals;
 use super::bubble::BubblePlace;
-use super::croak::{face, letter};
 use super::messages::DELETED;
 use super::text::{self, TextPart};
 use super::{NavEntry, PageFrame};
@@ -129,8 +129,8 @@ pub struct SaidView {
     /// `None` if the account was deleted.
     pub username: Option<String>,
     pub name: String,
-    pub letter: String,
-    pub face: u32,
+    /// Path of the picture.
+    pub avatar: String,
     pub mine: bool,
     pub place: BubblePlace,
     pub when: Option<RelativeTime>,
@@ -144,6 +144,7 @@ pub struct SaidView {
 impl SaidView {
     /// Prepares a message that stands alone. `now_ms` is the one of [`PageFrame::now_ms`].
     pub fn new(said: RoomText, now_ms: u64) -> SaidView {
+        let avatar = avatar::path(said.author.as_ref());
         let (username, name) = match said.author {
             Some(Person { username, name, .. }) => (Some(username), name),
             None => (None, DELETED.to_string()),
@@ -159,8 +160,7 @@ impl SaidView {
         SaidView {
             id: said.id,
             account: said.from,
-            letter: if username.is_some() { letter(&name) } else { "?".to_string() },
-            face: username.as_deref().map_or(0, face),
+            avatar,
             username,
             name,
             mine: false,
@@ -282,8 +282,8 @@ pub struct RoomSettingsPage {
 pub struct RoomPersonRow {
     pub name: String,
     pub username: String,
-    pub letter: String,
-    pub face: u32,
+    /// Path of the picture.
+    pub avatar: String,
     /// `owner`, `moderator`, `invited`, `removed` or empty.
     pub standing: &'static str,
     /// Buttons: value of `choice`, words, and request id.
@@ -299,8 +299,7 @@ impl RoomPersonRow {
         mut request: impl FnMut() -> FormRequest,
     ) -> RoomPersonRow {
         RoomPersonRow {
-            letter: letter(&person.name),
-            face: face(&person.username),
+            avatar: avatar::path(Some(person)),
             name: person.name.clone(),
             username: person.username.clone(),
             standing,
@@ -351,9 +350,11 @@ pub struct RoomMembersPage {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ribbit_state::Avatar;
 
     fn said(id: LogIndex, from: u64, wall_ms: u64) -> RoomText {
-        let person = Person { account: AccountId(from), username: format!("u{from}"), name: "<b>".into() };
+        let (account, username) = (AccountId(from), format!("u{from}"));
+        let person = Person { account, username, name: "<b>".into(), avatar: Avatar::Drawn };
         let body = RoomBody::Text("<i>".into());
         RoomText { id, from: AccountId(from), author: Some(person), wall_ms, body }
     }

@@ -2,8 +2,8 @@
 //! character.
 
 use askama::Template;
-use ribbit_state::AccountId;
 use ribbit_state::query::{CroakBody, FeedCroak, Person};
+use ribbit_state::{AccountId, Avatar};
 use ribbit_ui::pages::croak::CroakFragment;
 use ribbit_ui::pages::text::{TextPart, parts};
 use ribbit_ui::pages::{CroakView, FormPage, MessagePage, NavEntry, PageFrame};
@@ -16,7 +16,12 @@ pub fn run(data: &[u8]) {
     let mut three = super::Parts(text.as_bytes());
     let (name, username) = (three.part().to_vec(), three.part().to_vec());
     let croak = |text: &str, name: &str, username: &str| {
-        let author = Person { account: AccountId(1), username: username.into(), name: name.into() };
+        let author = Person {
+            account: AccountId(1),
+            username: username.into(),
+            name: name.into(),
+            avatar: Avatar::Drawn,
+        };
         FeedCroak::original(7, author, CroakBody::original(1_700_000_000_000, text))
     };
     let string = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

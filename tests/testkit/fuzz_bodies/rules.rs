@@ -42,8 +42,12 @@ pub fn beginning(at: LogIndex) -> Vec<Command> {
         password_hash: "$argon2id$".into(),
     };
     // An account is the index of its creation.
-    let log_in =
-        |account, token| Command::LogIn { account: AccountId(account), credential_version: 1, token };
+    let log_in = |account, token| Command::LogIn {
+        account: AccountId(account),
+        credential_version: 1,
+        token,
+        device: String::new(),
+    };
     vec![create("ada"), log_in(at + 1, ADA), create("bob"), log_in(at + 3, BOB)]
 }
 

@@ -79,7 +79,12 @@ impl Client {
         let ask = match self.account {
             None => self.write(create(self.number), random),
             Some(account) if !self.logged_in => {
-                let command = Command::LogIn { account, credential_version: 1, token: self.session() };
+                let command = Command::LogIn {
+                    account,
+                    credential_version: 1,
+                    token: self.session(),
+                    device: String::new(),
+                };
                 self.write(command, random)
             }
             Some(_) => self.any(clients, random),

@@ -22,19 +22,21 @@ pub(crate) mod session_file;
 use crate::client::arguments::PersonOptions;
 use crate::common::cluster_selection::ClusterAccess;
 use crate::common::failure::{Exit, Failure};
+use crate::common::machine;
 use request_error::RequestError;
 use ribbit_net::client::Client;
 use ribbit_net::discovery::OnConnectionEvent;
 use ribbit_net::protocol::{Answer, Ask, NewAccount, Password, UnavailableReason};
 use ribbit_net::secret::{new_request_id, new_token, token_hash};
 use ribbit_net::subscription::Subscription;
+use ribbit_state::limits::DEVICE_CHARS_MAX;
 use ribbit_state::query::ReactionKind;
 use ribbit_state::text::{
     check_croak, check_email, check_message, check_name, check_password, check_reply, fold_username,
 };
 use ribbit_state::{
-    AccountId, Audience, Code, Command, Consistency, ConversationCommand, Denied, LogIndex, MessageCommand,
-    Page, Query, RelationCommand, Reply, Request, Token, TokenHash, Topic,
+    AccountCommand, AccountId, Audience, Code, Command, Consistency, ConversationCommand, Denied, LogIndex,
+    MessageCommand, Page, Query, RelationCommand, Reply, Request, Token, TokenHash, Topic,
 };
 use ribbit_ui::lines::LineStyle;
 use session_file::{SessionFile, StoredSession};
@@ -172,8 +174,8 @@ impl UserSession {
         let username = fold_username(username)?;
         let token = new_token();
         let (id, submitted_at) = (new_request_id(), self.seen_index());
-        let ask =
-            Ask::LogIn { id, submitted_at, username: username.clone(), password, token: token_hash(&token) };
+        let (token_hash, name, device) = (token_hash(&token), username.clone(), device());
+        let ask = Ask::LogIn { id, submitted_at, username: name, password, token: token_hash, device };
         match self.submit(ask).await? {
             Reply::LoggedIn { account } => {
                 self.session = Some(StoredSession { username, token, seen: self.client.seen() });
@@ -195,11 +197,15 @@ impl UserSession {
         }
     }
 
-    /// Posts a croak and returns its id.
+    /// Posts a croak and returns its id. Without an audience that of the account's settings applies.
     ///
     /// # Errors
     /// `CroakTooLong` (512), `InvalidEntry` (606), `NotLoggedIn` (609); unreachable when no server answers.
-    pub(crate) async fn post(&self, text: &str, audience: Audience) -> Result<LogIndex, RequestError> {
+    pub(crate) async fn post(
+        &self,
+        text: &str,
+        audience: Option<Audience>,
+    ) -> Result<LogIndex, RequestError> {
         check_croak(text)?;
         self.croak(text, None, audience).await
     }
@@ -208,7 +214,7 @@ impl UserSession {
         &self,
         text: &str,
         reply_to: Option<LogIndex>,
-        audience: Audience,
+        audience: Option<Audience>,
     ) -> Result<LogIndex, RequestError> {
         let session = self.session()?;
         match self.write(Command::Croak { session, text: text.to_string(), reply_to, audience }).await? {
@@ -217,7 +223,7 @@ impl UserSession {
         }
     }
 
-    /// Posts a reply and returns its id.
+    /// Posts a reply and returns its id. Without an audience that of the account's settings applies.
     ///
     /// # Errors
     /// `NoSuchCroak` (645), and as [`UserSession::post`].
@@ -225,7 +231,7 @@ impl UserSession {
         &self,
         to: LogIndex,
         text: &str,
-        audience: Audience,
+        audience: Option<Audience>,
     ) -> Result<LogIndex, RequestError> {
         check_reply(text)?;
         self.croak(text, Some(to), audience).await
@@ -254,6 +260,16 @@ impl UserSession {
         };
         self.write(command.into()).await?;
         Ok(format!("{words} croak {croak}"))
+    }
+
+    /// Pins one of the user's croaks to their profile, or takes it down. Returns words for the user.
+    ///
+    /// # Errors
+    /// `NoSuchCroak` (645), `NotYours` (648), `NotLoggedIn` (609); unreachable when no server answers.
+    pub(crate) async fn pin(&self, croak: LogIndex, undo: bool) -> Result<String, RequestError> {
+        let session = self.session()?;
+        self.write(AccountCommand::Pin { session, croak, pinned: !undo }.into()).await?;
+        Ok(format!("{} croak {croak}", if undo { "unpinned" } else { "pinned" }))
     }
 
     /// Follows a user.
@@ -396,6 +412,13 @@ impl UserSession {
     pub(crate) fn seen_index(&self) -> LogIndex {
         self.client.seen().map_or(0, |seen| seen.index)
     }
+}
+
+/// Returns a name for this machine, as the user sees it in the list of sessions.
+fn device() -> String {
+    let host: String = machine::host_name().chars().filter(|c| !c.is_control()).collect();
+    let words = if host.is_empty() { "Terminal".to_string() } else { format!("Terminal on {host}") };
+    words.chars().take(DEVICE_CHARS_MAX).collect()
 }
 
 fn unexpected(answer: &impl std::fmt::Debug) -> RequestError {

@@ -4,7 +4,7 @@ use super::request_error::RequestError;
 use super::{QueryResult, UserSession, unexpected};
 use ribbit_state::limits::{FEED_PAGE_MAX, NOTICES_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
 use ribbit_state::query::{FeedCroak, Person, TalkPartner};
-use ribbit_state::query::{NoticeItem, PersonRelation};
+use ribbit_state::query::{NoticeItem, OwnAccount, PersonRelation, Profile};
 use ribbit_state::query::{Talk, TalkMessage, TalkSummary, Unread};
 use ribbit_state::{LogIndex, Page, Query};
 
@@ -32,6 +32,32 @@ impl UserSession {
     pub(crate) async fn profile(&self) -> Result<Person, RequestError> {
         match self.read(Query::Me { session: self.session()? }).await?.value {
             Page::Me(me) => Ok(me),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Returns the account of the logged-in user.
+    ///
+    /// # Errors
+    /// `NotLoggedIn` (609); unreachable when no server answers.
+    pub(crate) async fn account(&self) -> Result<OwnAccount, RequestError> {
+        match self.read(Query::Account { session: self.session()? }).await?.value {
+            Page::Account(account) => Ok(account),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Returns the profile of a user, and the croak that is pinned to it.
+    ///
+    /// # Errors
+    /// `NoSuchUser` (601), `InvalidEntry` (606), `NotLoggedIn` (609); unreachable when no server answers.
+    pub(crate) async fn profile_of(
+        &self,
+        username: &str,
+    ) -> Result<(Profile, Option<FeedCroak>), RequestError> {
+        let (session, username) = (self.session()?, username.to_string());
+        match self.read(Query::Profile { session, username, before: None, limit: 1 }).await?.value {
+            Page::Profile { profile, pinned, .. } => Ok((profile, pinned.map(|croak| *croak))),
             other => Err(unexpected(&other)),
         }
     }

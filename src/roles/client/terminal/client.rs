@@ -50,8 +50,8 @@ pub(crate) struct TerminalClient {
     pub(crate) running: RefCell<Option<String>>,
     /// True while `/delete` is running.
     pub(crate) deleting: Cell<bool>,
-    /// Audience of the croaks and replies that are posted from here.
-    pub(super) audience: Cell<Audience>,
+    /// Audience of the croaks and replies that are posted from here; `None` for that of the account's settings.
+    pub(super) audience: Cell<Option<Audience>>,
     /// Position where `/feed more` continues.
     older: Cell<Option<LogIndex>>,
     pub(crate) room: RefCell<Option<OpenRoom>>,
@@ -146,7 +146,7 @@ impl TerminalClient {
             origin,
             running: RefCell::default(),
             deleting: Cell::default(),
-            audience: Cell::new(Audience::Everyone),
+            audience: Cell::default(),
             older: Cell::new(None),
             room: RefCell::default(),
         }
@@ -176,6 +176,8 @@ impl TerminalClient {
             TerminalCommand::Reply { to, text } => self.reply(to, &text).await,
             TerminalCommand::Like { croak, undo } => self.react(ReactionKind::Like, croak, undo).await,
             TerminalCommand::Share { croak, undo } => self.react(ReactionKind::Share, croak, undo).await,
+            TerminalCommand::Pin { croak, undo } => self.pin(croak, undo).await,
+            TerminalCommand::Profile { name } => Ok(self.show_profile(name.as_deref()).await?),
             TerminalCommand::Everyone => Ok(self.show_everyone().await?),
             TerminalCommand::Audience { audience } => {
                 self.set_audience(audience).await;

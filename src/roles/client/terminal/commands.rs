@@ -54,6 +54,15 @@ pub enum TerminalCommand {
         croak: u64,
         undo: bool,
     },
+    /// Pins a croak of the user to their profile.
+    Pin {
+        croak: u64,
+        undo: bool,
+    },
+    /// Shows a profile; without a name, the user's own.
+    Profile {
+        name: Option<String>,
+    },
     Everyone,
     /// Sets the audience of the next croaks and replies; without one, shows it.
     Audience {
@@ -194,11 +203,24 @@ pub const TABLE: &[CommandInfo] = &[
         "`/share ID undo` takes the share back.",
     ),
     entry(
+        "pin",
+        "ID [undo]",
+        "show one of your croaks first on your profile",
+        "`/pin ID undo` takes it down. It also goes when you delete the croak or pin another one.",
+    ),
+    entry(
+        "profile",
+        "[NAME]",
+        "show what someone says about themselves",
+        "`ribbit client profile --bio TEXT` and the pages change yours.",
+    )
+    .of_names(),
+    entry(
         "audience",
         "[everyone|followers]",
         "set who sees what you post from here",
         "With `followers`, your croaks and replies are shown to your followers and the people they mention only, until you \
-         leave or type `/audience everyone`.",
+         leave or type `/audience everyone`. Before, your settings decide.",
     )
     .with(FirstArgument::Word(&["everyone", "followers"])),
     entry("everyone", "", "show the latest croaks of all people", "Also those of people you do not follow."),
@@ -390,10 +412,11 @@ fn command(entry: &'static CommandInfo, rest: &str) -> Result<TerminalCommand, I
             (_, "") => return Err(missing(entry, "a text")),
             (to, text) => TerminalCommand::Reply { to, text: text.to_string() },
         },
-        "like" | "share" => {
+        "like" | "share" | "pin" => {
             let (id, rest) = word(rest);
             let (croak, undo) = (number(entry, id)?, flag(entry, rest, "undo")?);
             match entry.name {
+                "pin" => TerminalCommand::Pin { croak, undo },
                 "like" => TerminalCommand::Like { croak, undo },
                 _ => TerminalCommand::Share { croak, undo },
             }
@@ -427,6 +450,9 @@ fn command(entry: &'static CommandInfo, rest: &str) -> Result<TerminalCommand, I
         },
         "leave" => TerminalCommand::Leave {
             name: at_most_one(entry, rest)?.map(|name| without_sign(name).to_string()),
+        },
+        "profile" => TerminalCommand::Profile {
+            name: at_most_one(entry, rest)?.map(|name| without_at(name).to_string()),
         },
         "people" => TerminalCommand::People {
             pattern: at_most_one(entry, rest)?.map(|name| without_at(name).to_string()),
@@ -538,6 +564,9 @@ mod tests {
         assert_eq!(typed("/audience"), TerminalCommand::Audience { audience: None });
         let followers = TerminalCommand::Audience { audience: Some(Audience::Followers) };
         assert_eq!(typed("/audience followers"), followers);
+        assert_eq!(typed("/pin #22 undo"), TerminalCommand::Pin { croak: 22, undo: true });
+        assert_eq!(typed("/profile @bob"), TerminalCommand::Profile { name: Some("bob".into()) });
+        assert_eq!(typed("/profile"), TerminalCommand::Profile { name: None });
         assert_eq!(typed("/exit"), TerminalCommand::Quit);
         assert_eq!(parse("  "), Ok(ParsedLine::Nothing));
         assert_eq!(parse(" hello /post "), Ok(ParsedLine::Text("hello /post".into())));

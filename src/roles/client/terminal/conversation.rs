@@ -1,4 +1,4 @@
-//! `/reply`, `/like`, `/share`, `/everyone`, `/audience`, and `/mute`, `/block` and their opposites.
+//! `/reply`, `/like`, `/share`, `/pin`, `/profile`, `/everyone`, `/audience`, and `/mute`, `/block` and their opposites.
 
 use super::client::{CommandError, TerminalClient};
 use crate::client::session::request_error::RequestError;
@@ -33,12 +33,15 @@ impl TerminalClient {
 
     /// Sets the audience of the next croaks and replies, and shows it.
     pub(super) async fn set_audience(&self, audience: Option<Audience>) {
-        if let Some(audience) = audience {
+        if audience.is_some() {
             self.audience.set(audience);
         }
         let words = match self.audience.get() {
-            Audience::Everyone => "everyone sees what you post from here",
-            Audience::Followers => "your followers and the people you mention see what you post from here",
+            None => "your settings decide who sees what you post from here",
+            Some(Audience::Everyone) => "everyone sees what you post from here",
+            Some(Audience::Followers) => {
+                "your followers and the people you mention see what you post from here"
+            }
         };
         self.screen.show(words).await;
     }
@@ -54,6 +57,19 @@ impl TerminalClient {
         let name = self.user.block(name, blocked).await?;
         let words = if blocked { "blocked" } else { "unblocked" };
         self.screen.show(format!("{words} @{name}")).await;
+        Ok(())
+    }
+
+    pub(super) async fn pin(&self, croak: LogIndex, undo: bool) -> Result<(), CommandError> {
+        self.screen.show(self.user.pin(croak, undo).await?).await;
+        Ok(())
+    }
+
+    /// Shows the profile of a user, or the user's own.
+    pub(super) async fn show_profile(&self, name: Option<&str>) -> Result<(), RequestError> {
+        let (profile, pinned) = self.user.profile_of(name.unwrap_or(&self.me.username)).await?;
+        self.names.remember(&profile.relation.person.username);
+        self.screen.show(ribbit_ui::lines::profile(&profile, pinned.as_ref(), self.style)).await;
         Ok(())
     }
 

@@ -1,9 +1,9 @@
-//! `reply`, `like`, `share`, `thread` and `everyone`.
+//! `reply`, `like`, `share`, `pin`, `thread` and `everyone`.
 
 use super::{VerbContext, VerbError, feed, input, say};
 use crate::client::conversation_arguments::{ConversationVerb, ReactionArgs, ReplyArgs};
 use crate::client::session::request_error::RequestError;
-use crate::client::shared_arguments::joined;
+use crate::client::shared_arguments::{PostArgs, joined};
 use ribbit_net::protocol::UnavailableReason;
 use ribbit_state::limits::{FEED_PAGE_MAX, REPLIES_PAGE_MAX};
 use ribbit_state::query::{FeedCroak, ReactionKind, ThreadCroak};
@@ -20,15 +20,16 @@ pub(crate) async fn perform(context: &mut VerbContext, verb: &ConversationVerb) 
         ConversationVerb::Reply(arguments) => reply(context, arguments).await,
         ConversationVerb::Like(it) => react(context, ReactionKind::Like, "liked", it).await,
         ConversationVerb::Share(it) => react(context, ReactionKind::Share, "shared", it).await,
+        ConversationVerb::Pin(it) => pin(context, it).await,
         ConversationVerb::Thread(it) => thread(context, it.croak).await,
         ConversationVerb::Everyone(it) => everyone(context, it.before, it.limit as usize).await,
     }
 }
 
 async fn reply(context: &mut VerbContext, arguments: &ReplyArgs) -> Result<(), VerbError> {
-    let text = input::text(joined(&arguments.post.text.text).as_deref())?;
-    let audience = arguments.post.audience();
-    let (to, id) = (arguments.croak, context.user.reply(arguments.croak, &text, audience).await?);
+    let PostArgs { audience, text } = &arguments.post;
+    let text = input::text(joined(&text.text).as_deref())?;
+    let (to, id) = (arguments.croak, context.user.reply(arguments.croak, &text, *audience).await?);
     context.print(&format!("replied as croak {id}"), &json!({ "id": id, "reply_to": to }))
 }
 
@@ -42,6 +43,12 @@ async fn react(
     let (croak, undo) = (arguments.croak, arguments.undo);
     let words = context.user.react(kind, croak, undo).await?;
     context.print(&words, &json!({ "id": croak, field: !undo }))
+}
+
+async fn pin(context: &VerbContext, arguments: &ReactionArgs) -> Result<(), VerbError> {
+    let (croak, undo) = (arguments.croak, arguments.undo);
+    let words = context.user.pin(croak, undo).await?;
+    context.print(&words, &json!({ "id": croak, "pinned": !undo }))
 }
 
 /// Shows a croak with the croaks above it and all pages of replies.

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 pub(crate) async fn post(context: &mut VerbContext, arguments: &PostArgs) -> Result<(), VerbError> {
     context.require_session()?;
     let text = input::text(joined(&arguments.text.text).as_deref())?;
-    let id = context.user.post(&text, arguments.audience()).await?;
+    let id = context.user.post(&text, arguments.audience).await?;
     context.print(&format!("posted croak {id}"), &json!({ "id": id }))
 }
 

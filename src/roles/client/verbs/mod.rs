@@ -4,7 +4,7 @@
 //!   post, dm, feed, inbox, add, remove, people ──▶ messages, feed  need a session
 //!   login, logout, create, delete              ──▶ account         ask for a password
 //!   uncroak, profile, passwd, sessions, …      ──▶ profile         the user's own account
-//!   reply, like, share, thread, everyone       ──▶ conversation
+//!   reply, like, share, pin, thread, everyone  ──▶ conversation
 //!   rooms, room, say, room-create, …           ──▶ rooms
 //!   notifications, mute, block, report, …       ──▶ keep_away
 //!   export                                     ──▶ export
@@ -143,9 +143,7 @@ impl VerbContext {
                 feed::search(self, &search.words.join(" "), search.before, search.limit as usize).await
             }
             SessionVerb::Uncroak(uncroak) => profile::delete_croak(self, uncroak.croak).await,
-            SessionVerb::Profile(changes) => {
-                profile::change_profile(self, changes.full_name.clone(), changes.email.clone()).await
-            }
+            SessionVerb::Profile(arguments) => profile::profile(self, arguments).await,
             SessionVerb::Passwd(_) => profile::change_password(self).await,
             SessionVerb::Sessions(_) => profile::sessions(self).await,
             SessionVerb::EndSession(end) => profile::end_session(self, end.opened).await,

@@ -1,11 +1,12 @@
 //! `uncroak`, `profile`, `passwd`, `sessions` and `end-session`: the user's own account.
 
 use super::{VerbContext, VerbError, input, say};
+use crate::client::profile_arguments::ProfileArgs;
 use crate::client::session::request_error::RequestError;
 use ribbit_net::protocol::Ask;
 use ribbit_net::secret::new_request_id;
-use ribbit_state::text::{check_email, check_name, check_password};
-use ribbit_state::{AccountCommand, Code, Denied, Field, LogIndex, Page, Query};
+use ribbit_state::text::check_password;
+use ribbit_state::{AccountChanges, AccountCommand, Code, Denied, Field, LogIndex, Page, Query};
 use ribbit_ui::{lines, person_json};
 use serde_json::json;
 
@@ -16,22 +17,42 @@ pub(crate) async fn delete_croak(context: &mut VerbContext, croak: LogIndex) -> 
     context.print(&format!("deleted croak {croak}"), &json!({ "id": croak, "removed": true }))
 }
 
-/// Changes the display name, the email address or both.
-pub(crate) async fn change_profile(
-    context: &mut VerbContext,
-    name: Option<String>,
-    email: Option<String>,
-) -> Result<(), VerbError> {
+/// Shows a profile, or changes the user's own.
+pub(crate) async fn profile(context: &mut VerbContext, arguments: &ProfileArgs) -> Result<(), VerbError> {
+    let changes = arguments.changes();
+    if changes == AccountChanges::default() {
+        return show_profile(context, arguments.username.as_deref()).await;
+    }
     let session = context.user.session().map_err(RequestError::from)?;
-    if let Some(name) = &name {
-        check_name(name).map_err(RequestError::from)?;
+    if let Some(denied) = changes.refusals().into_iter().next() {
+        return Err(RequestError::from(denied).into());
     }
-    if let Some(email) = &email {
-        check_email(email).map_err(RequestError::from)?;
-    }
-    let json = json!({ "name": name, "email": email });
-    context.user.write(AccountCommand::Describe { session, name, email }.into()).await?;
+    let AccountChanges { name, bio, links, avatar, email, audience } = &changes;
+    let avatar = avatar.map(|avatar| avatar.to_string());
+    let json = json!({
+        "name": name, "bio": bio, "links": links, "avatar": avatar, "email": email, "audience": audience,
+    });
+    context.user.write(AccountCommand::Describe { session, changes }.into()).await?;
     context.print("saved", &json)
+}
+
+/// Shows the profile of a user; without a name, the user's own with what only they see.
+async fn show_profile(context: &mut VerbContext, username: Option<&str>) -> Result<(), VerbError> {
+    context.require_session()?;
+    let own = context.user.username().unwrap_or_default().to_string();
+    let (profile, pinned) = context.user.profile_of(username.unwrap_or(&own)).await?;
+    let account = match username {
+        Some(_) => None,
+        None => Some(context.user.account().await?),
+    };
+    say(&match (context.json, &account) {
+        (true, _) => person_json::profile(&profile, pinned.as_ref(), account.as_ref()),
+        (false, None) => lines::profile(&profile, pinned.as_ref(), context.style),
+        (false, Some(account)) => {
+            let profile = lines::profile(&profile, pinned.as_ref(), context.style);
+            format!("{profile}\n{}", lines::own_settings(account))
+        }
+    })
 }
 
 /// Changes the password, which ends all other sessions.

@@ -10,6 +10,9 @@ use ribbit_state::text::{check_email, check_name, check_password, fold_username}
 use ribbit_state::{AccessCommand, AccountId, Code, Command, OperatorCommand, Page, Query, Reply, TokenHash};
 use std::net::IpAddr;
 
+/// Name of the device in the list of sessions.
+const DEVICE: &str = "An older client";
+
 impl Operations {
     /// Creates an account with a password. Opens no session.
     pub(crate) async fn create(&self, from: IpAddr, form: NewAccount) -> Result<AccountId, Refusal> {
@@ -68,7 +71,10 @@ impl Operations {
         let username = named(username)?;
         self.check_rate(from, AddressRateClass::LogIn)?;
         let asked = username.clone();
-        let log_in = |id, submitted_at| Ask::LogIn { id, submitted_at, username: asked, password, token };
+        let log_in = |id, submitted_at| {
+            let device = DEVICE.to_string();
+            Ask::LogIn { id, submitted_at, username: asked, password, token, device }
+        };
         match self.requests.submit(log_in).await? {
             Reply::LoggedIn { .. } => Ok(Session { username, token }),
             other => Err(unexpected(&other)),

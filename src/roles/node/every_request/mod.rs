@@ -92,7 +92,10 @@ impl Server {
         };
         let Ok(Reply::Created { account }) = server.run(create).await else { panic!("not created") };
         let token = stored_token(SESSION);
-        server.run(Command::LogIn { account, credential_version: 1, token }).await.unwrap();
+        server
+            .run(Command::LogIn { account, credential_version: 1, token, device: String::new() })
+            .await
+            .unwrap();
         server
     }
 
@@ -166,7 +169,14 @@ fn a_password_request_submitted_beyond_the_end_of_the_log_is_refused_at_once() {
             for ask in [
                 Ask::DeleteAccount { id: id(), submitted_at, session, password: word() },
                 Ask::ChangePassword { id: id(), submitted_at, session, old, new },
-                Ask::LogIn { id: id(), submitted_at, username: username.clone(), password: word(), token },
+                Ask::LogIn {
+                    id: id(),
+                    submitted_at,
+                    username: username.clone(),
+                    password: word(),
+                    token,
+                    device: String::new(),
+                },
                 Ask::ResetPassword { id: id(), submitted_at, code: TOKEN, password: word() },
                 Ask::SetPassword { id: id(), submitted_at, username, password: word() },
             ] {

@@ -202,7 +202,7 @@ fn people_commands(table: &mut RequestTable) {
     for number in NUMBERS {
         let account = AccountId(number);
         let credential_version = number as u32;
-        table.command(Command::LogIn { account, credential_version, token: TOKEN });
+        table.command(Command::LogIn { account, credential_version, token: TOKEN, device: String::new() });
         table.command(Command::DeleteAccount { session: TOKEN, credential_version });
         table.command(Command::Sweep { account });
         let password_hash = "h".repeat(PASSWORD_HASH_BYTES_MAX);
@@ -212,6 +212,7 @@ fn people_commands(table: &mut RequestTable) {
         table.command(MessageCommand::ReadFeed { session, through: number });
         table.command(AccountCommand::EndSession { session, opened: number });
         table.command(AccountCommand::RemoveCroak { session, croak: number });
+        table.command(AccountCommand::Pin { session, croak: number, pinned: number == 1 });
         let croak = number;
         table.command(ConversationCommand::Like { session, croak });
         table.command(ConversationCommand::Unlike { session, croak });
@@ -259,10 +260,12 @@ fn people_commands(table: &mut RequestTable) {
         MessageCommand::Send { session, username, text: "m".into() }.into()
     });
     table.command_text(4 * NAME_CHARS_MAX, is_name, invalid(Field::Name), |text| {
-        AccountCommand::Describe { session, name: Some(text), email: None }.into()
+        let changes = AccountChanges { name: Some(text), ..AccountChanges::default() };
+        AccountCommand::Describe { session, changes }.into()
     });
     table.command_text(EMAIL_CHARS_MAX, is_email, invalid(Field::Email), |text| {
-        AccountCommand::Describe { session, name: None, email: Some(text) }.into()
+        let changes = AccountChanges { email: Some(text), ..AccountChanges::default() };
+        AccountCommand::Describe { session, changes }.into()
     });
 }
 
@@ -450,6 +453,7 @@ fn asks_with_passwords(table: &mut RequestTable) {
         username,
         password: fine(),
         token: TOKEN,
+        device: String::new(),
     });
     table.text(Plane::Control, USERNAME_CHARS_MAX, is_username, no_such, |username| Ask::SetPassword {
         id: id(),
@@ -507,6 +511,7 @@ fn asks_with_passwords(table: &mut RequestTable) {
         username: "unknown".into(),
         password: password(&text),
         token: TOKEN,
+        device: String::new(),
     });
 }
 
@@ -519,7 +524,14 @@ fn submitted_at(table: &mut RequestTable) {
         let form = NewAccount { name, username: username.clone(), email, password: fine() };
         let asks = [
             Ask::CreateAccount { id: id(), submitted_at, form },
-            Ask::LogIn { id: id(), submitted_at, username: username.clone(), password: fine(), token: TOKEN },
+            Ask::LogIn {
+                id: id(),
+                submitted_at,
+                username: username.clone(),
+                password: fine(),
+                token: TOKEN,
+                device: String::new(),
+            },
             Ask::DeleteAccount { id: id(), submitted_at, session, password: fine() },
             Ask::ChangePassword { id: id(), submitted_at, session, old: fine(), new: fine() },
             Ask::ResetPassword { id: id(), submitted_at, code: TOKEN, password: fine() },

@@ -175,6 +175,7 @@ async fn new_person(client: &Client) -> Result<BenchAccount, Failure> {
         username: username.clone(),
         password,
         token: session,
+        device: "ribbit bench".to_string(),
     };
     settle(client, log_in).await?;
     Ok(BenchAccount { username, session })
