@@ -432,7 +432,7 @@ fn name_of(pid: u32) -> String {
     let elsewhere = behind("--cluster").map_or(String::new(), |cluster| format!("@{cluster}"));
     match behind("--id") {
         Some(id) => format!("{verb}-{id}{elsewhere}"),
-        None if verb == "client" => "web".to_string(),
+        None if verb == "client" => words.get(2).cloned().unwrap_or_default(),
         None => verb.to_string(),
     }
 }

@@ -31,6 +31,9 @@ use std::time::{Duration, Instant};
 /// Time limit of the request that closes a lease. A lease that is not closed expires by itself.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
+/// Longer than any process runs.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// An open lease, renewed in the background until it is dropped.
 #[derive(Debug)]
 pub(crate) struct HeldLease {
@@ -76,6 +79,21 @@ impl HeldLease {
     ) -> Result<HeldLease, Failure> {
         let times = RenewalTimes { every: length / 4, answer_max: length / 8 };
         HeldLease::open_with(times, namespace, what, length).await
+    }
+
+    /// Opens a lease that counts as good until the servers report that it is over, however long none of them answers. For
+    /// locks of which two holders may believe for a moment that they have it, without harm.
+    ///
+    /// # Errors
+    /// Those of [`HeldLease::open`].
+    pub(crate) async fn open_until_over(
+        namespace: &Namespace,
+        what: &str,
+        length: Duration,
+    ) -> Result<HeldLease, Failure> {
+        let lease = HeldLease::open(namespace, what, length).await?;
+        lease.shared.validity().good_until += FOR_EVER;
+        Ok(lease)
     }
 
     /// Opens a lease with other renewal times.

@@ -2,6 +2,9 @@
 
 use super::Gateway;
 use crate::test_cluster::{TestCluster, awaited};
+use rustix::process::Signal;
+use std::net::TcpListener;
+use testkit::chat_client::ChatClient;
 
 #[test]
 fn flags_that_do_not_fit_are_refused_with_the_way_out() {
@@ -12,6 +15,8 @@ fn flags_that_do_not_fit_are_refused_with_the_way_out() {
             &["--ribbit-tcp", "8084"],
             "--ribbit-tcp takes 2 to 4 ports, for example --ribbit-tcp 8084,8081,8082,8083",
         ),
+        (&["--chat", "0"], "pass --names-without-password to allow that"),
+        (&["--chat", "0.0.0.0:0", "--names-without-password"], "pass --yes-without-encryption to allow that"),
         (&["--ribbit-tcp", "8084,frogs"], "expected HOST:PORT"),
         (&["--ribbit-tcp", "0,0", "--advertise", "frogs=a:1"], "frogs is not the flag of a protocol"),
     ] {
@@ -41,4 +46,57 @@ fn the_status_shows_running_gateways() {
     drop(second);
     let none = || pond.typed(&["status", "--json"]).1.contains("\"gateways\":[]");
     awaited("one that was killed is gone soon", || none().then_some(()));
+}
+
+#[test]
+fn people_stay_online_through_an_outage_and_are_free_after_a_death() {
+    const CHAT: [&str; 3] = ["--names-without-password", "--chat", "0"];
+    const CONNECTED: &str = "Unable to login: This user is already connected to the server.";
+    const MEMBERS: [&str; 5] = ["backend-1", "backend-2", "backend-3", "coordinator-1", "coordinator-2"];
+    let pond = TestCluster::start();
+    let (mut first, second) = (Gateway::start(&pond, &CHAT), Gateway::start(&pond, &CHAT));
+    let address = |of: &Gateway| of.address("chat", 0).to_string();
+    let mut ada = ChatClient::connect(&address(&first));
+    ada.ask("1|ada", 0, "Account created! Logged in as ada.");
+    let mut bob = ChatClient::connect(&address(&second));
+    bob.ask("1|bob", 0, "Account created! Logged in as bob.");
+
+    pond.signal(&MEMBERS, Signal::STOP);
+    // Its file is under a lease, which counts as lost after half of its length.
+    first.says("registering again");
+    pond.signal(&MEMBERS, Signal::CONT);
+    pond.await_whole();
+    let mut other = ChatClient::connect(&address(&second));
+    other.ask("2|ada", 1, CONNECTED);
+    bob.ask("3|ada|still there?", 0, "Message sent to ada.");
+    ada.chats("bob|still there?");
+
+    first.kill();
+    awaited("the people of a gateway that died are free again", || {
+        let mut other = ChatClient::connect(&address(&second));
+        other.send("2|ada");
+        (other.receive().status == 0).then_some(())
+    });
+}
+
+#[test]
+fn up_serves_the_older_clients_on_their_ports() {
+    let mut pond = TestCluster::empty();
+    // Ports of tests are free ones, and these are fixed. So any of them may be taken, by this test or another program.
+    let holder = TcpListener::bind("127.0.0.1:2538");
+    pond.up(&["--gateway"]);
+    let said = || pond.said();
+    assert!(said().iter().any(|line| line == "port 2538 is taken, so --chat is left out"), "{:?}", said());
+    let words = "  older clients are served: ";
+    let served =
+        awaited("said", || said().iter().find_map(|line| Some(line.strip_prefix(words)?.to_string())));
+    assert!(!served.contains("chat on 1538"), "{served}");
+    for name in ["ribbit-tcp", "chirper"] {
+        let left_out = said().iter().any(|line| line.ends_with(&format!("so --{name} is left out")));
+        assert!(served.contains(&format!("{name} on ")) != left_out, "{:?}", said());
+    }
+    assert!(pond.pids().contains_key("gateway"), "{:?}", pond.pids());
+    drop(holder);
+    pond.kill(&["gateway"]);
+    awaited("it is restarted", || pond.pids().contains_key("gateway").then_some(()));
 }

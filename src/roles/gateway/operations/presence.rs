@@ -4,12 +4,14 @@
 //!   /gateways/online/chat/ada     lock, held by the gateway through which ada is online
 //!
 //!   enter ──▶ a lease of this gateway with room ──▶ Acquire ──▶ a guard ──▶ dropped: Release
-//!                       └── lost (no server for half of its length) ──▶ all its locks are acquired under another one
+//!                       └── over, say the servers (this gateway was cut off) ──▶ all its locks are acquired under another
 //! ```
 //!
 //! - One atomic step in the cluster decides: of a hundred log-ins at once, through any ports and gateways, one gets the lock.
 //!   Within a gateway the map of places decides first, because one lease may acquire its own lock again.
 //! - The locks are under leases of the gateway. When it dies they are free after `LEASE`; when it stops, at once.
+//! - A gateway that no server answers keeps its people online: an election or an outage ends nothing, unless another gateway
+//!   has the name by the time it is over.
 //! - A lease owns a bounded number of nodes, so a gateway opens as many as it needs. Renewals write nothing.
 
 use crate::gateway::limits::{LEASE, LEASES_MAX, LOCK_PAUSE, PEOPLE_PER_LEASE_MAX};
@@ -19,7 +21,7 @@ use crate::locks::namespace::Namespace;
 use ribbit_net::tasks;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::text::fold_username;
-use ribbit_state::{Code, LeaseCommand, TokenHash, TreeCommand, TreePath};
+use ribbit_state::{Code, TokenHash, TreeCommand, TreePath};
 use smol::Timer;
 use smol::channel;
 use smol::future::Boxed;
@@ -175,10 +177,11 @@ impl Shared {
             log::warn!("{LEASES_MAX} leases are full: no one else can go online through this gateway");
             return Err(Refusal::Denied(Code::TooManyLeases));
         }
-        let opened = HeldLease::open(&self.namespace, "gateway", LEASE).await.map_err(|failure| {
-            log::warn!("cannot open a lease: {failure}");
-            Refusal::Unavailable
-        })?;
+        let opened =
+            HeldLease::open_until_over(&self.namespace, "gateway", LEASE).await.map_err(|failure| {
+                log::warn!("cannot open a lease: {failure}");
+                Refusal::Unavailable
+            })?;
         let (token, lost, shared) = (opened.token(), opened.lost(), Arc::downgrade(self));
         leases.push(opened);
         tasks::spawn(async move {
@@ -191,7 +194,7 @@ impl Shared {
         Ok(token)
     }
 
-    /// Acquires the locks of a lost lease under others. A lock that another gateway has by then is lost.
+    /// Acquires the locks of a lease that is over under others. A lock that another gateway has by then is lost.
     fn enter_again(self: Arc<Self>, lost: TokenHash) -> Boxed<()> {
         // Boxed: opening another lease waits for the loss of that one, and so on.
         Box::pin(async move { self.acquire_again(lost).await })
@@ -199,10 +202,6 @@ impl Shared {
 
     async fn acquire_again(self: Arc<Self>, lost: TokenHash) {
         let is_lost = |place: &Place| *place == Place::Held { lease: lost };
-        // Its locks are in the way until the servers have ended it.
-        while let Err(failure) = self.namespace.write(LeaseCommand::Close { token: lost }).await {
-            log::debug!("a lost lease is not ended yet: {failure}");
-        }
         let paths: Vec<TreePath> = {
             let places = self.places.locked();
             places.iter().filter(|(_, place)| is_lost(place)).map(|(path, _)| path.clone()).collect()
