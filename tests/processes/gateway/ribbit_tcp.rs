@@ -362,6 +362,10 @@ fn hostile_bytes_and_idle_connections_do_no_harm() {
     let began = Instant::now();
     assert_eq!(client.write("post,still served,ada"), "200");
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    // A full listener refuses no one: further clients wait until the idle ones are closed.
+    let more: Vec<TcpStream> = (0..300).map(|_| connected(gateway.address("ribbit-tcp", 1))).collect();
+    assert_eq!(client.write("post,after a while,ada"), "200");
+    drop((idle, more));
     // A client that leaves at once: its write counts.
     let mut hasty = connected(gateway.address("ribbit-tcp", 3));
     hasty.write_all(b"post,hasty,ada").unwrap();
