@@ -68,7 +68,7 @@ impl Checker {
 
     /// Something that a client asked is answered.
     pub fn done(&mut self, done: Done) {
-        let Done { client, asked, index, kind } = &done;
+        let Done { client, asked, index, kind, .. } = &done;
         match kind {
             Kind::Write { request } => {
                 let first = self.first_index.get(request).expect("an answered write is in the log");

@@ -2,11 +2,11 @@
 //! answers. What it has seen travels with it as a token.
 
 use super::check::Checker;
+use super::choices::{Memory, Person, name};
 use super::history::{Asked, Done, Kind};
 use super::random::Random;
 use ribbit_state::{
-    AccountId, Code, Command, Denied, LogIndex, MessageCommand, Outcome, Page, Query, Reply, Request,
-    RequestId, TokenHash,
+    AccountId, Code, Command, Denied, LogIndex, Outcome, Page, Query, Reply, Request, RequestId, TokenHash,
 };
 
 #[derive(Debug, Clone)]
@@ -38,11 +38,9 @@ pub struct Client {
     logged_in: bool,
     /// Sessions that it has ended: no token is used twice.
     sessions: u32,
-    croaks: u32,
     /// It has just deleted its account.
     pub has_deleted: bool,
-    /// Account that it had messages from when it last read its talks.
-    talked_with: Option<AccountId>,
+    memory: Memory,
 }
 
 impl Client {
@@ -56,9 +54,8 @@ impl Client {
             account: None,
             logged_in: false,
             sessions: 0,
-            croaks: 0,
             has_deleted: false,
-            talked_with: None,
+            memory: Memory::default(),
         }
     }
 
@@ -97,51 +94,18 @@ impl Client {
         Ask::Write(Request { id, submitted_at: self.seen, command })
     }
 
+    /// Two of five operations are writes; of the reads, half are linearizable.
     fn any(&mut self, clients: usize, random: &mut Random) -> Ask {
         let session = self.session();
+        let Client { number, seen, memory, .. } = self;
+        let mut person = Person { number: *number, session, seen: *seen, people: clients, memory };
         match random.between(0, 100) {
-            0..30 => {
-                self.croaks += 1;
-                let text = format!("croak {} of {}", self.croaks, self.number);
-                self.write(Command::croak(session, text), random)
-            }
-            30..36 => {
-                let username = name(random.between(0, clients as u64) as usize);
-                self.croaks += 1;
-                let text = format!("message {} of {}", self.croaks, self.number);
-                self.write(MessageCommand::Send { session, username, text }.into(), random)
-            }
-            36..38 if self.talked_with.is_some() => {
-                let with = self.talked_with.unwrap_or(AccountId(0));
-                let (delivered_through, read_through) = (self.seen, random.between(0, self.seen + 1));
-                let mark = MessageCommand::Mark { session, with, delivered_through, read_through };
-                self.write(mark.into(), random)
-            }
-            36..45 => {
-                let username = name(random.between(0, clients as u64) as usize);
-                let command = match random.permille(600) {
-                    true => Command::AddFriend { session, username },
-                    false => Command::RemoveFriend { session, username },
-                };
+            0..48 => {
+                let command = person.write(random);
                 self.write(command, random)
             }
-            45..46 => self.write(Command::IndexCroaks, random),
-            46..47 => self.write(Command::DeleteAccount { session, credential_version: 1 }, random),
-            47..48 => self.write(Command::LogOut { session }, random),
-            48..75 => Ask::Read { linearizable: true, query: self.query(random) },
-            _ => Ask::Read { linearizable: false, query: self.query(random) },
-        }
-    }
-
-    fn query(&self, random: &mut Random) -> Query {
-        let session = self.session();
-        match random.between(0, 10) {
-            0 => Query::Me { session },
-            1..3 => Query::Friends { session, after: None },
-            3 if random.permille(500) => Query::Unread { session },
-            3 => Query::Talks { session, before: None, limit: 3 },
-            4 => Query::Feed { session, before: Some(random.between(0, self.seen + 2)), limit: 5 },
-            _ => Query::Feed { session, before: None, limit: 10 },
+            48..75 => Ask::Read { linearizable: true, query: person.read(random) },
+            _ => Ask::Read { linearizable: false, query: person.read(random) },
         }
     }
 
@@ -156,6 +120,9 @@ impl Client {
     /// Takes the outcome of the write under way.
     pub fn written(&mut self, index: LogIndex, outcome: &Outcome) -> Option<Done> {
         let Pending { ask: Ask::Write(request), asked, .. } = self.pending.take()? else { return None };
+        if outcome.is_ok() {
+            self.memory.did(&request.command);
+        }
         match outcome {
             Ok(Reply::Created { account }) => self.account = Some(*account),
             Ok(Reply::LoggedIn { .. }) => self.logged_in = true,
@@ -163,28 +130,19 @@ impl Client {
                 Command::DeleteAccount { .. } => {
                     self.account = None;
                     self.has_deleted = true;
-                    self.talked_with = None;
                     self.end_session();
                 }
                 Command::LogOut { .. } => self.end_session(),
                 _ => {}
             },
-            Err(Denied { code, .. }) => assert!(
-                matches!(
-                    code,
-                    Code::NoSuchUser
-                        | Code::Yourself
-                        | Code::AlreadyFriend
-                        | Code::NotAFriend
-                        | Code::MailboxFull
-                        | Code::TooNew
-                ),
-                "client {} was refused: {code:?}",
-                self.number
-            ),
+            Err(Denied { code, .. }) => {
+                assert!(may_be_refused_as(*code), "client {} was refused: {code:?}", self.number);
+            }
         }
         self.seen = self.seen.max(index);
-        Some(Done { client: self.number, asked, index, kind: Kind::Write { request: request.id } })
+        let kind = Kind::Write { request: request.id };
+        let (name, accepted) = (variant(&request.command), outcome.is_ok());
+        Some(Done { client: self.number, asked, index, kind, name, accepted })
     }
 
     /// Takes the answer of the read under way.
@@ -193,20 +151,13 @@ impl Client {
             return None;
         };
         self.seen = self.seen.max(index);
-        if let Ok(Page::Talks { talks, .. }) = &page {
-            self.talked_with = talks.first().map(|talk| talk.with_account);
+        if let Ok(page) = &page {
+            self.memory.learn(page);
         }
-        Some(Done {
-            client: self.number,
-            asked,
-            index,
-            kind: Kind::Read { linearizable, query, page: Box::new(page) },
-        })
+        let (name, accepted) = (variant(&query), page.is_ok());
+        let kind = Kind::Read { linearizable, query, page: Box::new(page) };
+        Some(Done { client: self.number, asked, index, kind, name, accepted })
     }
-}
-
-fn name(client: usize) -> String {
-    format!("frog-{client}")
 }
 
 fn create(client: usize) -> Command {
@@ -216,4 +167,38 @@ fn create(client: usize) -> Command {
         email: "frog@pond".into(),
         password_hash: "hash".into(),
     }
+}
+
+/// Returns the name of an enum's variant, with the group that it is in: `Conversation(Like`.
+fn variant(value: &impl std::fmt::Debug) -> String {
+    let text = format!("{value:?}");
+    text.split([' ', '{']).next().unwrap_or(&text).to_owned()
+}
+
+/// Returns true if the rules may refuse an operation of `choices` with this code.
+fn may_be_refused_as(code: Code) -> bool {
+    matches!(
+        code,
+        Code::NoSuchUser
+            | Code::Yourself
+            | Code::AlreadyFriend
+            | Code::NotAFriend
+            | Code::MailboxFull
+            | Code::TooNew
+            | Code::NoSuchCroak
+            | Code::NotYours
+            | Code::NotShareable
+            | Code::YouBlocked
+            | Code::BlockedByThem
+            | Code::NoSuchRoom
+            | Code::RoomNameTaken
+            | Code::NotInRoom
+            | Code::AlreadyInRoom
+            | Code::PersonNotInRoom
+            | Code::RemovedFromRoom
+            | Code::NotRoomModerator
+            | Code::NotRoomOwner
+            | Code::NotInvited
+            | Code::NoSuchMessage
+    )
 }

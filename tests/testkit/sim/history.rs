@@ -52,7 +52,13 @@ pub struct Done {
     /// The index that the answer tells.
     pub index: LogIndex,
     pub kind: Kind,
+    /// Name of the command or query, and whether the answer was no refusal.
+    pub name: String,
+    pub accepted: bool,
 }
+
+/// Answered operations of each kind: all of them, and those that were not refused.
+pub type Kinds = BTreeMap<String, (u64, u64)>;
 
 /// Model that histories are checked against, as named in the summary of a hunt.
 pub const MODEL: &str = "a register per account and a log per feed";
@@ -77,6 +83,16 @@ impl History {
 
     pub fn linearizable_reads(&self) -> usize {
         self.done.iter().filter(|done| matches!(done.kind, Kind::Read { linearizable: true, .. })).count()
+    }
+
+    pub fn kinds(&self) -> Kinds {
+        let mut kinds = Kinds::new();
+        for done in &self.done {
+            let (all, accepted) = kinds.entry(done.name.clone()).or_default();
+            *all += 1;
+            *accepted += u64::from(done.accepted);
+        }
+        kinds
     }
 
     /// Replays the whole log through the model and compares every outcome and every page that was shown. Answers

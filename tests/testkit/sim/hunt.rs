@@ -1,7 +1,7 @@
 //! Many seeds, on several threads. Every seed's run is its own and the same wherever it runs.
 
 use super::faults::Faults;
-use super::history::MODEL;
+use super::history::{Kinds, MODEL};
 use super::world::{Report, Watch, run};
 use ribbit_state::sync::MutexExt;
 use std::cell::RefCell;
@@ -20,6 +20,7 @@ pub struct Tally {
     /// Operations of the shortest history that was checked.
     pub operations_min: Option<usize>,
     pub linearizable_reads: u64,
+    pub kinds: Kinds,
     pub entries: u64,
     pub faults: Faults,
     /// The digest of each seed's trace.
@@ -37,6 +38,10 @@ impl Tally {
                 let shortest = self.operations_min.unwrap_or(report.operations);
                 self.operations_min = Some(shortest.min(report.operations));
                 self.linearizable_reads += report.linearizable_reads as u64;
+                for (name, (all, accepted)) in report.kinds {
+                    let sum = self.kinds.entry(name).or_default();
+                    *sum = (sum.0 + all, sum.1 + accepted);
+                }
                 self.entries += report.entries;
                 self.traces.insert(seed, report.trace);
                 self.faults.add(&report.faults);
@@ -46,6 +51,14 @@ impl Tally {
                 self.failed.sort();
             }
         }
+    }
+}
+
+impl Tally {
+    /// Returns the kinds of operations that were refused each time.
+    pub fn always_refused(&self) -> Vec<&str> {
+        let refused = self.kinds.iter().filter(|(_, (_, accepted))| *accepted == 0);
+        refused.map(|(name, _)| name.as_str()).collect()
     }
 }
 
@@ -64,6 +77,9 @@ impl std::fmt::Display for Tally {
             "histories checked against {MODEL}, at least {} operations each",
             operations_min.unwrap_or(0)
         )?;
+        let kinds: Vec<String> =
+            self.kinds.iter().map(|(name, (all, accepted))| format!("{accepted}/{all} {name}")).collect();
+        writeln!(f, "accepted of all, by kind: {}", kinds.join(", "))?;
         write!(f, "{faults}")
     }
 }

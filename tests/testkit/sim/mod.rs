@@ -23,6 +23,7 @@
 //!   store_losses         wiped, damaged and rolled back stores, within the limits of a quorum
 //!   membership_requests  requests to join, to remove and to drain a node
 //!   client               one operation at a time, retried at any node
+//!   choices              what people do: every command and page that they have
 //!   scheduling           times at which clients act
 //!   maintenance          heartbeats and background commands
 //!   fetches              log reads for followers that are far behind
@@ -44,6 +45,7 @@
 //! Not here: damage under a process that runs (`store_losses`), and sockets: a link is a rule about which node hears which.
 
 pub mod check;
+pub mod choices;
 pub mod client;
 pub mod disk;
 pub mod ends;

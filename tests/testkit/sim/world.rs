@@ -8,6 +8,7 @@ use super::client::Client;
 use super::disk::{Death, SimDisk};
 use super::faults::Faults;
 use super::fetches::Reading;
+use super::history::Kinds;
 use super::membership_requests::{MembershipRequest, Want};
 use super::network::{Body, Network};
 use super::node::Node;
@@ -45,6 +46,7 @@ pub struct Watch {
 pub struct Report {
     pub operations: usize,
     pub linearizable_reads: usize,
+    pub kinds: Kinds,
     pub entries: u64,
     pub faults: Faults,
     /// A digest of the order and the sizes of what happened; wall clocks do not change it.
@@ -455,6 +457,7 @@ impl World {
         Report {
             operations: self.checker.history.len(),
             linearizable_reads: self.checker.history.linearizable_reads(),
+            kinds: self.checker.history.kinds(),
             entries: self.checker.last(),
             faults: self.faults,
             history: self.history,
