@@ -76,6 +76,16 @@ pub fn date(wall_ms: u64) -> Option<String> {
     shown(wall_ms).map(|shown| shown.machine.chars().take("2024-02-29".len()).collect())
 }
 
+/// Returns a time in UTC as Chirper shows it: `Nov 9 2026: 7:13 pm`. Empty if the clock that recorded it was not set.
+pub fn twelve_hour(wall_ms: u64) -> String {
+    let known = shown(wall_ms).and_then(|_| i64::try_from(wall_ms / 1000).ok());
+    let Some(Ok(at)) = known.map(OffsetDateTime::from_unix_timestamp) else { return String::new() };
+    let month: String = at.month().to_string().chars().take(3).collect();
+    let (hour, half) = (at.hour() % 12, if at.hour() < 12 { "am" } else { "pm" });
+    let hour = if hour == 0 { 12 } else { hour };
+    format!("{month} {} {}: {hour}:{:02} {half}", at.day(), at.year(), at.minute())
+}
+
 /// Returns the day in UTC in words: `29 February 2024`. `None` if the clock that recorded it was not set.
 pub fn day(wall_ms: u64) -> Option<String> {
     shown(wall_ms)?;
@@ -109,6 +119,15 @@ mod tests {
         let shown = shown(1_709_251_199_999).unwrap();
         assert_eq!(shown.machine, "2024-02-29T23:59:59Z");
         assert_eq!(shown.people, "2024-02-29 23:59 UTC");
+    }
+
+    #[test]
+    fn chirper_counts_hours_to_twelve() {
+        assert_eq!(twelve_hour(1_794_251_580_000), "Nov 9 2026: 7:13 pm");
+        assert_eq!(twelve_hour(1_794_182_400_000 + 59_999), "Nov 9 2026: 12:00 am");
+        assert_eq!(twelve_hour(1_794_182_400_000 + 12 * 3_600_000), "Nov 9 2026: 12:00 pm");
+        assert_eq!(twelve_hour(0), "");
+        assert_eq!(twelve_hour(u64::MAX), "");
     }
 
     #[test]

@@ -26,6 +26,8 @@ impl Site {
         let group = Group::start();
         let servers = vec![group.address.clone()];
         let mut options = WebOptions::new("127.0.0.1:0".into(), servers, keys());
+        // So that the tests over all routes look at these, too.
+        options.chirper_pages = true;
         change(&mut options);
         let listener = smol::block_on(web::bind(&options)).expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();

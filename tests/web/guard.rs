@@ -80,6 +80,9 @@ fn other_sites_can_neither_send_forms_nor_load_private_data() {
         ("/share", "croak=6&choice=add"),
         ("/pin", "croak=6&choice=add"),
         ("/delete", "password=password"),
+        ("/register", "Username=mallory&Password=password"),
+        ("/post", "status=gotcha"),
+        ("/follow", "username=ada"),
     ];
     let matches = |pattern: &str, path: &str| {
         let fixed = pattern.split('{').next().unwrap();

@@ -5,6 +5,7 @@
 mod again;
 mod bounds;
 mod browser;
+mod chirper;
 mod conversation;
 mod guard;
 mod hostile;

@@ -78,6 +78,15 @@ fn every_page_matches_its_golden_file() {
     views.see("people-found", &bob.get("/people?names=a*"));
     views.see("people-followers", &bob.get("/people?who=followers"));
     views.see("people-refused", &ada.get(&format!("/people?names={}", "x".repeat(65))));
+    let mut stranger = Browser::new(&site.address);
+    views.see("chirper-register", &stranger.get("/register"));
+    views
+        .see("chirper-register-refused", &stranger.post("/register", &[("Username", ""), ("Password", "x")]));
+    let wrong = [("Username", "ada"), ("Password", "open sesame")];
+    views.see("chirper-login-refused", &stranger.post("/login", &wrong));
+    views.see("chirper-home", &ada.get("/home"));
+    views.see("chirper-browse", &bob.get("/browse"));
+    views.see("chirper-user", &bob.get("/user/ada"));
     views.see("profile", &ada.get("/@bob?before=8"));
     views.see("profile-own", &ada.get("/@ada"));
     views.see("profile-nobody", &ada.get("/@nobody"));

@@ -42,6 +42,9 @@ pub(crate) struct WebArgs {
     /// Reverse proxies whose X-Forwarded-For and X-Forwarded-Proto headers are trusted [default: none]
     #[arg(long, value_name = "ADDR[/BITS]", value_delimiter = ',', value_parser = Network::parse)]
     pub trusted_proxies: Vec<Network>,
+    /// Also serve the addresses of Chirper's web server: /register /home /post /browse /user/NAME /follow /delete_account
+    #[arg(long)]
+    pub chirper_pages: bool,
     #[command(flatten)]
     pub cluster: ClusterFlags,
 }
@@ -67,6 +70,8 @@ pub struct WebOptions {
     pub hsts_days: Option<u32>,
     /// Contact URI for `/.well-known/security.txt`.
     pub security_contact: Option<String>,
+    /// Chirper's addresses are served, too.
+    pub chirper_pages: bool,
 }
 
 impl WebOptions {
@@ -82,6 +87,7 @@ impl WebOptions {
             http: None,
             hsts_days: None,
             security_contact: None,
+            chirper_pages: false,
         }
     }
 }
@@ -157,6 +163,7 @@ impl WebArgs {
         let ports = ports.filter(|ports| ports.balancer.as_ref() == cluster.servers.first());
         let listen = self.listen.clone().or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
         let WebArgs { host: hosts, trusted_proxies, http, hsts: hsts_days, security_contact, .. } = self;
+        let chirper_pages = self.chirper_pages;
         let (servers, keys) = (cluster.servers, cluster.keys);
         Ok(WebOptions {
             listen,
@@ -168,6 +175,7 @@ impl WebArgs {
             http,
             hsts_days,
             security_contact,
+            chirper_pages,
         })
     }
 }

@@ -99,6 +99,11 @@ pub const CROAKS_KEPT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Maximum number of readers whose newest front page is kept, each of at most 5 KiB beside its croaks.
 pub const FRONT_PAGES_KEPT_MAX: usize = 512;
 
+/// Number of newest posts on one of Chirper's pages, at least. They have no further pages.
+pub(super) const CHIRPER_POSTS_MIN: usize = 200;
+/// Maximum number of people on one of Chirper's pages, rounded up to a page of people.
+pub(super) const CHIRPER_PEOPLE_MAX: usize = 1_000;
+
 /// Returns the length of a page as queries take it. `max` is one of the rules' maxima.
 pub(super) fn page_len(max: usize) -> u16 {
     u16::try_from(max).expect("a page is short")

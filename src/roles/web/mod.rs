@@ -20,6 +20,7 @@
 //!
 //! Handlers:
 //! - `account`, `feed`, `friends`, `people`, `croak`, `messages`, `settings`, `export`, `status`: pages
+//! - `chirper`: the addresses of Chirper's web server
 //! - `front_cache`: rendered croaks and front pages
 //! - `live`: live streams; `receipts`: read receipts
 //! - `health`, `metrics`: for programs; `cluster`: state of the cluster, read once for all
@@ -33,6 +34,7 @@
 mod account;
 pub mod arguments;
 pub mod cert;
+mod chirper;
 mod client_origin;
 mod cluster;
 mod compression;

@@ -10,8 +10,8 @@ use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
 use super::services::SiteServices;
 use super::{
-    account, croak, feed, friends, health, keep_away, messages, notices, people, receipts, reset, room,
-    room_settings, rooms, search, settings, status,
+    account, chirper, croak, feed, friends, health, keep_away, messages, notices, people, receipts, reset,
+    room, room_settings, rooms, search, settings, status,
 };
 use hyper::{HeaderMap, StatusCode};
 use ribbit_state::query::ReactionKind;
@@ -54,6 +54,8 @@ pub struct RouteRow {
     pub path: &'static str,
     pub access: RouteAccess,
     pub body: RequestBody,
+    /// One of Chirper's addresses, which are served with `--chirper-pages` alone.
+    pub chirper: bool,
 }
 
 /// A GET request. `named` is the parameter of the path, or empty.
@@ -74,6 +76,8 @@ pub(super) struct PostRequest<'a> {
 }
 
 macro_rules! routes {
+    (@chirper) => { false };
+    (@chirper $chirper:ident) => { true };
     (@body) => { RequestBody::None };
     (@body $form:ident) => { RequestBody::Form };
     (@post $request:ident) => { None };
@@ -81,14 +85,14 @@ macro_rules! routes {
         let $form = $request;
         Some($change)
     }};
-    ($($name:ident $path:literal $access:ident GET |$get:pat_param| $answer:expr $(, POST |$form:ident| $change:expr)?;)*) => {
+    ($($name:ident $path:literal $access:ident $(of $chirper:ident)? GET |$get:pat_param| $answer:expr $(, POST |$form:ident| $change:expr)?;)*) => {
         /// A route of the site.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(super) enum Route { $($name,)* }
 
         /// All routes, in the order of [`Route`].
         pub const ROUTES: &[RouteRow] = &[
-            $(RouteRow { path: $path, access: RouteAccess::$access, body: routes!(@body $($form)?) },)*
+            $(RouteRow { path: $path, access: RouteAccess::$access, body: routes!(@body $($form)?), chirper: routes!(@chirper $($chirper)?) },)*
         ];
 
         impl Route {
@@ -122,7 +126,10 @@ routes! {
         POST |it| account::create(it.context, it.form).await;
     Login "/login" Anyone
         GET |it| account::show_login(it.context, it.query).await,
-        POST |it| account::login(it.context, it.form).await;
+        POST |it| match it.services.chirper_pages && chirper::is_form(it.form) {
+            true => chirper::login(it.context, it.form).await,
+            false => account::login(it.context, it.form).await,
+        };
     Reset "/reset/{code}" Anyone
         GET |it| reset::show(it.context, it.named).await,
         POST |it| reset::set(it.context, it.named, it.form).await;
@@ -197,6 +204,24 @@ routes! {
         GET |it| settings::show(it.context, it.query).await,
         POST |it| settings::change(it.context, it.form).await;
 
+    ChirperRegister "/register" Anyone of Chirper
+        GET |it| chirper::show_register(it.context).await,
+        POST |it| chirper::register(it.context, it.form).await;
+    ChirperHome "/home" Session of Chirper
+        GET |it| chirper::home(it.context).await;
+    ChirperPost "/post" Session of Chirper
+        GET |it| chirper::to_home(it.context),
+        POST |it| chirper::post(it.context, it.form).await;
+    ChirperBrowse "/browse" Session of Chirper
+        GET |it| chirper::browse(it.context).await;
+    ChirperUser "/user/{name}" Session of Chirper
+        GET |it| chirper::user(it.context, it.named).await;
+    ChirperFollow "/follow" Session of Chirper
+        GET |it| chirper::to_home(it.context),
+        POST |it| chirper::follow(it.context, it.form).await;
+    ChirperDelete "/delete_account" Anyone of Chirper
+        GET |it| chirper::delete_account(it.context);
+
     Live "/live" OwnPages
         GET |it| live(it).await;
     Shown "/shown" OwnPages
@@ -240,10 +265,10 @@ impl Route {
         &ROUTES[self as usize]
     }
 
-    /// Returns a router for all paths.
-    pub(super) fn router() -> matchit::Router<Route> {
+    /// Returns a router for all paths, with or without those of Chirper.
+    pub(super) fn router(chirper_pages: bool) -> matchit::Router<Route> {
         let mut router = matchit::Router::new();
-        for route in Route::ALL {
+        for route in Route::ALL.iter().filter(|route| chirper_pages || !route.row().chirper) {
             router.insert(route.row().path, *route).expect("the paths differ");
         }
         router

@@ -20,4 +20,6 @@ pub(super) struct SiteServices {
     /// URI where security problems can be reported, for `/.well-known/security.txt`.
     pub(super) security_contact: Option<String>,
     pub(super) metrics: WebCounters,
+    /// The addresses of Chirper's web server are served, too.
+    pub(super) chirper_pages: bool,
 }

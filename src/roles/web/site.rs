@@ -56,7 +56,16 @@ pub(super) struct Site {
 impl Site {
     /// Makes a site that asks `client`.
     pub(super) fn new(client: Client, options: WebOptions, shutdown: Arc<Shutdown>) -> Site {
-        let WebOptions { servers, keys, hosts, trusted_proxies, security_contact, hsts_days, .. } = options;
+        let WebOptions {
+            servers,
+            keys,
+            hosts,
+            trusted_proxies,
+            security_contact,
+            hsts_days,
+            chirper_pages,
+            ..
+        } = options;
         let cluster = ClusterMonitor::new(client.clone(), servers, keys);
         let streams = LiveStreams::new(client.clone(), shutdown);
         Site {
@@ -69,12 +78,13 @@ impl Site {
                 files: Files::new(),
                 security_contact,
                 metrics: WebCounters::default(),
+                chirper_pages,
             },
             hosts: AllowedHosts::new(&hosts, &host_name()),
             trusted_proxies,
             rate_limiter: Arc::default(),
             hsts: hsts_days.map(hsts),
-            routes: Route::router(),
+            routes: Route::router(chirper_pages),
         }
     }
 

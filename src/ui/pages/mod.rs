@@ -6,7 +6,7 @@
 //! - [`notices`]: `/notifications`, muted and blocked people, reports
 //! - [`people`]: `/people`, `/@name`; [`thread`]: `/croak/ID`; [`messages`]: `/messages` and below; [`settings`]: `/settings`
 //! - [`rooms`]: `/rooms` and below; [`bubble`]: groups of messages there and in conversations
-//! - [`search`]: `/search` and `/tag/NAME`
+//! - [`search`]: `/search` and `/tag/NAME`; [`chirper`]: the addresses of Chirper
 //! - [`croak`]: a croak on any page; [`composer`]: the form for one;
 //!   [`text`]: a user's text, with links for mentions, tags and addresses
 //!
@@ -14,6 +14,7 @@
 //! again must not take effect twice.
 
 pub mod bubble;
+pub mod chirper;
 pub mod composer;
 pub mod croak;
 pub mod feed;

@@ -21,12 +21,12 @@ use ribbit_net::secret::{from_hex, to_hex};
 use ribbit_state::query::Person;
 use ribbit_state::text::{check_password, fold_username};
 use ribbit_state::{Code, Denied};
+use ribbit_ui::time::twelve_hour;
 use ribbit_ui::words::refusal as words_of;
 use smol::future::{Boxed, or};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use time::OffsetDateTime;
 
 /// Time to wait for a part of a request.
 const PART_MAX: Duration = Duration::from_secs(10);
@@ -263,7 +263,7 @@ fn empty(done: Result<(), Refusal>) -> Reply {
 fn posts(newest_first: Vec<Post>) -> Value {
     let shown = |post: Post| gob::Post {
         content: post.text,
-        shown_time: shown_time(post.wall_ms),
+        shown_time: twelve_hour(post.wall_ms),
         wall_ms: post.wall_ms,
     };
     Value::Posts(newest_first.into_iter().rev().map(shown).collect())
@@ -271,28 +271,4 @@ fn posts(newest_first: Vec<Post>) -> Value {
 
 fn names(people: Vec<Person>) -> Value {
     Value::Texts(people.into_iter().map(|person| person.username).collect())
-}
-
-/// Returns a time as Chirper shows it, in UTC: `Nov 9 2026: 7:13 pm`.
-fn shown_time(wall_ms: u64) -> String {
-    let seconds = i64::try_from(wall_ms / 1000).unwrap_or(0);
-    let Ok(at) = OffsetDateTime::from_unix_timestamp(seconds) else { return String::new() };
-    let month: String = at.month().to_string().chars().take(3).collect();
-    let (hour, half) = (at.hour() % 12, if at.hour() < 12 { "am" } else { "pm" });
-    let hour = if hour == 0 { 12 } else { hour };
-    format!("{month} {} {}: {hour}:{:02} {half}", at.day(), at.year(), at.minute())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_shown_as_the_original_shows_them() {
-        assert_eq!(shown_time(1_794_251_580_000), "Nov 9 2026: 7:13 pm");
-        assert_eq!(shown_time(1_794_182_400_000 + 59_999), "Nov 9 2026: 12:00 am");
-        assert_eq!(shown_time(1_794_182_400_000 + 12 * 3_600_000), "Nov 9 2026: 12:00 pm");
-        assert_eq!(shown_time(0), "Jan 1 1970: 12:00 am");
-        assert_eq!(shown_time(u64::MAX), "");
-    }
 }
