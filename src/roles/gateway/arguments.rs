@@ -60,7 +60,7 @@ impl FromArgMatches for ListenerFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<ListenerFlags, clap::Error> {
         let typed = |protocol: &Protocol| {
             let addresses = matches.get_many::<String>(protocol.name)?;
-            Some((protocol.name, addresses.cloned().collect()))
+            Some((protocol.name, with_hosts(addresses.map(String::as_str))))
         };
         Ok(ListenerFlags(PROTOCOLS.iter().filter_map(typed).collect()))
     }
@@ -95,10 +95,11 @@ pub(crate) struct ProtocolListeners {
 pub(crate) const HELP: &str = "\
 Examples:
   ribbit client gateway --ribbit-tcp 8084,8081,8082,8083
-  ribbit client gateway --ribbit-tcp 192.168.1.20:8084,192.168.1.20:8081
+  ribbit client gateway --ribbit-tcp 192.168.1.20:8084,8081,8082,8083
 
-A port without a host listens on 127.0.0.1. The gateway stores no data; it needs
-the cluster file, because it speaks for people who have no password.";
+A port without a host listens on the host before it, and the first one on
+127.0.0.1. The gateway stores no data; it needs the cluster file, because it
+speaks for people who have no password.";
 
 impl GatewayArgs {
     /// Returns the options of the gateway.
@@ -164,10 +165,28 @@ pub(super) fn is_loopback(listen: &str) -> bool {
     host == "localhost" || host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback())
 }
 
-/// Parses a listener: PORT on this machine, or HOST:PORT.
+/// Checks a listener: PORT, or HOST:PORT.
 fn listener(text: &str) -> Result<String, String> {
-    let is_port = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    address::listen(&if is_port { format!("{LOOPBACK}:{text}") } else { text.to_string() })
+    let is_port = !text.contains(':');
+    address::listen(&if is_port { format!("{LOOPBACK}:{text}") } else { text.to_string() })?;
+    Ok(text.to_string())
+}
+
+/// Returns the listeners of one flag as HOST:PORT. A port alone is on the host before it, the first one on this machine.
+fn with_hosts<'a>(listeners: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut host = LOOPBACK;
+    let mut addresses = Vec::new();
+    for text in listeners {
+        let port = match text.rsplit_once(':') {
+            Some((own, port)) => {
+                host = own;
+                port
+            }
+            None => text,
+        };
+        addresses.push(format!("{host}:{port}"));
+    }
+    addresses
 }
 
 /// Parses a value of `--advertise`.
@@ -191,8 +210,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_port_alone_is_on_this_machine() {
-        assert_eq!(listener("8084"), Ok("127.0.0.1:8084".to_string()));
+    fn a_port_alone_is_on_the_host_before_it() {
+        let hosts = |typed: &str| with_hosts(typed.split(',')).join(" ");
+        assert_eq!(hosts("8084,8081"), "127.0.0.1:8084 127.0.0.1:8081");
+        assert_eq!(hosts("0.0.0.0:8084,8081"), "0.0.0.0:8084 0.0.0.0:8081");
+        assert_eq!(hosts("8084,[::1]:8081,8082"), "127.0.0.1:8084 [::1]:8081 [::1]:8082");
         assert_eq!(listener("0.0.0.0:0"), Ok("0.0.0.0:0".to_string()));
         assert!(listener("").is_err() && listener("70000").is_err() && listener("-1").is_err());
         assert!(is_loopback("127.0.0.1:1") && is_loopback("[::1]:1") && is_loopback("localhost:1"));
