@@ -82,7 +82,7 @@ fn the_prompt_sets_an_audience_and_keeps_people_away() {
     let script =
         "/audience\n/post for all\n/audience followers\n/post for few\n/mute @bob\n/block bob\n/unmute bob\n";
     let out = ada.runs_with(&pond, &[], script).succeeds();
-    let expected = "everyone sees what you post from here\nposted\n\
+    let expected = "your settings decide who sees what you post from here\nposted\n\
                     your followers and the people you mention see what you post from here\nposted\n\
                     muted @bob\nblocked @bob\nunmuted @bob\n";
     assert_eq!(out, expected);

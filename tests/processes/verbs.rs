@@ -239,7 +239,9 @@ fn an_export_holds_everything() {
         (expected.iter().map(|key| (*key).to_string()).collect::<Vec<_>>().iter().collect(), &json!(1))
     );
     let account = without(export["account"].clone(), &["account", "created"]);
-    assert_eq!(account, json!({"username": "ada", "name": "ada", "email": "a@b"}));
+    let texts = json!({"username": "ada", "name": "ada", "email": "a@b", "bio": "", "links": []});
+    assert_eq!(without(account.clone(), &["avatar", "audience"]), texts);
+    assert_eq!((&account["avatar"], &account["audience"]), (&json!("drawn"), &json!("everyone")));
     let texts = |list: &str| -> Vec<String> {
         let list = export[list].as_array().expect("a list");
         list.iter().rev().map(|it| it["text"].as_str().expect("text").to_string()).collect()
@@ -347,18 +349,47 @@ fn what_is_ones_own_is_changed_and_taken_back() {
     ada.runs(&pond, &["uncroak", &id]).fails(1, "there is no such croak (645)");
     ada.runs(&pond, &["profile", "--full-name", "Ada Lovelace", "--email", "ada@pond"]).succeeds();
     ada.runs(&pond, &["profile", "--email", "nowhere"]).fails(1, "(606)");
-    ada.runs(&pond, &["profile"]).fails(2, "--full-name");
+    ada.runs(&pond, &["profile", "bob", "--bio", "frogs"]).fails(2, "cannot be used with");
+    ada.runs(&pond, &["profile", "--avatar", "teal"]).fails(2, "colours: green, teal,");
     let export: Value = serde_json::from_str(&ada.runs(&pond, &["export"]).succeeds()).expect("JSON");
     assert_eq!(
         (&export["account"]["name"], &export["account"]["email"]),
         (&json!("Ada Lovelace"), &json!("ada@pond"))
     );
+    // What others see, and what only she sees.
+    let links = ["--link", "https://pond.example", "--link", "http://a.b"];
+    let changes =
+        [&["profile", "--bio", "Frogs", "--avatar", "teal-winking", "--audience", "followers"][..], &links];
+    let saved = &ada.runs(&pond, &[&changes.concat()[..], &["--json"]].concat()).lines()[0];
+    assert_eq!((&saved["bio"], &saved["name"]), (&json!("Frogs"), &Value::Null));
+    let usual = ada.runs(&pond, &["post", "for friends", "--json"]).lines()[0]["id"].clone();
+    ada.runs(&pond, &["pin", &usual.to_string()]).succeeds();
+    bob.runs(&pond, &["pin", &usual.to_string()]).fails(1, "(645)");
+    let own = &ada.runs(&pond, &["profile", "--json"]).lines()[0];
+    assert_eq!((&own["audience"], &own["pinned"], &own["croaks"]), (&json!("followers"), &usual, &json!(1)));
+    let seen = &bob.runs(&pond, &["profile", "@ada", "--json"]).lines()[0];
+    assert_eq!((&seen["avatar"], &seen["pinned"]), (&json!("teal-winking"), &Value::Null));
+    assert_eq!(seen["links"], json!(["https://pond.example", "http://a.b"]));
+    assert!(seen.get("email").is_none() && seen.get("audience").is_none(), "{seen}");
+    let shown = bob.runs(&pond, &["profile", "ada"]).succeeds();
+    assert!(
+        shown.starts_with("@ada  Ada Lovelace\n  Frogs\n  https://pond.example\n  http://a.b\n  1 croaks, "),
+        "{shown}"
+    );
+    ada.runs(&pond, &["profile", "--no-links"]).succeeds();
+    ada.runs(&pond, &["pin", &usual.to_string(), "--undo"]).succeeds();
+    let own = &ada.runs(&pond, &["profile", "--json"]).lines()[0];
+    assert_eq!((&own["links"], &own["pinned"]), (&json!([]), &Value::Null));
     // Two more sessions.
     let (phone, laptop) = (CliUser::new(), CliUser::new());
     phone.runs_with(&pond, &["login", "ada"], "password\n").succeeds();
     laptop.runs_with(&pond, &["login", "ada"], "password\n").succeeds();
     let sessions = ada.runs(&pond, &["sessions", "--json"]).lines();
     assert_eq!(sessions.iter().map(|one| one["this"] == true).collect::<Vec<_>>(), [false, false, true]);
+    assert!(
+        sessions[0]["device"].as_str().is_some_and(|device| device.starts_with("Terminal")),
+        "{sessions:?}"
+    );
     let newest = sessions[0]["opened"].to_string();
     assert_eq!(ada.runs(&pond, &["end-session", &newest]).succeeds(), format!("ended session {newest}\n"));
     laptop.runs(&pond, &["feed"]).fails(4, "not logged in");

@@ -50,7 +50,7 @@ fn a_like_and_a_share_are_counted_and_taken_back() {
     let fields = |choice| [("croak", id.as_str()), ("choice", choice), ("back", "/everyone")];
     bob.post("/like", &fields("add")).leads_to(&everyone);
     bob.post("/like", &fields("add")).leads_to(&everyone);
-    ada.get("/main").says(200, &format!("href=\"/croak/{id}/likes\" aria-label=\"1 likes\""));
+    ada.get("/main").says(200, &format!("href=\"/croak/{id}/likes\" aria-label=\"1 like\""));
     ada.get(&format!("/croak/{id}/likes")).says(200, "@bob");
     bob.get("/everyone").says(200, &format!("value=\"{id}\" aria-pressed=\"true\">Like"));
     assert!(!carl.get("/main").body.contains("rain, at last"));

@@ -12,6 +12,7 @@ mod hostile;
 mod notices;
 mod pages;
 mod people;
+mod profile;
 mod reset;
 mod rooms;
 mod safe;

@@ -212,6 +212,7 @@ fn hostile_text_is_escaped_on_every_page() {
         }
         browser.post("/login", &[("username", username), ("password", "password")]).leads_to("/main");
     }
+    ada.post("/settings", &[("choice", "profile"), ("bio", HOSTILE)]).leads_to("/settings?note=saved");
     ada.croak(HOSTILE);
     ada.post("/messages/bob", &[("message", HOSTILE)]).leads_to("/messages/bob");
     bob.post("/manage", &[("username", "ada"), ("choice", "add")]).leads_to("/manage?note=added");
@@ -238,7 +239,7 @@ fn hostile_text_is_escaped_on_every_page() {
         ("/main", &[("post", &long)]),
         ("/manage", &[("username", HOSTILE), ("choice", "add")]),
         ("/messages/ada", &[("message", &long)]),
-        ("/settings", &[("choice", "profile"), ("name", HOSTILE), ("email", HOSTILE)]),
+        ("/settings", &[("choice", "profile"), ("name", HOSTILE), ("email", HOSTILE), ("links", HOSTILE)]),
     ] {
         let page = bob.post(path, fields);
         assert_eq!(page.status, 422, "{path}: {}", page.body);

@@ -89,6 +89,16 @@ fn every_page_matches_its_golden_file() {
     views.see("chirper-user", &bob.get("/user/ada"));
     views.see("profile", &ada.get("/@bob?before=8"));
     views.see("profile-own", &ada.get("/@ada"));
+    let fields = [
+        ("choice", "profile"),
+        ("bio", "Frogs,\n<engines> and @bob"),
+        ("links", "https://pond.example"),
+        ("frog", "cheeky"),
+        ("colour", "violet"),
+    ];
+    ada.post("/settings", &fields).leads_to("/settings?note=saved");
+    ada.post("/pin", &[("croak", "7"), ("choice", "add"), ("back", "/@ada")]).leads_to("/@ada#croak-7");
+    views.see("profile-full", &ada.get("/@ada"));
     views.see("profile-nobody", &ada.get("/@nobody"));
     views.see("croak", &ada.get("/croak/6"));
     views.see("croak-own", &ada.get("/croak/7"));
