@@ -78,6 +78,7 @@ pub fn answer<V: View>(
         | Query::Search { session, .. }
         | Query::Waiting { session, .. }
         | Query::FollowedBy { session, .. }
+        | Query::Follows { session, .. }
         | Query::Reactions { session, .. } => match owner(view, *session)? {
             Ok(me) => personal(view, caches, me, *session, query)?,
             Err(denied) => Err(denied),
@@ -104,6 +105,7 @@ fn personal<V: View>(
             Ok(friends(view, me, whose, *after)?)
         }
         Query::FollowedBy { username, after, .. } => followed_by(view, me, username, *after)?,
+        Query::Follows { side, after, .. } => Ok(people::follows(view, me, *side, *after)?),
         Query::Croak { id, .. } => croak(view, me.account, *id)?,
         Query::Profile { username, before, limit, .. } => {
             profile(view, caches, me, username, *before, page_len(*limit, FEED_PAGE_MAX))?

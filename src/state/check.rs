@@ -174,6 +174,7 @@ impl Query {
             | Query::Talks { .. }
             | Query::Message { .. }
             | Query::Waiting { .. }
+            | Query::Follows { .. }
             | Query::Front { .. }
             | Query::Notices { .. }
             | Query::Rooms { .. }
@@ -298,7 +299,8 @@ impl LeaseCommand {
 impl MessageCommand {
     fn check(&self) -> Result<(), Denied> {
         match self {
-            MessageCommand::Send { username: typed, text, .. } => {
+            MessageCommand::Send { username: typed, text, .. }
+            | MessageCommand::SendAgain { username: typed, text, .. } => {
                 username(typed)?;
                 text::check_message(text)
             }

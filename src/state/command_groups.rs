@@ -100,6 +100,10 @@ pub enum MessageCommand {
     Mark { session: TokenHash, with: AccountId, delivered_through: LogIndex, read_through: LogIndex },
     /// Reports that the feed was seen up to this croak.
     ReadFeed { session: TokenHash, through: LogIndex },
+    /// As `Send`, for a client that may have sent the same message through another server a moment ago: a message with this text,
+    /// sent within `REPEATED_SEND_MS` and after the message `known`, is answered in place of a second one. `known` is the newest
+    /// one that this server has sent itself, or 0.
+    SendAgain { session: TokenHash, username: String, text: String, known: LogIndex },
 }
 
 /// A change to the client's notices. New variants go at the end.

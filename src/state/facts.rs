@@ -150,6 +150,7 @@ commands! {
     Message(MessageCommand::Send): 1, session, People, grows, Post, messaged;
     Message(MessageCommand::Mark): 1, session, People, stays, SmallWrite, marked;
     Message(MessageCommand::ReadFeed): 1, session, People, stays, SmallWrite, feed_read;
+    Message(MessageCommand::SendAgain): 1, session, People, grows, Post, messaged;
     Account(AccountCommand::Describe): 1, session, People, stays, SmallWrite, none;
     Account(AccountCommand::ChangePassword): 1, session, Backends, stays, SmallWrite, session_closed;
     Account(AccountCommand::EndSession): 1, session, People, stays, SmallWrite, session_closed;
@@ -278,4 +279,5 @@ queries! {
     Waiting: session, public;
     FollowedBy: session, public;
     ResetLink: code, public;
+    Follows: session, public;
 }

@@ -78,6 +78,10 @@ pub const MESSAGE_CHARS_MAX: usize = 1_000;
 pub const WAITING_MAX: u32 = 1_000;
 /// Maximum number of unread messages from one sender, so that no single account fills a mailbox.
 pub(crate) const WAITING_PER_TALK_MAX: u32 = 200;
+/// Milliseconds within which the same message through another server is the same one, see `SendAgain`.
+pub const REPEATED_SEND_MS: u64 = 5_000;
+/// Maximum number of messages of a talk that are compared with a repeated one.
+pub(crate) const REPEATED_SEND_COMPARED: usize = 8;
 /// Maximum number of messages in a page of a talk: even the longest texts fit one frame.
 pub const TALK_PAGE_MAX: usize = 50;
 /// Maximum number of talks in a page of a list.

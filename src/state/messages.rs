@@ -17,6 +17,7 @@
 use super::code::{Code, Denied, Field};
 use super::command::{MessageCommand, Reply};
 use super::ids::{AccountId, LogIndex, TokenHash};
+use super::limits::{REPEATED_SEND_COMPARED, REPEATED_SEND_MS};
 use super::lookup::{me_and, person, session_owner};
 use super::rows::{
     Change, Mailbox, Mailboxes, Message, Messages, Order, TalkMarks, TalkOf, TalkState, TalksByAge, View,
@@ -50,7 +51,10 @@ pub(super) fn change<V: View>(
 ) -> Result<Decision, V::Error> {
     match command {
         MessageCommand::Send { session, username, text } => {
-            send(bounds, view, context, *session, username, text)
+            send(bounds, view, context, *session, username, text, None)
+        }
+        MessageCommand::SendAgain { session, username, text, known } => {
+            send(bounds, view, context, *session, username, text, Some(*known))
         }
         MessageCommand::Mark { session, with, delivered_through, read_through } => {
             match session_owner(view, *session, context.age_ms())? {
@@ -74,6 +78,7 @@ fn send<V: View>(
     session: TokenHash,
     username: &str,
     text: &str,
+    known: Option<LogIndex>,
 ) -> Result<Decision, V::Error> {
     let (me, other) = match me_and(view, context, session, username)? {
         Ok(both) => both,
@@ -87,6 +92,11 @@ fn send<V: View>(
     }
     if let Err(denied) = text::check_message(text) {
         return Ok(Err(denied));
+    }
+    if let Some(known) = known
+        && let Some(message) = sent_lately(view, context, (me, other), text, known)?
+    {
+        return Ok(Ok((Vec::new(), Reply::Sent { message })));
     }
     let mut theirs = mark_of(view, other, me)?.unwrap_or_default();
     let mut mailbox = mailbox(view, other)?;
@@ -104,6 +114,27 @@ fn send<V: View>(
     changes.push(Change::put::<Waiting>(&(other, me, index), &sender));
     changes.push(Change::put::<Mailboxes>(&other, &mailbox));
     Ok(Ok((changes, Reply::Sent { message: index })))
+}
+
+/// Returns the message with this text that `me` sent after `known` and within `REPEATED_SEND_MS`, if there is one.
+fn sent_lately<V: View>(
+    view: &V,
+    context: ApplyContext,
+    (me, other): (AccountId, AccountId),
+    text: &str,
+    known: LogIndex,
+) -> Result<Option<LogIndex>, V::Error> {
+    let (from, to) = ((me, other, known.saturating_add(1)), (me, other, LogIndex::MAX));
+    for ((_, _, id), ()) in scan::<TalkOf, V>(view, &from, &to, Order::NewestFirst, REPEATED_SEND_COMPARED)? {
+        if let Some(message) = get::<Messages, V>(view, &id)?
+            && message.from == me
+            && message.text == text::croak_text(text)
+            && message.wall_ms.abs_diff(context.wall_ms) < REPEATED_SEND_MS
+        {
+            return Ok(Some(id));
+        }
+    }
+    Ok(None)
 }
 
 /// Adds a message to the talk of one of the two and moves the talk to the top of their list.

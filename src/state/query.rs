@@ -116,6 +116,16 @@ pub enum Query {
     FollowedBy { session: TokenHash, username: String, after: Option<AccountId> },
     /// The person whose password the one-time link with this code may set.
     ResetLink { code: TokenHash },
+    /// Accounts that the session's owner follows, or that follow them, in the order of their ids, starting after `after` if it
+    /// is given: each with the index of the follow.
+    Follows { session: TokenHash, side: FollowSide, after: Option<AccountId> },
+}
+
+/// Side of a follow on which the listed accounts are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FollowSide {
+    Followed,
+    Followers,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -372,6 +382,13 @@ pub enum Page {
         more: bool,
     },
     ResetLink(Person),
+    Follows {
+        me: Person,
+        /// Each with the index of the follow.
+        people: Vec<(Person, LogIndex)>,
+        /// The `after` of the next page, if there is one.
+        more: Option<AccountId>,
+    },
 }
 
 /// A message that its recipient has not read.

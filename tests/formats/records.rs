@@ -255,6 +255,8 @@ fn message_commands() -> Vec<Command> {
     let report = |subject| RelationCommand::Report { session, subject, words: "rude".into() }.into();
     vec![
         MessageCommand::Send { session, username: "bob".into(), text: "hello\r\n🐸".into() }.into(),
+        MessageCommand::SendAgain { session, username: "bob".into(), text: "hello".into(), known: 300 }
+            .into(),
         MessageCommand::Mark { session, with: account, delivered_through: 300, read_through: 299 }.into(),
         MessageCommand::ReadFeed { session, through: 300 }.into(),
         NoticeCommand::Read { session, through: 300 }.into(),
@@ -382,7 +384,7 @@ fn check_complete(commands: &[Command]) {
     inside!(Tree, TreeCommand: MakeFolder Touch Write Remove Acquire Release);
     inside!(Lease, LeaseCommand: Open Close Register End Appoint StepDown EnterChat SetRegions NumberClient);
     inside!(Room, RoomCommand: Create Change Join Leave Close Invite Withdraw Remove SetRank Say RemoveMessage Mark);
-    inside!(Message, MessageCommand: Send Mark ReadFeed);
+    inside!(Message, MessageCommand: Send Mark ReadFeed SendAgain);
     inside!(Notice, NoticeCommand: Read);
     inside!(Relation, RelationCommand: Mute Block Report);
     inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak Pin);

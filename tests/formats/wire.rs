@@ -28,7 +28,8 @@ use ribbit_state::query::{Consistency, FeedCroak, Page, Person, Query, TalkPartn
 use ribbit_state::query::{CroakBody, Found, FrontCroak, FrontPage};
 use ribbit_state::query::{CroakNumbers, CroakShare, ReactionKind, Thread, ThreadCroak, ThreadReply};
 use ribbit_state::query::{
-    DeliveryStatus, NoticeItem, ReportItem, Talk, TalkMessage, TalkSummary, Unread, WaitingMessage,
+    DeliveryStatus, FollowSide, NoticeItem, ReportItem, Talk, TalkMessage, TalkSummary, Unread,
+    WaitingMessage,
 };
 use ribbit_state::rows::{
     Coordination, Lease, NodeKind, NoticeKind, Owner, ReportedThing, Settings, TreeNode,
@@ -194,6 +195,7 @@ fn queries() -> Vec<(&'static str, Query)> {
         Waiting: Query::Waiting { session, after: before, limit },
         FollowedBy: Query::FollowedBy { session, username: "bob".into(), after: Some(ACCOUNT) },
         ResetLink: Query::ResetLink { code: TOKEN },
+        Follows: Query::Follows { session, side: FollowSide::Followers, after: Some(ACCOUNT) },
     })
 }
 
@@ -480,6 +482,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         Found: Page::Found(Box::new(found())),
         Waiting: Page::Waiting { me: person(), messages: vec![waiting_message()], more: true },
         ResetLink: Page::ResetLink(person()),
+        Follows: Page::Follows { me: person(), people: vec![(person(), 300)], more: Some(ACCOUNT) },
     })
 }
 

@@ -5,7 +5,8 @@
 //! - in this process: [`group`], a cluster of servers that answer from memory; [`site`], web pages in front of one; [`keys`]
 //! - processes: [`web_process`], `ribbit client web`; [`network`], hosts made of network namespaces; [`writers`], clients that
 //!   post all the time; [`history`], what they were answered
-//! - clients: [`http`], [`stream`], [`tls`]; of older systems: [`chat_client`], [`chirper_client`]; a real browser ([`driver`]) with accessibility checks ([`axe`])
+//! - clients: [`http`], [`stream`], [`tls`]; of older systems: [`chat_client`], [`chirper_client`], [`grpc`]; a real browser
+//!   ([`driver`]) with accessibility checks ([`axe`])
 //! - [`page_text`] and [`status_json`]: read what pages and `ribbit status` print; [`timeouts`]: wait for other processes
 
 // Shared code of tests may panic where a test would.
@@ -17,6 +18,7 @@ pub mod chirper_client;
 pub mod driver;
 pub mod fuzz_bodies;
 pub mod group;
+pub mod grpc;
 pub mod history;
 pub mod http;
 pub mod keys;

@@ -47,6 +47,11 @@ impl Connection {
         Connection { stream, from, listener, shutdown, _slot: slot }
     }
 
+    /// Returns the signal that the role is being stopped.
+    pub(crate) fn shutdown(&self) -> Arc<Shutdown> {
+        self.shutdown.clone()
+    }
+
     /// Completes when the role is being stopped.
     pub(crate) fn stopping(&self) -> impl Future<Output = ()> + Send + use<> {
         let shutdown = self.shutdown.clone();

@@ -28,6 +28,9 @@ pub(crate) const READ_BYTES: usize = 16 * 1024;
 /// Time for connections in progress when the role is stopped.
 pub(crate) const STOP_DEADLINE: Duration = Duration::from_secs(4);
 
+/// Time within which a server answers the probe of a gateway's health.
+pub(crate) const PROBE_DEADLINE: Duration = Duration::from_secs(2);
+
 /// Length of the gateway's leases: the people of a gateway that died are free again after this time.
 pub(crate) const LEASE: Duration = Duration::from_secs(6);
 /// Maximum number of people whose locks are under one lease. A lease owns at most 64 nodes.
@@ -48,6 +51,8 @@ pub(crate) const LIST_MAX: Duration = Duration::from_millis(500);
 pub(crate) const ACCOUNTS_LISTED_MAX: usize = 20_000;
 /// Maximum number of waiting messages that are read at once.
 pub(crate) const WAITING_MAX: usize = 1_000;
+/// Maximum number of pages of the feed that are read for one look at a timeline.
+pub(crate) const TIMELINE_PAGES_MAX: usize = 20;
 /// Maximum number of people in a list of followers or followed accounts.
 pub(crate) const FOLLOWS_LISTED_MAX: usize = 4_096;
 

@@ -9,7 +9,7 @@
 //! - [`arguments`]: flags; [`table`]: the protocols, one row each; [`protocol`]: the shape of a row
 //! - [`listener`]: the accept loop that all share; [`connection`]: bounded reads, whole writes
 //! - [`operations`]: what the protocols can do, in ribbit's terms; [`requests`]: held until decided, carried out once
-//! - protocols: [`ribbit_tcp`], [`chat`], [`chirper`]
+//! - protocols: [`ribbit_tcp`], [`chat`], [`chirper`]; [`sns`] and [`grpc_chat`], over [`grpc`]
 //! - [`registry`]: the gateways of the cluster and their addresses
 //! - [`limits`]: every limit
 //!
@@ -20,6 +20,8 @@ pub(crate) mod arguments;
 pub mod chat;
 pub mod chirper;
 mod connection;
+pub mod grpc;
+pub mod grpc_chat;
 #[allow(dead_code, reason = "the limits of protocols that are not served yet")]
 mod limits;
 mod listener;
@@ -30,6 +32,7 @@ mod protocol;
 mod registry;
 mod requests;
 pub mod ribbit_tcp;
+pub mod sns;
 mod table;
 
 use crate::common::failure::Failure;

@@ -1,7 +1,7 @@
 //! The table of protocols.
 
 use super::protocol::Protocol;
-use super::{chat, chirper, ribbit_tcp};
+use super::{chat, chirper, grpc_chat, ribbit_tcp, sns};
 
 /// All protocols, one row each.
 pub(crate) const PROTOCOLS: &[Protocol] = &[
@@ -31,5 +31,23 @@ pub(crate) const PROTOCOLS: &[Protocol] = &[
         trusts_names: false,
         handed_out_from: None,
         start: chirper::start,
+    },
+    Protocol {
+        name: sns::NAME,
+        help: "Serve the terminal client of Tiny SNS in C++: the ports of the coordinator and of one or more services",
+        ports: &[9000, 10000],
+        ports_range: (2, 8),
+        trusts_names: true,
+        handed_out_from: Some(1),
+        start: sns::start,
+    },
+    Protocol {
+        name: grpc_chat::NAME,
+        help: "Serve the terminal clients of the gRPC chat in Python: one or more ports",
+        ports: &[50051],
+        ports_range: (1, 8),
+        trusts_names: true,
+        handed_out_from: Some(0),
+        start: grpc_chat::start,
     },
 ];

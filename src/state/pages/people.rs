@@ -12,7 +12,9 @@ use crate::limits::{
 };
 use crate::lookup::{account_named, is_suspended, live_account, person, profile_of, range_of};
 use crate::path::TreePath;
-use crate::query::{AccountSummary, OpenSession, OwnAccount, Page, Person, PersonRelation, Profile};
+use crate::query::{
+    AccountSummary, FollowSide, OpenSession, OwnAccount, Page, Person, PersonRelation, Profile,
+};
 use crate::rows::{
     Account, AccountProfile, Blocks, CroaksBy, Followers, Friends, Key, Mutes, Names, NodeKind, Order,
     Session, Sessions, SessionsOf, SharedBy, Table, View, books, get, scan,
@@ -185,6 +187,45 @@ fn relations<V: View>(
         }
     }
     Ok(people)
+}
+
+/// Returns one page of the live accounts that `me` follows or that follow `me`, each with the index of the follow.
+pub(crate) fn follows<V: View>(
+    view: &V,
+    me: Person,
+    side: FollowSide,
+    after: Option<AccountId>,
+) -> Result<Page, V::Error> {
+    // `after` comes from the client and may be any number.
+    let next = after.map_or(0, |account| account.0.saturating_add(1));
+    let (from, to) = ((me.account, next), (me.account, u64::MAX));
+    let accounts: Vec<u64> = match side {
+        FollowSide::Followed => {
+            keys_of(scan::<Friends, V>(view, &from, &to, Order::OldestFirst, PEOPLE_PAGE_MAX)?)
+        }
+        FollowSide::Followers => {
+            keys_of(scan::<Followers, V>(view, &from, &to, Order::OldestFirst, PEOPLE_PAGE_MAX)?)
+        }
+    };
+    let more = accounts.last().filter(|_| accounts.len() == PEOPLE_PAGE_MAX).map(|last| AccountId(*last));
+    let mut people = Vec::with_capacity(accounts.len());
+    for account in accounts {
+        let follow = match side {
+            FollowSide::Followed => (me.account, account),
+            FollowSide::Followers => (AccountId(account), me.account.0),
+        };
+        if let (Some(person), Some(index)) =
+            (person(view, AccountId(account))?, get::<Friends, V>(view, &follow)?)
+        {
+            people.push((person, index));
+        }
+    }
+    Ok(Page::Follows { me, people, more })
+}
+
+/// Returns the second accounts of rows whose keys are pairs.
+fn keys_of<T>(rows: Vec<((AccountId, u64), T)>) -> Vec<u64> {
+    rows.into_iter().map(|((_, account), _)| account).collect()
 }
 
 pub(crate) fn followers<V: View>(view: &V, me: Person, after: Option<AccountId>) -> Result<Page, V::Error> {

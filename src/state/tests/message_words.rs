@@ -8,7 +8,7 @@ use crate::command::Command;
 use crate::command::MessageCommand;
 use crate::command::{AccountChanges, AccountCommand, OperatorCommand};
 use crate::ids::{AccountId, LogIndex};
-use crate::query::{Page, Query, TalkMessage, TalkPartner, WaitingMessage};
+use crate::query::{FollowSide, Page, Query, TalkMessage, TalkPartner, WaitingMessage};
 use crate::query::{PersonRelation, Profile};
 use crate::rows::{
     AccountProfile, Key, Mailboxes, Messages, Profiles, SettingsRow, Suspended, Table, TableId, TalkMarks,
@@ -27,8 +27,13 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
     let command = match name {
         "send" => {
             let times = args.lookup_parse("times")?.unwrap_or(1);
+            let known = args.lookup_parse("known")?;
             let (session, username) = (session(args)?, first(args)?);
-            MessageCommand::Send { session, username, text: first(args)?.repeat(times) }.into()
+            let text = first(args)?.repeat(times);
+            match known {
+                None => MessageCommand::Send { session, username, text }.into(),
+                Some(known) => MessageCommand::SendAgain { session, username, text, known }.into(),
+            }
         }
         "mark" => MessageCommand::Mark {
             session: session(args)?,
@@ -122,6 +127,10 @@ pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Qu
             let after = args.lookup_parse("after")?;
             Query::Waiting { session: session(args)?, after, limit }
         }
+        "follows" | "followed-since" => {
+            let side = if name == "follows" { FollowSide::Followed } else { FollowSide::Followers };
+            Query::Follows { session: session(args)?, side, after: None }
+        }
         "followed-by" => {
             let session = session(args)?;
             Query::FollowedBy { session, username: first(args)?, after: None }
@@ -178,6 +187,12 @@ pub(super) fn page(page: &Page) -> Words {
         }
         Page::Message { with_account, message, .. } => {
             writeln!(output, "with {}: {}", with_account.0, message_words(message))?;
+        }
+        Page::Follows { people, more, .. } => {
+            for (person, index) in people {
+                writeln!(output, "{} since {index}", person.username)?;
+            }
+            writeln!(output, "more: {more:?}")?;
         }
         Page::Waiting { messages, more, .. } => {
             for WaitingMessage { id, from, username, deleted, text, .. } in messages {

@@ -1,10 +1,12 @@
-//! The gateway with clients that speak the older systems' protocols byte for byte: [`ribbit_tcp`], [`chat`], [`chirper`], and
-//! [`shared`] for what all protocols have in common.
+//! The gateway with clients that speak the older systems' protocols byte for byte: [`ribbit_tcp`], [`chat`], [`chirper`], [`sns`],
+//! [`grpc_chat`], and [`shared`] for what all protocols have in common.
 
 mod chat;
 mod chirper;
+mod grpc_chat;
 mod ribbit_tcp;
 mod shared;
+mod sns;
 
 use crate::test_cluster::{TestCluster, awaited};
 use ribbit_state::sync::MutexExt;

@@ -14,7 +14,7 @@ use ribbit_net::protocol::Ask;
 use ribbit_state::command::{Command, Proposal, Request, Stamp};
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::model::Model;
-use ribbit_state::query::TalkPartner;
+use ribbit_state::query::{FollowSide, TalkPartner};
 use ribbit_state::{
     AccountId, LeaseCommand, LogIndex, MessageCommand, Owner, Query, RequestId, TokenHash, TreeCommand,
     TreePath,
@@ -175,7 +175,7 @@ fn write(own: &mut Option<Pond>, request: Request) {
 /// A query of each kind with texts, numbers and paths of the input in it.
 fn filled(parts: &mut Parts<'_>) -> Query {
     let session = *parts.of(&[ADA, BOB, TokenHash([9; 32])]);
-    let kind = parts.byte() % 12;
+    let kind = parts.byte() % 13;
     let number = number(parts);
     let limit = number as u16;
     let before = parts.byte().is_multiple_of(2).then_some(number);
@@ -195,6 +195,7 @@ fn filled(parts: &mut Parts<'_>) -> Query {
         8 => Query::Talks { session, before, limit },
         9 => Query::Waiting { session, after: before, limit },
         10 => Query::FollowedBy { session, username: text, after: before.map(AccountId) },
+        11 => Query::Follows { session, side: FollowSide::Followed, after: before.map(AccountId) },
         _ => {
             let path = |text: &str| text.parse().unwrap_or_else(|_| TreePath::root());
             let after = after.map(|after| path(&after));

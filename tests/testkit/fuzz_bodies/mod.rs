@@ -6,7 +6,7 @@
 //! - `rules`: commands and questions that can be said there; `asks`: the same put to a real store
 //! - `records`, `journal`, `store`, `snapshots`: files on this disk, or from another member's
 //! - `forms`, `pages`: from a browser, and back to one
-//! - `chat`, `commas`, `gob`: from clients of older systems
+//! - `chat`, `commas`, `gob`, `grpc`: from clients of older systems
 //! - `shell`, `terminal`, `typed`, `files`, `names`: what people type, in lines, flags, files and patterns
 //!
 //! Not here: whether an answer is the right one. That is the tests' to know.
@@ -18,6 +18,7 @@ pub mod files;
 pub mod forms;
 pub mod frames;
 pub mod gob;
+pub mod grpc;
 pub mod handshake;
 pub mod journal;
 mod memory;
@@ -45,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     ("forms", forms::run),
     ("frames", frames::run),
     ("gob", gob::run),
+    ("grpc", grpc::run),
     ("handshake", handshake::run),
     ("journal", journal::run),
     ("names", names::run),

@@ -136,6 +136,23 @@ impl Operations {
         }
     }
 
+    /// Returns the session of an account without a password, if [`Operations::enter`] has opened it, through any gateway. Refused
+    /// with `NotLoggedIn` if it is not open.
+    pub(crate) async fn entered(&self, protocol: &str, username: &str) -> Result<Session, Refusal> {
+        let username = named(username)?;
+        let token = self.token_of(protocol, "", &username);
+        match self.open_session(token).await {
+            // It may have been opened through another gateway a moment ago.
+            Err(refusal) if refusal.lacks_session() => {
+                match self.requests.read_newest(Query::Me { session: token }).await? {
+                    Page::Me(_) => Ok(Session { username, token }),
+                    other => Err(unexpected(&other)),
+                }
+            }
+            known => known,
+        }
+    }
+
     /// Ends a session.
     pub(crate) async fn log_out(&self, session: &Session) -> Result<(), Refusal> {
         self.end(session.token).await
@@ -163,9 +180,14 @@ impl Operations {
 
     /// Returns all accounts in the order of their creation, at most `ACCOUNTS_LISTED_MAX` of them.
     pub(crate) async fn accounts(&self) -> Result<Vec<Person>, Refusal> {
+        self.accounts_named("*").await
+    }
+
+    /// As [`Operations::accounts`], of those whose user names match a pattern.
+    pub(crate) async fn accounts_named(&self, names: &str) -> Result<Vec<Person>, Refusal> {
         let (mut people, mut after) = (Vec::new(), None);
         loop {
-            let (page, more) = self.account_page("*".to_string(), after).await?;
+            let (page, more) = self.account_page(names.to_string(), after).await?;
             people.extend(page.into_iter().filter(|it| !it.suspended).map(|account| account.person));
             match more.filter(|_| people.len() < ACCOUNTS_LISTED_MAX) {
                 Some(name) => after = Some(name),

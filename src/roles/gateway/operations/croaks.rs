@@ -109,7 +109,7 @@ impl Operations {
         Ok(found)
     }
 
-    async fn feed_page(
+    pub(super) async fn feed_page(
         &self,
         session: &Session,
         before: Option<LogIndex>,

@@ -2,7 +2,7 @@
 
 use super::{Operations, Refusal, Session};
 use ribbit_net::subscription::{Subscription, SubscriptionMessage};
-use ribbit_state::{EventKind, Token, Topic};
+use ribbit_state::{EventKind, LogIndex, Token, Topic};
 
 /// News for a person. Each only says what to read: a duplicate or a gap makes no difference to a reader that reads on from
 /// where it stopped.
@@ -22,6 +22,13 @@ pub(crate) enum News {
 #[derive(Debug)]
 pub(crate) struct LiveEvents {
     events: Subscription,
+}
+
+impl LiveEvents {
+    /// Returns the position up to which the events were taken.
+    pub(crate) fn position(&self) -> LogIndex {
+        self.events.cursor().index
+    }
 }
 
 impl Operations {

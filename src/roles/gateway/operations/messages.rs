@@ -41,10 +41,38 @@ impl Operations {
         to: &str,
         text: &str,
     ) -> Result<LogIndex, Refusal> {
+        self.send_message(from, session, to, text, None).await
+    }
+
+    /// As [`Operations::send`], for a client that may have sent the same message through another gateway a moment ago: answers that
+    /// one in place of sending another. `known` is the newest such message that this gateway has sent, or 0.
+    pub(crate) async fn send_again(
+        &self,
+        from: IpAddr,
+        session: &Session,
+        to: &str,
+        text: &str,
+        known: LogIndex,
+    ) -> Result<LogIndex, Refusal> {
+        self.send_message(from, session, to, text, Some(known)).await
+    }
+
+    async fn send_message(
+        &self,
+        from: IpAddr,
+        session: &Session,
+        to: &str,
+        text: &str,
+        known: Option<LogIndex>,
+    ) -> Result<LogIndex, Refusal> {
         let username = fold_username(to).map_err(|denied| unknown_name(denied.into()))?;
         check_message(text)?;
         self.check_rate(from, AddressRateClass::Post)?;
-        let command = MessageCommand::Send { session: session.token, username, text: text.to_string() };
+        let (session, text) = (session.token, text.to_string());
+        let command = match known {
+            None => MessageCommand::Send { session, username, text },
+            Some(known) => MessageCommand::SendAgain { session, username, text, known },
+        };
         match self.requests.write(command).await? {
             Reply::Sent { message } => Ok(message),
             other => Err(unexpected(&other)),

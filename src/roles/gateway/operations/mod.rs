@@ -9,7 +9,7 @@
 //! Each returns a value or a [`Refusal`]. None contains rules or knows a wire: a protocol picks the words for a refusal.
 //!
 //! - [`accounts`]: creating, opening and deleting them, with a password or by name
-//! - [`croaks`]: posts, follows and feeds; [`messages`]: direct messages; [`live`]: events as they come
+//! - [`croaks`]: posts, follows and feeds; [`timeline`]: croaks since a follow; [`messages`]: direct messages; [`live`]: events as they come
 //! - [`presence`]: who is online, decided once in the whole cluster
 
 pub(crate) mod accounts;
@@ -17,15 +17,19 @@ pub(crate) mod croaks;
 pub(crate) mod live;
 pub(crate) mod messages;
 pub(crate) mod presence;
+pub(crate) mod timeline;
 
 pub(crate) use super::requests::Refusal;
 
+use super::limits::PROBE_DEADLINE;
 use super::registry::{GatewayServers, Registry};
 use super::requests::Requests;
 use crate::common::address_rates::{AddressRateClass, AddressRates};
 use presence::Presence;
 use ribbit_net::keys::Keys;
 use ribbit_state::{Code, TokenHash};
+use smol::Timer;
+use smol::future::or;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -61,6 +65,15 @@ impl Operations {
     /// Returns the servers of a protocol that are handed to clients: those of this gateway first, then those of the others.
     pub(crate) async fn servers(&self, protocol: &str) -> Vec<GatewayServers> {
         self.registry.servers(protocol).await
+    }
+
+    /// Returns true if a server of the cluster answers within `PROBE_DEADLINE`.
+    pub(crate) async fn is_reachable(&self) -> bool {
+        let late = async {
+            Timer::after(PROBE_DEADLINE).await;
+            false
+        };
+        or(async { self.requests.position().await.is_ok() }, late).await
     }
 
     /// Applies the rate limit of an address. Addresses of this machine have none, as for the pages.

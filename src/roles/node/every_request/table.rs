@@ -12,7 +12,7 @@ use ribbit_state::command::Guard;
 use ribbit_state::command::LeaseEnd;
 use ribbit_state::command::NewMember;
 use ribbit_state::limits::*;
-use ribbit_state::query::{ReactionKind, TalkPartner};
+use ribbit_state::query::{FollowSide, ReactionKind, TalkPartner};
 use ribbit_state::*;
 
 pub(crate) const SESSION: TokenHash = TokenHash([1; 32]);
@@ -137,6 +137,8 @@ fn queries(table: &mut RequestTable) {
         table.query(Query::Front { session, before, limit, known, unless: before });
         table.query(Query::Friends { session, after: Some(account) });
         table.query(Query::Followers { session, after: Some(account) });
+        table.query(Query::Follows { session, side: FollowSide::Followed, after: Some(account) });
+        table.query(Query::Follows { session, side: FollowSide::Followers, after: None });
         table.query(Query::Leases { after: Some(Owner::Client(number)) });
         table.query(Query::Leases { after: Some(Owner::Member(number)) });
         table.query(Query::Croak { session, id: number });

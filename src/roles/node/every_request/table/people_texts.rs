@@ -69,8 +69,12 @@ pub(super) fn texts_of_people(table: &mut RequestTable) {
         ("\0".into(), None),
         (String::new(), Some(invalid(Field::Message))),
     ] {
-        let expected = refusal.map_or(Expected::Answered, Expected::Refused);
-        let send = MessageCommand::Send { session, username: "ada".into(), text };
-        table.0.push((Plane::Client, write(send.into()), expected));
+        let username = "ada".to_string();
+        let again =
+            MessageCommand::SendAgain { session, username: username.clone(), text: text.clone(), known: 0 };
+        for command in [MessageCommand::Send { session, username, text }, again] {
+            let expected = refusal.map_or(Expected::Answered, Expected::Refused);
+            table.0.push((Plane::Client, write(command.into()), expected));
+        }
     }
 }

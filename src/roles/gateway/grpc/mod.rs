@@ -1,0 +1,56 @@
+//! A gRPC server over HTTP/2 without encryption, for the protocols of two older systems.
+//!
+//! ```text
+//!   [`server`]: HTTP/2, paths, deadlines ──▶ [`service`]: tables of methods ──▶ handlers of a protocol
+//!        │                                        │
+//!   [`call`]: messages of a call             [`message`]: structs, codecs, facts ──▶ [`descriptors`] ──▶ [`reflection`]
+//!        │                                        │
+//!   [`framing`], [`status`]                  [`wire`]: Protocol Buffers
+//! ```
+//!
+//! A protocol declares its messages with `messages!`, its methods with `methods!`, and calls [`serve`] for each connection. Health and
+//! reflection are added here. [`limits`] has every limit. See decision 32 for why no library does this.
+//!
+//! Not here: what a method does.
+
+pub(super) mod call;
+mod descriptors;
+pub mod framing;
+mod health;
+pub mod limits;
+pub mod message;
+mod reflection;
+mod server;
+pub(super) mod service;
+pub(super) mod status;
+pub mod wire;
+
+use super::connection::Connection;
+use health::Health;
+use health::Probe;
+use reflection::Reflection;
+use service::{Api, Routes, ServiceFacts, describe};
+use std::sync::Arc;
+
+/// Serves the calls of one connection to the services of `routes`, until it ends.
+pub(super) async fn serve<H: Send + Sync>(connection: Connection, routes: Routes<H>, probe: Probe) {
+    server::serve(connection, with_common_services(routes, probe)).await;
+}
+
+/// Returns the probe of the health service, which makes a future at each call.
+pub(super) fn probe<F: Future<Output = bool> + Send + 'static>(
+    make: impl Fn() -> F + Send + Sync + 'static,
+) -> Probe {
+    Arc::new(move || Box::pin(make()))
+}
+
+/// Adds health and reflection.
+fn with_common_services<H: Send + Sync>(routes: Routes<H>, probe: Probe) -> Vec<Box<dyn Api>> {
+    let mut facts = describe(routes.services);
+    let services = facts.iter().map(ServiceFacts::full_name).collect();
+    facts.extend(describe(health::SERVICES));
+    facts.extend(describe(reflection::SERVICES));
+    let health = Routes { host: Arc::new(Health { services, probe }), services: health::SERVICES };
+    let reflection = Routes { host: Arc::new(Reflection::new(facts)), services: reflection::SERVICES };
+    vec![Box::new(routes), Box::new(health), Box::new(reflection)]
+}
