@@ -1,10 +1,9 @@
 //! Chirper's web server in front of `ribbit client gateway --chirper`: every action, by clients of our own and by Go's library.
 
-use super::Gateway;
+use super::{Gateway, go_client};
 use crate::test_cluster::{TestCluster, awaited};
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
 use std::process::Command;
 use testkit::chirper_client::{DEFINITIONS, GobReply, GobValue, ask, request, try_ask};
 use testkit::page_text::unescaped;
@@ -241,35 +240,15 @@ fn hostile_bytes_end_no_port() {
     assert_eq!(home(address, &ada).posts(), ["slow"]);
 }
 
-/// Builds the client with Go's own gob library, if Go is installed.
-fn go_client(folder: &Path) -> Option<Command> {
-    let program = folder.join("chirper_go");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testkit/chirper_go/main.go");
-    let built =
-        Command::new("go").arg("build").arg("-o").arg(&program).arg(source).env("GOFLAGS", "").status();
-    match built {
-        Ok(status) => {
-            assert!(status.success(), "it builds");
-            Some(Command::new(program))
-        }
-        Err(_) => {
-            println!("skipped: Go is not installed, so its gob library was not asked");
-            None
-        }
-    }
-}
-
 #[test]
 fn the_gob_library_of_go_is_understood_and_understands() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    if go_client(folder.path()).is_none() {
-        return;
-    }
+    let Some(program) = go_client("chirper_go", folder.path()) else { return };
     let pond = TestCluster::start();
     let gateway = chirper(&pond);
     let address = &gateway.addresses("chirper")[0];
     let go = |arguments: &[&str]| {
-        let output = Command::new(folder.path().join("chirper_go")).arg(address).args(arguments).output();
+        let output = Command::new(&program).arg(address).args(arguments).output();
         let output = output.expect("it starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("text")

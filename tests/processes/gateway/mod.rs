@@ -12,7 +12,8 @@ use crate::test_cluster::{TestCluster, awaited};
 use ribbit_state::sync::MutexExt;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Child, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -118,4 +119,22 @@ pub(crate) fn connected(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("a listener");
     stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
     stream
+}
+
+/// Builds a client in Go, with the original's own libraries, from `tests/testkit`. Returns `None` if Go is not installed.
+pub(crate) fn go_client(name: &str, folder: &Path) -> Option<PathBuf> {
+    let program = folder.join(name);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/testkit").join(name).join("main.go");
+    let built =
+        Command::new("go").arg("build").arg("-o").arg(&program).arg(source).env("GOFLAGS", "").status();
+    match built {
+        Ok(status) => {
+            assert!(status.success(), "it builds");
+            Some(program)
+        }
+        Err(_) => {
+            println!("skipped: Go is not installed, so its libraries were not asked");
+            None
+        }
+    }
 }

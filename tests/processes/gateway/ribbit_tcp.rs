@@ -1,11 +1,12 @@
 //! Ribbit's web client: a client that does on the wire what it does.
 
-use super::{Gateway, connected, one_shot};
+use super::{Gateway, connected, go_client, one_shot};
 use crate::test_cluster::{TestCluster, send};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -186,6 +187,39 @@ fn text_survives_the_clients_format_strings_and_commas() {
     assert!(feed[0].1.starts_with("29 ") && feed.len() >= 6, "{feed:?}");
     // A long post arrives in parts, and is refused as a whole.
     assert_eq!(client.write(&format!("post,{},ada", "x".repeat(60_000))), "512");
+}
+
+#[test]
+fn what_go_makes_of_percent_signs_is_repaired() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let Some(program) = go_client("ribbit_go", folder.path()) else { return };
+    let pond = TestCluster::start();
+    let gateway = Gateway::start(&pond, &FLAGS);
+    let go = |request: &str| {
+        let address = gateway.address("ribbit-tcp", 1).to_string();
+        let output = Command::new(&program).args([&address, request]).output().expect("it starts");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    assert_eq!(go("create,ada,100%,ada@example.org,half of 50%"), "200");
+    assert_eq!(go("login,ada,half of 50%"), "200");
+    let mut browser = pond.browser();
+    let reply = browser.post("/login", &[("username", "ada"), ("password", "half of 50%")]);
+    assert_eq!(reply.status, 303, "the password is the one that was typed");
+    for (typed, kept) in [
+        ("50%", "50%"),
+        ("50%, and more", "50%, and more"),
+        ("a%db%sc", "a%db%sc"),
+        ("%\u{e9}%\u{1f438}!", "%\u{e9}%\u{1f438}!"),
+        ("100%!", "100%!"),
+        ("(MISSING) %!x(MISSING)", "(MISSING) %!x(MISSING)"),
+        // Lost in the client: a doubled sign, flags and widths.
+        ("100%% sure", "100% sure"),
+        ("100% sure", "100%sure"),
+        ("%5.2f", "%f"),
+    ] {
+        assert_eq!(go(&format!("post,{typed},ada")), "200", "{typed}");
+        assert_eq!(Client(&gateway).feed("ada")[0].1, kept, "{typed}");
+    }
 }
 
 #[test]

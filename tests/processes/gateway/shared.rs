@@ -1,6 +1,6 @@
 //! What all protocols of the gateway have in common: flags, the status, and stopping.
 
-use super::Gateway;
+use super::{Gateway, one_shot};
 use crate::test_cluster::{TestCluster, awaited};
 use rustix::process::Signal;
 use std::net::TcpListener;
@@ -99,4 +99,30 @@ fn up_serves_the_older_clients_on_their_ports() {
     drop(holder);
     pond.kill(&["gateway"]);
     awaited("it is restarted", || pond.pids().contains_key("gateway").then_some(()));
+}
+
+#[test]
+fn a_name_opens_an_account_until_it_has_a_password() {
+    let pond = TestCluster::start();
+    let gateway = Gateway::start(&pond, &["--names-without-password", "--chat", "0", "--ribbit-tcp", "0,0"]);
+    let chat = || ChatClient::connect(&gateway.address("chat", 0).to_string());
+    let backend = |request: &str| one_shot(gateway.address("ribbit-tcp", 1), request.as_bytes(), 1_024);
+    let mut zoe = chat();
+    zoe.ask("1|zoe", 0, "Account created! Logged in as zoe.");
+    assert_eq!(backend("login,zoe,"), b"602");
+    assert_eq!(backend("login,zoe,password 1"), b"602");
+    assert_eq!(pond.browser().post("/login", &[("username", "zoe"), ("password", "x")]).status, 422);
+
+    let (code, said) = pond.ended(pond.plain(&["user", "passwd", "zoe"]), "password 1\n");
+    assert_eq!(code, 0, "{said}");
+    // The connection that the name has opened is over, and the name opens no other one.
+    zoe.says(0, "Your session has ended. You are now logged out.");
+    let mut other = chat();
+    other.send("2|zoe");
+    assert_eq!(other.receive().status, 1);
+    assert_eq!(backend("login,zoe,password 1"), b"200");
+    assert_eq!(backend("post,with a password,zoe"), b"200");
+    let mut browser = pond.browser();
+    assert_eq!(browser.post("/login", &[("username", "zoe"), ("password", "password 1")]).status, 303);
+    assert!(browser.get("/main").body.contains("with a password"));
 }
