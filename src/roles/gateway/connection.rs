@@ -79,18 +79,27 @@ impl Connection {
 
 /// As [`Connection::receive`], for a part of a connection.
 pub(crate) async fn receive(stream: &mut TcpStream, buffer: &mut Vec<u8>, limit: Duration) -> Received {
-    let mut bytes = [0; READ_BYTES];
-    let read = async { Some(stream.read(&mut bytes).await) };
+    // The buffer exists only once there is something to read: most connections wait.
+    let read = async {
+        if stream.peek(&mut [0]).await? == 0 {
+            return Ok(Vec::new());
+        }
+        let mut bytes = vec![0; READ_BYTES];
+        let count = stream.read(&mut bytes).await?;
+        bytes.truncate(count);
+        Ok::<_, io::Error>(bytes)
+    };
+    let read = async { Some(read.await) };
     let late = async {
         Timer::after(limit).await;
         None
     };
     match or(read, late).await {
-        Some(Ok(0) | Err(_)) => Received::End,
-        Some(Ok(count)) => {
-            buffer.extend_from_slice(&bytes[..count]);
-            Received::Bytes(count)
+        Some(Ok(bytes)) if !bytes.is_empty() => {
+            buffer.extend_from_slice(&bytes);
+            Received::Bytes(bytes.len())
         }
+        Some(Ok(_) | Err(_)) => Received::End,
         None => Received::Nothing,
     }
 }

@@ -19,6 +19,9 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::Instant;
 
+/// Maximum length of the host's part of a gateway's name, in characters.
+const HOST_CHARS_MAX: usize = 64;
+
 /// Host and port of a server, as clients reach it.
 pub(crate) type HostPort = (String, u16);
 
@@ -68,7 +71,9 @@ pub(crate) struct Registry {
 
 impl Registry {
     pub(super) fn new(namespace: Namespace, served: Vec<Served>, advertise: Vec<Advertised>) -> Registry {
-        let host = Some(host_name()).filter(|host| !host.is_empty()).unwrap_or("gateway".to_string());
+        // A host name may be anything that its administrator likes, a name in the namespace may not.
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        let host: String = host_name().chars().map(plain).take(HOST_CHARS_MAX).collect();
         let name = format!("{host}-{}", std::process::id());
         let (known, lease) = Default::default();
         Registry { namespace, name, served, advertise, known, lease }

@@ -147,7 +147,7 @@ fn time_left(end: Instant) -> Duration {
 }
 
 fn undecided(why: ClientError) -> Refusal {
-    log::warn!("a request was not decided: {why}");
+    log::debug!("a request was not decided: {why}");
     Refusal::Unavailable
 }
 

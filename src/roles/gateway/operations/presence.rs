@@ -14,14 +14,14 @@
 //!   has the name by the time it is over.
 //! - A lease owns a bounded number of nodes, so a gateway opens as many as it needs. Renewals write nothing.
 
-use crate::gateway::limits::{LEASE, LEASES_MAX, LOCK_PAUSE, PEOPLE_PER_LEASE_MAX};
+use crate::gateway::limits::{HOLD_MAX, LEASE, LEASES_MAX, LOCK_PAUSE, PEOPLE_PER_LEASE_MAX};
 use crate::gateway::operations::{Operations, Refusal};
 use crate::locks::lease::HeldLease;
 use crate::locks::namespace::Namespace;
 use ribbit_net::tasks;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::text::fold_username;
-use ribbit_state::{Code, TokenHash, TreeCommand, TreePath};
+use ribbit_state::{Code, Consistency, TokenHash, TreeCommand, TreePath};
 use smol::Timer;
 use smol::channel;
 use smol::future::Boxed;
@@ -96,11 +96,11 @@ impl Operations {
         loop {
             // In a task of its own: if this future is dropped, the guard is dropped there and the lock released.
             let (tell, told) = channel::bounded(1);
-            let (shared, path) = (self.presence.0.clone(), path.clone());
-            tasks::spawn(async move { tell.send(shared.enter(path).await).await }).detach();
+            let (shared, of) = (self.presence.0.clone(), path.clone());
+            tasks::spawn(async move { tell.send(shared.enter(of).await).await }).detach();
             match told.recv().await.unwrap_or(Err(Refusal::Unavailable)) {
                 Err(Refusal::AlreadyOnline) if Instant::now() < end => {
-                    Timer::after(LOCK_PAUSE).await;
+                    self.presence.0.may_be_free(&path, end).await;
                 }
                 entered => return entered,
             }
@@ -146,15 +146,35 @@ impl Shared {
         Err(refusal)
     }
 
+    /// Acquires a lock. Held while no server decides it: repeated under the same lease, it is one acquisition.
     async fn acquire(&self, path: &TreePath, lease: TokenHash) -> Result<(), Refusal> {
-        let acquire = TreeCommand::Acquire { path: path.clone(), lease, content: Vec::new() };
-        match self.namespace.write(acquire).await {
-            Ok((_, Ok(_))) => Ok(()),
-            Ok((_, Err(denied))) if denied.code == Code::LockHeld => Err(Refusal::AlreadyOnline),
-            Ok((_, Err(denied))) => Err(Refusal::Denied(denied.code)),
-            Err(failure) => {
-                log::warn!("cannot decide whether {} is free: {failure}", path.as_str());
-                Err(Refusal::Unavailable)
+        let end = Instant::now() + HOLD_MAX;
+        loop {
+            let acquire = TreeCommand::Acquire { path: path.clone(), lease, content: Vec::new() };
+            match self.namespace.write(acquire).await {
+                Ok((_, Ok(_))) => return Ok(()),
+                Ok((_, Err(denied))) if denied.code == Code::LockHeld => return Err(Refusal::AlreadyOnline),
+                Ok((_, Err(denied))) => return Err(Refusal::Denied(denied.code)),
+                Err(failure) if Instant::now() < end => log::debug!("{}: {failure}", path.as_str()),
+                Err(failure) => {
+                    log::warn!("cannot decide whether {} is free: {failure}", path.as_str());
+                    return Err(Refusal::Unavailable);
+                }
+            }
+        }
+    }
+
+    /// Waits until a lock that was held looks free, or until `end`. Looks by reading: every refused acquisition would be an
+    /// entry of the log.
+    async fn may_be_free(&self, path: &TreePath, end: Instant) {
+        while Instant::now() < end {
+            Timer::after(LOCK_PAUSE).await;
+            if self.places.locked().contains_key(path) {
+                continue;
+            }
+            match self.namespace.node(path, Consistency::Session).await {
+                Ok(answer) if answer.node.is_some() => {}
+                _ => return,
             }
         }
     }

@@ -5,6 +5,8 @@
 //! post comes on a port that has brought the first one already, or later.
 
 use super::codec::Answer;
+use ribbit_net::secret::token_hash;
+use ribbit_state::TokenHash;
 use ribbit_state::sync::MutexExt;
 use smol::lock::OnceCell;
 use std::collections::HashMap;
@@ -20,9 +22,9 @@ const WRITES_MAX: usize = 1_024;
 /// Answer that the copies of a write share.
 pub(super) type SharedAnswer = Arc<OnceCell<Answer>>;
 
-/// Writes whose copies may still arrive.
+/// Writes whose copies may still arrive, by address and hash of their bytes.
 #[derive(Debug, Default)]
-pub(super) struct Copies(Mutex<HashMap<(IpAddr, Vec<u8>), Write>>);
+pub(super) struct Copies(Mutex<HashMap<(IpAddr, TokenHash), Write>>);
 
 #[derive(Debug)]
 struct Write {
@@ -38,14 +40,13 @@ impl Copies {
         let bit = 1 << listener;
         let mut writes = self.0.locked();
         writes.retain(|_, write| now.saturating_duration_since(write.first_at) < COPIES_WITHIN);
-        let key = (from, bytes.to_vec());
+        let key = (from, token_hash(bytes));
         if let Some(write) = writes.get_mut(&key).filter(|write| write.listeners & bit == 0) {
             write.listeners |= bit;
             return write.answer.clone();
         }
         if writes.len() >= WRITES_MAX
-            && let Some(oldest) =
-                writes.iter().min_by_key(|(_, write)| write.first_at).map(|(key, _)| key.clone())
+            && let Some(oldest) = writes.iter().min_by_key(|(_, write)| write.first_at).map(|(key, _)| *key)
         {
             writes.remove(&oldest);
         }
