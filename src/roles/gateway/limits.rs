@@ -25,6 +25,8 @@ pub(crate) const LINGER_BYTES_MAX: usize = 1024 * 1024;
 pub(crate) const LINGER: Duration = Duration::from_secs(1);
 /// Size of one read from a socket, in bytes.
 pub(crate) const READ_BYTES: usize = 16 * 1024;
+/// Time in which connections that wait in the kernel are still accepted when the role is stopped.
+pub(crate) const STOP_GRACE: Duration = Duration::from_millis(100);
 /// Time for connections in progress when the role is stopped.
 pub(crate) const STOP_DEADLINE: Duration = Duration::from_secs(4);
 

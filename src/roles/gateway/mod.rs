@@ -97,7 +97,11 @@ pub(crate) async fn run(options: GatewayOptions, stop: impl Future<Output = ()>)
     let late = async {
         Timer::after(limits::STOP_DEADLINE).await;
     };
-    race(connections.all_ended(), late).await;
+    let ended = async {
+        Timer::after(limits::STOP_GRACE).await;
+        connections.all_ended().await;
+    };
+    race(ended, late).await;
     drop(accepting);
     zip(presence.close(), registry.close()).await;
     log::info!("stopped serving");

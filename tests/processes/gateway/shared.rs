@@ -84,6 +84,8 @@ fn up_serves_the_older_clients_on_their_ports() {
     let mut pond = TestCluster::empty();
     // Ports of tests are free ones, and these are fixed. So any of them may be taken, by this test or another program.
     let holder = TcpListener::bind("127.0.0.1:2538");
+    let are_free = |ports: [u16; 3]| ports.iter().all(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    awaited("the ports of one protocol are free", || are_free([1337, 1338, 1339]).then_some(()));
     pond.up(&["--gateway"]);
     let said = || pond.said();
     assert!(said().iter().any(|line| line == "port 2538 is taken, so --chat is left out"), "{:?}", said());

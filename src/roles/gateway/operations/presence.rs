@@ -14,6 +14,7 @@
 //!   has the name by the time it is over.
 //! - A lease owns a bounded number of nodes, so a gateway opens as many as it needs. Renewals write nothing.
 
+use crate::common::failure::Exit;
 use crate::gateway::limits::{HOLD_MAX, LEASE, LEASES_MAX, LOCK_PAUSE, PEOPLE_PER_LEASE_MAX};
 use crate::gateway::operations::{Operations, Refusal};
 use crate::locks::lease::HeldLease;
@@ -197,11 +198,21 @@ impl Shared {
             log::warn!("{LEASES_MAX} leases are full: no one else can go online through this gateway");
             return Err(Refusal::Denied(Code::TooManyLeases));
         }
-        let opened =
-            HeldLease::open_until_over(&self.namespace, "gateway", LEASE).await.map_err(|failure| {
-                log::warn!("cannot open a lease: {failure}");
-                Refusal::Unavailable
-            })?;
+        let end = Instant::now() + HOLD_MAX;
+        let opened = loop {
+            match HeldLease::open_until_over(&self.namespace, "gateway", LEASE).await {
+                Ok(opened) => break opened,
+                Err(failure) if failure.exit == Exit::Refused => {
+                    log::warn!("cannot open a lease: {failure}");
+                    return Err(Refusal::Denied(Code::TooManyLeases));
+                }
+                Err(failure) if Instant::now() < end => log::debug!("no lease yet: {failure}"),
+                Err(failure) => {
+                    log::warn!("cannot open a lease: {failure}");
+                    return Err(Refusal::Unavailable);
+                }
+            }
+        };
         let (token, lost, shared) = (opened.token(), opened.lost(), Arc::downgrade(self));
         leases.push(opened);
         tasks::spawn(async move {
