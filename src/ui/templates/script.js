@@ -10,6 +10,8 @@
   const FRESH_MAX = 99;
   // Shortest time between two announcements of new croaks to screen readers.
   const SAY_MS = 5000;
+  // Time for which a deleted croak can be brought back.
+  const UNDO_MS = 10000;
   // Number of croaks on a page whose counts are kept current.
   const COUNTED_MAX = 128;
   // Pause before a stream that the browser has closed is opened again.
@@ -93,7 +95,8 @@
     try {
       const answer = await fetch(action, { method: "POST", body, signal: AbortSignal.timeout(SEND_MS_MAX) });
       const page = parse(await answer.text());
-      if (answer.status < 500 && answer.status !== 408 && one("main", page)) return { page, url: answer.url, done: answer.ok };
+      const { status, url, ok: done } = answer;
+      if (status < 500 && status !== 408 && one("main", page)) return { page, url, done, status };
       return { trouble: one(".trouble b", page)?.textContent };
     } catch {
       return {};
@@ -104,14 +107,14 @@
   const send = async (form, button) => {
     const body = new URLSearchParams(new FormData(form));
     if (button?.name) body.append(button.name, button.value);
-    const mine = { button };
+    const mine = { button }, action = button?.getAttribute("formaction") ?? form.action;
     busy.set(form, mine);
     // Created empty before its text is set: screen readers only announce changes.
     stateOf(form).textContent = "";
     setBusy(form, button, true);
     const until = Date.now() + RETRY_MS_MAX;
     for (let pause = 500; ; pause = Math.min(2 * pause, PAUSE_MS_MAX)) {
-      const { page, url, done, trouble = "No connection." } = await attempt(form.action, body);
+      const { page, url, done, trouble = "No connection." } = await attempt(action, body);
       if (busy.get(form) !== mine) return;
       if (page) {
         if (done) for (const field of all("textarea", form)) sessionStorage.removeItem(draftOf(field));
@@ -132,7 +135,8 @@
     const form = event.target;
     if (event.defaultPrevented || form.method !== "post") return;
     event.preventDefault();
-    if (event.submitter?.matches(".act")) return react(form, event.submitter);
+    if (event.submitter?.matches("[aria-pressed]")) return react(form, event.submitter);
+    if (form.dataset.delete) return hold(form.dataset.delete, new FormData(form));
     if (!busy.has(form)) send(form, event.submitter ?? one("button", form));
   });
 
@@ -152,6 +156,86 @@
     copyable();
     one(`#croak-${croak} [formaction="${new URL(button.formAction).pathname}"]`)?.focus({ preventScroll: true });
   };
+
+  // ---- Deleting a croak: it goes from the page at once and from the servers after a while, or when the page is left. Until
+  // then it can be brought back. What was not confirmed is kept, and sent again by the next page; a second time does no harm
+
+  let held;
+  const HELD = "held", keptHeld = () => JSON.parse(localStorage.getItem(HELD));
+  const bar = make("div", "undo");
+  bar.setAttribute("role", "status");
+  document.body.append(bar);
+  const hide = (id, isHidden) => {
+    for (const part of [document.getElementById(`croak-${id}`), one(`form[data-delete="${id}"]`)]) if (part) part.hidden = isHidden;
+  };
+  const hold = (id, form = []) => {
+    settle();
+    const body = new URLSearchParams(form), me = document.body.dataset.me, due = Date.now() + UNDO_MS;
+    held = { id, body, timer: setTimeout(settle, UNDO_MS) };
+    localStorage.setItem(HELD, JSON.stringify({ id, body: `${body}`, me, due }));
+    hide(id, true);
+    const undo = make("button", "", "Undo");
+    undo.onclick = bringBack;
+    bar.replaceChildren(make("span", "", "Croak deleted."), undo);
+    undo.focus({ preventScroll: true });
+    say(`Croak deleted. You can undo this for ${UNDO_MS / 1000} seconds.`);
+  };
+  const letGo = () => {
+    const { id } = held, hadFocus = bar.contains(document.activeElement);
+    clearTimeout(held.timer);
+    held = undefined;
+    bar.replaceChildren();
+    if (hadFocus) (one(`#croak-${id}:not([hidden]) .more summary`) ?? one("main")).focus({ preventScroll: true });
+  };
+  const bringBack = () => {
+    localStorage.removeItem(HELD);
+    hide(held.id, false);
+    letGo();
+    say("Your croak is back.");
+  };
+  // Deletes what is held.
+  const settle = () => {
+    if (!held) return;
+    const { id, body } = held;
+    letGo();
+    remove(id, body);
+  };
+  const remove = async (id, body) => {
+    for (let pause = 500; ; pause = Math.min(2 * pause, PAUSE_MS_MAX)) {
+      const { page, done, status, trouble = "No connection." } = await attempt(`/croak/${id}`, body);
+      if (page) {
+        if (keptHeld()?.id === id) localStorage.removeItem(HELD);
+        const croak = document.getElementById(`croak-${id}`);
+        hide(id, false);
+        if (done || status === 404) return croak && leave(croak);
+        return say(`Not deleted. ${one("main [role=alert]", page)?.textContent ?? one("h1", page).textContent}`);
+      }
+      say(`${trouble} Your croak will be deleted when the servers are back.`);
+      await wait(pause);
+    }
+  };
+  // The page is left: nothing waits any longer. The next page of this browser makes sure.
+  const settleNow = () => {
+    if (!held) return;
+    localStorage.setItem(HELD, JSON.stringify({ ...keptHeld(), due: 0 }));
+    fetch(`/croak/${held.id}`, { method: "POST", body: held.body, keepalive: true }).catch(() => {});
+    letGo();
+  };
+  // Takes up what an earlier page has held and not confirmed.
+  const takeUp = () => {
+    const kept = keptHeld();
+    if (held) return hide(held.id, true);
+    if (!kept || kept.me !== document.body.dataset.me || Date.now() < kept.due) return;
+    hide(kept.id, true);
+    remove(kept.id, new URLSearchParams(kept.body));
+  };
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest?.("a[data-delete]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    link.closest("details").open = false;
+    hold(link.dataset.delete);
+  });
 
   // ---- The menu of a croak copies its address where the browser can
 
@@ -514,6 +598,7 @@
     arrange();
     tell();
     copyable();
+    takeUp();
     fresh = [];
     shown = here();
     for (const field of all("[data-chars-max]")) {
@@ -536,6 +621,7 @@
   }
   addEventListener("popstate", () => here() !== shown && location.reload());
   addEventListener("pagehide", () => {
+    settleNow();
     markRoom();
     close();
   });

@@ -3,6 +3,7 @@
 use super::Visit;
 use testkit::group::Mood;
 use testkit::http::Browser;
+use testkit::page_text;
 
 fn befriended(visit: &Visit) -> Browser {
     let mut bob = Browser::new(&visit.site.address);
@@ -119,6 +120,70 @@ fn counts_and_what_is_gone_change_on_open_pages() {
     driver.awaits("return document.querySelector('.focus .text').textContent == 'This croak was deleted.'");
     assert_eq!(driver.run("return document.querySelectorAll('.focus .acts').length"), 0);
     assert_eq!(driver.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn a_deletion_can_be_undone_for_a_while_and_is_never_lost() {
+    let Some(visit) = Visit::start(true) else { return };
+    let driver = &visit.driver;
+    visit.join("Ada", "ada");
+    let mut elsewhere = Browser::new(&visit.site.address);
+    elsewhere.cookies = driver.cookies();
+    for text in ["one", "two", "three", "four"] {
+        elsewhere.croak(text);
+    }
+    let mut on_servers = || page_text::croaks(&elsewhere.get("/main")).join(",");
+    let shown = "return [...document.querySelectorAll('article.croak:not([hidden]) .text')]
+                     .map((text) => text.textContent).join()";
+    let delete = |words: &str| {
+        let menu = format!("[...document.querySelectorAll('article.croak')].find((croak) => croak.textContent.includes('{words}'))");
+        driver.run(&format!("{menu}.querySelector('.more summary').click(); {menu}.querySelector('[data-delete]').click()"));
+    };
+    visit.go("/main");
+    driver.awaits("return document.querySelector('body > .sr') != null");
+    // The croak goes at once, and the focus is on the button that brings it back.
+    delete("four");
+    assert_eq!(driver.run(shown), "three,two,one");
+    assert_eq!(driver.run("return document.activeElement.textContent"), "Undo");
+    visit.look("undo");
+    assert_eq!(on_servers(), "four,three,two,one", "nothing happened yet");
+    driver.keys(&["\u{e007}"]);
+    driver.awaits("return document.querySelector('.undo').textContent == ''");
+    assert_eq!(driver.run(shown), "four,three,two,one");
+    assert_eq!(driver.run("return document.activeElement.closest('article').id.startsWith('croak-')"), true);
+    // Another deletion settles the one before it; time settles it, too.
+    delete("four");
+    delete("three");
+    driver.awaits("return document.querySelectorAll('article.croak').length == 3");
+    assert_eq!(on_servers(), "three,two,one");
+    driver.awaits("return document.querySelectorAll('article.croak').length == 2");
+    assert_eq!(on_servers(), "two,one");
+    // Leaving the page settles it.
+    delete("two");
+    driver.click("nav a[href='/rooms']");
+    let gone = (0..400).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(25));
+        on_servers() == "one"
+    });
+    assert!(gone, "the deletion was lost");
+    driver.awaits("return localStorage.length == 0");
+    // On its own page; the servers are away when the page is left.
+    visit.go("/main");
+    driver.click("article a.when");
+    driver.awaits("return document.querySelector('body > .sr') != null");
+    driver.press("#delete button");
+    driver.awaits("return document.querySelector('.focus .croak').hidden");
+    visit.site.group.be(Mood::Gone);
+    driver.click("nav a[href='/rooms']");
+    visit.site.group.be(Mood::Well);
+    visit.go("/main");
+    driver.awaits("return document.querySelectorAll('article.croak:not([hidden])').length == 0");
+    driver.awaits("return localStorage.length == 0");
+    assert_eq!(on_servers(), "");
+    for complaint in driver.complaints() {
+        // Answers while the servers were away, and the second time of a deletion.
+        assert!(complaint.contains("Failed to load resource"), "{complaint}");
+    }
 }
 
 #[test]
