@@ -21,7 +21,7 @@
 //!
 //! For both:
 //! - [`words`]: refusals, confirmations and errors; [`notice_words`]: notices; [`report_words`]: reports
-//! - [`time`]: wall-clock times; [`plain`]: escaping for terminals; [`table`]: aligned columns
+//! - [`time`]: wall-clock times; [`plain`]: escaping for terminals; [`length`]: lengths of texts; [`table`]: aligned columns
 //! - [`nearest`]: suggestions for mistyped names; [`version`]: version and build
 //!
 //! Depends on the types of the rules and of the protocol, not on the roles that use it.
@@ -34,6 +34,7 @@ pub mod doctor;
 pub mod export;
 pub mod form;
 pub mod health;
+pub mod length;
 pub mod lines;
 pub mod metrics;
 pub mod nearest;

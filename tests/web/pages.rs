@@ -182,7 +182,7 @@ fn a_croak_that_is_too_long_stays_in_its_field() {
     let text = "🐸".repeat(101);
     let page = ada.post("/main", &[("post", &text)]);
     page.refuses(Code::CroakTooLong);
-    page.says(422, "Yours has 101.");
+    page.says(422, "Yours has 101 characters.");
     assert_eq!(page.body.matches(&text).count(), 1);
     let exact = "a\r\n".repeat(50);
     ada.post("/main", &[("post", &exact)]).leads_to("/main");

@@ -68,7 +68,7 @@ fn a_message_that_is_refused_comes_back_as_it_was_typed() {
     let (mut ada, _) = ada_and_bob(&site);
     let long = ada.post("/messages/bob", &[("message", &"ü".repeat(1001))]);
     long.refuses(Code::MessageTooLong);
-    long.says(422, "Yours has 1001.");
+    long.says(422, "Yours has 1001 characters.");
     long.says(422, &"ü".repeat(1001));
     send(&mut ada, "bob", &"🐸".repeat(1000));
     ada.post("/messages/bob", &[("message", " ")]).says(422, "Write 1 to 1000 characters.");
@@ -166,13 +166,19 @@ fn people_are_found_added_and_removed() {
     ada.post("/manage", &add).leads_to("/people?note=added");
     ada.get("/people?note=added").says(200, "Now following.");
     bob.get("/people?who=followers").says(200, "href=\"/@ada\"");
+    // Both lists are searched by parts of names, and their buttons lead back to them.
+    ada.get("/people?who=following").says(200, "name=\"back\" value=\"following\"");
+    ada.get("/people?who=following&names=BO").says(200, "href=\"/@bob\"");
+    ada.get("/people?who=following&names=x").says(200, "No matches.");
+    bob.get("/people?who=followers&names=@ad").says(200, "href=\"/@ada\"");
+    bob.get("/people?names=d").says(200, "href=\"/@ada\"");
     bob.get("/people").says(200, "follows you");
     let profile = bob.get("/@ADA");
     profile.says(200, "1 following · 0 followers");
     profile.says(200, "follows you");
     let remove = [("username", "bob"), ("choice", "remove"), ("back", "profile")];
     ada.post("/manage", &remove).leads_to("/@bob?note=removed");
-    bob.get("/people?who=followers").says(200, "You don't have any followers yet.");
+    bob.get("/people?who=followers").says(200, "No followers yet.");
     ada.get("/@nobody").says(404, "Nobody has this username.");
     ada.get("/@a%20b").says(404, "Nobody has this username.");
     let own = ada.get("/@ada");
@@ -460,4 +466,38 @@ fn people_and_croaks_are_found_by_words_and_tags() {
     let second = ada.get(&older.replace("&#38;", "&"));
     assert_eq!(second.body.matches("class=\"text\"").count(), 10);
     second.says(200, "many 0");
+}
+
+#[test]
+fn names_are_completed_for_those_who_are_logged_in() {
+    let site = Site::start();
+    let [mut ada, mut bob] = ["ada", "bob"].map(|name| {
+        let mut browser = Browser::new(&site.address);
+        browser.join(name);
+        browser
+    });
+    for room in ["pond", "pool"] {
+        ada.post("/rooms", &[("room", room), ("topic", "<wet>"), ("open", "yes")]);
+    }
+    ada.post("/rooms", &[("room", "potion"), ("topic", "by invitation")]);
+    let complete = |browser: &mut Browser, typed: &str| {
+        let answer = browser.get(&format!("/complete?q={}", typed.replace('@', "%40").replace('#', "%23")));
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (200, Some("application/json")),
+            "{answer:?}"
+        );
+        answer.body
+    };
+    assert_eq!(complete(&mut ada, "@B"), r#"[{"text":"@bob","about":"bob"}]"#);
+    assert_eq!(complete(&mut bob, "#poo"), r##"[{"text":"#pool","about":"<wet>"}]"##);
+    let names = |rooms: String| rooms.matches("text").count();
+    assert_eq!(names(complete(&mut ada, "#po")), 3);
+    assert_eq!(names(complete(&mut bob, "#po")), 2, "bob is not invited to the third");
+    for nothing in ["", "@", "#", "bo", "@b*", "ä"] {
+        assert_eq!(complete(&mut ada, nothing), "[]", "{nothing}");
+    }
+    bob.post("/keep-away", &[("username", "ada"), ("choice", "block")]);
+    assert_eq!(complete(&mut ada, "@b"), "[]", "a blocked person is not named");
+    assert_eq!(complete(&mut Browser::new(&site.address), "@b"), "[]");
 }

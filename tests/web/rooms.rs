@@ -50,7 +50,7 @@ fn a_room_is_made_joined_talked_in_and_closed_without_a_script() {
 
     // Texts are kept when they are refused.
     ada.post("/rooms/pond", &[("message", " ")]).says(422, "Write 1 to 1000 characters.");
-    ada.post("/rooms/pond", &[("message", &"x".repeat(1_001))]).says(422, "Yours has 1001.");
+    ada.post("/rooms/pond", &[("message", &"x".repeat(1_001))]).says(422, "Yours has 1001 characters.");
     let request = ada.get("/rooms/pond").requests().last().unwrap().clone();
     site.group.be(Mood::Busy);
     ada.post("/rooms/pond", &[("message", "while busy"), ("request", &request)]).says(503, &request);

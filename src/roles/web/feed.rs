@@ -9,9 +9,10 @@ use super::response::{self, WebResponse};
 use super::services::SiteServices;
 use hyper::{HeaderMap, StatusCode};
 use ribbit_state::limits::{CROAK_CHARS_MAX, FEED_PAGE_MAX};
-use ribbit_state::text::{check_croak, check_reply, croak_chars};
+use ribbit_state::text::{check_croak, check_reply};
 use ribbit_state::{Audience, Command, Field, LogIndex, Page, Query, Reply};
 use ribbit_ui::form::{Form, FormRequest};
+use ribbit_ui::length::TextLength;
 use ribbit_ui::pages::{Composer, Feed, MainPage, NavEntry, PageFrame, lacks_session};
 use ribbit_ui::words::{Note, Refusals};
 use std::sync::Arc;
@@ -157,7 +158,6 @@ async fn again(
             .ok()
             .map(|(feed, _)| feed),
     };
-    let chars = croak_chars(text);
     let page = MainPage {
         frame,
         composer: Composer {
@@ -165,7 +165,7 @@ async fn again(
             reply_to: reply_to(form),
             for_followers: audience(form) == Some(Audience::Followers),
             post: text.to_string(),
-            too_long: (chars > CROAK_CHARS_MAX).then_some(chars),
+            too_long: TextLength::over(text, CROAK_CHARS_MAX),
         },
         refusals: Refusals::on(&[Field::Post.name()], error.denied()),
         log_in: lacks_session(error.denied()),

@@ -93,7 +93,11 @@ pub(super) async fn manage(context: &mut RequestContext, form: &Form) -> WebResp
         return again(context, form, Some(choice), Some(request), denied.into()).await;
     }
     match context.command(request, command).await {
-        Ok(_) => response::see_other(&format!("{}?note={}", back(form, &username), note.name())),
+        Ok(_) => {
+            let back = back(form, &username);
+            let sign = if back.contains('?') { '&' } else { '?' };
+            response::see_other(&format!("{back}{sign}note={}", note.name()))
+        }
         Err(error) => again(context, form, Some(choice), Some(request), error).await,
     }
 }
@@ -103,6 +107,7 @@ fn back(form: &Form, username: &str) -> String {
     match (form.get("back"), ribbit_state::text::fold_username(username)) {
         (Some("profile"), Ok(username)) => format!("/@{username}"),
         (Some("people"), _) => "/people".to_string(),
+        (Some(list @ ("following" | "followers")), _) => format!("/people?who={list}"),
         _ => "/manage".to_string(),
     }
 }

@@ -14,6 +14,10 @@ pub const CONNECTIONS_PER_ADDRESS_MAX: usize = CONNECTIONS_MAX / 2;
 pub const KEEP_ALIVE_CONNECTIONS_MAX: usize = CONNECTIONS_MAX / 8 * 7;
 /// Maximum number of connections that are finished here and wait for their browsers to close. Beyond it they are closed at once.
 pub const LINGERING_MAX: usize = CONNECTIONS_MAX;
+/// Maximum number of names that `/complete` returns.
+pub const COMPLETIONS_MAX: usize = 8;
+/// Maximum number of pages of followed people or followers that are read to find names in them.
+pub const PEOPLE_PAGES_COMPARED_MAX: usize = 10;
 /// Maximum number of threads that serve connections. Each has a connection to the cluster.
 pub const THREADS_MAX: usize = 4;
 /// Maximum size of a request head, and of data that is read ahead, in bytes.

@@ -12,9 +12,10 @@ use hyper::StatusCode;
 use ribbit_state::limits::{MESSAGE_CHARS_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
 use ribbit_state::query::Talk;
 use ribbit_state::query::TalkPartner;
-use ribbit_state::text::{check_message, croak_chars, fold_username};
+use ribbit_state::text::{check_message, fold_username};
 use ribbit_state::{AccountId, Code, Denied, Field, LogIndex, MessageCommand, Page, Query};
 use ribbit_ui::form::{Form, FormRequest};
+use ribbit_ui::length::TextLength;
 use ribbit_ui::pages::messages::{MessageView, Partner, TalkPage, TalkRow, TalkView, TalksPage};
 use ribbit_ui::pages::{NavEntry, PageFrame, lacks_session};
 use ribbit_ui::words::Refusals;
@@ -162,7 +163,6 @@ async fn again(
             read(context, &mut frame, name, None, AROUND_DEADLINE).await.ok().map(|(talk, _)| talk)
         }
     };
-    let chars = croak_chars(text);
     let denied: Vec<Denied> = error.denied().to_vec();
     // The recipient is in the path, so the form is only shown for a valid username.
     let action = fold_username(name).map_or(String::new(), |username| format!("/messages/{username}"));
@@ -172,7 +172,7 @@ async fn again(
         request,
         message: text.to_string(),
         refusals: Refusals::on(&[Field::Message.name()], &denied),
-        too_long: (chars > MESSAGE_CHARS_MAX).then_some(chars),
+        too_long: TextLength::over(text, MESSAGE_CHARS_MAX),
         log_in: lacks_session(&denied),
         talk,
     };

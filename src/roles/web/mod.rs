@@ -37,6 +37,7 @@ pub mod cert;
 mod chirper;
 mod client_origin;
 mod cluster;
+mod complete;
 mod compression;
 mod connection;
 mod connections;

@@ -2,12 +2,12 @@
 
 use super::error_pages::no_such_user;
 use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page};
-use super::limits::{READ_DEADLINE, page_len};
+use super::limits::{PEOPLE_PAGES_COMPARED_MAX, READ_DEADLINE, page_len};
 use super::request_context::{PageError, RequestContext};
 use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_state::limits::{CROAKS_COUNT_MAX, FEED_PAGE_MAX, FOLLOWERS_COUNT_MAX};
-use ribbit_state::query::PersonRelation;
+use ribbit_state::query::{Person, PersonRelation};
 use ribbit_state::{AccountId, Code, Field, LogIndex, Page, Query};
 use ribbit_ui::form::Form;
 use ribbit_ui::pages::people::{PeopleList, PeoplePage, PeopleTab, PersonRow, ProfilePage};
@@ -26,10 +26,13 @@ pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebRespo
     };
     let mut frame = context.frame("People", NavEntry::People);
     frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
+    let after = query.get("after");
     let read = match which {
-        PeopleTab::Everyone => everyone(context, &mut frame, &names, query.get("after")).await,
-        PeopleTab::Following => return response::see_other("/manage"),
-        PeopleTab::Followers => followers(context, &mut frame, query.get("after")).await,
+        PeopleTab::Everyone => everyone(context, &mut frame, &names, after).await,
+        PeopleTab::Following | PeopleTab::Followers => {
+            let after = after.and_then(|after| after.parse().ok()).map(AccountId);
+            known(context, &mut frame, which, &names, after).await
+        }
     };
     let (list, refusals, status) = match read {
         Ok(list) => (Some(list), Refusals::default(), StatusCode::OK),
@@ -49,7 +52,10 @@ async fn everyone(
     after: Option<&str>,
 ) -> Result<PeopleList, PageError> {
     let session = context.session().ok_or(NO_SESSION)?;
-    let query = Query::People { session, names: names.to_string(), after: after.map(str::to_string) };
+    // A name without a wildcard is found as a part of names.
+    let is_pattern = names.is_empty() || names.contains(['*', '?', '[']);
+    let pattern = if is_pattern { names.to_string() } else { format!("*{names}*") };
+    let query = Query::People { session, names: pattern, after: after.map(str::to_string) };
     let got = context.read(query, READ_DEADLINE).await?;
     let Page::People { me, people, more } = got.page else { return Err(WRONG_PAGE) };
     frame.old = got.old;
@@ -63,20 +69,55 @@ async fn everyone(
     Ok(PeopleList { people, more, first: after.is_none() })
 }
 
-async fn followers(
+/// Returns the people that the user follows, or their followers, whose names contain a text.
+async fn known(
     context: &mut RequestContext,
     frame: &mut PageFrame,
-    after: Option<&str>,
+    which: PeopleTab,
+    names: &str,
+    after: Option<AccountId>,
 ) -> Result<PeopleList, PageError> {
     let session = context.session().ok_or(NO_SESSION)?;
-    let after = after.and_then(|after| after.parse().ok()).map(AccountId);
-    let got = context.read(Query::Followers { session, after }, READ_DEADLINE).await?;
-    let Page::Followers { me, people, more } = got.page else { return Err(WRONG_PAGE) };
-    frame.old = got.old;
-    let people = rows(context, &me.username, people);
-    frame.me = Some(me.username);
-    let more = more.map(|more| format!("/people?who=followers&after={}", more.0));
+    let wanted = names.trim_start_matches('@').to_lowercase();
+    let fits = |it: &PersonRelation| {
+        it.person.username.contains(&wanted) || it.person.name.to_lowercase().contains(&wanted)
+    };
+    let (mut found, mut next) = (Vec::new(), after);
+    for _ in 0..PEOPLE_PAGES_COMPARED_MAX {
+        let query = match which {
+            PeopleTab::Followers => Query::Followers { session, after: next },
+            PeopleTab::Everyone | PeopleTab::Following => Query::Friends { session, after: next },
+        };
+        let got = context.read(query, READ_DEADLINE).await?;
+        let (me, people, more) = match got.page {
+            Page::Followers { me, people, more } => (me, people, more),
+            Page::Friends { me, friends, more } => (me, friends.into_iter().map(followed).collect(), more),
+            _ => return Err(WRONG_PAGE),
+        };
+        frame.old = got.old;
+        frame.me = Some(me.username);
+        found.extend(people.into_iter().filter(fits));
+        next = more;
+        // A search reads on while it has found nothing.
+        if next.is_none() || wanted.is_empty() || !found.is_empty() {
+            break;
+        }
+    }
+    let people = rows(context, frame.me.as_deref().unwrap_or_default(), found);
+    let more = next.map(|next| {
+        let mut address = form_urlencoded::Serializer::new("/people?".to_string());
+        address.append_pair("who", which.name());
+        if !names.is_empty() {
+            address.append_pair(Field::Names.name(), names);
+        }
+        address.append_pair("after", &next.0.to_string());
+        address.finish()
+    });
     Ok(PeopleList { people, more, first: after.is_none() })
+}
+
+fn followed(person: Person) -> PersonRelation {
+    PersonRelation { person, followed: true, follows: false, muted: false, blocked: false, blocks: false }
 }
 
 fn rows(context: &RequestContext, me: &str, people: Vec<PersonRelation>) -> Vec<PersonRow> {

@@ -9,9 +9,10 @@ use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_state::limits::{MESSAGE_CHARS_MAX, ROOM_PAGE_MAX};
 use ribbit_state::query::RoomPage;
-use ribbit_state::text::{check_message, croak_chars, fold_room_name};
+use ribbit_state::text::{check_message, fold_room_name};
 use ribbit_state::{Code, Denied, Field, LogIndex, Page, Query, RoomCommand, TokenHash};
 use ribbit_ui::form::{Form, FormRequest};
+use ribbit_ui::length::TextLength;
 use ribbit_ui::pages::rooms::{RoomPageView, RoomView, SaidView, people};
 use ribbit_ui::pages::{MessagePage, NavEntry, PageFrame, lacks_session};
 use ribbit_ui::words::Refusals;
@@ -167,7 +168,6 @@ async fn again(
         _ => None,
     };
     let room = fold_room_name(name).unwrap_or_default();
-    let chars = croak_chars(text);
     let denied: Vec<Denied> = error.denied().to_vec();
     let page = RoomPageView {
         frame,
@@ -175,7 +175,7 @@ async fn again(
         request,
         message: text.to_string(),
         refusals: Refusals::on(&[Field::Message.name()], &denied),
-        too_long: (chars > MESSAGE_CHARS_MAX).then_some(chars),
+        too_long: TextLength::over(text, MESSAGE_CHARS_MAX),
         log_in: lacks_session(&denied),
         view,
     };

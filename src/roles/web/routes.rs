@@ -10,7 +10,7 @@ use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
 use super::services::SiteServices;
 use super::{
-    account, chirper, croak, feed, friends, health, keep_away, messages, notices, people, receipts, reset,
+    account, chirper, complete, croak, feed, friends, health, keep_away, messages, notices, people, receipts, reset,
     room, room_settings, rooms, search, settings, status,
 };
 use hyper::{HeaderMap, StatusCode};
@@ -224,6 +224,8 @@ routes! {
 
     Live "/live" OwnPages
         GET |it| live(it).await;
+    Complete "/complete" OwnPages
+        GET |it| complete::list(it.context, it.query).await;
     Shown "/shown" OwnPages
         GET |it| receipts::show(it.context, it.query, it.headers).await;
     Export "/export" OwnPages

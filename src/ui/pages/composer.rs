@@ -1,6 +1,7 @@
 //! The form for a new croak or reply, on any page.
 
 use super::super::form::FormRequest;
+use super::super::length::TextLength;
 use ribbit_state::{Audience, LogIndex};
 
 /// The form for a croak. Its only markup is `composer.html`.
@@ -12,8 +13,8 @@ pub struct Composer {
     pub for_followers: bool,
     /// Text that could not be posted.
     pub post: String,
-    /// Number of characters in `post`, if over the limit.
-    pub too_long: Option<usize>,
+    /// Length of `post`, if over the limit.
+    pub too_long: Option<TextLength>,
 }
 
 impl Composer {

@@ -60,6 +60,22 @@ pub enum PeopleTab {
     Followers,
 }
 
+impl PeopleTab {
+    /// Returns the value of `?who=`; empty for everyone.
+    pub fn name(self) -> &'static str {
+        match self {
+            PeopleTab::Everyone => "",
+            PeopleTab::Following => "following",
+            PeopleTab::Followers => "followers",
+        }
+    }
+
+    /// Returns the value of `back` in the forms of the list, which lead back to it.
+    fn back(self) -> &'static str {
+        if self == PeopleTab::Everyone { "people" } else { self.name() }
+    }
+}
+
 /// One page of a list of people.
 #[derive(Debug)]
 pub struct PeopleList {
@@ -86,9 +102,40 @@ pub struct PeoplePage {
 }
 
 impl PeoplePage {
-    /// Returns the tab of the list. Search results have none.
     fn tab(&self) -> Option<PeopleTab> {
-        self.names.is_empty().then_some(self.which)
+        Some(self.which)
+    }
+
+    /// Returns the heading of the list.
+    fn heading(&self) -> &'static str {
+        match self.which {
+            _ if !self.names.is_empty() => "Results",
+            PeopleTab::Everyone => "Everyone",
+            PeopleTab::Following => "People you follow",
+            PeopleTab::Followers => "Your followers",
+        }
+    }
+
+    /// Returns the address of the first page of the list.
+    fn start(&self) -> String {
+        match self.which {
+            PeopleTab::Everyone => "/people".to_string(),
+            PeopleTab::Following | PeopleTab::Followers => format!("/people?who={}", self.which.name()),
+        }
+    }
+
+    /// Returns the words in place of an empty list.
+    fn nothing(&self) -> &'static str {
+        let (more, first) =
+            self.list.as_ref().map_or((false, true), |list| (list.more.is_some(), list.first));
+        match self.which {
+            _ if more => "No matches so far. Choose More to keep looking.",
+            _ if !first => "No more people.",
+            _ if !self.names.is_empty() => "No matches.",
+            PeopleTab::Everyone => "No matches.",
+            PeopleTab::Following => "Not following anyone yet. Look for people under Everyone.",
+            PeopleTab::Followers => "No followers yet.",
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::super::avatar;
 use super::super::form::FormRequest;
+use super::super::length::TextLength;
 use super::super::rooms::unread_words;
 use super::super::time::{self, RelativeTime};
 use super::super::words::Refusals;
@@ -241,8 +242,8 @@ pub struct RoomPageView {
     /// Text that could not be sent.
     pub message: String,
     pub refusals: Refusals,
-    /// Number of characters in `message`, if over the limit.
-    pub too_long: Option<usize>,
+    /// Length of `message`, if over the limit.
+    pub too_long: Option<TextLength>,
     pub log_in: bool,
     /// `None` if the room could not be read.
     pub view: Option<RoomView>,

@@ -136,8 +136,12 @@ fn a_deletion_can_be_undone_for_a_while_and_is_never_lost() {
     let shown = "return [...document.querySelectorAll('article.croak:not([hidden]) .text')]
                      .map((text) => text.textContent).join()";
     let delete = |words: &str| {
-        let menu = format!("[...document.querySelectorAll('article.croak')].find((croak) => croak.textContent.includes('{words}'))");
-        driver.run(&format!("{menu}.querySelector('.more summary').click(); {menu}.querySelector('[data-delete]').click()"));
+        let menu = format!(
+            "[...document.querySelectorAll('article.croak')].find((croak) => croak.textContent.includes('{words}'))"
+        );
+        driver.run(&format!(
+            "{menu}.querySelector('.more summary').click(); {menu}.querySelector('[data-delete]').click()"
+        ));
     };
     visit.go("/main");
     driver.awaits("return document.querySelector('body > .sr') != null");
@@ -340,12 +344,15 @@ fn characters_are_counted_as_the_servers_count_them() {
         "a\r\nb",
         "👨\u{200d}👩\u{200d}👧",
         &"ñ\n".repeat(50),
+        &"👨\u{200d}👩\u{200d}👧".repeat(21),
         &"🐸".repeat(101),
     ] {
         let chars = ribbit_state::text::croak_chars(text);
         let words = match chars {
             0..80 => String::new(),
             80..=100 => format!("{} left", 100 - chars),
+            // Five values a family, of which people see one.
+            105 => "1 too many (some of the 21 count as several)".to_string(),
             _ => format!("{} too many", chars - 100),
         };
         assert_eq!(counted(text), words.as_str(), "{text:?}");
@@ -355,6 +362,69 @@ fn characters_are_counted_as_the_servers_count_them() {
         assert_eq!(sent, expected, "{text:?}");
     }
     assert!(driver.run("return document.querySelector('#post-count').classList.contains('over')") == true);
+    let few = counted(&format!("{}e\u{301}", "a".repeat(88)));
+    assert_eq!(few, "10 left (some of the 89 count as several)");
+}
+
+#[test]
+fn names_are_completed_and_people_are_found_while_typing() {
+    let Some(visit) = Visit::start(true) else { return };
+    let driver = &visit.driver;
+    let mut bob = befriended(&visit);
+    Browser::new(&visit.site.address).join("bonny");
+    bob.post("/rooms", &[("room", "pond"), ("topic", "All wet things"), ("open", "yes")]);
+    let listed = "return [...document.querySelectorAll('#options li')].map((it) => it.textContent).join()";
+    let (down, enter, escape) = ("\u{e015}", "\u{e007}", "\u{e00c}");
+    let value = |field: &str| driver.run(&format!("return document.querySelector('{field}').value"));
+    visit.go("/main");
+    driver.type_into("#post", "hi @bo");
+    driver.awaits(&format!("{listed} == '@bob bob,@bonny bonny'"));
+    visit.look("completion");
+    driver.keys(&[down, down]);
+    assert_eq!(driver.run("return document.activeElement.getAttribute('aria-activedescendant')"), "option-1");
+    driver.keys(&[enter]);
+    assert_eq!(value("#post"), "hi @bonny ");
+    driver.type_into("#post", "in #p");
+    driver.awaits(&format!("{listed} == '#pond All wet things'"));
+    driver.run("document.querySelector('#options li').dispatchEvent(new PointerEvent('pointerdown', { bubbles: true, cancelable: true }))");
+    assert_eq!(value("#post"), "hi @bonny in #pond ");
+    driver.type_into("#post", "@b");
+    driver.awaits(&format!("{listed} != ''"));
+    driver.keys(&[escape]);
+    assert_eq!(driver.run(listed), "");
+    assert_eq!(value("#post"), "hi @bonny in #pond @b");
+    driver.clear("#post");
+    // In a conversation Enter sends while nothing is chosen from the list.
+    visit.go("/messages/bob");
+    driver.type_into("#message", "me and @bo");
+    driver.awaits(&format!("{listed} != ''"));
+    driver.leads_away(|| driver.keys(&[enter]));
+    visit.shows("/messages/bob", "me and @bo");
+    visit.go("/messages");
+    driver.run("document.querySelector('summary.button').click()");
+    driver.type_into("#to", "bon");
+    driver.awaits(&format!("{listed} == '@bonny bonny'"));
+    driver.keys(&[down, enter]);
+    assert_eq!(value("#to"), "bonny");
+    driver.leads_away(|| driver.keys(&[enter]));
+    visit.shows("/messages/bonny", "No messages yet");
+    // People.
+    let found =
+        "return [...document.querySelectorAll('#results .author .who')].map((it) => it.textContent).join()";
+    for (path, words, people) in [
+        ("/people", "nny", "@bonny"),
+        ("/people?who=following", "bo", "@bob"),
+        ("/people?who=followers", "bo", ""),
+    ] {
+        visit.go(path);
+        driver.type_into("#names", words);
+        driver.awaits(&format!("return location.search.includes('names={words}')"));
+        driver.awaits(&format!("{found} == '{people}'"));
+        assert_eq!(driver.run("return document.activeElement.id"), "names");
+        assert_eq!(value("#names"), words);
+    }
+    visit.look("people-finding");
+    assert_eq!(driver.complaints(), Vec::<String>::new());
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn croaking(visit: &Visit) {
     visit.fill(&[("post", "Two lines,\n  the second indented. <b>& \"quotes\"</b>")]);
     visit.shows("/main", "Two lines,\n  the second indented. <b>& \"quotes\"</b>");
     visit.fill(&[("post", &"quak ".repeat(21))]);
-    visit.shows("/main", &format!("{} Yours has 105.", refusal(Denied::new(Code::CroakTooLong))));
+    visit.shows("/main", &format!("{} Yours has 105 characters.", refusal(Denied::new(Code::CroakTooLong))));
     visit.look("croak-refused");
     visit.go("/main");
     // With scripts a refused text is kept to be corrected.

@@ -17,8 +17,9 @@ use crate::client::session::{QueryResult, UserSession};
 use event_listener::Event;
 use ribbit_state::limits::CROAK_CHARS_MAX;
 use ribbit_state::query::{FeedCroak, Person, ReactionKind};
-use ribbit_state::text::{check_croak, croak_chars};
+use ribbit_state::text::check_croak;
 use ribbit_state::{Audience, Code, Denied, LogIndex, TokenHash};
+use ribbit_ui::length::TextLength;
 use ribbit_ui::lines::LineStyle;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -219,9 +220,8 @@ impl TerminalClient {
     async fn post(&self, text: &str) -> Result<(), CommandError> {
         // Checked here first: this message includes the length, which the server's refusal does not.
         if let Err(Denied { code: Code::CroakTooLong, .. }) = check_croak(text) {
-            let chars = croak_chars(text);
-            let words =
-                format!("not posted: your croak has {chars} characters, the limit is {CROAK_CHARS_MAX}");
+            let length = TextLength::of(text);
+            let words = format!("not posted: your croak has {length}, the limit is {CROAK_CHARS_MAX}");
             return Err(self.too_long(words));
         }
         let live = self.is_live();

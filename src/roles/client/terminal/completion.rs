@@ -1,4 +1,4 @@
-//! Tab completion of commands, user names and rooms. User names come from this session and from a query to the servers, rooms
+//! Tab completion of commands, user names and rooms, also of `@name` and `#room` in a text. User names come from this session and from a query to the servers, rooms
 //! from a query alone.
 
 use super::commands::{FirstArgument, TABLE, find};
@@ -45,17 +45,26 @@ pub(crate) fn complete(line: &str, names: &KnownNames, queries: &impl NameQuerie
     let word = &line[begins..];
     let before: Vec<&str> = line[..begins].split_whitespace().collect();
     let found = match before[..] {
-        [] => commands(word),
+        [] if word.starts_with('/') => commands(word),
         ["/help"] => commands(&format!("/{}", word.trim_start_matches('/'))),
         [command] => match first_argument(command) {
             FirstArgument::UserName => people(word, names, queries),
             FirstArgument::RoomName => rooms(word, queries),
             FirstArgument::Word(words) => whole(words, word),
-            FirstArgument::Other => Vec::new(),
+            FirstArgument::Other => in_text(word, names, queries),
         },
-        _ => Vec::new(),
+        _ => in_text(word, names, queries),
     };
     (begins, found)
+}
+
+/// Returns the completions of a word in a text: of a mention or a room.
+fn in_text(word: &str, names: &KnownNames, queries: &impl NameQueries) -> Vec<Pair> {
+    match word.chars().next() {
+        Some('@') if word.len() > 1 => people(word, names, queries),
+        Some('#') if word.len() > 1 => rooms(word, queries),
+        _ => Vec::new(),
+    }
 }
 
 fn first_argument(command: &str) -> FirstArgument {
@@ -122,7 +131,12 @@ mod tests {
         assert_eq!(done("/leave #"), (7, "#north |#pond ".into()));
         assert_eq!(done("/audience f"), (10, "followers ".into()));
         assert_eq!(done("/help d"), (6, "/dm |/delete ".into()));
-        for nothing in ["bo", "/dm bob bo", "/post bo", "/frog bo"] {
+        // Mentions and rooms in texts.
+        for text in ["", "hi ", "/post ", "/post hi ", "/dm bob ", "/reply 7 "] {
+            assert_eq!(done(&format!("{text}@bob")), (text.len(), "@bob ".into()), "{text}");
+            assert_eq!(done(&format!("{text}#po")), (text.len(), "#pond ".into()), "{text}");
+        }
+        for nothing in ["bo", "/dm bob bo", "/post bo", "/frog bo", "@", "hi #"] {
             assert_eq!(done(nothing).1, "", "{nothing}");
         }
     }

@@ -6,8 +6,9 @@ use crate::client::session::request_error::RequestError;
 use ribbit_state::limits::{MESSAGE_CHARS_MAX, TALK_PAGE_MAX, UNREAD_CROAKS_MAX};
 use ribbit_state::query::{DeliveryStatus, TalkMessage};
 use ribbit_state::query::{Person, TalkPartner};
-use ribbit_state::text::{check_message, croak_chars};
+use ribbit_state::text::check_message;
 use ribbit_state::{AccountId, Code, Command, Denied, MessageCommand, Page, Query, Reply};
+use ribbit_ui::length::TextLength;
 use std::time::Duration;
 
 /// Time during which marks are collected before they are written.
@@ -64,9 +65,8 @@ impl TerminalClient {
     /// Sends a message. [`TerminalClient::tell_fate`] reports its delivery status later.
     pub(crate) async fn send(&self, name: &str, text: &str) -> Result<(), CommandError> {
         if let Err(Denied { code: Code::MessageTooLong, .. }) = check_message(text) {
-            let chars = croak_chars(text);
-            let words =
-                format!("not sent: your message has {chars} characters, the limit is {MESSAGE_CHARS_MAX}");
+            let length = TextLength::of(text);
+            let words = format!("not sent: your message has {length}, the limit is {MESSAGE_CHARS_MAX}");
             return Err(self.too_long(words));
         }
         let session = self.token()?;

@@ -9,8 +9,9 @@ use super::open_room::OpenRoom;
 use crate::client::session::request_error::RequestError;
 use ribbit_state::limits::MESSAGE_CHARS_MAX;
 use ribbit_state::query::{RoomPage, RoomStanding, RoomText};
-use ribbit_state::text::{check_message, croak_chars, fold_room_name};
+use ribbit_state::text::{check_message, fold_room_name};
 use ribbit_state::{Code, Denied, EventKind, LogIndex, RoomCommand, RoomId};
+use ribbit_ui::length::TextLength;
 use ribbit_ui::{plain, rooms};
 use std::time::Duration;
 
@@ -120,9 +121,8 @@ impl TerminalClient {
     pub(crate) async fn say(&self, text: &str) -> Result<(), CommandError> {
         let Some(name) = self.room() else { return Ok(()) };
         if let Err(Denied { code: Code::MessageTooLong, .. }) = check_message(text) {
-            let chars = croak_chars(text);
-            let words =
-                format!("not said: your message has {chars} characters, the limit is {MESSAGE_CHARS_MAX}");
+            let length = TextLength::of(text);
+            let words = format!("not said: your message has {length}, the limit is {MESSAGE_CHARS_MAX}");
             return Err(self.too_long(words));
         }
         self.user.say(&name, text).await?;
