@@ -5,8 +5,8 @@
 //!                                    and more of it
 //! ```
 //!
-//! The lines of a longer text are aligned below its first line, so that none looks like another croak. Colour is optional and
-//! never carries information.
+//! The lines of a longer text are aligned below its first line, so that none looks like another croak. On a narrow terminal,
+//! where a long name would leave no room for the text, the text is below. Colour is optional and never carries information.
 
 use super::table::{self, Align};
 use super::{plain, time};
@@ -25,7 +25,14 @@ const NO_TIME: &str = "no time             ";
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct LineStyle {
     pub colour: bool,
+    /// True on a terminal of fewer than [`COLUMNS_BESIDE_MIN`] columns: texts are below their authors instead of beside them.
+    pub narrow: bool,
 }
+
+/// Number of columns from which a text fits beside its time, number and author.
+pub const COLUMNS_BESIDE_MIN: u16 = 60;
+/// Indent of a text below its author.
+const INDENT: &str = "  ";
 
 impl LineStyle {
     fn dressed(self, code: &str, text: &str) -> String {
@@ -127,6 +134,13 @@ pub fn fate(fate: DeliveryStatus) -> &'static str {
 }
 
 fn line(when: &str, who: &str, text: &str, behind: &str, style: LineStyle) -> String {
+    if style.narrow {
+        let mut lines = format!("{}{}\n{}", style.name(who), style.faint(behind), style.faint(when));
+        for part in text.split('\n') {
+            let _ = write!(lines, "\n{INDENT}{}", plain::line(part));
+        }
+        return lines;
+    }
     let indent = when.chars().count() + who.chars().count() + 4;
     let mut line = format!("{}  {}  ", style.faint(when), style.name(who));
     for (number, part) in text.split('\n').enumerate() {
@@ -215,11 +229,23 @@ mod tests {
         let indent = " ".repeat("2024-02-29 23:59 UTC  #9  @ada  ".len());
         let rest = r"2026-07-01 09:05 UTC  @bob  not me\u{202e}";
         assert_eq!(shown, format!("2024-02-29 23:59 UTC  #9  @ada  Rain\n{indent}{rest}"));
-        let coloured = croak(&croak_of(0), LineStyle { colour: true });
+        let coloured = croak(&croak_of(0), LineStyle { colour: true, narrow: false });
         assert!(
             coloured.starts_with("\x1b[2mno time               #9\x1b[0m  \x1b[1;32m@ada\x1b[0m  Rain\n")
         );
         assert_eq!(person(&ada(), LineStyle::default()), r"@ada  Ada \x1bL");
+    }
+
+    #[test]
+    fn on_a_narrow_terminal_the_longest_name_leaves_room_for_the_text() {
+        let author = Person { username: "w".repeat(32), ..ada() };
+        let text = "Rain\n@bob\n2026-07-01 09:05 UTC  #9";
+        let body = CroakBody::original(1_709_251_199_999, text);
+        let style = LineStyle { colour: false, narrow: true };
+        let shown = croak(&FeedCroak::original(4_294_967_295, author, body), style);
+        let (name, when) = (format!("@{}", "w".repeat(32)), "2024-02-29 23:59 UTC  #4294967295");
+        assert_eq!(shown, format!("{name}\n{when}\n  Rain\n  @bob\n  2026-07-01 09:05 UTC  #9"));
+        assert!(shown.lines().all(|line| line.chars().count() <= 40));
     }
 
     #[test]

@@ -262,10 +262,15 @@ impl Driver {
         self.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": zone }));
     }
 
+    /// Sets the size of the window in CSS pixels.
+    pub fn resize(&self, width: u32, height: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", size);
+    }
+
     /// Sets the width of the window in CSS pixels and the preferred colour scheme.
     pub fn look(&self, width: u32, dark: bool) {
-        let size = json!({ "width": width, "height": 900, "deviceScaleFactor": 1, "mobile": false });
-        self.devtools("Emulation.setDeviceMetricsOverride", size);
+        self.resize(width, 900);
         let scheme = if dark { "dark" } else { "light" };
         let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         self.devtools("Emulation.setEmulatedMedia", media);

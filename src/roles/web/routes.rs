@@ -10,8 +10,8 @@ use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
 use super::services::SiteServices;
 use super::{
-    account, chirper, complete, croak, feed, friends, health, keep_away, messages, notices, people, receipts, reset,
-    room, room_settings, rooms, search, settings, status,
+    account, chirper, complete, croak, feed, friends, health, keep_away, messages, notices, people, receipts,
+    reset, room, room_settings, rooms, search, settings, status,
 };
 use hyper::{HeaderMap, StatusCode};
 use ribbit_state::query::ReactionKind;

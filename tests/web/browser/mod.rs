@@ -66,7 +66,9 @@ impl Visit {
     /// Checks a page at all sizes: nothing may overflow horizontally, also with letters twice as large, and axe-core may find nothing.
     #[track_caller]
     fn look(&self, name: &str) {
-        for (width, dark) in [(320, false), (320, true), (768, false), (1400, false), (1400, true)] {
+        for (width, dark) in
+            [(320, false), (320, true), (360, false), (768, false), (1400, false), (1400, true)]
+        {
             self.driver.look(width, dark);
             self.fits(name, width);
             if let Some(axe) = self.axe.as_ref().filter(|_| self.scripts) {

@@ -6,6 +6,9 @@ use ribbit_ui::words::refusal;
 use testkit::group::Mood;
 use testkit::http::Browser;
 
+/// Largest first visit, with all that the page needs.
+const FIRST_VISIT_BYTES_MAX: u64 = 60 * 1024;
+
 #[test]
 fn a_person_goes_through_every_page_with_scripts() {
     if let Some(visit) = Visit::start(true) {
@@ -18,6 +21,165 @@ fn a_person_goes_through_every_page_without_scripts() {
     if let Some(visit) = Visit::start(false) {
         tour(&visit);
     }
+}
+
+#[test]
+fn a_person_goes_through_conversations_and_rooms_with_scripts() {
+    if let Some(visit) = Visit::start(true) {
+        together(&visit);
+    }
+}
+
+#[test]
+fn a_person_goes_through_conversations_and_rooms_without_scripts() {
+    if let Some(visit) = Visit::start(false) {
+        together(&visit);
+    }
+}
+
+/// Bob has written, replied, mentioned, shared and invited before ada looks around.
+fn together(visit: &Visit) {
+    let driver = &visit.driver;
+    let [mut bob, mut carl] = ["bob", "carl"].map(|name| {
+        let mut browser = Browser::new(&visit.site.address);
+        browser.join(name);
+        browser
+    });
+    visit.join("Ada Lovelace", "ada");
+    for text in ["Heavy #rain at the north pond, @ada", "It stopped. https://weather.example/north"] {
+        bob.croak(text);
+    }
+    bob.post("/rooms", &[("room", "pond"), ("topic", "All wet things"), ("open", "yes"), ("history", "yes")]);
+    bob.post("/rooms/pond", &[("message", "Who has the key of the boat house?")]);
+    bob.post("/rooms", &[("room", "crew"), ("topic", "Who sails when")]);
+    bob.post("/rooms/crew/members", &[("username", "ada"), ("choice", "invite")]);
+    visit.go("/everyone");
+    visit.shows("/everyone", "Heavy #rain");
+    visit.look("everyone");
+    above_the_fold(visit);
+    let id = driver.run("return document.querySelectorAll('article')[1].id.replace('croak-', '')");
+    let id = id.as_str().expect("an id").to_string();
+    driver.click(&format!("#croak-{id} a[href$='#reply']"));
+    visit.fill(&[("post", "I have boots.")]);
+    let thread = format!("/croak/{id}");
+    assert!(driver.path().starts_with(&thread), "{}", driver.path());
+    let reply =
+        driver.run("return [...document.querySelectorAll('article')].at(-1).id.replace('croak-', '')");
+    carl.post("/main", &[("post", "Me too."), ("reply_to", reply.as_str().expect("an id"))]);
+    carl.post("/like", &[("croak", &id), ("choice", "add")]);
+    carl.post("/share", &[("croak", &id), ("choice", "add")]);
+    visit.go(&thread);
+    visit.shows(&thread, "Me too.");
+    visit.look("thread");
+    driver.click(&format!("#croak-{id} a[href$='/likes']"));
+    visit.shows(&format!("{thread}/likes"), "carl");
+    visit.look("likes");
+    driver.click("nav a[href='/notifications']");
+    visit.shows("/notifications", "bob");
+    visit.look("notifications");
+    searching(visit);
+    in_rooms(visit);
+    keeping_away(visit);
+    for complaint in driver.complaints() {
+        assert!(complaint.contains("Failed to load resource"), "{complaint}");
+    }
+}
+
+fn searching(visit: &Visit) {
+    visit.go("/search");
+    visit.look("search-empty");
+    visit.fill(&[("q", "bo")]);
+    visit.shows("/search?q=bo", "bob");
+    visit.look("search");
+    visit.go("/search?q=%23rain");
+    visit.driver.click("article .text a[href='/tag/rain']");
+    visit.shows("/tag/rain", "Heavy #rain");
+    visit.look("tag");
+    visit.go("/search?q=nothing");
+    visit.shows("/search?q=nothing", "No matches.");
+    visit.look("search-none");
+}
+
+fn in_rooms(visit: &Visit) {
+    let driver = &visit.driver;
+    driver.click("nav a[href='/rooms']");
+    visit.shows("/rooms", "invited you");
+    visit.look("rooms-invited");
+    driver.click("form[action='/rooms/crew'] button[value=join]");
+    visit.shows("/rooms/crew", "Nothing said yet. Say hello!");
+    visit.look("room-empty");
+    visit.go("/rooms/pond");
+    visit.look("room-stranger");
+    driver.click("button[value=join]");
+    visit.fill(&[("message", "Under the stone. @bob")]);
+    visit.shows("/rooms/pond", "Under the stone.");
+    visit.look("room-two");
+    driver.click("main a[href='/rooms/pond/members']");
+    visit.look("room-members");
+    driver.click("main a[href='/rooms/pond']");
+    driver.click("main a[href='/rooms/pond/settings']");
+    visit.look("room-leave");
+    visit.go("/rooms/none");
+    visit.look("room-none");
+}
+
+fn keeping_away(visit: &Visit) {
+    let driver = &visit.driver;
+    visit.go("/report?person=carl");
+    visit.look("report");
+    visit.go("/@carl");
+    driver.run("document.querySelector('.profile details').open = true");
+    visit.look("profile-menu");
+    driver.click("button[value=mute]");
+    visit.go("/muted");
+    visit.shows("/muted", "carl");
+    visit.look("muted");
+    visit.go("/@carl");
+    driver.run("document.querySelector('.profile details').open = true");
+    driver.click("button[value=block]");
+    visit.go("/blocked");
+    visit.shows("/blocked", "carl");
+    visit.look("blocked");
+    visit.go("/@carl");
+    visit.shows("/@carl", "You have blocked @carl");
+    visit.look("profile-blocked");
+}
+
+/// On a phone the first croak is visible without scrolling, and the navigation is a bar at the bottom.
+fn above_the_fold(visit: &Visit) {
+    visit.driver.resize(360, 640);
+    let bar = "document.querySelector('header nav').getBoundingClientRect()";
+    assert_eq!(visit.driver.run(&format!("return {bar}.bottom == 640 && {bar}.width == 360")), true);
+    let visible = format!(
+        "let text = document.querySelector('article .text').getBoundingClientRect();
+         return scrollY == 0 && text.top > 0 && text.bottom < {bar}.top"
+    );
+    assert_eq!(visit.driver.run(&visible), true, "the first croak is below the fold");
+    visit.fits("above the fold", 360);
+    visit.driver.look(640, false);
+}
+
+#[test]
+fn a_first_visit_is_small() {
+    let Some(visit) = Visit::start(true) else { return };
+    let mut quick = Browser::new(&visit.site.address);
+    quick.join("bob");
+    for number in 0..50 {
+        quick
+            .croak(&format!("Croak number {number}, with some words to make it as long as most of them are"));
+    }
+    let bytes = "return performance.getEntries().reduce((sum, entry) => sum + (entry.transferSize ?? 0), 0)";
+    visit.go("/");
+    let landing = visit.driver.run(bytes).as_u64().expect("a number");
+    visit.join("Ada", "ada");
+    visit.go("/manage");
+    visit.fill(&[("username", "bob")]);
+    visit.go("/main");
+    let page = "return performance.getEntriesByType('navigation')[0].transferSize";
+    let feed = visit.driver.run(page).as_u64().expect("a number");
+    assert!(visit.driver.text("main").contains("Croak number 0"), "the feed is full");
+    println!("a first visit: {landing} bytes; a full feed: {feed} bytes more");
+    assert!(landing > 10_000 && feed > 1_000 && landing + feed <= FIRST_VISIT_BYTES_MAX, "{landing}, {feed}");
 }
 
 fn tour(visit: &Visit) {

@@ -38,7 +38,8 @@ use ribbit_state::{
     AccountCommand, AccountId, Audience, Code, Command, Consistency, ConversationCommand, Denied, LogIndex,
     MessageCommand, Page, Query, RelationCommand, Reply, Request, Token, TokenHash, Topic,
 };
-use ribbit_ui::lines::LineStyle;
+use ribbit_ui::lines::{COLUMNS_BESIDE_MIN, LineStyle};
+use rustix::termios::tcgetwinsize;
 use session_file::{SessionFile, StoredSession};
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -54,9 +55,15 @@ pub(crate) struct UserSession {
     session: Option<StoredSession>,
 }
 
-/// Returns the style of lines on standard output: colour only on a terminal, and only if it is allowed.
+/// Returns the style of lines on standard output: colour only on a terminal, and only if it is allowed; narrow on a narrow
+/// terminal.
 pub(crate) fn style(options: &PersonOptions) -> LineStyle {
-    LineStyle { colour: !options.no_colour && std::io::stdout().is_terminal() }
+    let out = std::io::stdout();
+    let is_terminal = out.is_terminal();
+    // A terminal without a size says zero.
+    let columns = tcgetwinsize(&out).map_or(0, |size| size.ws_col);
+    let narrow = is_terminal && (1..COLUMNS_BESIDE_MIN).contains(&columns);
+    LineStyle { colour: is_terminal && !options.no_colour, narrow }
 }
 
 /// The answer to a read.
