@@ -16,6 +16,7 @@ use super::{
 use hyper::{HeaderMap, StatusCode};
 use ribbit_state::query::ReactionKind;
 use ribbit_ui::form::Form;
+use std::pin::Pin;
 
 /// Permission that a GET needs. Every posted form is refused if another site's page sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,15 +76,24 @@ pub(super) struct PostRequest<'a> {
     pub(super) named: &'a str,
 }
 
+/// A handler at work. Each is in a place of its own: as parts of one future, all of them together would not fit a thread's
+/// stack in a build without optimization.
+type Answering<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
 macro_rules! routes {
     (@chirper) => { false };
     (@chirper $chirper:ident) => { true };
     (@body) => { RequestBody::None };
     (@body $form:ident) => { RequestBody::Form };
-    (@post $request:ident) => { None };
+    (@post $request:ident) => { Box::pin(std::future::ready(None)) };
     (@post $request:ident $form:ident $change:expr) => {{
-        let $form = $request;
-        Some($change)
+        fn handle(request: PostRequest<'_>) -> Answering<'_, Option<WebResponse>> {
+            Box::pin(async move {
+                let $form = request;
+                Some($change)
+            })
+        }
+        handle($request)
     }};
     ($($name:ident $path:literal $access:ident $(of $chirper:ident)? GET |$get:pat_param| $answer:expr $(, POST |$form:ident| $change:expr)?;)*) => {
         /// A route of the site.
@@ -99,17 +109,22 @@ macro_rules! routes {
             const ALL: &[Route] = &[$(Route::$name,)*];
 
             /// Handles a GET request.
-            pub(super) async fn get(self, request: GetRequest<'_>) -> WebResponse {
+            pub(super) fn get(self, request: GetRequest<'_>) -> Answering<'_, WebResponse> {
                 match self {
                     $(Route::$name => {
-                        let $get = request;
-                        $answer
+                        fn handle(request: GetRequest<'_>) -> Answering<'_, WebResponse> {
+                            Box::pin(async move {
+                                let $get = request;
+                                $answer
+                            })
+                        }
+                        handle(request)
                     })*
                 }
             }
 
             /// Handles a posted form. Returns `None` if the route accepts none.
-            pub(super) async fn post(self, request: PostRequest<'_>) -> Option<WebResponse> {
+            pub(super) fn post(self, request: PostRequest<'_>) -> Answering<'_, Option<WebResponse>> {
                 match self {
                     $(Route::$name => routes!(@post request $($form $change)?),)*
                 }

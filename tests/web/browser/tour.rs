@@ -6,9 +6,6 @@ use ribbit_ui::words::refusal;
 use testkit::group::Mood;
 use testkit::http::Browser;
 
-/// Largest first visit, with all that the page needs.
-const FIRST_VISIT_BYTES_MAX: u64 = 60 * 1024;
-
 #[test]
 fn a_person_goes_through_every_page_with_scripts() {
     if let Some(visit) = Visit::start(true) {
@@ -157,29 +154,6 @@ fn above_the_fold(visit: &Visit) {
     assert_eq!(visit.driver.run(&visible), true, "the first croak is below the fold");
     visit.fits("above the fold", 360);
     visit.driver.look(640, false);
-}
-
-#[test]
-fn a_first_visit_is_small() {
-    let Some(visit) = Visit::start(true) else { return };
-    let mut quick = Browser::new(&visit.site.address);
-    quick.join("bob");
-    for number in 0..50 {
-        quick
-            .croak(&format!("Croak number {number}, with some words to make it as long as most of them are"));
-    }
-    let bytes = "return performance.getEntries().reduce((sum, entry) => sum + (entry.transferSize ?? 0), 0)";
-    visit.go("/");
-    let landing = visit.driver.run(bytes).as_u64().expect("a number");
-    visit.join("Ada", "ada");
-    visit.go("/manage");
-    visit.fill(&[("username", "bob")]);
-    visit.go("/main");
-    let page = "return performance.getEntriesByType('navigation')[0].transferSize";
-    let feed = visit.driver.run(page).as_u64().expect("a number");
-    assert!(visit.driver.text("main").contains("Croak number 0"), "the feed is full");
-    println!("a first visit: {landing} bytes; a full feed: {feed} bytes more");
-    assert!(landing > 10_000 && feed > 1_000 && landing + feed <= FIRST_VISIT_BYTES_MAX, "{landing}, {feed}");
 }
 
 fn tour(visit: &Visit) {
