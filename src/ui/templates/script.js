@@ -594,11 +594,14 @@
     changed = true;
     if (merging) return;
     merging = true;
-    while (changed) {
-      changed = false;
-      await mergeNow();
+    try {
+      while (changed) {
+        changed = false;
+        await mergeNow();
+      }
+    } finally {
+      merging = false;
     }
-    merging = false;
   };
   const mergeNow = async () => {
     const page = await read().catch(() => undefined), list = one("#sayings");
