@@ -1,10 +1,13 @@
-//! Accounts that are being created or deleted through this gateway, so that a list shows what was sent before it.
+//! Changes that are on their way through this gateway: accounts that are being created or deleted, and connections whose end has
+//! arrived.
+//!
+//! A list shows what was sent before it, and nothing is refused because of something that is about to change.
 
 use event_listener::Event;
 use ribbit_state::sync::MutexExt;
 use smol::Timer;
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// Time for which a list waits, so that requests which other connections sent before it are read.
@@ -25,19 +28,24 @@ struct UnderWay {
 
 /// A change in progress. It ends when this is dropped.
 #[derive(Debug)]
-pub(super) struct Change<'a> {
-    changes: &'a Changes,
+pub(super) struct Change {
+    changes: Arc<Changes>,
     number: u64,
 }
 
 impl Changes {
     /// Begins a change.
-    pub(super) fn begin(&self) -> Change<'_> {
+    pub(super) fn begin(self: &Arc<Self>) -> Change {
         let mut under_way = self.under_way.locked();
         let number = under_way.next;
         under_way.next += 1;
         under_way.numbers.insert(number);
-        Change { changes: self, number }
+        Change { changes: self.clone(), number }
+    }
+
+    /// Returns true if a change is in progress.
+    pub(super) fn any(&self) -> bool {
+        !self.under_way.locked().numbers.is_empty()
     }
 
     /// Waits until all changes have ended that were sent before this call.
@@ -55,7 +63,7 @@ impl Changes {
     }
 }
 
-impl Drop for Change<'_> {
+impl Drop for Change {
     fn drop(&mut self) {
         self.changes.under_way.locked().numbers.remove(&self.number);
         self.changes.ended.notify(usize::MAX);
@@ -70,9 +78,11 @@ mod tests {
     #[test]
     fn a_list_waits_for_the_changes_before_it_alone() {
         smol::block_on(async {
-            let changes = Changes::default();
+            let changes = Arc::new(Changes::default());
             changes.earlier_ended().await;
+            assert!(!changes.any());
             let before = changes.begin();
+            assert!(changes.any());
             let list = changes.earlier_ended();
             smol::pin!(list);
             let late = async {

@@ -1,9 +1,12 @@
 //! One connection of the chat: its requests one after the other, and between them what others write to its person.
 
+use super::changes::Change;
 use super::codec::{self, Reply, Request};
 use super::delivery::{Delivery, Due, NotHandedOut};
 use super::intake::{Incoming, Intake};
-use super::{CREATE_PATIENCE, Chat, EXIT_MAX, IDLE_MAX, LOOK_AGAIN, LOOK_PAUSE, NAME, RESUME_PATIENCE};
+use super::{
+    CHANGES_MAX, CREATE_PATIENCE, Chat, EXIT_MAX, IDLE_MAX, LOOK_AGAIN, LOOK_PAUSE, NAME, RESUME_PATIENCE,
+};
 use crate::gateway::connection::Connection;
 use crate::gateway::operations::presence::Online;
 use crate::gateway::operations::{Refusal, Session};
@@ -24,6 +27,8 @@ struct Conversation<'a> {
     connection: Connection,
     intake: Intake,
     log_in: Option<LogIn>,
+    /// The log-out that is on its way once the end of the connection has arrived.
+    leaving: Option<Change>,
 }
 
 /// A person who is online through a connection.
@@ -66,15 +71,16 @@ impl From<io::Error> for End {
 
 /// Serves a connection to its end.
 pub(super) async fn run(chat: &Chat, connection: Connection) {
-    let intake = Intake::begin(connection.stream.clone());
-    let mut conversation = Conversation { chat, connection, intake, log_in: None };
+    let intake = Intake::begin(connection.stream.clone(), chat.changes.clone());
+    let mut conversation = Conversation { chat, connection, intake, log_in: None, leaving: None };
     let end = loop {
         if let Err(end) = conversation.turn().await {
             break end;
         }
     };
-    let end_of_person = !matches!(end, End::Lost);
-    conversation.log_out(end_of_person).await;
+    let leaving = conversation.leaving.take().unwrap_or_else(|| chat.changes.begin());
+    conversation.log_out(!matches!(end, End::Lost)).await;
+    drop(leaving);
     match end {
         End::Exit => {
             conversation.await_close().await;
@@ -89,8 +95,15 @@ impl Conversation<'_> {
     async fn turn(&mut self) -> Result<(), End> {
         match self.next().await {
             Turn::Incoming(Incoming::Request(request)) => self.serve(request).await,
-            Turn::Incoming(Incoming::Closed) => Err(End::Closed),
-            Turn::Incoming(Incoming::Lost) => Err(End::Lost),
+            Turn::Incoming(Incoming::Closed(change)) => {
+                self.leaving = Some(change);
+                Err(End::Closed)
+            }
+            Turn::Incoming(Incoming::Lost(change)) => {
+                self.leaving = Some(change);
+                Err(End::Lost)
+            }
+            Turn::Incoming(Incoming::Ended) => Err(End::Lost),
             Turn::Due(Due::HandOut) => self.hand_out().await,
             Turn::Due(Due::Mark) => {
                 if let Some(log_in) = &mut self.log_in {
@@ -237,12 +250,10 @@ impl Conversation<'_> {
 
     /// Returns the session of a name. One that does not exist yet may be on its way.
     async fn known(&self, name: &str, patience: Duration) -> Result<Session, Refusal> {
-        let end = Instant::now() + patience;
+        let mut look = Look::begin(self.chat, patience);
         loop {
             match self.chat.operations.enter(NAME, self.connection.from, name).await {
-                Err(Refusal::Denied(Code::NoSuchUser)) if Instant::now() < end => {
-                    Timer::after(LOOK_PAUSE).await;
-                }
+                Err(Refusal::Denied(Code::NoSuchUser)) if look.again().await => {}
                 known => return known,
             }
         }
@@ -250,7 +261,13 @@ impl Conversation<'_> {
 
     async fn enter(&self, name: &str, session: Session, patience: Duration) -> Result<LogIn, Refusal> {
         let operations = &self.chat.operations;
-        let online = operations.go_online(NAME, &session.username, patience).await?;
+        let mut look = Look::begin(self.chat, Duration::ZERO);
+        let online = loop {
+            match operations.go_online(NAME, &session.username, patience).await {
+                Err(Refusal::AlreadyOnline) if look.again().await => {}
+                entered => break entered?,
+            }
+        };
         let delivery = Delivery::begin(operations, &session).await?;
         Ok(LogIn { name: name.to_string(), session, online, delivery })
     }
@@ -259,12 +276,10 @@ impl Conversation<'_> {
         let Some(log_in) = &self.log_in else { return Reply::refused(LOG_IN_FIRST) };
         let Some((recipient, text)) = message else { return Reply::refused(INVALID) };
         let (operations, from) = (&self.chat.operations, self.connection.from);
-        let end = Instant::now() + LOOK_AGAIN;
+        let mut look = Look::begin(self.chat, LOOK_AGAIN);
         let sent = loop {
             match operations.send(from, &log_in.session, &recipient, &text).await {
-                Err(Refusal::Denied(Code::NoSuchUser)) if Instant::now() < end => {
-                    Timer::after(LOOK_PAUSE).await;
-                }
+                Err(Refusal::Denied(Code::NoSuchUser)) if look.again().await => {}
                 sent => break sent,
             }
         };
@@ -334,7 +349,7 @@ impl Conversation<'_> {
             if received {
                 delivery.end(&self.chat.operations, &session, &self.connection).await;
             }
-            drop(online);
+            online.leave().await;
         }
     }
 
@@ -345,6 +360,33 @@ impl Conversation<'_> {
             Timer::after(EXIT_MAX).await;
         };
         or(closed, late).await;
+    }
+}
+
+/// Decides whether a refusal may be due to a change that is on its way, so that the cluster is asked again.
+struct Look<'a> {
+    chat: &'a Chat,
+    began: Instant,
+    patience: Duration,
+    /// A change was in progress before the last attempt.
+    changing: bool,
+}
+
+impl<'a> Look<'a> {
+    /// Begins before the first attempt.
+    fn begin(chat: &'a Chat, patience: Duration) -> Look<'a> {
+        Look { chat, began: Instant::now(), patience, changing: chat.changes.any() }
+    }
+
+    /// Pauses and returns true if the cluster should be asked again.
+    async fn again(&mut self) -> bool {
+        let limit = if self.changing { self.patience.max(CHANGES_MAX) } else { self.patience };
+        if self.began.elapsed() >= limit {
+            return false;
+        }
+        Timer::after(LOOK_PAUSE).await;
+        self.changing = self.chat.changes.any();
+        true
     }
 }
 

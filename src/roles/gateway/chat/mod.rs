@@ -31,6 +31,8 @@ use std::time::Duration;
 pub(super) const NAME: &str = "chat";
 /// Time for which a change that is on its way may still remove the reason of a refusal.
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
+/// Time for which a refusal waits at most while changes are on their way through this gateway.
+const CHANGES_MAX: Duration = Duration::from_secs(5);
 /// Pause between two looks.
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
 /// Time for which a resumed person may still be online through a gateway that has died: its lease, and a time for the leader to
@@ -48,12 +50,13 @@ const REQUESTS_WAITING_MAX: usize = 64;
 /// Service of the chat.
 struct Chat {
     operations: Arc<Operations>,
-    changes: Changes,
+    /// Accounts that are being created or deleted, and connections whose end has arrived.
+    changes: Arc<Changes>,
 }
 
 /// Starts the service.
 pub(super) fn start(context: Context) -> Arc<dyn Service> {
-    Arc::new(Chat { operations: context.operations, changes: Changes::default() })
+    Arc::new(Chat { operations: context.operations, changes: Arc::default() })
 }
 
 impl Service for Chat {

@@ -23,9 +23,9 @@ use ribbit_net::tasks;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::text::fold_username;
 use ribbit_state::{Code, Consistency, TokenHash, TreeCommand, TreePath};
-use smol::Timer;
 use smol::channel;
 use smol::future::Boxed;
+use smol::{Task, Timer};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -62,6 +62,8 @@ enum Place {
 pub(crate) struct Online {
     shared: Arc<Shared>,
     path: TreePath,
+    /// The release has begun.
+    left: bool,
 }
 
 impl Presence {
@@ -107,9 +109,7 @@ impl Operations {
             }
         }
     }
-}
 
-impl Operations {
     /// Returns true if the person is online through a protocol of this gateway.
     pub(crate) fn is_online_here(&self, protocol: &str, username: &str) -> bool {
         let Ok(username) = fold_username(username) else { return false };
@@ -131,12 +131,12 @@ impl Shared {
             Ok(lease) => match self.acquire(&path, lease).await {
                 Ok(()) => {
                     self.places.locked().insert(path.clone(), Place::Held { lease });
-                    return Ok(Online { shared: self, path });
+                    return Ok(Online { shared: self, path, left: false });
                 }
                 Err(Refusal::Unavailable) => {
                     // It may have been acquired: the guard's end releases it.
                     self.places.locked().insert(path.clone(), Place::Held { lease });
-                    drop(Online { shared: self, path });
+                    drop(Online { shared: self, path, left: false });
                     return Err(Refusal::Unavailable);
                 }
                 Err(refusal) => refusal,
@@ -263,10 +263,15 @@ impl Online {
     pub(crate) fn is_lost(&self) -> bool {
         self.shared.places.locked().get(&self.path) == Some(&Place::Lost)
     }
-}
 
-impl Drop for Online {
-    fn drop(&mut self) {
+    /// Ends it and waits until the lock is released.
+    pub(crate) async fn leave(mut self) {
+        self.release().await;
+    }
+
+    /// Releases the lock in a task of its own.
+    fn release(&mut self) -> Task<()> {
+        self.left = true;
         let (shared, path) = (self.shared.clone(), self.path.clone());
         tasks::spawn(async move {
             let place = shared.places.locked().get(&path).copied();
@@ -281,6 +286,13 @@ impl Drop for Online {
             }
             shared.places.locked().remove(&path);
         })
-        .detach();
+    }
+}
+
+impl Drop for Online {
+    fn drop(&mut self) {
+        if !self.left {
+            self.release().detach();
+        }
     }
 }
