@@ -53,8 +53,14 @@ fn a_first_page_with_all_it_loads_is_small() {
         assert_eq!(reply.status, 200, "{path}");
         let length =
             reply.header("content-length").map_or(reply.body.len(), |length| length.parse().unwrap());
-        println!("{length:>6} bytes  {path}");
-        length
+        let mut pictures: Vec<&str> = reply.body.split("src=\"/avatar/").skip(1).collect();
+        pictures.iter_mut().for_each(|rest| *rest = rest.split('"').next().unwrap());
+        pictures.sort_unstable();
+        pictures.dedup();
+        let pictures: usize =
+            pictures.iter().map(|name| browser.get(&format!("/avatar/{name}")).body.len()).sum();
+        println!("{length:>6} and {pictures} bytes  {path}");
+        length + pictures
     };
     let shared: usize =
         ["/style.css", "/script.js", "/favicon.svg"].map(|path| bytes(&mut ada, path)).iter().sum();

@@ -3,10 +3,11 @@
 
 use super::*;
 use crate::code::{Code, Denied};
+use crate::command::AccountCommand;
 use crate::command::{NewMember, Role};
 use crate::ids::HistoryId;
 use crate::limits::RULES_LEVEL;
-use crate::lookup::account_named;
+use crate::lookup::{account_named, profile_of};
 use crate::query::{FeedCroak, Person};
 use crate::rows::{
     Accounts, Croaks, CroaksBy, Followers, Friends, Key, Requests, Sessions, SessionsOf, StoredCroak, Sweeps,
@@ -33,6 +34,10 @@ pub(super) enum Step {
     LogIn(usize),
     LogOut(usize),
     Croak(usize, String),
+    /// Pins one of the croaks, of anyone.
+    Pin(usize, Index),
+    /// Deletes one of the croaks, of anyone.
+    Uncroak(usize, Index),
     Befriend(usize, usize),
     Unfriend(usize, usize),
     Delete(usize),
@@ -52,6 +57,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => person().prop_map(Step::LogIn),
         1 => person().prop_map(Step::LogOut),
         16 => (person(), text()).prop_map(|(who, text)| Step::Croak(who, text)),
+        2 => (person(), any::<Index>()).prop_map(|(who, which)| Step::Pin(who, which)),
+        1 => (person(), any::<Index>()).prop_map(|(who, which)| Step::Uncroak(who, which)),
         8 => (person(), person()).prop_map(|(who, whom)| Step::Befriend(who, whom)),
         2 => (person(), person()).prop_map(|(who, whom)| Step::Unfriend(who, whom)),
         1 => person().prop_map(Step::Delete),
@@ -84,6 +91,7 @@ struct Oracle {
     people: BTreeMap<String, AccountId>,
     follows: BTreeSet<(AccountId, AccountId)>,
     croaks: Vec<(LogIndex, AccountId, String)>,
+    pinned: BTreeMap<AccountId, LogIndex>,
     /// The newest session of each person that has not logged out.
     sessions: BTreeMap<AccountId, TokenHash>,
 }
@@ -113,6 +121,13 @@ impl Oracle {
             (Command::Croak { session, text, .. }, Reply::Croaked { croak }) => {
                 self.croaks.push((*croak, self.owner(*session), lines(text)));
             }
+            (Command::Account(AccountCommand::Pin { session, croak, .. }), _) => {
+                self.pinned.insert(self.owner(*session), *croak);
+            }
+            (Command::Account(AccountCommand::RemoveCroak { croak, .. }), _) => {
+                self.croaks.retain(|(id, ..)| id != croak);
+                self.pinned.retain(|_, pinned| pinned != croak);
+            }
             (Command::AddFriend { session, username }, _) => {
                 assert!(self.follows.insert((self.owner(*session), self.people[username])));
             }
@@ -124,6 +139,7 @@ impl Oracle {
                 self.people.retain(|_, account| *account != gone);
                 self.follows.retain(|(who, whom)| *who != gone && *whom != gone);
                 self.croaks.retain(|(_, author, _)| *author != gone);
+                self.pinned.remove(&gone);
                 self.sessions.remove(&gone);
             }
             _ => {}
@@ -133,6 +149,11 @@ impl Oracle {
     fn feed(&self, me: AccountId) -> Vec<(LogIndex, AccountId, String)> {
         let mine = |author: AccountId| author == me || self.follows.contains(&(me, author));
         self.croaks.iter().rev().filter(|(_, author, _)| mine(*author)).cloned().collect()
+    }
+
+    /// Returns the id of one of the croaks, or 0 if there is none.
+    fn croak(&self, which: Index) -> LogIndex {
+        if self.croaks.is_empty() { 0 } else { which.get(&self.croaks).0 }
     }
 
     fn friends(&self, me: AccountId) -> Vec<AccountId> {
@@ -232,6 +253,14 @@ impl History {
                 token: token(&format!("session {}", self.log.index() + 1)),
                 device: String::new(),
             },
+            Step::Pin(who, which) => {
+                let croak = self.oracle.croak(*which);
+                AccountCommand::Pin { session: session(*who), croak, pinned: true }.into()
+            }
+            Step::Uncroak(who, which) => {
+                let croak = self.oracle.croak(*which);
+                AccountCommand::RemoveCroak { session: session(*who), croak }.into()
+            }
             Step::LogOut(who) => Command::LogOut { session: session(*who) },
             Step::Croak(who, text) => Command::croak(session(*who), text.clone()),
             Step::Befriend(who, whom) => {
@@ -326,6 +355,8 @@ fn check_feeds(history: &mut History, limit: u16) {
         };
         let friends: Vec<_> = friends.iter().map(|Person { account, .. }| *account).collect();
         assert_eq!(friends, history.oracle.friends(account));
+        let pinned = profile_of(&history.log.model, account).unwrap().pinned;
+        assert_eq!(pinned, history.oracle.pinned.get(&account).copied());
     }
 }
 
