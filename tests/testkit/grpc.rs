@@ -28,8 +28,8 @@ pub struct GrpcStatus {
 pub const UNAVAILABLE: i32 = 14;
 
 impl GrpcStatus {
-    fn broken(error: impl std::fmt::Display) -> GrpcStatus {
-        GrpcStatus { code: UNAVAILABLE, words: format!("broken: {error}") }
+    fn broken(error: impl std::fmt::Debug) -> GrpcStatus {
+        GrpcStatus { code: UNAVAILABLE, words: format!("broken: {error:?}") }
     }
 
     fn read(headers: &HeaderMap) -> Option<GrpcStatus> {

@@ -269,7 +269,7 @@ fn a_client_moves_to_another_server_and_nothing_is_lost_or_doubled() {
     let servers = gateways.each_ref().map(server);
     // Every other server several times.
     for (own, server) in servers.iter().enumerate() {
-        let tried = awaited("all are named", || Some(server.backups()).filter(|tried| tried.len() >= 8));
+        let tried = awaited("all are named", || Some(server.backups()).filter(|tried| tried.len() >= 16));
         let mut others: Vec<&String> =
             ports.iter().enumerate().filter(|(it, _)| *it != own).map(|it| it.1).collect();
         let mut first: Vec<&String> = tried[..2].iter().collect();

@@ -1,9 +1,10 @@
 //! The gateway with clients that speak the older systems' protocols byte for byte: [`ribbit_tcp`], [`chat`], [`chirper`], [`sns`],
-//! [`grpc_chat`], and [`shared`] for what all protocols have in common.
+//! [`grpc_chat`], [`grpc_python`], and [`shared`] for what all protocols have in common.
 
 mod chat;
 mod chirper;
 mod grpc_chat;
+mod grpc_python;
 mod ribbit_tcp;
 mod shared;
 mod sns;

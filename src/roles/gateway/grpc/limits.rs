@@ -10,10 +10,11 @@ pub(super) const REQUEST_BYTES_MAX: usize = 64 * 1024;
 pub const REPLY_BYTES_MAX: usize = 1024 * 1024;
 /// Maximum size of the headers of a call, in bytes.
 pub(super) const HEADER_BYTES_MAX: u32 = 16 * 1024;
-/// Number of bytes that a client may send ahead on a call: a message of the largest size.
-pub(super) const CALL_WINDOW_BYTES: u32 = 64 * 1024 + 8;
-/// Number of bytes that a client may send ahead on a connection.
-pub(super) const CONNECTION_WINDOW_BYTES: u32 = 256 * 1024;
+/// Number of bytes that a client may send ahead on a call. A longer message arrives while it is read.
+pub(super) const CALL_WINDOW_BYTES: u32 = 16 * 1024;
+/// Number of bytes that a client may send ahead on a connection. `h2` closes a connection whose unread frames are small and cost more
+/// than half of this: 256 bytes each, less their content. A call full of the smallest messages, of ten bytes, has to stay below.
+pub(super) const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 /// Maximum number of bytes that wait to be sent on a call.
 pub(super) const SEND_BUFFER_BYTES: usize = 64 * 1024;
 /// Maximum number of replies that wait to be sent on a stream. Beyond it the stream's handler waits.
@@ -33,4 +34,4 @@ pub(super) const PING_DEADLINE: Duration = Duration::from_secs(10);
 /// Time for calls in progress after the end of a connection was announced.
 pub(super) const CLOSING_DEADLINE: Duration = Duration::from_secs(4);
 
-const _: () = assert!(CALL_WINDOW_BYTES as usize >= REQUEST_BYTES_MAX);
+const _: () = assert!(CALL_WINDOW_BYTES / 10 * 246 <= CONNECTION_WINDOW_BYTES / 2);
