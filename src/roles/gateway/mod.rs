@@ -22,12 +22,9 @@ pub mod chirper;
 mod connection;
 pub mod grpc;
 pub mod grpc_chat;
-#[allow(dead_code, reason = "the limits of protocols that are not served yet")]
 mod limits;
 mod listener;
-#[allow(dead_code, reason = "the operations of protocols that are not served yet")]
 mod operations;
-#[allow(dead_code, reason = "a fact of protocols that are not served yet")]
 mod protocol;
 mod registry;
 mod requests;

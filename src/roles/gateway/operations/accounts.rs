@@ -171,13 +171,6 @@ impl Operations {
         }
     }
 
-    /// Returns true if there is an account of this name, with or without a password.
-    pub(crate) async fn exists(&self, username: &str) -> Result<bool, Refusal> {
-        let Ok(username) = fold_username(username) else { return Ok(false) };
-        let found = self.account_page(username.clone(), None).await?.0;
-        Ok(found.iter().any(|account| account.person.username == username))
-    }
-
     /// Returns all accounts in the order of their creation, at most `ACCOUNTS_LISTED_MAX` of them.
     pub(crate) async fn accounts(&self) -> Result<Vec<Person>, Refusal> {
         self.accounts_named("*").await

@@ -86,29 +86,6 @@ impl Operations {
         }
     }
 
-    /// Returns the croaks in the feed after the one at the cursor `after`, oldest first, with their cursors.
-    pub(crate) async fn feed_after(
-        &self,
-        session: &Session,
-        after: LogIndex,
-    ) -> Result<Vec<(LogIndex, Post)>, Refusal> {
-        let (mut found, mut before) = (Vec::new(), None);
-        loop {
-            let (croaks, older) = match self.feed_page(session, before, FEED_PAGE_MAX).await? {
-                Page::Feed { croaks, older, .. } => (croaks, older),
-                other => return Err(unexpected(&other)),
-            };
-            let new = croaks.into_iter().take_while(|croak| croak.cursor() > after);
-            found.extend(new.map(|croak| (croak.cursor(), Post::from(croak))));
-            match older.filter(|older| *older > after) {
-                Some(older) => before = Some(older),
-                None => break,
-            }
-        }
-        found.reverse();
-        Ok(found)
-    }
-
     pub(super) async fn feed_page(
         &self,
         session: &Session,
@@ -178,23 +155,6 @@ impl Operations {
             match self.requests.read(query).await.map_err(unknown_name)? {
                 Page::Friends { friends, more, .. } => {
                     people.extend(friends);
-                    after = more.filter(|_| people.len() < FOLLOWS_LISTED_MAX);
-                }
-                other => return Err(unexpected(&other)),
-            }
-            if after.is_none() {
-                return Ok(people);
-            }
-        }
-    }
-
-    /// Returns the people that follow the person.
-    pub(crate) async fn followers(&self, session: &Session) -> Result<Vec<Person>, Refusal> {
-        let (mut people, mut after) = (Vec::new(), None);
-        loop {
-            match self.requests.read(Query::Followers { session: session.token, after }).await? {
-                Page::Followers { people: page, more, .. } => {
-                    people.extend(page.into_iter().map(|relation| relation.person));
                     after = more.filter(|_| people.len() < FOLLOWS_LISTED_MAX);
                 }
                 other => return Err(unexpected(&other)),

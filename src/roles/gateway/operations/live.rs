@@ -8,7 +8,7 @@ use ribbit_state::{EventKind, LogIndex, Token, Topic};
 /// where it stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum News {
-    /// The feed has a new croak, or may have: read it with [`Operations::feed_after`].
+    /// The feed has a new croak, or may have: read it with [`Operations::timeline`].
     Croaks,
     /// A message was sent to or by the person, or was read: look with [`Operations::waiting`].
     Messages,
