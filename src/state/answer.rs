@@ -1,6 +1,7 @@
 //! Answers to queries, as functions of a view. What is kept in memory beside the rows makes them faster.
 
 use super::accounts::access::reset_link_person;
+use super::accounts::announcements;
 use super::accounts::reports;
 use super::caches::timelines::Caches;
 use super::cluster::leases;
@@ -44,6 +45,7 @@ pub fn answer<V: View>(
         Query::Leases { after } => Ok(lease_page(view, *after)?),
         Query::Coordination => Ok(Page::Coordination(tree::coordination(view)?)),
         Query::Settings => Ok(Page::Settings(settings(view)?)),
+        Query::Announcements => Ok(announcements::shown(view, None)?),
         Query::Reports { after } => Ok(reports::list(view, *after)?),
         Query::ResetLink { code } => match reset_link_person(view, *code, view.age_ms())? {
             Some(person) => Ok(Page::ResetLink(person)),
@@ -76,6 +78,7 @@ pub fn answer<V: View>(
         | Query::Thread { session, .. }
         | Query::Everyone { session, .. }
         | Query::Search { session, .. }
+        | Query::MyAnnouncements { session }
         | Query::Waiting { session, .. }
         | Query::FollowedBy { session, .. }
         | Query::Follows { session, .. }
@@ -151,6 +154,7 @@ fn personal<V: View>(
             search::search(view, caches.search, me, words, *before, page_len(*limit, FEED_PAGE_MAX))?
         }
         Query::Reactions { croak, kind, .. } => thread::reactions(view, me, *croak, *kind)?,
+        Query::MyAnnouncements { .. } => Ok(announcements::shown(view, Some(me.account))?),
         Query::Me { .. } => Ok(Page::Me(me)),
         // Answered above: these need no session.
         Query::Position
@@ -158,6 +162,7 @@ fn personal<V: View>(
         | Query::Leases { .. }
         | Query::Coordination
         | Query::Settings
+        | Query::Announcements
         | Query::Reports { .. }
         | Query::ResetLink { .. }
         | Query::Accounts { .. } => Ok(Page::Me(me)),

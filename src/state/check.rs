@@ -14,8 +14,9 @@ use super::command::{
     TreeCommand,
 };
 use super::limits::{
-    ADDRESS_BYTES_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX, LEASE_MS_MIN, NODE_BYTES_MAX,
-    PASSWORD_CHARS_MAX, PASSWORD_HASH_BYTES_MAX, REGIONS_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX,
+    ADDRESS_BYTES_MAX, ANNOUNCEMENT_MS_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX,
+    LEASE_MS_MIN, NODE_BYTES_MAX, PASSWORD_CHARS_MAX, PASSWORD_HASH_BYTES_MAX, REGIONS_MAX, TYPED_BYTES_MAX,
+    USERNAME_CHARS_MAX,
 };
 use super::pages::search::Terms;
 use super::query::{Query, TalkPartner};
@@ -186,6 +187,8 @@ impl Query {
             | Query::Everyone { .. }
             | Query::Reactions { .. }
             | Query::ResetLink { .. }
+            | Query::Announcements
+            | Query::MyAnnouncements { .. }
             | Query::Settings => Ok(()),
         }
     }
@@ -357,6 +360,7 @@ impl AccountCommand {
             AccountCommand::EndSession { .. }
             | AccountCommand::EndOtherSessions { .. }
             | AccountCommand::RemoveCroak { .. }
+            | AccountCommand::Dismiss { .. }
             | AccountCommand::Pin { .. } => Ok(()),
         }
     }
@@ -395,7 +399,12 @@ impl OperatorCommand {
             | OperatorCommand::RemoveAccount { .. }
             | OperatorCommand::RemoveCroak { .. }
             | OperatorCommand::DecideReport { .. }
+            | OperatorCommand::WithdrawAnnouncement { .. }
             | OperatorCommand::SetRegistration { .. } => Ok(()),
+            OperatorCommand::Announce { text, for_ms } => {
+                hold(for_ms.is_none_or(|ms| ms <= ANNOUNCEMENT_MS_MAX), INVALID)?;
+                text::check_announcement(text).map(drop)
+            }
             OperatorCommand::DescribeSite { name, welcome } => {
                 let short = |text: &String| hold(text.len() <= TYPED_BYTES_MAX, INVALID);
                 name.iter().chain(welcome).try_for_each(short)?;

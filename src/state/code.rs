@@ -118,6 +118,8 @@ codes! {
     LinkNotValid = 674, "this link does not work any more; ask the people who run the servers for a new one";
     NoPassword = 675, "this account has no password yet; ask the people who run the servers for a link to set one";
     HasPassword = 676, "this account has a password; log in with it on the pages or with ribbit client";
+    TooManyAnnouncements = 677, "there are as many announcements as possible (5); withdraw one first";
+    NoSuchAnnouncement = 678, "there is no such announcement";
 }
 
 impl Code {
@@ -232,6 +234,7 @@ mod tests {
         says(Code::BadPath, PATH_DEPTH_MAX);
         says(Code::BadPath, PATH_NAME_BYTES_MAX);
         says(Code::TooMuchContent, NODE_BYTES_MAX);
+        says(Code::TooManyAnnouncements, ANNOUNCEMENTS_MAX);
         says(Code::RoomFull, ROOM_MEMBERS_MAX);
         says(Code::TooManyRooms, ROOMS_MAX);
         says(Code::InTooManyRooms, ROOMS_PER_PERSON_MAX);

@@ -356,6 +356,10 @@ pub enum Reply {
     Sent {
         message: LogIndex,
     },
+    /// The announcement is shown; its id is its log index.
+    Announced {
+        announcement: LogIndex,
+    },
 }
 
 /// Result of a command: the same on every member.

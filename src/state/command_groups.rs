@@ -284,6 +284,8 @@ pub enum AccountCommand {
     RemoveCroak { session: TokenHash, croak: LogIndex },
     /// Pins a croak of the account to its profile, in place of another, or takes it down.
     Pin { session: TokenHash, croak: LogIndex, pinned: bool },
+    /// Hides an announcement from this account.
+    Dismiss { session: TokenHash, announcement: LogIndex },
 }
 
 /// New values of the fields of an account; `None` for those that stay.
@@ -344,5 +346,13 @@ pub enum OperatorCommand {
     DecideReport {
         report: LogIndex,
         verdict: Verdict,
+    },
+    /// Shows a text to everyone, for this long in milliseconds of cluster age, or until it is withdrawn. Answers `Announced`.
+    Announce {
+        text: String,
+        for_ms: Option<u64>,
+    },
+    WithdrawAnnouncement {
+        announcement: LogIndex,
     },
 }

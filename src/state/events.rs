@@ -171,6 +171,8 @@ pub enum EventKind {
         author: AccountId,
         account: AccountId,
     },
+    /// Operators tell everyone something. The announcement's id is the event's index.
+    Announced,
 }
 
 /// A change to one node of the namespace.
@@ -234,6 +236,10 @@ pub(super) fn session_opened(_: &Command, outcome: &Outcome, _: &[Change]) -> Op
 /// All sessions of an account were closed by a new password.
 pub(super) fn password_reset(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
     key_of::<Accounts>(changes).map(|account| EventKind::SessionClosed { account })
+}
+
+pub(super) fn announced(_: &Command, _: &Outcome, _: &[Change]) -> Option<EventKind> {
+    Some(EventKind::Announced)
 }
 
 pub(super) fn session_closed(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {

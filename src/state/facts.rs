@@ -157,12 +157,15 @@ commands! {
     Account(AccountCommand::EndOtherSessions): 1, session, People, stays, SmallWrite, session_closed;
     Account(AccountCommand::RemoveCroak): 1, session, People, stays, SmallWrite, croak_removed;
     Account(AccountCommand::Pin): 1, session, People, stays, SmallWrite, none;
+    Account(AccountCommand::Dismiss): 1, session, People, stays, SmallWrite, none;
     Operator(OperatorCommand::SetPassword): 1, none, Backends, stays, SmallWrite, sessions_closed;
     Operator(OperatorCommand::Suspend): 1, none, Operators, stays, SmallWrite, sessions_closed;
     Operator(OperatorCommand::RemoveAccount): 1, none, Operators, stays, SmallWrite, account_deleted;
     Operator(OperatorCommand::RemoveCroak): 1, none, Operators, stays, SmallWrite, croak_removed;
     Operator(OperatorCommand::SetRegistration): 1, none, Operators, stays, SmallWrite, none;
     Operator(OperatorCommand::DescribeSite): 1, none, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::Announce): 1, none, Operators, stays, SmallWrite, announced;
+    Operator(OperatorCommand::WithdrawAnnouncement): 1, none, Operators, stays, SmallWrite, none;
     Rehash: 1, none, Backends, stays, SmallWrite, none;
     Notice(NoticeCommand::Read): 1, session, People, stays, SmallWrite, noticed;
     Room(RoomCommand::Create): 1, session, People, grows, Post, room_joined;
@@ -280,4 +283,6 @@ queries! {
     FollowedBy: session, public;
     ResetLink: code, public;
     Follows: session, public;
+    Announcements: none, public;
+    MyAnnouncements: session, public;
 }

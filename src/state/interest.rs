@@ -258,7 +258,7 @@ impl FeedInterest {
             EventKind::Messaged { from, to } => *from == self.me || *to == self.me,
             EventKind::Marked { account, with } => *account == self.me || *with == self.me,
             EventKind::FeedRead { account } => *account == self.me,
-            EventKind::CroakRemoved { .. } => true,
+            EventKind::CroakRemoved { .. } | EventKind::Announced => true,
             EventKind::Muted { account, .. } | EventKind::Blocked { account, .. } => *account == self.me,
             // Received by those who are notified.
             EventKind::Noticed => false,

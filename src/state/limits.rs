@@ -33,6 +33,12 @@ pub(crate) const SESSIONS_PER_ACCOUNT_MAX: usize = 32;
 pub const SESSION_AGE_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 /// Lifetime of a link to set a new password, in milliseconds of cluster age (one day).
 pub const RESET_LINK_AGE_MS_MAX: u64 = 24 * 3600 * 1000;
+/// Maximum number of announcements that are shown at once.
+pub const ANNOUNCEMENTS_MAX: usize = 5;
+/// Maximum length of an announcement, in characters.
+pub const ANNOUNCEMENT_CHARS_MAX: usize = 500;
+/// Maximum lifetime of an announcement that ends by itself, in milliseconds of cluster age (366 days).
+pub const ANNOUNCEMENT_MS_MAX: u64 = 366 * 24 * 3600 * 1000;
 /// Maximum number of croaks in a page of a feed.
 pub const FEED_PAGE_MAX: usize = 50;
 /// Maximum number of replies in a page of a thread.

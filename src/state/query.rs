@@ -119,6 +119,10 @@ pub enum Query {
     /// Accounts that the session's owner follows, or that follow them, in the order of their ids, starting after `after` if it
     /// is given: each with the index of the follow.
     Follows { session: TokenHash, side: FollowSide, after: Option<AccountId> },
+    /// Announcements that are shown to people without a session.
+    Announcements,
+    /// Announcements that the session's owner has not dismissed.
+    MyAnnouncements { session: TokenHash },
 }
 
 /// Side of a follow on which the listed accounts are.
@@ -389,6 +393,18 @@ pub enum Page {
         /// The `after` of the next page, if there is one.
         more: Option<AccountId>,
     },
+    /// Newest first.
+    Announcements(Vec<AnnouncementItem>),
+}
+
+/// An announcement as people see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnnouncementItem {
+    pub id: LogIndex,
+    pub text: String,
+    pub wall_ms: u64,
+    /// Time for which it is still shown, in milliseconds of cluster age, if it ends by itself.
+    pub left_ms: Option<u64>,
 }
 
 /// A message that its recipient has not read.

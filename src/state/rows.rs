@@ -122,6 +122,10 @@ tables! {
     52 OneTimeLinks: TokenHash => OneTimeLink;
     /// Account → its link in `OneTimeLinks` to set a new password.
     53 ResetLinks: AccountId => TokenHash;
+    /// Id → what operators tell everyone. Expired ones may still be here.
+    54 Announcements: LogIndex => Announcement;
+    /// Account → the announcements that it has dismissed.
+    55 Dismissals: AccountId => Vec<LogIndex>;
     /// Read through [`super::croaks`]. It has the largest id for the reason given there.
     255 Croaks: LogIndex => StoredCroak;
 }
@@ -189,6 +193,22 @@ impl Session {
     /// Returns true if the session has not expired at this cluster age.
     pub(crate) fn is_open_at(&self, age_ms: u64) -> bool {
         self.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX) > age_ms
+    }
+}
+
+/// Text of the operators for everyone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Announcement {
+    pub text: String,
+    pub wall_ms: u64,
+    /// Cluster age at which it is no longer shown, if it ends by itself.
+    pub until_age_ms: Option<u64>,
+}
+
+impl Announcement {
+    /// Returns true if it is no longer shown at this cluster age.
+    pub(crate) fn is_over_at(&self, age_ms: u64) -> bool {
+        self.until_age_ms.is_some_and(|until| until <= age_ms)
     }
 }
 

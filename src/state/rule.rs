@@ -84,6 +84,7 @@ pub(crate) struct Bounds {
     pub(crate) blocks_max: usize,
     pub(crate) reports_max: usize,
     pub(crate) reports_per_person_max: usize,
+    pub(crate) announcements_max: usize,
 }
 
 impl Bounds {
@@ -116,6 +117,7 @@ impl Bounds {
         blocks_max: BLOCKS_MAX,
         reports_max: REPORTS_MAX,
         reports_per_person_max: REPORTS_PER_PERSON_MAX,
+        announcements_max: ANNOUNCEMENTS_MAX,
     };
 }
 

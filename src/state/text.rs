@@ -70,6 +70,18 @@ pub fn check_report(text: &str) -> Result<String, Denied> {
     Ok(croak_text(trimmed))
 }
 
+/// Returns an announcement as it is stored: trimmed.
+///
+/// # Errors
+/// 606 if it is empty or too long.
+pub fn check_announcement(text: &str) -> Result<String, Denied> {
+    let trimmed = text.trim();
+    if trimmed.is_empty() || croak_chars(trimmed) > ANNOUNCEMENT_CHARS_MAX {
+        return Err(Denied::new(Code::InvalidEntry));
+    }
+    Ok(croak_text(trimmed))
+}
+
 /// Returns a pattern of user names in the form that is matched: trimmed and in lower case. An empty pattern matches every
 /// name.
 ///

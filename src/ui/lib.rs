@@ -26,6 +26,7 @@
 //!
 //! Depends on the types of the rules and of the protocol, not on the roles that use it.
 
+pub mod announcements;
 pub mod avatar;
 pub mod demo;
 pub mod device;

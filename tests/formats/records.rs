@@ -87,6 +87,8 @@ fn rows() -> Vec<String> {
         avatar: Avatar::Chosen { colour: AvatarColour::Teal, frog: Frog::Winking },
         deleted: false,
     };
+    let announcement =
+        Announcement { text: "rain".into(), wall_ms: 1_700_000_000_000, until_age_ms: Some(300) };
     let id = AccountId(0x0102);
     let session = Session {
         account: id,
@@ -137,6 +139,8 @@ fn rows() -> Vec<String> {
             OneTimeLink { purpose: LinkPurpose::Reset { account: id }, made_age_ms: 300 },
         ),
         line::<ResetLinks>("ResetLinks", id, TOKEN),
+        line::<Announcements>("Announcements", 300, announcement),
+        line::<Dismissals>("Dismissals", id, vec![300, 301]),
         line::<Sessions>("Sessions", TOKEN, session),
         line::<SessionsOf>("SessionsOf", (id, 5), TOKEN),
         line::<CroaksBy>("CroaksBy", (id, 0x0a0b), ()),
@@ -162,6 +166,7 @@ fn rows() -> Vec<String> {
         Reply::Fenced { fence: 300 },
         Reply::Client { id: 300 },
         Reply::Sent { message: 300 },
+        Reply::Announced { announcement: 300 },
     ];
     rows.extend(replies.into_iter().map(|reply| remembered(1, Ok(reply))));
     let fields = [
@@ -291,6 +296,7 @@ fn message_commands() -> Vec<Command> {
         AccountCommand::EndSession { session, opened: 300 }.into(),
         AccountCommand::EndOtherSessions { session }.into(),
         AccountCommand::RemoveCroak { session, croak: 300 }.into(),
+        AccountCommand::Dismiss { session, announcement: 300 }.into(),
         ConversationCommand::Like { session, croak: 300 }.into(),
         ConversationCommand::Unlike { session, croak: 300 }.into(),
         ConversationCommand::Share { session, croak: 300 }.into(),
@@ -302,6 +308,8 @@ fn message_commands() -> Vec<Command> {
         AccessCommand::OpenByName { username: "bob".into(), session }.into(),
         OperatorCommand::SetPassword { account, password_hash }.into(),
         OperatorCommand::Suspend { account, suspended: true }.into(),
+        OperatorCommand::Announce { text: "rain".into(), for_ms: Some(1_000) }.into(),
+        OperatorCommand::WithdrawAnnouncement { announcement: 300 }.into(),
         OperatorCommand::RemoveAccount { account }.into(),
         OperatorCommand::RemoveCroak { croak: 300 }.into(),
         OperatorCommand::SetRegistration { open: false }.into(),
@@ -387,8 +395,8 @@ fn check_complete(commands: &[Command]) {
     inside!(Message, MessageCommand: Send Mark ReadFeed SendAgain);
     inside!(Notice, NoticeCommand: Read);
     inside!(Relation, RelationCommand: Mute Block Report);
-    inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak Pin);
-    inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport);
+    inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak Pin Dismiss);
+    inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport Announce WithdrawAnnouncement);
     inside!(Access, AccessCommand: MakeResetLink ResetPassword CreateByName OpenByName);
     inside!(Conversation, ConversationCommand: Like Unlike Share Unshare SweepCroak);
 }

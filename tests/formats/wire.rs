@@ -24,8 +24,8 @@ use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, Token};
 use ribbit_state::interest::Topic;
 use ribbit_state::query::TreeEntry;
 use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelation, Profile};
+use ribbit_state::query::{AnnouncementItem, CroakBody, Found, FrontCroak, FrontPage};
 use ribbit_state::query::{Consistency, FeedCroak, Page, Person, Query, TalkPartner};
-use ribbit_state::query::{CroakBody, Found, FrontCroak, FrontPage};
 use ribbit_state::query::{CroakNumbers, CroakShare, ReactionKind, Thread, ThreadCroak, ThreadReply};
 use ribbit_state::query::{
     DeliveryStatus, FollowSide, NoticeItem, ReportItem, Talk, TalkMessage, TalkSummary, Unread,
@@ -196,6 +196,8 @@ fn queries() -> Vec<(&'static str, Query)> {
         FollowedBy: Query::FollowedBy { session, username: "bob".into(), after: Some(ACCOUNT) },
         ResetLink: Query::ResetLink { code: TOKEN },
         Follows: Query::Follows { session, side: FollowSide::Followers, after: Some(ACCOUNT) },
+        Announcements: Query::Announcements,
+        MyAnnouncements: Query::MyAnnouncements { session },
     })
 }
 
@@ -483,6 +485,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         Waiting: Page::Waiting { me: person(), messages: vec![waiting_message()], more: true },
         ResetLink: Page::ResetLink(person()),
         Follows: Page::Follows { me: person(), people: vec![(person(), 300)], more: Some(ACCOUNT) },
+        Announcements: Page::Announcements(vec![announcement()]),
     })
 }
 
@@ -533,6 +536,7 @@ fn replies() -> Vec<(&'static str, Reply)> {
         Fenced: Reply::Fenced { fence: 300 },
         Client: Reply::Client { id: 300 },
         Sent: Reply::Sent { message: 300 },
+        Announced: Reply::Announced { announcement: 300 },
     })
 }
 
@@ -584,6 +588,7 @@ fn happenings() -> Vec<(&'static str, EventKind)> {
         RoomRead: EventKind::RoomRead { room, account },
         Reacted: EventKind::Reacted { croak: 299, author: friend, account },
         Shared: EventKind::Shared { croak: 299, author: friend, account },
+        Announced: EventKind::Announced,
     })
 }
 
@@ -812,6 +817,10 @@ fn waiting_message() -> WaitingMessage {
         wall_ms: 1_700_000_000_000,
         text: "hello".into(),
     }
+}
+
+fn announcement() -> AnnouncementItem {
+    AnnouncementItem { id: 300, text: "rain".into(), wall_ms: 1_700_000_000_000, left_ms: Some(1_000) }
 }
 
 fn found() -> Found {

@@ -96,6 +96,32 @@ fn an_operator_looks_after_accounts() {
 /// Bug: an invalid pattern went to every server, each of which closed the connection, and after thirteen seconds the error was
 /// "no servers are running".
 #[test]
+fn an_announcement_reaches_scripts_and_the_terminal() {
+    let pond = TestCluster::start();
+    let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
+    let said = operator(&pond, &["announce", "--json", "--until", "3d", "Regatta", "on Sunday"]).lines();
+    let id = said[0]["id"].to_string();
+    operator(&pond, &["announce", "--until", "2020-01-01", "too late"]).fails(2, "in the future");
+    operator(&pond, &["announce", " "]).fails(1, "(606)");
+    let listed = operator(&pond, &["announcements", "--json"]).lines();
+    assert_eq!(listed[0]["text"], "Regatta on Sunday");
+    assert!(listed[0]["left_s"].as_u64().is_some_and(|left| left > 2 * 86_400), "{listed:?}");
+    let line = format!("#{id}  Announcement: Regatta on Sunday\n");
+    assert_eq!(ada.runs(&pond, &["announcements"]).succeeds(), line);
+    let mut terminal = Terminal::of(ada.command(&pond, &[]));
+    terminal.await_text("Regatta on Sunday");
+    operator(&pond, &["announce", "The pond is drained"]).succeeds();
+    terminal.await_text("Announcement: The pond is drained");
+    terminal.typed("/announcements dismiss", "dismissed");
+    assert_eq!(ada.runs(&pond, &["announcements"]).succeeds(), "");
+    assert_eq!(bob.runs(&pond, &["announcements", "--dismiss", "--json"]).lines().len(), 2);
+    assert_eq!(bob.runs(&pond, &["announcements"]).succeeds(), "");
+    assert_eq!(operator(&pond, &["withdraw", &id]).succeeds(), format!("withdrew announcement {id}\n"));
+    operator(&pond, &["withdraw", &id]).fails(1, "there is no such announcement (678)");
+    assert_eq!(operator(&pond, &["announcements", "--json"]).lines().len(), 1);
+}
+
+#[test]
 fn a_pattern_that_none_can_be_is_refused_at_once_and_in_words() {
     let pond = TestCluster::start();
     let began = Instant::now();

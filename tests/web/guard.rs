@@ -79,6 +79,7 @@ fn other_sites_can_neither_send_forms_nor_load_private_data() {
         ("/like", "croak=6&choice=add"),
         ("/share", "croak=6&choice=add"),
         ("/pin", "croak=6&choice=add"),
+        ("/dismiss", "announcement=6"),
         ("/delete", "password=password"),
         ("/register", "Username=mallory&Password=password"),
         ("/post", "status=gotcha"),

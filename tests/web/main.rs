@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod again;
+mod announcements;
 mod bounds;
 mod browser;
 mod chirper;

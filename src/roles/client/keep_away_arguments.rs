@@ -1,4 +1,4 @@
-//! Arguments of the verbs of `ribbit client` that concern notifications, muting, blocking and reporting.
+//! Arguments of the verbs of `ribbit client` that concern notifications, announcements, muting, blocking and reporting.
 
 use crate::client::shared_arguments::{OutputArgs, UserNameArgs};
 use clap::builder::BoolishValueParser;
@@ -14,6 +14,9 @@ pub enum KeepAwayVerb {
     /// Show what happened to you: mentions, replies, likes, shares, followers, invitations
     #[command(after_help = NOTIFICATIONS_HELP)]
     Notifications(NotificationsArgs),
+    /// Show what the people who run the servers announce
+    #[command(after_help = ANNOUNCEMENTS_HELP)]
+    Announcements(AnnouncementsArgs),
     /// Mute a user: you no longer see them in feeds and notifications
     #[command(after_help = "Examples:\n  ribbit client mute bob")]
     Mute(UserNameArgs),
@@ -53,6 +56,16 @@ pub struct NotificationsArgs {
     pub output: OutputArgs,
 }
 
+/// Arguments of `client announcements`.
+#[derive(Debug, Args)]
+pub struct AnnouncementsArgs {
+    /// Do not show them to you again
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub dismiss: bool,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
 /// Arguments of `client report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
@@ -74,6 +87,7 @@ impl KeepAwayVerb {
     pub(crate) fn output(&self) -> &OutputArgs {
         match self {
             KeepAwayVerb::Notifications(it) => &it.output,
+            KeepAwayVerb::Announcements(it) => &it.output,
             KeepAwayVerb::Mute(it)
             | KeepAwayVerb::Unmute(it)
             | KeepAwayVerb::Block(it)
@@ -94,6 +108,13 @@ With --json, one line each; from, croak, text and verdict are there where they a
   {\"id\":N,\"kind\":\"mention\" or \"reply\" or \"like\" or \"share\" or \"follow\" or
    \"invitation\" or \"report-decided\" or \"warning\",\"from\":\"…\",\"croak\":N,
    \"text\":\"…\",\"verdict\":\"nothing\",\"at\":\"…\",\"unread\":true}";
+
+/// Text below the flags in `--help`.
+const ANNOUNCEMENTS_HELP: &str = "\
+Examples:
+  ribbit client announcements
+  ribbit client announcements --dismiss --json
+    {\"id\":N,\"text\":\"…\",\"time\":\"…\",\"left_s\":N or null}";
 
 /// Text below the flags in `--help`.
 const REPORT_HELP: &str = "\

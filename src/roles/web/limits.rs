@@ -49,6 +49,8 @@ pub const PAGE_MARGIN: Duration = Duration::from_millis(100);
 pub const BODY_DEADLINE: Duration = Duration::from_secs(2);
 /// Timeout of the reads for a requested page.
 pub const READ_DEADLINE: Duration = Duration::from_millis(3_000);
+/// Time for which a process knows which announcements there are, before a page asks again.
+pub const ANNOUNCEMENTS_AGE_MAX: Duration = Duration::from_secs(2);
 /// Timeout of the reads for the rest of a page that comes back after a refusal.
 pub const AROUND_DEADLINE: Duration = Duration::from_millis(800);
 /// Maximum age of a position of the log from which a new request id counts. The ids of requests are remembered for longer.

@@ -32,6 +32,7 @@
 //! answered within four seconds; only live streams and downloads take longer.
 
 mod account;
+mod announcements;
 pub mod arguments;
 pub mod cert;
 mod chirper;

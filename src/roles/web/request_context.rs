@@ -17,14 +17,14 @@ use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{self, Ask, UnavailableReason};
 use ribbit_net::secret::{TOKEN_BYTES, from_hex, new_request_id, to_hex, token_hash};
 use ribbit_state::limits::SESSION_AGE_MS_MAX;
-use ribbit_state::query::Unread;
+use ribbit_state::query::{AnnouncementItem, Unread};
 use ribbit_state::{
     Code, Command, Consistency, Denied, HistoryId, LogIndex, MessageCommand, NoticeCommand, Page, Query,
     Reply, Request, RoomCommand, Token, TokenHash,
 };
 use ribbit_ui::device;
 use ribbit_ui::form::{Form, FormRequest, REQUEST_FIELD};
-use ribbit_ui::pages::{NavEntry, PageFrame};
+use ribbit_ui::pages::{AnnouncementMarkup, NavEntry, PageFrame};
 use ribbit_ui::words::ServiceError;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -121,6 +121,8 @@ pub(super) struct RequestContext {
     session_cookie: SessionCookie,
     /// Name of the browser and its system, in fixed words.
     device: String,
+    /// Announcements above the content of each page.
+    announcements: Arc<[AnnouncementMarkup]>,
 }
 
 impl RequestContext {
@@ -148,6 +150,7 @@ impl RequestContext {
             seen_text: None,
             session_cookie: SessionCookie::Keep,
             device: device::of_browser(agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default()),
+            announcements: Arc::default(),
         };
         let lines = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
         for cookie in lines.flat_map(Cookie::split_parse).flatten() {
@@ -195,7 +198,26 @@ impl RequestContext {
     }
     /// Returns the frame of a page for this browser.
     pub(super) fn frame(&self, title: &str, here: NavEntry) -> PageFrame {
-        PageFrame { now_ms: self.now_ms, ..PageFrame::new(title, here, self.has_session()) }
+        PageFrame {
+            now_ms: self.now_ms,
+            announcements: self.announcements.clone(),
+            ..PageFrame::new(title, here, self.has_session())
+        }
+    }
+    /// Sets what stands around the content of the page at this path.
+    pub(super) fn surround(&mut self, path: &str, announcements: &[AnnouncementItem]) {
+        let dismissible = self.has_session().then_some(path);
+        self.announcements =
+            announcements.iter().map(|item| AnnouncementMarkup::new(item, dismissible)).collect();
+    }
+    /// Returns the announcements for people without a session, if they can be read in time. What the browser has seen does not
+    /// matter.
+    pub(super) async fn announcements(&self) -> Option<Vec<AnnouncementItem>> {
+        let deadline = Instant::now() + AROUND_DEADLINE.min(self.time_left());
+        match self.ask_read(&Query::Announcements, None, deadline).await {
+            Ok(protocol::Answer::Read { page: Ok(Page::Announcements(all)), .. }) => Some(all),
+            _ => None,
+        }
     }
     /// Returns the wall clock, as [`PageFrame::now_ms`].
     pub(super) fn now_ms(&self) -> u64 {

@@ -10,8 +10,8 @@ use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
 use super::services::SiteServices;
 use super::{
-    account, chirper, complete, croak, feed, friends, health, keep_away, messages, notices, people, receipts,
-    reset, room, room_settings, rooms, search, settings, status,
+    account, announcements, chirper, complete, croak, feed, friends, health, keep_away, messages, notices,
+    people, receipts, reset, room, room_settings, rooms, search, settings, status,
 };
 use hyper::{HeaderMap, StatusCode};
 use ribbit_state::query::ReactionKind;
@@ -215,6 +215,9 @@ routes! {
     RoomMembers "/rooms/{name}/members" Session
         GET |it| room_settings::show_members(it.context, it.named, it.query).await,
         POST |it| room_settings::change_members(it.context, it.named, it.form).await;
+    Dismiss "/dismiss" Session
+        GET |it| croak::to_feed(it.context),
+        POST |it| announcements::dismiss(it.context, it.form).await;
     Settings "/settings" Session
         GET |it| settings::show(it.context, it.query).await,
         POST |it| settings::change(it.context, it.form).await;
@@ -280,6 +283,26 @@ impl Route {
     /// Returns the row of this route.
     pub(super) fn row(self) -> &'static RouteRow {
         &ROUTES[self as usize]
+    }
+
+    /// Returns true if a GET answers with a page of the site.
+    pub(super) fn is_page(self) -> bool {
+        !matches!(
+            self,
+            Route::Live
+                | Route::Shown
+                | Route::Export
+                | Route::Style
+                | Route::Script
+                | Route::Favicon
+                | Route::Robots
+                | Route::SecurityText
+                | Route::ChangePassword
+                | Route::Livez
+                | Route::Readyz
+                | Route::Health
+                | Route::Metrics
+        )
     }
 
     /// Returns a router for all paths, with or without those of Chirper.

@@ -1,5 +1,6 @@
 //! Services that the handlers of all requests share.
 
+use super::announcements::KnownAnnouncements;
 use super::cluster::ClusterMonitor;
 use super::export::RunningExports;
 use super::files::Files;
@@ -14,6 +15,7 @@ pub(super) struct SiteServices {
     pub(super) client: Client,
     pub(super) cluster: ClusterMonitor,
     pub(super) streams: Arc<LiveStreams>,
+    pub(super) announcements: KnownAnnouncements,
     pub(super) fronts: FrontCache,
     pub(super) exports: RunningExports,
     pub(super) files: Files,

@@ -5,6 +5,7 @@
 //!   same origin? ─403   content type? ─415   size? ─413   in time? ─408   ──▶ handler ─429 rate limit
 //! ```
 
+use super::announcements::KnownAnnouncements;
 use super::client_origin::{ClientOrigin, PeerInfo};
 use super::cluster::ClusterMonitor;
 use super::cross_site;
@@ -73,6 +74,7 @@ impl Site {
                 client,
                 cluster,
                 streams,
+                announcements: KnownAnnouncements::default(),
                 fronts: FrontCache::default(),
                 exports: RunningExports::default(),
                 files: Files::new(),
@@ -157,6 +159,10 @@ impl Site {
                     if route.row().access == RouteAccess::OwnPages && cross_site::load(headers, origin.secure)
                     {
                         return response::plain(StatusCode::FORBIDDEN, "this was requested by another site");
+                    }
+                    if route.is_page() {
+                        let announcements = self.services.announcements.of_page(&mut context).await;
+                        context.surround(head.uri.path(), &announcements);
                     }
                     route
                         .get(GetRequest {

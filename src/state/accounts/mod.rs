@@ -5,6 +5,7 @@
 //! gets no new ones; nothing else of it changes, so lifting the suspension restores it completely.
 
 pub mod access;
+pub(crate) mod announcements;
 pub(crate) mod relations;
 pub(crate) mod reports;
 pub(crate) mod sessions;
@@ -39,6 +40,7 @@ pub(crate) fn change<V: View>(
         | AccountCommand::EndSession { session, .. }
         | AccountCommand::EndOtherSessions { session }
         | AccountCommand::RemoveCroak { session, .. }
+        | AccountCommand::Dismiss { session, .. }
         | AccountCommand::Pin { session, .. } => *session,
     };
     let Some((me, account)) = session_account(view, session, context.age_ms())? else {
@@ -60,6 +62,9 @@ pub(crate) fn change<V: View>(
         AccountCommand::EndSession { opened, .. } => end_session(view, me, *opened),
         AccountCommand::EndOtherSessions { .. } => {
             Ok(Ok((end_sessions(bounds, view, me, Some(session))?, Reply::Done)))
+        }
+        AccountCommand::Dismiss { announcement, .. } => {
+            announcements::dismiss(bounds, view, me, *announcement)
         }
         AccountCommand::RemoveCroak { croak, .. } => remove_croak(bounds, view, books, *croak, Some(me)),
         AccountCommand::Pin { croak, pinned, .. } => pin(view, me, *croak, *pinned),
@@ -84,6 +89,12 @@ pub(crate) fn operate<V: View>(
         }
         OperatorCommand::DecideReport { report, verdict } => {
             return reports::decide(bounds, view, context, books, *report, *verdict);
+        }
+        OperatorCommand::Announce { text, for_ms } => {
+            return announcements::announce(bounds, view, context, text, *for_ms);
+        }
+        OperatorCommand::WithdrawAnnouncement { announcement } => {
+            return announcements::withdraw(view, *announcement);
         }
         OperatorCommand::SetPassword { account, .. }
         | OperatorCommand::Suspend { account, .. }

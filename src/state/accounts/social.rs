@@ -21,8 +21,8 @@ use crate::messages;
 use crate::notices;
 use crate::rooms;
 use crate::rows::{
-    Account, Accounts, Bookkeeping, Books, Change, CroaksBy, Followers, Friends, LikedBy, Names, NoticeKind,
-    Order, Profiles, Rooms, Session, Sessions, SessionsOf, Sweeps, View, get, scan,
+    Account, Accounts, Bookkeeping, Books, Change, CroaksBy, Dismissals, Followers, Friends, LikedBy, Names,
+    NoticeKind, Order, Profiles, Rooms, Session, Sessions, SessionsOf, Sweeps, View, get, scan,
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
@@ -240,6 +240,9 @@ pub(crate) fn sweep<V: View>(
     let (from, to) = range_of(account);
     let mut changes = Vec::new();
     end_reset_link(view, account, &mut changes)?;
+    if get::<Dismissals, V>(view, &account)?.is_some() {
+        changes.push(Change::remove::<Dismissals>(&account));
+    }
     // Each row found removes a second row elsewhere, so a step looks up half as many. A croak that is still in the
     // deduplication window adds a third change: the record of its request.
     let left = |changes: &Vec<Change>| bounds.sweep_step.saturating_sub(changes.len()) / 2;

@@ -1,11 +1,11 @@
-//! Words of the golden scripts for one-time links and accounts without a password: commands, queries and rows.
+//! Words of the golden scripts for one-time links, accounts without a password and announcements: commands, queries and rows.
 
-use super::scripts::{first, label};
+use super::scripts::{first, label, session};
 use super::token;
-use crate::command::{AccessCommand, Command};
-use crate::ids::{AccountId, TokenHash};
+use crate::command::{AccessCommand, AccountCommand, Command, OperatorCommand};
+use crate::ids::{AccountId, LogIndex, TokenHash};
 use crate::query::Query;
-use crate::rows::{Key, OneTimeLinks, ResetLinks, Table, TableId, decode};
+use crate::rows::{Announcements, Dismissals, Key, OneTimeLinks, ResetLinks, Table, TableId, decode};
 use goldenscript::ArgumentConsumer;
 use std::error::Error;
 
@@ -27,6 +27,16 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
             let session = args.lookup("session").map_or(token(&username), |arg| token(&arg.value));
             AccessCommand::OpenByName { username, session }.into()
         }
+        // `announce TEXT [for=MS]`
+        "announce" => {
+            OperatorCommand::Announce { text: first(args)?, for_ms: args.lookup_parse("for")? }.into()
+        }
+        "withdraw-announcement" => {
+            OperatorCommand::WithdrawAnnouncement { announcement: first(args)?.parse()? }.into()
+        }
+        "dismiss" => {
+            AccountCommand::Dismiss { session: session(args)?, announcement: first(args)?.parse()? }.into()
+        }
         _ => return Ok(None),
     }))
 }
@@ -34,6 +44,8 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
 /// Returns the query that a line names, if this module knows it.
 pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Query>, Box<dyn Error>> {
     Ok(Some(match name {
+        "announcements" => Query::Announcements,
+        "myannouncements" => Query::MyAnnouncements { session: session(args)? },
         "linkof" => Query::ResetLink { code: token(&first(args)?) },
         _ => return Ok(None),
     }))
@@ -54,6 +66,11 @@ pub(super) fn row(table: TableId, row: &[u8]) -> Option<String> {
             let row = decode::<<OneTimeLinks as Table>::Row>(row)?;
             format!(": {:?}, made at age {}", row.purpose, row.made_age_ms)
         }
+        Announcements::ID => {
+            let row = decode::<<Announcements as Table>::Row>(row)?;
+            format!(": {:?}, until age {:?}", row.text, row.until_age_ms)
+        }
+        Dismissals::ID => format!(": {:?}", decode::<Vec<LogIndex>>(row)?),
         ResetLinks::ID => format!(": {}", label(decode::<TokenHash>(row)?)),
         _ => return None,
     })

@@ -6,7 +6,7 @@ use std::fmt;
 
 /// Output of a template.
 #[derive(Debug)]
-pub(super) struct Markup(String);
+pub(crate) struct Markup(String);
 
 impl Markup {
     /// Renders a template.

@@ -13,6 +13,7 @@
 //! A refused form comes back with its text, except for passwords. Its request id comes back too when sending the form
 //! again must not take effect twice.
 
+pub mod announcement;
 pub mod bubble;
 pub mod chirper;
 pub mod composer;
@@ -30,6 +31,7 @@ pub mod settings;
 pub mod text;
 pub mod thread;
 
+pub use announcement::AnnouncementMarkup;
 pub use composer::Composer;
 pub use croak::{CroakView, FeedItem};
 pub use feed::{EveryonePage, Feed, MainPage};
@@ -39,6 +41,7 @@ pub use friends::{Friend, Friends, ManagePage};
 use super::words::ServiceError;
 use askama::Template;
 use ribbit_state::{Code, Denied, Token};
+use std::sync::Arc;
 
 /// Text of `/style.css`.
 pub const STYLE: &str = include_str!("../templates/style.css");
@@ -92,6 +95,8 @@ pub struct PageFrame {
     pub cursor: Option<Token>,
     /// Wall clock of the web server in milliseconds since 1970, which relative times refer to. Zero if not known.
     pub now_ms: u64,
+    /// Announcements above the content.
+    pub announcements: Arc<[AnnouncementMarkup]>,
 }
 
 impl PageFrame {
@@ -110,6 +115,7 @@ impl PageFrame {
             notices: None,
             cursor: None,
             now_ms: 0,
+            announcements: Arc::default(),
         }
     }
 

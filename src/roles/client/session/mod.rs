@@ -30,7 +30,7 @@ use ribbit_net::protocol::{Answer, Ask, NewAccount, Password, UnavailableReason}
 use ribbit_net::secret::{new_request_id, new_token, token_hash};
 use ribbit_net::subscription::Subscription;
 use ribbit_state::limits::DEVICE_CHARS_MAX;
-use ribbit_state::query::ReactionKind;
+use ribbit_state::query::{AnnouncementItem, ReactionKind};
 use ribbit_state::text::{
     check_croak, check_email, check_message, check_name, check_password, check_reply, fold_username,
 };
@@ -296,6 +296,29 @@ impl UserSession {
     pub(crate) async fn unfollow(&self, username: &str) -> Result<(), RequestError> {
         let (session, username) = (self.session()?, fold_username(username)?);
         self.write(Command::RemoveFriend { session, username }).await.map(drop)
+    }
+
+    /// Returns the announcements that the user has not dismissed, newest first.
+    ///
+    /// # Errors
+    /// `NotLoggedIn` (609); unreachable when no server answers.
+    pub(crate) async fn announcements(&self) -> Result<Vec<AnnouncementItem>, RequestError> {
+        match self.read(Query::MyAnnouncements { session: self.session()? }).await?.value {
+            Page::Announcements(items) => Ok(items),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Hides an announcement from the user. Succeeds if it is gone already.
+    ///
+    /// # Errors
+    /// `NotLoggedIn` (609); unreachable when no server answers.
+    pub(crate) async fn dismiss(&self, announcement: LogIndex) -> Result<(), RequestError> {
+        let session = self.session()?;
+        match self.write(AccountCommand::Dismiss { session, announcement }.into()).await {
+            Ok(_) | Err(RequestError::Denied(Denied { code: Code::NoSuchAnnouncement, .. })) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Mutes a user, or unmutes them. Returns the user name as stored.

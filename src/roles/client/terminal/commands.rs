@@ -68,6 +68,10 @@ pub enum TerminalCommand {
     Audience {
         audience: Option<Audience>,
     },
+    /// Shows the announcements, or dismisses all of them.
+    Announcements {
+        dismiss: bool,
+    },
     Unread,
     Notifications,
     Friends,
@@ -245,6 +249,13 @@ pub const TABLE: &[CommandInfo] = &[
         "Shows the latest 20 and marks them as read, here and on the pages.",
     ),
     entry(
+        "announcements",
+        "[dismiss]",
+        "show what the people who run the servers announce",
+        "`/announcements dismiss` hides them from you, here and on the pages.",
+    )
+    .with(FirstArgument::Word(&["dismiss"])),
+    entry(
         "friends",
         "",
         "list the people you follow",
@@ -421,6 +432,7 @@ fn command(entry: &'static CommandInfo, rest: &str) -> Result<TerminalCommand, I
                 _ => TerminalCommand::Share { croak, undo },
             }
         }
+        "announcements" => TerminalCommand::Announcements { dismiss: flag(entry, rest, "dismiss")? },
         "feed" => TerminalCommand::Feed { more: flag(entry, rest, "more")? },
         "live" => TerminalCommand::Live { take_over: flag(entry, rest, "--take-over")? },
         "dm" => {

@@ -108,6 +108,7 @@ impl TerminalClient {
                 last_message.set(index);
                 Ok(())
             }
+            EventKind::Announced => self.show_announcement_of(index).await,
             EventKind::RoomSaid { .. }
             | EventKind::RoomLeft { .. }
             | EventKind::RoomClosed { .. }

@@ -1,10 +1,10 @@
-//! Notices in the terminal: the list, and lines for those that arrive.
+//! Notices and announcements in the terminal: the list, and lines for those that arrive.
 
 use super::client::TerminalClient;
 use crate::client::session::request_error::RequestError;
 use ribbit_state::rows::NoticeKind;
 use ribbit_state::{LogIndex, NoticeCommand, Page, Query};
-use ribbit_ui::notice_words;
+use ribbit_ui::{announcements, notice_words};
 
 /// Number of notices that the command shows.
 const SHOWN: u16 = 20;
@@ -26,6 +26,42 @@ impl TerminalClient {
         if let Some(newest) = notices.first().filter(|newest| newest.unread) {
             let session = self.token()?;
             self.user.write(NoticeCommand::Read { session, through: newest.id }.into()).await?;
+        }
+        Ok(())
+    }
+
+    /// Shows the announcements that the user has not dismissed, oldest first, or dismisses them.
+    pub(super) async fn show_announcements(&self, dismiss: bool) -> Result<(), RequestError> {
+        let items = self.user.announcements().await?;
+        if items.is_empty() {
+            self.screen.show("no announcements".to_string()).await;
+        }
+        for item in items.iter().rev() {
+            match dismiss {
+                true => self.user.dismiss(item.id).await?,
+                false => self.screen.show(announcements::line(item)).await,
+            }
+        }
+        if dismiss && !items.is_empty() {
+            self.screen.show("dismissed").await;
+        }
+        Ok(())
+    }
+
+    /// Shows the announcements at log-in, if there are any.
+    pub(super) async fn greet_with_announcements(&self) -> Result<(), RequestError> {
+        for item in self.user.announcements().await?.iter().rev() {
+            self.screen.show(announcements::line(item)).await;
+        }
+        Ok(())
+    }
+
+    /// Shows the announcement that was made at this index, unless it is gone again.
+    pub(super) async fn show_announcement_of(&self, index: LogIndex) -> Result<(), RequestError> {
+        let query = Query::MyAnnouncements { session: self.token()? };
+        let Page::Announcements(items) = self.read_patiently(query).await? else { return Ok(()) };
+        if let Some(item) = items.iter().find(|item| item.id == index) {
+            self.screen.show(announcements::line(item)).await;
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ pub(crate) async fn perform(context: &mut VerbContext, verb: &KeepAwayVerb) -> R
     context.require_session()?;
     match verb {
         KeepAwayVerb::Notifications(arguments) => notifications(context, arguments).await,
+        KeepAwayVerb::Announcements(it) => announcements(context, it.dismiss).await,
         KeepAwayVerb::Mute(named) => mute(context, &named.username, true).await,
         KeepAwayVerb::Unmute(named) => mute(context, &named.username, false).await,
         KeepAwayVerb::Muted(_) => list(context, false).await,
@@ -52,6 +53,20 @@ async fn notifications(context: &VerbContext, arguments: &NotificationsArgs) -> 
     if let Some(newest) = notices.first().filter(|newest| newest.unread && !arguments.keep) {
         let session = context.user.session().map_err(RequestError::from)?;
         context.user.write(NoticeCommand::Read { session, through: newest.id }.into()).await?;
+    }
+    Ok(())
+}
+
+/// Shows the announcements that the user has not dismissed, oldest first.
+async fn announcements(context: &VerbContext, dismiss: bool) -> Result<(), VerbError> {
+    for item in context.user.announcements().await?.iter().rev() {
+        say(&match context.json {
+            true => ribbit_ui::announcements::json(item),
+            false => ribbit_ui::announcements::line(item),
+        })?;
+        if dismiss {
+            context.user.dismiss(item.id).await?;
+        }
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! Arguments of `ribbit user`.
 
+use super::announcements::{self, AnnounceArgs, WithdrawArgs};
 use crate::client::arguments::OutputArgs;
 use crate::common::cluster_selection::ClusterFlags;
 use clap::builder::BoolishValueParser;
@@ -40,6 +41,15 @@ pub(crate) enum UserVerb {
     /// Open or close registration of new accounts
     #[command(after_help = REGISTRATION_HELP)]
     Registration(RegistrationArgs),
+    /// Tell everyone something, on every page and in the terminal
+    #[command(after_help = announcements::ANNOUNCE_HELP)]
+    Announce(AnnounceArgs),
+    /// List the announcements that are shown
+    #[command(after_help = announcements::ANNOUNCEMENTS_HELP)]
+    Announcements(OutputArgs),
+    /// Withdraw an announcement
+    #[command(after_help = announcements::WITHDRAW_HELP)]
+    Withdraw(WithdrawArgs),
     /// Set the name and the sentence that visitors see on the first page
     #[command(after_help = SITE_HELP)]
     Site(SiteArgs),
@@ -177,7 +187,9 @@ impl UserVerb {
             UserVerb::Reset(arguments) => &arguments.output.cluster,
             UserVerb::Delete(arguments) => &arguments.account.cluster,
             UserVerb::Uncroak(arguments) => &arguments.cluster,
-            UserVerb::Reports(output) => &output.cluster,
+            UserVerb::Reports(output) | UserVerb::Announcements(output) => &output.cluster,
+            UserVerb::Announce(arguments) => &arguments.output.cluster,
+            UserVerb::Withdraw(arguments) => &arguments.output.cluster,
             UserVerb::Decide(arguments) => &arguments.cluster,
             UserVerb::Registration(arguments) => &arguments.cluster,
             UserVerb::Site(arguments) => &arguments.cluster,

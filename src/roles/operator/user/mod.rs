@@ -4,6 +4,7 @@
 //! to the account's id first, and the change uses the id. So an account that is deleted meanwhile is not confused with a
 //! later one of the same name.
 
+pub(crate) mod announcements;
 pub(crate) mod arguments;
 
 use crate::client::session::request_error::RequestError;
@@ -65,6 +66,9 @@ impl Operator {
                 say(&format!("deleted croak {croak}"))
             }
             UserVerb::Reports(output) => self.reports(output.json).await,
+            UserVerb::Announce(arguments) => self.announce(arguments).await,
+            UserVerb::Announcements(output) => self.announcements(output.json).await,
+            UserVerb::Withdraw(arguments) => self.withdraw(arguments).await,
             UserVerb::Decide(DecideArgs { report, verdict, .. }) => {
                 let verdict = verdict.into();
                 self.write(OperatorCommand::DecideReport { report, verdict }.into()).await?;

@@ -1,9 +1,12 @@
 //! Texts of operators, and access by other means than a password.
 
-use super::{Expected, NUMBERS, RequestTable, TOKEN, denied, is_username, write};
+use super::{Expected, NUMBERS, RequestTable, SESSION, TOKEN, denied, is_username, read, write};
 use ribbit_net::frame::Plane;
-use ribbit_state::limits::{PASSWORD_HASH_BYTES_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX, WELCOME_CHARS_MAX};
-use ribbit_state::{AccessCommand, AccountId, Code, Denied, Field, OperatorCommand};
+use ribbit_state::limits::{
+    ANNOUNCEMENT_CHARS_MAX, ANNOUNCEMENT_MS_MAX, PASSWORD_HASH_BYTES_MAX, TYPED_BYTES_MAX,
+    USERNAME_CHARS_MAX, WELCOME_CHARS_MAX,
+};
+use ribbit_state::{AccessCommand, AccountCommand, AccountId, Code, Denied, Field, OperatorCommand, Query};
 
 /// Adds texts of the first page.
 pub(super) fn first_page(table: &mut RequestTable) {
@@ -18,6 +21,28 @@ pub(super) fn first_page(table: &mut RequestTable) {
         let expected = refusal.map_or(Expected::Answered, Expected::Refused);
         let describe = OperatorCommand::DescribeSite { name: None, welcome: Some(welcome) };
         table.0.push((Plane::Control, write(describe.into()), expected));
+    }
+}
+
+/// Adds announcements.
+pub(super) fn announcements(table: &mut RequestTable) {
+    let session = SESSION;
+    for announcement in NUMBERS {
+        table.command(AccountCommand::Dismiss { session, announcement });
+        table.command(OperatorCommand::WithdrawAnnouncement { announcement });
+    }
+    for query in [Query::Announcements, Query::MyAnnouncements { session }] {
+        table.0.push((Plane::Client, read(query), Expected::Answered));
+    }
+    let odd = denied(Code::InvalidEntry, None);
+    for (text, for_ms, refusal) in [
+        ("🐸".repeat(ANNOUNCEMENT_CHARS_MAX), Some(ANNOUNCEMENT_MS_MAX), None),
+        ("🐸".repeat(ANNOUNCEMENT_CHARS_MAX + 1), None, Some(odd)),
+        (" ".to_string(), None, Some(odd)),
+        ("rain".to_string(), Some(ANNOUNCEMENT_MS_MAX + 1), Some(odd)),
+    ] {
+        let expected = refusal.map_or(Expected::Answered, Expected::Refused);
+        table.0.push((Plane::Control, write(OperatorCommand::Announce { text, for_ms }.into()), expected));
     }
 }
 
