@@ -13,6 +13,7 @@ mod rooms;
 mod scripts;
 mod searches;
 mod talks;
+mod threads;
 mod tree;
 mod who_sees_what;
 
@@ -55,6 +56,7 @@ const SMALL: Bounds = Bounds {
     blocks_max: 2,
     reports_max: 3,
     reports_per_person_max: 2,
+    announcements_max: 3,
 };
 
 /// A model, and the log of commands that led to it.
