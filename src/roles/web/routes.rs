@@ -295,6 +295,8 @@ impl Route {
                 | Route::Style
                 | Route::Script
                 | Route::Favicon
+                | Route::Avatar
+                | Route::Complete
                 | Route::Robots
                 | Route::SecurityText
                 | Route::ChangePassword

@@ -126,7 +126,6 @@ fn queries(table: &mut RequestTable) {
         Query::Sessions { session },
         Query::Unread { session },
         Query::Settings,
-        Query::ResetLink { code: TOKEN },
     ] {
         table.query(query);
     }
@@ -252,7 +251,6 @@ fn people_commands(table: &mut RequestTable) {
         AccountCommand::ChangePassword { session, credential_version: 1, password_hash }.into()
     });
     operators::access_commands(table);
-    operators::announcements(table);
     table.command_text(USERNAME_CHARS_MAX, is_username, invalid(Field::Username), |username| {
         Command::AddFriend { session, username }
     });

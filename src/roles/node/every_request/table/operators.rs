@@ -25,13 +25,14 @@ pub(super) fn first_page(table: &mut RequestTable) {
 }
 
 /// Adds announcements.
-pub(super) fn announcements(table: &mut RequestTable) {
+fn announcements(table: &mut RequestTable) {
     let session = SESSION;
     for announcement in NUMBERS {
         table.command(AccountCommand::Dismiss { session, announcement });
         table.command(OperatorCommand::WithdrawAnnouncement { announcement });
     }
-    for query in [Query::Announcements, Query::MyAnnouncements { session }] {
+    let code = TOKEN;
+    for query in [Query::Announcements, Query::MyAnnouncements { session }, Query::ResetLink { code }] {
         table.0.push((Plane::Client, read(query), Expected::Answered));
     }
     let odd = denied(Code::InvalidEntry, None);
@@ -46,8 +47,9 @@ pub(super) fn announcements(table: &mut RequestTable) {
     }
 }
 
-/// Adds commands about one-time links and accounts without a password.
+/// Adds commands about one-time links and accounts without a password, and announcements.
 pub(super) fn access_commands(table: &mut RequestTable) {
+    announcements(table);
     let (code, session) = (TOKEN, TOKEN);
     for number in NUMBERS {
         table.command(AccessCommand::MakeResetLink { account: AccountId(number), code });
