@@ -22,9 +22,9 @@ use ribbit_state::command::Proposal;
 use ribbit_state::query::TalkPartner;
 use ribbit_state::{ClusterId, Consistency, HistoryId, Query, Request, RequestId, Token, Topic, TreePath};
 use serde::Serialize;
-use testkit::chirper_client::{DEFINITIONS, request};
 use std::fs;
 use std::path::Path;
+use testkit::chirper_client::{DEFINITIONS, request};
 
 const ENTRIES: &str = include_str!("../../../tests/formats/entries-1.txt");
 const ROWS: &str = include_str!("../../../tests/formats/rows-1.txt");
@@ -217,7 +217,14 @@ fn asks() -> Vec<Ask> {
     vec![
         Ask::NodeStatus,
         Ask::CreateAccount { id, submitted_at, form },
-        Ask::LogIn { id, submitted_at, username: "ada".into(), password: password(), token: session, device: String::new() },
+        Ask::LogIn {
+            id,
+            submitted_at,
+            username: "ada".into(),
+            password: password(),
+            token: session,
+            device: String::new(),
+        },
         Ask::DeleteAccount { id, submitted_at, session, password: password() },
         Ask::Read { seen: Some(cursor), consistency: Consistency::Session, query: Query::Me { session } },
         Ask::Subscribe { cursor, wanted: Topic::feed(session) },

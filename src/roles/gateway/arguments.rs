@@ -95,6 +95,7 @@ pub(crate) struct ProtocolListeners {
 pub(crate) const HELP: &str = "\
 Examples:
   ribbit client gateway --ribbit-tcp 8084,8081,8082,8083
+  ribbit client gateway --chirper 1337,1338,1339 --names-without-password --sns 9000,10000
   ribbit client gateway --ribbit-tcp 192.168.1.20:8084,8081,8082,8083
 
 A port without a host listens on the host before it, and the first one on
