@@ -133,9 +133,12 @@ fn a_small_file_that_something_has_become_of_is_named_with_what_to_do() {
     for harm in everything {
         let kept = fs::read(&path).expect("ports");
         harm.to(&path);
-        for verb in ["status", "up"] {
-            let (code, said) = pond.typed(&[verb]);
-            assert!(code == 78 && said.contains("you can delete the file"), "{harm:?} {verb}: {code} {said}");
+        for words in [&["status"][..], &["up", "--web", "127.0.0.1:0"]] {
+            let (code, said) = pond.typed(words);
+            assert!(
+                code == 78 && said.contains("you can delete the file"),
+                "{harm:?} {words:?}: {code} {said}"
+            );
         }
         fs::write(&path, kept).expect("a file");
     }
@@ -143,7 +146,7 @@ fn a_small_file_that_something_has_become_of_is_named_with_what_to_do() {
     for harm in everything {
         let kept = fs::read(&path).expect("a cluster file");
         harm.to(&path);
-        for words in [&["backend", "--id", "1"][..], &["up"]] {
+        for words in [&["backend", "--id", "1"][..], &["up", "--web", "127.0.0.1:0"]] {
             let (code, said) = pond.typed(words);
             assert!(code == 78 && said.contains("cluster.ribbit"), "{harm:?} {words:?}: {code} {said}");
         }
@@ -153,7 +156,7 @@ fn a_small_file_that_something_has_become_of_is_named_with_what_to_do() {
     let kept = fs::read(&path).expect("a cluster file");
     let mode = fs::metadata(&path).expect("a file").permissions();
     fs::remove_file(&path).expect("a file");
-    let (code, said) = pond.typed(&["up"]);
+    let (code, said) = pond.typed(&["up", "--web", "127.0.0.1:0"]);
     assert!(code == 78 && said.contains("put it back from a copy") && !path.exists(), "{code} {said}");
     fs::write(&path, kept).expect("a file");
     fs::set_permissions(&path, mode).expect("a file");

@@ -28,7 +28,7 @@ fn talk(browser: &mut Browser, with: &str) -> Vec<String> {
     while let Some(path) = next {
         let page = page(browser, &path);
         let texts = page.body.split("<li class=\"said").skip(1).map(|item| {
-            let text = item.split("<p class=\"text\">").nth(1).expect("a text");
+            let text = item.split("<p class=\"text\" dir=\"auto\">").nth(1).expect("a text");
             unescaped(text.split("</p>").next().expect("its end"))
         });
         all.splice(0..0, texts);

@@ -123,7 +123,8 @@ mod tests {
             let found: Vec<String> = found.into_iter().map(|pair| pair.replacement).collect();
             (begins, found.join("|"))
         };
-        assert_eq!(done("/p"), (0, "/post |/people ".into()));
+        assert_eq!(done("/pe"), (0, "/people ".into()));
+        assert_eq!(done("/po").1, "/post ");
         assert_eq!(done("/dm bo"), (4, "bo-from-afar |bob |bonny ".into()));
         assert_eq!(done("/DM @BOB"), (4, "@bob ".into()));
         assert_eq!(done("/live --"), (6, "--take-over ".into()));
