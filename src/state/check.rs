@@ -342,6 +342,7 @@ impl RelationCommand {
             RelationCommand::Report { subject, words, .. } => {
                 match subject {
                     ReportSubject::Person { username: typed } => username(typed)?,
+                    ReportSubject::RoomMessage { room, .. } => room_name(room)?,
                     ReportSubject::Croak { .. } | ReportSubject::Message { .. } => {}
                 }
                 text::check_report(words).map(drop)

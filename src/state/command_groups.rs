@@ -215,6 +215,11 @@ pub enum ReportSubject {
     Message {
         message: LogIndex,
     },
+    /// A message in a room that the person may read.
+    RoomMessage {
+        room: String,
+        message: LogIndex,
+    },
 }
 
 /// Decision of operators about a report.

@@ -347,6 +347,9 @@ pub(super) fn decided(command: &Command, outcome: &Outcome, changes: &[Change]) 
     if let Some(croak) = key_of::<Croaks>(changes) {
         return Some(EventKind::CroakRemoved { croak });
     }
+    if let Some((room, message)) = key_of::<RoomMessages>(changes) {
+        return Some(EventKind::RoomMessageRemoved { room, message });
+    }
     session_closed(command, outcome, changes).or_else(|| noticed(command, outcome, changes))
 }
 

@@ -65,7 +65,8 @@ pub enum CommandRate {
     SmallWrite,
 }
 
-/// The table of commands. Columns: variant; rules level; its field with the hash of a secret, or `none`; sender; whether it grows; rate; event.
+/// The table of commands. Columns: variant; rules level; its field with the hash of a secret, or `none`; sender; whether it
+/// grows; rate; event.
 macro_rules! commands {
     ($($variant:ident $(($group:ident::$inner:ident))?:
         $level:literal, $secret:ident, $sender:ident, $grows:ident, $rate:ident, $event:ident;)*) => {

@@ -34,7 +34,7 @@
 //! Rules:
 //!
 //! - [`check`]: bounds of each field of a request, checked before it is proposed
-//! - [`visibility`]: who may see a croak, who has muted or blocked whom, who is mentioned
+//! - [`visibility`]: who may see a croak or a room, who has muted or blocked whom, who is mentioned
 //! - [`notices`]: what people are notified of
 //! - [`tree`]: the lock namespace of folders, files and locks; [`cluster`]: leases and members
 //! - [`messages`]: direct messages and read positions; [`rooms`]: rooms and what is said in them

@@ -22,12 +22,13 @@ use super::lookup::{account_named, is_live, range_of, session_owner};
 use super::query::{NoticeItem, Page, Person};
 use super::rows::{
     Change, Croak, Key, Notice, NoticeBook, NoticeBooks, NoticeKind, Notices, NoticesFrom, OPERATORS, Order,
-    Rooms, Table, View, decode, get, scan,
+    RoomMessages, Rooms, Table, View, decode, get, scan,
 };
 use super::rule::{ApplyContext, Bounds, Decision, or_deny};
 use super::visibility::Reader;
 use super::visibility::blocks::{is_blocked_pair, is_muted};
 use super::visibility::mentions::mentions;
+use super::visibility::rooms::may_read_room;
 
 /// Returns the counts and the read position of a person.
 pub(super) fn book<V: View>(view: &V, account: AccountId) -> Result<NoticeBook, V::Error> {
@@ -97,7 +98,7 @@ pub(super) fn mentioned<V: View>(
 }
 
 /// Returns the first `MENTIONS_NOTIFIED_MAX` people that a text mentions, each once.
-fn mentioned_in<V: View>(view: &V, text: &str) -> Result<Vec<AccountId>, V::Error> {
+pub(super) fn mentioned_in<V: View>(view: &V, text: &str) -> Result<Vec<AccountId>, V::Error> {
     let mut found = Vec::new();
     // A mention of an unknown name counts, so that a long text costs no more.
     for mention in mentions(text).take(MENTIONS_NOTIFIED_MAX) {
@@ -155,13 +156,7 @@ pub(super) fn croak_removed<V: View>(
 ) -> Result<(), V::Error> {
     let author = croak.author;
     // A reply begins with the mention of the account that it answers.
-    for account in mentioned_in(view, &croak.text)? {
-        if get::<Notices, V>(view, &(account, id))?.is_some() {
-            let mut book = book_after(view, changes, account)?;
-            remove(changes, &mut book, (account, author), id);
-            changes.push(Change::put::<NoticeBooks>(&account, &book));
-        }
-    }
+    text_removed(view, changes, id, author, &croak.text)?;
     let (first, last) = range_of(author);
     let most = usize::try_from(bounds.notices_max).unwrap_or(usize::MAX);
     let told = scan::<Notices, V>(view, &first, &last, Order::OldestFirst, most)?;
@@ -172,6 +167,24 @@ pub(super) fn croak_removed<V: View>(
     }
     if book != before {
         changes.push(Change::put::<NoticeBooks>(&author, &book));
+    }
+    Ok(())
+}
+
+/// Removes what a deleted text has told those whom it mentions.
+pub(super) fn text_removed<V: View>(
+    view: &V,
+    changes: &mut Vec<Change>,
+    id: LogIndex,
+    author: AccountId,
+    text: &str,
+) -> Result<(), V::Error> {
+    for account in mentioned_in(view, text)? {
+        if get::<Notices, V>(view, &(account, id))?.is_some() {
+            let mut book = book_after(view, changes, account)?;
+            remove(changes, &mut book, (account, author), id);
+            changes.push(Change::put::<NoticeBooks>(&account, &book));
+        }
     }
     Ok(())
 }
@@ -271,7 +284,7 @@ pub(super) fn list<V: View>(view: &V, me: Person, before: LogIndex, limit: usize
         let all = rows.len() < wanted;
         for ((_, id), notice) in rows {
             to = id;
-            if let Some((from, text)) = shown(view, &mut reader, &notice)? {
+            if let Some(Shown { from, text, room }) = shown(view, &mut reader, &notice)? {
                 let unread = id > book.read_through;
                 notices.push(NoticeItem {
                     id,
@@ -279,6 +292,7 @@ pub(super) fn list<V: View>(view: &V, me: Person, before: LogIndex, limit: usize
                     wall_ms: notice.wall_ms,
                     kind: notice.kind,
                     text,
+                    room,
                     unread,
                 });
             }
@@ -292,8 +306,14 @@ pub(super) fn list<V: View>(view: &V, me: Person, before: LogIndex, limit: usize
     Ok(Page::Notices { me, notices, older, unread: book.unread })
 }
 
-/// Account behind a notice, and the text of the croak or the name of the room that it is about.
-type Shown = (Option<Person>, Option<String>);
+/// What a notice shows, besides its kind.
+struct Shown {
+    from: Option<Person>,
+    /// Text of the croak or message that it is about.
+    text: Option<String>,
+    /// Name of the room that it is about.
+    room: Option<String>,
+}
 
 /// Returns what a notice shows, or `None` if it is about something that is gone or hidden.
 fn shown<V: View>(view: &V, reader: &mut Reader<'_, V>, notice: &Notice) -> Result<Option<Shown>, V::Error> {
@@ -304,13 +324,28 @@ fn shown<V: View>(view: &V, reader: &mut Reader<'_, V>, notice: &Notice) -> Resu
             None => return Ok(None),
         },
     };
+    let mut room_name = None;
     let text = match notice.kind.croak() {
         None => match notice.kind {
             NoticeKind::Warning { croak: Some(croak) } => reader.read(croak)?.map(|(croak, _)| croak.text),
             NoticeKind::Invitation { room } => match get::<Rooms, V>(view, &RoomId(room))? {
-                Some(room) if !room.closed => Some(room.name),
+                Some(room) if !room.closed => {
+                    room_name = Some(room.name);
+                    None
+                }
                 _ => return Ok(None),
             },
+            NoticeKind::RoomMention { room, message } => {
+                // Who has left the room still learns of the mention, but not what was said.
+                match get::<Rooms, V>(view, &room)? {
+                    Some(row) if may_read_room(view, reader.me(), room, &row)?.rank().is_some() => {
+                        room_name = Some(row.name);
+                        // The oldest messages go.
+                        get::<RoomMessages, V>(view, &(room, message))?.map(|message| message.text)
+                    }
+                    _ => None,
+                }
+            }
             _ => None,
         },
         Some(croak) => match reader.read(croak)? {
@@ -318,5 +353,5 @@ fn shown<V: View>(view: &V, reader: &mut Reader<'_, V>, notice: &Notice) -> Resu
             None => return Ok(None),
         },
     };
-    Ok(Some((from, text)))
+    Ok(Some(Shown { from, text, room: room_name }))
 }

@@ -519,6 +519,8 @@ pub struct NoticeItem {
     pub kind: NoticeKind,
     /// Text of the croak that it is about, or name of the room.
     pub text: Option<String>,
+    /// Name of the room that it is about.
+    pub room: Option<String>,
     pub unread: bool,
 }
 

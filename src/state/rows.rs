@@ -338,6 +338,8 @@ pub enum NoticeKind {
     ReportDecided { report: LogIndex, verdict: Verdict },
     /// The people who run the servers warn the notified person, because of this croak or in general.
     Warning { croak: Option<LogIndex> },
+    /// A message in a room mentions the notified person.
+    RoomMention { room: RoomId, message: LogIndex },
 }
 
 impl NoticeKind {
@@ -352,7 +354,8 @@ impl NoticeKind {
             NoticeKind::Follow
             | NoticeKind::Invitation { .. }
             | NoticeKind::ReportDecided { .. }
-            | NoticeKind::Warning { .. } => None,
+            | NoticeKind::Warning { .. }
+            | NoticeKind::RoomMention { .. } => None,
         }
     }
 
@@ -396,6 +399,10 @@ pub enum ReportedThing {
     },
     /// A direct message to the person who reports it.
     Message {
+        message: LogIndex,
+    },
+    RoomMessage {
+        room: RoomId,
         message: LogIndex,
     },
 }

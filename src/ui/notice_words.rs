@@ -10,7 +10,7 @@ use serde::Serialize;
 /// Returns what happened, to be read behind the name of the person who did it, or alone for the people who run the servers.
 pub fn what(kind: NoticeKind) -> &'static str {
     match kind {
-        NoticeKind::Mention { .. } => "mentioned you",
+        NoticeKind::Mention { .. } | NoticeKind::RoomMention { .. } => "mentioned you",
         NoticeKind::Reply { .. } => "replied to you",
         NoticeKind::Like { .. } => "liked your croak",
         NoticeKind::Share { .. } => "shared your croak",
@@ -45,13 +45,16 @@ fn name(kind: NoticeKind) -> &'static str {
         NoticeKind::Invitation { .. } => "invitation",
         NoticeKind::ReportDecided { .. } => "report-decided",
         NoticeKind::Warning { .. } => "warning",
+        NoticeKind::RoomMention { .. } => "room-mention",
     }
 }
 
 /// Returns the address of the page that shows what a notice is about.
 pub fn address(notice: &NoticeItem) -> Option<String> {
+    if let Some(room) = &notice.room {
+        return Some(format!("/rooms/{room}"));
+    }
     match (notice.kind, &notice.from, &notice.text) {
-        (NoticeKind::Invitation { .. }, _, Some(room)) => Some(format!("/rooms/{room}")),
         (NoticeKind::Warning { croak: Some(croak) }, _, Some(_)) => Some(format!("/croak/{croak}")),
         (NoticeKind::Follow, Some(person), _) => Some(format!("/@{}", person.username)),
         (kind, ..) => kind.croak().map(|croak| format!("/croak/{croak}")),
@@ -65,7 +68,12 @@ pub fn line(notice: &NoticeItem, style: LineStyle) -> String {
         None => String::new(),
     };
     let text = notice.text.as_ref().map_or(String::new(), |text| format!(": {}", plain::line(text)));
-    format!("{from}{}{text}", what(notice.kind))
+    let room = match (&notice.room, notice.kind) {
+        (Some(room), NoticeKind::Invitation { .. }) => format!(": #{room}"),
+        (Some(room), _) => format!(" in #{room}"),
+        (None, _) => String::new(),
+    };
+    format!("{from}{}{room}{text}", what(notice.kind))
 }
 
 #[derive(Serialize)]
@@ -78,6 +86,8 @@ struct NoticeJson<'a> {
     croak: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<Verdict>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -101,6 +111,7 @@ pub fn json(notice: &NoticeItem) -> String {
         from: notice.from.as_ref().map(|person| person.username.as_str()),
         croak,
         text: notice.text.as_deref(),
+        room: notice.room.as_deref(),
         verdict,
         at: super::time::shown(notice.wall_ms).map(|shown| shown.machine),
         unread: notice.unread,

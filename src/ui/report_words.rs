@@ -10,6 +10,7 @@ fn thing(thing: ReportedThing) -> (&'static str, Option<u64>) {
         ReportedThing::Person => ("person", None),
         ReportedThing::Croak { croak } => ("croak", Some(croak)),
         ReportedThing::Message { message } => ("message", Some(message)),
+        ReportedThing::RoomMessage { message, .. } => ("room-message", Some(message)),
     }
 }
 

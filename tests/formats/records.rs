@@ -270,6 +270,7 @@ fn message_commands() -> Vec<Command> {
         report(ReportSubject::Person { username: "bob".into() }),
         report(ReportSubject::Croak { croak: 300 }),
         report(ReportSubject::Message { message: 300 }),
+        report(ReportSubject::RoomMessage { room: "pond".into(), message: 300 }),
         OperatorCommand::DecideReport { report: 300, verdict: Verdict::Nothing }.into(),
         OperatorCommand::DecideReport { report: 300, verdict: Verdict::Remove }.into(),
         OperatorCommand::DecideReport { report: 300, verdict: Verdict::Warn }.into(),

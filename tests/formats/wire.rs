@@ -15,6 +15,7 @@ use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreR
 use ribbit_net::pinned::{PinAnswer, PinAsk, PinHead};
 use ribbit_net::protocol::*;
 use ribbit_replica::RaftMessage;
+use ribbit_state::RoomId;
 use ribbit_state::code::{Code, Denied, Field};
 use ribbit_state::command::Audience;
 use ribbit_state::command::LeaseEnd;
@@ -497,13 +498,22 @@ fn notices() -> Vec<NoticeItem> {
         Like: NoticeKind::Like { croak: 300 },
         Share: NoticeKind::Share { croak: 300 },
         Follow: NoticeKind::Follow,
+        RoomMention: NoticeKind::RoomMention { room: RoomId(300), message: 301 },
         Invitation: NoticeKind::Invitation { room: 300 },
         ReportDecided: NoticeKind::ReportDecided { report: 300, verdict: Verdict::Remove },
         Warning: NoticeKind::Warning { croak: Some(300) },
     });
     let notice = |kind: NoticeKind| {
         let text = kind.croak().map(|_| "a 🐸".to_string());
-        NoticeItem { id: 301, from: Some(person()), wall_ms: 3_000, kind, text, unread: true }
+        NoticeItem {
+            id: 301,
+            from: Some(person()),
+            wall_ms: 3_000,
+            kind,
+            text,
+            room: Some("pond".into()),
+            unread: true,
+        }
     };
     kinds.into_iter().map(|(_, kind)| notice(kind)).collect()
 }
@@ -514,6 +524,7 @@ fn reports() -> Vec<ReportItem> {
         Person: ReportedThing::Person,
         Croak: ReportedThing::Croak { croak: 300 },
         Message: ReportedThing::Message { message: 300 },
+        RoomMessage: ReportedThing::RoomMessage { room: RoomId(300), message: 301 },
     });
     let report = |thing| {
         let (from, about) = (Some(person()), None);

@@ -76,6 +76,31 @@ fn operators_read_reports_and_decide() {
 }
 
 #[test]
+fn a_message_in_a_room_tells_whom_it_mentions_and_is_reported() {
+    let pond = TestCluster::start();
+    let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
+    ada.runs(&pond, &["room-create", "pond"]).succeeds();
+    bob.runs(&pond, &["room-join", "pond"]).succeeds();
+    let said = bob.runs(&pond, &["say", "pond", "look, @ada", "--json"]).lines();
+    let words = ada.runs(&pond, &["notifications", "--keep"]).succeeds();
+    assert_eq!(words, "@bob mentioned you in #pond: look, @ada\n");
+    let told = ada.runs(&pond, &["notifications", "--json"]).lines();
+    assert_eq!((&told[0]["kind"], &told[0]["room"]), (&"room-mention".into(), &"pond".into()));
+
+    let id = said[0]["id"].to_string();
+    ada.runs(&pond, &["report", "--room", "pond", "--message", &id, "--words", "rude"]).succeeds();
+    ada.runs(&pond, &["report", "--room", "lake", "--message", &id]).fails(1, "(654)");
+    ada.runs(&pond, &["report", "--room", "pond", "--message", "1"]).fails(1, "(646)");
+    let reports = operator(&pond, &["reports", "--json"]).lines();
+    assert_eq!((&reports[0]["kind"], &reports[0]["text"]), (&"room-message".into(), &"look, @ada".into()));
+    let report = reports[0]["id"].to_string();
+    operator(&pond, &["decide", &report, "remove"]).succeeds();
+    assert!(!bob.runs(&pond, &["room", "pond"]).succeeds().contains("look"));
+    let told = ada.runs(&pond, &["notifications", "--json"]).lines();
+    assert_eq!((told.len(), &told[0]["kind"]), (1, &"report-decided".into()));
+}
+
+#[test]
 fn a_mention_appears_in_the_terminal() {
     let pond = TestCluster::start();
     let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));

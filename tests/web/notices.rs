@@ -155,3 +155,34 @@ fn a_report_reaches_the_operators_with_the_text_as_it_was() {
     ada.get("/notifications").says(200, "the text was deleted");
     bob.get(&format!("/croak/{croak}")).says(404, "Croak not found");
 }
+
+#[test]
+fn a_message_in_a_room_tells_those_it_mentions_and_can_be_reported() {
+    let site = Site::start();
+    let (mut ada, mut bob) = ada_and_bob(&site);
+    let fields = [("room", "pond"), ("topic", ""), ("open", "on"), ("history", "on")];
+    ada.post("/rooms", &fields).leads_to("/rooms/pond");
+    bob.post("/rooms/pond", &[("choice", "join")]).leads_to("/rooms/pond");
+    bob.post("/rooms/pond", &[("message", "@ada is rude <b>")]).leads_to("/rooms/pond");
+    let page = ada.get("/notifications");
+    page.says(200, "<a href=\"/rooms/pond\">mentioned you (#pond)</a>");
+    page.says(200, "@ada is rude &#60;b&#62;</p>");
+
+    let own = bob.get("/rooms/pond").body;
+    assert!(!own.contains("/report?"), "one's own message cannot be reported");
+    let room = ada.get("/rooms/pond").body;
+    let said = room.split("/report?room=pond&amp;said=").nth(1).unwrap().split('"').next().unwrap();
+    let page = ada.get(&format!("/report?room=pond&said={said}"));
+    page.says(200, "You are reporting this message in #pond");
+    let request = page.requests()[0].clone();
+    let fields = [("room", "pond"), ("said", said), ("words", "it is rude"), ("request", &request)];
+    ada.post("/report", &fields).leads_to("/rooms/pond?note=reported");
+    let Page::Reports { reports, .. } = site.group.read(&Query::Reports { after: None }) else {
+        panic!("operators may read them")
+    };
+    assert_eq!(reports[0].text, "@ada is rude <b>");
+    let verdict = ribbit_state::command::Verdict::Remove;
+    site.group.operate(OperatorCommand::DecideReport { report: reports[0].id, verdict });
+    assert!(!ada.get("/rooms/pond").body.contains("is rude"));
+    assert!(!ada.get("/notifications").body.contains("mentioned you"));
+}

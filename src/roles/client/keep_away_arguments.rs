@@ -72,9 +72,12 @@ pub struct ReportArgs {
     /// A user, as @NAME, or the id of a croak
     #[arg(value_name = "@NAME or ID", required_unless_present = "message", conflicts_with = "message")]
     pub what: Option<String>,
-    /// Report the direct message with this id that you received
+    /// Report the message with this id: a direct one that you received, or with --room one in that room
     #[arg(long, value_name = "ID")]
     pub message: Option<LogIndex>,
+    /// Room of the message
+    #[arg(long, value_name = "NAME", requires = "message")]
+    pub room: Option<String>,
     /// What is wrong with it
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub words: String,
@@ -122,4 +125,5 @@ The people who run the servers see the text as it is now, and who reports it.
 
 Examples:
   ribbit client report 1234 --words 'spam'
-  ribbit client report @bob";
+  ribbit client report @bob
+  ribbit client report --room pond --message 1234";

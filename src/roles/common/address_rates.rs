@@ -1,5 +1,5 @@
-//! Rate limits per client address, shared by the pages and the gateway. They are generous, because a school class may share one address; the cluster itself limits each
-//! account more strictly.
+//! Rate limits per client address, shared by the pages and the gateway. They are generous, because a school class may share
+//! one address; the cluster itself limits each account more strictly.
 //!
 //! Each class has a token bucket ([`TokenBucket`]). A refusal takes no token. An IPv6 address counts as its /64 network, which is
 //! what one household gets.

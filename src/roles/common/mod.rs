@@ -1,12 +1,14 @@
 //! Parts that several roles use.
 //!
 //! - [`failure`]: how a process ends, and the exit codes
-//! - [`server_arguments`]: arguments that all servers share; [`defaults`]: default settings; [`cluster_selection`]: flags that select a cluster, and its addresses and keys
+//! - [`server_arguments`]: arguments that all servers share; [`defaults`]: default settings; [`cluster_selection`]: flags
+//!   that select a cluster, and its addresses and keys
 //! - [`values`]: parsers of single flag values; [`address`]: HOST:PORT; [`network`]: IP networks of trusted proxies
 //! - [`command_line`]: command lines shown to users
 //! - [`address_book`]: addresses at which members were last reached; [`known`]: keys of servers, as first seen
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
-//! - [`stop`]: signals that end a process; [`shutdown`]: the signal to its connections; [`panics`]: a panic ends its process; [`process`]: age and resources of this process
+//! - [`stop`]: signals that end a process; [`shutdown`]: the signal to its connections; [`panics`]: a panic ends its
+//!   process; [`process`]: age and resources of this process
 //! - [`machine`]: host name, boot id and load; [`disk_space`]: free and allocated bytes; [`random`]: random numbers
 //! - [`rate_limit`]: token buckets; [`address_rates`]: rates of clients' addresses; [`test_hooks`]: numbers that tests replace
 //! - [`survey`]: the members of a cluster and their state; [`probe`]: checks that a cluster or its pages answer

@@ -141,12 +141,11 @@ pub(super) async fn show_login(context: &mut RequestContext, query: &Form) -> We
     // Only a valid username, so that a link cannot put an arbitrary text on this page.
     let created = query.get("created").and_then(|name| fold_username(name).ok());
     let mut page = login_page(context, created.as_deref().unwrap_or_default());
-    page.frame.note = match (created, query.get("note").and_then(Note::from_name)) {
-        (Some(username), _) => {
-            Some(format!("Welcome, @{username}! Your account is ready. Log in to get started."))
-        }
-        (None, note) => note.map(|note| note.words().to_string()),
-    };
+    page.frame.take_note(query);
+    if let Some(username) = created {
+        page.frame.note =
+            Some(format!("Welcome, @{username}! Your account is ready. Log in to get started."));
+    }
     response::page(StatusCode::OK, &page)
 }
 

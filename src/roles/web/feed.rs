@@ -14,7 +14,7 @@ use ribbit_state::{Audience, Command, Field, LogIndex, Page, Query, Reply};
 use ribbit_ui::form::{Form, FormRequest};
 use ribbit_ui::length::TextLength;
 use ribbit_ui::pages::{Composer, Feed, MainPage, NavEntry, PageFrame, lacks_session};
-use ribbit_ui::words::{Note, Refusals};
+use ribbit_ui::words::Refusals;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ pub(super) async fn show(
 ) -> WebResponse {
     let before = query.get("before").and_then(|before| before.parse().ok());
     let mut frame = context.frame("Home", NavEntry::Main);
-    frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
+    frame.take_note(query);
     let (feed, audience) = match read(&services.fronts, context, &mut frame, before, READ_DEADLINE).await {
         Ok((mut feed, front)) => {
             feed.note_unread(front.unread);

@@ -22,8 +22,7 @@ enum FollowChoice {
 pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
     let after = query.get("after").and_then(|after| after.parse().ok()).map(AccountId);
     let mut frame = context.frame("Following", NavEntry::People);
-    let note = query.get("note").and_then(Note::from_name);
-    frame.note = note.map(|note| note.words().to_string());
+    frame.take_note(query);
     let friends = match read(context, &mut frame, after, READ_DEADLINE).await {
         Ok(friends) => friends,
         Err(error) => return error_page(context, NavEntry::People, error),

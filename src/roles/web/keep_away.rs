@@ -7,7 +7,7 @@ use super::request_context::{PageError, RequestContext};
 use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_state::command::ReportSubject;
-use ribbit_state::text::fold_username;
+use ribbit_state::text::{fold_room_name, fold_username};
 use ribbit_state::{AccountId, Code, Denied, Field, Page, Query, RelationCommand};
 use ribbit_ui::form::Form;
 use ribbit_ui::pages::notices::{KeptAwayPage, ReportPage};
@@ -28,7 +28,7 @@ pub(super) async fn list(context: &mut RequestContext, query: &Form, blocked: bo
     let Page::KeptAway { me, people, more } = got.page else { return error_page(context, here, WRONG_PAGE) };
     let mut frame = context.frame(if blocked { "Blocked" } else { "Muted" }, here);
     frame.old = got.old;
-    frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
+    frame.take_note(query);
     context.count_unread(&mut frame).await;
     let people: Vec<PersonRow> =
         people.into_iter().map(|who| PersonRow::new(who, &me.username, context.request_here())).collect();
@@ -95,23 +95,31 @@ async fn author(context: &mut RequestContext, croak: &str) -> Result<String, Pag
 struct Subject {
     field: &'static str,
     value: String,
+    /// Name of the room of a message that was said in one.
+    room: String,
     subject: ReportSubject,
 }
 
 impl Subject {
     fn of(form: &Form) -> Option<Subject> {
+        let room = String::new();
         let number = |field| form.get(field).and_then(|value| value.parse().ok());
         if let Some(username) = form.get("person").and_then(|name| fold_username(name).ok()) {
             let subject = ReportSubject::Person { username: username.clone() };
-            return Some(Subject { field: "person", value: username, subject });
+            return Some(Subject { field: "person", value: username, room, subject });
         }
         if let Some(croak) = number("croak") {
             let subject = ReportSubject::Croak { croak };
-            return Some(Subject { field: "croak", value: croak.to_string(), subject });
+            return Some(Subject { field: "croak", value: croak.to_string(), room, subject });
+        }
+        if let Some(message) = number("said") {
+            let room = fold_room_name(form.get("room")?).ok()?;
+            let subject = ReportSubject::RoomMessage { room: room.clone(), message };
+            return Some(Subject { field: "said", value: message.to_string(), room, subject });
         }
         let message = number("message")?;
         let subject = ReportSubject::Message { message };
-        Some(Subject { field: "message", value: message.to_string(), subject })
+        Some(Subject { field: "message", value: message.to_string(), room, subject })
     }
 
     fn words(&self) -> String {
@@ -119,6 +127,7 @@ impl Subject {
             ReportSubject::Person { .. } => format!("@{}", self.value),
             ReportSubject::Croak { .. } => "this croak".to_string(),
             ReportSubject::Message { .. } => "this message".to_string(),
+            ReportSubject::RoomMessage { .. } => format!("this message in #{}", self.room),
         }
     }
 
@@ -128,6 +137,7 @@ impl Subject {
             ReportSubject::Person { .. } => format!("/@{}", self.value),
             ReportSubject::Croak { .. } => "/main".to_string(),
             ReportSubject::Message { .. } => "/messages".to_string(),
+            ReportSubject::RoomMessage { .. } => format!("/rooms/{}", self.room),
         }
     }
 }
@@ -145,6 +155,7 @@ pub(super) async fn show_report(context: &mut RequestContext, query: &Form) -> W
         subject: subject.words(),
         field: subject.field,
         value: subject.value,
+        room: subject.room,
         words: String::new(),
         request: Some(context.request_here()),
         refusals: Refusals::default(),
@@ -178,6 +189,7 @@ pub(super) async fn report(context: &mut RequestContext, form: &Form) -> WebResp
         subject: subject.words(),
         field: subject.field,
         value: subject.value,
+        room: subject.room,
         words,
         request,
         refusals: Refusals::on(&[Field::Words.name()], error.denied()),

@@ -42,6 +42,7 @@ pub(super) async fn list(context: &mut RequestContext, query: &Form) -> WebRespo
         return error_page(context, NavEntry::Messages, WRONG_PAGE);
     };
     let mut frame = context.frame("Messages", NavEntry::Messages);
+    frame.take_note(query);
     frame.old = got.old;
     frame.me = Some(me.username);
     context.count_unread(&mut frame).await;

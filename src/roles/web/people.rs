@@ -14,7 +14,7 @@ use ribbit_ui::pages::people::{PeopleList, PeoplePage, PeopleTab, PersonRow, Pro
 use ribbit_ui::pages::text;
 use ribbit_ui::pages::{CroakView, NavEntry, PageFrame};
 use ribbit_ui::time;
-use ribbit_ui::words::{Note, Refusals};
+use ribbit_ui::words::Refusals;
 
 /// Shows everyone, the results of a search, or the user's followers.
 pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
@@ -25,7 +25,7 @@ pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebRespo
         _ => PeopleTab::Everyone,
     };
     let mut frame = context.frame("People", NavEntry::People);
-    frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
+    frame.take_note(query);
     let after = query.get("after");
     let read = match which {
         PeopleTab::Everyone => everyone(context, &mut frame, &names, after).await,
@@ -142,7 +142,7 @@ pub(super) async fn profile(context: &mut RequestContext, username: &str, query:
     };
     let mut frame = context.frame(&profile.relation.person.name, NavEntry::People);
     frame.old = got.old;
-    frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
+    frame.take_note(query);
     context.count_unread(&mut frame).await;
     let now_ms = frame.now_ms;
     let person = PersonRow::new(profile.relation, &me.username, context.request_here());

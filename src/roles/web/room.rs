@@ -22,6 +22,7 @@ use std::time::Duration;
 pub(super) async fn show(context: &mut RequestContext, name: &str, query: &Form) -> WebResponse {
     let before = query.get("before").and_then(|before| before.parse().ok());
     let mut frame = context.frame("Rooms", NavEntry::Rooms);
+    frame.take_note(query);
     let view = match read(context, &mut frame, name, before, READ_DEADLINE).await {
         Ok(view) => view,
         Err(error) => return unreadable(context, error),

@@ -19,8 +19,7 @@ use ribbit_ui::words::{Note, Refusals};
 pub(super) async fn show(context: &mut RequestContext, name: &str, query: &Form) -> WebResponse {
     match settings(context, name).await {
         Ok(mut page) => {
-            page.frame.note =
-                query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
+            page.frame.take_note(query);
             response::page(StatusCode::OK, &page)
         }
         Err(error) => unreadable(context, error),

@@ -20,7 +20,7 @@ use std::time::Duration;
 /// Shows the settings.
 pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
     let mut frame = context.frame("Settings", NavEntry::Settings);
-    frame.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
+    frame.take_note(query);
     let (account, sessions) = match read(context, &mut frame, READ_DEADLINE).await {
         Ok(read) => read,
         Err(error) => return error_page(context, NavEntry::Settings, error),

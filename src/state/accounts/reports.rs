@@ -12,6 +12,7 @@ use crate::limits::REPORTS_PAGE_MAX;
 use crate::lookup::{account_named, live_account, person, session_owner};
 use crate::notices;
 use crate::query::{Page, ReportItem};
+use crate::rooms::messages as room_messages;
 use crate::rows::{
     Bookkeeping, Change, Message, Messages, NoticeKind, OPERATORS, Order, Report, ReportedThing, Reports,
     View, get, scan,
@@ -83,6 +84,15 @@ fn reported<V: View>(
             }
             _ => Err(Denied::new(Code::NoSuchMessage)),
         },
+        ReportSubject::RoomMessage { room, message } => {
+            match room_messages::readable(view, me, room, *message)? {
+                Ok((room, row)) => {
+                    let thing = ReportedThing::RoomMessage { room, message: *message };
+                    Ok((row.from, thing, row.text))
+                }
+                Err(denied) => Err(denied),
+            }
+        }
     })
 }
 
@@ -106,6 +116,9 @@ pub(crate) fn decide<V: View>(
                     changes.extend(removed);
                 }
             }
+            ReportedThing::RoomMessage { room, message } => {
+                changes.extend(room_messages::remove_by_operators(view, room, message)?);
+            }
             ReportedThing::Person | ReportedThing::Message { .. } => {
                 return Ok(Err(Denied::new(Code::InvalidEntry)));
             }
@@ -113,7 +126,9 @@ pub(crate) fn decide<V: View>(
         Verdict::Warn => {
             let croak = match report.thing {
                 ReportedThing::Croak { croak } => Some(croak),
-                ReportedThing::Person | ReportedThing::Message { .. } => None,
+                ReportedThing::Person | ReportedThing::Message { .. } | ReportedThing::RoomMessage { .. } => {
+                    None
+                }
             };
             let both = (report.about, OPERATORS);
             notices::notify(bounds, view, context, &mut changes, both, NoticeKind::Warning { croak })?;

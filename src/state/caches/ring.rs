@@ -63,8 +63,8 @@ impl Ring {
     }
 
     /// Follows a change. Croaks and follow changes are entered before their transaction is committed: a [`RingView`]
-    /// hides croaks from older views, and a reader of a newer view must not miss a follow change. An `Indexed` must be committed first: a croak that has left the ring is found only by a view
-    /// that contains its index row.
+    /// hides croaks from older views, and a reader of a newer view must not miss a follow change. An `Indexed` must be
+    /// committed first: a croak that has left the ring is found only by a view that contains its index row.
     pub fn follow(&mut self, news: RingChange) {
         match news {
             RingChange::Croak(croak, author) => self.push(croak, author),

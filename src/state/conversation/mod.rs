@@ -18,8 +18,9 @@ use crate::text;
 use crate::visibility::Reader;
 use crate::visibility::mentions::behind_leading_mention;
 
-/// Posts a croak, for the audience that the account has set if none is given. A reply begins with the mention of the account that it answers, which does not count against the
-/// length. A reply to a croak for followers is for followers, too.
+/// Posts a croak, for the audience that the account has set if none is given. A reply begins with the mention of the
+/// account that it answers, which does not count against the length. A reply to a croak for followers is for followers,
+/// too.
 pub(crate) fn croak<V: View>(
     bounds: &Bounds,
     view: &V,

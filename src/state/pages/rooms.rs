@@ -8,13 +8,13 @@ use crate::query::{
     Page, Person, RoomBody, RoomGuestEntry, RoomInfo, RoomInvitation, RoomMemberEntry, RoomPage, RoomPeople,
     RoomStanding, RoomSummary, RoomText,
 };
-use crate::rooms::access::{RoomAccess, SeenRoom, room_named, room_of};
 use crate::rooms::ties::{counts_of, ties_of};
 use crate::rows::{
     BadRow, Key, Order, Room, RoomGuest, RoomGuests, RoomMember, RoomMembers, RoomMessage, RoomMessages,
     RoomNames, RoomRank, Table, View, body, get, scan,
 };
 use crate::visibility::blocks::{is_blocked_pair, is_muted};
+use crate::visibility::rooms::{RoomAccess, SeenRoom, room_named, room_of};
 use std::collections::BTreeMap;
 
 /// The people who wrote the messages of an answer. Each is looked up once.

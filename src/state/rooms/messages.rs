@@ -6,19 +6,21 @@
 //! - A read position only rises, and never beyond the newest message. The unread messages of a member are those of others
 //!   behind it.
 
-use super::access::{RoomAccess, may_read_room};
 use super::ties::{Actor, counts_of, forget_guest, take_out, ties_of, totals};
 use crate::code::{Code, Denied};
 use crate::command::Reply;
 use crate::ids::{AccountId, LogIndex, RoomId};
 use crate::limits::{ROOM_SWEEP_STEP, ROOMS_SCANNED_MAX};
+use crate::notices;
 use crate::rows::{
-    Change, Key, Order, Room, RoomCounts, RoomCountsOf, RoomGuests, RoomMember, RoomMembers, RoomMessage,
-    RoomMessages, RoomRank, RoomTie, RoomTotals, RoomTotalsRow, Rooms, RoomsOf, Sweeps, Table, View, get,
-    scan,
+    Change, Key, NoticeKind, OPERATORS, Order, Room, RoomCounts, RoomCountsOf, RoomGuests, RoomMember,
+    RoomMembers, RoomMessage, RoomMessages, RoomRank, RoomTie, RoomTotals, RoomTotalsRow, Rooms, RoomsOf,
+    Sweeps, Table, View, get, scan,
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked};
 use crate::text;
+use crate::visibility::blocks::is_blocked_pair;
+use crate::visibility::rooms::{RoomAccess, may_read_room, room_named};
 
 /// Returns the member that acts, and the index from which it may read.
 fn inside(actor: &Actor) -> Result<(RoomMember, LogIndex), Denied> {
@@ -51,7 +53,73 @@ pub(crate) fn say<V: View>(
     }
     changes.push(Change::put::<RoomCountsOf>(&id, &counts));
     changes.push(Change::put::<RoomTotalsRow>(&(), &totals));
+    notify_mentioned(bounds, view, context, &mut changes, (id, actor.me), &message.text)?;
     Ok(Ok((changes, Reply::Sent { message: index })))
+}
+
+/// Tells the members that a new message mentions. The message is the one of this command.
+fn notify_mentioned<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    context: ApplyContext,
+    changes: &mut Vec<Change>,
+    (room, from): (RoomId, AccountId),
+    text: &str,
+) -> Result<(), V::Error> {
+    let kind = NoticeKind::RoomMention { room, message: context.index };
+    for account in notices::mentioned_in(view, text)? {
+        if get::<RoomMembers, V>(view, &(room, account))?.is_some() {
+            notices::notify(bounds, view, context, changes, (account, from), kind)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns a message that the account may read, and its room.
+pub(crate) fn readable<V: View>(
+    view: &V,
+    me: AccountId,
+    room: &str,
+    message: LogIndex,
+) -> Result<Result<(RoomId, RoomMessage), Denied>, V::Error> {
+    let seen = checked!(room_named(view, me, room)?);
+    let RoomAccess::Inside { from, .. } = seen.access else {
+        return Ok(Err(Denied::new(Code::NotInRoom)));
+    };
+    let row = get::<RoomMessages, V>(view, &(seen.id, message))?;
+    let row = row.filter(|row| message >= from && row.removed.is_none());
+    if let Some(row) = &row
+        && is_blocked_pair(view, me, row.from)?
+    {
+        return Ok(Err(Denied::new(Code::NoSuchMessage)));
+    }
+    Ok(row.map(|row| (seen.id, row)).ok_or(Denied::new(Code::NoSuchMessage)))
+}
+
+/// Returns the changes that remove a message in the name of the operators; none if it is gone.
+pub(crate) fn remove_by_operators<V: View>(
+    view: &V,
+    room: RoomId,
+    message: LogIndex,
+) -> Result<Vec<Change>, V::Error> {
+    match get::<RoomMessages, V>(view, &(room, message))?.filter(|row| row.removed.is_none()) {
+        Some(row) => gap(view, (room, message), row, OPERATORS),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Returns the changes that leave a gap in place of a message, and withdraw what it has told.
+fn gap<V: View>(
+    view: &V,
+    key: (RoomId, LogIndex),
+    row: RoomMessage,
+    by: AccountId,
+) -> Result<Vec<Change>, V::Error> {
+    let mut changes = Vec::new();
+    notices::text_removed(view, &mut changes, key.1, row.from, &row.text)?;
+    let gap = RoomMessage { removed: Some(by), text: String::new(), ..row };
+    changes.push(Change::put::<RoomMessages>(&key, &gap));
+    Ok(changes)
 }
 
 /// Removes the oldest messages of the largest room, the oldest room of several. `said` is the room of the new message, whose
@@ -101,8 +169,7 @@ pub(crate) fn remove<V: View>(view: &V, actor: &Actor, message: LogIndex) -> Res
     if found.removed.is_some() {
         return Ok(Ok((Vec::new(), Reply::Done)));
     }
-    let gap = RoomMessage { removed: Some(actor.me), text: String::new(), ..found };
-    Ok(Ok((vec![Change::put::<RoomMessages>(&key, &gap)], Reply::Done)))
+    Ok(Ok((gap(view, key, found, actor.me)?, Reply::Done)))
 }
 
 pub(crate) fn mark<V: View>(view: &V, actor: &Actor, read_through: LogIndex) -> Result<Decision, V::Error> {

@@ -8,15 +8,13 @@
 //! - A room has one owner. When the owner leaves or is deleted, the moderator who joined first becomes the owner, else the
 //!   member who joined first. A room whose last member leaves is closed.
 //! - A closed room is absent for every reader, and its name is free at once. `Command::Sweep` removes its rows.
-//! - What an account may see of a room is decided by [`self::access`]. People are invited and removed by
+//! - What an account may see of a room is decided by [`crate::visibility::rooms`]. People are invited and removed by
 //!   [`self::people`]; what is said is in [`self::messages`].
 
-pub(crate) mod access;
 pub(crate) mod messages;
 pub(crate) mod people;
 pub(crate) mod ties;
 
-use self::access::{RoomAccess, SeenRoom, room_named};
 use self::ties::{Actor, close, counts_of, forget_guest, rooms_of, take_out, totals};
 use crate::code::{Code, Denied, Field};
 use crate::command::{Reply, RoomCommand};
@@ -28,6 +26,7 @@ use crate::rows::{
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
+use crate::visibility::rooms::{RoomAccess, SeenRoom, room_named};
 
 pub(crate) fn change<V: View>(
     bounds: &Bounds,

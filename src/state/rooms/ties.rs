@@ -1,6 +1,5 @@
 //! Shared parts of the rules of rooms: the account that acts, lookups, and the changes by which an account leaves.
 
-use super::access::SeenRoom;
 use crate::code::{Code, Denied};
 use crate::ids::{AccountId, LogIndex, RoomId};
 use crate::limits::{ROOM_MEMBERS_MAX, ROOMS_SCANNED_MAX};
@@ -9,6 +8,7 @@ use crate::rows::{
     Change, Order, Room, RoomCounts, RoomCountsOf, RoomGuests, RoomMember, RoomMembers, RoomNames, RoomRank,
     RoomTie, RoomTotals, RoomTotalsRow, Rooms, RoomsOf, Sweeps, View, get, scan,
 };
+use crate::visibility::rooms::SeenRoom;
 
 /// An account that acts on a room it may see.
 pub(crate) struct Actor {

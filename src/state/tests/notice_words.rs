@@ -28,14 +28,21 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
             let (session, username) = (session(args)?, first(args)?);
             RelationCommand::Block { session, username, blocked: name == "block" }.into()
         }
-        // `report USER [person=|croak=|message=] WORDS`
+        // `report USER [person=|croak=|message=|room=] WORDS`
         "report" => {
             let session = session(args)?;
             let person = args.lookup("person").map(|arg| arg.value.clone());
             let person = person.map(|username| ReportSubject::Person { username });
             let croak = args.lookup_parse("croak")?.map(|croak| ReportSubject::Croak { croak });
             let message = args.lookup_parse("message")?.map(|message| ReportSubject::Message { message });
-            let subject = person.or(croak).or(message).ok_or("nothing is reported")?;
+            // `room=NAME:ID`
+            let room = match args.lookup("room").and_then(|arg| arg.value.split_once(':')) {
+                Some((room, id)) => {
+                    Some(ReportSubject::RoomMessage { room: room.into(), message: id.parse()? })
+                }
+                None => None,
+            };
+            let subject = person.or(croak).or(message).or(room).ok_or("nothing is reported")?;
             let times = args.lookup_parse("times")?.unwrap_or(1);
             RelationCommand::Report { session, subject, words: first(args)?.repeat(times) }.into()
         }
@@ -80,7 +87,8 @@ pub(super) fn page(page: &Page) -> Words {
                 let from = notice.from.as_ref().map_or("operators", |person| &person.username);
                 let mark = if notice.unread { " unread" } else { "" };
                 let text = notice.text.as_ref().map_or(String::new(), |text| format!(": {text:?}"));
-                writeln!(output, "{} {from} {:?}{mark}{text}", notice.id, notice.kind)?;
+                let room = notice.room.as_ref().map_or(String::new(), |room| format!(" in {room}"));
+                writeln!(output, "{} {from} {:?}{mark}{room}{text}", notice.id, notice.kind)?;
             }
             writeln!(output, "older: {older:?}, unread: {unread}")?;
         }

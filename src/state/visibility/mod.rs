@@ -15,6 +15,7 @@
 
 pub(crate) mod blocks;
 pub mod mentions;
+pub(crate) mod rooms;
 
 use self::blocks::{blocks_anyone, is_blocked_pair, is_muted};
 use self::mentions::mentions_name;

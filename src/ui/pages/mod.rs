@@ -38,7 +38,8 @@ pub use feed::{EveryonePage, Feed, MainPage};
 pub use form_page::{FormField, FormPage};
 pub use friends::{Friend, Friends, ManagePage};
 
-use super::words::ServiceError;
+use super::form::Form;
+use super::words::{Note, ServiceError};
 use askama::Template;
 use ribbit_state::{Code, Denied, Token};
 use std::sync::Arc;
@@ -117,6 +118,11 @@ impl PageFrame {
             now_ms: 0,
             announcements: Arc::default(),
         }
+    }
+
+    /// Shows the note that the address of the page names, if any.
+    pub fn take_note(&mut self, query: &Form) {
+        self.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
     }
 
     pub(super) fn is(&self, here: NavEntry) -> bool {

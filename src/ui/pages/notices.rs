@@ -21,6 +21,8 @@ pub struct NoticeView {
     /// Address of the page that shows it.
     pub address: Option<String>,
     pub text: Option<String>,
+    /// Name of the room that it is about.
+    pub room: Option<String>,
     /// `None` if the clock of the server that accepted it was not set.
     pub when: Option<RelativeTime>,
     pub unread: bool,
@@ -37,6 +39,7 @@ impl NoticeView {
             unread: notice.unread,
             from: notice.from.map(AuthorView::new),
             text: notice.text,
+            room: notice.room,
         }
     }
 }
@@ -79,6 +82,8 @@ pub struct ReportPage {
     /// Name and value of the field that says what is reported.
     pub field: &'static str,
     pub value: String,
+    /// Name of the room of a message that was said in one; otherwise empty.
+    pub room: String,
     pub words: String,
     pub request: Option<FormRequest>,
     pub refusals: Refusals,

@@ -1,5 +1,5 @@
-//! Tab completion of commands, user names and rooms, also of `@name` and `#room` in a text. User names come from this session and from a query to the servers, rooms
-//! from a query alone.
+//! Tab completion of commands, user names and rooms, also of `@name` and `#room` in a text. User names come from this
+//! session and from a query to the servers, rooms from a query alone.
 
 use super::commands::{FirstArgument, TABLE, find};
 use crate::common::editor::pair;

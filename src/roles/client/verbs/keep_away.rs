@@ -5,7 +5,7 @@ use crate::client::keep_away_arguments::{KeepAwayVerb, NotificationsArgs, Report
 use crate::client::session::request_error::RequestError;
 use ribbit_state::command::ReportSubject;
 use ribbit_state::limits::NOTICES_PAGE_MAX;
-use ribbit_state::text::fold_username;
+use ribbit_state::text::{fold_room_name, fold_username};
 use ribbit_state::{Code, Denied, NoticeCommand, RelationCommand};
 use ribbit_ui::{lines, notice_words, person_json};
 use serde_json::json;
@@ -97,7 +97,13 @@ async fn list(context: &VerbContext, blocked: bool) -> Result<(), VerbError> {
 async fn report(context: &VerbContext, arguments: &ReportArgs) -> Result<(), VerbError> {
     let session = context.user.session().map_err(RequestError::from)?;
     let subject = match (arguments.message, arguments.what.as_deref().unwrap_or_default()) {
-        (Some(message), _) => ReportSubject::Message { message },
+        (Some(message), _) => match &arguments.room {
+            Some(room) => {
+                let room = fold_room_name(room).map_err(RequestError::from)?;
+                ReportSubject::RoomMessage { room, message }
+            }
+            None => ReportSubject::Message { message },
+        },
         (None, what) => match (what.strip_prefix('@'), what.parse()) {
             (Some(name), _) => {
                 ReportSubject::Person { username: fold_username(name).map_err(RequestError::from)? }

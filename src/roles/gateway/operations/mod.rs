@@ -9,7 +9,8 @@
 //! Each returns a value or a [`Refusal`]. None contains rules or knows a wire: a protocol picks the words for a refusal.
 //!
 //! - [`accounts`]: creating, opening and deleting them, with a password or by name
-//! - [`croaks`]: posts, follows and feeds; [`timeline`]: croaks since a follow; [`messages`]: direct messages; [`live`]: events as they come
+//! - [`croaks`]: posts, follows and feeds; [`timeline`]: croaks since a follow; [`messages`]: direct messages; [`live`]:
+//!   events as they come
 //! - [`presence`]: who is online, decided once in the whole cluster
 
 pub(crate) mod accounts;

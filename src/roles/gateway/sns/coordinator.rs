@@ -26,8 +26,8 @@ impl Coordinator {
         self.next_id.fetch_add(1, Ordering::Relaxed) & i32::MAX
     }
 
-    /// Assigns one of the servers, HOST:PORT, to a client: the same as before if it is there. The others follow in the target, so that a call
-    /// goes to the next one when the first has died.
+    /// Assigns one of the servers, HOST:PORT, to a client: the same as before if it is there. The others follow in the
+    /// target, so that a call goes to the next one when the first has died.
     pub(super) fn assign(&self, client: i32, mut alive: Vec<String>) -> Option<ServerInfo> {
         alive.sort();
         alive.dedup();

@@ -23,7 +23,12 @@ fn add(table: &mut RequestTable) {
         table.query(Query::Blocked { session, after: Some(account) });
         table.query(Query::Reports { after: before });
         table.command(NoticeCommand::Read { session, through: number });
-        for subject in [ReportSubject::Croak { croak: number }, ReportSubject::Message { message: number }] {
+        let room = "pond".to_string();
+        for subject in [
+            ReportSubject::Croak { croak: number },
+            ReportSubject::Message { message: number },
+            ReportSubject::RoomMessage { room, message: number },
+        ] {
             table.command(RelationCommand::Report { session, subject, words: "rude".into() });
         }
         for verdict in [Verdict::Nothing, Verdict::Remove, Verdict::Warn, Verdict::Suspend] {
