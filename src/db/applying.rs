@@ -82,7 +82,7 @@ pub(super) fn is_command(entry: &LogEntry) -> bool {
 /// Refuses rows that a cluster of a higher rules level has written. A store without rows has no level.
 pub(super) fn check_level(database: &Database, known: u32) -> Result<(), DbError> {
     let Ok(rows) = database.begin_read()?.open_table(ROWS) else { return Ok(()) };
-    match books(&RowsView { rows, age_ms: 0 })?.rules_level {
+    match books(&RowsView { rows, age_ms: 0, _database: None })?.rules_level {
         level if level > known => Err(too_new(level, known)),
         _ => Ok(()),
     }

@@ -24,7 +24,7 @@ use ribbit_state::rows::books;
 use ribbit_state::sync::MutexExt;
 use std::collections::BTreeMap;
 use std::ops::Bound;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use xxhash_rust::xxh3::Xxh3;
 
 /// Stored key behind which a step begins. Empty for the first step.
@@ -55,14 +55,14 @@ pub struct RowSum {
 pub type RowHashes = Vec<(Vec<u8>, u64)>;
 
 impl Pin {
-    pub(super) fn new(database: &Database) -> Result<Pin, DbError> {
+    pub(super) fn new(database: Arc<Database>) -> Result<Pin, DbError> {
         let transaction = database.begin_read()?;
         let meta = transaction.open_table(META)?;
         let (position, _) = read_position(&meta)?;
         let digest = stored(&meta, position)?;
         let rows = transaction.open_table(ROWS)?;
         let count = rows.len()?;
-        let view = RowsView { rows, age_ms: 0 };
+        let view = RowsView { rows, age_ms: 0, _database: Some(database) };
         let rules_level = books(&view)?.rules_level;
         Ok(Pin { view, position, digest, rows: count, rules_level })
     }
@@ -163,7 +163,7 @@ impl PinRequests {
     }
 
     /// Pins the rows if a pin is requested at this index, at which the writer has stopped.
-    pub(crate) fn pin_if_requested(&self, index: LogIndex, database: &Database) -> Result<(), DbError> {
+    pub(crate) fn pin_if_requested(&self, index: LogIndex, database: Arc<Database>) -> Result<(), DbError> {
         if let Some((_, slot @ None)) = self.requests().get_mut(&index) {
             *slot = Some(Pin::new(database)?);
         }

@@ -98,8 +98,9 @@ impl Reader {
     /// Fatal: the store cannot be read.
     pub fn view(&self) -> Result<RowsView<ReadOnlyTable<&'static [u8], &'static [u8]>>, DbError> {
         let age_ms = self.age_ms();
-        let rows = self.database().begin_read()?.open_table(ROWS)?;
-        Ok(RowsView { rows, age_ms })
+        let database = self.database();
+        let rows = database.begin_read()?.open_table(ROWS)?;
+        Ok(RowsView { rows, age_ms, _database: Some(database) })
     }
 
     /// Returns a view of the current rows, with their applied index.
@@ -110,9 +111,11 @@ impl Reader {
         &self,
     ) -> Result<(LogIndex, RowsView<ReadOnlyTable<&'static [u8], &'static [u8]>>), DbError> {
         let age_ms = self.age_ms();
-        let transaction = self.database().begin_read()?;
+        let database = self.database();
+        let transaction = database.begin_read()?;
         let applied: Position = read_meta(&transaction.open_table(META)?, APPLIED)?.unwrap_or_default();
-        Ok((applied.index, RowsView { rows: transaction.open_table(ROWS)?, age_ms }))
+        let rows = transaction.open_table(ROWS)?;
+        Ok((applied.index, RowsView { rows, age_ms, _database: Some(database) }))
     }
 
     /// Returns the index and outcome of a request in the deduplication window.
@@ -195,7 +198,7 @@ impl Reader {
     /// # Errors
     /// Fatal: the store cannot be read.
     pub fn pin(&self) -> Result<Pin, DbError> {
-        Pin::new(&self.database())
+        Pin::new(self.database())
     }
 
     /// Requests a pin at this index. The writer stops there, unless it has passed it already.

@@ -5,15 +5,19 @@ use super::reader_cache::ReaderCache;
 use super::record::unseal;
 use super::row_cache::RowCache;
 use super::tables::{range_bound, stored_key};
-use redb::ReadableTable;
+use redb::{Database, ReadableTable};
 use ribbit_state::LogIndex;
 use ribbit_state::dedup::{DedupWindow, WriteView};
 use ribbit_state::rows::{Order, Projection, RawRow, TableId, View};
+use std::sync::Arc;
 
 /// View of the rows of one transaction.
 pub struct RowsView<T> {
     pub(super) rows: T,
     pub(super) age_ms: u64,
+    /// Keeps the database open while the view is read: redb closes it with its last handle, even under an open transaction.
+    /// `None` where the caller holds it.
+    pub(super) _database: Option<Arc<Database>>,
 }
 
 fn get_row<T: ReadableTable<&'static [u8], &'static [u8]>>(

@@ -26,6 +26,7 @@ use redb::{Database, Durability, ReadOnlyTable, ReadableDatabase};
 use ribbit_state::sync::RwLockExt;
 use serde::{Deserialize, Serialize};
 use std::ops::Bound;
+use std::sync::Arc;
 use xxhash_rust::xxh3::Xxh3;
 
 /// Position of a snapshot.
@@ -67,6 +68,8 @@ impl RowSums {
 /// Reads a snapshot of one index.
 pub struct SnapshotReader {
     rows: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    /// Keeps the database open, as in `RowsView`.
+    _database: Arc<Database>,
     head: SnapshotHead,
     /// Expected digest of the rows, if the store has a current one.
     digest: u64,
@@ -87,6 +90,7 @@ impl SnapshotReader {
         let rows = transaction.open_table(ROWS)?;
         Ok(SnapshotReader {
             rows,
+            _database: database,
             head: SnapshotHead { applied, configuration },
             digest: stored(&meta, applied)?,
             after: None,

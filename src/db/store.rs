@@ -189,7 +189,8 @@ impl Store {
     /// visible together: a page that mixed old and new ones would not match its token.
     fn show(&mut self, database: Arc<Database>) -> Result<(), DbError> {
         let loaded = self.loaded_from(&database)?;
-        let view = RowsView { rows: database.begin_read()?.open_table(ROWS)?, age_ms: 0 };
+        let rows = database.begin_read()?.open_table(ROWS)?;
+        let view = RowsView { rows, age_ms: 0, _database: None };
         let digest = loaded.digest;
         let mut dedup = DedupWindow::load(&view)?;
         if injected(Fault::AppliedTwice) {
@@ -350,7 +351,7 @@ impl Store {
             (before, rest) = rest.split_at(rest.partition_point(|entry| entry.index <= stop));
             assert!(!before.is_empty(), "entries follow the applied index without a gap");
             outcomes.append(&mut self.apply_batch(before, None)?);
-            shared.pins.pin_if_requested(stop, &self.database())?;
+            shared.pins.pin_if_requested(stop, self.database())?;
         }
         if !rest.is_empty() || configuration.is_some() || entries.is_empty() {
             outcomes.append(&mut self.apply_batch(rest, configuration)?);

@@ -7,6 +7,7 @@ use super::*;
 use redb::backends::FileBackend;
 use redb::{Database, StorageBackend};
 use ribbit_state::limits::RULES_LEVEL;
+use ribbit_state::rows::{Croaks, Order, scan};
 use ribbit_state::{AccountChanges, AccountCommand, AccountId, Audience, ConversationCommand, Page, Query};
 use std::fs::File;
 use std::io;
@@ -203,6 +204,38 @@ fn a_page_and_its_token_are_of_one_moment_while_a_snapshot_is_installed() {
     assert_eq!(read_one_moment(&reader), before + 6);
     drop(digests);
     assert_eq!(installing.join().unwrap().applied().index, before + 6);
+}
+
+/// Views, pins and snapshots that were taken before an installation go on reading the replaced rows.
+#[test]
+fn what_is_being_read_outlives_the_installation_of_a_snapshot() {
+    let (folder, donor) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut ahead = founded(donor.path());
+    inhabit(&mut ahead);
+    // More rows than redb has in memory once a table is open.
+    (0..500).for_each(|_| commit(&mut ahead, false));
+    let mut store = open(folder.path());
+    receive(&ahead, &mut store);
+    let reader = store.reader();
+    let (index, view) = reader.view_at().unwrap();
+    let mut snapshot = SnapshotReader::new(&reader).unwrap();
+    let pin = reader.pin().unwrap();
+    commit(&mut ahead, false);
+    receive(&ahead, &mut store);
+    assert_eq!(store.applied().index, index + 2);
+    let croaks = scan::<Croaks, _>(&view, &0, &u64::MAX, Order::OldestFirst, usize::MAX).unwrap();
+    assert_eq!(croaks.last().map(|(id, _)| *id), Some(index));
+    let mut rows = 0;
+    while let Some(chunk) = snapshot.next_chunk().unwrap() {
+        rows += chunk.len();
+    }
+    let (mut pinned, mut after) = (0, Vec::new());
+    loop {
+        let chunk = pin.next_rows(&after).unwrap();
+        let Some((last, _)) = chunk.last() else { break };
+        (pinned, after) = (pinned + chunk.len(), last.clone());
+    }
+    assert_eq!((snapshot.head().applied.index, pinned), (index, rows));
 }
 
 /// Sends a snapshot of one store into the incoming file of another.
