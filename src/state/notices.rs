@@ -306,7 +306,7 @@ pub(super) fn list<V: View>(view: &V, me: Person, before: LogIndex, limit: usize
     Ok(Page::Notices { me, notices, older, unread: book.unread })
 }
 
-/// What a notice shows, besides its kind.
+/// Content of a notice, besides its kind.
 struct Shown {
     from: Option<Person>,
     /// Text of the croak or message that it is about.

@@ -517,7 +517,7 @@ pub struct NoticeItem {
     /// Wall clock of the leader when it proposed the command. It may be wrong.
     pub wall_ms: u64,
     pub kind: NoticeKind,
-    /// Text of the croak that it is about, or name of the room.
+    /// Text of the croak or message that it is about.
     pub text: Option<String>,
     /// Name of the room that it is about.
     pub room: Option<String>,

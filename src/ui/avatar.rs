@@ -3,7 +3,7 @@
 //! A drawing is a function of the name of its file alone, so every web server gives the same bytes and browsers keep them:
 //!
 //! ```text
-//!   /avatar/ada.svg            drawn from the user name `ada`; nobody of that name need exist
+//!   /avatar/ada.svg            drawn from the user name `ada`; with or without such a person
 //!   /avatar/teal.winking.svg   a chosen frog, the same file for all who chose it; no user name contains a dot
 //!   /avatar/~.svg              a deleted account
 //! ```

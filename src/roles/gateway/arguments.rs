@@ -24,7 +24,7 @@ pub struct GatewayArgs {
     /// [default: all gateways of the cluster]
     #[arg(long, value_name = "HOST[,…]", value_delimiter = ',', value_parser = advertised)]
     pub(crate) advertise: Vec<Advertised>,
-    /// Open protocols without passwords: whoever gives a name acts as it, for accounts that have no password
+    /// Open protocols without passwords: a client acts for any account that has no password by giving its name
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub names_without_password: bool,
     /// Open protocols without passwords on addresses that other machines can reach

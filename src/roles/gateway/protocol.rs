@@ -19,7 +19,7 @@ pub(crate) struct Protocol {
     pub(crate) ports: &'static [u16],
     /// Minimum and maximum number of ports.
     pub(crate) ports_range: (usize, usize),
-    /// The protocol knows no passwords, so that whoever gives a name is believed.
+    /// The protocol knows no passwords, so a name alone is believed.
     pub(crate) trusts_names: bool,
     /// Position of the first port that its servers hand to clients, if they hand out servers.
     pub(crate) handed_out_from: Option<usize>,
@@ -40,7 +40,7 @@ impl PartialEq for Protocol {
 }
 impl Eq for Protocol {}
 
-/// What a protocol's service works with.
+/// Operations and listeners that a protocol's service works with.
 pub(crate) struct Context {
     pub(crate) operations: Arc<Operations>,
     /// Addresses of its listeners, in the order of the flag.

@@ -1,4 +1,4 @@
-//! What each member keeps in memory beside the rows, so that a page reads few of them.
+//! Data that each member keeps in memory beside the rows, so that a page reads few of them.
 //!
 //! Everything here is made from rows and can be dropped at any time; nothing here is a second truth.
 //!

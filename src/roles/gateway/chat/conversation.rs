@@ -40,7 +40,7 @@ struct LogIn {
     delivery: Delivery,
 }
 
-/// What happens next on a connection.
+/// Next event of a connection.
 enum Turn {
     Incoming(Incoming),
     Due(Due),

@@ -20,7 +20,7 @@ const LONG_READ_BYTES: usize = 1_024;
 /// Time to wait for the rest of a longer request.
 const REST_PAUSE: Duration = Duration::from_millis(5);
 
-/// What arrived on a connection.
+/// Input that arrived on a connection.
 #[derive(Debug)]
 pub(super) enum Incoming {
     Request(Request),

@@ -1,7 +1,7 @@
 //! Messages in the bytes of a call: each has a flag, a length and as many bytes. Pure.
 //!
 //! ```text
-//!   0 | length, 4 bytes, big-endian | message        the flag 1 is for compressed messages, which nobody was offered
+//!   0 | length, 4 bytes, big-endian | message        the flag 1 is for compressed messages, which the server does not offer
 //! ```
 
 use super::limits::{REPLY_BYTES_MAX, REQUEST_BYTES_MAX};

@@ -39,7 +39,7 @@ pub(crate) struct MethodFacts {
     pub(crate) answers_streaming: bool,
 }
 
-/// What a method does.
+/// Implementation of a method.
 pub(crate) enum Handler<H: 'static> {
     Unary(MethodFacts, fn(Arc<H>, Vec<u8>) -> Boxed<Result<Vec<u8>, Status>>),
     Streaming(MethodFacts, fn(Arc<H>, Requests, Replies) -> Boxed<Result<(), Status>>),

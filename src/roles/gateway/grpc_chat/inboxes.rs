@@ -70,7 +70,7 @@ pub(super) struct Inbox {
     _follower: smol::Task<()>,
 }
 
-/// What was handed out with the last poll.
+/// Messages that were handed out with the last poll.
 #[derive(Default)]
 struct HandedOut {
     messages: Vec<Waiting>,
@@ -313,7 +313,7 @@ async fn follow(operations: Arc<Operations>, session: Session, signal: Arc<Signa
                 continue;
             }
         };
-        // Whatever came before is found by a read from now on.
+        // A read from now on finds every message from before.
         signal.raise();
         loop {
             match operations.news(&mut live).await {
