@@ -11,7 +11,7 @@ use super::limits::{
     FEED_PAGE_MAX, LEASES_PAGE_MAX, NOTICES_PAGE_MAX, PEOPLE_PAGE_MAX, REPLIES_PAGE_MAX, ROOM_PAGE_MAX,
     TALK_PAGE_MAX, TALKS_PAGE_MAX,
 };
-use super::lookup::{person, profile_of, session_person, settings};
+use super::lookup::{person, session_person, settings};
 use super::notices;
 use super::pages::feed;
 use super::pages::front;
@@ -24,6 +24,7 @@ use super::pages::talks;
 use super::pages::thread;
 use super::query::{Page, Person, Query};
 use super::rows::{Friends, Order, Owner, View, scan};
+use super::rule::checked;
 use super::tree;
 use super::visibility::Reader;
 
@@ -189,14 +190,11 @@ fn followed_by<V: View>(
     username: &str,
     after: Option<AccountId>,
 ) -> Result<Result<Page, Denied>, V::Error> {
-    let whose = match people::relation_to(view, &me, username)? {
-        Ok((relation, _)) => relation,
-        Err(denied) => return Ok(Err(denied)),
-    };
-    if whose.blocked || whose.blocks {
+    let (relation, _) = checked!(people::relation_to(view, &me, username)?);
+    if relation.blocked || relation.blocks {
         return Ok(Ok(Page::Friends { me, friends: Vec::new(), more: None }));
     }
-    friends(view, me, whose.person.account, after).map(Ok)
+    friends(view, me, relation.person.account, after).map(Ok)
 }
 
 /// Returns one page of live accounts that `whose` follows. Deleted accounts are skipped, so a page is full whenever there
@@ -236,16 +234,10 @@ fn profile<V: View>(
     before: Option<LogIndex>,
     limit: usize,
 ) -> Result<Result<Page, Denied>, V::Error> {
-    let profile = match people::profile(view, caches.ring, &me, username)? {
-        Ok(profile) => profile,
-        Err(denied) => return Ok(Err(denied)),
-    };
+    let (profile, pinned) = checked!(people::profile(view, caches.ring, &me, username)?);
     let author = profile.relation.person.account;
-    let pinned = match before {
-        None => profile_of(view, author)?.pinned,
-        Some(_) => None,
-    };
-    let pinned = match pinned {
+    // The newest page alone begins with it.
+    let pinned = match pinned.filter(|_| before.is_none()) {
         Some(croak) => shown::entry(&mut Reader::new(view, me.account), croak)?.map(Box::new),
         None => None,
     };

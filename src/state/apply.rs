@@ -138,7 +138,7 @@ fn decide<V: View>(
         Command::LogIn { account, credential_version, token, device } => {
             social::log_in(bounds, view, context, *account, *credential_version, (*token, device))
         }
-        Command::LogOut { session } => social::log_out(view, context, *session),
+        Command::LogOut { session } => social::log_out(view, *session),
         Command::Croak { session, text, reply_to, audience } => {
             conversation::croak(bounds, view, context, *session, text, *reply_to, *audience)
         }

@@ -12,10 +12,10 @@ use super::code::{Code, Denied};
 use super::events::{CountedCroak, Event, EventKind, NodeChange, NodeEvent};
 use super::ids::{AccountId, LogIndex, RoomId, TokenHash};
 use super::limits::{BLOCKS_MAX, COUNTED_CROAKS_MAX, FRIENDS_MAX, MUTES_MAX, SESSION_AGE_MS_MAX};
-use super::lookup::{live_account, session_account};
+use super::lookup::{is_live, others, session_owner};
 use super::path::TreePath;
 use super::rooms::ties::rooms_of;
-use super::rows::{BlockedBy, Blocks, Friends, Mutes, Order, RoomTie, Sessions, View, get, scan};
+use super::rows::{BlockedBy, Blocks, Friends, Mutes, RoomTie, Sessions, View, get};
 use super::visibility::Reader;
 use serde::{Deserialize, Serialize};
 
@@ -90,7 +90,7 @@ impl Interest {
     /// The view's error: the store cannot be read.
     pub fn is_open<V: View>(&self, view: &V) -> Result<bool, V::Error> {
         match self {
-            Interest::Feed(feed) => Ok(session_account(view, feed.session, view.age_ms())?.is_some()),
+            Interest::Feed(feed) => Ok(session_owner(view, feed.session, view.age_ms())?.is_some()),
             Interest::Tree(_) => Ok(true),
         }
     }
@@ -181,18 +181,14 @@ impl FeedInterest {
         let Some(row) = get::<Sessions, V>(view, &session)? else { return Ok(None) };
         let me = row.account;
         let ends_age_ms = row.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX);
-        if ends_age_ms <= view.age_ms() || live_account(view, me)?.is_none() {
+        if ends_age_ms <= view.age_ms() || !is_live(view, me)? {
             return Ok(None);
         }
-        let rows = scan::<Friends, V>(view, &(me, 0), &(me, u64::MAX), Order::OldestFirst, FRIENDS_MAX)?;
-        let followed = rows.into_iter().map(|((_, friend), _)| AccountId(friend)).collect();
-        let rows = scan::<Mutes, V>(view, &(me, 0), &(me, u64::MAX), Order::OldestFirst, MUTES_MAX)?;
-        let muted = rows.into_iter().map(|((_, muted), ())| AccountId(muted)).collect();
+        let followed = others::<Friends, V>(view, me, FRIENDS_MAX)?;
+        let muted = others::<Mutes, V>(view, me, MUTES_MAX)?;
         let rooms = rooms_of(view, me, RoomTie::Member)?;
-        let rows = scan::<Blocks, V>(view, &(me, 0), &(me, u64::MAX), Order::OldestFirst, BLOCKS_MAX)?;
-        let blocked = rows.into_iter().map(|((_, other), ())| AccountId(other)).collect();
-        let rows = scan::<BlockedBy, V>(view, &(me, 0), &(me, u64::MAX), Order::OldestFirst, BLOCKS_MAX)?;
-        let blocked_by = rows.into_iter().map(|((_, other), ())| AccountId(other)).collect();
+        let blocked = others::<Blocks, V>(view, me, BLOCKS_MAX)?;
+        let blocked_by = others::<BlockedBy, V>(view, me, BLOCKS_MAX)?;
         let counted = seen(view, me, croaks)?;
         Ok(Some(FeedInterest {
             me,

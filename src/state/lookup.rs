@@ -6,9 +6,10 @@ use super::ids::{AccountId, TokenHash};
 use super::query::Person;
 use super::rows::{
     Account, AccountProfile, Accounts, BadRow, BorrowedAccount, Key, Lease, LeaseTokens, Leases, Names,
-    Owner, Profiles, Sessions, Settings, SettingsRow, Suspended, Table, View, decode_borrowed, get,
+    Order, Owner, Profiles, Sessions, Settings, SettingsRow, Suspended, Table, View, decode_borrowed, get,
+    scan,
 };
-use super::rule::ApplyContext;
+use super::rule::{ApplyContext, checked};
 use super::text;
 
 /// Returns the account with this id, or `None` if it is deleted.
@@ -61,6 +62,17 @@ pub(super) fn session_owner<V: View>(
     Ok((session.is_open_at(age_ms) && is_live(view, session.account)?).then_some(session.account))
 }
 
+/// Returns the other accounts of an account's rows in a table, at most `max`, in the order of their ids.
+pub(super) fn others<T, V>(view: &V, account: AccountId, max: usize) -> Result<Vec<AccountId>, V::Error>
+where
+    T: Table<Key = (AccountId, u64)>,
+    V: View,
+{
+    let (from, to) = range_of(account);
+    let rows = scan::<T, V>(view, &from, &to, Order::OldestFirst, max)?;
+    Ok(rows.into_iter().map(|((_, other), _)| AccountId(other)).collect())
+}
+
 pub(super) fn range_of(account: AccountId) -> ((AccountId, u64), (AccountId, u64)) {
     ((account, 0), (account, u64::MAX))
 }
@@ -75,14 +87,19 @@ pub(super) fn me_and<V: View>(
     let Some(me) = session_owner(view, session, context.age_ms())? else {
         return Ok(Err(Denied::new(Code::NotLoggedIn)));
     };
-    let username = match text::fold_username(username) {
-        Ok(username) => username,
-        Err(denied) => return Ok(Err(denied)),
-    };
-    Ok(match account_named(view, &username)? {
-        Some((other, _)) => Ok((me, other)),
-        None => Err(Denied::of(Code::NoSuchUser, Field::Username)),
-    })
+    Ok(named(view, username)?.map(|(other, _)| (me, other)))
+}
+
+/// Returns the live account with this user name as a person entered it.
+///
+/// # Errors
+/// 606 if it is not a user name, 601 if no account has it; both on the field `username`.
+pub(super) fn named<V: View>(
+    view: &V,
+    username: &str,
+) -> Result<Result<(AccountId, Account), Denied>, V::Error> {
+    let username = checked!(text::fold_username(username));
+    Ok(account_named(view, &username)?.ok_or(Denied::of(Code::NoSuchUser, Field::Username)))
 }
 
 /// Returns the person with this account, or `None` if it is deleted.

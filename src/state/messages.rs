@@ -23,7 +23,7 @@ use super::rows::{
     Change, Mailbox, Mailboxes, Message, Messages, Order, TalkMarks, TalkOf, TalkState, TalksByAge, View,
     Waiting, get, scan,
 };
-use super::rule::{ApplyContext, Bounds, Decision};
+use super::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use super::text;
 use super::visibility::blocks::check_contact;
 
@@ -57,16 +57,12 @@ pub(super) fn change<V: View>(
             send(bounds, view, context, *session, username, text, Some(*known))
         }
         MessageCommand::Mark { session, with, delivered_through, read_through } => {
-            match session_owner(view, *session, context.age_ms())? {
-                Some(me) => mark(bounds, view, me, *with, *delivered_through, *read_through),
-                None => Ok(Err(NOT_LOGGED_IN)),
-            }
+            let me = or_deny!(session_owner(view, *session, context.age_ms())?, NOT_LOGGED_IN);
+            mark(bounds, view, me, *with, *delivered_through, *read_through)
         }
         MessageCommand::ReadFeed { session, through } => {
-            match session_owner(view, *session, context.age_ms())? {
-                Some(me) => read_feed(view, me, (*through).min(context.index)),
-                None => Ok(Err(NOT_LOGGED_IN)),
-            }
+            let me = or_deny!(session_owner(view, *session, context.age_ms())?, NOT_LOGGED_IN);
+            read_feed(view, me, (*through).min(context.index))
         }
     }
 }
@@ -80,21 +76,15 @@ fn send<V: View>(
     text: &str,
     known: Option<LogIndex>,
 ) -> Result<Decision, V::Error> {
-    let (me, other) = match me_and(view, context, session, username)? {
-        Ok(both) => both,
-        Err(denied) => return Ok(Err(denied)),
-    };
+    let (me, other) = checked!(me_and(view, context, session, username)?);
     if other == me {
         return Ok(Err(Denied::of(Code::Yourself, Field::Username)));
     }
-    if let Err(denied) = check_contact(view, me, other)? {
-        return Ok(Err(denied));
-    }
-    if let Err(denied) = text::check_message(text) {
-        return Ok(Err(denied));
-    }
+    checked!(check_contact(view, me, other)?);
+    checked!(text::check_message(text));
+    let text = text::croak_text(text);
     if let Some(known) = known
-        && let Some(message) = sent_lately(view, context, (me, other), text, known)?
+        && let Some(message) = sent_lately(view, context, (me, other), &text, known)?
     {
         return Ok(Ok((Vec::new(), Reply::Sent { message })));
     }
@@ -107,7 +97,7 @@ fn send<V: View>(
     theirs.waiting += 1;
     mailbox.waiting += 1;
     let index = context.index;
-    let message = Message { from: me, to: other, wall_ms: context.wall_ms, text: text::croak_text(text) };
+    let message = Message { from: me, to: other, wall_ms: context.wall_ms, text };
     let mut changes = vec![Change::put::<Messages>(&index, &message)];
     enter(&mut changes, (other, me), index, theirs);
     enter(&mut changes, (me, other), index, mark_of(view, me, other)?.unwrap_or_default());
@@ -128,7 +118,7 @@ fn sent_lately<V: View>(
     for ((_, _, id), ()) in scan::<TalkOf, V>(view, &from, &to, Order::NewestFirst, REPEATED_SEND_COMPARED)? {
         if let Some(message) = get::<Messages, V>(view, &id)?
             && message.from == me
-            && message.text == text::croak_text(text)
+            && message.text == text
             && message.wall_ms.abs_diff(context.wall_ms) < REPEATED_SEND_MS
         {
             return Ok(Some(id));

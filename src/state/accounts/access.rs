@@ -15,11 +15,10 @@ use crate::code::{Code, Denied, Field};
 use crate::command::{AccessCommand, Reply};
 use crate::ids::{AccountId, TokenHash};
 use crate::limits::RESET_LINK_AGE_MS_MAX;
-use crate::lookup::{account_named, live_account, person};
+use crate::lookup::{is_live, live_account, named, person};
 use crate::query::Person;
 use crate::rows::{Account, Accounts, Change, LinkPurpose, OneTimeLink, OneTimeLinks, ResetLinks, View, get};
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
-use crate::text;
 
 /// Name of the device of a session that a gateway opened by a name.
 const GATEWAY_DEVICE: &str = "An older client";
@@ -43,9 +42,7 @@ pub(crate) fn change<V: View>(
             new_account(view, context, username, username, None, None)
         }
         AccessCommand::OpenByName { username, session } => {
-            let username = checked!(text::fold_username(username));
-            let unknown = Denied::of(Code::NoSuchUser, Field::Username);
-            let (id, account) = or_deny!(account_named(view, &username)?, unknown);
+            let (id, account) = checked!(named(view, username)?);
             if account.password_hash.is_some() {
                 return Ok(Err(Denied::of(Code::HasPassword, Field::Username)));
             }
@@ -60,7 +57,7 @@ fn make_reset_link<V: View>(
     account: AccountId,
     code: TokenHash,
 ) -> Result<Decision, V::Error> {
-    if live_account(view, account)?.is_none() {
+    if !is_live(view, account)? {
         return Ok(Err(Denied::new(Code::NoSuchUser)));
     }
     // Codes are random, so another link has this one only if a program made it twice.

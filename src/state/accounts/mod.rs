@@ -12,7 +12,7 @@ pub(crate) mod sessions;
 pub(crate) mod social;
 
 use self::access::new_password;
-use self::sessions::{end_sessions, suspended};
+use self::sessions::{end_sessions, ended, suspended};
 use self::social::deleted;
 use crate::code::{Code, Denied};
 use crate::command::{AccountChanges, AccountCommand, OperatorCommand, Reply};
@@ -20,8 +20,8 @@ use crate::conversation::remove_croak;
 use crate::ids::{AccountId, LogIndex};
 use crate::lookup::{live_account, profile_of, session_account, settings};
 use crate::rows::{
-    Account, AccountProfile, Accounts, Bookkeeping, Change, Profiles, Sessions, SessionsOf, Settings,
-    SettingsRow, Suspended, View, get,
+    Account, AccountProfile, Accounts, Bookkeeping, Change, Profiles, SessionsOf, Settings, SettingsRow,
+    Suspended, View, get,
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
@@ -206,6 +206,5 @@ fn end_session<V: View>(view: &V, owner: AccountId, opened: LogIndex) -> Result<
     let Some(token) = get::<SessionsOf, V>(view, &(owner, opened))? else {
         return Ok(Err(Denied::new(Code::NoSuchSession)));
     };
-    let changes = vec![Change::remove::<Sessions>(&token), Change::remove::<SessionsOf>(&(owner, opened))];
-    Ok(Ok((changes, Reply::Done)))
+    Ok(Ok((ended((owner, opened), token).to_vec(), Reply::Done)))
 }

@@ -4,12 +4,12 @@
 //! report and tells the person who made it. A report goes with either of its two accounts.
 
 use super::sessions::suspended;
-use crate::code::{Code, Denied, Field};
+use crate::code::{Code, Denied};
 use crate::command::{Reply, ReportSubject, Verdict};
 use crate::conversation::remove_croak;
 use crate::ids::{AccountId, LogIndex, TokenHash};
 use crate::limits::REPORTS_PAGE_MAX;
-use crate::lookup::{account_named, live_account, person, session_owner};
+use crate::lookup::{is_live, named, person, session_owner};
 use crate::notices;
 use crate::query::{Page, ReportItem};
 use crate::rooms::messages as room_messages;
@@ -17,7 +17,7 @@ use crate::rows::{
     Bookkeeping, Change, Message, Messages, NoticeKind, OPERATORS, Order, Report, ReportedThing, Reports,
     View, get, scan,
 };
-use crate::rule::{ApplyContext, Bounds, Decision, or_deny};
+use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
 use crate::visibility::Reader;
 
@@ -31,14 +31,8 @@ pub(crate) fn report<V: View>(
     words: &str,
 ) -> Result<Decision, V::Error> {
     let me = or_deny!(session_owner(view, session, context.age_ms())?, Denied::new(Code::NotLoggedIn));
-    let words = match text::check_report(words) {
-        Ok(words) => words,
-        Err(denied) => return Ok(Err(denied)),
-    };
-    let (about, thing, text) = match reported(view, me, subject)? {
-        Ok(found) => found,
-        Err(denied) => return Ok(Err(denied)),
-    };
+    let words = checked!(text::check_report(words));
+    let (about, thing, text) = checked!(reported(view, me, subject)?);
     if about == me {
         return Ok(Err(Denied::new(Code::Yourself)));
     }
@@ -65,14 +59,7 @@ fn reported<V: View>(
 ) -> Result<Result<Reported, Denied>, V::Error> {
     Ok(match subject {
         ReportSubject::Person { username } => {
-            let username = match text::fold_username(username) {
-                Ok(username) => username,
-                Err(denied) => return Ok(Err(denied)),
-            };
-            match account_named(view, &username)? {
-                Some((about, row)) => Ok((about, ReportedThing::Person, row.name)),
-                None => Err(Denied::of(Code::NoSuchUser, Field::Username)),
-            }
+            named(view, username)?.map(|(about, row)| (about, ReportedThing::Person, row.name))
         }
         ReportSubject::Croak { croak } => match Reader::new(view, me).read(*croak)? {
             Some((row, author)) => Ok((author.account, ReportedThing::Croak { croak: *croak }, row.text)),
@@ -84,15 +71,11 @@ fn reported<V: View>(
             }
             _ => Err(Denied::new(Code::NoSuchMessage)),
         },
-        ReportSubject::RoomMessage { room, message } => {
-            match room_messages::readable(view, me, room, *message)? {
-                Ok((room, row)) => {
-                    let thing = ReportedThing::RoomMessage { room, message: *message };
-                    Ok((row.from, thing, row.text))
-                }
-                Err(denied) => Err(denied),
-            }
-        }
+        ReportSubject::RoomMessage { room, message } => room_messages::readable(view, me, room, *message)?
+            .map(|(room, row)| {
+                let thing = ReportedThing::RoomMessage { room, message: *message };
+                (row.from, thing, row.text)
+            }),
     })
 }
 
@@ -134,7 +117,7 @@ pub(crate) fn decide<V: View>(
             notices::notify(bounds, view, context, &mut changes, both, NoticeKind::Warning { croak })?;
         }
         Verdict::Suspend => {
-            if live_account(view, report.about)?.is_some() {
+            if is_live(view, report.about)? {
                 changes.extend(suspended(bounds, view, report.about)?);
             }
         }

@@ -1,6 +1,6 @@
 //! Sessions of an account: ending them, the day of their last use, and its link to set a new password.
 
-use crate::ids::{AccountId, TokenHash};
+use crate::ids::{AccountId, LogIndex, TokenHash};
 use crate::lookup::range_of;
 use crate::rows::{
     Change, Key, OneTimeLinks, Order, ResetLinks, Session, Sessions, SessionsOf, Suspended, Table, View, get,
@@ -28,6 +28,11 @@ pub(crate) fn note_use<V: View>(
     Ok(())
 }
 
+/// Returns the changes that end a session.
+pub(super) fn ended(key: (AccountId, LogIndex), token: TokenHash) -> [Change; 2] {
+    [Change::remove::<Sessions>(&token), Change::remove::<SessionsOf>(&key)]
+}
+
 /// Ends all sessions of an account except `keep`.
 pub(crate) fn end_sessions<V: View>(
     bounds: &Bounds,
@@ -37,10 +42,8 @@ pub(crate) fn end_sessions<V: View>(
 ) -> Result<Vec<Change>, V::Error> {
     let (from, to) = range_of(owner);
     let open = scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, bounds.sessions_max)?;
-    let ended = open.iter().filter(|(_, token)| Some(*token) != keep);
-    Ok(ended
-        .flat_map(|(key, token)| [Change::remove::<Sessions>(token), Change::remove::<SessionsOf>(key)])
-        .collect())
+    let others = open.into_iter().filter(|(_, token)| Some(*token) != keep);
+    Ok(others.flat_map(|(key, token)| ended(key, token)).collect())
 }
 
 /// Returns the changes that suspend an account.

@@ -9,7 +9,7 @@
 //! messages are swept by [`crate::messages`] and its notices by [`crate::notices`]. Changes made by the owner are in [`super`].
 
 use super::relations;
-use super::sessions::end_reset_link;
+use super::sessions::{end_reset_link, ended};
 use crate::avatar::Avatar;
 use crate::code::{Code, Denied, Field};
 use crate::command::Reply;
@@ -132,14 +132,9 @@ pub(super) fn open_session<V: View>(
     Ok(Ok((changes, Reply::LoggedIn { account: id })))
 }
 
-pub(crate) fn log_out<V: View>(
-    view: &V,
-    _moment: ApplyContext,
-    token: TokenHash,
-) -> Result<Decision, V::Error> {
+pub(crate) fn log_out<V: View>(view: &V, token: TokenHash) -> Result<Decision, V::Error> {
     let session = or_deny!(get::<Sessions, V>(view, &token)?, NOT_LOGGED_IN);
-    let key = (session.account, session.opened);
-    Ok(Ok((vec![Change::remove::<Sessions>(&token), Change::remove::<SessionsOf>(&key)], Reply::Done)))
+    Ok(Ok((ended((session.account, session.opened), token).to_vec(), Reply::Done)))
 }
 
 pub(crate) fn add_friend<V: View>(
@@ -269,14 +264,10 @@ pub(crate) fn sweep<V: View>(
         tally.remove_like(account, croak, like, &mut changes)?;
     }
     tally.finish(&mut changes);
-    let rows_max = left(&changes);
-    let finished = messages::sweep(view, account, rows_max, &mut changes)?
+    let finished = messages::sweep(view, account, left(&changes), &mut changes)?
         && notices::sweep(view, account, left(&changes), &mut changes)?
-        && relations::sweep(view, account, left(&changes), &mut changes)?;
-    let finished = finished && {
-        let rows_max = left(&changes);
-        rooms::messages::sweep_account(view, account, rows_max, &mut changes)?
-    };
+        && relations::sweep(view, account, left(&changes), &mut changes)?
+        && rooms::messages::sweep_account(view, account, left(&changes), &mut changes)?;
     let more = !finished || left(&changes) == 0;
     if !more {
         changes.push(Change::remove::<Sweeps>(&account));

@@ -11,7 +11,8 @@ use crate::ids::{AccountId, LogIndex, TokenHash};
 use crate::lookup::{profile_of, session_owner};
 use crate::notices;
 use crate::rows::{
-    Bookkeeping, Change, Croak, CroakKind, Croaks, CroaksBy, NoticeKind, Replies, StoredCroak, View,
+    AccountProfile, Bookkeeping, Change, Croak, CroakKind, Croaks, CroaksBy, NoticeKind, Profiles, Replies,
+    StoredCroak, View,
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
@@ -95,6 +96,12 @@ pub(crate) fn remove_croak<V: View>(
     let mut changes = Vec::new();
     let mut tally = Tally::new(view);
     tally.remove(books, &found, &mut changes)?;
+    // A deleted account has no profile, so only a croak that is deleted alone can be pinned.
+    let profile = profile_of(view, found.author)?;
+    if profile.pinned == Some(croak) {
+        let profile = AccountProfile { pinned: None, ..profile };
+        changes.push(Change::put::<Profiles>(&found.author, &profile));
+    }
     tally.finish(&mut changes);
     if croak <= books.indexed_through {
         changes.push(Change::remove::<CroaksBy>(&(found.author, croak)));

@@ -1,7 +1,6 @@
 //! Removing croaks with everything that belongs to them, and the counts of croaks.
 //!
 //! ```text
-//!   a pinned croak   goes from the profile of its author
 //!   a share          the croak's count and the two rows of the share go with it
 //!   a reply          goes from its parent's replies, unless it has replies itself: then it stays there as a gap
 //!   likes, shares    are swept in steps, announced in CroakSweeps
@@ -11,10 +10,9 @@ use crate::command::Reply;
 use crate::croaks::{self, CroakMeta};
 use crate::ids::{AccountId, LogIndex};
 use crate::limits::ANCESTORS_MAX;
-use crate::lookup::profile_of;
 use crate::rows::{
-    AccountProfile, Bookkeeping, Change, Counts, CroakCounts, CroakKind, CroakSweeps, CroaksBy, Gap, LikedBy,
-    Likes, Order, Profiles, Replies, SharedBy, Shares, View, get, scan,
+    Bookkeeping, Change, Counts, CroakCounts, CroakKind, CroakSweeps, CroaksBy, Gap, LikedBy, Likes, Order,
+    Replies, SharedBy, Shares, View, get, scan,
 };
 use crate::rule::{Bounds, Decision};
 use std::collections::BTreeMap;
@@ -66,11 +64,6 @@ impl<'a, V: View> Tally<'a, V> {
                 counts.shares = counts.shares.saturating_sub(1);
             }
             return Ok(());
-        }
-        let profile = profile_of(self.view, found.author)?;
-        if profile.pinned == Some(croak) {
-            let profile = AccountProfile { pinned: None, ..profile };
-            changes.push(Change::put::<Profiles>(&found.author, &profile));
         }
         let reply_to = found.kind.reply_to();
         if let Some(counts) = self.known(croak)? {

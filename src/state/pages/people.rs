@@ -3,14 +3,14 @@
 use super::listing;
 use crate::caches::ring::RingView;
 use crate::cluster::leases::chat_path;
-use crate::code::{Code, Denied, Field};
+use crate::code::{Code, Denied};
 use crate::croaks;
 use crate::ids::{AccountId, LogIndex, TokenHash};
 use crate::limits::{
     CLIENT_LEASES_MAX, CROAKS_COUNT_MAX, FOLLOWERS_COUNT_MAX, FRIENDS_MAX, MUTES_MAX, NAMES_COMPARED_MAX,
     PEOPLE_PAGE_MAX, SESSIONS_PER_ACCOUNT_MAX,
 };
-use crate::lookup::{account_named, is_suspended, live_account, person, profile_of, range_of};
+use crate::lookup::{self, account_named, is_suspended, live_account, others, person, profile_of, range_of};
 use crate::path::TreePath;
 use crate::query::{
     AccountSummary, FollowSide, OpenSession, OwnAccount, Page, Person, PersonRelation, Profile,
@@ -19,18 +19,16 @@ use crate::rows::{
     Account, AccountProfile, Blocks, CroaksBy, Followers, Friends, Key, Mutes, Names, NodeKind, Order,
     Session, Sessions, SessionsOf, SharedBy, Table, View, books, get, scan,
 };
+use crate::rule::checked;
 use crate::text;
 use crate::visibility::blocks::{has_blocked, is_blocked_pair, is_muted};
 use std::collections::BTreeSet;
 
 /// Returns the accounts whose croaks are in the feed of `me`: those they follow and have not muted, and their own.
 pub(crate) fn feed_authors<V: View>(view: &V, me: AccountId) -> Result<BTreeSet<AccountId>, V::Error> {
-    let (from, to) = range_of(me);
-    let friends = scan::<Friends, V>(view, &from, &to, Order::OldestFirst, FRIENDS_MAX)?;
-    let muted = scan::<Mutes, V>(view, &from, &to, Order::OldestFirst, MUTES_MAX)?;
-    let muted: BTreeSet<u64> = muted.into_iter().map(|((_, muted), ())| muted).collect();
-    let friends = friends.into_iter().map(|((_, friend), _)| friend);
-    Ok(friends.filter(|friend| !muted.contains(friend)).map(AccountId).chain([me]).collect())
+    let muted: BTreeSet<AccountId> = others::<Mutes, V>(view, me, MUTES_MAX)?.into_iter().collect();
+    let friends = others::<Friends, V>(view, me, FRIENDS_MAX)?;
+    Ok(friends.into_iter().filter(|friend| !muted.contains(friend)).chain([me]).collect())
 }
 
 fn relation<V: View>(view: &V, me: AccountId, person: Person) -> Result<PersonRelation, V::Error> {
@@ -48,34 +46,26 @@ pub(crate) fn relation_to<V: View>(
     me: &Person,
     username: &str,
 ) -> Result<Result<(PersonRelation, Account), Denied>, V::Error> {
-    let username = match text::fold_username(username) {
-        Ok(username) => username,
-        Err(denied) => return Ok(Err(denied)),
-    };
-    let Some((account, row)) = account_named(view, &username)? else {
-        return Ok(Err(Denied::of(Code::NoSuchUser, Field::Username)));
-    };
+    let (account, row) = checked!(lookup::named(view, username)?);
     let (username, name) = (row.username.clone(), row.name.clone());
     let person = Person { account, username, name, avatar: row.avatar };
     Ok(Ok((relation(view, me.account, person)?, row)))
 }
 
+/// Returns a profile, and the croak that its owner has pinned to it.
 pub(crate) fn profile<V: View>(
     view: &V,
     ring: RingView<'_>,
     me: &Person,
     username: &str,
-) -> Result<Result<Profile, Denied>, V::Error> {
-    let (relation, row) = match relation_to(view, me, username)? {
-        Ok(found) => found,
-        Err(denied) => return Ok(Err(denied)),
-    };
+) -> Result<Result<(Profile, Option<LogIndex>), Denied>, V::Error> {
+    let (relation, row) = checked!(relation_to(view, me, username)?);
     let account = relation.person.account;
     let hidden = relation.blocked || relation.blocks;
     let counted = |max: usize| if hidden { 0 } else { max };
-    let AccountProfile { bio, links, .. } =
+    let AccountProfile { bio, links, pinned, .. } =
         if hidden { AccountProfile::default() } else { profile_of(view, account)? };
-    Ok(Ok(Profile {
+    let profile = Profile {
         bio,
         links,
         croaks: if hidden { 0 } else { croak_count(view, ring, account)? },
@@ -83,7 +73,8 @@ pub(crate) fn profile<V: View>(
         created_wall_ms: row.created_wall_ms,
         friends: count::<Friends, V>(view, account, counted(FRIENDS_MAX))?,
         followers: count::<Followers, V>(view, account, counted(FOLLOWERS_COUNT_MAX))?,
-    }))
+    };
+    Ok(Ok((profile, pinned)))
 }
 
 /// Returns the number of croaks of an account, counted up to `CROAKS_COUNT_MAX`. Shares do not count.
@@ -196,36 +187,29 @@ pub(crate) fn follows<V: View>(
     side: FollowSide,
     after: Option<AccountId>,
 ) -> Result<Page, V::Error> {
-    // `after` comes from the client and may be any number.
-    let next = after.map_or(0, |account| account.0.saturating_add(1));
-    let (from, to) = ((me.account, next), (me.account, u64::MAX));
-    let accounts: Vec<u64> = match side {
+    let mut people = Vec::new();
+    let more = match side {
         FollowSide::Followed => {
-            keys_of(scan::<Friends, V>(view, &from, &to, Order::OldestFirst, PEOPLE_PAGE_MAX)?)
+            let (rows, more) = rows_behind::<Friends, V>(view, me.account, after)?;
+            for (account, index) in rows {
+                people.extend(person(view, account)?.map(|person| (person, index)));
+            }
+            more
         }
         FollowSide::Followers => {
-            keys_of(scan::<Followers, V>(view, &from, &to, Order::OldestFirst, PEOPLE_PAGE_MAX)?)
+            let (rows, more) = rows_behind::<Followers, V>(view, me.account, after)?;
+            for (account, ()) in rows {
+                let follow = (account, me.account.0);
+                if let (Some(person), Some(index)) =
+                    (person(view, account)?, get::<Friends, V>(view, &follow)?)
+                {
+                    people.push((person, index));
+                }
+            }
+            more
         }
     };
-    let more = accounts.last().filter(|_| accounts.len() == PEOPLE_PAGE_MAX).map(|last| AccountId(*last));
-    let mut people = Vec::with_capacity(accounts.len());
-    for account in accounts {
-        let follow = match side {
-            FollowSide::Followed => (me.account, account),
-            FollowSide::Followers => (AccountId(account), me.account.0),
-        };
-        if let (Some(person), Some(index)) =
-            (person(view, AccountId(account))?, get::<Friends, V>(view, &follow)?)
-        {
-            people.push((person, index));
-        }
-    }
     Ok(Page::Follows { me, people, more })
-}
-
-/// Returns the second accounts of rows whose keys are pairs.
-fn keys_of<T>(rows: Vec<((AccountId, u64), T)>) -> Vec<u64> {
-    rows.into_iter().map(|((_, account), _)| account).collect()
 }
 
 pub(crate) fn followers<V: View>(view: &V, me: Person, after: Option<AccountId>) -> Result<Page, V::Error> {
@@ -256,13 +240,31 @@ where
     T: Table<Key = (AccountId, u64)>,
     V: View,
 {
-    // `after` comes from the client and may be any number.
-    let next = after.map_or(0, |account| account.0.saturating_add(1));
-    let (from, to) = ((me.account, next), (me.account, u64::MAX));
-    let rows = scan::<T, V>(view, &from, &to, Order::OldestFirst, PEOPLE_PAGE_MAX)?;
-    let more = rows.last().filter(|_| rows.len() == PEOPLE_PAGE_MAX).map(|((_, who), _)| AccountId(*who));
-    let found = rows.into_iter().map(|((_, who), _)| AccountId(who)).collect();
+    let (rows, more) = rows_behind::<T, V>(view, me.account, after)?;
+    let found = rows.into_iter().map(|(account, _)| account).collect();
     Ok((relations(view, me.account, found)?, more))
+}
+
+/// Rows of one page, each with the other account, and the `after` of the next page.
+type RowsBehind<Row> = (Vec<(AccountId, Row)>, Option<AccountId>);
+
+/// Returns up to `PEOPLE_PAGE_MAX` rows of an account behind `after`.
+fn rows_behind<T, V>(
+    view: &V,
+    account: AccountId,
+    after: Option<AccountId>,
+) -> Result<RowsBehind<T::Row>, V::Error>
+where
+    T: Table<Key = (AccountId, u64)>,
+    V: View,
+{
+    // `after` comes from the client and may be any number.
+    let next = after.map_or(0, |after| after.0.saturating_add(1));
+    let (from, to) = ((account, next), (account, u64::MAX));
+    let rows = scan::<T, V>(view, &from, &to, Order::OldestFirst, PEOPLE_PAGE_MAX)?;
+    let rows: Vec<_> = rows.into_iter().map(|((_, other), row)| (AccountId(other), row)).collect();
+    let more = rows.last().filter(|_| rows.len() == PEOPLE_PAGE_MAX).map(|(other, _)| *other);
+    Ok((rows, more))
 }
 
 /// Returns the people in the live chat whom the reader sees, in the order of their names. Bounded by the number of leases.

@@ -1,4 +1,4 @@
-//! Queries about rooms. What a reader may see is decided by [`crate::rooms::access`].
+//! Queries about rooms. What a reader may see is decided by [`crate::visibility::rooms`].
 
 use crate::code::{Code, Denied};
 use crate::ids::{AccountId, LogIndex, RoomId};

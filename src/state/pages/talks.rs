@@ -6,7 +6,7 @@ use crate::code::{Code, Denied, Field};
 use crate::croaks;
 use crate::ids::{AccountId, LogIndex};
 use crate::limits::{UNREAD_CROAKS_MAX, WAITING_MAX};
-use crate::lookup::{account_named, is_live, person};
+use crate::lookup::{is_live, named, person};
 use crate::messages::{mailbox, mark_of};
 use crate::notices;
 use crate::query::{
@@ -16,7 +16,6 @@ use crate::rows::{
     BadRow, CroakKind, Friends, Key, Message, Messages, Order, Table, TalkOf, TalksByAge, View, Waiting, get,
     scan,
 };
-use crate::text;
 use crate::visibility::blocks::check_contact;
 use std::collections::BTreeMap;
 
@@ -80,8 +79,7 @@ pub(crate) fn talk<V: View>(
     let with_account = match with {
         TalkPartner::Account(account) => *account,
         TalkPartner::Named(username) => {
-            let Ok(username) = text::fold_username(username) else { return Ok(no_such) };
-            let Some((account, _)) = account_named(view, &username)? else { return Ok(no_such) };
+            let Ok((account, _)) = named(view, username)? else { return Ok(no_such) };
             account
         }
     };

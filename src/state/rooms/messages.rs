@@ -87,13 +87,10 @@ pub(crate) fn readable<V: View>(
         return Ok(Err(Denied::new(Code::NotInRoom)));
     };
     let row = get::<RoomMessages, V>(view, &(seen.id, message))?;
-    let row = row.filter(|row| message >= from && row.removed.is_none());
-    if let Some(row) = &row
-        && is_blocked_pair(view, me, row.from)?
-    {
-        return Ok(Err(Denied::new(Code::NoSuchMessage)));
+    match row.filter(|row| message >= from && row.removed.is_none()) {
+        Some(row) if !is_blocked_pair(view, me, row.from)? => Ok(Ok((seen.id, row))),
+        _ => Ok(Err(Denied::new(Code::NoSuchMessage))),
     }
-    Ok(row.map(|row| (seen.id, row)).ok_or(Denied::new(Code::NoSuchMessage)))
 }
 
 /// Returns the changes that remove a message in the name of the operators; none if it is gone.
@@ -193,7 +190,8 @@ pub(crate) fn sweep_account<V: View>(
     let ties = ties_of(view, gone)?;
     // A room costs up to eight changes: those of leaving it as its last member, and of another owner.
     let step = if rows_max == 0 { 0 } else { (rows_max / 4).clamp(1, ROOM_SWEEP_STEP) };
-    let (mut totals, before) = (totals(view)?, totals(view)?);
+    let mut totals = totals(view)?;
+    let before = totals;
     for (id, tie) in ties.iter().take(step) {
         let room = get::<Rooms, V>(view, id)?.filter(|room| !room.closed);
         match (room, tie) {

@@ -9,25 +9,14 @@ use super::ties::{Actor, counts_of, forget_guest, rooms_of};
 use crate::code::{Code, Denied, Field};
 use crate::command::Reply;
 use crate::ids::{AccountId, RoomId};
-use crate::lookup::account_named;
+use crate::lookup::named;
 use crate::notices;
 use crate::rows::{
     Change, NoticeKind, RoomCountsOf, RoomGuest, RoomGuests, RoomMember, RoomMembers, RoomRank, RoomTie,
     RoomsOf, View, get,
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked};
-use crate::text;
 use crate::visibility::blocks::check_contact;
-
-/// Returns the account with this user name.
-fn named<V: View>(view: &V, username: &str) -> Result<Result<AccountId, Denied>, V::Error> {
-    let username = match text::fold_username(username) {
-        Ok(username) => username,
-        Err(denied) => return Ok(Err(denied)),
-    };
-    let found = account_named(view, &username)?.map(|(account, _)| account);
-    Ok(found.ok_or(Denied::of(Code::NoSuchUser, Field::Username)))
-}
 
 pub(crate) fn invite<V: View>(
     bounds: &Bounds,
@@ -40,7 +29,7 @@ pub(crate) fn invite<V: View>(
     if !actor.seen.room.open {
         checked!(actor.moderates());
     }
-    let (id, who) = (actor.seen.id, checked!(named(view, username)?));
+    let (id, who) = (actor.seen.id, checked!(named(view, username)?).0);
     checked!(check_contact(view, actor.me, who)?);
     if get::<RoomMembers, V>(view, &(id, who))?.is_some() {
         return Ok(Err(Denied::of(Code::AlreadyInRoom, Field::Username)));
@@ -76,7 +65,7 @@ pub(crate) fn withdraw<V: View>(
     username: &str,
 ) -> Result<Decision, V::Error> {
     checked!(actor.rank());
-    let (id, who) = (actor.seen.id, checked!(named(view, username)?));
+    let (id, who) = (actor.seen.id, checked!(named(view, username)?).0);
     let guest = get::<RoomGuests, V>(view, &(id, who))?;
     match guest {
         // Members may withdraw their own invitations.
@@ -162,7 +151,7 @@ fn target<V: View>(
     actor: &Actor,
     username: &str,
 ) -> Result<Result<(RoomId, AccountId, RoomMember), Denied>, V::Error> {
-    let who = checked!(named(view, username)?);
+    let who = checked!(named(view, username)?).0;
     if who == actor.me {
         return Ok(Err(Denied::of(Code::Yourself, Field::Username)));
     }

@@ -11,6 +11,7 @@ use crate::ids::{AccountId, LogIndex, RoomId};
 use crate::rows::{
     Room, RoomGuest, RoomGuests, RoomMember, RoomMembers, RoomNames, RoomRank, Rooms, View, get,
 };
+use crate::rule::checked;
 use crate::text;
 
 /// Part of a room that an account may see.
@@ -66,10 +67,7 @@ pub(crate) fn room_named<V: View>(
     reader: AccountId,
     name: &str,
 ) -> Result<Result<SeenRoom, Denied>, V::Error> {
-    let name = match text::fold_room_name(name) {
-        Ok(name) => name,
-        Err(denied) => return Ok(Err(denied)),
-    };
+    let name = checked!(text::fold_room_name(name));
     match get::<RoomNames, V>(view, &name)? {
         Some(id) => room_of(view, reader, id),
         None => Ok(Err(Denied::of(Code::NoSuchRoom, Field::Room))),
