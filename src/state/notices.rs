@@ -28,7 +28,7 @@ use super::rule::{ApplyContext, Bounds, Decision, or_deny};
 use super::visibility::Reader;
 use super::visibility::blocks::{is_blocked_pair, is_muted};
 use super::visibility::mentions::mentions;
-use super::visibility::rooms::may_read_room;
+use super::visibility::rooms::{RoomAccess, may_read_room};
 
 /// Returns the counts and the read position of a person.
 pub(super) fn book<V: View>(view: &V, account: AccountId) -> Result<NoticeBook, V::Error> {
@@ -336,14 +336,21 @@ fn shown<V: View>(view: &V, reader: &mut Reader<'_, V>, notice: &Notice) -> Resu
                 _ => return Ok(None),
             },
             NoticeKind::RoomMention { room, message } => {
-                // Who has left the room still learns of the mention, but not what was said.
-                match get::<Rooms, V>(view, &room)? {
-                    Some(row) if may_read_room(view, reader.me(), room, &row)?.rank().is_some() => {
-                        room_name = Some(row.name);
-                        // The oldest messages go.
+                let access = match get::<Rooms, V>(view, &room)? {
+                    Some(row) => {
+                        let access = may_read_room(view, reader.me(), room, &row)?;
+                        room_name = access.rank().map(|_| row.name);
+                        access
+                    }
+                    None => RoomAccess::Hidden,
+                };
+                match access {
+                    // The oldest messages go, and those from before the account joined again stay hidden.
+                    RoomAccess::Inside { from, .. } if message >= from => {
                         get::<RoomMessages, V>(view, &(room, message))?.map(|message| message.text)
                     }
-                    _ => None,
+                    // An account that has left the room still learns of the mention, but not what was said.
+                    RoomAccess::Inside { .. } | RoomAccess::Front(_) | RoomAccess::Hidden => None,
                 }
             }
             _ => None,
