@@ -2,6 +2,7 @@
 
 use testkit::http::Browser;
 use testkit::site::Site;
+use testkit::stream::Stream;
 
 /// Returns the id of the first croak on a page.
 fn first_croak(page: &str) -> String {
@@ -37,6 +38,22 @@ fn a_croak_is_answered_in_its_thread() {
     refused.says(422, &format!("name=\"reply_to\" value=\"{reply}\""));
     assert!(refused.body.contains(&"x".repeat(101)));
     bob.post("/main", &[("post", "too late"), ("reply_to", &id)]).says(422, "There is no such croak");
+}
+
+/// The markup of a live croak is made once for all its readers.
+#[test]
+fn a_share_arrives_without_what_one_reader_did_with_the_croak() {
+    let site = Site::start();
+    let [mut ada, mut bob, mut carl] = three(&site);
+    carl.post("/manage", &[("username", "bob"), ("choice", "add")]);
+    ada.croak("rain, at last");
+    let id = first_croak(&ada.get("/main").body);
+    carl.post("/like", &[("croak", &id), ("choice", "add")]);
+    let mut live = Stream::open(&carl, "/live", None);
+    bob.post("/share", &[("croak", &id), ("choice", "add")]);
+    let told = live.croaks("rain, at last");
+    assert!(!told.data.contains("aria-pressed=\"true\""), "{told:?}");
+    assert!(told.data.contains("1 like"), "{told:?}");
 }
 
 #[test]

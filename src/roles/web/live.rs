@@ -126,7 +126,10 @@ impl LiveStreams {
     /// Returns a rendered croak, or `None` if it no longer exists.
     async fn croak(&self, session: TokenHash, at: Token) -> Result<Option<Bytes>, StreamCutOff> {
         self.rendered(at, "croak", Query::Croak { session, id: at.index }, |page, name| {
-            let Page::Croak(found) = page else { return None };
+            let Page::Croak(mut found) = page else { return None };
+            // The markup is for all readers, so it shows no reader's own likes and shares.
+            let CroakNumbers { replies, likes, shares, .. } = found.numbers;
+            found.numbers = CroakNumbers { replies, likes, shares, ..CroakNumbers::default() };
             let fragment = CroakFragment { croak: CroakView::new(found, request_context::wall_ms(), "") };
             let html = fragment.render().expect("writing to a string cannot fail");
             Some(event(Some(at), name, &html))
