@@ -52,13 +52,15 @@ impl LogIns {
 
     /// Returns the time of the log-in. Without one, or with `anew`, that is now.
     fn since(&self, from: IpAddr, username: &str, now: Instant, anew: bool) -> Instant {
+        let key = (from, username.to_ascii_lowercase());
         let mut known = self.0.locked();
         if known.len() >= LOG_INS_MAX
+            && !known.contains_key(&key)
             && let Some(oldest) = known.iter().min_by_key(|(_, at)| **at).map(|(key, _)| key.clone())
         {
             known.remove(&oldest);
         }
-        let at = known.entry((from, username.to_ascii_lowercase())).or_insert(now);
+        let at = known.entry(key).or_insert(now);
         if anew {
             *at = now;
         }
@@ -69,6 +71,18 @@ impl LogIns {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_request_of_a_known_name_forgets_no_other() {
+        let (log_ins, start) = (LogIns::default(), Instant::now());
+        let from = IpAddr::from([10, 0, 0, 1]);
+        for number in 0..LOG_INS_MAX {
+            log_ins.record(from, &format!("name-{number}"), start + Duration::from_millis(number as u64));
+        }
+        let later = start + Duration::from_secs(60);
+        assert_eq!(log_ins.since(from, "name-0", later, false), start);
+        assert_eq!(log_ins.since(from, "name-1", later, false), start + Duration::from_millis(1));
+    }
 
     #[test]
     fn the_hour_begins_with_the_log_in() {
