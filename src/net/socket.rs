@@ -4,7 +4,7 @@
 //! machine that lost its power ends within about a minute even if nothing is written to it.
 
 use super::limits::{KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES};
-use async_net::TcpStream;
+use async_net::{TcpListener, TcpStream};
 use rustix::net::sockopt;
 use smol::Async;
 use smol::io::AsyncRead;
@@ -25,6 +25,14 @@ pub fn tune(stream: &TcpStream) -> io::Result<()> {
     sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL)?;
     sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)?;
     Ok(())
+}
+
+/// Lets this many new connections wait in the kernel to be accepted. The standard library allows 128. A connection beyond
+/// that is tried again after one second, then three.
+pub fn set_backlog(listener: &TcpListener, backlog: i32) {
+    if let Err(error) = rustix::net::listen(listener, backlog) {
+        log::debug!("the queue of new connections stays short: {error}");
+    }
 }
 
 /// Sets the time after which the connection ends if sent data is not acknowledged.

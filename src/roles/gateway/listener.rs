@@ -72,10 +72,7 @@ pub(super) async fn bind(protocol: &Protocol, listen: &str) -> Result<TcpListene
         let message = format!("cannot listen on {listen}: {what}; choose another with --{}", protocol.name);
         Failure::new(Exit::Refused, message)
     })?;
-    // The standard library allows 128. A connection beyond that is tried again after one second, then three.
-    if let Err(error) = rustix::net::listen(&listener, ACCEPT_BACKLOG) {
-        log::debug!("the queue of new connections stays short: {error}");
-    }
+    socket::set_backlog(&listener, ACCEPT_BACKLOG);
     Ok(listener)
 }
 

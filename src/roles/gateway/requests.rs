@@ -151,7 +151,8 @@ fn undecided(why: ClientError) -> Refusal {
     Refusal::Unavailable
 }
 
-fn unexpected(answer: &Answer) -> Refusal {
+/// Returns the refusal for an answer that does not fit its request.
+pub(super) fn unexpected(answer: &impl std::fmt::Debug) -> Refusal {
     log::warn!("unexpected answer from a server: {answer:?}");
     Refusal::Unavailable
 }

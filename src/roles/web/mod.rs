@@ -93,6 +93,7 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use ribbit_net::client::Client;
+use ribbit_net::socket;
 use site::Site;
 use smol::LocalExecutor;
 use smol::future::{FutureExt, pending};
@@ -168,10 +169,7 @@ pub async fn serve(
         None => None,
     };
     for listener in [Some(&listener), beside.as_ref()].into_iter().flatten() {
-        // The standard library allows 128. A connection beyond that is tried again after one second, then three.
-        if let Err(error) = rustix::net::listen(listener, limits::ACCEPT_BACKLOG) {
-            log::debug!("the queue of new connections stays short: {error}");
-        }
+        socket::set_backlog(listener, limits::ACCEPT_BACKLOG);
     }
     // Before the first connection: an unhandled SIGHUP ends the process, and many connections may take every file descriptor.
     let hangups = Signals::new([Signal::Hup]);

@@ -7,7 +7,7 @@ use super::call::{Replies, Requests, decode};
 use super::message::{FileFacts, enumeration, messages};
 use super::service::{Service, methods};
 use super::status::{Status, StatusCode};
-use smol::future::Boxed;
+use crate::gateway::operations::Operations;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,11 +35,9 @@ enumeration! { FILE, in "HealthCheckResponse":
 pub(super) struct Health {
     /// Names of the services of the port.
     pub(super) services: Vec<String>,
-    pub(super) probe: Probe,
+    /// Answers whether the cluster is reachable.
+    pub(super) operations: Arc<Operations>,
 }
-
-/// Returns true if a server of the cluster answers.
-pub(crate) type Probe = Arc<dyn Fn() -> Boxed<bool> + Send + Sync>;
 
 pub(super) const SERVICES: &[Service<Health>] = &[Service {
     file: &FILE,
@@ -78,6 +76,6 @@ impl Health {
         if !name.is_empty() && !self.services.contains(name) {
             return Serving::NoSuchService;
         }
-        if (self.probe)().await { Serving::Yes } else { Serving::No }
+        if self.operations.is_reachable().await { Serving::Yes } else { Serving::No }
     }
 }

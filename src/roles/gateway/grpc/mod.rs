@@ -26,31 +26,28 @@ pub(super) mod status;
 pub mod wire;
 
 use super::connection::Connection;
+use super::operations::Operations;
 use health::Health;
-use health::Probe;
 use reflection::Reflection;
 use service::{Api, Routes, ServiceFacts, describe};
 use std::sync::Arc;
 
 /// Serves the calls of one connection to the services of `routes`, until it ends.
-pub(super) async fn serve<H: Send + Sync>(connection: Connection, routes: Routes<H>, probe: Probe) {
-    server::serve(connection, with_common_services(routes, probe)).await;
-}
-
-/// Returns the probe of the health service, which makes a future at each call.
-pub(super) fn probe<F: Future<Output = bool> + Send + 'static>(
-    make: impl Fn() -> F + Send + Sync + 'static,
-) -> Probe {
-    Arc::new(move || Box::pin(make()))
+pub(super) async fn serve<H: Send + Sync>(
+    connection: Connection,
+    routes: Routes<H>,
+    operations: Arc<Operations>,
+) {
+    server::serve(connection, with_common_services(routes, operations)).await;
 }
 
 /// Adds health and reflection.
-fn with_common_services<H: Send + Sync>(routes: Routes<H>, probe: Probe) -> Vec<Box<dyn Api>> {
+fn with_common_services<H: Send + Sync>(routes: Routes<H>, operations: Arc<Operations>) -> Vec<Box<dyn Api>> {
     let mut facts = describe(routes.services);
     let services = facts.iter().map(ServiceFacts::full_name).collect();
     facts.extend(describe(health::SERVICES));
     facts.extend(describe(reflection::SERVICES));
-    let health = Routes { host: Arc::new(Health { services, probe }), services: health::SERVICES };
+    let health = Routes { host: Arc::new(Health { services, operations }), services: health::SERVICES };
     let reflection = Routes { host: Arc::new(Reflection::new(facts)), services: reflection::SERVICES };
     vec![Box::new(routes), Box::new(health), Box::new(reflection)]
 }

@@ -159,7 +159,7 @@ async fn answer(
         Some(Call::Unary(run)) => {
             let done = async {
                 let message = within(REQUEST_DEADLINE, requests.only()).await?;
-                let reply = run(message.to_vec()).await?;
+                let reply = run(message).await?;
                 Ok(frame(&reply)?)
             };
             let done = match deadline {

@@ -12,6 +12,7 @@
 use super::call::{Replies, Requests};
 use super::message::{FileFacts, MessageFacts};
 use super::status::Status;
+use bytes::Bytes;
 use smol::future::Boxed;
 use std::sync::Arc;
 
@@ -41,7 +42,7 @@ pub(crate) struct MethodFacts {
 
 /// Implementation of a method.
 pub(crate) enum Handler<H: 'static> {
-    Unary(MethodFacts, fn(Arc<H>, Vec<u8>) -> Boxed<Result<Vec<u8>, Status>>),
+    Unary(MethodFacts, fn(Arc<H>, Bytes) -> Boxed<Result<Vec<u8>, Status>>),
     Streaming(MethodFacts, fn(Arc<H>, Requests, Replies) -> Boxed<Result<(), Status>>),
     /// For servers of the older system. It would show or change what belongs to others.
     Refused,
@@ -92,7 +93,7 @@ pub(crate) use methods;
 
 /// Method with the state that it works on.
 pub(super) enum Call {
-    Unary(Box<dyn FnOnce(Vec<u8>) -> Boxed<Result<Vec<u8>, Status>> + Send>),
+    Unary(Box<dyn FnOnce(Bytes) -> Boxed<Result<Vec<u8>, Status>> + Send>),
     Streaming(Box<dyn FnOnce(Requests, Replies) -> Boxed<Result<(), Status>> + Send>),
     Refused,
 }

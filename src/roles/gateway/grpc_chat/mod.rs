@@ -18,7 +18,6 @@ pub mod messages;
 mod sends;
 
 use super::connection::Connection;
-use super::grpc::probe;
 use super::grpc::service::{Routes, Service as GrpcService, methods};
 use super::grpc::status::{Status, StatusCode};
 use super::operations::{Operations, Refusal, Session};
@@ -64,11 +63,7 @@ impl Service for Chat {
     fn serve(self: Arc<Self>, connection: Connection) -> Boxed<()> {
         let operations = self.operations.clone();
         let host = Arc::new(Caller { from: connection.from, listener: connection.listener, chat: self });
-        let probe = probe(move || {
-            let operations = operations.clone();
-            async move { operations.is_reachable().await }
-        });
-        Box::pin(super::grpc::serve(connection, Routes { host, services: SERVICES }, probe))
+        Box::pin(super::grpc::serve(connection, Routes { host, services: SERVICES }, operations))
     }
 
     fn refusal(&self, _: usize) -> &'static [u8] {
@@ -120,20 +115,8 @@ impl Caller {
     async fn enter(&self, user: &str) -> Result<(), Refusal> {
         let username = fold_username(user)?;
         let online = self.chat.inboxes.go_online(&username).await?;
-        let operations = &self.chat.operations;
-        let session = match operations.enter(NAME, self.from, &username).await {
-            Err(Refusal::Denied(Code::NoSuchUser)) => {
-                match operations.create_by_name(NAME, self.from, &username).await {
-                    // Created by another client meanwhile.
-                    Err(Refusal::Denied(Code::UsernameTaken)) => {
-                        operations.enter(NAME, self.from, &username).await
-                    }
-                    created => created,
-                }
-            }
-            entered => entered,
-        };
-        self.chat.inboxes.open(session?, Some(online))?;
+        let (session, _) = self.chat.operations.enter_or_create(NAME, self.from, &username).await?;
+        self.chat.inboxes.open(session, Some(online))?;
         Ok(())
     }
 

@@ -136,6 +136,27 @@ impl Operations {
         }
     }
 
+    /// Opens the session of an account without a password as [`Operations::enter`] does, and creates the account if there is
+    /// none. Returns true if it was created.
+    pub(crate) async fn enter_or_create(
+        &self,
+        protocol: &str,
+        from: IpAddr,
+        username: &str,
+    ) -> Result<(Session, bool), Refusal> {
+        match self.enter(protocol, from, username).await {
+            Err(Refusal::Denied(Code::NoSuchUser)) => {}
+            entered => return Ok((entered?, false)),
+        }
+        match self.create_by_name(protocol, from, username).await {
+            // Another client has created it meanwhile.
+            Err(Refusal::Denied(Code::UsernameTaken)) => {
+                Ok((self.enter(protocol, from, username).await?, false))
+            }
+            created => Ok((created?, true)),
+        }
+    }
+
     /// Returns the session of an account without a password, if [`Operations::enter`] has opened it, through any gateway. Refused
     /// with `NotLoggedIn` if it is not open.
     pub(crate) async fn entered(&self, protocol: &str, username: &str) -> Result<Session, Refusal> {
@@ -144,10 +165,8 @@ impl Operations {
         match self.open_session(token).await {
             // It may have been opened through another gateway a moment ago.
             Err(refusal) if refusal.lacks_session() => {
-                match self.requests.read_newest(Query::Me { session: token }).await? {
-                    Page::Me(_) => Ok(Session { username, token }),
-                    other => Err(unexpected(&other)),
-                }
+                me(self.requests.read_newest(Query::Me { session: token }).await?)?;
+                Ok(Session { username, token })
             }
             known => known,
         }
@@ -160,10 +179,7 @@ impl Operations {
 
     /// Deletes the account of a session, with everything in it.
     pub(crate) async fn delete_account(&self, session: &Session) -> Result<(), Refusal> {
-        let me = match self.requests.read(Query::Me { session: session.token }).await? {
-            Page::Me(me) => me,
-            other => return Err(unexpected(&other)),
-        };
+        let me = me(self.requests.read(Query::Me { session: session.token }).await?)?;
         // By the operators' command: the owners' one asks for the password, which these protocols do not send.
         match self.requests.write(OperatorCommand::RemoveAccount { account: me.account }).await {
             Ok(_) | Err(Refusal::Denied(Code::NoSuchUser)) => Ok(()),
@@ -211,10 +227,8 @@ impl Operations {
     }
 
     async fn open_session(&self, token: TokenHash) -> Result<Session, Refusal> {
-        match self.requests.read(Query::Me { session: token }).await? {
-            Page::Me(Person { username, .. }) => Ok(Session { username, token }),
-            other => Err(unexpected(&other)),
-        }
+        let Person { username, .. } = me(self.requests.read(Query::Me { session: token }).await?)?;
+        Ok(Session { username, token })
     }
 
     async fn end(&self, token: TokenHash) -> Result<(), Refusal> {
@@ -233,4 +247,12 @@ impl Operations {
 /// Returns the folded user name. A name that no account can have is unknown.
 fn named(username: &str) -> Result<String, Refusal> {
     fold_username(username).map_err(|_| Refusal::Denied(Code::NoSuchUser))
+}
+
+/// Returns the person in an answer to `Query::Me`.
+fn me(page: Page) -> Result<Person, Refusal> {
+    match page {
+        Page::Me(me) => Ok(me),
+        other => Err(unexpected(&other)),
+    }
 }

@@ -6,7 +6,7 @@ use crate::gateway::limits::FOLLOWS_LISTED_MAX;
 use ribbit_state::limits::FEED_PAGE_MAX;
 use ribbit_state::query::{FeedCroak, Person};
 use ribbit_state::text::check_croak;
-use ribbit_state::{Code, Command, LogIndex, Page, Query, Reply};
+use ribbit_state::{AccountId, Code, Command, LogIndex, Page, Query, Reply};
 use std::net::IpAddr;
 
 /// A croak as the protocols show it.
@@ -128,19 +128,7 @@ impl Operations {
 
     /// Returns the people that the person follows.
     pub(crate) async fn followed(&self, session: &Session) -> Result<Vec<Person>, Refusal> {
-        let (mut people, mut after) = (Vec::new(), None);
-        loop {
-            match self.requests.read(Query::Friends { session: session.token, after }).await? {
-                Page::Friends { friends, more, .. } => {
-                    people.extend(friends);
-                    after = more.filter(|_| people.len() < FOLLOWS_LISTED_MAX);
-                }
-                other => return Err(unexpected(&other)),
-            }
-            if after.is_none() {
-                return Ok(people);
-            }
-        }
+        self.friends(|after| Query::Friends { session: session.token, after }).await
     }
 
     /// Returns the people that another person follows.
@@ -149,10 +137,16 @@ impl Operations {
         session: &Session,
         username: &str,
     ) -> Result<Vec<Person>, Refusal> {
+        let query =
+            |after| Query::FollowedBy { session: session.token, username: username.to_string(), after };
+        self.friends(query).await.map_err(unknown_name)
+    }
+
+    /// Reads the pages of a list of people, until `FOLLOWS_LISTED_MAX` are read.
+    async fn friends(&self, page: impl Fn(Option<AccountId>) -> Query) -> Result<Vec<Person>, Refusal> {
         let (mut people, mut after) = (Vec::new(), None);
         loop {
-            let query = Query::FollowedBy { session: session.token, username: username.to_string(), after };
-            match self.requests.read(query).await.map_err(unknown_name)? {
+            match self.requests.read(page(after)).await? {
                 Page::Friends { friends, more, .. } => {
                     people.extend(friends);
                     after = more.filter(|_| people.len() < FOLLOWS_LISTED_MAX);

@@ -24,7 +24,7 @@ pub(crate) use super::requests::Refusal;
 
 use super::limits::PROBE_DEADLINE;
 use super::registry::{GatewayServers, Registry};
-use super::requests::Requests;
+use super::requests::{Requests, unexpected};
 use crate::common::address_rates::{AddressRateClass, AddressRates};
 use presence::Presence;
 use ribbit_net::keys::Keys;
@@ -89,10 +89,4 @@ impl Operations {
         };
         self.rates.take(from, class, Instant::now()).map_err(|_| Refusal::Denied(code))
     }
-}
-
-/// Returns the refusal for an answer that does not fit its request.
-fn unexpected(answer: &impl std::fmt::Debug) -> Refusal {
-    log::warn!("unexpected answer from a server: {answer:?}");
-    Refusal::Unavailable
 }

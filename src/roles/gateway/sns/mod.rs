@@ -16,7 +16,6 @@ mod target;
 mod timeline;
 
 use super::connection::Connection;
-use super::grpc::probe;
 use super::grpc::service::{Routes, Service as GrpcService, methods};
 use super::grpc::status::{Status, StatusCode};
 use super::operations::{Operations, Refusal, Session};
@@ -51,11 +50,7 @@ impl Service for Sns {
         let services = if connection.listener == 0 { COORDINATOR } else { SERVICE };
         let operations = self.operations.clone();
         let host = Arc::new(Caller { from: connection.from, sns: self });
-        let probe = probe(move || {
-            let operations = operations.clone();
-            async move { operations.is_reachable().await }
-        });
-        Box::pin(super::grpc::serve(connection, Routes { host, services }, probe))
+        Box::pin(super::grpc::serve(connection, Routes { host, services }, operations))
     }
 
     fn refusal(&self, _: usize) -> &'static [u8] {
@@ -111,19 +106,9 @@ impl Caller {
 
     async fn log_in(self: Arc<Self>, request: Request) -> Result<Reply, Status> {
         let name = &request.username;
-        let welcome = |_| Ok(reply(ReplyStatus::Success, format!("Welcome back, {name}")));
-        match self.enter(name).await {
-            Ok(session) => return welcome(session),
-            Err(Refusal::Denied(Code::NoSuchUser)) => {}
-            Err(refusal) => return refused(refusal),
-        }
-        match self.sns.operations.create_by_name(NAME, self.from, name).await {
-            Ok(_) => Ok(reply(ReplyStatus::Success, format!("User {name} successfully logged in!"))),
-            // Another client has created it meanwhile.
-            Err(Refusal::Denied(Code::UsernameTaken)) => match self.enter(name).await {
-                Ok(session) => welcome(session),
-                Err(refusal) => refused(refusal),
-            },
+        match self.sns.operations.enter_or_create(NAME, self.from, name).await {
+            Ok((_, false)) => Ok(reply(ReplyStatus::Success, format!("Welcome back, {name}"))),
+            Ok((_, true)) => Ok(reply(ReplyStatus::Success, format!("User {name} successfully logged in!"))),
             Err(refusal) => refused(refusal),
         }
     }
