@@ -17,7 +17,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// How a call ended: the code of gRPC and the words.
+/// End of a call: the code of gRPC and the words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GrpcStatus {
     pub code: i32,

@@ -15,6 +15,17 @@ fn keep_away(browser: &mut Browser, username: &str, choice: &str) {
     assert_eq!(leads.status, 303, "{}", leads.body);
 }
 
+/// Lets the operators delete the text of the first report. Returns the words and the text of the report.
+#[track_caller]
+fn removed_by_operators(site: &Site) -> (String, String) {
+    let Page::Reports { reports, .. } = site.group.read(&Query::Reports { after: None }) else {
+        panic!("operators may read them")
+    };
+    let verdict = ribbit_state::command::Verdict::Remove;
+    site.group.operate(OperatorCommand::DecideReport { report: reports[0].id, verdict });
+    (reports[0].words.clone(), reports[0].text.clone())
+}
+
 /// Croaks, and returns the id.
 fn croak_of(browser: &mut Browser, text: &str) -> String {
     browser.croak(text);
@@ -146,12 +157,7 @@ fn a_report_reaches_the_operators_with_the_text_as_it_was() {
     ada.post("/report", &fields).leads_to("/main?note=reported");
     ada.post("/report", &[("person", "ada")]).refuses(Code::Yourself);
     ada.get("/report").says(404, "");
-    let Page::Reports { reports, .. } = site.group.read(&Query::Reports { after: None }) else {
-        panic!("operators may read them")
-    };
-    assert_eq!((reports[0].words.as_str(), reports[0].text.as_str()), ("it is rude", "something rude"));
-    let verdict = ribbit_state::command::Verdict::Remove;
-    site.group.operate(OperatorCommand::DecideReport { report: reports[0].id, verdict });
+    assert_eq!(removed_by_operators(&site), ("it is rude".into(), "something rude".into()));
     ada.get("/notifications").says(200, "the text was deleted");
     bob.get(&format!("/croak/{croak}")).says(404, "Croak not found");
 }
@@ -177,12 +183,7 @@ fn a_message_in_a_room_tells_those_it_mentions_and_can_be_reported() {
     let request = page.requests()[0].clone();
     let fields = [("room", "pond"), ("said", said), ("words", "it is rude"), ("request", &request)];
     ada.post("/report", &fields).leads_to("/rooms/pond?note=reported");
-    let Page::Reports { reports, .. } = site.group.read(&Query::Reports { after: None }) else {
-        panic!("operators may read them")
-    };
-    assert_eq!(reports[0].text, "@ada is rude <b>");
-    let verdict = ribbit_state::command::Verdict::Remove;
-    site.group.operate(OperatorCommand::DecideReport { report: reports[0].id, verdict });
+    assert_eq!(removed_by_operators(&site), ("it is rude".into(), "@ada is rude <b>".into()));
     assert!(!ada.get("/rooms/pond").body.contains("is rude"));
     assert!(!ada.get("/notifications").body.contains("mentioned you"));
 }

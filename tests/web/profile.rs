@@ -1,4 +1,4 @@
-//! What people say of themselves: profiles, pictures, the pinned croak, the usual audience, and the sections of the settings.
+//! Profiles and settings of people: profiles, pictures, the pinned croak, the usual audience, and the sections of the settings.
 
 use ribbit_state::Code;
 use testkit::http::{Browser, Reply};

@@ -110,7 +110,7 @@ pub(super) async fn home(context: &mut RequestContext) -> WebResponse {
     let shown = async {
         let session = context.session().ok_or(NO_SESSION)?;
         let username = me(context).await?;
-        let (_, posts) = profile(context, session, &username, CHIRPER_POSTS_MIN).await?;
+        let (_, _, posts) = profile(context, session, &username, CHIRPER_POSTS_MIN).await?;
         let people = followed(context, session, &username).await?;
         Ok((username, posts, people))
     };
@@ -179,8 +179,7 @@ async fn everyone(context: &mut RequestContext) -> Result<(Vec<String>, String),
 pub(super) async fn user(context: &mut RequestContext, username: &str) -> WebResponse {
     let shown = async {
         let session = context.session().ok_or(NO_SESSION)?;
-        let own = me(context).await?;
-        let (profile, posts) = profile(context, session, username, CHIRPER_POSTS_MIN).await?;
+        let (own, profile, posts) = profile(context, session, username, CHIRPER_POSTS_MIN).await?;
         let people = followed(context, session, username).await?;
         Ok((own, profile, posts, people))
     };
@@ -214,7 +213,7 @@ pub(super) async fn follow(context: &mut RequestContext, form: &Form) -> WebResp
     let path: String = form_urlencoded::byte_serialize(typed.as_bytes()).collect();
     let path = format!("/user/{}", path.replace('+', "%20"));
     let command = match profile(context, session, typed, 1).await {
-        Ok((Profile { relation, .. }, _)) => {
+        Ok((_, Profile { relation, .. }, _)) => {
             let username = relation.person.username;
             match relation.followed {
                 true => Command::RemoveFriend { session, username },
@@ -283,19 +282,19 @@ async fn me(context: &mut RequestContext) -> Result<String, PageError> {
     }
 }
 
-/// Returns a profile with at least `posts_min` of the newest posts, if there are as many, oldest first. Croaks that the person
+/// Returns the user's own name, and a profile with at least `posts_min` of the newest posts, if there are as many, oldest first. Croaks that the person
 /// shared are left out.
 async fn profile(
     context: &mut RequestContext,
     session: TokenHash,
     username: &str,
     posts_min: usize,
-) -> Result<(Profile, Vec<FeedCroak>), PageError> {
+) -> Result<(String, Profile, Vec<FeedCroak>), PageError> {
     let (mut posts, mut before) = (Vec::new(), None);
     loop {
         let limit = page_len(FEED_PAGE_MAX);
         let query = Query::Profile { session, username: username.to_string(), before, limit };
-        let Page::Profile { profile, croaks, older, .. } = context.read(query, READ_DEADLINE).await?.page
+        let Page::Profile { me, profile, croaks, older, .. } = context.read(query, READ_DEADLINE).await?.page
         else {
             return Err(WRONG_PAGE);
         };
@@ -303,7 +302,7 @@ async fn profile(
         before = older.filter(|_| posts.len() < posts_min);
         if before.is_none() {
             posts.reverse();
-            return Ok((profile, posts));
+            return Ok((me.username, profile, posts));
         }
     }
 }

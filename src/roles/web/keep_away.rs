@@ -12,7 +12,7 @@ use ribbit_state::{AccountId, Code, Denied, Field, Page, Query, RelationCommand}
 use ribbit_ui::form::Form;
 use ribbit_ui::pages::notices::{KeptAwayPage, ReportPage};
 use ribbit_ui::pages::people::PersonRow;
-use ribbit_ui::pages::{NavEntry, lacks_session};
+use ribbit_ui::pages::{NavEntry, PageFrame, lacks_session};
 use ribbit_ui::words::{Note, Refusals};
 
 /// Shows the muted or the blocked people.
@@ -95,49 +95,68 @@ async fn author(context: &mut RequestContext, croak: &str) -> Result<String, Pag
 struct Subject {
     field: &'static str,
     value: String,
-    /// Name of the room of a message that was said in one.
-    room: String,
     subject: ReportSubject,
 }
 
 impl Subject {
     fn of(form: &Form) -> Option<Subject> {
-        let room = String::new();
         let number = |field| form.get(field).and_then(|value| value.parse().ok());
         if let Some(username) = form.get("person").and_then(|name| fold_username(name).ok()) {
             let subject = ReportSubject::Person { username: username.clone() };
-            return Some(Subject { field: "person", value: username, room, subject });
+            return Some(Subject { field: "person", value: username, subject });
         }
         if let Some(croak) = number("croak") {
             let subject = ReportSubject::Croak { croak };
-            return Some(Subject { field: "croak", value: croak.to_string(), room, subject });
+            return Some(Subject { field: "croak", value: croak.to_string(), subject });
         }
         if let Some(message) = number("said") {
             let room = fold_room_name(form.get("room")?).ok()?;
-            let subject = ReportSubject::RoomMessage { room: room.clone(), message };
-            return Some(Subject { field: "said", value: message.to_string(), room, subject });
+            let subject = ReportSubject::RoomMessage { room, message };
+            return Some(Subject { field: "said", value: message.to_string(), subject });
         }
         let message = number("message")?;
         let subject = ReportSubject::Message { message };
-        Some(Subject { field: "message", value: message.to_string(), room, subject })
+        Some(Subject { field: "message", value: message.to_string(), subject })
     }
 
     fn words(&self) -> String {
-        match self.subject {
+        match &self.subject {
             ReportSubject::Person { .. } => format!("@{}", self.value),
             ReportSubject::Croak { .. } => "this croak".to_string(),
             ReportSubject::Message { .. } => "this message".to_string(),
-            ReportSubject::RoomMessage { .. } => format!("this message in #{}", self.room),
+            ReportSubject::RoomMessage { room, .. } => format!("this message in #{room}"),
         }
     }
 
     /// Returns the page that leads here.
     fn back(&self) -> String {
-        match self.subject {
+        match &self.subject {
             ReportSubject::Person { .. } => format!("/@{}", self.value),
             ReportSubject::Croak { .. } => "/main".to_string(),
             ReportSubject::Message { .. } => "/messages".to_string(),
-            ReportSubject::RoomMessage { .. } => format!("/rooms/{}", self.room),
+            ReportSubject::RoomMessage { room, .. } => format!("/rooms/{room}"),
+        }
+    }
+
+    /// Returns the page with an empty form.
+    fn page(self, frame: PageFrame) -> ReportPage {
+        let subject = self.words();
+        let room = match self.subject {
+            ReportSubject::RoomMessage { room, .. } => room,
+            ReportSubject::Person { .. } | ReportSubject::Croak { .. } | ReportSubject::Message { .. } => {
+                String::new()
+            }
+        };
+        ReportPage {
+            frame,
+            subject,
+            field: self.field,
+            value: self.value,
+            room,
+            words: String::new(),
+            request: None,
+            refusals: Refusals::default(),
+            log_in: false,
         }
     }
 }
@@ -150,17 +169,7 @@ pub(super) async fn show_report(context: &mut RequestContext, query: &Form) -> W
     let Some(subject) = Subject::of(query) else { return error_pages::no_such_page(true) };
     let mut frame = context.frame("Report", NavEntry::Nowhere);
     context.count_unread(&mut frame).await;
-    let page = ReportPage {
-        frame,
-        subject: subject.words(),
-        field: subject.field,
-        value: subject.value,
-        room: subject.room,
-        words: String::new(),
-        request: Some(context.request_here()),
-        refusals: Refusals::default(),
-        log_in: false,
-    };
+    let page = ReportPage { request: Some(context.request_here()), ..subject.page(frame) };
     response::page(StatusCode::OK, &page)
 }
 
@@ -185,15 +194,11 @@ pub(super) async fn report(context: &mut RequestContext, form: &Form) -> WebResp
     let mut frame = context.frame("Report", NavEntry::Nowhere);
     frame.service_error = error.service_error();
     let page = ReportPage {
-        frame,
-        subject: subject.words(),
-        field: subject.field,
-        value: subject.value,
-        room: subject.room,
         words,
         request,
         refusals: Refusals::on(&[Field::Words.name()], error.denied()),
         log_in: lacks_session(error.denied()),
+        ..subject.page(frame)
     };
     response::page(status(&error), &page)
 }

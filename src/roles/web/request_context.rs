@@ -119,8 +119,8 @@ pub(super) struct RequestContext {
     /// Value of the `seen` cookie as it was sent.
     seen_text: Option<String>,
     session_cookie: SessionCookie,
-    /// Name of the browser and its system, in fixed words.
-    device: String,
+    /// Header `User-Agent`, which names the device of a log-in.
+    agent: Option<HeaderValue>,
     /// Announcements above the content of each page.
     announcements: Arc<[AnnouncementMarkup]>,
 }
@@ -133,7 +133,6 @@ impl RequestContext {
         headers: &HeaderMap,
         began: Instant,
     ) -> RequestContext {
-        let agent = headers.get(USER_AGENT);
         let mut context = RequestContext {
             client,
             origin,
@@ -149,7 +148,7 @@ impl RequestContext {
             decided: false,
             seen_text: None,
             session_cookie: SessionCookie::Keep,
-            device: device::of_browser(agent.and_then(|agent| agent.to_str().ok()).unwrap_or_default()),
+            agent: headers.get(USER_AGENT).cloned(),
             announcements: Arc::default(),
         };
         let lines = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
@@ -187,8 +186,9 @@ impl RequestContext {
         self.old
     }
     /// Returns the name of the browser and its system, in fixed words.
-    pub(super) fn device(&self) -> &str {
-        &self.device
+    pub(super) fn device(&self) -> String {
+        let agent = self.agent.as_ref().and_then(|agent| agent.to_str().ok());
+        device::of_browser(agent.unwrap_or_default())
     }
     pub(super) fn has_session(&self) -> bool {
         self.session.is_some()

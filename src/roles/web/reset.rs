@@ -22,7 +22,7 @@ fn reset_page(context: &RequestContext, code: &str, username: &str) -> FormPage 
     FormPage { in_the_clear: context.origin().is_unencrypted(), ..page }
 }
 
-/// Answers that the link does not work, whatever the reason.
+/// Answers that the link does not work, for every reason alike.
 fn not_valid(context: &RequestContext) -> WebResponse {
     let frame = context.frame("This link doesn't work", NavEntry::Nowhere);
     response::page(StatusCode::NOT_FOUND, &MessagePage { frame, words: refusal(NOT_VALID) })

@@ -2,7 +2,7 @@
 //!
 //! Days are those of UTC. The script groups again by the days of the reader's own time zone.
 
-use super::super::time::{self, RelativeTime};
+use super::super::time;
 
 /// Place of a message in its list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,9 +17,8 @@ pub struct BubblePlace {
 
 impl BubblePlace {
     /// Returns the place of a message that stands alone.
-    pub(super) fn alone(when: Option<&RelativeTime>) -> BubblePlace {
-        let day = when.map_or_else(String::new, |when| when.at.machine.chars().take(10).collect());
-        BubblePlace { first: true, day, day_begins: None }
+    pub(super) fn alone(wall_ms: u64) -> BubblePlace {
+        BubblePlace { first: true, day: time::date(wall_ms).unwrap_or_default(), day_begins: None }
     }
 
     /// Returns the place of a message behind another one. `same` is true if both have the same author.

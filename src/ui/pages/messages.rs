@@ -70,12 +70,11 @@ pub struct MessageView {
 impl MessageView {
     /// Prepares a message for display. `now_ms` is the one of [`PageFrame::now_ms`].
     pub fn new(message: TalkMessage, now_ms: u64) -> MessageView {
-        let when = time::when(message.wall_ms, now_ms);
         MessageView {
             id: message.id,
             mine: message.mine,
-            place: BubblePlace::alone(when.as_ref()),
-            when,
+            place: BubblePlace::alone(message.wall_ms),
+            when: time::when(message.wall_ms, now_ms),
             parts: text::parts(&message.text),
             state: message.mine.then(|| delivery_status(message.status)),
         }

@@ -157,7 +157,6 @@ impl SaidView {
                 (Vec::new(), Some("This message was removed by a moderator."))
             }
         };
-        let when = time::when(said.wall_ms, now_ms);
         SaidView {
             id: said.id,
             account: said.from,
@@ -165,8 +164,8 @@ impl SaidView {
             username,
             name,
             mine: false,
-            place: BubblePlace::alone(when.as_ref()),
-            when,
+            place: BubblePlace::alone(said.wall_ms),
+            when: time::when(said.wall_ms, now_ms),
             parts,
             gap,
             removal: None,

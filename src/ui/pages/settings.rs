@@ -31,7 +31,7 @@ impl SessionRow {
     pub fn new(session: &OpenSession, now_ms: u64, request: FormRequest) -> SessionRow {
         SessionRow {
             opened: session.opened,
-            device: device(&session.device).to_string(),
+            device: device(&session.device),
             used: time::day_ago(session.used_wall_ms, now_ms),
             when: time::when(session.opened_wall_ms, now_ms),
             this: session.this,
@@ -41,8 +41,8 @@ impl SessionRow {
 }
 
 /// Returns the words for a device, which may be unknown.
-pub fn device(words: &str) -> &str {
-    if words.is_empty() { "Unknown device" } else { words }
+fn device(words: &str) -> String {
+    if words.is_empty() { "Unknown device" } else { words }.to_string()
 }
 
 /// A picture to choose, with the value of its field.
@@ -156,7 +156,7 @@ impl SettingsPage {
         match self.sessions.iter_mut().find(|session| session.opened == opened) {
             Some(session) => session.request = request,
             None => {
-                let device = device("").to_string();
+                let device = device("");
                 self.sessions.push(SessionRow {
                     opened,
                     device,

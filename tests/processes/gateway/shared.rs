@@ -1,4 +1,4 @@
-//! What all protocols of the gateway have in common: flags, the status, and stopping.
+//! Common behaviour of all protocols of the gateway: flags, the status, and stopping.
 
 use super::{Gateway, one_shot};
 use crate::test_cluster::{TestCluster, awaited};

@@ -1,4 +1,4 @@
-//! What the clients of the two gRPC protocols send: messages in the bytes of a call, and the fields in a message.
+//! Input from the clients of the two gRPC protocols: messages in the bytes of a call, and the fields in a message.
 
 use super::Parts;
 use ribbit_roles::gateway::grpc::framing::{Frames, frame};
@@ -20,7 +20,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// What was read is written, and what was written is read as the same.
+/// Asserts that a message that was read is written, and is then read as the same.
 fn decode<M: Message + PartialEq + std::fmt::Debug>(bytes: &[u8]) {
     let Ok(message) = M::decode(bytes) else { return };
     let written = message.encode();

@@ -443,11 +443,9 @@ fn command(entry: &'static CommandInfo, rest: &str) -> Result<TerminalCommand, I
         "audience" => TerminalCommand::Audience {
             audience: match rest {
                 "" => None,
-                "everyone" => Some(Audience::Everyone),
-                "followers" => Some(Audience::Followers),
-                _ => {
-                    return Err(InputError("type `/audience everyone` or `/audience followers`".to_string()));
-                }
+                word => Some(word.parse().map_err(|()| {
+                    InputError("type `/audience everyone` or `/audience followers`".to_string())
+                })?),
             },
         },
         "add" => TerminalCommand::Add { name: user(entry, rest)? },
