@@ -57,6 +57,8 @@ pub struct RouteRow {
     pub body: RequestBody,
     /// One of Chirper's addresses, which are served with `--chirper-pages` alone.
     pub chirper: bool,
+    /// A GET answers with a page of the site, not with data.
+    pub page: bool,
 }
 
 /// A GET request. `named` is the parameter of the path, or empty.
@@ -83,6 +85,8 @@ type Answering<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 macro_rules! routes {
     (@chirper) => { false };
     (@chirper $chirper:ident) => { true };
+    (@page) => { true };
+    (@page $data:ident) => { false };
     (@body) => { RequestBody::None };
     (@body $form:ident) => { RequestBody::Form };
     (@post $request:ident) => { Box::pin(std::future::ready(None)) };
@@ -95,14 +99,14 @@ macro_rules! routes {
         }
         handle($request)
     }};
-    ($($name:ident $path:literal $access:ident $(of $chirper:ident)? GET |$get:pat_param| $answer:expr $(, POST |$form:ident| $change:expr)?;)*) => {
+    ($($name:ident $path:literal $access:ident $(of $chirper:ident)? $(as $data:ident)? GET |$get:pat_param| $answer:expr $(, POST |$form:ident| $change:expr)?;)*) => {
         /// A route of the site.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(super) enum Route { $($name,)* }
 
         /// All routes, in the order of [`Route`].
         pub const ROUTES: &[RouteRow] = &[
-            $(RouteRow { path: $path, access: RouteAccess::$access, body: routes!(@body $($form)?), chirper: routes!(@chirper $($chirper)?) },)*
+            $(RouteRow { path: $path, access: RouteAccess::$access, body: routes!(@body $($form)?), chirper: routes!(@chirper $($chirper)?), page: routes!(@page $($data)?) },)*
         ];
 
         impl Route {
@@ -240,42 +244,42 @@ routes! {
     ChirperDelete "/delete_account" Anyone of Chirper
         GET |it| chirper::delete_account(it.context);
 
-    Live "/live" OwnPages
+    Live "/live" OwnPages as Data
         GET |it| live(it).await;
-    Complete "/complete" OwnPages
+    Complete "/complete" OwnPages as Data
         GET |it| complete::list(it.context, it.query).await;
-    Shown "/shown" OwnPages
+    Shown "/shown" OwnPages as Data
         GET |it| receipts::show(it.context, it.query, it.headers).await;
-    Export "/export" OwnPages
+    Export "/export" OwnPages as Data
         GET |it| it.services.exports.begin(it.context, &it.services.client).await;
 
     Status "/status" Anyone
         GET |it| status::show(it.context, &it.services.cluster, it.query).await;
     About "/about" Anyone
         GET |it| status::about(it.context);
-    Style "/style.css" Anyone
+    Style "/style.css" Anyone as Data
         GET |it| it.services.files.answer(Asset::Style, it.headers);
-    Script "/script.js" Anyone
+    Script "/script.js" Anyone as Data
         GET |it| it.services.files.answer(Asset::Script, it.headers);
-    Favicon "/favicon.svg" Anyone
+    Favicon "/favicon.svg" Anyone as Data
         GET |it| it.services.files.answer(Asset::Favicon, it.headers);
-    Avatar "/avatar/{file}" Anyone
+    Avatar "/avatar/{file}" Anyone as Data
         GET |it| files::avatar(it.named, it.headers).unwrap_or_else(|| no_such_page(it.context.has_session()));
-    Robots "/robots.txt" Anyone
+    Robots "/robots.txt" Anyone as Data
         GET |it| it.services.files.answer(Asset::Robots, it.headers);
-    SecurityText "/.well-known/security.txt" Anyone
+    SecurityText "/.well-known/security.txt" Anyone as Data
         GET |it| files::security_text(it.services.security_contact.as_deref())
             .unwrap_or_else(|| no_such_page(it.context.has_session()));
-    ChangePassword "/.well-known/change-password" Anyone
+    ChangePassword "/.well-known/change-password" Anyone as Data
         GET |_| response::found("/settings#change-password");
 
-    Livez "/livez" Anyone
+    Livez "/livez" Anyone as Data
         GET |_| response::plain(StatusCode::OK, "ok");
-    Readyz "/readyz" Anyone
+    Readyz "/readyz" Anyone as Data
         GET |it| health::ready(&it.services.client).await;
-    Health "/health" Anyone
+    Health "/health" Anyone as Data
         GET |it| health::health(&it.services.cluster.look().await.survey);
-    Metrics "/metrics" Anyone
+    Metrics "/metrics" Anyone as Data
         GET |it| it.services.metrics.show(it.services.streams.open());
 }
 
@@ -283,28 +287,6 @@ impl Route {
     /// Returns the row of this route.
     pub(super) fn row(self) -> &'static RouteRow {
         &ROUTES[self as usize]
-    }
-
-    /// Returns true if a GET answers with a page of the site.
-    pub(super) fn is_page(self) -> bool {
-        !matches!(
-            self,
-            Route::Live
-                | Route::Shown
-                | Route::Export
-                | Route::Style
-                | Route::Script
-                | Route::Favicon
-                | Route::Avatar
-                | Route::Complete
-                | Route::Robots
-                | Route::SecurityText
-                | Route::ChangePassword
-                | Route::Livez
-                | Route::Readyz
-                | Route::Health
-                | Route::Metrics
-        )
     }
 
     /// Returns a router for all paths, with or without those of Chirper.

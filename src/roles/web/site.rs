@@ -160,7 +160,7 @@ impl Site {
                     {
                         return response::plain(StatusCode::FORBIDDEN, "this was requested by another site");
                     }
-                    if route.is_page() {
+                    if route.row().page {
                         let announcements = self.services.announcements.of_page(&mut context).await;
                         context.surround(head.uri.path(), &announcements);
                     }

@@ -1,4 +1,4 @@
-//! `user announce`, `announcements` and `withdraw`: what operators tell everyone.
+//! `user announce`, `announcements` and `withdraw`: announcements of operators.
 
 use super::Operator;
 use crate::client::arguments::OutputArgs;
