@@ -36,12 +36,14 @@ struct Options {
 
 /// Number of messages after which a client of the gRPC chat takes its own.
 const TAKEN_EVERY: u64 = 20;
+/// Number of messages that a writer sends beyond the newest one that its reader has seen.
+const AHEAD: u64 = 32;
 const PASSWORD: &str = "password1";
 const CHIRPER_LOG_IN: i64 = 1;
 const CHIRPER_REGISTER: i64 = 3;
 const CHIRPER_POST: i64 = 7;
 
-/// Sends one message and returns when it is answered or shown.
+/// Sends one message and returns when it is answered, and an earlier one is shown where the protocol shows them by itself.
 type Act = Box<dyn FnMut(u64) + Send>;
 
 fn main() {
@@ -119,12 +121,13 @@ fn sns(address: &str, number: usize) -> Act {
     let (mut posts, mut shows) = (timeline(&writes, &writer), timeline(&reads, &reader));
     Box::new(move |message| {
         let _open = (&writes, &reads);
-        let words = format!("message {message} of {number}");
+        let words = |message: u64| format!("message {message} of {number}");
         block_on(async {
-            posts.send(&text(&[(1, &writer), (2, &words)])).await;
+            posts.send(&text(&[(1, &writer), (2, &words(message))])).await;
+            let Some(due) = message.checked_sub(AHEAD).map(words) else { return };
             loop {
                 let shown = shows.next().await.expect("the stream goes on");
-                if fields(&shown).iter().any(|(_, field)| *field == words) {
+                if fields(&shown).iter().any(|(_, field)| *field == due) {
                     return;
                 }
             }
@@ -143,7 +146,9 @@ fn chat(address: &str, number: usize) -> Act {
     let (mut writes, mut reads) = (enter(&writer), enter(&reader));
     Box::new(move |message| {
         writes.ask(&format!("3|{reader}|message {message}"), 0, &format!("Message sent to {reader}."));
-        reads.chats(&format!("{writer}|message {message}"));
+        if let Some(due) = message.checked_sub(AHEAD) {
+            reads.chats(&format!("{writer}|message {due}"));
+        }
     })
 }
 
