@@ -6,10 +6,11 @@
 //! - [`operator`]: commands for the people who run a cluster, each of which ends by itself
 //! - [`locks`]: the lock namespace from outside (`ribbit shell`, `ribbit lock`)
 //! - [`up`]: a whole cluster on one machine; [`demo`]: failures of such a cluster, played for people
+//! - [`operations`]: what the front ends with sessions of their own can do, in ribbit's terms
 //! - [`common`]: what several of these use: addresses, files, failures, signals, logging
 //!
 //! ```text
-//!   cli ──▶ { demo ──▶ up, node, balancer, web, gateway, client, operator, locks } ──▶ common
+//!   cli ──▶ { demo ──▶ up, node, balancer, web, gateway ──▶ operations, client, operator, locks } ──▶ common
 //! ```
 
 pub mod balancer;
@@ -20,6 +21,7 @@ mod demo;
 pub mod gateway;
 pub mod locks;
 mod node;
+mod operations;
 mod operator;
 mod up;
 pub mod web;

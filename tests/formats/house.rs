@@ -73,7 +73,7 @@ fn fail_on(wrong: Vec<String>) {
 }
 
 /// Timeouts and leases are monotonic: a wall clock may say 1970, and jump. One place reads it, to put it on croaks, and
-/// one to say on a page how long ago that was, and one to say whether it can be right.
+/// one to say how long ago that was, and one to say whether it can be right.
 #[test]
 fn the_wall_clock_is_read_in_three_places() {
     let readers = |source: &&Source| {
@@ -85,7 +85,7 @@ fn the_wall_clock_is_read_in_three_places() {
     let found: Vec<&str> = sources.iter().filter(readers).map(|source| source.path.as_str()).collect();
     assert_eq!(
         found,
-        ["src/replica/driver.rs", "src/roles/operator/doctor/board.rs", "src/roles/web/request_context.rs"]
+        ["src/replica/driver.rs", "src/roles/common/machine.rs", "src/roles/operator/doctor/board.rs"]
     );
 }
 

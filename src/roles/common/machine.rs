@@ -1,5 +1,7 @@
 //! Facts about this machine, read from the kernel.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 /// Returns the host name, or an empty string if the machine has none.
 pub(crate) fn host_name() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_string()
@@ -17,4 +19,10 @@ pub(crate) fn load_hundredths() -> u32 {
     // "0.52 0.58 …"
     let load = text.split(' ').next().unwrap_or_default();
     load.replace('.', "").parse().unwrap_or_default()
+}
+
+/// Returns the wall clock in milliseconds since 1970; 0 if it is set to an earlier time.
+pub(crate) fn wall_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(0)
 }

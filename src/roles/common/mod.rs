@@ -12,7 +12,9 @@
 //! - [`machine`]: host name, boot id and load; [`disk_space`]: free and allocated bytes; [`random`]: random numbers
 //! - [`rate_limit`]: token buckets; [`address_rates`]: rates of clients' addresses; [`test_hooks`]: numbers that tests replace
 //! - [`survey`]: the members of a cluster and their state; [`probe`]: checks that a cluster or its pages answer
-//! - [`descriptors`]: the limit of open files and sockets; [`linger`]: closing a connection
+//! - [`tls`]: certificate and key of a server, and their flags
+//! - [`descriptors`]: the limit of open files and sockets; [`service`]: clients of protocols over TCP; [`linger`]: closing a
+//!   connection
 //! - [`systemd`]: messages from and to the service manager
 //! - [`output`]: standard output; [`log_lines`]: standard error, without blocking
 //! - [`editor`]: the line editor of a terminal; [`secret_input`]: password input; [`script_input`]: lines of standard input
@@ -44,10 +46,12 @@ pub(crate) mod rate_limit;
 pub(crate) mod script_input;
 pub(crate) mod secret_input;
 pub(crate) mod server_arguments;
+pub(crate) mod service;
 pub(crate) mod shutdown;
 pub(crate) mod stop;
 pub(crate) mod survey;
 pub(crate) mod systemd;
 pub(crate) mod test_hooks;
+pub(crate) mod tls;
 pub mod values;
 pub(crate) mod write_file;

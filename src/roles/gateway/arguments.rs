@@ -6,11 +6,11 @@ use super::table::PROTOCOLS;
 use crate::common::address;
 use crate::common::cluster_selection::{ClusterFlags, select_with_key};
 use crate::common::failure::{Exit, Failure};
+use crate::common::service::is_loopback;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 use ribbit_net::keys::Keys;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 /// Host of a listener that is given by its port alone.
 const LOOPBACK: &str = "127.0.0.1";
@@ -160,12 +160,6 @@ impl GatewayArgs {
     }
 }
 
-/// Returns true if only this machine can reach the address.
-pub(super) fn is_loopback(listen: &str) -> bool {
-    let host = address::split(listen).map_or("", |(host, _)| host).trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback())
-}
-
 /// Checks a listener: PORT, or HOST:PORT.
 fn listener(text: &str) -> Result<String, String> {
     let is_port = !text.contains(':');
@@ -218,8 +212,6 @@ mod tests {
         assert_eq!(hosts("8084,[::1]:8081,8082"), "127.0.0.1:8084 [::1]:8081 [::1]:8082");
         assert_eq!(listener("0.0.0.0:0"), Ok("0.0.0.0:0".to_string()));
         assert!(listener("").is_err() && listener("70000").is_err() && listener("-1").is_err());
-        assert!(is_loopback("127.0.0.1:1") && is_loopback("[::1]:1") && is_loopback("localhost:1"));
-        assert!(!is_loopback("0.0.0.0:1") && !is_loopback("board1:1") && !is_loopback("[::]:1"));
     }
 
     #[test]

@@ -1,14 +1,13 @@
 //! `ribbit client gateway`: serves the clients of five older systems, unmodified, as one more front of the cluster.
 //!
 //! ```text
-//!   older client ──▶ listener ──▶ connection ──▶ a protocol: codec and session ──▶ operations ──▶ requests ──▶ a backend
+//!   older client ──▶ listener ──▶ connection ──▶ a protocol: codec and session ──▶ operations ──▶ a backend
 //!                    (table: one row a protocol)                                       │
 //!                                                          presence: locks under leases of the gateway
 //! ```
 //!
 //! - [`arguments`]: flags; [`table`]: the protocols, one row each; [`protocol`]: the shape of a row
-//! - [`listener`]: the accept loop that all share; [`connection`]: bounded reads, whole writes
-//! - [`operations`]: what the protocols can do, in ribbit's terms; [`requests`]: held until decided, carried out once
+//! - [`operations`]: what the protocols can do, in ribbit's terms
 //! - protocols: [`ribbit_tcp`], [`chat`], [`chirper`]; [`sns`] and [`grpc_chat`], over [`grpc`]
 //! - [`registry`]: the gateways of the cluster and their addresses
 //! - [`limits`]: every limit
@@ -19,36 +18,37 @@
 pub(crate) mod arguments;
 pub mod chat;
 pub mod chirper;
-mod connection;
 pub mod grpc;
 pub mod grpc_chat;
 mod limits;
-mod listener;
 mod operations;
 mod protocol;
 mod registry;
-mod requests;
 pub mod ribbit_tcp;
 pub mod sns;
 mod table;
 
 use crate::common::failure::Failure;
+use crate::common::service::{self, Connections, is_loopback};
 use crate::common::shutdown::Shutdown;
 use crate::common::systemd;
 use crate::locks::namespace::Namespace;
-use arguments::{GatewayOptions, ProtocolListeners, is_loopback};
+use crate::operations::Operations;
+use crate::operations::requests::Requests;
+use arguments::{GatewayOptions, ProtocolListeners};
 use async_net::TcpListener;
-use listener::Connections;
-use operations::Operations;
+use operations::GatewayOperations;
 use operations::presence::Presence;
 use protocol::{Context, Protocol};
 use registry::{HostPort, Registry, Served, reached_at};
-use requests::Requests;
+use ribbit_net::frame::Plane;
 use ribbit_net::tasks;
-use smol::Timer;
-use smol::future::{or, race, zip};
+use smol::future::{or, zip};
 use std::net::SocketAddr;
 use std::sync::Arc;
+
+/// Name of the device in people's lists of sessions.
+const DEVICE: &str = "An older client";
 
 /// Returns the name of each protocol's flag, and the ports of the original system.
 pub(crate) fn original_ports() -> impl Iterator<Item = (&'static str, &'static [u16])> {
@@ -70,8 +70,8 @@ pub(crate) async fn run(options: GatewayOptions, stop: impl Future<Output = ()>)
     let served = bound.iter().map(BoundProtocol::served).collect();
     let registry = Arc::new(Registry::new(namespace.clone(), served, advertise));
     let presence = Presence::new(namespace);
-    let requests = Requests::new(servers, keys.clone());
-    let operations = Arc::new(Operations::new(requests, keys, presence.clone(), registry.clone()));
+    let shared = Operations::new(Requests::on(Plane::Control, servers, keys.clone()), DEVICE);
+    let operations = Arc::new(GatewayOperations::new(shared, keys, presence.clone(), registry.clone()));
     let (shutdown, connections): (Arc<Shutdown>, Arc<Connections>) = Default::default();
     let (mut accepting, mut words) = (Vec::new(), Vec::new());
     for BoundProtocol { protocol, listeners, .. } in bound {
@@ -79,26 +79,17 @@ pub(crate) async fn run(options: GatewayOptions, stop: impl Future<Output = ()>)
             listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
         let shown: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
         words.push(format!("{} on {}", protocol.name, shown.join(", ")));
-        let service = (protocol.start)(Context { operations: operations.clone(), listeners: addresses });
+        let served = (protocol.start)(Context { operations: operations.clone(), listeners: addresses });
         for (position, listener) in listeners.into_iter().enumerate() {
             let accept =
-                listener::accept(listener, position, service.clone(), shutdown.clone(), connections.clone());
+                service::accept(listener, position, served.clone(), shutdown.clone(), connections.clone());
             accepting.push(tasks::spawn(accept));
         }
     }
     let words = format!("serving {}", words.join("; "));
     log::info!("{words}");
     or(stop, or(systemd::serving(|| words.clone()), registry.keep())).await;
-    // The listeners stay open for as long as requests in progress are answered: a refused connection means more than a slow one.
-    shutdown.begin();
-    let late = async {
-        Timer::after(limits::STOP_DEADLINE).await;
-    };
-    let ended = async {
-        Timer::after(limits::STOP_GRACE).await;
-        connections.all_ended().await;
-    };
-    race(ended, late).await;
+    connections.end(&shutdown).await;
     drop(accepting);
     zip(presence.close(), registry.close()).await;
     log::info!("stopped serving");
@@ -118,7 +109,7 @@ impl BoundProtocol {
         let protocol = of.protocol;
         let mut bound = BoundProtocol { protocol, listeners: Vec::new(), reached_at: Vec::new() };
         for address in &of.addresses {
-            let listener = listener::bind(protocol, address).await?;
+            let listener = service::bind(address, protocol.name).await?;
             if let Ok(local) = listener.local_addr() {
                 bound.reached_at.push(reached_at(address, local));
             }

@@ -3,9 +3,8 @@
 //! Each protocol is a folder of its own with a pure codec (bytes in, requests out; replies in, bytes out) and a thin session
 //! above the [operations](super::operations). It contains no rules and knows no other protocol.
 
-use super::connection::Connection;
-use super::operations::Operations;
-use smol::future::Boxed;
+use super::operations::GatewayOperations;
+use crate::common::service::Service;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -42,16 +41,7 @@ impl Eq for Protocol {}
 
 /// Operations and listeners that a protocol's service works with.
 pub(crate) struct Context {
-    pub(crate) operations: Arc<Operations>,
+    pub(crate) operations: Arc<GatewayOperations>,
     /// Addresses of its listeners, in the order of the flag.
     pub(crate) listeners: Vec<SocketAddr>,
-}
-
-/// Service for the connections of one protocol.
-pub(crate) trait Service: Send + Sync {
-    /// Serves a connection to its end. Returns soon after [`Connection::stopping`] has completed.
-    fn serve(self: Arc<Self>, connection: Connection) -> Boxed<()>;
-
-    /// Returns the bytes with which a connection to this listener is refused beyond the limit of its address.
-    fn refusal(&self, listener: usize) -> &'static [u8];
 }

@@ -2,14 +2,15 @@
 
 use crate::common::address;
 use crate::common::cluster_selection::{ClusterFlags, select};
-use crate::common::defaults::{CREDENTIALS, WEB_LISTEN, data_dir_or_default};
+use crate::common::defaults::{WEB_LISTEN, data_dir_or_default};
 use crate::common::failure::{Exit, Failure};
 use crate::common::network::Network;
 use crate::common::ports::Ports;
+pub use crate::common::tls::TlsFiles;
+use crate::common::tls::TlsFlags;
 use crate::common::values;
 use clap::{ArgMatches, Args, value_parser};
 use ribbit_net::keys::Keys;
-use std::path::{Path, PathBuf};
 
 /// Arguments of `client web`.
 #[derive(Debug, Args)]
@@ -17,15 +18,8 @@ pub(crate) struct WebArgs {
     /// Listen address; port 0 picks a free port [default: that of `up` in its data folder, else 127.0.0.1:8080]
     #[arg(long, value_name = "HOST:PORT", value_parser = address::listen)]
     pub listen: Option<String>,
-    /// Serve HTTPS with this certificate chain, in PEM; reloaded on SIGHUP
-    #[arg(long, value_name = "FILE")]
-    pub tls_cert: Option<PathBuf>,
-    /// Private key of the certificate, in PEM, with mode 0600
-    #[arg(long, value_name = "FILE")]
-    pub tls_key: Option<PathBuf>,
-    /// Also accept TLS 1.2, with modern cipher suites only, for devices from before 2019
-    #[arg(long)]
-    pub tls12: bool,
+    #[command(flatten)]
+    pub tls: TlsFlags,
     /// Also listen for plain HTTP here and redirect browsers to HTTPS
     #[arg(long, value_name = "HOST:PORT", value_parser = address::listen)]
     pub http: Option<String>,
@@ -92,19 +86,6 @@ impl WebOptions {
     }
 }
 
-/// Files for HTTPS, both in PEM.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TlsFiles {
-    /// Certificate chain, the server's certificate first.
-    pub cert: PathBuf,
-    /// Private key.
-    pub key: PathBuf,
-    /// The key is a systemd credential, so its file's group may be able to open it.
-    pub key_is_credential: bool,
-    /// TLS 1.2 is accepted as well.
-    pub tls12: bool,
-}
-
 /// Text below the flags in `--help`.
 pub(crate) const HELP: &str = "\
 Examples:
@@ -120,37 +101,12 @@ what users type; the pages warn about it. `ribbit web-cert` creates a certificat
 for names on your own network. Send SIGHUP after replacing the files.";
 
 impl WebArgs {
-    /// Returns the TLS files, or `None` for plain HTTP. `credentials` is the folder of systemd's `LoadCredential`.
-    ///
-    /// # Errors
-    /// 2: a certificate without a key, a key without a certificate, or a flag that needs both.
-    fn tls(&self, credentials: Option<&Path>) -> Result<Option<TlsFiles>, Failure> {
-        let alone = |given: &str, missing: &str| {
-            let message = format!("{given} requires {missing}: HTTPS needs a certificate and its key");
-            Err(Failure::new(Exit::Usage, message))
-        };
-        match (&self.tls_cert, &self.tls_key) {
-            (None, None) if self.tls12 => alone("--tls12", "--tls-cert and --tls-key"),
-            (None, None) if self.http.is_some() => alone("--http", "--tls-cert and --tls-key"),
-            (None, None) => Ok(None),
-            (Some(_), None) => alone("--tls-cert", "--tls-key"),
-            (None, Some(_)) => alone("--tls-key", "--tls-cert"),
-            (Some(cert), Some(key)) => {
-                let key_is_credential = credentials.is_some_and(|folder| key.starts_with(folder));
-                let (cert, key, tls12) = (cert.clone(), key.clone(), self.tls12);
-                Ok(Some(TlsFiles { cert, key, key_is_credential, tls12 }))
-            }
-        }
-    }
-
     /// Returns the options of the web role.
     ///
     /// # Errors
     /// 2: TLS flags that do not fit together. 3, 78: as [`select`], and 78 if no server is known.
     pub(crate) fn options(self, matches: &ArgMatches) -> Result<WebOptions, Failure> {
-        let credentials =
-            std::env::var_os(CREDENTIALS).filter(|folder| !folder.is_empty()).map(PathBuf::from);
-        let tls = self.tls(credentials.as_deref())?;
+        let tls = self.tls.files(self.http.as_ref().map(|_| "--http"))?;
         let data_dir = self.cluster.data_dir.clone();
         let cluster = select(self.cluster.clone(), matches)?;
         if cluster.servers.is_empty() {

@@ -2,11 +2,10 @@
 //!
 //! The certificate is for a server only (no CA, `serverAuth`) and valid for at most 397 days: strict clients accept no others.
 
-use super::request_context::wall_ms;
-use super::validity::Validity;
 use crate::common::failure::{Exit, Failure};
-use crate::common::machine::host_name;
+use crate::common::machine::{host_name, wall_ms};
 use crate::common::output;
+use crate::common::tls::validity::Validity;
 use crate::common::values;
 use crate::common::write_file;
 use clap::{Args, value_parser};

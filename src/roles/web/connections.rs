@@ -3,8 +3,8 @@
 
 use super::limits::{CONNECTIONS_PER_ADDRESS_MAX, LINGERING_MAX};
 use super::site::Site;
-use super::tls::Tls;
 use crate::common::shutdown::Shutdown;
+use crate::common::tls::ServerTls;
 use event_listener::Event;
 use ribbit_net::address_limit::{AddressLimit, AddressSlot};
 use std::cell::{Cell, RefCell};
@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub(super) struct WebServer {
     pub(super) site: Site,
     /// `None` if HTTPS is not configured.
-    pub(super) tls: Option<Tls>,
+    pub(super) tls: Option<ServerTls>,
     /// Number of open connections, without live streams.
     open: AtomicUsize,
     /// Number of connections with a live stream.
@@ -30,7 +30,7 @@ pub(super) struct WebServer {
 }
 
 impl WebServer {
-    pub(super) fn new(site: Site, tls: Option<Tls>, shutdown: Arc<Shutdown>) -> Arc<WebServer> {
+    pub(super) fn new(site: Site, tls: Option<ServerTls>, shutdown: Arc<Shutdown>) -> Arc<WebServer> {
         Arc::new(WebServer {
             site,
             tls,

@@ -5,8 +5,8 @@
 
 use super::compression;
 use super::limits::SECURITY_TEXT_DAYS;
-use super::request_context::wall_ms;
 use super::response::{self, WebResponse};
+use crate::common::machine::wall_ms;
 use blake2::{Blake2s256, Digest};
 use hyper::body::Bytes;
 use hyper::header::{ETAG, HeaderValue, IF_NONE_MATCH, VARY};

@@ -31,8 +31,9 @@ use super::limits::{
     LIVE_BEAT, LIVE_READ_DEADLINE, LIVE_READINGS_MAX, LIVE_RETRY, LIVE_STREAMS_MAX,
     LIVE_STREAMS_PER_ADDRESS_MAX, READ_DEADLINE,
 };
-use super::request_context::{self, RequestContext};
+use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
+use crate::common::machine::wall_ms;
 use crate::common::shutdown::Shutdown;
 use askama::Template;
 use hyper::body::Bytes;
@@ -130,7 +131,7 @@ impl LiveStreams {
             // The markup is for all readers, so it shows no reader's own likes and shares.
             let CroakNumbers { replies, likes, shares, .. } = found.numbers;
             found.numbers = CroakNumbers { replies, likes, shares, ..CroakNumbers::default() };
-            let fragment = CroakFragment { croak: CroakView::new(found, request_context::wall_ms(), "") };
+            let fragment = CroakFragment { croak: CroakView::new(found, wall_ms(), "") };
             let html = fragment.render().expect("writing to a string cannot fail");
             Some(event(Some(at), name, &html))
         })
@@ -156,7 +157,7 @@ impl LiveStreams {
     async fn said(&self, session: TokenHash, at: Token, room: RoomId) -> Result<Option<Bytes>, StreamCutOff> {
         self.rendered(at, "said", Query::RoomMessage { session, room, id: at.index }, |page, event_name| {
             let Page::RoomMessage { room: name, message } = page else { return None };
-            let said = SaidView::new(message, request_context::wall_ms());
+            let said = SaidView::new(message, wall_ms());
             let html = SaidFragment { said, room: name }.render().expect("writing to a string cannot fail");
             Some(event(Some(at), event_name, &format!("{}\n{html}", room.0)))
         })

@@ -8,7 +8,7 @@
 //!
 //! Connections:
 //! - `connections`: counts, in total and per address; `timeouts`: slow and idle browsers
-//! - `connection`: encrypted or not, as one type; `tls`: certificate and handshake; `validity`: expiry of a certificate
+//! - `connection`: encrypted or not, as one type; `tls`: handshake
 //! - `https_redirect`: from HTTP to HTTPS; [`cert`]: `ribbit web-cert`
 //!
 //! Requests:
@@ -76,12 +76,12 @@ mod status;
 mod threads;
 mod timeouts;
 mod tls;
-mod validity;
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::linger;
 use crate::common::shutdown::Shutdown;
 use crate::common::systemd::{self, sockets};
+use crate::common::tls::ServerTls;
 use crate::web::arguments::WebOptions;
 use async_net::{TcpListener, TcpStream};
 use async_signal::{Signal, Signals};
@@ -110,7 +110,6 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 use threads::{Arrival, Workers};
 use timeouts::{ConnectionClock, ConnectionPhase, ReadTimeout, TimedStream};
-use tls::Tls;
 
 /// Serves pages until `stop`, then completes the requests in progress.
 ///
@@ -155,7 +154,7 @@ pub async fn serve(
     options: WebOptions,
     stop: impl Future<Output = ()>,
 ) -> Result<(), Failure> {
-    let tls = options.tls.clone().map(Tls::read).transpose()?;
+    let tls = options.tls.clone().map(|files| ServerTls::read(files, tls::ALPN)).transpose()?;
     let port = listener
         .local_addr()
         .map_or(https_redirect::RedirectPort::Same, |at| https_redirect::RedirectPort::Other(at.port()));
@@ -317,7 +316,7 @@ async fn wire(
         server.shutdown.wait().await;
         None
     };
-    let agreed = tls.accept(stream, watch).or(stopped).await?;
+    let agreed = tls::accept(tls, stream, watch).or(stopped).await?;
     watch.enter(ConnectionPhase::Head);
     Some(HttpStream::new(agreed, watch.clone()))
 }

@@ -10,6 +10,7 @@ use super::client_origin::ClientOrigin;
 use super::limits::{ANSWER_DEADLINE, AROUND_DEADLINE, PAGE_MARGIN, POSITION_AGE_MAX};
 use super::response::WebResponse;
 use crate::common::address_rates::{AddressRateClass, AddressRates};
+use crate::common::machine::wall_ms;
 use cookie::{Cookie, SameSite};
 use hyper::HeaderMap;
 use hyper::header::{COOKIE, HeaderValue, RETRY_AFTER, SET_COOKIE, USER_AGENT};
@@ -27,7 +28,7 @@ use ribbit_ui::form::{Form, FormRequest, REQUEST_FIELD};
 use ribbit_ui::pages::{AnnouncementMarkup, NavEntry, PageFrame};
 use ribbit_ui::words::ServiceError;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 const SESSION_COOKIE: &str = "session";
 const SEEN_COOKIE: &str = "seen";
@@ -439,12 +440,6 @@ impl RequestContext {
 /// Returns true if a token is of the same history as another, and older.
 fn is_before(token: Token, other: Token) -> bool {
     token.history == other.history && token.index < other.index
-}
-
-/// Returns the wall clock in milliseconds since 1970; 0 if it is set to an earlier time.
-pub(super) fn wall_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(0)
 }
 
 /// Returns the rate class of a request.

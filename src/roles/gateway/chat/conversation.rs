@@ -7,9 +7,9 @@ use super::intake::{Incoming, Intake};
 use super::{
     CHANGES_MAX, CREATE_PATIENCE, Chat, EXIT_MAX, IDLE_MAX, LOOK_AGAIN, LOOK_PAUSE, NAME, RESUME_PATIENCE,
 };
-use crate::gateway::connection::Connection;
+use crate::common::service::connection::Connection;
 use crate::gateway::operations::presence::Online;
-use crate::gateway::operations::{Refusal, Session};
+use crate::operations::{Refusal, Session};
 use ribbit_state::{Code, Denied};
 use ribbit_ui::words::refusal as words_of;
 use smol::Timer;

@@ -8,10 +8,11 @@
 //! whose client vanished before the write is reset within that time, and its messages wait for the next connection.
 
 use super::codec::{Reply, Status};
-use crate::gateway::connection::Connection;
-use crate::gateway::operations::live::{LiveEvents, News};
-use crate::gateway::operations::messages::Waiting;
-use crate::gateway::operations::{Operations, Refusal, Session};
+use crate::common::service::connection::Connection;
+use crate::gateway::operations::GatewayOperations;
+use crate::operations::live::{LiveEvents, News};
+use crate::operations::messages::Waiting;
+use crate::operations::{Refusal, Session};
 use ribbit_state::LogIndex;
 use rustix::net::sockopt::socket_error;
 use smol::Timer;
@@ -57,13 +58,16 @@ pub(super) enum NotHandedOut {
 
 impl Delivery {
     /// Begins with everything that waits.
-    pub(super) async fn begin(operations: &Operations, session: &Session) -> Result<Delivery, Refusal> {
+    pub(super) async fn begin(
+        operations: &GatewayOperations,
+        session: &Session,
+    ) -> Result<Delivery, Refusal> {
         let live = operations.live(session).await?;
         Ok(Delivery { live, after: None, unmarked: Vec::new(), mark_at: None, read_at: None })
     }
 
     /// Waits until there is something to do. Cancel safe.
-    pub(super) async fn due(&mut self, operations: &Operations) -> Due {
+    pub(super) async fn due(&mut self, operations: &GatewayOperations) -> Due {
         let (mark_at, read_at) = (self.mark_at, self.read_at);
         let news = async {
             loop {
@@ -84,7 +88,7 @@ impl Delivery {
     /// [`NotHandedOut::Lost`] if the connection does not take it.
     pub(super) async fn hand_out(
         &mut self,
-        operations: &Operations,
+        operations: &GatewayOperations,
         session: &Session,
         connection: &mut Connection,
         first: Vec<u8>,
@@ -125,7 +129,7 @@ impl Delivery {
     }
 
     /// Marks what was written as read.
-    pub(super) async fn mark(&mut self, operations: &Operations, session: &Session) {
+    pub(super) async fn mark(&mut self, operations: &GatewayOperations, session: &Session) {
         self.mark_at = None;
         match operations.handed_out(session, &self.unmarked).await {
             Ok(()) => self.unmarked.clear(),
@@ -137,7 +141,12 @@ impl Delivery {
     }
 
     /// Marks what the client has received before it closed the connection.
-    pub(super) async fn end(mut self, operations: &Operations, session: &Session, connection: &Connection) {
+    pub(super) async fn end(
+        mut self,
+        operations: &GatewayOperations,
+        session: &Session,
+        connection: &Connection,
+    ) {
         if self.unmarked.is_empty() {
             return;
         }

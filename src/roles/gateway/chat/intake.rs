@@ -4,7 +4,7 @@
 use super::REQUESTS_WAITING_MAX;
 use super::changes::{Change, Changes};
 use super::codec::{Request, requests, take_text};
-use crate::gateway::limits::READ_BYTES;
+use crate::common::service::limits::READ_BYTES;
 use async_net::TcpStream;
 use ribbit_net::tasks;
 use smol::Timer;

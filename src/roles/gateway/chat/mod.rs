@@ -18,10 +18,11 @@ mod conversation;
 mod delivery;
 mod intake;
 
-use super::connection::Connection;
 use super::limits::LEASE;
-use super::operations::Operations;
-use super::protocol::{Context, Service};
+use super::operations::GatewayOperations;
+use super::protocol::Context;
+use crate::common::service::Service;
+use crate::common::service::connection::Connection;
 use changes::Changes;
 use smol::future::Boxed;
 use std::sync::Arc;
@@ -49,7 +50,7 @@ const REQUESTS_WAITING_MAX: usize = 64;
 
 /// Service of the chat.
 struct Chat {
-    operations: Arc<Operations>,
+    operations: Arc<GatewayOperations>,
     /// Accounts that are being created or deleted, and connections whose end has arrived.
     changes: Arc<Changes>,
 }

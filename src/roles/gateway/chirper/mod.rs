@@ -11,10 +11,12 @@
 
 pub mod gob;
 
-use super::connection::{Connection, Received};
-use super::operations::croaks::Post;
-use super::operations::{Operations, Refusal, Session};
-use super::protocol::{Context, Service};
+use super::operations::GatewayOperations;
+use super::protocol::Context;
+use crate::common::service::Service;
+use crate::common::service::connection::{Connection, Received};
+use crate::operations::croaks::Post;
+use crate::operations::{Refusal, Session};
 use gob::{Reply, Request, Value};
 use ribbit_net::protocol::{NewAccount, Password};
 use ribbit_net::secret::{from_hex, to_hex};
@@ -46,7 +48,7 @@ const PROFILE: i64 = 9;
 
 /// Service of the backends.
 struct Chirper {
-    operations: Arc<Operations>,
+    operations: Arc<GatewayOperations>,
 }
 
 /// Starts the service.

@@ -7,7 +7,7 @@ use super::call::{Replies, Requests, decode};
 use super::message::{FileFacts, enumeration, messages};
 use super::service::{Service, methods};
 use super::status::{Status, StatusCode};
-use crate::gateway::operations::Operations;
+use crate::gateway::operations::GatewayOperations;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ pub(super) struct Health {
     /// Names of the services of the port.
     pub(super) services: Vec<String>,
     /// Answers whether the cluster is reachable.
-    pub(super) operations: Arc<Operations>,
+    pub(super) operations: Arc<GatewayOperations>,
 }
 
 pub(super) const SERVICES: &[Service<Health>] = &[Service {

@@ -25,8 +25,8 @@ pub(super) mod service;
 pub(super) mod status;
 pub mod wire;
 
-use super::connection::Connection;
-use super::operations::Operations;
+use super::operations::GatewayOperations;
+use crate::common::service::connection::Connection;
 use health::Health;
 use reflection::Reflection;
 use service::{Api, Routes, ServiceFacts, describe};
@@ -36,13 +36,16 @@ use std::sync::Arc;
 pub(super) async fn serve<H: Send + Sync>(
     connection: Connection,
     routes: Routes<H>,
-    operations: Arc<Operations>,
+    operations: Arc<GatewayOperations>,
 ) {
     server::serve(connection, with_common_services(routes, operations)).await;
 }
 
 /// Adds health and reflection.
-fn with_common_services<H: Send + Sync>(routes: Routes<H>, operations: Arc<Operations>) -> Vec<Box<dyn Api>> {
+fn with_common_services<H: Send + Sync>(
+    routes: Routes<H>,
+    operations: Arc<GatewayOperations>,
+) -> Vec<Box<dyn Api>> {
     let mut facts = describe(routes.services);
     let services = facts.iter().map(ServiceFacts::full_name).collect();
     facts.extend(describe(health::SERVICES));

@@ -20,8 +20,8 @@ use super::limits::{
 };
 use super::service::{Api, Call};
 use super::status::{Status, StatusCode};
+use crate::common::service::connection::Connection;
 use crate::common::shutdown::Shutdown;
-use crate::gateway::connection::Connection;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::server::conn::http2;

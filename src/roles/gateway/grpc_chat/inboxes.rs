@@ -14,10 +14,11 @@
 
 use super::NAME;
 use crate::gateway::grpc::limits::REPLY_BYTES_MAX;
-use crate::gateway::operations::live::News;
-use crate::gateway::operations::messages::Waiting;
+use crate::gateway::operations::GatewayOperations;
 use crate::gateway::operations::presence::Online;
-use crate::gateway::operations::{Operations, Refusal, Session};
+use crate::operations::live::News;
+use crate::operations::messages::Waiting;
+use crate::operations::{Refusal, Session};
 use event_listener::Event;
 use ribbit_net::tasks;
 use ribbit_state::sync::MutexExt;
@@ -58,7 +59,7 @@ pub(super) enum Polled {
 
 /// Inboxes by user name.
 pub(super) struct Inboxes {
-    operations: Arc<Operations>,
+    operations: Arc<GatewayOperations>,
     open: Arc<Mutex<HashMap<String, Arc<Inbox>>>>,
 }
 
@@ -112,7 +113,7 @@ impl Signal {
 }
 
 impl Inboxes {
-    pub(super) fn new(operations: Arc<Operations>) -> Inboxes {
+    pub(super) fn new(operations: Arc<GatewayOperations>) -> Inboxes {
         let open = Arc::default();
         tasks::spawn(sweep(Arc::downgrade(&open))).detach();
         Inboxes { operations, open }
@@ -262,7 +263,7 @@ impl Inboxes {
 
 impl Inbox {
     /// Records that what was handed out last has arrived.
-    async fn confirm(&self, operations: &Operations) -> Result<(), Refusal> {
+    async fn confirm(&self, operations: &GatewayOperations) -> Result<(), Refusal> {
         let mut handed = self.handed.lock().await;
         if !handed.messages.is_empty() {
             operations.handed_out(&self.session, &handed.messages).await?;
@@ -274,7 +275,7 @@ impl Inbox {
     }
 
     /// Hands out what waits and was not handed out yet, as much as a reply takes.
-    async fn hand_out(&self, operations: &Operations) -> Result<Vec<Waiting>, Refusal> {
+    async fn hand_out(&self, operations: &GatewayOperations) -> Result<Vec<Waiting>, Refusal> {
         let mut handed = self.handed.lock().await;
         let version = self.signal.version.load(Ordering::SeqCst);
         if handed.seen == version {
@@ -303,7 +304,7 @@ fn first_fitting<T>(messages: impl Iterator<Item = T>, length: impl Fn(&T) -> us
 }
 
 /// Raises the signal with each event that may concern messages, until the session ends.
-async fn follow(operations: Arc<Operations>, session: Session, signal: Arc<Signal>) {
+async fn follow(operations: Arc<GatewayOperations>, session: Session, signal: Arc<Signal>) {
     loop {
         let mut live = match operations.live(&session).await {
             Ok(live) => live,

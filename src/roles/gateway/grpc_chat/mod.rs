@@ -17,11 +17,13 @@ mod like;
 pub mod messages;
 mod sends;
 
-use super::connection::Connection;
 use super::grpc::service::{Routes, Service as GrpcService, methods};
 use super::grpc::status::{Status, StatusCode};
-use super::operations::{Operations, Refusal, Session};
-use super::protocol::{Context, Service};
+use super::operations::GatewayOperations;
+use super::protocol::Context;
+use crate::common::service::Service;
+use crate::common::service::connection::Connection;
+use crate::operations::{Refusal, Session};
 use inboxes::{Inboxes, Polled};
 use messages::{
     BackupReply, BackupRequest, ChatMessage, DeleteReply, DeleteRequest, FILE, GetReply, GetRequest,
@@ -48,7 +50,7 @@ const UNKNOWN_HOLD: Duration = Duration::from_millis(300);
 
 /// Service of one gateway.
 struct Chat {
-    operations: Arc<Operations>,
+    operations: Arc<GatewayOperations>,
     inboxes: Inboxes,
     sends: Sends,
 }

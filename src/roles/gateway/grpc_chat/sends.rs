@@ -3,7 +3,8 @@
 //! A client whose call has failed repeats it through another gateway, although it may have been carried out. So a message that was
 //! sent a moment ago through another gateway is the same one. A repeat through the same gateway is meant: it knows what it has sent.
 
-use crate::gateway::operations::{Operations, Refusal, Session};
+use crate::gateway::operations::GatewayOperations;
+use crate::operations::{Refusal, Session};
 use ribbit_state::LogIndex;
 use ribbit_state::limits::REPEATED_SEND_MS;
 use ribbit_state::sync::MutexExt;
@@ -33,7 +34,7 @@ struct Sent {
 impl Sends {
     pub(super) async fn send(
         &self,
-        operations: &Operations,
+        operations: &GatewayOperations,
         address: IpAddr,
         session: &Session,
         to: &str,

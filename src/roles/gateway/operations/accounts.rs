@@ -1,47 +1,20 @@
-//! Accounts: created, opened and deleted, with a password or by name.
+//! Accounts as a gateway opens them: found again by every gateway, without a password, and listed or deleted as operators do.
 
-use super::{Operations, Refusal, Session, unexpected};
+use super::GatewayOperations;
 use crate::common::address_rates::AddressRateClass;
 use crate::gateway::limits::ACCOUNTS_LISTED_MAX;
-use ribbit_net::protocol::{Ask, NewAccount, Password};
-use ribbit_net::secret::{new_token, token_hash};
+use crate::operations::accounts::{me, named};
+use crate::operations::{Refusal, Session, unexpected};
+use ribbit_net::protocol::Password;
+use ribbit_net::secret::token_hash;
 use ribbit_state::query::{AccountSummary, Person};
-use ribbit_state::text::{check_email, check_name, check_password, fold_username};
-use ribbit_state::{AccessCommand, AccountId, Code, Command, OperatorCommand, Page, Query, Reply, TokenHash};
+use ribbit_state::text::fold_username;
+use ribbit_state::{AccessCommand, Code, OperatorCommand, Page, Query, TokenHash};
 use std::net::IpAddr;
 
-/// Name of the device in the list of sessions.
-const DEVICE: &str = "An older client";
-
-impl Operations {
-    /// Creates an account with a password. Opens no session.
-    pub(crate) async fn create(&self, from: IpAddr, form: NewAccount) -> Result<AccountId, Refusal> {
-        check_name(&form.name)?;
-        fold_username(&form.username)?;
-        check_email(&form.email)?;
-        check_password(&form.password.0)?;
-        self.check_rate(from, AddressRateClass::Creation)?;
-        let made = self.requests.submit(|id, submitted_at| Ask::CreateAccount { id, submitted_at, form });
-        match made.await? {
-            Reply::Created { account } => Ok(account),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// Checks a password and opens a session under a new token. Returns the token, too: a client that keeps it gets the
-    /// session again from any gateway ([`Operations::session`]).
-    pub(crate) async fn log_in(
-        &self,
-        from: IpAddr,
-        username: &str,
-        password: Password,
-    ) -> Result<(Session, [u8; 32]), Refusal> {
-        let token = new_token();
-        Ok((self.log_in_as(from, username, password, token_hash(&token)).await?, token))
-    }
-
+impl GatewayOperations {
     /// Checks a password and opens a session that every gateway finds again by the name of the protocol and the client, see
-    /// [`Operations::session_of`].
+    /// [`GatewayOperations::session_of`].
     pub(crate) async fn log_in_for(
         &self,
         protocol: &str,
@@ -61,27 +34,7 @@ impl Operations {
         }
     }
 
-    async fn log_in_as(
-        &self,
-        from: IpAddr,
-        username: &str,
-        password: Password,
-        token: TokenHash,
-    ) -> Result<Session, Refusal> {
-        let username = named(username)?;
-        self.check_rate(from, AddressRateClass::LogIn)?;
-        let asked = username.clone();
-        let log_in = |id, submitted_at| {
-            let device = DEVICE.to_string();
-            Ask::LogIn { id, submitted_at, username: asked, password, token, device }
-        };
-        match self.requests.submit(log_in).await? {
-            Reply::LoggedIn { .. } => Ok(Session { username, token }),
-            other => Err(unexpected(&other)),
-        }
-    }
-
-    /// Returns the session that [`Operations::log_in_for`] opened for this protocol and address, if it is still open.
+    /// Returns the session that [`GatewayOperations::log_in_for`] opened for this protocol and address, if it is still open.
     pub(crate) async fn session_of(
         &self,
         protocol: &str,
@@ -91,11 +44,6 @@ impl Operations {
         let username = named(username)?;
         let token = self.token_of(protocol, &from.to_string(), &username);
         self.open_session(token).await
-    }
-
-    /// Returns the open session of a token that a client has kept.
-    pub(crate) async fn session(&self, token: &[u8; 32]) -> Result<Session, Refusal> {
-        self.open_session(token_hash(token)).await
     }
 
     /// Creates an account without a password, for gateways alone, and opens a session of it.
@@ -136,7 +84,7 @@ impl Operations {
         }
     }
 
-    /// Opens the session of an account without a password as [`Operations::enter`] does, and creates the account if there is
+    /// Opens the session of an account without a password as [`GatewayOperations::enter`] does, and creates the account if there is
     /// none. Returns true if it was created.
     pub(crate) async fn enter_or_create(
         &self,
@@ -157,7 +105,7 @@ impl Operations {
         }
     }
 
-    /// Returns the session of an account without a password, if [`Operations::enter`] has opened it, through any gateway. Refused
+    /// Returns the session of an account without a password, if [`GatewayOperations::enter`] has opened it, through any gateway. Refused
     /// with `NotLoggedIn` if it is not open.
     pub(crate) async fn entered(&self, protocol: &str, username: &str) -> Result<Session, Refusal> {
         let username = named(username)?;
@@ -170,11 +118,6 @@ impl Operations {
             }
             known => known,
         }
-    }
-
-    /// Ends a session.
-    pub(crate) async fn log_out(&self, session: &Session) -> Result<(), Refusal> {
-        self.end(session.token).await
     }
 
     /// Deletes the account of a session, with everything in it.
@@ -192,7 +135,7 @@ impl Operations {
         self.accounts_named("*").await
     }
 
-    /// As [`Operations::accounts`], of those whose user names match a pattern.
+    /// As [`GatewayOperations::accounts`], of those whose user names match a pattern.
     pub(crate) async fn accounts_named(&self, names: &str) -> Result<Vec<Person>, Refusal> {
         let (mut people, mut after) = (Vec::new(), None);
         loop {
@@ -226,33 +169,8 @@ impl Operations {
         }
     }
 
-    async fn open_session(&self, token: TokenHash) -> Result<Session, Refusal> {
-        let Person { username, .. } = me(self.requests.read(Query::Me { session: token }).await?)?;
-        Ok(Session { username, token })
-    }
-
-    async fn end(&self, token: TokenHash) -> Result<(), Refusal> {
-        match self.requests.write(Command::LogOut { session: token }).await {
-            Ok(_) | Err(Refusal::Denied(Code::NotLoggedIn)) => Ok(()),
-            Err(refusal) => Err(refusal),
-        }
-    }
-
     fn token_of(&self, protocol: &str, client: &str, username: &str) -> TokenHash {
         let token = self.keys.gateway_token(&[protocol, client, username]);
         token_hash(&token.expect("the options of a gateway have the cluster key"))
-    }
-}
-
-/// Returns the folded user name. A name that no account can have is unknown.
-fn named(username: &str) -> Result<String, Refusal> {
-    fold_username(username).map_err(|_| Refusal::Denied(Code::NoSuchUser))
-}
-
-/// Returns the person in an answer to `Query::Me`.
-fn me(page: Page) -> Result<Person, Refusal> {
-    match page {
-        Page::Me(me) => Ok(me),
-        other => Err(unexpected(&other)),
     }
 }

@@ -15,10 +15,12 @@
 //! - A lease owns a bounded number of nodes, so a gateway opens as many as it needs. Renewals write nothing.
 
 use crate::common::failure::Exit;
-use crate::gateway::limits::{HOLD_MAX, LEASE, LEASES_MAX, LOCK_PAUSE, PEOPLE_PER_LEASE_MAX};
-use crate::gateway::operations::{Operations, Refusal};
+use crate::gateway::limits::{LEASE, LEASES_MAX, LOCK_PAUSE, PEOPLE_PER_LEASE_MAX};
+use crate::gateway::operations::GatewayOperations;
 use crate::locks::lease::HeldLease;
 use crate::locks::namespace::Namespace;
+use crate::operations::Refusal;
+use crate::operations::limits::HOLD_MAX;
 use ribbit_net::tasks;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::text::fold_username;
@@ -81,7 +83,7 @@ impl Presence {
     }
 }
 
-impl Operations {
+impl GatewayOperations {
     /// Makes a person online through a protocol, if they are not online through it anywhere in the cluster. Tries again for
     /// `patience` while they are: a connection that has just ended, or a gateway that died, frees the name meanwhile.
     ///

@@ -1,12 +1,13 @@
 //! The hour in which an address is believed for a name.
 //!
 //! After a log-in the client's requests carry only a user name. They are accepted from the address that has logged in, under
-//! a session that any gateway finds again ([`Operations::session_of`]), for [`BELIEVED`]. A gateway that has just started
+//! a session that any gateway finds again ([`GatewayOperations::session_of`]), for [`BELIEVED`]. A gateway that has just started
 //! does not know when the log-in was, and counts from the first request that it sees.
 
 use super::NAME;
 use super::codec::fits_cookie;
-use crate::gateway::operations::{Operations, Refusal, Session};
+use crate::gateway::operations::GatewayOperations;
+use crate::operations::{Refusal, Session};
 use ribbit_state::Code;
 use ribbit_state::sync::MutexExt;
 use std::collections::HashMap;
@@ -32,7 +33,7 @@ impl LogIns {
     /// Returns the session of a name for requests from this address.
     pub(super) async fn session(
         &self,
-        operations: &Operations,
+        operations: &GatewayOperations,
         from: IpAddr,
         username: &str,
     ) -> Result<Session, Refusal> {

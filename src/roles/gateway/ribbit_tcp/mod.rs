@@ -13,9 +13,11 @@ pub mod codec;
 mod copies;
 mod logins;
 
-use super::connection::{Connection, Received};
-use super::operations::{Operations, Refusal, Session};
-use super::protocol::{Context, Service};
+use super::operations::GatewayOperations;
+use super::protocol::Context;
+use crate::common::service::Service;
+use crate::common::service::connection::{Connection, Received};
+use crate::operations::{Refusal, Session};
 use codec::{Answer, BalancerRequest, Choice, FeedPost, Request};
 use copies::Copies;
 use logins::LogIns;
@@ -46,7 +48,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Service of the balancer and the backends.
 struct RibbitTcp {
-    operations: Arc<Operations>,
+    operations: Arc<GatewayOperations>,
     /// Ports of the backends, with the time until which a port is not named.
     backends: Mutex<Vec<(u16, Option<Instant>)>>,
     copies: Copies,

@@ -15,11 +15,13 @@ pub mod messages;
 mod target;
 mod timeline;
 
-use super::connection::Connection;
 use super::grpc::service::{Routes, Service as GrpcService, methods};
 use super::grpc::status::{Status, StatusCode};
-use super::operations::{Operations, Refusal, Session};
-use super::protocol::{Context, Service};
+use super::operations::GatewayOperations;
+use super::protocol::Context;
+use crate::common::service::Service;
+use crate::common::service::connection::Connection;
+use crate::operations::{Refusal, Session};
 use coordinator::Coordinator;
 use messages::{ClientId, Empty, FILE, ListReply, Post, Reply, ReplyStatus, Request, ServerInfo};
 use ribbit_state::Code;
@@ -34,7 +36,7 @@ pub(super) const NAME: &str = "sns";
 
 /// Service of the coordinator and of the gateway as a server.
 struct Sns {
-    operations: Arc<Operations>,
+    operations: Arc<GatewayOperations>,
     coordinator: Coordinator,
     streams: Arc<Streams>,
 }

@@ -5,9 +5,7 @@
 //! ```
 //!
 //! - A write gets a request id of its own, which it keeps through all retries on all backends.
-//! - All connections of a gateway share one client, so a read sees every write that was answered through any of its ports.
-//! - Requests go over the control plane, because a gateway speaks for people who have no password. It therefore checks the
-//!   rates of its clients' addresses itself.
+//! - All connections of a role share one client, so a read sees every write that was answered through any of its ports.
 
 use super::limits::{HOLD_MAX, POSITION_AGE_MAX, REQUESTS_MAX};
 use ribbit_net::client::{Client, ClientError};
@@ -55,7 +53,7 @@ impl Refusal {
     }
 }
 
-/// Requests of one gateway.
+/// Requests of one process.
 #[derive(Debug)]
 pub(crate) struct Requests {
     client: Client,
@@ -63,16 +61,17 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
-    pub(super) fn new(servers: Vec<String>, keys: Keys) -> Requests {
-        Requests { client: Client::on(Plane::Control, servers, keys), slots: Semaphore::new(REQUESTS_MAX) }
+    /// Creates the requests of a process on a plane. On the client plane every request needs a session.
+    pub(crate) fn on(plane: Plane, servers: Vec<String>, keys: Keys) -> Requests {
+        Requests { client: Client::on(plane, servers, keys), slots: Semaphore::new(REQUESTS_MAX) }
     }
 
-    /// Reads a state at least as new as everything that this gateway has seen.
+    /// Reads a state at least as new as everything that this process has seen.
     pub(crate) async fn read(&self, query: Query) -> Result<Page, Refusal> {
         self.read_as(query, Consistency::Session).await
     }
 
-    /// Reads a state that contains every write acknowledged before, through any gateway.
+    /// Reads a state that contains every write acknowledged before, to any client.
     pub(crate) async fn read_newest(&self, query: Query) -> Result<Page, Refusal> {
         self.read_as(query, Consistency::Linearizable).await
     }
@@ -132,6 +131,11 @@ impl Requests {
         self.client.subscribe(cursor, topic)
     }
 
+    /// Forgets the position seen, after the history has been replaced.
+    pub(crate) fn forget_seen(&self) {
+        self.client.forget_seen();
+    }
+
     /// Records a position that an event carried, so that the next read is at least as new.
     pub(crate) fn record_seen(&self, token: Token) {
         self.client.record_seen(token);
@@ -152,7 +156,7 @@ fn undecided(why: ClientError) -> Refusal {
 }
 
 /// Returns the refusal for an answer that does not fit its request.
-pub(super) fn unexpected(answer: &impl std::fmt::Debug) -> Refusal {
+pub(crate) fn unexpected(answer: &impl std::fmt::Debug) -> Refusal {
     log::warn!("unexpected answer from a server: {answer:?}");
     Refusal::Unavailable
 }

@@ -16,14 +16,14 @@ const GENERALIZED_TIME: u8 = 0x18;
 
 /// Validity period, in seconds since 1970.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Validity {
-    pub(super) begins_s: i64,
-    pub(super) ends_s: i64,
+pub(crate) struct Validity {
+    pub(crate) begins_s: i64,
+    pub(crate) ends_s: i64,
 }
 
 impl Validity {
     /// Parses a certificate; `None` if it is invalid.
-    pub(super) fn of(certificate: &[u8]) -> Option<Validity> {
+    pub(crate) fn of(certificate: &[u8]) -> Option<Validity> {
         let (mut certificate, _) = expect(certificate, SEQUENCE)?;
         let (mut fields, _) = expect(certificate, SEQUENCE)?;
         certificate = fields;

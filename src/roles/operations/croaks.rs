@@ -1,8 +1,8 @@
 //! Croaks, follows and feeds.
 
+use super::limits::FOLLOWS_LISTED_MAX;
 use super::{Operations, Refusal, Session, unexpected};
 use crate::common::address_rates::AddressRateClass;
-use crate::gateway::limits::FOLLOWS_LISTED_MAX;
 use ribbit_state::limits::FEED_PAGE_MAX;
 use ribbit_state::query::{FeedCroak, Person};
 use ribbit_state::text::check_croak;

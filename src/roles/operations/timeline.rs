@@ -1,8 +1,8 @@
 //! Croaks of followed people since the follow, and follows in their order.
 
 use super::croaks::Post;
+use super::limits::{FOLLOWS_LISTED_MAX, TIMELINE_PAGES_MAX};
 use super::{Operations, Refusal, Session, unexpected};
-use crate::gateway::limits::{FOLLOWS_LISTED_MAX, TIMELINE_PAGES_MAX};
 use ribbit_state::limits::FEED_PAGE_MAX;
 use ribbit_state::query::{FeedCroak, FollowSide, Person};
 use ribbit_state::{AccountId, LogIndex, Page, Query};

@@ -1,9 +1,9 @@
 //! Direct messages: sent, waiting, and handed out.
 
 use super::croaks::unknown_name;
+use super::limits::WAITING_MAX;
 use super::{Operations, Refusal, Session, unexpected};
 use crate::common::address_rates::AddressRateClass;
-use crate::gateway::limits::WAITING_MAX;
 use ribbit_state::limits::TALK_PAGE_MAX;
 use ribbit_state::query::WaitingMessage;
 use ribbit_state::text::{check_message, fold_username};

@@ -1,4 +1,4 @@
-//! The accept loop that all protocols share.
+//! Services for TCP clients with a protocol of their own: the accept loop that all of them share.
 //!
 //! ```text
 //!   a free slot of the listener ──▶ accept ──▶ slot of the address ──▶ a task: Service::serve
@@ -7,25 +7,43 @@
 //! - A listener without a free slot does not accept: its clients wait in the kernel, and none is refused.
 //! - A connection beyond the limit of its address gets the protocol's refusal and is closed, so that one client does not take
 //!   all slots. Connections of this machine are not limited by address.
+//!
+//! [`connection`] has bounded reads and whole writes, [`limits`] every limit.
 
-use super::connection::Connection;
-use super::limits::{ACCEPT_BACKLOG, ACCEPT_PAUSE, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX};
-use super::protocol::{Protocol, Service};
+pub(crate) mod connection;
+pub(crate) mod limits;
+
+use crate::common::address;
 use crate::common::failure::{Exit, Failure};
 use crate::common::shutdown::Shutdown;
 use async_net::{TcpListener, TcpStream};
+use connection::Connection;
+use limits::{
+    ACCEPT_BACKLOG, ACCEPT_PAUSE, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, STOP_DEADLINE, STOP_GRACE,
+};
 use ribbit_net::address_limit::AddressLimit;
 use ribbit_net::{socket, tasks};
 use smol::Timer;
+use smol::future::{Boxed, race};
 use smol::io::AsyncWriteExt;
 use smol::lock::Semaphore;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Service for the connections of one protocol.
+pub(crate) trait Service: Send + Sync {
+    /// Serves a connection to its end. Returns soon after [`Connection::stopping`] has completed.
+    fn serve(self: Arc<Self>, connection: Connection) -> Boxed<()>;
+
+    /// Returns the bytes with which a connection to this listener is refused beyond the limit of its address.
+    fn refusal(&self, listener: usize) -> &'static [u8];
+}
+
 /// Connections of the whole role, so that its end can wait for them.
 #[derive(Default)]
-pub(super) struct Connections {
+pub(crate) struct Connections {
     open: AtomicUsize,
     ended: event_listener::Event,
 }
@@ -40,7 +58,7 @@ impl Connections {
     }
 
     /// Waits until no connection is left.
-    pub(super) async fn all_ended(&self) {
+    async fn all_ended(&self) {
         loop {
             // Listening begins before the look, so that an end in between is noticed.
             let ended = self.ended.listen();
@@ -49,6 +67,20 @@ impl Connections {
             }
             ended.await;
         }
+    }
+
+    /// Ends the connections when the role is stopped: tells them, and waits for them at most `STOP_DEADLINE`. The listeners stay
+    /// open meanwhile, because to several clients a refused connection means more than a slow one.
+    pub(crate) async fn end(&self, shutdown: &Shutdown) {
+        shutdown.begin();
+        let late = async {
+            Timer::after(STOP_DEADLINE).await;
+        };
+        let ended = async {
+            Timer::after(STOP_GRACE).await;
+            self.all_ended().await;
+        };
+        race(ended, late).await;
     }
 }
 
@@ -59,17 +91,23 @@ impl Drop for Counted {
     }
 }
 
-/// Binds one listener of a protocol.
+/// Returns true if only this machine can reach the address HOST:PORT.
+pub(crate) fn is_loopback(listen: &str) -> bool {
+    let host = address::split(listen).map_or("", |(host, _)| host).trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|host| host.is_loopback())
+}
+
+/// Binds a listener that was given with `flag`.
 ///
 /// # Errors
 /// `Refused`, naming the address and the flag, if the port is taken or the address is not of this machine.
-pub(super) async fn bind(protocol: &Protocol, listen: &str) -> Result<TcpListener, Failure> {
+pub(crate) async fn bind(listen: &str, flag: &str) -> Result<TcpListener, Failure> {
     let listener = TcpListener::bind(listen).await.map_err(|error| {
         let what = match error.kind() {
             io::ErrorKind::AddrInUse => "the port is taken".to_string(),
             _ => error.to_string(),
         };
-        let message = format!("cannot listen on {listen}: {what}; choose another with --{}", protocol.name);
+        let message = format!("cannot listen on {listen}: {what}; choose another with --{flag}");
         Failure::new(Exit::Refused, message)
     })?;
     socket::set_backlog(&listener, ACCEPT_BACKLOG);
@@ -77,7 +115,7 @@ pub(super) async fn bind(protocol: &Protocol, listen: &str) -> Result<TcpListene
 }
 
 /// Accepts connections for ever. `position` is that of the listener in the protocol's flag.
-pub(super) async fn accept(
+pub(crate) async fn accept(
     listener: TcpListener,
     position: usize,
     service: Arc<dyn Service>,
@@ -124,4 +162,15 @@ pub(super) async fn accept(
 async fn turn_away(mut stream: TcpStream, refusal: &[u8]) {
     let written = smol::future::poll_once(stream.write_all(refusal)).await;
     log::debug!("connection refused at the limit of its address; refusal written: {}", written.is_some());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_loopback;
+
+    #[test]
+    fn only_this_machine_reaches_loopback() {
+        assert!(is_loopback("127.0.0.1:1") && is_loopback("[::1]:1") && is_loopback("localhost:1"));
+        assert!(!is_loopback("0.0.0.0:1") && !is_loopback("board1:1") && !is_loopback("[::]:1"));
+    }
 }
