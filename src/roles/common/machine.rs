@@ -1,5 +1,9 @@
 //! Facts about this machine, read from the kernel.
 
+use ribbit_state::sync::MutexExt;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Returns the host name, or an empty string if the machine has none.
@@ -13,8 +17,32 @@ pub(crate) fn boot_id() -> String {
         .map_or(String::new(), |id| id.trim().to_string())
 }
 
-/// Returns the load average of the last minute, in hundredths.
-pub(crate) fn load_hundredths() -> u32 {
+/// Load average of the last minute, read again when the kernel has a new one.
+#[derive(Debug, Default)]
+pub(crate) struct LoadAverage {
+    /// When it was read, and its value in hundredths.
+    read: Mutex<Option<(Instant, u32)>>,
+}
+
+impl LoadAverage {
+    /// Interval at which the kernel computes it.
+    const EVERY: Duration = Duration::from_secs(5);
+
+    /// Returns the load average in hundredths, or 0 if the kernel does not tell it.
+    pub(crate) fn hundredths(&self) -> u32 {
+        let mut read = self.read.locked();
+        match *read {
+            Some((at, hundredths)) if at.elapsed() < Self::EVERY => hundredths,
+            _ => {
+                let hundredths = load_hundredths();
+                *read = Some((Instant::now(), hundredths));
+                hundredths
+            }
+        }
+    }
+}
+
+fn load_hundredths() -> u32 {
     let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     // "0.52 0.58 …"
     let load = text.split(' ').next().unwrap_or_default();

@@ -76,7 +76,7 @@ mod store_loss;
 mod subscriptions;
 mod supervisor_status;
 
-use crate::common::machine::load_hundredths;
+use crate::common::machine::LoadAverage;
 use crate::common::network::Network;
 use crate::node::arguments::NodeOptions;
 use advertised_address::AdvertisedAddress;
@@ -115,6 +115,7 @@ struct NodeState {
     pub(crate) machine: String,
     /// Host name of the machine, for people.
     pub(crate) host: String,
+    pub(crate) load: LoadAverage,
     /// Random number of this run of the process, never 0.
     pub(crate) incarnation: u64,
     pub(crate) gate: Arc<ConnectionLimits>,
@@ -172,7 +173,7 @@ impl NodeState {
             region: self.options.region,
             host: self.host.clone(),
             in_sync: member.is_some_and(|it| it.replica.status().in_sync),
-            load_hundredths: load_hundredths(),
+            load_hundredths: self.load.hundredths(),
             incarnation: self.incarnation,
         }
     }

@@ -15,7 +15,7 @@ use super::supervisor_status::{self, MainThreadPulse};
 use super::{Membership, NodeState, background_commands, join, open_store, scrub};
 use crate::common::disk_space::RESERVE_BYTES;
 use crate::common::failure::{Exit, Failure};
-use crate::common::machine::{boot_id, host_name};
+use crate::common::machine::{LoadAverage, boot_id, host_name};
 use crate::common::network::Network;
 use crate::common::random::random_u64;
 use crate::common::systemd::{notify, sockets};
@@ -135,6 +135,7 @@ fn new_node(
         machine: boot_id(),
         // Truncated so that it fits the other members' bound in bytes, with four bytes per character at most.
         host: host_name().chars().take(ADDRESS_BYTES_MAX / 4).collect(),
+        load: LoadAverage::default(),
         incarnation: random_u64().max(1),
         gate: ConnectionLimits::with_address_limit(move |address| Network::crowded(&trusted, address)),
         passwords: passwords::start()?,
