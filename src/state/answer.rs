@@ -11,19 +11,20 @@ use super::limits::{
     FEED_PAGE_MAX, LEASES_PAGE_MAX, NOTICES_PAGE_MAX, PEOPLE_PAGE_MAX, REPLIES_PAGE_MAX, ROOM_PAGE_MAX,
     TALK_PAGE_MAX, TALKS_PAGE_MAX,
 };
-use super::lookup::{person, session_person, settings};
+use super::lookup::{session_person, settings};
 use super::notices;
 use super::pages::feed;
 use super::pages::front;
 use super::pages::listing;
+use super::pages::lookups;
 use super::pages::people;
 use super::pages::rooms;
 use super::pages::search;
 use super::pages::shown;
 use super::pages::talks;
 use super::pages::thread;
-use super::query::{Page, Person, Query};
-use super::rows::{Friends, Order, Owner, View, scan};
+use super::query::{FollowSide, Page, Person, Query};
+use super::rows::{Followers, Friends, Order, Owner, Table, View, scan};
 use super::rule::checked;
 use super::tree;
 use super::visibility::Reader;
@@ -81,7 +82,11 @@ pub fn answer<V: View>(
         | Query::Search { session, .. }
         | Query::MyAnnouncements { session }
         | Query::Waiting { session, .. }
-        | Query::FollowedBy { session, .. }
+        | Query::FollowsOf { session, .. }
+        | Query::Croaks { session, .. }
+        | Query::Profiles { session, .. }
+        | Query::Persons { session, .. }
+        | Query::Liked { session, .. }
         | Query::Follows { session, .. }
         | Query::Reactions { session, .. } => match owner(view, *session)? {
             Ok(me) => personal(view, caches, me, *session, query)?,
@@ -106,9 +111,15 @@ fn personal<V: View>(
         }
         Query::Friends { after, .. } => {
             let whose = me.account;
-            Ok(friends(view, me, whose, *after)?)
+            Ok(listed::<Friends, V>(view, me, whose, *after)?)
         }
-        Query::FollowedBy { username, after, .. } => followed_by(view, me, username, *after)?,
+        Query::FollowsOf { username, side, after, .. } => follows_of(view, me, username, *side, *after)?,
+        Query::Croaks { ids, .. } => Ok(lookups::croaks(view, me.account, ids)?),
+        Query::Profiles { accounts, .. } => Ok(lookups::profiles(view, caches.ring, me, accounts)?),
+        Query::Persons { usernames, .. } => Ok(lookups::persons(view, me.account, usernames)?),
+        Query::Liked { before, limit, .. } => {
+            Ok(lookups::liked(view, me, newest(before), page_len(*limit, FEED_PAGE_MAX))?)
+        }
         Query::Follows { side, after, .. } => Ok(people::follows(view, me, *side, *after)?),
         Query::Croak { id, .. } => croak(view, me.account, *id)?,
         Query::Profile { username, before, limit, .. } => {
@@ -183,28 +194,33 @@ fn lease_page<V: View>(view: &V, after: Option<Owner>) -> Result<Page, V::Error>
     Ok(Page::Leases { leases, more })
 }
 
-/// As [`friends`], of another person. A person who has blocked the reader, or whom the reader has blocked, is shown without.
-fn followed_by<V: View>(
+/// As [`listed`], of another person. A person who has blocked the reader, or whom the reader has blocked, is shown without.
+fn follows_of<V: View>(
     view: &V,
     me: Person,
     username: &str,
+    side: FollowSide,
     after: Option<AccountId>,
 ) -> Result<Result<Page, Denied>, V::Error> {
     let (relation, _) = checked!(people::relation_to(view, &me, username)?);
     if relation.blocked || relation.blocks {
         return Ok(Ok(Page::Friends { me, friends: Vec::new(), more: None }));
     }
-    friends(view, me, relation.person.account, after).map(Ok)
+    let whose = relation.person.account;
+    match side {
+        FollowSide::Followed => listed::<Friends, V>(view, me, whose, after).map(Ok),
+        FollowSide::Followers => listed::<Followers, V>(view, me, whose, after).map(Ok),
+    }
 }
 
-/// Returns one page of live accounts that `whose` follows. Deleted accounts are skipped, so a page is full whenever there
-/// are enough to fill it, and `more` is set only if another account follows.
-fn friends<V: View>(
-    view: &V,
-    me: Person,
-    whose: AccountId,
-    after: Option<AccountId>,
-) -> Result<Page, V::Error> {
+/// Returns one page of the accounts that a table relates to `whose`. Those that the reader does not see are skipped, so a page
+/// is full whenever there are enough to fill it, and `more` is set only if another account follows.
+fn listed<T, V>(view: &V, me: Person, whose: AccountId, after: Option<AccountId>) -> Result<Page, V::Error>
+where
+    T: Table<Key = (AccountId, u64)>,
+    V: View,
+{
+    let mut reader = Reader::new(view, me.account);
     let mut friends = Vec::new();
     // `after` comes from the client and may be any number.
     let mut next = after.map_or(0, |account| account.0.saturating_add(1));
@@ -212,9 +228,9 @@ fn friends<V: View>(
     let wanted = PEOPLE_PAGE_MAX + 1;
     while friends.len() < wanted {
         let (from, to) = ((whose, next), (whose, u64::MAX));
-        let rows = scan::<Friends, V>(view, &from, &to, Order::OldestFirst, wanted)?;
+        let rows = scan::<T, V>(view, &from, &to, Order::OldestFirst, wanted)?;
         for ((_, friend), _) in &rows {
-            friends.extend(person(view, AccountId(*friend))?);
+            friends.extend(reader.person(AccountId(*friend))?);
             next = friend + 1;
         }
         if rows.len() < wanted {

@@ -14,9 +14,9 @@ use super::command::{
     TreeCommand,
 };
 use super::limits::{
-    ADDRESS_BYTES_MAX, ANNOUNCEMENT_MS_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX,
-    LEASE_MS_MIN, NODE_BYTES_MAX, PASSWORD_CHARS_MAX, PASSWORD_HASH_BYTES_MAX, REGIONS_MAX, TYPED_BYTES_MAX,
-    USERNAME_CHARS_MAX,
+    ADDRESS_BYTES_MAX, ANNOUNCEMENT_MS_MAX, CROAKS_NAMED_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX,
+    LEASE_MS_MAX, LEASE_MS_MIN, NODE_BYTES_MAX, PASSWORD_CHARS_MAX, PASSWORD_HASH_BYTES_MAX,
+    PERSONS_NAMED_MAX, PROFILES_NAMED_MAX, REGIONS_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX,
 };
 use super::pages::search::Terms;
 use super::query::{Query, TalkPartner};
@@ -143,7 +143,13 @@ impl Query {
             Query::People { names, after, .. } | Query::Accounts { names, after } => {
                 listed(names, after.as_deref())
             }
-            Query::Profile { username: typed, .. } | Query::FollowedBy { username: typed, .. } => {
+            Query::Croaks { ids, .. } => hold(ids.len() <= CROAKS_NAMED_MAX, INVALID),
+            Query::Profiles { accounts, .. } => hold(accounts.len() <= PROFILES_NAMED_MAX, INVALID),
+            Query::Persons { usernames, .. } => {
+                hold(usernames.len() <= PERSONS_NAMED_MAX, INVALID)?;
+                usernames.iter().try_for_each(|typed| username(typed))
+            }
+            Query::Profile { username: typed, .. } | Query::FollowsOf { username: typed, .. } => {
                 username(typed)
             }
             Query::Talk { with: TalkPartner::Named(typed), .. } => {
@@ -189,6 +195,7 @@ impl Query {
             | Query::ResetLink { .. }
             | Query::Announcements
             | Query::MyAnnouncements { .. }
+            | Query::Liked { .. }
             | Query::Settings => Ok(()),
         }
     }
@@ -247,8 +254,8 @@ impl Command {
             Command::Room(command) => command.check(),
             Command::Account(command) => command.check(),
             Command::Relation(command) => command.check(),
-            // A number and a token.
-            Command::Notice(NoticeCommand::Read { .. }) => Ok(()),
+            // Numbers and tokens.
+            Command::Notice(NoticeCommand::Read { .. } | NoticeCommand::Remove { .. }) => Ok(()),
             Command::Access(command) => command.check(),
             Command::Operator(command) => command.check(),
             // Croaks are named by numbers.

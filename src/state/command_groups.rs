@@ -111,6 +111,8 @@ pub enum MessageCommand {
 pub enum NoticeCommand {
     /// Reports that the notices were read up to this one.
     Read { session: TokenHash, through: LogIndex },
+    /// Removes one notice, or all of them. A notice that is gone already is no error.
+    Remove { session: TokenHash, notice: Option<LogIndex> },
 }
 
 /// A change to rooms. A room is meant by its name. New variants go at the end.

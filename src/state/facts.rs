@@ -169,6 +169,7 @@ commands! {
     Operator(OperatorCommand::WithdrawAnnouncement): 1, none, Operators, stays, SmallWrite, none;
     Rehash: 1, none, Backends, stays, SmallWrite, none;
     Notice(NoticeCommand::Read): 1, session, People, stays, SmallWrite, noticed;
+    Notice(NoticeCommand::Remove): 1, session, People, stays, SmallWrite, noticed;
     Room(RoomCommand::Create): 1, session, People, grows, Post, room_joined;
     Room(RoomCommand::Change): 1, session, People, stays, Post, room_changed;
     Room(RoomCommand::Join): 1, session, People, grows, Post, room_joined;
@@ -281,9 +282,13 @@ queries! {
     Reactions: session, public;
     Search: session, public;
     Waiting: session, public;
-    FollowedBy: session, public;
+    FollowsOf: session, public;
     ResetLink: code, public;
     Follows: session, public;
     Announcements: none, public;
     MyAnnouncements: session, public;
+    Croaks: session, public;
+    Profiles: session, public;
+    Persons: session, public;
+    Liked: session, public;
 }

@@ -51,6 +51,12 @@ pub const ANCESTORS_MAX: usize = 20;
 pub const REACTIONS_LISTED_MAX: usize = 100;
 /// Maximum number of croaks that are looked at for one page of everyone's croaks.
 pub(crate) const EVERYONE_ROWS_MAX: usize = 1_000;
+/// Maximum number of croaks that one query may name.
+pub const CROAKS_NAMED_MAX: usize = FEED_PAGE_MAX;
+/// Maximum number of profiles that one query may name. Each is counted anew.
+pub const PROFILES_NAMED_MAX: usize = 40;
+/// Maximum number of user names that one query may contain.
+pub const PERSONS_NAMED_MAX: usize = 100;
 /// Maximum number of people in a page of a list.
 pub(crate) const PEOPLE_PAGE_MAX: usize = 100;
 

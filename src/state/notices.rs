@@ -228,10 +228,42 @@ pub(super) fn change<V: View>(
     context: ApplyContext,
     command: &NoticeCommand,
 ) -> Result<Decision, V::Error> {
-    let NoticeCommand::Read { session, through } = command;
+    let (NoticeCommand::Read { session, .. } | NoticeCommand::Remove { session, .. }) = command;
     let me = or_deny!(session_owner(view, *session, context.age_ms())?, Denied::new(Code::NotLoggedIn));
+    match command {
+        NoticeCommand::Read { through, .. } => read(bounds, view, me, (*through).min(context.index)),
+        NoticeCommand::Remove { notice, .. } => remove_own(bounds, view, me, *notice),
+    }
+}
+
+/// Removes one notice of a person, or all of them.
+fn remove_own<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    me: AccountId,
+    notice: Option<LogIndex>,
+) -> Result<Decision, V::Error> {
+    let (first, last) = notice.map_or(range_of(me), |notice| ((me, notice), (me, notice.saturating_add(1))));
+    let most = usize::try_from(bounds.notices_max).unwrap_or(usize::MAX);
+    let mut changes = Vec::new();
+    let mut book = book(view, me)?;
+    for ((_, index), notice) in scan::<Notices, V>(view, &first, &last, Order::OldestFirst, most)? {
+        remove(&mut changes, &mut book, (me, notice.from), index);
+    }
+    if !changes.is_empty() {
+        changes.push(Change::put::<NoticeBooks>(&me, &book));
+    }
+    Ok(Ok((changes, Reply::Done)))
+}
+
+/// Moves the read position of a person forward.
+fn read<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    me: AccountId,
+    read_through: LogIndex,
+) -> Result<Decision, V::Error> {
     let before = book(view, me)?;
-    let read_through = (*through).min(context.index);
     if read_through <= before.read_through {
         return Ok(Ok((Vec::new(), Reply::Done)));
     }

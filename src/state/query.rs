@@ -1,5 +1,8 @@
 //! Queries and the shapes of their answers. [`super::answer`] answers them.
 
+pub use super::croak_query::{
+    CroakBody, CroakNumbers, CroakShare, FeedCroak, Thread, ThreadCroak, ThreadReply,
+};
 use super::ids::{AccountId, LogIndex, RoomId, TokenHash};
 use super::path::TreePath;
 pub use super::person::{OpenSession, OwnAccount, Person, PersonRelation, Profile};
@@ -112,8 +115,8 @@ pub enum Query {
     /// Messages to the session's owner that are unread, of all talks in the order of time, starting after `after` if it is
     /// given. `limit` is lowered to `TALK_PAGE_MAX`.
     Waiting { session: TokenHash, after: Option<LogIndex>, limit: u16 },
-    /// Accounts that another person follows, in the order of their ids, starting after `after` if it is given.
-    FollowedBy { session: TokenHash, username: String, after: Option<AccountId> },
+    /// Accounts that a person follows, or that follow them, in the order of their ids, starting after `after` if it is given.
+    FollowsOf { session: TokenHash, username: String, side: FollowSide, after: Option<AccountId> },
     /// The person whose password the one-time link with this code may set.
     ResetLink { code: TokenHash },
     /// Accounts that the session's owner follows, or that follow them, in the order of their ids, starting after `after` if it
@@ -123,6 +126,15 @@ pub enum Query {
     Announcements,
     /// Announcements that the session's owner has not dismissed.
     MyAnnouncements { session: TokenHash },
+    /// The croaks and shares of these ids that the session's owner may see, at most `CROAKS_NAMED_MAX`.
+    Croaks { session: TokenHash, ids: Vec<LogIndex> },
+    /// Profiles of the live accounts among these, at most `PROFILES_NAMED_MAX`.
+    Profiles { session: TokenHash, accounts: Vec<AccountId> },
+    /// The live accounts with these user names, at most `PERSONS_NAMED_MAX`. Accounts that the session's owner does not see are
+    /// left out.
+    Persons { session: TokenHash, usernames: Vec<String> },
+    /// Croaks that the session's owner likes, newest first.
+    Liked { session: TokenHash, before: Option<LogIndex>, limit: u16 },
 }
 
 /// Side of a follow on which the listed accounts are.
@@ -145,32 +157,6 @@ pub enum TalkPartner {
     Account(AccountId),
 }
 
-/// A croak in a list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FeedCroak {
-    /// Log index of the croak.
-    pub id: LogIndex,
-    pub author: Person,
-    pub body: CroakBody,
-    pub numbers: CroakNumbers,
-    /// Set if the croak is in the list because an account shared it.
-    pub share: Option<Box<CroakShare>>,
-}
-
-impl FeedCroak {
-    /// Returns the cursor of the next page, which contains what is older.
-    pub fn cursor(&self) -> LogIndex {
-        self.share.as_ref().map_or(self.id, |share| share.id)
-    }
-}
-
-impl FeedCroak {
-    /// Returns a croak without replies, likes and shares.
-    pub fn original(id: LogIndex, author: Person, body: CroakBody) -> FeedCroak {
-        FeedCroak { id, author, body, numbers: CroakNumbers::default(), share: None }
-    }
-}
-
 /// One page of the results of a search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
@@ -183,63 +169,6 @@ pub struct Found {
     pub croaks: Vec<FeedCroak>,
     /// The `before` of the next older page, if there may be one.
     pub older: Option<LogIndex>,
-}
-
-/// A share of a croak.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CroakShare {
-    pub id: LogIndex,
-    pub by: Person,
-}
-
-/// Counts of a croak, and what the reader did with it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CroakNumbers {
-    pub replies: u32,
-    pub likes: u32,
-    pub shares: u32,
-    /// The reader likes it.
-    pub liked: bool,
-    /// The reader shared it.
-    pub shared: bool,
-    /// The reader wrote it and has pinned it.
-    pub pinned: bool,
-}
-
-/// A croak in a thread.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ThreadCroak {
-    Croak(FeedCroak),
-    /// A croak that is deleted, or that the reader may not see.
-    Gap,
-}
-
-/// A reply in a thread, with the first replies to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ThreadReply {
-    pub id: LogIndex,
-    pub croak: ThreadCroak,
-    /// Oldest first.
-    pub replies: Vec<ThreadCroak>,
-    /// There are more replies to it than these.
-    pub more: bool,
-}
-
-/// A croak with what it answers and its replies.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Thread {
-    pub me: Person,
-    /// The croaks above, the first of the thread first.
-    pub above: Vec<ThreadCroak>,
-    /// The thread begins further above.
-    pub more_above: bool,
-    pub croak: FeedCroak,
-    /// Oldest first.
-    pub replies: Vec<ThreadReply>,
-    /// The `after` of the next page, if there is one.
-    pub more: Option<LogIndex>,
-    /// Audience of the reader's croaks that name none.
-    pub audience: Audience,
 }
 
 /// Answer to a query.
@@ -395,6 +324,21 @@ pub enum Page {
     },
     /// Newest first.
     Announcements(Vec<AnnouncementItem>),
+    /// In the order in which the query names them.
+    Croaks(Vec<FeedCroak>),
+    /// In the order in which the query names them.
+    Profiles {
+        me: Person,
+        profiles: Vec<Profile>,
+    },
+    /// In the order in which the query names them.
+    Persons(Vec<Person>),
+    Liked {
+        me: Person,
+        croaks: Vec<FeedCroak>,
+        /// The `before` of the next older page, if there is one.
+        older: Option<LogIndex>,
+    },
 }
 
 /// An announcement as people see it.
@@ -447,24 +391,6 @@ pub struct FrontCroak {
     /// Id of the share and position of its account among the authors of the page, if the croak is in the feed because an
     /// account shared it.
     pub share: Option<(LogIndex, u16)>,
-}
-
-/// The parts of a croak that never change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CroakBody {
-    /// Wall clock of the leader when it proposed the croak. It may be wrong.
-    pub wall_ms: u64,
-    pub text: String,
-    pub audience: Audience,
-    /// The croak that this one answers. It may be deleted, or hidden from the reader.
-    pub reply_to: Option<LogIndex>,
-}
-
-impl CroakBody {
-    /// Returns a text for everyone that answers no croak.
-    pub fn original(wall_ms: u64, text: impl Into<String>) -> CroakBody {
-        CroakBody { wall_ms, text: text.into(), audience: Audience::Everyone, reply_to: None }
-    }
 }
 
 /// An account as operators see it.

@@ -265,6 +265,7 @@ fn message_commands() -> Vec<Command> {
         MessageCommand::Mark { session, with: account, delivered_through: 300, read_through: 299 }.into(),
         MessageCommand::ReadFeed { session, through: 300 }.into(),
         NoticeCommand::Read { session, through: 300 }.into(),
+        NoticeCommand::Remove { session, notice: Some(300) }.into(),
         RelationCommand::Mute { session, username: "bob".into(), muted: true }.into(),
         RelationCommand::Block { session, username: "bob".into(), blocked: false }.into(),
         report(ReportSubject::Person { username: "bob".into() }),
@@ -394,7 +395,7 @@ fn check_complete(commands: &[Command]) {
     inside!(Lease, LeaseCommand: Open Close Register End Appoint StepDown EnterChat SetRegions NumberClient);
     inside!(Room, RoomCommand: Create Change Join Leave Close Invite Withdraw Remove SetRank Say RemoveMessage Mark);
     inside!(Message, MessageCommand: Send Mark ReadFeed SendAgain);
-    inside!(Notice, NoticeCommand: Read);
+    inside!(Notice, NoticeCommand: Read Remove);
     inside!(Relation, RelationCommand: Mute Block Report);
     inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak Pin Dismiss);
     inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport Announce WithdrawAnnouncement);

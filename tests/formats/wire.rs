@@ -194,11 +194,20 @@ fn queries() -> Vec<(&'static str, Query)> {
         Reactions: Query::Reactions { session, croak: 300, kind: ReactionKind::Share },
         Search: Query::Search { session, words: "rain #pond".into(), before, limit },
         Waiting: Query::Waiting { session, after: before, limit },
-        FollowedBy: Query::FollowedBy { session, username: "bob".into(), after: Some(ACCOUNT) },
+        FollowsOf: Query::FollowsOf {
+            session,
+            username: "bob".into(),
+            side: FollowSide::Followers,
+            after: Some(ACCOUNT)
+        },
         ResetLink: Query::ResetLink { code: TOKEN },
         Follows: Query::Follows { session, side: FollowSide::Followers, after: Some(ACCOUNT) },
         Announcements: Query::Announcements,
         MyAnnouncements: Query::MyAnnouncements { session },
+        Croaks: Query::Croaks { session, ids: vec![300, 301] },
+        Profiles: Query::Profiles { session, accounts: vec![ACCOUNT] },
+        Persons: Query::Persons { session, usernames: vec!["ada".into()] },
+        Liked: Query::Liked { session, before, limit },
     })
 }
 
@@ -434,6 +443,7 @@ fn pages() -> Vec<(&'static str, Page)> {
     let audience = Audience::Followers;
     let account = OwnAccount { person: person(), email, created_wall_ms, bio, links, audience };
     let pinned = Some(Box::new(croak.clone()));
+    let (named, liked_croaks, named_profile) = (croaks.clone(), croaks.clone(), profile.clone());
     let lease = (Owner::Client(300), Lease::of_client(TOKEN, "lock /jobs/backup", 300));
     samples!(Page {
         Position: Page::Position,
@@ -487,6 +497,10 @@ fn pages() -> Vec<(&'static str, Page)> {
         ResetLink: Page::ResetLink(person()),
         Follows: Page::Follows { me: person(), people: vec![(person(), 300)], more: Some(ACCOUNT) },
         Announcements: Page::Announcements(vec![announcement()]),
+        Croaks: Page::Croaks(named),
+        Profiles: Page::Profiles { me: person(), profiles: vec![named_profile] },
+        Persons: Page::Persons(vec![person()]),
+        Liked: Page::Liked { me: person(), croaks: liked_croaks, older: Some(299) },
     })
 }
 

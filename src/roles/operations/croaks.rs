@@ -4,7 +4,7 @@ use super::limits::FOLLOWS_LISTED_MAX;
 use super::{Operations, Refusal, Session, unexpected};
 use crate::common::address_rates::AddressRateClass;
 use ribbit_state::limits::FEED_PAGE_MAX;
-use ribbit_state::query::{FeedCroak, Person};
+use ribbit_state::query::{FeedCroak, FollowSide, Person};
 use ribbit_state::text::check_croak;
 use ribbit_state::{AccountId, Code, Command, LogIndex, Page, Query, Reply};
 use std::net::IpAddr;
@@ -137,8 +137,9 @@ impl Operations {
         session: &Session,
         username: &str,
     ) -> Result<Vec<Person>, Refusal> {
+        let side = FollowSide::Followed;
         let query =
-            |after| Query::FollowedBy { session: session.token, username: username.to_string(), after };
+            |after| Query::FollowsOf { session: session.token, username: username.to_string(), side, after };
         self.friends(query).await.map_err(unknown_name)
     }
 

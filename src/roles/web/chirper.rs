@@ -11,7 +11,7 @@ use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_net::protocol::{Ask, NewAccount, Password};
 use ribbit_state::limits::FEED_PAGE_MAX;
-use ribbit_state::query::{FeedCroak, Profile};
+use ribbit_state::query::{FeedCroak, FollowSide, Profile};
 use ribbit_state::text::{check_croak, check_password, fold_username};
 use ribbit_state::{Code, Command, Denied, Page, Query, TokenHash};
 use ribbit_ui::form::{Form, FormRequest};
@@ -315,7 +315,8 @@ async fn followed(
 ) -> Result<Vec<String>, PageError> {
     let (mut people, mut after): (Vec<String>, _) = (Vec::new(), None);
     loop {
-        let query = Query::FollowedBy { session, username: username.to_string(), after };
+        let side = FollowSide::Followed;
+        let query = Query::FollowsOf { session, username: username.to_string(), side, after };
         let Page::Friends { friends, more, .. } = context.read(query, READ_DEADLINE).await?.page else {
             return Err(WRONG_PAGE);
         };

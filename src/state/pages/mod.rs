@@ -7,6 +7,7 @@
 pub(crate) mod feed;
 pub(crate) mod front;
 pub mod listing;
+pub(crate) mod lookups;
 pub(crate) mod people;
 pub(crate) mod rooms;
 pub mod search;

@@ -31,7 +31,7 @@ pub(crate) fn feed_authors<V: View>(view: &V, me: AccountId) -> Result<BTreeSet<
     Ok(friends.into_iter().filter(|friend| !muted.contains(friend)).chain([me]).collect())
 }
 
-fn relation<V: View>(view: &V, me: AccountId, person: Person) -> Result<PersonRelation, V::Error> {
+pub(crate) fn relation<V: View>(view: &V, me: AccountId, person: Person) -> Result<PersonRelation, V::Error> {
     let followed = get::<Friends, V>(view, &(me, person.account.0))?.is_some();
     let follows = get::<Friends, V>(view, &(person.account, me.0))?.is_some();
     let muted = is_muted(view, me, person.account)?;
@@ -60,6 +60,16 @@ pub(crate) fn profile<V: View>(
     username: &str,
 ) -> Result<Result<(Profile, Option<LogIndex>), Denied>, V::Error> {
     let (relation, row) = checked!(relation_to(view, me, username)?);
+    Ok(Ok(described(view, ring, relation, row.created_wall_ms)?))
+}
+
+/// As [`profile`], of an account that was found already.
+pub(crate) fn described<V: View>(
+    view: &V,
+    ring: RingView<'_>,
+    relation: PersonRelation,
+    created_wall_ms: u64,
+) -> Result<(Profile, Option<LogIndex>), V::Error> {
     let account = relation.person.account;
     let hidden = relation.blocked || relation.blocks;
     let counted = |max: usize| if hidden { 0 } else { max };
@@ -70,11 +80,11 @@ pub(crate) fn profile<V: View>(
         links,
         croaks: if hidden { 0 } else { croak_count(view, ring, account)? },
         relation,
-        created_wall_ms: row.created_wall_ms,
+        created_wall_ms,
         friends: count::<Friends, V>(view, account, counted(FRIENDS_MAX))?,
         followers: count::<Followers, V>(view, account, counted(FOLLOWERS_COUNT_MAX))?,
     };
-    Ok(Ok((profile, pinned)))
+    Ok((profile, pinned))
 }
 
 /// Returns the number of croaks of an account, counted up to `CROAKS_COUNT_MAX`. Shares do not count.

@@ -108,7 +108,10 @@ fn thread_words(croak: &ThreadCroak) -> String {
 pub(super) fn page(page: &Page) -> Result<Option<String>, Box<dyn Error>> {
     let mut output = String::new();
     match page {
-        Page::Feed { croaks, older, .. } | Page::Everyone { croaks, older, .. } => {
+        Page::Croaks(croaks) => output += &profile_words(croaks)?,
+        Page::Feed { croaks, older, .. }
+        | Page::Everyone { croaks, older, .. }
+        | Page::Liked { croaks, older, .. } => {
             for croak in croaks {
                 writeln!(output, "{}", croak_words(croak))?;
             }

@@ -131,10 +131,24 @@ pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Qu
             let side = if name == "follows" { FollowSide::Followed } else { FollowSide::Followers };
             Query::Follows { session: session(args)?, side, after: None }
         }
-        "followed-by" => {
+        "followed-by" | "followers-of" => {
             let session = session(args)?;
-            Query::FollowedBy { session, username: first(args)?, after: None }
+            let side = if name == "followed-by" { FollowSide::Followed } else { FollowSide::Followers };
+            Query::FollowsOf { session, username: first(args)?, side, after: None }
         }
+        "croaks" => Query::Croaks { session: session(args)?, ids: numbers(args)? },
+        "profiles" => {
+            let session = session(args)?;
+            Query::Profiles { session, accounts: numbers(args)?.into_iter().map(AccountId).collect() }
+        }
+        "persons" => {
+            let session = session(args)?;
+            Query::Persons {
+                session,
+                usernames: args.rest_pos().iter().map(|arg| arg.value.clone()).collect(),
+            }
+        }
+        "liked" => Query::Liked { session: session(args)?, before, limit },
         "unread" => Query::Unread { session: session(args)? },
         "show" => Query::Croak { session: session(args)?, id: first(args)?.parse()? },
         "profile" => Query::Profile { session: session(args)?, username: first(args)?, before, limit },
@@ -147,6 +161,11 @@ pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Qu
         "accounts" => Query::Accounts { names: first(args)?, after },
         _ => return Ok(None),
     }))
+}
+
+/// Returns the numbers that are the rest of a line.
+fn numbers(args: &mut ArgumentConsumer) -> Result<Vec<u64>, Box<dyn Error>> {
+    Ok(args.rest_pos().iter().map(|arg| arg.value.parse()).collect::<Result<_, _>>()?)
 }
 
 fn message_words(message: &TalkMessage) -> String {
@@ -212,6 +231,20 @@ pub(super) fn page(page: &Page) -> Words {
                 writeln!(output, "pinned: {}", croak_words(pinned))?;
             }
             output += &profile_words(croaks)?;
+        }
+        Page::Profiles { profiles, .. } => {
+            for Profile { relation, bio, croaks, friends, followers, .. } in profiles {
+                let words = relation_words(relation);
+                writeln!(
+                    output,
+                    "{words}: {croaks} croaks, {friends} friends, {followers} followers {bio:?}"
+                )?;
+            }
+        }
+        Page::Persons(people) => {
+            for person in people {
+                writeln!(output, "{}", person_words(person))?;
+            }
         }
         Page::People { people, more, .. } => {
             for who in people {

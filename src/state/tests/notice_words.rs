@@ -20,6 +20,10 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
         "readnotices" => {
             NoticeCommand::Read { session: session(args)?, through: first(args)?.parse()? }.into()
         }
+        "removenotice" => {
+            NoticeCommand::Remove { session: session(args)?, notice: Some(first(args)?.parse()?) }.into()
+        }
+        "clearnotices" => NoticeCommand::Remove { session: session(args)?, notice: None }.into(),
         "mute" | "unmute" => {
             let (session, username) = (session(args)?, first(args)?);
             RelationCommand::Mute { session, username, muted: name == "mute" }.into()

@@ -70,10 +70,12 @@ impl Runner for Script {
             "window" => self.dedup_window()?,
             "ls" => self.list(&mut args)?,
             "me" | "feed" | "front" | "friends" | "talks" | "talk" | "message" | "waiting"
-            | "followed-by" | "follows" | "followed-since" | "unread" | "show" | "profile" | "people"
-            | "followers" | "chatting" | "account" | "sessions" | "settings" | "accounts" | "notices"
-            | "muted" | "blocked" | "reports" | "myrooms" | "openrooms" | "room" | "roompeople"
-            | "roomsaid" => self.query(&command.name, &mut args)?,
+            | "followed-by" | "followers-of" | "croaks" | "profiles" | "persons" | "liked" | "follows"
+            | "followed-since" | "unread" | "show" | "profile" | "people" | "followers" | "chatting"
+            | "account" | "sessions" | "settings" | "accounts" | "notices" | "muted" | "blocked"
+            | "reports" | "myrooms" | "openrooms" | "room" | "roompeople" | "roomsaid" => {
+                self.query(&command.name, &mut args)?
+            }
             "thread" | "everyone" | "search" | "likers" | "sharers" | "linkof" | "announcements"
             | "myannouncements" => self.query(&command.name, &mut args)?,
             "rows" => self.rows(&mut args)?,

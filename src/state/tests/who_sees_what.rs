@@ -8,7 +8,7 @@ use crate::command::{
 };
 use crate::events::{CountedCroak, Event, EventKind};
 use crate::interest::{Interest, Topic};
-use crate::query::{ReactionKind, TalkPartner};
+use crate::query::{FollowSide, ReactionKind, TalkPartner};
 
 /// Relation between the reader and the author.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -208,6 +208,28 @@ fn history(relation: Relation, croak_first: bool, audience: Audience) -> (Log, L
     (log, croak)
 }
 
+/// Checks that queries which name croaks, accounts and people answer as those for one of them do.
+fn meets_alike_when_named(log: &Log, croak: LogIndex, met: Met) {
+    let session = token("reader");
+    let ask = |query: Query| log.model.answer(&query).expect("the reader is logged in");
+    let Page::Croaks(croaks) = ask(Query::Croaks { session, ids: vec![croak] }) else { panic!() };
+    assert_eq!(!croaks.is_empty(), met.croak);
+    let Page::Profiles { profiles, .. } = ask(Query::Profiles { session, accounts: vec![AccountId(1)] })
+    else {
+        panic!()
+    };
+    assert_eq!(profiles.iter().any(|profile| !profile.bio.is_empty()), met.bio);
+    let Page::Persons(people) = ask(Query::Persons { session, usernames: vec!["ada".into()] }) else {
+        panic!()
+    };
+    assert_eq!(!people.is_empty(), met.people);
+    let friend = || "friend".to_string();
+    let followers =
+        Query::FollowsOf { session, username: friend(), side: FollowSide::Followers, after: None };
+    let Page::Friends { friends, .. } = ask(followers) else { panic!() };
+    assert!(friends.iter().all(|person| person.username != "ada") || met.people);
+}
+
 fn met(mut log: Log, croak: LogIndex) -> Met {
     let session = token("reader");
     let ask = |query: Query| log.model.answer(&query);
@@ -249,6 +271,7 @@ fn met(mut log: Log, croak: LogIndex) -> Met {
     let counted = Some(CountedCroak { croak, author: AccountId(1) });
     let counts = interest.received(&Event { counted, ..Event::new(croak, EventKind::Noticed) });
     assert_eq!(counts.is_some(), met.croak, "counts are for those who see the croak");
+    meets_alike_when_named(&log, croak, met);
     let username = || "ada".to_string();
     let reply = Command::Croak {
         session,
@@ -258,6 +281,9 @@ fn met(mut log: Log, croak: LogIndex) -> Met {
     };
     met.reply = log.run(reply).is_ok();
     met.like = log.run(ConversationCommand::Like { session, croak }.into()).is_ok();
+    let liked = log.model.answer(&Query::Liked { session, before: None, limit: 10 });
+    let is_listed = matches!(liked, Ok(Page::Liked { croaks, .. }) if !croaks.is_empty());
+    assert_eq!(is_listed, met.like, "what was liked is listed");
     met.share = log.run(ConversationCommand::Share { session, croak }.into()).is_ok();
     met.message =
         log.run(MessageCommand::Send { session, username: username(), text: "hi".into() }.into()).is_ok();

@@ -175,7 +175,7 @@ fn write(own: &mut Option<Pond>, request: Request) {
 /// A query of each kind with texts, numbers and paths of the input in it.
 fn filled(parts: &mut Parts<'_>) -> Query {
     let session = *parts.of(&[ADA, BOB, TokenHash([9; 32])]);
-    let kind = parts.byte() % 13;
+    let kind = parts.byte() % 15;
     let number = number(parts);
     let limit = number as u16;
     let before = parts.byte().is_multiple_of(2).then_some(number);
@@ -194,8 +194,13 @@ fn filled(parts: &mut Parts<'_>) -> Query {
         },
         8 => Query::Talks { session, before, limit },
         9 => Query::Waiting { session, after: before, limit },
-        10 => Query::FollowedBy { session, username: text, after: before.map(AccountId) },
+        10 => {
+            let side = FollowSide::Followers;
+            Query::FollowsOf { session, username: text, side, after: before.map(AccountId) }
+        }
         11 => Query::Follows { session, side: FollowSide::Followed, after: before.map(AccountId) },
+        12 => Query::Persons { session, usernames: text.split(' ').map(str::to_string).collect() },
+        13 => Query::Profiles { session, accounts: [number, 1, 2].map(AccountId).to_vec() },
         _ => {
             let path = |text: &str| text.parse().unwrap_or_else(|_| TreePath::root());
             let after = after.map(|after| path(&after));

@@ -23,6 +23,7 @@ fn add(table: &mut RequestTable) {
         table.query(Query::Blocked { session, after: Some(account) });
         table.query(Query::Reports { after: before });
         table.command(NoticeCommand::Read { session, through: number });
+        table.command(NoticeCommand::Remove { session, notice: before });
         let room = "pond".to_string();
         for subject in [
             ReportSubject::Croak { croak: number },

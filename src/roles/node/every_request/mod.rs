@@ -2,6 +2,7 @@
 //! connection. Each request gets an answer, the connection stays open, and the process survives.
 
 mod keep_away;
+mod named;
 mod rooms;
 mod table;
 
@@ -25,6 +26,7 @@ use table::{Expected, SESSION, TOKEN, denied, id, password, read, table, write};
 fn all() -> Vec<(Plane, Ask, Expected)> {
     let mut all = table();
     all.extend(keep_away::table());
+    all.extend(named::table());
     all.extend(rooms::table());
     all
 }

@@ -148,7 +148,6 @@ fn queries(table: &mut RequestTable) {
         table.query(Query::Reactions { session, croak: number, kind: ReactionKind::Share });
         table.query(Query::Message { session, id: number });
         table.query(Query::Waiting { session, after: before, limit });
-        table.query(Query::FollowedBy { session, username: "ada".into(), after: Some(account) });
         table.query(Query::Profile { session, username: "ada".into(), before, limit });
         table.query(Query::Talks { session, before, limit });
         table.query(Query::Talk { session, with: TalkPartner::Account(account), before, limit });
