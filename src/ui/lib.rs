@@ -10,6 +10,9 @@
 //! - [`status_page`]: the page `/status`
 //! - [`form`]: form fields from a browser, and the request id of a form
 //!
+//! For programs of other makers:
+//! - [`api`]: entities of the Mastodon client API
+//!
 //! For the terminal and scripts:
 //! - [`lines`]: croaks, messages and people as text; [`person_json`]: the same as JSON; [`rooms`]: rooms as both
 //! - [`export`]: all data of one user as JSON
@@ -27,6 +30,7 @@
 //! Depends on the types of the rules and of the protocol, not on the roles that use it.
 
 pub mod announcements;
+pub mod api;
 pub mod avatar;
 pub mod demo;
 pub mod device;
