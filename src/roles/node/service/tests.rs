@@ -80,6 +80,7 @@ fn backend_with(folder: &Path, voters: &[u64], quota_bytes: u64) -> Arc<NodeServ
         pulse: MainThreadPulse::default(),
         machine: String::new(),
         host: String::new(),
+        load: Default::default(),
         incarnation: 1,
         deaf_to: None,
         gate: ConnectionLimits::new(),
