@@ -1,10 +1,11 @@
 //! The gateway with clients that speak the older systems' protocols byte for byte: [`ribbit_tcp`], [`chat`], [`chirper`], [`sns`],
-//! [`grpc_chat`], [`grpc_python`], and [`shared`] for what all protocols have in common.
+//! [`grpc_chat`], [`grpc_python`]; [`presence`] and [`shared`], what they have in common.
 
 mod chat;
 mod chirper;
 mod grpc_chat;
 mod grpc_python;
+mod presence;
 mod ribbit_tcp;
 mod shared;
 mod sns;

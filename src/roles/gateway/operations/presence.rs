@@ -3,8 +3,10 @@
 //! ```text
 //!   /gateways/online/chat/ada     lock, held by the gateway through which ada is online
 //!
-//!   enter ──▶ a lease of this gateway with room ──▶ Acquire ──▶ a guard ──▶ dropped: Release
-//!                       └── over, say the servers (this gateway was cut off) ──▶ all its locks are acquired under another
+//!   enter ──▶ Waiting ── a lease with room ──▶ Acquiring ──▶ Held ── the guard is dropped ──▶ Releasing ──▶ gone
+//!                ▲                                 │          │
+//!                └── the lease is over, say the servers ──────┘
+//!                                                  └── another gateway has the lock ──▶ Lost
 //! ```
 //!
 //! - One atomic step in the cluster decides: of a hundred log-ins at once, through any ports and gateways, one gets the lock.
@@ -12,6 +14,8 @@
 //! - The locks are under leases of the gateway. When it dies they are free after `LEASE`; when it stops, at once.
 //! - A gateway that no server answers keeps its people online: an election or an outage ends nothing, unless another gateway
 //!   has the name by the time it is over.
+//! - A lock is acquired or released by one task at a time. A guard that is dropped while its lock is being acquired under another
+//!   lease waits for that, and releases it then.
 //! - A lease owns a bounded number of nodes, so a gateway opens as many as it needs. Renewals write nothing.
 
 use crate::common::failure::Exit;
@@ -21,6 +25,7 @@ use crate::locks::lease::HeldLease;
 use crate::locks::namespace::Namespace;
 use crate::operations::Refusal;
 use crate::operations::limits::HOLD_MAX;
+use event_listener::Event;
 use ribbit_net::tasks;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::text::fold_username;
@@ -42,21 +47,41 @@ pub(crate) struct Presence(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     namespace: Namespace,
+    leases: Mutex<Vec<HeldLease>>,
     /// Locked while a lease is opened, so that several log-ins do not open one each.
-    leases: smol::lock::Mutex<Vec<HeldLease>>,
-    /// Locks that this gateway holds or is acquiring.
+    opening: smol::lock::Mutex<()>,
+    /// Locks of this gateway. Locked after `leases` where both are.
     places: Mutex<BTreeMap<TreePath, Place>>,
+    /// Notified when a lock has been acquired, lost or released.
+    settled: Event,
 }
 
 /// A lock of this gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
-    Acquiring,
+    /// Needs a lease with room.
+    Waiting,
+    Acquiring {
+        lease: TokenHash,
+    },
     Held {
+        lease: TokenHash,
+    },
+    Releasing {
         lease: TokenHash,
     },
     /// Another gateway has the lock, after this one had lost its lease.
     Lost,
+}
+
+impl Place {
+    /// Returns the lease in which it takes room.
+    fn lease(self) -> Option<TokenHash> {
+        match self {
+            Place::Acquiring { lease } | Place::Held { lease } | Place::Releasing { lease } => Some(lease),
+            Place::Waiting | Place::Lost => None,
+        }
+    }
 }
 
 /// Guard of a person who is online through one connection. Dropping it ends that.
@@ -70,13 +95,13 @@ pub(crate) struct Online {
 
 impl Presence {
     pub(in crate::gateway) fn new(namespace: Namespace) -> Presence {
-        let (leases, places) = Default::default();
-        Presence(Arc::new(Shared { namespace, leases, places }))
+        let (leases, opening, places, settled) = Default::default();
+        Presence(Arc::new(Shared { namespace, leases, opening, places, settled }))
     }
 
     /// Releases all locks at once, when the gateway stops.
     pub(in crate::gateway) async fn close(&self) {
-        let leases = std::mem::take(&mut *self.0.leases.lock().await);
+        let leases = std::mem::take(&mut *self.0.leases.locked());
         for lease in leases {
             lease.close().await;
         }
@@ -127,30 +152,57 @@ impl Shared {
             if places.contains_key(&path) {
                 return Err(Refusal::AlreadyOnline);
             }
-            places.insert(path.clone(), Place::Acquiring);
+            places.insert(path.clone(), Place::Waiting);
         }
-        let refusal = match self.lease().await {
-            Ok(lease) => match self.acquire(&path, lease).await {
-                Ok(()) => {
-                    self.places.locked().insert(path.clone(), Place::Held { lease });
-                    return Ok(Online { shared: self, path, left: false });
-                }
-                Err(Refusal::Unavailable) => {
-                    // It may have been acquired: the guard's end releases it.
-                    self.places.locked().insert(path.clone(), Place::Held { lease });
-                    drop(Online { shared: self, path, left: false });
-                    return Err(Refusal::Unavailable);
-                }
-                Err(refusal) => refusal,
-            },
+        let refusal = match self.acquire(&path).await {
+            Ok(lease) => {
+                self.settle(&path, Some(Place::Held { lease }));
+                return Ok(Online { shared: self, path, left: false });
+            }
             Err(refusal) => refusal,
         };
-        self.places.locked().remove(&path);
+        let place = self.place(&path);
+        match place.and_then(Place::lease).filter(|_| refusal == Refusal::Unavailable) {
+            Some(lease) => {
+                // It may have been acquired: the guard's end releases it.
+                self.settle(&path, Some(Place::Held { lease }));
+                drop(Online { shared: self, path, left: false });
+            }
+            None => self.settle(&path, None),
+        }
         Err(refusal)
     }
 
-    /// Acquires a lock. Held while no server decides it: repeated under the same lease, it is one acquisition.
-    async fn acquire(&self, path: &TreePath, lease: TokenHash) -> Result<(), Refusal> {
+    fn place(&self, path: &TreePath) -> Option<Place> {
+        self.places.locked().get(path).copied()
+    }
+
+    /// Ends the acquisition or release of a lock: it is held or lost, or no longer a lock of this gateway.
+    fn settle(&self, path: &TreePath, place: Option<Place>) {
+        let mut places = self.places.locked();
+        match place {
+            Some(place) => places.insert(path.clone(), place),
+            None => places.remove(path),
+        };
+        drop(places);
+        self.settled.notify(usize::MAX);
+    }
+
+    /// Acquires a lock under a lease with room, and returns the lease. Held while no server decides it.
+    async fn acquire(self: &Arc<Self>, path: &TreePath) -> Result<TokenHash, Refusal> {
+        loop {
+            let lease = self.lease(path).await?;
+            match self.acquire_under(lease, path).await {
+                // The next renewal reports that, too.
+                Err(Refusal::Denied(Code::LeaseOver)) => {}
+                acquired => return acquired.map(|()| lease),
+            }
+            Timer::after(LOCK_PAUSE).await;
+        }
+    }
+
+    /// Acquires a lock under a lease. Repeated under the same one, it is one acquisition.
+    async fn acquire_under(&self, lease: TokenHash, path: &TreePath) -> Result<(), Refusal> {
         let end = Instant::now() + HOLD_MAX;
         loop {
             let acquire = TreeCommand::Acquire { path: path.clone(), lease, content: Vec::new() };
@@ -182,28 +234,49 @@ impl Shared {
         }
     }
 
-    /// Returns a lease with room for another lock, or opens one.
-    async fn lease(self: &Arc<Self>) -> Result<TokenHash, Refusal> {
-        let mut leases = self.leases.lock().await;
+    /// Makes room for a lock under a lease, and opens one if all are full.
+    async fn lease(self: &Arc<Self>, path: &TreePath) -> Result<TokenHash, Refusal> {
+        let _opening = self.opening.lock().await;
+        loop {
+            if let Some(lease) = self.make_room(path) {
+                return Ok(lease);
+            }
+            if self.leases.locked().len() >= LEASES_MAX {
+                log::warn!("{LEASES_MAX} leases are full: no one else can go online through this gateway");
+                return Err(Refusal::Denied(Code::TooManyLeases));
+            }
+            let opened = self.open_lease().await?;
+            let (token, lost, shared) = (opened.token(), opened.lost(), Arc::downgrade(self));
+            self.leases.locked().push(opened);
+            tasks::spawn(async move {
+                log::warn!("a lease is lost: {}", lost.await);
+                if let Some(shared) = shared.upgrade() {
+                    shared.enter_again(token).await;
+                }
+            })
+            .detach();
+        }
+    }
+
+    /// Takes room for a lock under the lease that it had last, if that is good, or under another one.
+    fn make_room(&self, path: &TreePath) -> Option<TokenHash> {
+        let mut leases = self.leases.locked();
         leases.retain(HeldLease::is_good);
-        let people = |lease: TokenHash| {
-            let places = self.places.locked();
-            places.values().filter(|place| **place == Place::Held { lease }).count()
-        };
-        // Locks that are being acquired count for every lease.
-        let acquiring = self.places.locked().values().filter(|place| **place == Place::Acquiring).count();
-        let room = |lease: &&HeldLease| people(lease.token()) + acquiring <= PEOPLE_PER_LEASE_MAX;
-        if let Some(lease) = leases.iter().find(room) {
-            return Ok(lease.token());
-        }
-        if leases.len() >= LEASES_MAX {
-            log::warn!("{LEASES_MAX} leases are full: no one else can go online through this gateway");
-            return Err(Refusal::Denied(Code::TooManyLeases));
-        }
+        let mut places = self.places.locked();
+        let last = places.get(path).copied().and_then(Place::lease);
+        let people = |lease: TokenHash| places.values().filter(|place| place.lease() == Some(lease)).count();
+        let is_last = |lease: &&HeldLease| Some(lease.token()) == last;
+        let has_room = |lease: &&HeldLease| people(lease.token()) < PEOPLE_PER_LEASE_MAX;
+        let lease = leases.iter().find(is_last).or_else(|| leases.iter().find(has_room))?.token();
+        places.insert(path.clone(), Place::Acquiring { lease });
+        Some(lease)
+    }
+
+    async fn open_lease(&self) -> Result<HeldLease, Refusal> {
         let end = Instant::now() + HOLD_MAX;
-        let opened = loop {
+        loop {
             match HeldLease::open_until_over(&self.namespace, "gateway", LEASE).await {
-                Ok(opened) => break opened,
+                Ok(opened) => return Ok(opened),
                 Err(failure) if failure.exit == Exit::Refused => {
                     log::warn!("cannot open a lease: {failure}");
                     return Err(Refusal::Denied(Code::TooManyLeases));
@@ -214,17 +287,7 @@ impl Shared {
                     return Err(Refusal::Unavailable);
                 }
             }
-        };
-        let (token, lost, shared) = (opened.token(), opened.lost(), Arc::downgrade(self));
-        leases.push(opened);
-        tasks::spawn(async move {
-            log::warn!("a lease is lost: {}", lost.await);
-            if let Some(shared) = shared.upgrade() {
-                shared.enter_again(token).await;
-            }
-        })
-        .detach();
-        Ok(token)
+        }
     }
 
     /// Acquires the locks of a lease that is over under others. A lock that another gateway has by then is lost.
@@ -234,28 +297,59 @@ impl Shared {
     }
 
     async fn acquire_again(self: Arc<Self>, lost: TokenHash) {
-        let is_lost = |place: &Place| *place == Place::Held { lease: lost };
+        let is_under = |place: &Place| place.lease() == Some(lost);
         let paths: Vec<TreePath> = {
             let places = self.places.locked();
-            places.iter().filter(|(_, place)| is_lost(place)).map(|(path, _)| path.clone()).collect()
+            places.iter().filter(|(_, place)| is_under(place)).map(|(path, _)| path.clone()).collect()
         };
         for path in paths {
+            if !self.replaces(&path, lost).await {
+                continue;
+            }
             let place = loop {
-                let acquired = match self.lease().await {
-                    Ok(lease) => self.acquire(&path, lease).await.map(|()| lease),
-                    Err(refusal) => Err(refusal),
-                };
-                match acquired {
+                match self.acquire(&path).await {
                     Ok(lease) => break Place::Held { lease },
                     Err(Refusal::Unavailable) => {}
                     Err(_) => break Place::Lost,
                 }
                 Timer::after(LOCK_PAUSE).await;
             };
-            let mut places = self.places.locked();
-            if let Some(known) = places.get_mut(&path).filter(|place| is_lost(place)) {
-                *known = place;
+            self.settle(&path, Some(place));
+        }
+    }
+
+    /// Begins to replace the lease of a lock. Returns false if the lock is not held under `lost`, because it is being released or
+    /// was acquired under another lease meanwhile.
+    async fn replaces(&self, path: &TreePath, lost: TokenHash) -> bool {
+        loop {
+            // Listening begins before the look, so that a change in between is noticed.
+            let settled = self.settled.listen();
+            match self.places.locked().get_mut(path) {
+                Some(place) if *place == Place::Held { lease: lost } => {
+                    *place = Place::Waiting;
+                    return true;
+                }
+                Some(Place::Acquiring { lease }) if *lease == lost => {}
+                _ => return false,
             }
+            settled.await;
+        }
+    }
+
+    /// Begins to release a lock, once no task acquires it. Returns its lease, or `None` if another gateway has it.
+    async fn releases(&self, path: &TreePath) -> Option<TokenHash> {
+        loop {
+            let settled = self.settled.listen();
+            match self.places.locked().get_mut(path)? {
+                place @ Place::Held { .. } => {
+                    let lease = place.lease()?;
+                    *place = Place::Releasing { lease };
+                    return Some(lease);
+                }
+                Place::Waiting | Place::Acquiring { .. } => {}
+                Place::Releasing { .. } | Place::Lost => return None,
+            }
+            settled.await;
         }
     }
 }
@@ -263,7 +357,7 @@ impl Shared {
 impl Online {
     /// Returns true once another gateway has made the person online, because this one was cut off from the cluster.
     pub(crate) fn is_lost(&self) -> bool {
-        self.shared.places.locked().get(&self.path) == Some(&Place::Lost)
+        self.shared.place(&self.path) == Some(Place::Lost)
     }
 
     /// Ends it and waits until the lock is released.
@@ -276,8 +370,7 @@ impl Online {
         self.left = true;
         let (shared, path) = (self.shared.clone(), self.path.clone());
         tasks::spawn(async move {
-            let place = shared.places.locked().get(&path).copied();
-            if let Some(Place::Held { lease }) = place {
+            if let Some(lease) = shared.releases(&path).await {
                 let release = TreeCommand::Release { path: path.clone(), lease };
                 match shared.namespace.write(release).await {
                     Ok((_, Ok(_))) => {}
@@ -286,7 +379,7 @@ impl Online {
                     Err(failure) => log::warn!("cannot release {}: {failure}", path.as_str()),
                 }
             }
-            shared.places.locked().remove(&path);
+            shared.settle(&path, None);
         })
     }
 }
@@ -296,5 +389,52 @@ impl Drop for Online {
         if !self.left {
             self.release().detach();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ribbit_net::keys::{KEY_BYTES, Keys};
+    use ribbit_state::ClusterId;
+    use smol::future::poll_once;
+    use std::net::TcpListener;
+
+    fn path(name: &str) -> TreePath {
+        format!("{ONLINE}/chat/{name}").parse().expect("a path")
+    }
+
+    /// Calls `test` with the presence of a gateway whose servers accept connections and never answer.
+    fn without_answers(test: impl AsyncFnOnce(&Presence)) {
+        let servers = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = servers.local_addr().expect("bound").to_string();
+        let keys = Keys::of_cluster(ClusterId(1), &[1; KEY_BYTES]);
+        let presence = Presence::new(Namespace::with_members(move || vec![address.clone()], &keys, ""));
+        smol::block_on(test(&presence));
+    }
+
+    #[test]
+    fn a_person_who_leaves_while_the_lease_is_replaced_has_no_place_any_more() {
+        without_answers(async |presence| {
+            let (shared, path) = (&presence.0, path("ada"));
+            let [first, second] = [1, 2].map(|byte| TokenHash([byte; 32]));
+            let leave = || Online { shared: shared.clone(), path: path.clone(), left: false }.leave();
+            // Before it is the lock's turn.
+            shared.settle(&path, Some(Place::Held { lease: first }));
+            assert_eq!(shared.releases(&path).await, Some(first));
+            assert!(!shared.replaces(&path, first).await, "it is being released");
+            // While it is being acquired under another lease.
+            shared.settle(&path, Some(Place::Held { lease: first }));
+            assert!(shared.replaces(&path, first).await);
+            let leaving = shared.releases(&path);
+            smol::pin!(leaving);
+            assert_eq!(poll_once(&mut leaving).await, None);
+            shared.settle(&path, Some(Place::Held { lease: second }));
+            assert_eq!(leaving.await, Some(second), "it is released under the lease that has it");
+            // Another gateway has it.
+            shared.settle(&path, Some(Place::Lost));
+            leave().await;
+            assert_eq!(shared.place(&path), None);
+        });
     }
 }
