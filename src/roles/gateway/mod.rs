@@ -29,6 +29,7 @@ pub mod sns;
 mod table;
 
 use crate::common::failure::Failure;
+use crate::common::service::limits::STOP_DEADLINE;
 use crate::common::service::{self, Connections, is_loopback};
 use crate::common::shutdown::Shutdown;
 use crate::common::systemd;
@@ -43,7 +44,8 @@ use protocol::{Context, Protocol};
 use registry::{HostPort, Registry, Served, reached_at};
 use ribbit_net::frame::Plane;
 use ribbit_net::tasks;
-use smol::future::{or, zip};
+use smol::Timer;
+use smol::future::{or, race, zip};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -91,7 +93,13 @@ pub(crate) async fn run(options: GatewayOptions, stop: impl Future<Output = ()>)
     or(stop, or(systemd::serving(|| words.clone()), registry.keep())).await;
     connections.end(&shutdown).await;
     drop(accepting);
-    zip(presence.close(), registry.close()).await;
+    let closed = async {
+        zip(presence.close(), registry.close()).await;
+    };
+    let late = async {
+        Timer::after(STOP_DEADLINE).await;
+    };
+    race(closed, late).await;
     log::info!("stopped serving");
     Ok(())
 }

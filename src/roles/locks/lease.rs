@@ -54,7 +54,10 @@ struct LeaseState {
 /// Validity of a lease.
 #[derive(Debug)]
 struct LeaseValidity {
-    good_until: Instant,
+    /// Time until which no other client can hold the locks, by the last confirmed renewal.
+    confirmed_until: Instant,
+    /// Time for which the lease counts as good beyond it.
+    unconfirmed_max: Duration,
     /// Reason of the loss, once the lease is lost.
     over: Option<String>,
 }
@@ -92,7 +95,7 @@ impl HeldLease {
         length: Duration,
     ) -> Result<HeldLease, Failure> {
         let lease = HeldLease::open(namespace, what, length).await?;
-        lease.shared.validity().good_until += FOR_EVER;
+        lease.shared.validity().unconfirmed_max = FOR_EVER;
         Ok(lease)
     }
 
@@ -113,10 +116,27 @@ impl HeldLease {
         if let (_, Err(denied)) = namespace.write(open).await? {
             return Err(Failure::new(Exit::Refused, denied.to_string()));
         }
-        let validity = Mutex::new(LeaseValidity { good_until: sent_at + length / 2, over: None });
+        Ok(HeldLease::begin(times, namespace, token, length, sent_at))
+    }
+
+    /// Returns a lease of which no server knows.
+    #[cfg(test)]
+    pub(crate) fn unconfirmed(namespace: &Namespace, length: Duration) -> HeldLease {
+        let times = RenewalTimes { every: length, answer_max: length };
+        HeldLease::begin(times, namespace, token_hash(&new_token()), length, Instant::now())
+    }
+
+    fn begin(
+        times: RenewalTimes,
+        namespace: &Namespace,
+        token: TokenHash,
+        length: Duration,
+        sent_at: Instant,
+    ) -> HeldLease {
+        let validity = Mutex::new(LeaseValidity::begin(sent_at + length / 2));
         let shared = Arc::new(LeaseState { token, length, validity, changed: Event::new() });
         let renewing = tasks::spawn(renew(namespace.clone(), shared.clone(), sent_at, times));
-        Ok(HeldLease { shared, namespace: namespace.clone(), _renewing: renewing })
+        HeldLease { shared, namespace: namespace.clone(), _renewing: renewing }
     }
 
     /// Returns the token that identifies the lease.
@@ -138,7 +158,7 @@ impl HeldLease {
     pub(crate) fn good_until(&self) -> Option<Instant> {
         let mut validity = self.shared.validity();
         let over = validity.loss_at(Instant::now(), self.shared.length);
-        over.is_none().then_some(validity.good_until)
+        over.is_none().then_some(validity.good_until())
     }
 
     /// Completes when the lease was renewed, or reported as over by the servers. It does not complete when the lease expires
@@ -158,7 +178,7 @@ impl HeldLease {
                     if let Some(why) = validity.loss_at(Instant::now(), shared.length) {
                         return why;
                     }
-                    validity.good_until
+                    validity.good_until()
                 };
                 or(changed, async move {
                     Timer::at(good_until).await;
@@ -189,9 +209,17 @@ impl LeaseState {
 }
 
 impl LeaseValidity {
+    fn begin(confirmed_until: Instant) -> LeaseValidity {
+        LeaseValidity { confirmed_until, unconfirmed_max: Duration::ZERO, over: None }
+    }
+
+    fn good_until(&self) -> Instant {
+        self.confirmed_until + self.unconfirmed_max
+    }
+
     /// Returns the reason of the loss, if the lease is lost at `now`.
     fn loss_at(&mut self, now: Instant, length: Duration) -> Option<String> {
-        if self.over.is_none() && now >= self.good_until {
+        if self.over.is_none() && now >= self.good_until() {
             let half = length.as_secs_f64() / 2.0;
             self.over = Some(format!("no server has confirmed the lease for {half} s, half of its length"));
         }
@@ -201,7 +229,7 @@ impl LeaseValidity {
     /// Records that a renewal sent at `sent_at` was confirmed at `now`.
     fn extend(&mut self, sent_at: Instant, now: Instant, length: Duration) {
         if self.loss_at(now, length).is_none() {
-            self.good_until = self.good_until.max(sent_at + length / 2);
+            self.confirmed_until = self.confirmed_until.max(sent_at + length / 2);
         }
     }
 }
@@ -257,15 +285,18 @@ mod tests {
         let start = Instant::now();
         let at = |ms: u64| start + Duration::from_millis(ms);
         let length = Duration::from_secs(10);
-        let mut validity = LeaseValidity { good_until: at(5_000), over: None };
+        let mut validity = LeaseValidity::begin(at(5_000));
         validity.extend(at(2_500), at(4_900), length);
-        assert_eq!((validity.good_until, validity.loss_at(at(7_499), length)), (at(7_500), None));
+        assert_eq!((validity.good_until(), validity.loss_at(at(7_499), length)), (at(7_500), None));
         // A late confirmation of an older renewal does not shorten the lease.
         validity.extend(at(1_000), at(7_000), length);
-        assert_eq!(validity.good_until, at(7_500));
+        assert_eq!(validity.good_until(), at(7_500));
         assert!(validity.loss_at(at(7_500), length).unwrap().contains("5 s"));
         validity.extend(at(7_400), at(7_501), length);
         assert!(validity.loss_at(at(7_502), length).is_some(), "too late");
+        let mut until_over = LeaseValidity { unconfirmed_max: FOR_EVER, ..LeaseValidity::begin(at(5_000)) };
+        assert_eq!(until_over.loss_at(at(60_000), length), None);
+        assert_eq!(until_over.confirmed_until, at(5_000), "it counts as good and is not confirmed");
     }
 
     #[test]

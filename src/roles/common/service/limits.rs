@@ -20,5 +20,6 @@ pub(crate) const LINGER: Duration = Duration::from_secs(1);
 pub(crate) const READ_BYTES: usize = 16 * 1024;
 /// Time in which connections that wait in the kernel are still accepted when the role is stopped.
 pub(crate) const STOP_GRACE: Duration = Duration::from_millis(100);
-/// Time for connections in progress when the role is stopped.
+/// Time for connections in progress when the role is stopped, and then for a gateway's leases. Together less than `TimeoutStopSec`
+/// of the units.
 pub(crate) const STOP_DEADLINE: Duration = Duration::from_secs(4);

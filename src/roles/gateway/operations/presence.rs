@@ -99,11 +99,13 @@ impl Presence {
         Presence(Arc::new(Shared { namespace, leases, opening, places, settled }))
     }
 
-    /// Releases all locks at once, when the gateway stops.
+    /// Releases all locks at once, when the gateway stops. Takes no longer than closing one lease. A lease that is being opened
+    /// is left to expire.
     pub(in crate::gateway) async fn close(&self) {
         let leases = std::mem::take(&mut *self.0.leases.locked());
-        for lease in leases {
-            lease.close().await;
+        let closing: Vec<Task<()>> = leases.into_iter().map(|lease| tasks::spawn(lease.close())).collect();
+        for closed in closing {
+            closed.await;
         }
     }
 }
@@ -395,9 +397,10 @@ impl Drop for Online {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::common::service::limits::STOP_DEADLINE;
     use ribbit_net::keys::{KEY_BYTES, Keys};
     use ribbit_state::ClusterId;
-    use smol::future::poll_once;
+    use smol::future::{poll_once, race};
     use std::net::TcpListener;
 
     fn path(name: &str) -> TreePath {
@@ -411,6 +414,24 @@ mod tests {
         let keys = Keys::of_cluster(ClusterId(1), &[1; KEY_BYTES]);
         let presence = Presence::new(Namespace::with_members(move || vec![address.clone()], &keys, ""));
         smol::block_on(test(&presence));
+    }
+
+    #[test]
+    fn closing_waits_for_no_lease_that_is_being_opened_and_for_the_others_together() {
+        without_answers(async |presence| {
+            let path = path("ada");
+            let opening = presence.0.lease(&path);
+            smol::pin!(opening);
+            assert!(poll_once(&mut opening).await.is_none());
+            for _ in 0..8 {
+                presence.0.leases.locked().push(HeldLease::unconfirmed(&presence.0.namespace, LEASE));
+            }
+            let late = async {
+                Timer::after(STOP_DEADLINE).await;
+                panic!("the unit is killed before its leases are closed");
+            };
+            race(presence.close(), late).await;
+        });
     }
 
     #[test]
