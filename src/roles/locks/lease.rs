@@ -167,6 +167,26 @@ impl HeldLease {
         self.shared.changed.listen()
     }
 
+    /// Waits for a renewal, unless the last one was confirmed less than half of the lease ago. Returns false once the lease is lost.
+    /// Cancel safe.
+    pub(crate) fn confirmed(&self) -> impl Future<Output = bool> + Send + use<> {
+        let shared = self.shared.clone();
+        async move {
+            loop {
+                let changed = shared.changed.listen();
+                let now = Instant::now();
+                {
+                    let mut validity = shared.validity();
+                    let is_lost = validity.loss_at(now, shared.length).is_some();
+                    if is_lost || now < validity.confirmed_until {
+                        return !is_lost;
+                    }
+                }
+                changed.await;
+            }
+        }
+    }
+
     /// Completes when the lease is lost, with the reason. Cancel safe.
     pub(crate) fn lost(&self) -> impl Future<Output = String> + Send + use<> {
         let shared = self.shared.clone();

@@ -2,6 +2,7 @@
 
 use super::Gateway;
 use crate::test_cluster::{TestCluster, awaited, send};
+use crate::verbs::CliUser;
 use rustix::process::Signal;
 use testkit::chat_client::ChatClient;
 
@@ -46,4 +47,21 @@ fn people_who_leave_while_their_lease_is_replaced_are_free() {
         logged_in_when_free(&second, &format!("ada{number}")).hang_up();
     }
     drop(gone_on);
+}
+
+#[test]
+fn messages_of_a_person_who_has_gone_on_elsewhere_are_not_handed_out() {
+    let pond = TestCluster::start();
+    let (first, second) = (Gateway::start(&pond, &CHAT), Gateway::start(&pond, &CHAT));
+    let paula = CliUser::called(&pond, "paula");
+    let mut before = created(&first, "ada");
+    send(first.pid(), Signal::STOP);
+    let mut after = logged_in_when_free(&second, "ada");
+    // The message waits for the gateway through which she is online now.
+    send(second.pid(), Signal::STOP);
+    paula.runs(&pond, &["dm", "ada", "for the second gateway"]).succeeds();
+    send(first.pid(), Signal::CONT);
+    before.is_closed();
+    send(second.pid(), Signal::CONT);
+    after.chats("paula|for the second gateway");
 }

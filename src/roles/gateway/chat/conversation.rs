@@ -106,6 +106,7 @@ impl Conversation<'_> {
             Turn::Incoming(Incoming::Ended) => Err(End::Lost),
             Turn::Due(Due::HandOut) => self.hand_out().await,
             Turn::Due(Due::Mark) => {
+                self.stay().await?;
                 if let Some(log_in) = &mut self.log_in {
                     log_in.delivery.mark(&self.chat.operations, &log_in.session).await;
                 }
@@ -124,10 +125,13 @@ impl Conversation<'_> {
         };
         let incoming = async { Turn::Incoming(self.intake.next().await) };
         match &mut self.log_in {
-            Some(log_in) if log_in.online.is_lost() => Turn::Stop,
-            Some(log_in) => {
-                let due = async { Turn::Due(log_in.delivery.due(&self.chat.operations).await) };
-                or(stop, or(due, incoming)).await
+            Some(LogIn { online, delivery, .. }) => {
+                let lost = async {
+                    online.lost().await;
+                    Turn::Stop
+                };
+                let due = async { Turn::Due(delivery.due(&self.chat.operations).await) };
+                or(stop, or(lost, or(due, incoming))).await
             }
             None => {
                 let idle = async {
@@ -321,7 +325,16 @@ impl Conversation<'_> {
         }
     }
 
+    /// Ends the conversation if the person is online through another gateway: messages are handed out and marked as read there.
+    async fn stay(&self) -> Result<(), End> {
+        match &self.log_in {
+            Some(log_in) if !log_in.online.is_held().await => Err(End::Stop),
+            _ => Ok(()),
+        }
+    }
+
     async fn hand_out(&mut self) -> Result<(), End> {
+        self.stay().await?;
         let Some(LogIn { session, delivery, .. }) = &mut self.log_in else { return Ok(()) };
         let operations = &self.chat.operations;
         match delivery.hand_out(operations, session, &mut self.connection, Vec::new(), false).await {
@@ -346,7 +359,7 @@ impl Conversation<'_> {
     /// Ends the log-in. `received` is true unless the client may have missed the last messages.
     async fn log_out(&mut self, received: bool) {
         if let Some(LogIn { session, online, delivery, .. }) = self.log_in.take() {
-            if received {
+            if received && !online.is_lost() {
                 delivery.end(&self.chat.operations, &session, &self.connection).await;
             }
             online.leave().await;

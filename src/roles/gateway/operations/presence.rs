@@ -362,6 +362,40 @@ impl Online {
         self.shared.place(&self.path) == Some(Place::Lost)
     }
 
+    /// Completes once another gateway has made the person online. Cancel safe.
+    pub(crate) async fn lost(&self) {
+        loop {
+            let settled = self.shared.settled.listen();
+            if self.is_lost() {
+                return;
+            }
+            settled.await;
+        }
+    }
+
+    /// Waits until it is certain whether no other gateway has made the person online, and returns true if so. A gateway that was
+    /// cut off or stopped learns only from the servers that its lease is over.
+    pub(crate) async fn is_held(&self) -> bool {
+        loop {
+            let settled = self.shared.settled.listen();
+            let lease = match self.shared.place(&self.path) {
+                Some(Place::Held { lease }) => Some(lease),
+                Some(Place::Waiting | Place::Acquiring { .. }) => None,
+                Some(Place::Releasing { .. } | Place::Lost) | None => return false,
+            };
+            let confirmed = lease.and_then(|lease| {
+                let leases = self.shared.leases.locked();
+                leases.iter().find(|held| held.token() == lease).map(HeldLease::confirmed)
+            });
+            if let Some(confirmed) = confirmed
+                && confirmed.await
+            {
+                return true;
+            }
+            settled.await;
+        }
+    }
+
     /// Ends it and waits until the lock is released.
     pub(crate) async fn leave(mut self) {
         self.release().await;
