@@ -9,6 +9,8 @@ pub(crate) const CONNECTIONS_MAX: usize = 512;
 pub(crate) const ACCEPT_BACKLOG: i32 = 512;
 /// Maximum number of open connections per listener from one address other than this machine's.
 pub(crate) const CONNECTIONS_PER_ADDRESS_MAX: usize = CONNECTIONS_MAX / 2;
+/// Maximum number of connections per listener that were refused at the limit of their address and are being closed.
+pub(crate) const TURNED_AWAY_MAX: usize = 64;
 /// Pause before a listener that cannot accept, for example for want of file descriptors, tries again.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Time after which a write that the client does not take ends its connection.

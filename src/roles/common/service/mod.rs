@@ -6,7 +6,8 @@
 //!
 //! - A listener without a free slot does not accept: its clients wait in the kernel, and none is refused.
 //! - A connection beyond the limit of its address gets the protocol's refusal and is closed, so that one client does not take
-//!   all slots. Connections of this machine are not limited by address.
+//!   all slots. What it has sent is read before, since a socket that is closed with unread bytes may lose the refusal.
+//!   Connections of this machine are not limited by address.
 //!
 //! [`connection`] has bounded reads and whole writes, [`limits`] every limit.
 
@@ -15,11 +16,13 @@ pub(crate) mod limits;
 
 use crate::common::address;
 use crate::common::failure::{Exit, Failure};
+use crate::common::linger::linger;
 use crate::common::shutdown::Shutdown;
 use async_net::{TcpListener, TcpStream};
 use connection::Connection;
 use limits::{
-    ACCEPT_BACKLOG, ACCEPT_PAUSE, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, STOP_DEADLINE, STOP_GRACE,
+    ACCEPT_BACKLOG, ACCEPT_PAUSE, CONNECTIONS_MAX, CONNECTIONS_PER_ADDRESS_MAX, LINGER, LINGER_BYTES_MAX,
+    STOP_DEADLINE, STOP_GRACE, TURNED_AWAY_MAX,
 };
 use ribbit_net::address_limit::AddressLimit;
 use ribbit_net::{socket, tasks};
@@ -123,6 +126,7 @@ pub(crate) async fn accept(
     connections: Arc<Connections>,
 ) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
     let addresses = AddressLimit::new(CONNECTIONS_PER_ADDRESS_MAX);
     // True while accepting fails, so that a repeated error is logged once.
     let mut failing = false;
@@ -144,7 +148,15 @@ pub(crate) async fn accept(
             continue; // The client has closed it already.
         }
         let Some(of_address) = addresses.enter(from, !from.is_loopback()) else {
-            turn_away(stream, service.refusal(position)).await;
+            // Beyond the limit it is closed at once.
+            if let Some(slot) = turned_away.try_acquire_arc() {
+                let refusal = service.refusal(position);
+                tasks::spawn(async move {
+                    turn_away(stream, refusal).await;
+                    drop(slot);
+                })
+                .detach();
+            }
             continue;
         };
         let slot = (slot, of_address);
@@ -158,15 +170,40 @@ pub(crate) async fn accept(
     }
 }
 
-/// Refuses a connection, as far as the refusal can be written without waiting.
+/// Refuses a connection, as far as the refusal can be written without waiting, and closes it so that the refusal arrives.
 async fn turn_away(mut stream: TcpStream, refusal: &[u8]) {
     let written = smol::future::poll_once(stream.write_all(refusal)).await;
     log::debug!("connection refused at the limit of its address; refusal written: {}", written.is_some());
+    linger(stream, LINGER_BYTES_MAX, LINGER).await;
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_loopback;
+    use super::*;
+    use smol::io::AsyncReadExt;
+
+    #[test]
+    fn a_refusal_arrives_after_a_request_that_was_not_read() {
+        smol::block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+            let address = listener.local_addr().expect("bound");
+            let mut client = TcpStream::connect(address).await.expect("it listens");
+            client.write_all(b"login,ada,password 1").await.expect("connected");
+            let (stream, _) = listener.accept().await.expect("it is there");
+            stream.peek(&mut [0]).await.expect("the request has arrived");
+            let mut answer = Vec::new();
+            let refused = async {
+                turn_away(stream, b"602").await;
+                smol::future::pending::<()>().await;
+            };
+            let read = async {
+                client.read_to_end(&mut answer).await.expect("no reset");
+            };
+            smol::future::or(read, refused).await;
+            assert_eq!(answer, b"602");
+            client.write_all(b"more").await.expect("no reset");
+        });
+    }
 
     #[test]
     fn only_this_machine_reaches_loopback() {
