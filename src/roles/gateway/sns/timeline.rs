@@ -7,6 +7,7 @@
 //!
 //! - Posts are carried out one after the other, also when the client has gone meanwhile. The next one waits in the client's window.
 //! - At the end of its input the client sends empty messages as fast as it can. After `EMPTY_MAX` in a row the stream ends.
+//! - The time of a post is the croak's. The one that a client sends along is only given back with the words about a refusal.
 //! - A reader that takes nothing holds its own stream up and nothing else: events wait in the log.
 
 use super::messages::{Post, Timestamp};
