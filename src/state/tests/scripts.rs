@@ -52,6 +52,10 @@ impl Runner for Script {
                 self.wall_ms = first(&mut args)?.parse::<u64>()? * 24 * 3600 * 1000;
                 String::new()
             }
+            "wall" => {
+                self.wall_ms = first(&mut args)?.parse()?;
+                String::new()
+            }
             "age" => {
                 self.log.age_ms = first(&mut args)?.parse()?;
                 String::new()

@@ -30,7 +30,7 @@ fn form<'a>(name: &'a str, password: &'a str) -> [(&'static str, &'a str); 3] {
 }
 
 /// Registers, which does not log in, and logs in. Returns the session.
-fn joined(address: &str, name: &str) -> String {
+pub(super) fn joined(address: &str, name: &str) -> String {
     let reply = ask(address, "", REGISTER, &form(name, SECRET));
     assert!(reply.is("Success"), "{reply:?}");
     logged_in(address, name)
@@ -48,10 +48,19 @@ fn home(address: &str, session: &str) -> GobReply {
     reply
 }
 
-fn profile(address: &str, session: &str, name: &str) -> GobReply {
+pub(super) fn profile(address: &str, session: &str, name: &str) -> GobReply {
     let reply = ask(address, session, PROFILE, &[("Method", "GET"), ("Profile_user", name)]);
     assert!(reply.is("LoggedIn"), "{reply:?}");
     reply
+}
+
+#[track_caller]
+pub(super) fn follow(address: &str, session: &str, name: &str) {
+    assert!(ask(address, session, FOLLOW, &[("Follow_username", name)]).is("LoggedIn"));
+}
+
+pub(super) fn post(address: &str, session: &str, status: &str) {
+    ask(address, session, POST, &[("Status", status)]);
 }
 
 #[test]
@@ -208,6 +217,45 @@ fn the_ports_answer_while_servers_die() {
     let gateway = chirper(&pond);
     let address = &gateway.addresses("chirper")[1];
     assert_eq!(home(address, &ada).posts(), posted, "the session is still open");
+}
+
+#[test]
+fn sessions_and_posts_outlive_a_killed_gateway() {
+    let pond = TestCluster::start();
+    let mut gateway = chirper(&pond);
+    let addresses = gateway.addresses("chirper");
+    let ports = addresses.join(",");
+    let ada = joined(&addresses[0], "ada");
+    let elsewhere = chirper(&pond);
+    let other = &elsewhere.addresses("chirper")[0];
+    let texts: Vec<String> = (0..30).map(|number| format!("post {number}")).collect();
+    let pids = std::thread::scope(|scope| {
+        // As a person at the pages: a post whose page did not come is made again if the own page lacks it.
+        let writing = scope.spawn(|| {
+            for (number, text) in texts.iter().enumerate() {
+                let posted = || try_ask(&addresses[number % 3], &ada, POST, &[("Status", text)]);
+                while posted().is_err() && !home(other, &ada).posts().contains(&text.as_str()) {}
+            }
+        });
+        awaited("some posts", || (home(other, &ada).posts().len() > 5).then_some(()));
+        gateway.kill();
+        let killed = gateway.pid();
+        gateway = Gateway::start(&pond, &["--chirper", &ports]);
+        writing.join().expect("it writes all");
+        [killed, gateway.pid()]
+    });
+    assert_ne!(pids[0], pids[1]);
+    for address in &addresses {
+        assert!(ask(address, &ada, LOGIN, GET).is("LoggedIn"), "the session is open on the new gateway");
+    }
+    let last = home(&addresses[2], &ada);
+    let mut posts = last.posts();
+    // The one whose page did not come may be there twice.
+    assert!(posts.len() <= texts.len() + 1, "{posts:?}");
+    posts.dedup();
+    assert_eq!(posts, texts);
+    ask(other, &ada, LOGOUT, &[]);
+    assert!(!ask(&addresses[1], &ada, LOGIN, GET).is("LoggedIn"));
 }
 
 #[test]

@@ -18,9 +18,9 @@ const PERMISSION_DENIED: i32 = 7;
 const BUSY: &str = "user already logged in on different machine";
 const UNKNOWN: &str = "user does not exist :(";
 
-struct Server(GrpcChannel);
+pub(super) struct Server(GrpcChannel);
 
-fn server(gateway: &Gateway) -> Server {
+pub(super) fn server(gateway: &Gateway) -> Server {
     let address = gateway.address("grpc-chat", 0).to_string();
     Server(block_on(GrpcChannel::connect(&address)).expect("a gateway listens"))
 }
@@ -33,14 +33,14 @@ impl Server {
 
     /// Calls Login, Logout or Delete.
     #[track_caller]
-    fn asks(&self, method: &str, user: &str) -> (i32, String) {
+    pub(super) fn asks(&self, method: &str, user: &str) -> (i32, String) {
         let reply: LoginReply = block_on(self.call(method, &[(1, user)])).expect("it is answered");
         assert_eq!(reply.user, user);
         (reply.status, reply.errormessage)
     }
 
     #[track_caller]
-    fn sends(&self, user: &str, message: &str, target: &str) -> (i32, String) {
+    pub(super) fn sends(&self, user: &str, message: &str, target: &str) -> (i32, String) {
         let fields = [(1, user), (2, message), (3, target)];
         let reply: SendReply = block_on(self.call("Send", &fields)).expect("it is answered");
         let repeated = (reply.user.as_str(), reply.message.as_str(), reply.target.as_str());
@@ -49,13 +49,13 @@ impl Server {
     }
 
     #[track_caller]
-    fn polls(&self, user: &str) -> GetReply {
+    pub(super) fn polls(&self, user: &str) -> GetReply {
         block_on(self.call("GetMessages", &[(1, user)])).expect("it is answered")
     }
 
     /// Polls until there are messages, and returns them as `SENDER: TEXT`.
     #[track_caller]
-    fn gets(&self, user: &str) -> Vec<String> {
+    pub(super) fn gets(&self, user: &str) -> Vec<String> {
         awaited("messages", || {
             let reply = self.polls(user);
             assert_ne!(reply.status, 1, "{}", reply.errormessage);

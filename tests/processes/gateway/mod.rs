@@ -1,5 +1,6 @@
 //! The gateway with clients that speak the older systems' protocols byte for byte: [`ribbit_tcp`], [`chat`], [`chirper`], [`sns`],
-//! [`grpc_chat`], [`grpc_python`]; [`presence`] and [`shared`], what they have in common.
+//! [`grpc_chat`], [`grpc_python`]; [`together`], several of them in one conversation; [`presence`] and [`shared`], what they have in
+//! common.
 
 mod chat;
 mod chirper;
@@ -9,6 +10,7 @@ mod presence;
 mod ribbit_tcp;
 mod shared;
 mod sns;
+mod together;
 
 use crate::test_cluster::{TestCluster, awaited};
 use ribbit_state::sync::MutexExt;

@@ -22,13 +22,13 @@ const PERMISSION_DENIED: i32 = 7;
 const RESOURCE_EXHAUSTED: i32 = 8;
 const UNIMPLEMENTED: i32 = 12;
 
-fn channel(gateway: &Gateway, listener: usize) -> GrpcChannel {
+pub(super) fn channel(gateway: &Gateway, listener: usize) -> GrpcChannel {
     let address = gateway.address("sns", listener).to_string();
     block_on(GrpcChannel::connect(&address)).expect("a gateway listens")
 }
 
 /// Client of the service, which makes each call with a name.
-struct Person<'a>(&'a GrpcChannel, &'static str);
+pub(super) struct Person<'a>(pub(super) &'a GrpcChannel, pub(super) &'static str);
 
 impl Person<'_> {
     fn call<R: Message>(&self, method: &str, arguments: &[&str]) -> R {
@@ -44,25 +44,30 @@ impl Person<'_> {
         assert_eq!((reply.status, reply.msg.as_str()), (status, words), "{method} {arguments:?}");
     }
 
-    fn logs_in(&self) -> Reply {
+    pub(super) fn logs_in(&self) -> Reply {
         self.call("Login", &[])
     }
 
+    #[track_caller]
+    pub(super) fn follows(&self, name: &str) {
+        self.asks("Follow", &[name], ReplyStatus::Success, &format!("Successfully followed {name}"));
+    }
+
     /// Opens the timeline, as the client does.
-    fn timeline(&self) -> Timeline {
+    pub(super) fn timeline(&self) -> Timeline {
         let mut stream = block_on(self.0.open("/SNS.SNSService/Timeline")).expect("a stream");
         block_on(stream.send(&Post { username: self.1.to_string(), ..Post::default() }.encode()));
         Timeline { stream, username: self.1 }
     }
 }
 
-struct Timeline {
+pub(super) struct Timeline {
     stream: GrpcStream,
     username: &'static str,
 }
 
 impl Timeline {
-    fn posts(&mut self, msg: &str) {
+    pub(super) fn posts(&mut self, msg: &str) {
         let timestamp = Some(Timestamp { seconds: 1_700_000_000, nanos: 0 });
         let post = Post { username: self.username.to_string(), msg: msg.to_string(), timestamp };
         block_on(self.stream.send(&post.encode()));
@@ -70,7 +75,7 @@ impl Timeline {
 
     /// Returns the next post as `AUTHOR: TEXT`.
     #[track_caller]
-    fn shows(&mut self) -> String {
+    pub(super) fn shows(&mut self) -> String {
         let post = block_on(smol::future::or(self.stream.next(), async {
             smol::Timer::after(PATIENCE).await;
             None
@@ -82,7 +87,7 @@ impl Timeline {
 
     /// Asserts that nothing comes for a moment.
     #[track_caller]
-    fn is_silent(&mut self) {
+    pub(super) fn is_silent(&mut self) {
         let next = block_on(smol::future::or(self.stream.next(), async {
             smol::Timer::after(Duration::from_millis(400)).await;
             Some(Vec::new())
