@@ -116,6 +116,14 @@ impl ChildRole {
         }
     }
 
+    /// Returns true if people reach the cluster through it, so it starts once the members have formed one.
+    fn is_front(self) -> bool {
+        match self {
+            ChildRole::Web | ChildRole::Gateway => true,
+            ChildRole::Member(..) | ChildRole::Balancer => false,
+        }
+    }
+
     /// Returns the arguments of this child's command.
     fn arguments(self, data_dir: &Path, settings: &ChildSettings) -> Vec<OsString> {
         let mut words: Vec<OsString> = match self {
@@ -237,7 +245,7 @@ impl Up {
         let mut stop = std::pin::pin!(stop);
         let mut deadline = Timer::after(UP_MAX);
         for index in 0..self.children.len() {
-            if !matches!(self.children[index].part, ChildRole::Web | ChildRole::Gateway) {
+            if !self.children[index].part.is_front() {
                 self.start(index);
             }
         }
@@ -283,7 +291,7 @@ impl Up {
                 self.stage = StartPhase::Opening;
                 self.goal = Box::pin(serves(reached_at(self.web())));
                 for index in 0..self.children.len() {
-                    if matches!(self.children[index].part, ChildRole::Web | ChildRole::Gateway) {
+                    if self.children[index].part.is_front() {
                         self.start(index);
                     }
                 }
@@ -387,7 +395,7 @@ impl Up {
         }
         if part == ChildRole::Balancer {
             // The web role and the gateway learn the balancer's address when they start.
-            let front = self.slots(|part| matches!(part, ChildRole::Web | ChildRole::Gateway));
+            let front = self.slots(ChildRole::is_front);
             self.supervisor.terminate(&front);
         }
         Ok(())
@@ -469,10 +477,10 @@ impl Up {
             missing.push(format!("only {} of {voters} voters are alive", alive_voters(&survey)));
         }
         let web_is_due = self.stage != StartPhase::Forming;
-        let absent = self.children.iter().filter(|child| {
-            let is_front = matches!(child.part, ChildRole::Web | ChildRole::Gateway);
-            !self.supervisor.runs(child.slot) && (!is_front || web_is_due)
-        });
+        let absent = self
+            .children
+            .iter()
+            .filter(|child| !self.supervisor.runs(child.slot) && (!child.part.is_front() || web_is_due));
         missing.extend(absent.map(|child| format!("{} keeps exiting", child.part.name())));
         if missing.is_empty() {
             missing.push(format!("the pages do not answer at {}", self.web()));
