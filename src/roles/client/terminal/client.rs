@@ -184,7 +184,7 @@ impl TerminalClient {
                 self.set_audience(audience).await;
                 Ok(())
             }
-            TerminalCommand::Announcements { dismiss } => Ok(self.show_announcements(dismiss).await?),
+            TerminalCommand::Announcements { dismiss } => Ok(self.list_announcements(dismiss).await?),
             TerminalCommand::Unread => Ok(self.show_unread(true).await?),
             TerminalCommand::Notifications => Ok(self.show_notices().await?),
             TerminalCommand::Friends => Ok(self.show_friends().await?),

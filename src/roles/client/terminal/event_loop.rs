@@ -113,7 +113,8 @@ async fn greet(client: &TerminalClient, take_over: bool) -> Result<(), RequestEr
         .screen
         .show(format!("you are logged in as @{me}. Type `/help` for commands, `/live` to join the chat"))
         .await;
-    report(client, client.greet_with_announcements().await.map_err(CommandError::from)).await?;
+    let announced = client.show_announcements(false).await.map(drop).map_err(CommandError::from);
+    report(client, announced).await?;
     report(client, client.show_unread(false).await.map_err(CommandError::from)).await?;
     if take_over {
         report(client, client.toggle_live(true).await).await?;

@@ -30,28 +30,24 @@ impl TerminalClient {
         Ok(())
     }
 
-    /// Shows the announcements that the user has not dismissed, oldest first, or dismisses them.
-    pub(super) async fn show_announcements(&self, dismiss: bool) -> Result<(), RequestError> {
+    /// Shows the announcements that the user has not dismissed, oldest first, or dismisses them. Returns their number.
+    pub(super) async fn show_announcements(&self, dismiss: bool) -> Result<usize, RequestError> {
         let items = self.user.announcements().await?;
-        if items.is_empty() {
-            self.screen.show("no announcements".to_string()).await;
-        }
         for item in items.iter().rev() {
             match dismiss {
                 true => self.user.dismiss(item.id).await?,
                 false => self.screen.show(announcements::line(item)).await,
             }
         }
-        if dismiss && !items.is_empty() {
-            self.screen.show("dismissed").await;
-        }
-        Ok(())
+        Ok(items.len())
     }
 
-    /// Shows the announcements at log-in, if there are any.
-    pub(super) async fn greet_with_announcements(&self) -> Result<(), RequestError> {
-        for item in self.user.announcements().await?.iter().rev() {
-            self.screen.show(announcements::line(item)).await;
+    /// Carries out the command for announcements.
+    pub(super) async fn list_announcements(&self, dismiss: bool) -> Result<(), RequestError> {
+        match self.show_announcements(dismiss).await? {
+            0 => self.screen.show("no announcements".to_string()).await,
+            _ if dismiss => self.screen.show("dismissed").await,
+            _ => {}
         }
         Ok(())
     }
