@@ -148,6 +148,8 @@ impl Store {
                 wall_ms: self.wall_ms,
                 words: "backend-1 leads, since <nobody> else is there".into(),
             }]),
+            // Served by balancers only.
+            Ask::Directory(_) => Answer::Refused(Denied::new(Code::InvalidEntry)),
             Ask::NodeStatus
             | Ask::Join { .. }
             | Ask::Lose { .. }
@@ -157,8 +159,7 @@ impl Store {
             | Ask::Renew { .. }
             | Ask::GetServer { .. }
             | Ask::SetPassword { .. }
-            | Ask::Pin(_)
-            | Ask::Directory(_) => {
+            | Ask::Pin(_) => {
                 unreachable!("pages ask no such thing, or the mood has answered")
             }
         }
@@ -290,7 +291,10 @@ async fn serve(mut stream: async_net::TcpStream, shared: Arc<Mutex<Shared>>) -> 
     if shared.lock().unwrap().mood == Mood::Gone {
         return None;
     }
-    assert!(matches!(arrival.preface.plane, Plane::Client | Plane::Control | Plane::Status));
+    assert!(matches!(
+        arrival.preface.plane,
+        Plane::Client | Plane::Control | Plane::Status | Plane::Directory
+    ));
     let Accepted { mut channel, .. } = handshake::accept(stream, arrival, &keys()).await.ok()?;
     loop {
         let AskFrame { tag, ask, .. } = frame::read(&mut channel.reader, FRAME_BYTES_MAX).await.ok()?;
