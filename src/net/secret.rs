@@ -63,6 +63,12 @@ pub fn stored_token(shown: TokenHash) -> TokenHash {
     token_hash(&[b"ribbit session ", &shown.0[..]].concat())
 }
 
+/// Returns the secret of the feed address that a session makes with this request. A form that is sent again, through whichever
+/// web process, makes the same one, and only who has the session can know it.
+pub fn feed_secret(session: TokenHash, request: RequestId) -> [u8; TOKEN_BYTES] {
+    token_hash(&[b"ribbit feed ", &session.0[..], &request.0.to_le_bytes()].concat()).0
+}
+
 /// Returns a new request id, for a write that is not a retry.
 pub fn new_request_id() -> RequestId {
     let mut id = [0; 16];

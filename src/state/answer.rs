@@ -14,6 +14,7 @@ use super::limits::{
 use super::lookup::{session_person, settings};
 use super::notices;
 use super::pages::feed;
+use super::pages::feed_addresses;
 use super::pages::front;
 use super::pages::listing;
 use super::pages::lookups;
@@ -54,6 +55,8 @@ pub fn answer<V: View>(
             None => Err(Denied::new(Code::LinkNotValid)),
         },
         Query::Accounts { names, after } => people::accounts(view, names, after.as_deref())?,
+        Query::AddressedFeed { address } => feed_addresses::read(view, caches, *address)?,
+        Query::PublicCroaks { username } => feed_addresses::public_croaks(view, caches.ring, username)?,
         Query::Me { session }
         | Query::Feed { session, .. }
         | Query::Friends { session, .. }
@@ -81,6 +84,7 @@ pub fn answer<V: View>(
         | Query::Everyone { session, .. }
         | Query::Search { session, .. }
         | Query::MyAnnouncements { session }
+        | Query::FeedAddresses { session }
         | Query::Waiting { session, .. }
         | Query::FollowsOf { session, .. }
         | Query::Croaks { session, .. }
@@ -167,6 +171,7 @@ fn personal<V: View>(
         }
         Query::Reactions { croak, kind, .. } => thread::reactions(view, me, *croak, *kind)?,
         Query::MyAnnouncements { .. } => Ok(announcements::shown(view, Some(me.account))?),
+        Query::FeedAddresses { .. } => Ok(feed_addresses::list(view, me.account)?),
         Query::Me { .. } => Ok(Page::Me(me)),
         // Answered above: these need no session.
         Query::Position
@@ -177,6 +182,8 @@ fn personal<V: View>(
         | Query::Announcements
         | Query::Reports { .. }
         | Query::ResetLink { .. }
+        | Query::AddressedFeed { .. }
+        | Query::PublicCroaks { .. }
         | Query::Accounts { .. } => Ok(Page::Me(me)),
     })
 }

@@ -149,9 +149,9 @@ impl Query {
                 hold(usernames.len() <= PERSONS_NAMED_MAX, INVALID)?;
                 usernames.iter().try_for_each(|typed| username(typed))
             }
-            Query::Profile { username: typed, .. } | Query::FollowsOf { username: typed, .. } => {
-                username(typed)
-            }
+            Query::Profile { username: typed, .. }
+            | Query::FollowsOf { username: typed, .. }
+            | Query::PublicCroaks { username: typed } => username(typed),
             Query::Talk { with: TalkPartner::Named(typed), .. } => {
                 username(typed).map_err(|_| Denied::of(Code::NoSuchUser, Field::Username))
             }
@@ -196,6 +196,8 @@ impl Query {
             | Query::Announcements
             | Query::MyAnnouncements { .. }
             | Query::Liked { .. }
+            | Query::FeedAddresses { .. }
+            | Query::AddressedFeed { .. }
             | Query::Settings => Ok(()),
         }
     }
@@ -365,7 +367,10 @@ impl AccountCommand {
                 changes.refusals().into_iter().next().map_or(Ok(()), Err)
             }
             AccountCommand::ChangePassword { password_hash, .. } => hash(password_hash),
-            AccountCommand::EndSession { .. }
+            AccountCommand::MakeFeedAddress { room: Some(room), .. } => room_name(room),
+            AccountCommand::MakeFeedAddress { room: None, .. }
+            | AccountCommand::EndFeedAddress { .. }
+            | AccountCommand::EndSession { .. }
             | AccountCommand::EndOtherSessions { .. }
             | AccountCommand::RemoveCroak { .. }
             | AccountCommand::Dismiss { .. }

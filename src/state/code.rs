@@ -120,6 +120,8 @@ codes! {
     HasPassword = 676, "this account has a password; log in with it on the pages or with ribbit client";
     TooManyAnnouncements = 677, "there are as many announcements as possible (5); withdraw one first";
     NoSuchAnnouncement = 678, "there is no such announcement";
+    TooManyFeedAddresses = 679, "you have as many feed addresses as possible (16); delete one first";
+    NoSuchFeedAddress = 680, "there is no such feed address; it may have been deleted";
 }
 
 impl Code {
@@ -235,6 +237,7 @@ mod tests {
         says(Code::BadPath, PATH_NAME_BYTES_MAX);
         says(Code::TooMuchContent, NODE_BYTES_MAX);
         says(Code::TooManyAnnouncements, ANNOUNCEMENTS_MAX);
+        says(Code::TooManyFeedAddresses, FEED_ADDRESSES_MAX);
         says(Code::RoomFull, ROOM_MEMBERS_MAX);
         says(Code::TooManyRooms, ROOMS_MAX);
         says(Code::InTooManyRooms, ROOMS_PER_PERSON_MAX);

@@ -293,6 +293,11 @@ pub enum AccountCommand {
     Pin { session: TokenHash, croak: LogIndex, pinned: bool },
     /// Hides an announcement from this account.
     Dismiss { session: TokenHash, announcement: LogIndex },
+    /// Makes a feed address of the account's feed, or of a room that the account is in. `address` is the hash of its secret as
+    /// it is stored.
+    MakeFeedAddress { session: TokenHash, address: TokenHash, room: Option<String> },
+    /// Ends the feed address of the account that was made at this index.
+    EndFeedAddress { session: TokenHash, made: LogIndex },
 }
 
 /// New values of the fields of an account; `None` for those that stay.

@@ -159,6 +159,8 @@ commands! {
     Account(AccountCommand::RemoveCroak): 1, session, People, stays, SmallWrite, croak_removed;
     Account(AccountCommand::Pin): 1, session, People, stays, SmallWrite, none;
     Account(AccountCommand::Dismiss): 1, session, People, stays, SmallWrite, none;
+    Account(AccountCommand::MakeFeedAddress): 1, session, People, grows, Post, none;
+    Account(AccountCommand::EndFeedAddress): 1, session, People, stays, SmallWrite, none;
     Operator(OperatorCommand::SetPassword): 1, none, Backends, stays, SmallWrite, sessions_closed;
     Operator(OperatorCommand::Suspend): 1, none, Operators, stays, SmallWrite, sessions_closed;
     Operator(OperatorCommand::RemoveAccount): 1, none, Operators, stays, SmallWrite, account_deleted;
@@ -291,4 +293,7 @@ queries! {
     Profiles: session, public;
     Persons: session, public;
     Liked: session, public;
+    FeedAddresses: session, public;
+    AddressedFeed: address, public;
+    PublicCroaks: none, public;
 }

@@ -21,8 +21,8 @@
 //! - [`audience`]: readers of a croak; [`avatar`]: the pictures beside names; [`command`]: requests, commands and replies
 //! - [`rows`]: the tables with their keys and rows; [`coordination`]: the rows of the lock namespace and of leases;
 //!   [`room_rows`]: the rows of rooms; [`croaks`]: the layout of a stored croak
-//! - [`query`]: queries and the shapes of their answers; [`croak_query`], [`room_query`] and [`person`]: croaks, rooms
-//!   and people in them
+//! - [`query`]: queries and the shapes of their answers; [`croak_query`], [`room_query`], [`talk_query`] and [`person`]: croaks,
+//!   rooms, direct messages and people in them
 //! - [`events`]: events, and the one that each command produces; [`facts`]: a table of all facts about each command and query
 //! - [`rule`]: the context that every rule receives, and its decision; [`lookup`]: lookups that rules and queries share
 //! - [`sync`]: locking, for all layers
@@ -90,6 +90,7 @@ mod rooms;
 pub mod rows;
 mod rule;
 pub mod sync;
+mod talk_query;
 #[cfg(test)]
 mod tests;
 pub mod text;

@@ -33,6 +33,8 @@ pub(crate) const SESSIONS_PER_ACCOUNT_MAX: usize = 32;
 pub const SESSION_AGE_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 /// Lifetime of a link to set a new password, in milliseconds of cluster age (one day).
 pub const RESET_LINK_AGE_MS_MAX: u64 = 24 * 3600 * 1000;
+/// Maximum number of feed addresses of one account.
+pub const FEED_ADDRESSES_MAX: usize = 16;
 /// Maximum number of announcements that are shown at once.
 pub const ANNOUNCEMENTS_MAX: usize = 5;
 /// Maximum length of an announcement, in characters.

@@ -70,3 +70,22 @@ pub struct OpenSession {
     /// True for the session that sent the query.
     pub this: bool,
 }
+
+/// A feed address as its owner sees it, without its secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedAddressItem {
+    /// Index of the command that made it, by which it can be ended.
+    pub made: LogIndex,
+    pub made_wall_ms: u64,
+    pub leads_to: AddressedThing,
+}
+
+/// What a feed address leads to, as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AddressedThing {
+    Home,
+    /// A room, by its name.
+    Room(String),
+    /// A room that is closed, or that the owner is no longer in.
+    Gone,
+}

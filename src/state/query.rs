@@ -5,12 +5,15 @@ pub use super::croak_query::{
 };
 use super::ids::{AccountId, LogIndex, RoomId, TokenHash};
 use super::path::TreePath;
-pub use super::person::{OpenSession, OwnAccount, Person, PersonRelation, Profile};
+pub use super::person::{
+    AddressedThing, FeedAddressItem, OpenSession, OwnAccount, Person, PersonRelation, Profile,
+};
 pub use super::room_query::{
     RoomBody, RoomGuestEntry, RoomInfo, RoomInvitation, RoomMemberEntry, RoomPage, RoomPeople, RoomStanding,
     RoomSummary, RoomText,
 };
 use super::rows::{Audience, Coordination, Lease, NoticeKind, Owner, ReportedThing, Settings, TreeNode};
+pub use super::talk_query::{DeliveryStatus, Talk, TalkMessage, TalkPartner, TalkSummary, WaitingMessage};
 use serde::{Deserialize, Serialize};
 
 /// Required freshness of an answer.
@@ -135,6 +138,12 @@ pub enum Query {
     Persons { session: TokenHash, usernames: Vec<String> },
     /// Croaks that the session's owner likes, newest first.
     Liked { session: TokenHash, before: Option<LogIndex>, limit: u16 },
+    /// Feed addresses of the session's owner.
+    FeedAddresses { session: TokenHash },
+    /// The newest page of what a feed address leads to, as its owner sees it. Answered `Feed` or `Room`.
+    AddressedFeed { address: TokenHash },
+    /// The newest croaks of a person that are for everyone. Needs no session.
+    PublicCroaks { username: String },
 }
 
 /// Side of a follow on which the listed accounts are.
@@ -148,13 +157,6 @@ pub enum FollowSide {
 pub enum ReactionKind {
     Like,
     Share,
-}
-
-/// The other participant of a talk. A deleted account has no name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum TalkPartner {
-    Named(String),
-    Account(AccountId),
 }
 
 /// One page of the results of a search.
@@ -339,6 +341,13 @@ pub enum Page {
         /// The `before` of the next older page, if there is one.
         older: Option<LogIndex>,
     },
+    /// Oldest first.
+    FeedAddresses(Vec<FeedAddressItem>),
+    PublicCroaks {
+        person: Person,
+        /// Newest first.
+        croaks: Vec<FeedCroak>,
+    },
 }
 
 /// An announcement as people see it.
@@ -349,19 +358,6 @@ pub struct AnnouncementItem {
     pub wall_ms: u64,
     /// Time for which it is still shown, in milliseconds of cluster age, if it ends by itself.
     pub left_ms: Option<u64>,
-}
-
-/// A message that its recipient has not read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WaitingMessage {
-    pub id: LogIndex,
-    pub from: AccountId,
-    /// User name of the sender when the message was sent.
-    pub username: String,
-    /// The account of the sender is deleted.
-    pub deleted: bool,
-    pub wall_ms: u64,
-    pub text: String,
 }
 
 /// A page of the feed with what stands around it.
@@ -448,57 +444,6 @@ pub struct NoticeItem {
     /// Name of the room that it is about.
     pub room: Option<String>,
     pub unread: bool,
-}
-
-/// One talk in a list of talks.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TalkSummary {
-    /// `None` if the account is deleted.
-    pub with: Option<Person>,
-    pub with_account: AccountId,
-    pub newest: TalkMessage,
-    /// Number of the other's messages that are unread.
-    pub waiting: u32,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TalkMessage {
-    /// Log index of the message; also the cursor of the next page, which contains what is older.
-    pub id: LogIndex,
-    /// True if the reader wrote it.
-    pub mine: bool,
-    pub wall_ms: u64,
-    pub text: String,
-    /// Delivery status, as reported by the recipient's client.
-    pub status: DeliveryStatus,
-}
-
-/// Delivery status of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum DeliveryStatus {
-    /// On the disks of a majority of the voters, and not displayed yet.
-    Saved,
-    /// Displayed by the recipient's client.
-    Delivered,
-    Read,
-}
-
-/// One page of a talk.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Talk {
-    pub me: Person,
-    /// `None` if the account is deleted.
-    pub with: Option<Person>,
-    pub with_account: AccountId,
-    /// Newest first.
-    pub messages: Vec<TalkMessage>,
-    /// The `before` of the next older page, if there is one.
-    pub older: Option<LogIndex>,
-    /// Number of the other's messages that are unread, on this page or not.
-    pub waiting: u32,
-    /// The other's messages up to here were read.
-    pub read_through: LogIndex,
 }
 
 /// One node in a listing.

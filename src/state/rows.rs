@@ -118,6 +118,10 @@ tables! {
     47 Reports: LogIndex => Report;
     /// Texts and settings of accounts. An account without a row has the default ones.
     48 Profiles: AccountId => AccountProfile;
+    /// Hash of the secret in a feed address → what the address leads to.
+    49 FeedAddresses: TokenHash => FeedAddress;
+    /// (account, index at which the address was made) → feed address, oldest first.
+    50 FeedAddressesOf: (AccountId, LogIndex) => TokenHash;
     /// Hash of a one-time link's code → the link.
     52 OneTimeLinks: TokenHash => OneTimeLink;
     /// Account → its link in `OneTimeLinks` to set a new password.
@@ -225,6 +229,25 @@ pub struct OneTimeLink {
 pub enum LinkPurpose {
     /// To set a new password for this account.
     Reset { account: AccountId },
+}
+
+/// A secret address at which a feed reader reads what its owner sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeedAddress {
+    pub account: AccountId,
+    pub source: FeedSource,
+    /// Index of the command that made it: its key in `FeedAddressesOf`.
+    pub made: LogIndex,
+    pub made_wall_ms: u64,
+}
+
+/// Content of a feed address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FeedSource {
+    /// The feed of the account.
+    Home,
+    /// The messages of a room, as long as the account is in it.
+    Room { room: RoomId },
 }
 
 /// A croak. The parts that are also read alone come first.

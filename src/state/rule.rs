@@ -85,6 +85,7 @@ pub(crate) struct Bounds {
     pub(crate) reports_max: usize,
     pub(crate) reports_per_person_max: usize,
     pub(crate) announcements_max: usize,
+    pub(crate) feed_addresses_max: usize,
 }
 
 impl Bounds {
@@ -118,6 +119,7 @@ impl Bounds {
         reports_max: REPORTS_MAX,
         reports_per_person_max: REPORTS_PER_PERSON_MAX,
         announcements_max: ANNOUNCEMENTS_MAX,
+        feed_addresses_max: FEED_ADDRESSES_MAX,
     };
 }
 

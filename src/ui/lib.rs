@@ -6,6 +6,7 @@
 //!
 //! For the web:
 //! - [`avatar`]: the pictures beside names; [`device`]: the name of a browser
+//! - [`atom`]: feeds for feed readers
 //! - [`pages`]: the pages, with their templates in `templates/`; askama escapes all text
 //! - [`status_page`]: the page `/status`
 //! - [`form`]: form fields from a browser, and the request id of a form
@@ -31,6 +32,7 @@
 
 pub mod announcements;
 pub mod api;
+pub mod atom;
 pub mod avatar;
 pub mod demo;
 pub mod device;

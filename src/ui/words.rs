@@ -138,6 +138,7 @@ pub enum Note {
     Saved,
     NewPassword,
     Ended,
+    FeedAddressEnded,
     TakenBack,
     Muted,
     Unmuted,
@@ -148,7 +149,7 @@ pub enum Note {
 
 impl Note {
     /// All notes.
-    pub const ALL: [Note; 13] = [
+    pub const ALL: [Note; 14] = [
         Note::Welcome,
         Note::Added,
         Note::Removed,
@@ -156,6 +157,7 @@ impl Note {
         Note::Saved,
         Note::NewPassword,
         Note::Ended,
+        Note::FeedAddressEnded,
         Note::TakenBack,
         Note::Muted,
         Note::Unmuted,
@@ -174,6 +176,7 @@ impl Note {
             Note::Saved => "saved",
             Note::NewPassword => "new-password",
             Note::Ended => "ended",
+            Note::FeedAddressEnded => "feed-address-ended",
             Note::TakenBack => "taken-back",
             Note::Muted => "muted",
             Note::Unmuted => "unmuted",
@@ -202,6 +205,7 @@ impl Note {
             Note::Saved => "Saved.",
             Note::NewPassword => "Password changed. You have been logged out everywhere else.",
             Note::Ended => "Logged out there.",
+            Note::FeedAddressEnded => "Deleted. Nothing can be read at that address any more.",
             Note::TakenBack => "Croak deleted.",
             Note::Muted => "Muted. You no longer see them in feeds and notifications.",
             Note::Unmuted => "Unmuted.",

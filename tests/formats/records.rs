@@ -26,7 +26,7 @@ use ribbit_state::command::{
 };
 
 use ribbit_state::croaks::CroakHeader;
-use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, TokenHash};
+use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, RoomId, TokenHash};
 use ribbit_state::path::TreePath;
 use ribbit_state::rows::InlineRecord;
 use ribbit_state::rows::*;
@@ -87,6 +87,12 @@ fn rows() -> Vec<String> {
         avatar: Avatar::Chosen { colour: AvatarColour::Teal, frog: Frog::Winking },
         deleted: false,
     };
+    let feed_address = FeedAddress {
+        account: AccountId(0x0102),
+        source: FeedSource::Room { room: RoomId(300) },
+        made: 301,
+        made_wall_ms: 1_700_000_000_000,
+    };
     let announcement =
         Announcement { text: "rain".into(), wall_ms: 1_700_000_000_000, until_age_ms: Some(300) };
     let id = AccountId(0x0102);
@@ -139,6 +145,8 @@ fn rows() -> Vec<String> {
             OneTimeLink { purpose: LinkPurpose::Reset { account: id }, made_age_ms: 300 },
         ),
         line::<ResetLinks>("ResetLinks", id, TOKEN),
+        line::<FeedAddresses>("FeedAddresses", TOKEN, feed_address),
+        line::<FeedAddressesOf>("FeedAddressesOf", (id, 300), TOKEN),
         line::<Announcements>("Announcements", 300, announcement),
         line::<Dismissals>("Dismissals", id, vec![300, 301]),
         line::<Sessions>("Sessions", TOKEN, session),
@@ -299,6 +307,8 @@ fn message_commands() -> Vec<Command> {
         AccountCommand::EndOtherSessions { session }.into(),
         AccountCommand::RemoveCroak { session, croak: 300 }.into(),
         AccountCommand::Dismiss { session, announcement: 300 }.into(),
+        AccountCommand::MakeFeedAddress { session, address: TOKEN, room: Some("pond".into()) }.into(),
+        AccountCommand::EndFeedAddress { session, made: 300 }.into(),
         ConversationCommand::Like { session, croak: 300 }.into(),
         ConversationCommand::Unlike { session, croak: 300 }.into(),
         ConversationCommand::Share { session, croak: 300 }.into(),
@@ -397,7 +407,7 @@ fn check_complete(commands: &[Command]) {
     inside!(Message, MessageCommand: Send Mark ReadFeed SendAgain);
     inside!(Notice, NoticeCommand: Read Remove);
     inside!(Relation, RelationCommand: Mute Block Report);
-    inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak Pin Dismiss);
+    inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak Pin Dismiss MakeFeedAddress EndFeedAddress);
     inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport Announce WithdrawAnnouncement);
     inside!(Access, AccessCommand: MakeResetLink ResetPassword CreateByName OpenByName);
     inside!(Conversation, ConversationCommand: Like Unlike Share Unshare SweepCroak);

@@ -25,7 +25,9 @@ use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, Token};
 use ribbit_state::interest::Topic;
 use ribbit_state::query::TreeEntry;
 use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelation, Profile};
-use ribbit_state::query::{AnnouncementItem, CroakBody, Found, FrontCroak, FrontPage};
+use ribbit_state::query::{
+    AddressedThing, AnnouncementItem, CroakBody, FeedAddressItem, Found, FrontCroak, FrontPage,
+};
 use ribbit_state::query::{Consistency, FeedCroak, Page, Person, Query, TalkPartner};
 use ribbit_state::query::{CroakNumbers, CroakShare, ReactionKind, Thread, ThreadCroak, ThreadReply};
 use ribbit_state::query::{
@@ -208,6 +210,9 @@ fn queries() -> Vec<(&'static str, Query)> {
         Profiles: Query::Profiles { session, accounts: vec![ACCOUNT] },
         Persons: Query::Persons { session, usernames: vec!["ada".into()] },
         Liked: Query::Liked { session, before, limit },
+        FeedAddresses: Query::FeedAddresses { session },
+        AddressedFeed: Query::AddressedFeed { address: TOKEN },
+        PublicCroaks: Query::PublicCroaks { username: "bob".into() },
     })
 }
 
@@ -501,6 +506,8 @@ fn pages() -> Vec<(&'static str, Page)> {
         Profiles: Page::Profiles { me: person(), profiles: vec![named_profile] },
         Persons: Page::Persons(vec![person()]),
         Liked: Page::Liked { me: person(), croaks: liked_croaks, older: Some(299) },
+        FeedAddresses: Page::FeedAddresses(feed_addresses()),
+        PublicCroaks: Page::PublicCroaks { person: person(), croaks: Vec::new() },
     })
 }
 
@@ -842,6 +849,12 @@ fn waiting_message() -> WaitingMessage {
         wall_ms: 1_700_000_000_000,
         text: "hello".into(),
     }
+}
+
+fn feed_addresses() -> Vec<FeedAddressItem> {
+    let things = [AddressedThing::Home, AddressedThing::Room("pond".into()), AddressedThing::Gone];
+    let item = |leads_to| FeedAddressItem { made: 300, made_wall_ms: 1_700_000_000_000, leads_to };
+    things.map(item).into()
 }
 
 fn announcement() -> AnnouncementItem {

@@ -133,6 +133,14 @@ fn no_secret_of_a_run_is_found_where_it_need_not_be() {
     ada.post("/login", &[("username", "ada"), ("password", first)]).leads_to("/main");
     needles.push(Needle::of("a browser's token".into(), &unhex(&ada.cookies["session"])));
     ada.croak("a croak that everyone may read");
+    // A feed address, which is shown once.
+    let made = ada.post("/settings/feeds", &[("choice", "make"), ("of", "")]);
+    let secret = made.body.split_once("/feed/").and_then(|(_, rest)| rest.split_once(".atom"));
+    let secret = secret.expect("an address").0.to_string();
+    needles.push(Needle::text("a feed address", &secret));
+    needles.push(Needle::of("the bytes of a feed address".into(), &unhex(&secret)));
+    pond.browser().get(&format!("/feed/{secret}.atom")).says(200, "a croak that everyone may read");
+    pond.browser().get(&format!("/feed/{secret}")).says(404, "there is no feed");
     // Actions in a script.
     let bob = CliUser::new();
     let mut said = |what: &str, ran: crate::verbs::Ran| {

@@ -11,6 +11,7 @@ use ribbit_net::limits::FRAME_BYTES_MAX;
 use ribbit_net::protocol::{
     Answer, AnswerFrame, Ask, AskFrame, HistoryLine, LapseReason, MemberInfo, NodeStatus, UnavailableReason,
 };
+use ribbit_net::secret::stored_token;
 use ribbit_replica::event_ring::{EventReader, EventRing};
 use ribbit_state::command::Proposal;
 use ribbit_state::facts::event;
@@ -142,7 +143,14 @@ impl Store {
                 Some(_) if matches!(query, Query::Front { unless: Some(unless), .. } if unless == self.index) => {
                     Answer::Read { token: self.token(), old: false, page: Ok(Page::Unchanged) }
                 }
-                _ => Answer::Read { token: self.token(), old: false, page: self.model.answer(&query) },
+                _ => {
+                    let mut query = query;
+                    // Secrets stay as they are sent here, but the command that makes a feed address has its stored form.
+                    if let Query::AddressedFeed { address } = &mut query {
+                        *address = stored_token(*address);
+                    }
+                    Answer::Read { token: self.token(), old: false, page: self.model.answer(&query) }
+                }
             },
             Ask::History => Answer::History(vec![HistoryLine {
                 wall_ms: self.wall_ms,

@@ -24,6 +24,7 @@ pub mod http;
 pub mod keys;
 pub mod network;
 pub mod page_text;
+pub mod python;
 pub mod rig;
 pub mod sim;
 pub mod site;

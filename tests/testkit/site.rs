@@ -28,6 +28,7 @@ impl Site {
         let mut options = WebOptions::new("127.0.0.1:0".into(), servers, keys());
         // So that the tests over all routes look at these, too.
         options.chirper_pages = true;
+        options.public_feeds = true;
         change(&mut options);
         let listener = smol::block_on(web::bind(&options)).expect("a free port");
         let address = listener.local_addr().expect("bound").to_string();

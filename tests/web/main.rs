@@ -8,6 +8,7 @@ mod bounds;
 mod browser;
 mod chirper;
 mod conversation;
+mod feeds;
 mod guard;
 mod hostile;
 mod notices;

@@ -36,6 +36,7 @@ impl Views {
             ("data-now=\"", "\""),
             ("<span class=\"ago\">", "</span>"),
             ("<b>ribbit</b> ", ","),
+            ("<code class=\"address\">", "</code>"),
         ] {
             text = without(&text, begin, end);
         }
@@ -142,6 +143,9 @@ fn every_page_matches_its_golden_file() {
     views.see("settings", &ada.get("/settings?note=saved"));
     let wrong = [("choice", "password"), ("password", "not this one"), ("new-password", "long enough")];
     views.see("settings-refused", &ada.post("/settings", &wrong));
+    views.see("feed-addresses-empty", &ada.get("/settings/feeds"));
+    views.see("feed-addresses-made", &ada.post("/settings/feeds", &[("choice", "make"), ("of", "pond")]));
+    views.see("feed-addresses-refused", &ada.post("/settings/feeds", &[("choice", "make"), ("of", "a b")]));
     let code = AccessCommand::MakeResetLink { account: AccountId(1), code: token_hash(&[7; 16]) };
     site.group.operate(code);
     views.see("reset", &Browser::new(&site.address).get(&format!("/reset/{}", "07".repeat(16))));

@@ -39,6 +39,9 @@ pub(crate) struct WebArgs {
     /// Also serve the addresses of Chirper's web server: /register /home /post /browse /user/NAME /follow /delete_account
     #[arg(long)]
     pub chirper_pages: bool,
+    /// Let everyone read each person's croaks for everyone at /@NAME.atom, without logging in
+    #[arg(long)]
+    pub public_feeds: bool,
     #[command(flatten)]
     pub cluster: ClusterFlags,
 }
@@ -66,6 +69,8 @@ pub struct WebOptions {
     pub security_contact: Option<String>,
     /// Chirper's addresses are served, too.
     pub chirper_pages: bool,
+    /// Croaks for everyone can be read without logging in, in a feed reader.
+    pub public_feeds: bool,
 }
 
 impl WebOptions {
@@ -82,6 +87,7 @@ impl WebOptions {
             hsts_days: None,
             security_contact: None,
             chirper_pages: false,
+            public_feeds: false,
         }
     }
 }
@@ -119,7 +125,7 @@ impl WebArgs {
         let ports = ports.filter(|ports| ports.balancer.as_ref() == cluster.servers.first());
         let listen = self.listen.clone().or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
         let WebArgs { host: hosts, trusted_proxies, http, hsts: hsts_days, security_contact, .. } = self;
-        let chirper_pages = self.chirper_pages;
+        let (chirper_pages, public_feeds) = (self.chirper_pages, self.public_feeds);
         let (servers, keys) = (cluster.servers, cluster.keys);
         Ok(WebOptions {
             listen,
@@ -132,6 +138,7 @@ impl WebArgs {
             hsts_days,
             security_contact,
             chirper_pages,
+            public_feeds,
         })
     }
 }

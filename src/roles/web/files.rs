@@ -70,13 +70,22 @@ fn is_known(tag: &HeaderValue, headers: &HeaderMap) -> bool {
 /// Answers `/avatar/NAME.svg`. `None` if there is no such file.
 pub(super) fn avatar(name: &str, headers: &HeaderMap) -> Option<WebResponse> {
     let drawing = avatar::file(name)?;
-    let tag = tag("", &drawing);
-    let mut answer = response::drawing(drawing);
+    Some(tagged(drawing, headers, response::drawing))
+}
+
+/// Sends a text with the tag of its content, or a 304 if the program that asks has it already.
+pub(super) fn tagged(
+    text: String,
+    headers: &HeaderMap,
+    answer: impl FnOnce(String) -> WebResponse,
+) -> WebResponse {
+    let tag = tag("", &text);
+    let mut answer = answer(text);
     if is_known(&tag, headers) {
         answer = response::unchanged(answer);
     }
     answer.headers_mut().insert(ETAG, tag);
-    Some(answer)
+    answer
 }
 
 /// A static file.

@@ -20,6 +20,7 @@
 //!
 //! Handlers:
 //! - `account`, `feed`, `friends`, `people`, `croak`, `messages`, `settings`, `export`, `status`: pages
+//! - `feed_addresses`: feeds for feed readers, and the page that makes their secret addresses
 //! - `chirper`: the addresses of Chirper's web server
 //! - `front_cache`: rendered croaks and front pages
 //! - `live`: live streams; `receipts`: read receipts
@@ -47,6 +48,7 @@ mod cross_site;
 mod error_pages;
 mod export;
 mod feed;
+mod feed_addresses;
 mod files;
 mod friends;
 mod front_cache;

@@ -125,7 +125,12 @@ fn rows(context: &RequestContext, me: &str, people: Vec<PersonRelation>) -> Vec<
 }
 
 /// Shows a profile.
-pub(super) async fn profile(context: &mut RequestContext, username: &str, query: &Form) -> WebResponse {
+pub(super) async fn profile(
+    context: &mut RequestContext,
+    username: &str,
+    query: &Form,
+    public_feed: bool,
+) -> WebResponse {
     let before: Option<LogIndex> = query.get("before").and_then(|before| before.parse().ok());
     let Some(session) = context.session() else { return error_page(context, NavEntry::People, NO_SESSION) };
     let limit = page_len(FEED_PAGE_MAX);
@@ -171,6 +176,7 @@ pub(super) async fn profile(context: &mut RequestContext, username: &str, query:
         croaks,
         older,
         newest: before.is_none(),
+        public_feed,
     };
     response::page(StatusCode::OK, &page)
 }

@@ -13,7 +13,7 @@ use crate::common::address_rates::{AddressRateClass, AddressRates};
 use crate::common::machine::wall_ms;
 use cookie::{Cookie, SameSite};
 use hyper::HeaderMap;
-use hyper::header::{COOKIE, HeaderValue, RETRY_AFTER, SET_COOKIE, USER_AGENT};
+use hyper::header::{COOKIE, HOST, HeaderValue, RETRY_AFTER, SET_COOKIE, USER_AGENT};
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{self, Ask, UnavailableReason};
 use ribbit_net::secret::{TOKEN_BYTES, from_hex, new_request_id, to_hex, token_hash};
@@ -122,6 +122,10 @@ pub(super) struct RequestContext {
     session_cookie: SessionCookie,
     /// Header `User-Agent`, which names the device of a log-in.
     agent: Option<HeaderValue>,
+    /// Header `Host`.
+    host: Option<HeaderValue>,
+    /// True for a program that keeps no cookies, such as a feed reader.
+    cookieless: bool,
     /// Announcements above the content of each page.
     announcements: Arc<[AnnouncementMarkup]>,
 }
@@ -150,6 +154,8 @@ impl RequestContext {
             seen_text: None,
             session_cookie: SessionCookie::Keep,
             agent: headers.get(USER_AGENT).cloned(),
+            host: headers.get(HOST).cloned(),
+            cookieless: false,
             announcements: Arc::default(),
         };
         let lines = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
@@ -190,6 +196,16 @@ impl RequestContext {
     pub(super) fn device(&self) -> String {
         let agent = self.agent.as_ref().and_then(|agent| agent.to_str().ok());
         device::of_browser(agent.unwrap_or_default())
+    }
+    /// Returns the address of the site as this browser reached it, without a slash at the end: `https://frogs.example`.
+    pub(super) fn site_address(&self) -> String {
+        let scheme = if self.origin.secure { "https" } else { "http" };
+        let host = self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
+        format!("{scheme}://{host}")
+    }
+    /// Answers without cookies and as if none had been sent.
+    pub(super) fn ignore_cookies(&mut self) {
+        (self.cookieless, self.session, self.seen) = (true, None, None);
     }
     pub(super) fn has_session(&self) -> bool {
         self.session.is_some()
@@ -421,6 +437,9 @@ impl RequestContext {
     /// Adds the cookies that have changed, and `Retry-After`.
     pub(super) fn set_cookies(self, mut answer: WebResponse) -> WebResponse {
         let secure = self.origin.secure;
+        if self.cookieless {
+            return answer;
+        }
         match self.session_cookie {
             SessionCookie::Keep => {}
             SessionCookie::Set(token) => set(&mut answer, SESSION_COOKIE, Some(to_hex(&token)), secure),

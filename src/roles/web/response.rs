@@ -175,6 +175,15 @@ pub(super) fn drawing(svg: String) -> WebResponse {
     answer
 }
 
+/// Sends a feed to a feed reader, which may keep it and asks each time whether it has changed. Shared caches keep only
+/// what everyone may read.
+pub(super) fn feed(document: String, secret: bool) -> WebResponse {
+    let mut answer = with_type(StatusCode::OK, "application/atom+xml; charset=utf-8", document.into());
+    let keep = if secret { "private, no-cache" } else { "no-cache" };
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(keep));
+    answer
+}
+
 /// As [`file`], compressed with gzip.
 pub(super) fn packed_file(content_type: &'static str, packed: Bytes) -> WebResponse {
     let mut answer = file(content_type, "");

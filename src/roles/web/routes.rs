@@ -4,14 +4,15 @@
 
 use super::croak::CroakAct;
 use super::error_pages::no_such_page;
+use super::feed_addresses::FEED_SUFFIX;
 use super::files::{self, Asset};
 use super::live::{croaks, cursor};
 use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
 use super::services::SiteServices;
 use super::{
-    account, announcements, chirper, complete, croak, feed, friends, health, keep_away, messages, notices,
-    people, receipts, reset, room, room_settings, rooms, search, settings, status,
+    account, announcements, chirper, complete, croak, feed, feed_addresses, friends, health, keep_away,
+    messages, notices, people, receipts, reset, room, room_settings, rooms, search, settings, status,
 };
 use hyper::{HeaderMap, StatusCode};
 use ribbit_state::query::ReactionKind;
@@ -27,6 +28,15 @@ pub enum RouteAccess {
     Session,
     /// Only this site's pages may load it, because it has an effect or returns the user's own data.
     OwnPages,
+}
+
+/// Option of the web role that adds routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RouteOption {
+    /// `--chirper-pages`: the addresses of Chirper.
+    Chirper,
+    /// `--public-feeds`: croaks for everyone, without a session.
+    PublicFeeds,
 }
 
 /// Body that a route accepts.
@@ -55,8 +65,8 @@ pub struct RouteRow {
     pub path: &'static str,
     pub access: RouteAccess,
     pub body: RequestBody,
-    /// One of Chirper's addresses, which are served with `--chirper-pages` alone.
-    pub chirper: bool,
+    /// The option without which the route does not exist, if it needs one.
+    pub option: Option<RouteOption>,
     /// A GET answers with a page of the site, not with data.
     pub page: bool,
 }
@@ -83,8 +93,8 @@ pub(super) struct PostRequest<'a> {
 type Answering<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 
 macro_rules! routes {
-    (@chirper) => { false };
-    (@chirper $chirper:ident) => { true };
+    (@option) => { None };
+    (@option $option:ident) => { Some(RouteOption::$option) };
     (@page) => { true };
     (@page $data:ident) => { false };
     (@body) => { RequestBody::None };
@@ -99,14 +109,14 @@ macro_rules! routes {
         }
         handle($request)
     }};
-    ($($name:ident $path:literal $access:ident $(of $chirper:ident)? $(as $data:ident)? GET |$get:pat_param| $answer:expr $(, POST |$form:ident| $change:expr)?;)*) => {
+    ($($name:ident $path:literal $access:ident $(of $option:ident)? $(as $data:ident)? GET |$get:pat_param| $answer:expr $(, POST |$form:ident| $change:expr)?;)*) => {
         /// A route of the site.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(super) enum Route { $($name,)* }
 
         /// All routes, in the order of [`Route`].
         pub const ROUTES: &[RouteRow] = &[
-            $(RouteRow { path: $path, access: RouteAccess::$access, body: routes!(@body $($form)?), chirper: routes!(@chirper $($chirper)?), page: routes!(@page $($data)?) },)*
+            $(RouteRow { path: $path, access: RouteAccess::$access, body: routes!(@body $($form)?), option: routes!(@option $($option)?), page: routes!(@page $($data)?) },)*
         ];
 
         impl Route {
@@ -171,7 +181,7 @@ routes! {
     Tag "/tag/{name}" Session
         GET |it| search::tag(it.context, it.named, it.query).await;
     Profile "/@{name}" Session
-        GET |it| people::profile(it.context, it.named, it.query).await;
+        GET |it| people::profile(it.context, it.named, it.query, it.services.public_feeds).await;
     Croak "/croak/{id}" Session
         GET |it| croak::show(it.context, it.named, it.query).await,
         POST |it| croak::take_back(it.context, it.named, it.form).await;
@@ -244,6 +254,14 @@ routes! {
     ChirperDelete "/delete_account" Anyone of Chirper
         GET |it| chirper::delete_account(it.context);
 
+    FeedAddresses "/settings/feeds" Session
+        GET |it| feed_addresses::show(it.context, it.query).await,
+        POST |it| feed_addresses::change(it.context, it.form).await;
+    Feed "/feed/{file}" Anyone as Data
+        GET |it| feed_addresses::read(it.context, it.named, it.headers).await;
+    PublicFeed "/@{name}.atom" Anyone of PublicFeeds as Data
+        GET |it| feed_addresses::public(it.context, it.named, it.headers).await;
+
     Live "/live" OwnPages as Data
         GET |it| live(it).await;
     Complete "/complete" OwnPages as Data
@@ -288,14 +306,34 @@ impl Route {
     pub(super) fn row(self) -> &'static RouteRow {
         &ROUTES[self as usize]
     }
+}
 
-    /// Returns a router for all paths, with or without those of Chirper.
-    pub(super) fn router(chirper_pages: bool) -> matchit::Router<Route> {
+/// The routes that this process serves, found by their paths.
+pub(super) struct Routes {
+    router: matchit::Router<Route>,
+    public_feeds: bool,
+}
+
+impl Routes {
+    /// Returns the routes that need no option or one of these.
+    pub(super) fn new(options: &[RouteOption]) -> Routes {
         let mut router = matchit::Router::new();
-        for route in Route::ALL.iter().filter(|route| chirper_pages || !route.row().chirper) {
+        let served = |route: &&Route| route.row().option.is_none_or(|option| options.contains(&option));
+        // The router does not tell `/@{name}.atom` from `/@{name}`.
+        for route in Route::ALL.iter().filter(served).filter(|route| **route != Route::PublicFeed) {
             router.insert(route.row().path, *route).expect("the paths differ");
         }
-        router
+        Routes { router, public_feeds: options.contains(&RouteOption::PublicFeeds) }
+    }
+
+    /// Returns the route of a path and the parameter in it, or an empty one.
+    pub(super) fn find<'p>(&self, path: &'p str) -> Option<(Route, &'p str)> {
+        let found = self.router.at(path).ok()?;
+        let named = found.params.iter().next().map_or("", |(_, named)| named);
+        match (*found.value, named.strip_suffix(FEED_SUFFIX)) {
+            (Route::Profile, Some(name)) if self.public_feeds => Some((Route::PublicFeed, name)),
+            (route, _) => Some((route, named)),
+        }
     }
 }
 

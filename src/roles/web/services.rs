@@ -24,4 +24,6 @@ pub(super) struct SiteServices {
     pub(super) metrics: WebCounters,
     /// The addresses of Chirper's web server are served, too.
     pub(super) chirper_pages: bool,
+    /// Everyone may read croaks for everyone in a feed reader.
+    pub(super) public_feeds: bool,
 }

@@ -20,7 +20,7 @@ use super::live::LiveStreams;
 use super::metrics::WebCounters;
 use super::request_context::RequestContext;
 use super::response::{self, WebResponse, closing};
-use super::routes::{GetRequest, PostRequest, RequestBody, Route, RouteAccess};
+use super::routes::{GetRequest, PostRequest, RequestBody, Route, RouteAccess, RouteOption, Routes};
 use super::services::SiteServices;
 use super::timeouts::{ConnectionClock, ConnectionPhase};
 use crate::common::address_rates::AddressRates;
@@ -51,7 +51,7 @@ pub(super) struct Site {
     rate_limiter: Arc<AddressRates>,
     /// Value of `Strict-Transport-Security` on encrypted connections.
     hsts: Option<HeaderValue>,
-    routes: matchit::Router<Route>,
+    routes: Routes,
 }
 
 impl Site {
@@ -65,8 +65,11 @@ impl Site {
             security_contact,
             hsts_days,
             chirper_pages,
+            public_feeds,
             ..
         } = options;
+        let added = [(chirper_pages, RouteOption::Chirper), (public_feeds, RouteOption::PublicFeeds)];
+        let added: Vec<RouteOption> = added.iter().filter(|(on, _)| *on).map(|(_, option)| *option).collect();
         let cluster = ClusterMonitor::new(client.clone(), servers, keys);
         let streams = LiveStreams::new(client.clone(), shutdown);
         Site {
@@ -81,12 +84,13 @@ impl Site {
                 security_contact,
                 metrics: WebCounters::default(),
                 chirper_pages,
+                public_feeds,
             },
             hosts: AllowedHosts::new(&hosts, &host_name()),
             trusted_proxies,
             rate_limiter: Arc::default(),
             hsts: hsts_days.map(hsts),
-            routes: Route::router(chirper_pages),
+            routes: Routes::new(&added),
         }
     }
 
@@ -145,12 +149,10 @@ impl Site {
             self.services.metrics.count(refused.status(), began.elapsed());
             return *refused;
         }
-        let Ok(found) = self.routes.at(head.uri.path()) else {
+        let Some((route, named)) = self.routes.find(head.uri.path()) else {
             self.services.metrics.count(StatusCode::NOT_FOUND, began.elapsed());
             return no_such_page(has_session);
         };
-        let route = *found.value;
-        let named = found.params.iter().next().map_or("", |(_, named)| named);
         let handled = async {
             match head.method {
                 Method::GET | Method::HEAD => {

@@ -9,12 +9,13 @@
 //! password, and after a day of the cluster's age. An account without a password is open by its name alone until a password
 //! is set. From then on it is open by the password alone.
 
+use super::feed_addresses;
 use super::sessions::{end_reset_link, end_sessions};
 use super::social::{new_account, open_session};
 use crate::code::{Code, Denied, Field};
 use crate::command::{AccessCommand, Reply};
 use crate::ids::{AccountId, TokenHash};
-use crate::limits::RESET_LINK_AGE_MS_MAX;
+use crate::limits::{FEED_ADDRESSES_MAX, RESET_LINK_AGE_MS_MAX};
 use crate::lookup::{is_live, live_account, named, person};
 use crate::query::Person;
 use crate::rows::{Account, Accounts, Change, LinkPurpose, OneTimeLink, OneTimeLinks, ResetLinks, View, get};
@@ -72,7 +73,7 @@ fn make_reset_link<V: View>(
     Ok(Ok((changes, Reply::Done)))
 }
 
-/// Replaces the password of an account, ends its sessions except `keep`, and its link to set a password.
+/// Replaces the password of an account, ends its sessions except `keep`, its feed addresses, and its link to set a password.
 pub(super) fn new_password<V: View>(
     bounds: &Bounds,
     view: &V,
@@ -86,6 +87,7 @@ pub(super) fn new_password<V: View>(
     let mut changes = vec![Change::put::<Accounts>(&owner, &account)];
     end_reset_link(view, owner, &mut changes)?;
     changes.extend(end_sessions(bounds, view, owner, keep)?);
+    feed_addresses::end_all(view, owner, FEED_ADDRESSES_MAX, &mut changes)?;
     Ok(Ok((changes, Reply::Done)))
 }
 

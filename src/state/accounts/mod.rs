@@ -1,11 +1,12 @@
 //! The rules for changes to existing accounts, by their owners and by operators.
 //!
 //! Passwords are checked and hashed outside the rules. The command carries the credential version that the check was made
-//! against. A password change ends the sessions opened with the old password. A suspended account loses its sessions and
-//! gets no new ones; nothing else of it changes, so lifting the suspension restores it completely.
+//! against. A password change ends the sessions and feed addresses that were opened with the old password. A suspended
+//! account loses both and gets no new ones; nothing else of it changes, so lifting the suspension restores it completely.
 
 pub mod access;
 pub(crate) mod announcements;
+pub(crate) mod feed_addresses;
 pub(crate) mod relations;
 pub(crate) mod reports;
 pub(crate) mod sessions;
@@ -41,6 +42,8 @@ pub(crate) fn change<V: View>(
         | AccountCommand::EndOtherSessions { session }
         | AccountCommand::RemoveCroak { session, .. }
         | AccountCommand::Dismiss { session, .. }
+        | AccountCommand::MakeFeedAddress { session, .. }
+        | AccountCommand::EndFeedAddress { session, .. }
         | AccountCommand::Pin { session, .. } => *session,
     };
     let Some((me, account)) = session_account(view, session, context.age_ms())? else {
@@ -68,6 +71,10 @@ pub(crate) fn change<V: View>(
         }
         AccountCommand::RemoveCroak { croak, .. } => remove_croak(bounds, view, books, *croak, Some(me)),
         AccountCommand::Pin { croak, pinned, .. } => pin(view, me, *croak, *pinned),
+        AccountCommand::MakeFeedAddress { address, room, .. } => {
+            feed_addresses::make(bounds, view, context, me, *address, room.as_deref())
+        }
+        AccountCommand::EndFeedAddress { made, .. } => feed_addresses::end(view, me, *made),
     }
 }
 

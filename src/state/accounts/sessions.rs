@@ -1,6 +1,8 @@
 //! Sessions of an account: ending them, the day of their last use, and its link to set a new password.
 
+use super::feed_addresses;
 use crate::ids::{AccountId, LogIndex, TokenHash};
+use crate::limits::FEED_ADDRESSES_MAX;
 use crate::lookup::range_of;
 use crate::rows::{
     Change, Key, OneTimeLinks, Order, ResetLinks, Session, Sessions, SessionsOf, Suspended, Table, View, get,
@@ -54,6 +56,7 @@ pub(crate) fn suspended<V: View>(
 ) -> Result<Vec<Change>, V::Error> {
     let mut changes = vec![Change::put::<Suspended>(&account, &())];
     changes.extend(end_sessions(bounds, view, account, None)?);
+    feed_addresses::end_all(view, account, FEED_ADDRESSES_MAX, &mut changes)?;
     Ok(changes)
 }
 

@@ -8,6 +8,7 @@
 //! croaks in bounded steps, and [`index_croaks`] drops its remaining croaks instead of indexing them. The account's
 //! messages are swept by [`crate::messages`] and its notices by [`crate::notices`]. Changes made by the owner are in [`super`].
 
+use super::feed_addresses;
 use super::relations;
 use super::sessions::{end_reset_link, ended};
 use crate::avatar::Avatar;
@@ -245,6 +246,7 @@ pub(crate) fn sweep<V: View>(
         changes.push(Change::remove::<SessionsOf>(&key));
         changes.push(Change::remove::<Sessions>(&token));
     }
+    feed_addresses::end_all(view, account, left(&changes), &mut changes)?;
     for (key, _) in scan::<Friends, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
         changes.push(Change::remove::<Friends>(&key));
         changes.push(Change::remove::<Followers>(&(AccountId(key.1), account.0)));

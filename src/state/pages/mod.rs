@@ -5,6 +5,7 @@
 //! ```
 
 pub(crate) mod feed;
+pub(crate) mod feed_addresses;
 pub(crate) mod front;
 pub mod listing;
 pub(crate) mod lookups;

@@ -161,15 +161,24 @@ pub(crate) fn room<V: View>(
     before: LogIndex,
     limit: usize,
 ) -> Result<Result<Page, Denied>, V::Error> {
-    let seen = match room_named(view, me.account, name)? {
-        Ok(seen) => seen,
-        Err(denied) => return Ok(Err(denied)),
-    };
-    let room = info(view, &seen)?;
+    match room_named(view, me.account, name)? {
+        Ok(seen) => page_of(view, me, &seen, before, limit).map(|page| Ok(Page::Room(page))),
+        Err(denied) => Ok(Err(denied)),
+    }
+}
+
+/// Returns a room as the reader sees it, with a page of its messages for its members.
+pub(super) fn page_of<V: View>(
+    view: &V,
+    me: Person,
+    seen: &SeenRoom,
+    before: LogIndex,
+    limit: usize,
+) -> Result<RoomPage, V::Error> {
+    let room = info(view, seen)?;
     let standing = standing(&seen.access);
     let RoomAccess::Inside { member, from } = seen.access else {
-        let nothing = RoomPage { me, room, standing, messages: Vec::new(), older: None, unread: 0 };
-        return Ok(Ok(Page::Room(nothing)));
+        return Ok(RoomPage { me, room, standing, messages: Vec::new(), older: None, unread: 0 });
     };
     let (first, last) = ((seen.id, from), (seen.id, before));
     let mut rows = scan::<RoomMessages, V>(view, &first, &last, Order::NewestFirst, limit + 1)?;
@@ -182,7 +191,7 @@ pub(crate) fn room<V: View>(
         messages.extend(authors.text(id, message)?);
     }
     let unread = unread(&mut authors, seen.id, &member)?;
-    Ok(Ok(Page::Room(RoomPage { me, room, standing, messages, older, unread })))
+    Ok(RoomPage { me, room, standing, messages, older, unread })
 }
 
 pub(crate) fn message<V: View>(

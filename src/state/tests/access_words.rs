@@ -1,11 +1,15 @@
-//! Words of the golden scripts for one-time links, accounts without a password and announcements: commands, queries and rows.
+//! Words of the golden scripts for one-time links, accounts without a password, feed addresses and announcements: commands,
+//! queries and rows.
 
 use super::scripts::{first, label, session};
 use super::token;
 use crate::command::{AccessCommand, AccountCommand, Command, OperatorCommand};
 use crate::ids::{AccountId, LogIndex, TokenHash};
 use crate::query::Query;
-use crate::rows::{Announcements, Dismissals, Key, OneTimeLinks, ResetLinks, Table, TableId, decode};
+use crate::rows::{
+    Announcements, Dismissals, FeedAddresses, FeedAddressesOf, Key, OneTimeLinks, ResetLinks, Table, TableId,
+    decode,
+};
 use goldenscript::ArgumentConsumer;
 use std::error::Error;
 
@@ -34,6 +38,14 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
         "withdraw-announcement" => {
             OperatorCommand::WithdrawAnnouncement { announcement: first(args)?.parse()? }.into()
         }
+        // `makeaddress SESSION SECRET [room=NAME]`
+        "makeaddress" => {
+            let (session, address) = (session(args)?, token(&first(args)?));
+            AccountCommand::MakeFeedAddress { session, address, room: args.lookup_parse("room")? }.into()
+        }
+        "endaddress" => {
+            AccountCommand::EndFeedAddress { session: session(args)?, made: first(args)?.parse()? }.into()
+        }
         "dismiss" => {
             AccountCommand::Dismiss { session: session(args)?, announcement: first(args)?.parse()? }.into()
         }
@@ -46,6 +58,9 @@ pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Qu
     Ok(Some(match name {
         "announcements" => Query::Announcements,
         "myannouncements" => Query::MyAnnouncements { session: session(args)? },
+        "addresses" => Query::FeedAddresses { session: session(args)? },
+        "addressed" => Query::AddressedFeed { address: token(&first(args)?) },
+        "public" => Query::PublicCroaks { username: first(args)? },
         "linkof" => Query::ResetLink { code: token(&first(args)?) },
         _ => return Ok(None),
     }))
@@ -54,7 +69,11 @@ pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Qu
 /// Returns the text of a key, if this module knows the table.
 pub(super) fn key(table: TableId, key: &[u8]) -> Option<String> {
     Some(match table {
-        OneTimeLinks::ID => label(TokenHash::from_bytes(key)?),
+        OneTimeLinks::ID | FeedAddresses::ID => label(TokenHash::from_bytes(key)?),
+        FeedAddressesOf::ID => {
+            let (account, made) = <(AccountId, LogIndex)>::from_bytes(key)?;
+            format!("{} {made}", account.0)
+        }
         _ => return None,
     })
 }
@@ -71,6 +90,11 @@ pub(super) fn row(table: TableId, row: &[u8]) -> Option<String> {
             format!(": {:?}, until age {:?}", row.text, row.until_age_ms)
         }
         Dismissals::ID => format!(": {:?}", decode::<Vec<LogIndex>>(row)?),
+        FeedAddresses::ID => {
+            let row = decode::<<FeedAddresses as Table>::Row>(row)?;
+            format!(": {:?} of account {}, made at {}", row.source, row.account.0, row.made)
+        }
+        FeedAddressesOf::ID => format!(": {}", label(decode::<TokenHash>(row)?)),
         ResetLinks::ID => format!(": {}", label(decode::<TokenHash>(row)?)),
         _ => return None,
     })

@@ -57,6 +57,7 @@ const SMALL: Bounds = Bounds {
     reports_max: 3,
     reports_per_person_max: 2,
     announcements_max: 3,
+    feed_addresses_max: 3,
 };
 
 /// A model, and the log of commands that led to it.

@@ -61,6 +61,8 @@ struct Met {
     message: bool,
     /// A talk can be opened.
     talk: bool,
+    /// A feed reader without a session finds the croak among the author's.
+    public: bool,
 }
 
 const NOTHING: Met = Met {
@@ -83,6 +85,7 @@ const NOTHING: Met = Met {
     follow: false,
     message: false,
     talk: false,
+    public: false,
 };
 /// Paths on which strangers meet: the author does not follow the reader, and the reader may begin everything.
 const STRANGERS: Met = Met {
@@ -101,6 +104,7 @@ const STRANGERS: Met = Met {
     follow: true,
     message: true,
     talk: true,
+    public: true,
     ..NOTHING
 };
 
@@ -111,13 +115,15 @@ const TABLE: [(Relation, Met); 8] = [
     (ReaderMutes, Met { notice: false, everyone: false, shared: false, ..STRANGERS }),
     (ReaderMutesStranger, Met { notice: false, everyone: false, shared: false, ..STRANGERS }),
     (AuthorMutesReader, STRANGERS),
-    (ReaderBlocks, NOTHING),
-    (AuthorBlocks, NOTHING),
+    // It is public whoever reads it, as without a session nobody is blocked.
+    (ReaderBlocks, Met { public: true, ..NOTHING }),
+    (AuthorBlocks, Met { public: true, ..NOTHING }),
     (AuthorDeleted, NOTHING),
 ];
 
 /// Difference for a croak for followers that does not mention the reader: a reader who does not follow sees nothing of it.
 fn for_followers(relation: Relation, met: Met) -> Met {
+    let met = Met { public: false, ..met };
     match relation {
         // A share is refused, so there is none to see.
         ReaderFollows | ReaderMutes => {
@@ -231,7 +237,8 @@ fn meets_alike_when_named(log: &Log, croak: LogIndex, met: Met) {
 }
 
 fn met(mut log: Log, croak: LogIndex) -> Met {
-    let session = token("reader");
+    let (session, address) = (token("reader"), token("address"));
+    log.run(AccountCommand::MakeFeedAddress { session, address, room: None }.into()).unwrap();
     let ask = |query: Query| log.model.answer(&query);
     let ada = |account: AccountId| account == AccountId(1);
     let profile = ask(Query::Profile { session, username: "ada".into(), before: None, limit: 10 });
@@ -249,6 +256,11 @@ fn met(mut log: Log, croak: LogIndex) -> Met {
     let Ok(Page::Feed { croaks: in_feed, .. }) = ask(Query::Feed { session, before: None, limit: 10 }) else {
         panic!("the reader is logged in")
     };
+    let Ok(Page::Feed { croaks: addressed, .. }) = ask(Query::AddressedFeed { address }) else {
+        panic!("the reader has made that address")
+    };
+    assert_eq!(addressed, in_feed, "a feed address shows what its owner sees");
+    let public = ask(Query::PublicCroaks { username: "ada".into() });
     let everyone = ask(Query::Everyone { session, before: None, limit: 10 });
     let mut met = Met {
         feed: in_feed.iter().any(|one| one.id == croak && one.share.is_none()),
@@ -266,6 +278,7 @@ fn met(mut log: Log, croak: LogIndex) -> Met {
         followers: matches!(followers, Ok(Page::Followers { people, .. }) if !people.is_empty()),
         unread: counts.croaks > 0,
         talk: talk.is_ok(),
+        public: matches!(public, Ok(Page::PublicCroaks { croaks, .. }) if croaks.iter().any(|one| one.id == croak)),
         ..Met::default()
     };
     let counted = Some(CountedCroak { croak, author: AccountId(1) });

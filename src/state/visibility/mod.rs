@@ -26,6 +26,9 @@ use crate::query::Person;
 use crate::rows::{Audience, Croak, CroakKind, Friends, View, get};
 use std::collections::BTreeMap;
 
+/// Reader without an account, who sees what is for everyone. No account has this id.
+pub(crate) const STRANGER: AccountId = AccountId(0);
+
 /// Decides for one reader, and remembers what it has read for as long as one answer takes.
 pub(crate) struct Reader<'a, V> {
     view: &'a V,

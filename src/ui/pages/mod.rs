@@ -4,7 +4,8 @@
 //! - here: the [`PageFrame`] around every page, and pages that are only a text
 //! - [`form_page`]: sign up, log in, log out, delete; [`feed`]: `/main`, `/everyone`; [`friends`]: `/manage`
 //! - [`notices`]: `/notifications`, muted and blocked people, reports
-//! - [`people`]: `/people`, `/@name`; [`thread`]: `/croak/ID`; [`messages`]: `/messages` and below; [`settings`]: `/settings`
+//! - [`people`]: `/people`, `/@name`; [`thread`]: `/croak/ID`; [`messages`]: `/messages` and below; [`settings`]: `/settings`;
+//!   [`feed_addresses`]: `/settings/feeds`
 //! - [`rooms`]: `/rooms` and below; [`bubble`]: groups of messages there and in conversations
 //! - [`search`]: `/search` and `/tag/NAME`; [`chirper`]: the addresses of Chirper
 //! - [`croak`]: a croak on any page; [`composer`]: the form for one;
@@ -19,6 +20,7 @@ pub mod chirper;
 pub mod composer;
 pub mod croak;
 pub mod feed;
+pub mod feed_addresses;
 pub mod form_page;
 pub mod friends;
 mod markup;

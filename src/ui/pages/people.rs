@@ -166,4 +166,6 @@ pub struct ProfilePage {
     pub newest: bool,
     /// Address of this page.
     pub back: String,
+    /// True if everyone may read the croaks in a feed reader.
+    pub public_feed: bool,
 }

@@ -7,22 +7,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Returns the Python that has `grpcio`: that of RIBBIT_GRPC_PYTHON, or the one that `.ci/run` makes. Prints a note and returns `None`
-/// if it is missing.
+/// Returns the Python that has `grpcio`, if there is one.
 fn python() -> Option<PathBuf> {
-    let file = std::env::var_os("RIBBIT_GRPC_PYTHON").map(PathBuf::from).or_else(|| {
-        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-        Some(cache.join("ribbit-ci/grpc/bin/python"))
-    });
-    let file = file.filter(|file| file.exists());
-    if file.is_none() {
-        let _ = writeln!(
-            std::io::stderr(),
-            "skipped: no Python with grpcio, grpcio-tools and grpcio-reflection (RIBBIT_GRPC_PYTHON=FILE)"
-        );
-    }
-    file
+    testkit::python::with("grpcio, grpcio-tools and grpcio-reflection", "RIBBIT_GRPC_PYTHON", "grpc")
 }
 
 /// Runs a client until it has passed. `please` does what it asks for.

@@ -32,7 +32,13 @@ fn announcements(table: &mut RequestTable) {
         table.command(OperatorCommand::WithdrawAnnouncement { announcement });
     }
     let code = TOKEN;
-    for query in [Query::Announcements, Query::MyAnnouncements { session }, Query::ResetLink { code }] {
+    for query in [
+        Query::Announcements,
+        Query::MyAnnouncements { session },
+        Query::ResetLink { code },
+        Query::FeedAddresses { session },
+        Query::AddressedFeed { address: code },
+    ] {
         table.0.push((Plane::Client, read(query), Expected::Answered));
     }
     let odd = denied(Code::InvalidEntry, None);
@@ -47,9 +53,27 @@ fn announcements(table: &mut RequestTable) {
     }
 }
 
+/// Adds commands about feed addresses, and what is read without a session.
+fn feed_addresses(table: &mut RequestTable) {
+    let odd = Denied::of(Code::InvalidEntry, Field::Username);
+    table.text(Plane::Client, USERNAME_CHARS_MAX, is_username, odd, |username| {
+        read(Query::PublicCroaks { username })
+    });
+    let (session, address) = (SESSION, TOKEN);
+    for made in NUMBERS {
+        table.command(AccountCommand::EndFeedAddress { session, made });
+    }
+    table.command(AccountCommand::MakeFeedAddress { session, address, room: None });
+    let odd = Denied::of(Code::InvalidEntry, Field::Room);
+    table.command_text(USERNAME_CHARS_MAX, is_username, odd, |room| {
+        AccountCommand::MakeFeedAddress { session, address, room: Some(room) }.into()
+    });
+}
+
 /// Adds commands about one-time links and accounts without a password, and announcements.
 pub(super) fn access_commands(table: &mut RequestTable) {
     announcements(table);
+    feed_addresses(table);
     let (code, session) = (TOKEN, TOKEN);
     for number in NUMBERS {
         table.command(AccessCommand::MakeResetLink { account: AccountId(number), code });
