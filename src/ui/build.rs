@@ -1,14 +1,23 @@
-//! Sets the commit and the target that `ribbit --version` prints.
+//! Joins the parts of the pages' script, and sets the commit and the target that `ribbit --version` prints.
+//!
+//! The script is one asset, so that a first visit loads one file: the parts of `script/` in one function, in the order of
+//! [`SCRIPT_PARTS`]. They share their names. What runs when the page is loaded is the last line of the last part.
 //!
 //! The commit is `RIBBIT_COMMIT` when that is set (`scripts/dist` sets it and marks uncommitted changes), else the answer of
 //! git, else "unknown". Only a release build asks git: otherwise each commit would rebuild the test binaries.
 
 use std::env;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+/// Parts of the script, in `script/`.
+const SCRIPT_PARTS: [&str; 10] =
+    ["page", "forms", "croaks", "names", "writing", "live", "messages", "rooms", "times", "start"];
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    join_script();
     println!("cargo::rerun-if-env-changed=RIBBIT_COMMIT");
     let release = is("PROFILE", "release");
     let given = env::var("RIBBIT_COMMIT").ok().filter(|commit| is_plain(commit));
@@ -17,6 +26,19 @@ fn main() {
         false => "debug build".to_string(),
     });
     println!("cargo::rustc-env=RIBBIT_BUILT={commit}, {}", env::var("TARGET").unwrap_or_default());
+}
+
+fn join_script() {
+    let mut script = "\"use strict\";\n(() => {\n".to_string();
+    for part in SCRIPT_PARTS {
+        let file = format!("script/{part}.js");
+        println!("cargo::rerun-if-changed={file}");
+        script += &fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
+    }
+    script += "})();\n";
+    let folder = env::var("OUT_DIR").expect("cargo sets it");
+    fs::write(Path::new(&folder).join("script.js"), script)
+        .expect("the folder of build results can be written");
 }
 
 fn is(name: &str, wanted: &str) -> bool {

@@ -39,7 +39,7 @@ pub fn when(wall_ms: u64, now_ms: u64) -> Option<RelativeTime> {
 
 /// Maximum difference between two clocks in milliseconds; beyond it they disagree.
 const AHEAD_MS_MAX: u64 = 60_000;
-/// Units with their lengths in seconds. `templates/script.js` has the same table.
+/// Units with their lengths in seconds. `script/times.js` has the same table.
 const UNITS: [(u64, &str); 5] =
     [(365 * 86_400, "year"), (30 * 86_400, "month"), (86_400, "day"), (3_600, "hour"), (60, "minute")];
 

@@ -48,8 +48,8 @@ use std::sync::Arc;
 
 /// Text of `/style.css`.
 pub const STYLE: &str = include_str!("../templates/style.css");
-/// Text of `/script.js`.
-pub const SCRIPT: &str = include_str!("../templates/script.js");
+/// Text of `/script.js`: the parts in `script/`, joined by `build.rs`.
+pub const SCRIPT: &str = include_str!(concat!(env!("OUT_DIR"), "/script.js"));
 /// Text of `/favicon.svg`.
 pub const FAVICON: &str = include_str!("../templates/favicon.svg");
 
