@@ -2,17 +2,18 @@
 //! answer to [`Export::take`], and writes the returned text. Only one page is in memory at a time.
 //!
 //! ```text
-//!   { "ribbit_export": 1, "account": {…}, "friends": […], "followers": […], "sessions": […], "croaks": […], "messages": […] }
+//!   { "ribbit_export": 1, "account": {…}, "friends": […], "followers": […], "sessions": […], "croaks": […], "messages": […],
+//!     "rooms": […], "room_messages": […] }
 //! ```
 //!
-//! Each item has the form of `ribbit client … --json` ([`super::person_json`]). Croaks are newest first; messages are grouped by
-//! conversation, each newest first. The document contains neither the password nor anything that could take over a session.
+//! Each item has the form of `ribbit client … --json` ([`super::person_json`], [`super::rooms`]). Croaks are newest first; messages
+//! are grouped by conversation, each newest first. `room_messages` are the user's own words in those rooms, grouped by room, each
+//! newest first. The document contains neither the password nor anything that could take over a session.
 //! Changes during the export may or may not be included. No conversation is left out because of a new message in it.
 
-use super::person_json;
-use ribbit_state::limits::{FEED_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
-use ribbit_state::query::TalkPartner;
-use ribbit_state::query::TalkSummary;
+use super::{person_json, rooms};
+use ribbit_state::limits::{FEED_PAGE_MAX, ROOM_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX};
+use ribbit_state::query::{RoomBody, RoomPage, RoomText, TalkPartner, TalkSummary};
 use ribbit_state::{AccountId, LogIndex, Page, Query, TokenHash};
 use std::collections::BTreeSet;
 
@@ -34,6 +35,9 @@ enum ExportPart {
     Talks(Option<LogIndex>),
     /// The other person of a conversation, and the start of its next page.
     Talk(AccountId, Option<LogIndex>),
+    Rooms,
+    /// Name of a room, and the start of its next page.
+    Said(String, Option<LogIndex>),
     Done,
 }
 
@@ -57,6 +61,8 @@ pub struct Export {
     begun: Option<LogIndex>,
     /// True once the list is read for the second time.
     again: bool,
+    /// Names of the rooms whose messages are still to be written.
+    rooms: Vec<String>,
     /// Number of croaks and messages written so far.
     items: u64,
 }
@@ -74,6 +80,7 @@ impl Export {
             known_talks: BTreeSet::new(),
             begun: None,
             again: false,
+            rooms: Vec::new(),
             items: 0,
         }
     }
@@ -107,6 +114,10 @@ impl Export {
                 before: *before,
                 limit: page(TALK_PAGE_MAX),
             },
+            ExportPart::Rooms => Query::Rooms { session },
+            ExportPart::Said(room, before) => {
+                Query::Room { session, room: room.clone(), before: *before, limit: page(ROOM_PAGE_MAX) }
+            }
             ExportPart::Done => return None,
         })
     }
@@ -165,6 +176,28 @@ impl Export {
                     None => self.next_talk(&mut text),
                 }
             }
+            (ExportPart::Rooms, Page::Rooms { rooms: mine, .. }) => {
+                for one in &mine {
+                    self.item(&mut text, &rooms::room_json(one));
+                }
+                self.rooms = mine.into_iter().map(|one| one.room.name).collect();
+                text += "\n],\n\"room_messages\": [";
+                self.first = true;
+                self.next_room(&mut text);
+            }
+            (ExportPart::Said(room, _), Page::Room(page)) => {
+                let RoomPage { me, messages, older, .. } = page;
+                let is_own =
+                    |said: &&RoomText| said.from == me.account && matches!(said.body, RoomBody::Text(_));
+                for said in messages.iter().filter(is_own) {
+                    self.items += 1;
+                    self.item(&mut text, &rooms::text_json(&room, said));
+                }
+                match older {
+                    Some(older) => self.part = ExportPart::Said(room, Some(older)),
+                    None => self.next_room(&mut text),
+                }
+            }
             _ => return Err(UnexpectedPage),
         }
         Ok(text)
@@ -207,7 +240,14 @@ impl Export {
             }
             (None, Some(older)) => ExportPart::Talks(Some(older)),
             (None, None) if !std::mem::replace(&mut self.again, true) => ExportPart::Talks(None),
-            (None, None) => {
+            (None, None) => return self.next_list(text, "rooms", ExportPart::Rooms),
+        };
+    }
+
+    fn next_room(&mut self, text: &mut String) {
+        self.part = match self.rooms.pop() {
+            Some(room) => ExportPart::Said(room, None),
+            None => {
                 *text += "\n]\n}\n";
                 ExportPart::Done
             }
@@ -220,7 +260,7 @@ mod tests {
     use super::*;
     use ribbit_state::command::Proposal;
     use ribbit_state::model::Model;
-    use ribbit_state::{Command, MessageCommand, Request, RequestId, Stamp};
+    use ribbit_state::{Command, MessageCommand, Request, RequestId, RoomCommand, Stamp};
     use serde_json::{Value, json};
 
     const ADA: TokenHash = TokenHash([1; 32]);
@@ -312,6 +352,39 @@ mod tests {
             all["messages"].as_array().unwrap().iter().map(|one| one["id"].as_u64().unwrap()).collect();
         let once: BTreeSet<u64> = ids.iter().copied().collect();
         assert_eq!((ids.len(), once.len()), (others + 1, others + 1));
+    }
+
+    #[test]
+    fn own_words_in_rooms_are_included_and_those_of_others_are_not() {
+        let mut group = Group(Model::new(), 0);
+        group.person("ada", ADA);
+        group.person("bob", BOB);
+        let room = || "pond".to_string();
+        let (topic, open, history) = (String::new(), true, true);
+        group.run(RoomCommand::Create { session: BOB, room: room(), topic, open, history }.into());
+        group.run(RoomCommand::Join { session: ADA, room: room() }.into());
+        let said = |session, text: String| RoomCommand::Say { session, room: room(), text }.into();
+        for number in 0..ROOM_PAGE_MAX {
+            group.run(said(ADA, format!("ada {number}")));
+            group.run(said(BOB, format!("bob {number}")));
+        }
+        let removed = group.1 - 1;
+        group.run(RoomCommand::RemoveMessage { session: ADA, room: room(), message: removed }.into());
+        let export = group.export(ADA);
+        assert_eq!(
+            (&export["rooms"][0]["room"], &export["rooms"][0]["rank"]),
+            (&json!("pond"), &json!("member"))
+        );
+        let texts: Vec<&str> = export["room_messages"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["text"].as_str().expect("a text"))
+            .collect();
+        let expected: Vec<String> =
+            (0..ROOM_PAGE_MAX - 1).rev().map(|number| format!("ada {number}")).collect();
+        assert_eq!(texts, expected, "two pages, without the one that was removed");
+        assert_eq!(group.export(BOB)["room_messages"].as_array().unwrap().len(), ROOM_PAGE_MAX);
     }
 
     #[test]

@@ -233,7 +233,17 @@ fn an_export_holds_everything() {
     assert_eq!(ada.runs(&pond, &["export"]).succeeds(), text, "on standard output it is the same");
     let export: Value = serde_json::from_str(&text).expect("JSON");
     let keys: Vec<&String> = export.as_object().expect("an object").keys().collect();
-    let expected = ["account", "croaks", "followers", "friends", "messages", "ribbit_export", "sessions"];
+    let expected = [
+        "account",
+        "croaks",
+        "followers",
+        "friends",
+        "messages",
+        "ribbit_export",
+        "room_messages",
+        "rooms",
+        "sessions",
+    ];
     assert_eq!(
         (keys, &export["ribbit_export"]),
         (expected.iter().map(|key| (*key).to_string()).collect::<Vec<_>>().iter().collect(), &json!(1))
