@@ -113,7 +113,7 @@ async fn read(
     let with = Partner::new(with, with_account);
     frame.title.clone_from(&with.name);
     messages.reverse();
-    let messages = MessageView::list(messages, frame.now_ms);
+    let messages = MessageView::list(messages, frame.now_ms, &with.avatar);
     frame.cursor = context.answered();
     Ok((TalkView { with, messages, older, newest, receipt }, waiting))
 }

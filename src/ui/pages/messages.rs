@@ -65,11 +65,13 @@ pub struct MessageView {
     pub parts: Vec<TextPart>,
     /// Delivery status; only shown to the sender.
     pub state: Option<&'static str>,
+    /// Path of the picture of the other person; `None` for the user's own messages.
+    pub face: Option<String>,
 }
 
 impl MessageView {
-    /// Prepares a message for display. `now_ms` is the one of [`PageFrame::now_ms`].
-    pub fn new(message: TalkMessage, now_ms: u64) -> MessageView {
+    /// Prepares a message for display. `now_ms` is the one of [`PageFrame::now_ms`], `avatar` that of the other person.
+    pub fn new(message: TalkMessage, now_ms: u64, avatar: &str) -> MessageView {
         MessageView {
             id: message.id,
             mine: message.mine,
@@ -77,15 +79,16 @@ impl MessageView {
             when: time::when(message.wall_ms, now_ms),
             parts: text::parts(&message.text),
             state: message.mine.then(|| delivery_status(message.status)),
+            face: (!message.mine).then(|| avatar.to_string()),
         }
     }
 
     /// Prepares the messages of a page, oldest first: grouped by author, with separators of days.
-    pub fn list(messages: Vec<TalkMessage>, now_ms: u64) -> Vec<MessageView> {
+    pub fn list(messages: Vec<TalkMessage>, now_ms: u64, avatar: &str) -> Vec<MessageView> {
         let mut views: Vec<MessageView> = Vec::with_capacity(messages.len());
         for message in messages {
             let wall_ms = message.wall_ms;
-            let mut view = MessageView::new(message, now_ms);
+            let mut view = MessageView::new(message, now_ms, avatar);
             let before = views.last();
             let same = before.is_some_and(|before| before.mine == view.mine);
             view.place = view.place.behind(before.map(|before| &before.place), same, wall_ms);
@@ -201,10 +204,12 @@ mod tests {
 
     #[test]
     fn only_the_sender_sees_the_delivery_status() {
-        let show =
-            |mine| MessageFragment { message: MessageView::new(message(mine, "<b>"), 0) }.render().unwrap();
+        let show = |mine| {
+            MessageFragment { message: MessageView::new(message(mine, "<b>"), 0, "/a") }.render().unwrap()
+        };
         assert!(show(true).contains("delivered") && show(true).contains("&#60;b&#62;"));
         assert!(!show(false).contains("delivered"));
+        assert!(show(false).contains("src=\"/a\"") && !show(true).contains("src="));
     }
 
     #[test]
@@ -212,7 +217,7 @@ mod tests {
         let day = 1_709_251_199_999;
         let at = |mine, wall_ms| TalkMessage { wall_ms, ..message(mine, "") };
         let views =
-            MessageView::list(vec![at(true, day), at(true, day), at(false, day), at(false, day + 1)], 0);
+            MessageView::list(vec![at(true, day), at(true, day), at(false, day), at(false, day + 1)], 0, "");
         let first: Vec<_> = views.iter().map(|view| view.place.first).collect();
         assert_eq!(first, [true, false, true, true]);
         let days: Vec<_> = views.iter().filter_map(|view| view.place.day_begins.clone()).collect();

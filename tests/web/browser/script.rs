@@ -275,6 +275,9 @@ fn two_people_talk_and_see_how_far_their_words_came() {
     let groups =
         "return [...document.querySelectorAll('#sayings > .said')].map((it) => it.matches('.next')).join()";
     assert_eq!(driver.run(groups), "false,true,false");
+    // The picture of the other person stands beside each of their groups.
+    let faces = "return [...document.querySelectorAll('#sayings .face')].map((it) => getComputedStyle(it).display).join()";
+    assert_eq!(driver.run(faces), "block,none");
     assert_eq!(driver.run("return document.querySelectorAll('#sayings > .day').length"), 1);
     assert_eq!(driver.run("return document.activeElement.id"), "message");
     let states =
