@@ -28,15 +28,17 @@ const recount = (field) => {
 
 // ---- Drafts: unsent text survives leaving the page, together with the request id of its form
 
+// The servers have the text of a setting. What is not saved of it is no draft: it would come back once the setting was cleared.
+const isDraft = (field) => field.dataset.saved === undefined;
 const draftOf = (field) => `draft ${document.body.dataset.me} ${location.pathname} ${field.id}`;
 const requestOf = (field) => one("[name=request]", field.form);
 const keep = (field) => {
-  if (!document.body.dataset.me) return;
+  if (!document.body.dataset.me || !isDraft(field)) return;
   const draft = JSON.stringify({ text: field.value, request: requestOf(field)?.value });
   field.value.trim() ? sessionStorage.setItem(draftOf(field), draft) : sessionStorage.removeItem(draftOf(field));
 };
 const recall = (field) => {
-  const draft = document.body.dataset.me && JSON.parse(sessionStorage.getItem(draftOf(field)));
+  const draft = document.body.dataset.me && isDraft(field) && JSON.parse(sessionStorage.getItem(draftOf(field)));
   if (!draft) return;
   field.value = draft.text;
   if (requestOf(field) && draft.request) requestOf(field).value = draft.request;
