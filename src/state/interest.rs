@@ -23,8 +23,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Topic {
     /// Changes to the feed and relations of the session's owner, and to the counts of these croaks, as far as the owner
-    /// sees them; at most `COUNTED_CROAKS_MAX`. Ends with the session.
-    Feed { session: TokenHash, croaks: Vec<LogIndex> },
+    /// sees them; at most `COUNTED_CROAKS_MAX`. With `everyone`, the new croaks of all whom the owner does not keep away from
+    /// take the place of those of the feed. Ends with the session.
+    Feed { session: TokenHash, croaks: Vec<LogIndex>, everyone: bool },
     /// Changes at or below this path of the namespace. Control plane only.
     Tree { path: TreePath },
 }
@@ -32,7 +33,7 @@ pub enum Topic {
 impl Topic {
     /// Returns the topic of a session's feed, without the counts of further croaks.
     pub const fn feed(session: TokenHash) -> Topic {
-        Topic::Feed { session, croaks: Vec::new() }
+        Topic::Feed { session, croaks: Vec::new(), everyone: false }
     }
 
     /// Checks the bounds of the fields. A path was checked when it was decoded.
@@ -64,8 +65,8 @@ impl Interest {
     /// The view's error: the store cannot be read.
     pub fn load<V: View>(view: &V, wanted: &Topic) -> Result<Option<Interest>, V::Error> {
         match wanted {
-            Topic::Feed { session, croaks } => {
-                Ok(FeedInterest::load(view, *session, croaks)?.map(Interest::Feed))
+            Topic::Feed { session, croaks, everyone } => {
+                Ok(FeedInterest::load(view, *session, croaks, *everyone)?.map(Interest::Feed))
             }
             Topic::Tree { path } => Ok(Some(Interest::Tree(path.clone()))),
         }
@@ -170,6 +171,8 @@ pub struct FeedInterest {
     blocked_by: Vec<AccountId>,
     /// Croaks of any author whose counts the subscriber receives; at most `COUNTED_CROAKS_MAX`.
     counted: Vec<CountedCroak>,
+    /// New croaks are received from all, instead of those in the feed.
+    everyone: bool,
 }
 
 impl FeedInterest {
@@ -177,6 +180,7 @@ impl FeedInterest {
         view: &V,
         session: TokenHash,
         croaks: &[LogIndex],
+        everyone: bool,
     ) -> Result<Option<FeedInterest>, V::Error> {
         let Some(row) = get::<Sessions, V>(view, &session)? else { return Ok(None) };
         let me = row.account;
@@ -200,6 +204,7 @@ impl FeedInterest {
             blocked,
             blocked_by,
             counted,
+            everyone,
         }))
     }
 
@@ -218,7 +223,7 @@ impl FeedInterest {
         account == self.me || (followed && self.muted.binary_search(&account).is_err())
     }
 
-    /// Returns true if what the account says in rooms is not shown to the subscriber.
+    /// Returns true if what the account says in rooms or to everyone is not shown to the subscriber.
     fn hides(&self, account: AccountId) -> bool {
         [&self.muted, &self.blocked, &self.blocked_by].iter().any(|ids| ids.binary_search(&account).is_ok())
     }
@@ -246,6 +251,7 @@ impl FeedInterest {
             EventKind::SessionOpened { account } | EventKind::SessionClosed { account } => {
                 *account == self.me
             }
+            EventKind::Croaked { author } if self.everyone => !self.hides(*author),
             EventKind::Croaked { author } => self.hears(*author),
             EventKind::FriendAdded { account, friend } | EventKind::FriendRemoved { account, friend } => {
                 *account == self.me || *friend == self.me
@@ -271,7 +277,9 @@ impl FeedInterest {
                 *account == self.me
             }
             EventKind::Reacted { account, .. } => *account == self.me,
-            EventKind::Shared { author, account, .. } => self.hears_share(*account, *author),
+            EventKind::Shared { author, account, .. } => {
+                !self.everyone && self.hears_share(*account, *author)
+            }
         }
     }
 

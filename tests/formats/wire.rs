@@ -230,7 +230,7 @@ fn asked() -> Vec<String> {
     });
     let talk = |with| Query::Talk { session: TOKEN, with, before: None, limit: 20 };
     let wanted = samples!(Topic {
-        Feed: Topic::Feed { session: TOKEN, croaks: vec![299] },
+        Feed: Topic::Feed { session: TOKEN, croaks: vec![299], everyone: true },
         Tree: Topic::Tree { path: path("/jobs") }
     });
     let directory = samples!(DirectoryAsk {

@@ -68,6 +68,7 @@ fn every_page_matches_its_golden_file() {
     bob.croak("Rain, at last, @ada!\nIt is <wet>.");
     ada.croak("mine");
     views.see("main", &ada.get("/main"));
+    views.see("everyone", &ada.get("/everyone"));
     views.see("main-refused", &ada.post("/main", &[("post", &"x".repeat(101))]));
     for number in 0..50 {
         bob.croak(&format!("croak {number}"));

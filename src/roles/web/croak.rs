@@ -187,6 +187,7 @@ async fn everyone_page(
     let Page::Everyone { me, croaks, older, audience } = got.page else { return Err(WRONG_PAGE) };
     let mut frame = context.frame("Everyone", NavEntry::Main);
     frame.old = got.old;
+    frame.cursor = context.answered();
     context.count_unread(&mut frame).await;
     let now_ms = frame.now_ms;
     let page = EveryonePage {

@@ -3,6 +3,7 @@
 //! ```text
 //!   GET /live ──▶ session? ──▶ free slot? ──▶ cursor: Last-Event-ID, else ?from=, else now ──▶ stream
 //!                                             ?croaks= the croaks on the page, whose counts are wanted
+//!                                             ?feed=everyone new croaks of all instead of those in the user's feed
 //!
 //!   id: CURSOR   event: beat                    heartbeat every LIVE_BEAT; everything up to the cursor was sent
 //!   id: CURSOR   event: croak   data: markup    a new croak, or one that was shared into the feed
@@ -44,8 +45,8 @@ use ribbit_net::subscription::{Subscription, SubscriptionMessage};
 use ribbit_state::limits::COUNTED_CROAKS_MAX;
 use ribbit_state::query::{CroakNumbers, FeedCroak};
 use ribbit_state::{
-    AccountId, Consistency, Event as Happened, EventKind, LogIndex, Page, Query, RoomId, Token, TokenHash,
-    Topic,
+    AccountId, Audience, Consistency, Event as Happened, EventKind, LogIndex, Page, Query, RoomId, Token,
+    TokenHash, Topic,
 };
 use ribbit_ui::pages::CroakView;
 use ribbit_ui::pages::croak::CroakFragment;
@@ -70,7 +71,7 @@ pub(super) struct LiveStreams {
 /// The newest croaks, counts and messages of rooms, rendered once: all readers get the same bytes.
 #[derive(Default)]
 struct RenderedPieces {
-    /// By position in the log and name of the event.
+    /// By position in the log and a name for the kind of piece.
     newest: VecDeque<(Token, &'static str, Bytes)>,
     /// Time of the last failed read. Tasks that have waited since before then do not try again.
     failed: Option<Instant>,
@@ -95,7 +96,8 @@ impl LiveStreams {
         self.open.load(Ordering::Relaxed)
     }
 
-    /// Starts a stream. `last` is the browser's last cursor, `from` the cursor of the page, `croaks` are those on it.
+    /// Starts a stream. `last` is the browser's last cursor, `from` the cursor of the page, `croaks` are those on it,
+    /// which lists those of everyone or of the user's feed.
     pub(super) async fn begin(
         self: &Arc<Self>,
         context: &mut RequestContext,
@@ -104,6 +106,7 @@ impl LiveStreams {
         croaks: Vec<LogIndex>,
     ) -> WebResponse {
         let Some(session) = context.session() else { return response::events(smol::stream::once(ended())) };
+        everyone: bool,
         if self.open() >= LIVE_STREAMS_MAX || self.shutdown.began() {
             return response::later("too many live connections; try again in a moment");
         }
@@ -119,21 +122,31 @@ impl LiveStreams {
                 Err(_) => return response::later("no servers are running"),
             },
         };
-        let subscription = self.client.subscribe(cursor, Topic::Feed { session, croaks });
-        let stream = LiveStream { place, session, me: None, subscription, beat: Instant::now(), over: false };
+        let subscription = self.client.subscribe(cursor, Topic::Feed { session, croaks, everyone });
+        let beat = Instant::now();
+        let stream = LiveStream { place, session, everyone, me: None, subscription, beat, over: false };
         response::events(smol::stream::unfold(stream, LiveStream::next))
     }
 
-    /// Returns a rendered croak, or `None` if it no longer exists.
-    async fn croak(&self, session: TokenHash, at: Token) -> Result<Option<Bytes>, StreamCutOff> {
-        self.rendered(at, "croak", Query::Croak { session, id: at.index }, |page, name| {
+    /// Returns a rendered croak, or `None` if it no longer exists, or is for followers and not to be listed for everyone.
+    async fn croak(
+        &self,
+        session: TokenHash,
+        at: Token,
+        everyone: bool,
+    ) -> Result<Option<Bytes>, StreamCutOff> {
+        let kept_as = if everyone { "croak for everyone" } else { "croak" };
+        self.rendered(at, kept_as, Query::Croak { session, id: at.index }, |page| {
             let Page::Croak(mut found) = page else { return None };
             // The markup is for all readers, so it shows no reader's own likes and shares.
             let CroakNumbers { replies, likes, shares, .. } = found.numbers;
+            if everyone && found.body.audience != Audience::Everyone {
+                return None;
+            }
             found.numbers = CroakNumbers { replies, likes, shares, ..CroakNumbers::default() };
             let fragment = CroakFragment { croak: CroakView::new(found, wall_ms(), "") };
             let html = fragment.render().expect("writing to a string cannot fail");
-            Some(event(Some(at), name, &html))
+            Some(event(Some(at), "croak", &html))
         })
         .await
     }
@@ -145,32 +158,32 @@ impl LiveStreams {
         at: Token,
         croak: LogIndex,
     ) -> Result<Option<Bytes>, StreamCutOff> {
-        self.rendered(at, "count", Query::Croak { session, id: croak }, |page, name| {
+        self.rendered(at, "count", Query::Croak { session, id: croak }, |page| {
             let Page::Croak(FeedCroak { id, numbers, .. }) = page else { return None };
             let CroakNumbers { replies, likes, shares, .. } = numbers;
-            Some(event(Some(at), name, &format!("{id} {replies} {likes} {shares}")))
+            Some(event(Some(at), "count", &format!("{id} {replies} {likes} {shares}")))
         })
         .await
     }
 
     /// Returns a rendered message of a room, or `None` if it no longer exists.
     async fn said(&self, session: TokenHash, at: Token, room: RoomId) -> Result<Option<Bytes>, StreamCutOff> {
-        self.rendered(at, "said", Query::RoomMessage { session, room, id: at.index }, |page, event_name| {
+        self.rendered(at, "said", Query::RoomMessage { session, room, id: at.index }, |page| {
             let Page::RoomMessage { room: name, message } = page else { return None };
             let said = SaidView::new(message, wall_ms());
             let html = SaidFragment { said, room: name }.render().expect("writing to a string cannot fail");
-            Some(event(Some(at), event_name, &format!("{}\n{html}", room.0)))
+            Some(event(Some(at), "said", &format!("{}\n{html}", room.0)))
         })
         .await
     }
 
-    /// Returns the event of this name at an index, read with `query` and rendered once for all streams.
+    /// Returns the event that is kept under this name at an index, read with `query` and rendered once for all streams.
     async fn rendered(
         &self,
         at: Token,
         name: &'static str,
         query: Query,
-        render: impl FnOnce(Page, &'static str) -> Option<Bytes>,
+        render: impl FnOnce(Page) -> Option<Bytes>,
     ) -> Result<Option<Bytes>, StreamCutOff> {
         let asked = Instant::now();
         let mut rendered = self.rendered.lock().await;
@@ -188,7 +201,7 @@ impl LiveStreams {
                 return Err(StreamCutOff);
             }
         };
-        let Some(bytes) = page.and_then(|page| render(page, name)) else { return Ok(None) };
+        let Some(bytes) = page.and_then(render) else { return Ok(None) };
         if rendered.newest.len() == LIVE_READINGS_MAX {
             rendered.newest.pop_front();
         }
@@ -231,6 +244,8 @@ struct LiveStream {
     session: TokenHash,
     /// Account of the session, once it was needed.
     me: Option<AccountId>,
+    /// New croaks are those of everyone, for the page that lists these.
+    everyone: bool,
     subscription: Subscription,
     /// Time of the next heartbeat; the first is due at once.
     beat: Instant,
@@ -313,7 +328,9 @@ impl LiveStream {
         what: EventKind,
     ) -> Result<Option<Bytes>, StreamCutOff> {
         match what {
-            EventKind::Croaked { .. } | EventKind::Shared { .. } => streams.croak(self.session, at).await,
+            EventKind::Croaked { .. } | EventKind::Shared { .. } => {
+                streams.croak(self.session, at, self.everyone).await
+            }
             EventKind::CroakRemoved { croak } => {
                 streams.forget(croak).await;
                 Ok(Some(event(Some(at), "gone", &croak.to_string())))

@@ -342,5 +342,6 @@ async fn live(request: GetRequest<'_>) -> WebResponse {
     let GetRequest { services, context, query, headers, .. } = request;
     let last = headers.get("last-event-id").and_then(|last| cursor(last.to_str().ok()));
     let croaks = croaks(query.get("croaks"));
-    services.streams.begin(context, last, cursor(query.get("from")), croaks).await
+    let everyone = query.get("feed") == Some("everyone");
+    services.streams.begin(context, last, cursor(query.get("from")), croaks, everyone).await
 }

@@ -129,7 +129,7 @@ fn counts_are_received_for_the_feed_and_for_croaks_that_were_asked_for() {
     assert_eq!(all, [counted; 5]);
     let [.., event] = events.as_slice() else { panic!("no events") };
     let received = |log: &Log, name: &str, croaks: Vec<LogIndex>| {
-        let topic = Topic::Feed { session: token(name), croaks };
+        let topic = Topic::Feed { session: token(name), croaks, everyone: false };
         let interest = Interest::load(&log.model, &topic).unwrap().expect("open");
         interest.received(event).and_then(|event| event.counted)
     };
@@ -138,7 +138,7 @@ fn counts_are_received_for_the_feed_and_for_croaks_that_were_asked_for() {
     assert_eq!(received(&log, "carl", vec![]), None);
     assert_eq!(received(&log, "carl", vec![croak, answer, 0]), Some(counted));
     // Too many are refused before they come here.
-    let topic = |count: usize| Topic::Feed { session, croaks: vec![croak; count] };
+    let topic = |count: usize| Topic::Feed { session, croaks: vec![croak; count], everyone: false };
     assert_eq!(topic(COUNTED_CROAKS_MAX).check(), Ok(()));
     assert_eq!(topic(COUNTED_CROAKS_MAX + 1).check(), Err(Denied::new(Code::InvalidEntry)));
     // A block ends it in an open stream, too.

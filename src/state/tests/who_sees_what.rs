@@ -250,7 +250,7 @@ fn met(mut log: Log, croak: LogIndex) -> Met {
     };
     let Ok(Page::Unread(counts)) = ask(Query::Unread { session }) else { panic!("the reader is logged in") };
     assert_eq!(counts.notices, unread);
-    let wanted = Topic::Feed { session, croaks: vec![croak] };
+    let wanted = Topic::Feed { session, croaks: vec![croak], everyone: false };
     let interest = Interest::load(&log.model, &wanted).unwrap().expect("open");
     let talk = ask(Query::Talk { session, with: TalkPartner::Named("ada".into()), before: None, limit: 1 });
     let Ok(Page::Feed { croaks: in_feed, .. }) = ask(Query::Feed { session, before: None, limit: 10 }) else {
@@ -285,6 +285,15 @@ fn met(mut log: Log, croak: LogIndex) -> Met {
     let counts = interest.received(&Event { counted, ..Event::new(croak, EventKind::Noticed) });
     assert_eq!(counts.is_some(), met.croak, "counts are for those who see the croak");
     meets_alike_when_named(&log, croak, met);
+    let wanted = Topic::Feed { session, croaks: Vec::new(), everyone: true };
+    let interest = Interest::load(&log.model, &wanted).unwrap().expect("open");
+    let is_for_everyone =
+        |page| matches!(page, Ok(Page::Croak(one)) if one.body.audience == Audience::Everyone);
+    let arrives = interest.wants(&EventKind::Croaked { author: AccountId(1) })
+        && is_for_everyone(ask(Query::Croak { session, id: croak }));
+    assert_eq!(arrives, met.everyone, "what is new for everyone arrives where it is listed");
+    let (author, account) = (AccountId(2), AccountId(1));
+    assert!(!interest.wants(&EventKind::Shared { croak, author, account }), "shares are not listed there");
     let username = || "ada".to_string();
     let reply = Command::Croak {
         session,

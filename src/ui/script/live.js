@@ -9,7 +9,7 @@ const close = () => {
 const open = () => {
   if (source || !cursor || (document.hidden && !notifies())) return;
   const croaks = all("article.croak").slice(0, COUNTED_MAX).map(idOf);
-  source = new EventSource(`/live?from=${cursor}&croaks=${croaks}`);
+  source = new EventSource(`/live?from=${cursor}&feed=${place.dataset.feed ?? ""}&croaks=${croaks}`);
   const on = (name, heard) => source.addEventListener(name, (event) => {
     cursor = event.lastEventId;
     heard(event.data);
@@ -25,7 +25,7 @@ const open = () => {
   on("left", leftRoom);
   on("invited", () => place.dataset.rooms !== undefined && press("Show new invitations", () => location.reload()));
   source.addEventListener("again", () => {
-    if (place.dataset.feed !== undefined) return offer("Show new croaks", () => location.assign("/main"));
+    if (place.dataset.feed !== undefined) return offer("Show new croaks", () => location.assign(location.pathname));
     if (one("main .arrivals")) return offer("Show what is new", () => location.reload());
     // Nothing here depends on what was missed but counts and badges: go on from now.
     close();
@@ -64,7 +64,7 @@ const arrived = (html) => {
   const croak = parse(html).body.firstElementChild;
   if (place.dataset.feed === undefined || !croak || document.getElementById(croak.id) || fresh.some((other) => other.id === croak.id)) return;
   fresh.unshift(document.adoptNode(croak));
-  if (fresh.length > FRESH_MAX) return offer("Show many new croaks", () => location.assign("/main"));
+  if (fresh.length > FRESH_MAX) return offer("Show many new croaks", () => location.assign(location.pathname));
   press(freshWords(), insert);
   retitle();
   sayNow(freshWords());
@@ -123,8 +123,8 @@ const insert = () => {
   tell();
   first.tabIndex = -1;
   first.focus();
-  // A share is shown as far as the share's own position.
-  fetch("/shown?feed=" + (one("[data-share]", first)?.dataset.share ?? idOf(first)));
+  // The feed was read up to here: a share as far as its own position.
+  if (place.dataset.feed === "main") fetch("/shown?feed=" + (one("[data-share]", first)?.dataset.share ?? idOf(first)));
   // The counts of the new ones are wanted, too.
   close();
   open();

@@ -1,7 +1,7 @@
 //! The pages in headless Chromium, with scripts and without. Skipped if Chromium is not installed.
 //!
 //! - `tour`: a user goes through every page; each is checked for layout and accessibility
-//! - `script`: features of the script: live croaks, retries, the counter
+//! - `script`: features of the script: live croaks, retries, the counter; `live`: what else arrives on open pages; `rooms`
 //! - `keyboard`: use without a mouse
 //! - `network`: over a network, without encryption
 //!
@@ -9,6 +9,7 @@
 //! or where .ci/run has put it, axe-core checks every page; without it this check is skipped.
 
 mod keyboard;
+mod live;
 mod network;
 mod rooms;
 mod script;
