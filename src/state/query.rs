@@ -411,6 +411,8 @@ pub struct Unread {
     /// Croaks up to here were seen.
     pub feed_read_through: LogIndex,
     pub notices: u32,
+    /// Unread messages of others in the rooms of the person. `UNREAD_ROOM_MESSAGES_MAX` means that many or more.
+    pub rooms: u32,
 }
 
 /// A report as operators see it.

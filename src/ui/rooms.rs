@@ -105,6 +105,15 @@ pub fn standing_of(guest: &RoomGuestEntry) -> &'static str {
     if guest.removed { "removed" } else { "invited" }
 }
 
+/// Returns the number of unread messages in all rooms as it stands in the navigation: `100+` from the bound on, empty for none.
+pub fn rooms_badge(unread: u32) -> String {
+    match unread {
+        0 => String::new(),
+        UNREAD_ROOM_MESSAGES_MAX.. => format!("{UNREAD_ROOM_MESSAGES_MAX}+"),
+        some => some.to_string(),
+    }
+}
+
 /// Returns the number of unread messages, which is not counted beyond a bound: `100 or more`.
 pub fn unread_words(unread: u32) -> String {
     let more = if unread >= UNREAD_ROOM_MESSAGES_MAX { " or more" } else { "" };
@@ -227,6 +236,11 @@ mod tests {
         );
         let member = RoomMemberEntry { person: ada(), rank };
         assert_eq!(member_json(&member), r#"{"account":3,"username":"ada","name":"ADA","standing":"owner"}"#);
+    }
+
+    #[test]
+    fn a_badge_is_counted_up_to_the_bound() {
+        assert_eq!([0, 7, 99, 100, 101].map(rooms_badge), ["", "7", "99", "100+", "100+"]);
     }
 
     #[test]

@@ -50,6 +50,7 @@ const CLUSTER: ClusterId = ClusterId(HISTORY + 1);
 const REQUEST: RequestId = RequestId(HISTORY);
 const SEEN: Token = Token { history: HistoryId(HISTORY), index: 300 };
 const ACCOUNT: AccountId = AccountId(0x0102);
+const UNREAD: Unread = Unread { messages: 2, croaks: 3, feed_read_through: 300, notices: 4, rooms: 5 };
 
 /// The samples of an enum, named by their variants. The match has no `_` arm, so that a variant without a sample is an error of the
 /// compiler; a sample of another variant than it stands under is a failure.
@@ -425,7 +426,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         authors: vec![person()],
         croaks: vec![FrontCroak { id: 300, author: 0, body, numbers, share: Some((301, 0)) }, known],
         older: Some(299),
-        unread: Unread { messages: 2, croaks: 3, feed_read_through: 300, notices: 4 },
+        unread: UNREAD,
         audience: Audience::Followers,
     };
     let (bio, links) = ("Frogs".to_string(), vec!["https://pond.example".to_string()]);
@@ -470,7 +471,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         Chatting: Page::Chatting { people: vec![person()] },
         Account: Page::Account(account),
         Sessions: Page::Sessions(vec![open]),
-        Unread: Page::Unread(Unread { messages: 2, croaks: 3, feed_read_through: 300, notices: 4 }),
+        Unread: Page::Unread(UNREAD),
         Talks: Page::Talks { me: me.clone(), talks: vec![talk_line], older: Some(299) },
         Talk: Page::Talk(talk),
         Message: Page::Message {

@@ -50,8 +50,7 @@ async fn read(
 ) -> Result<(Feed, Arc<RenderedFront>), PageError> {
     let front = read_front(fronts, context, before, limit).await?;
     frame.me = Some(front.me.clone());
-    frame.unread = Some(front.unread.messages);
-    frame.notices = Some(front.unread.notices);
+    frame.unread = Some(front.unread);
     frame.old = context.is_old();
     frame.cursor = context.answered();
     let now_ms = context.now_ms();

@@ -12,6 +12,7 @@
 //!   id: CURSOR   event: said    data: ROOM      a new message in the room with this id; its markup follows
 //!   id: CURSOR   event: unsaid  data: ROOM ID   a message in a room was removed
 //!   id: CURSOR   event: left    data: ROOM      the user is in the room no longer
+//!   id: CURSOR   event: rooms   data: N         the user has read in a room: N messages are unread in all rooms
 //!   id: CURSOR   event: invited data: ROOM      the invitations have changed
 //!   id: CURSOR   event: talk    data: WITH N    new message or receipt in the conversation with this account; N messages
 //!                                               are unread in total
@@ -51,6 +52,7 @@ use ribbit_state::{
 use ribbit_ui::pages::CroakView;
 use ribbit_ui::pages::croak::CroakFragment;
 use ribbit_ui::pages::rooms::{SaidFragment, SaidView};
+use ribbit_ui::rooms::rooms_badge;
 use smol::future::FutureExt;
 use smol::lock::Mutex;
 use std::collections::VecDeque;
@@ -104,9 +106,9 @@ impl LiveStreams {
         last: Option<Token>,
         from: Option<Token>,
         croaks: Vec<LogIndex>,
+        everyone: bool,
     ) -> WebResponse {
         let Some(session) = context.session() else { return response::events(smol::stream::once(ended())) };
-        everyone: bool,
         if self.open() >= LIVE_STREAMS_MAX || self.shutdown.began() {
             return response::later("too many live connections; try again in a moment");
         }
@@ -138,11 +140,11 @@ impl LiveStreams {
         let kept_as = if everyone { "croak for everyone" } else { "croak" };
         self.rendered(at, kept_as, Query::Croak { session, id: at.index }, |page| {
             let Page::Croak(mut found) = page else { return None };
-            // The markup is for all readers, so it shows no reader's own likes and shares.
-            let CroakNumbers { replies, likes, shares, .. } = found.numbers;
             if everyone && found.body.audience != Audience::Everyone {
                 return None;
             }
+            // The markup is for all readers, so it shows no reader's own likes and shares.
+            let CroakNumbers { replies, likes, shares, .. } = found.numbers;
             found.numbers = CroakNumbers { replies, likes, shares, ..CroakNumbers::default() };
             let fragment = CroakFragment { croak: CroakView::new(found, wall_ms(), "") };
             let html = fragment.render().expect("writing to a string cannot fail");
@@ -242,10 +244,10 @@ impl Drop for StreamSlot {
 struct LiveStream {
     place: StreamSlot,
     session: TokenHash,
-    /// Account of the session, once it was needed.
-    me: Option<AccountId>,
     /// New croaks are those of everyone, for the page that lists these.
     everyone: bool,
+    /// Account of the session, once it was needed.
+    me: Option<AccountId>,
     subscription: Subscription,
     /// Time of the next heartbeat; the first is due at once.
     beat: Instant,
@@ -350,6 +352,11 @@ impl LiveStream {
                 Ok(Some(event(Some(at), "unsaid", &format!("{} {message}", room.0))))
             }
             EventKind::RoomClosed { room } => Ok(Some(event(Some(at), "left", &room.0.to_string()))),
+            EventKind::RoomRead { .. } => {
+                let read = streams.ask(at, Query::Unread { session: self.session }).await?;
+                let Some(Page::Unread(unread)) = read else { return Ok(None) };
+                Ok(Some(event(Some(at), "rooms", &rooms_badge(unread.rooms))))
+            }
             EventKind::RoomLeft { room, account } => {
                 let mine = self.me(streams, at).await? == Some(account);
                 Ok(mine.then(|| event(Some(at), "left", &room.0.to_string())))

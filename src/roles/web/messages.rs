@@ -77,7 +77,9 @@ pub(super) async fn show(context: &mut RequestContext, name: &str, query: &Form)
     };
     context.count_unread(&mut frame).await;
     // The messages on this page are about to be read.
-    frame.unread = frame.unread.map(|unread| unread.saturating_sub(waiting));
+    if let Some(unread) = &mut frame.unread {
+        unread.messages = unread.messages.saturating_sub(waiting);
+    }
     let page = TalkPage {
         frame,
         action: talk.with.username.as_ref().map_or(String::new(), |_| talk.with.path.clone()),

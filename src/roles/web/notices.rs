@@ -6,6 +6,7 @@ use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
 use hyper::StatusCode;
 use ribbit_state::limits::NOTICES_PAGE_MAX;
+use ribbit_state::query::Unread;
 use ribbit_state::{Page, Query};
 use ribbit_ui::form::Form;
 use ribbit_ui::pages::NavEntry;
@@ -32,7 +33,7 @@ pub(super) async fn show(context: &mut RequestContext, query: &Form) -> WebRespo
     context.count_unread(&mut frame).await;
     if receipt.is_some() {
         // The receipt of this page marks them as read.
-        frame.notices = Some(0);
+        frame.unread = frame.unread.map(|unread| Unread { notices: 0, ..unread });
     }
     let now_ms = frame.now_ms;
     let notices = notices.into_iter().map(|notice| NoticeView::new(notice, now_ms)).collect();

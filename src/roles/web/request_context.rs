@@ -287,12 +287,10 @@ impl RequestContext {
         }
     }
 
-    /// Adds the number of unread messages to a page's frame, if it can be read in time. The page is shown without it otherwise.
+    /// Adds the unread counts to a page's frame, if it can be read in time. The page is shown without it otherwise.
     pub(super) async fn count_unread(&mut self, frame: &mut PageFrame) {
         frame.cursor = frame.cursor.or(self.answered());
-        let unread = self.unread().await;
-        frame.unread = unread.map(|unread| unread.messages);
-        frame.notices = unread.map(|unread| unread.notices);
+        frame.unread = self.unread().await;
         frame.old |= self.old;
     }
 

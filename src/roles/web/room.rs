@@ -7,7 +7,7 @@ use super::limits::{AROUND_DEADLINE, READ_DEADLINE, page_len};
 use super::request_context::{PageError, RequestContext};
 use super::response::{self, WebResponse};
 use hyper::StatusCode;
-use ribbit_state::limits::{MESSAGE_CHARS_MAX, ROOM_PAGE_MAX};
+use ribbit_state::limits::{MESSAGE_CHARS_MAX, ROOM_PAGE_MAX, UNREAD_ROOM_MESSAGES_MAX};
 use ribbit_state::query::RoomPage;
 use ribbit_state::text::{check_message, fold_room_name};
 use ribbit_state::{Code, Denied, Field, LogIndex, Page, Query, RoomCommand, TokenHash};
@@ -23,11 +23,15 @@ pub(super) async fn show(context: &mut RequestContext, name: &str, query: &Form)
     let before = query.get("before").and_then(|before| before.parse().ok());
     let mut frame = context.frame("Rooms", NavEntry::Rooms);
     frame.take_note(query);
-    let view = match read(context, &mut frame, name, before, READ_DEADLINE).await {
-        Ok(view) => view,
+    let (view, waiting) = match read(context, &mut frame, name, before, READ_DEADLINE).await {
+        Ok(read) => read,
         Err(error) => return unreadable(context, error),
     };
     context.count_unread(&mut frame).await;
+    // The messages on this page are about to be read. From the bound on it is not known how many others there are.
+    if let Some(unread) = frame.unread.as_mut().filter(|unread| unread.rooms < UNREAD_ROOM_MESSAGES_MAX) {
+        unread.rooms = unread.rooms.saturating_sub(waiting);
+    }
     let page = RoomPageView {
         frame,
         room: view.info.name.clone(),
@@ -58,13 +62,14 @@ pub(super) fn unreadable(context: &RequestContext, error: PageError) -> WebRespo
     response::page(StatusCode::NOT_FOUND, &MessagePage { frame, words })
 }
 
+/// Reads a page of a room. Returns it with the number of unread messages that the read receipt will mark.
 async fn read(
     context: &mut RequestContext,
     frame: &mut PageFrame,
     name: &str,
     before: Option<LogIndex>,
     limit: Duration,
-) -> Result<RoomView, PageError> {
+) -> Result<(RoomView, u32), PageError> {
     let session = context.session().ok_or(NO_SESSION)?;
     let room = fold_room_name(name)?;
     let got =
@@ -86,7 +91,8 @@ async fn read(
     });
     frame.cursor = context.answered();
     let people = people(room.members);
-    Ok(RoomView { info: room, standing, people, me: me.account, said, older, newest, receipt })
+    let waiting = if receipt.is_some() { unread } else { 0 };
+    Ok((RoomView { info: room, standing, people, said, older, newest, receipt }, waiting))
 }
 
 /// Change that a form asks for.
@@ -162,7 +168,7 @@ async fn again(
     let view = match error {
         PageError::Denied(_) if !error.lacks_session() => {
             match read(context, &mut frame, name, None, AROUND_DEADLINE).await {
-                Ok(view) => Some(view),
+                Ok((view, _)) => Some(view),
                 Err(error) => return unreadable(context, error),
             }
         }

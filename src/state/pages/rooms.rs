@@ -11,7 +11,7 @@ use crate::query::{
 use crate::rooms::ties::{counts_of, ties_of};
 use crate::rows::{
     BadRow, Key, Order, Room, RoomGuest, RoomGuests, RoomMember, RoomMembers, RoomMessage, RoomMessages,
-    RoomNames, RoomRank, Table, View, body, get, scan,
+    RoomNames, RoomRank, RoomTie, Rooms, Table, View, body, get, scan,
 };
 use crate::visibility::blocks::{is_blocked_pair, is_muted};
 use crate::visibility::rooms::{RoomAccess, SeenRoom, room_named, room_of};
@@ -102,6 +102,23 @@ fn unread<V: View>(authors: &mut Authors<'_, V>, id: RoomId, member: &RoomMember
             Some((author, _)) if author == me || authors.hides(author)? => {}
             Some(_) => count += 1,
             None => return Err(BadRow { table: RoomMessages::ID, key }.into()),
+        }
+    }
+    Ok(count.min(UNREAD_ROOM_MESSAGES_MAX))
+}
+
+/// Counts the unread messages of others in all rooms of a person, up to `UNREAD_ROOM_MESSAGES_MAX`.
+pub(crate) fn unread_of<V: View>(view: &V, me: AccountId) -> Result<u32, V::Error> {
+    let mut authors = Authors::new(view, me);
+    let mut count = 0;
+    for (id, tie) in ties_of(view, me)? {
+        if tie != RoomTie::Member || count >= UNREAD_ROOM_MESSAGES_MAX {
+            continue;
+        }
+        let Some(member) = get::<RoomMembers, V>(view, &(id, me))? else { continue };
+        let new = unread(&mut authors, id, &member)?;
+        if new > 0 && get::<Rooms, V>(view, &id)?.is_some_and(|room| !room.closed) {
+            count += new;
         }
     }
     Ok(count.min(UNREAD_ROOM_MESSAGES_MAX))

@@ -1,6 +1,6 @@
 //! Queries about direct messages and unread counts.
 
-use super::feed;
+use super::{feed, rooms};
 use crate::caches::timelines::Caches;
 use crate::code::{Code, Denied, Field};
 use crate::croaks;
@@ -50,7 +50,8 @@ pub(crate) fn unread<V: View>(view: &V, caches: Caches<'_>, me: &Person) -> Resu
         }
     }
     let notices = notices::book(view, me.account)?.unread;
-    Ok(Unread { messages: mailbox.waiting, croaks, feed_read_through: through, notices })
+    let rooms = rooms::unread_of(view, me.account)?;
+    Ok(Unread { messages: mailbox.waiting, croaks, feed_read_through: through, notices, rooms })
 }
 
 pub(crate) fn list<V: View>(view: &V, me: Person, before: LogIndex, limit: usize) -> Result<Page, V::Error> {

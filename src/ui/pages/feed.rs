@@ -160,9 +160,10 @@ mod tests {
     fn the_navigation_counts_unread_messages() {
         let mut page = main_page("x");
         assert!(page.render().unwrap().contains("<b class=\"badge\"></b>"));
-        page.frame.unread = Some(3);
-        assert!(page.render().unwrap().contains("<b class=\"badge\">3</b>"));
-        page.frame.unread = Some(0);
+        page.frame.unread = Some(Unread { messages: 3, rooms: 100, ..Unread::default() });
+        let html = page.render().unwrap();
+        assert!(html.contains("<b class=\"badge\">3</b>") && html.contains("<b class=\"badge\">100+</b>"));
+        page.frame.unread = Some(Unread::default());
         assert!(page.render().unwrap().contains("<b class=\"badge\"></b>"));
     }
 }

@@ -41,8 +41,10 @@ pub use form_page::{FormField, FormPage};
 pub use friends::{Friend, Friends, ManagePage};
 
 use super::form::Form;
+use super::rooms::rooms_badge;
 use super::words::{Note, ServiceError};
 use askama::Template;
+use ribbit_state::query::Unread;
 use ribbit_state::{Code, Denied, Token};
 use std::sync::Arc;
 
@@ -90,10 +92,8 @@ pub struct PageFrame {
     pub service_error: Option<ServiceError>,
     /// Seconds after which the browser requests the page again.
     pub refresh: Option<u8>,
-    /// Number of unread messages, if known.
-    pub unread: Option<u32>,
-    /// Number of unread notices, if known.
-    pub notices: Option<u32>,
+    /// What the user has not read, if known.
+    pub unread: Option<Unread>,
     /// Position at which a live stream continues after this page.
     pub cursor: Option<Token>,
     /// Wall clock of the web server in milliseconds since 1970, which relative times refer to. Zero if not known.
@@ -115,7 +115,6 @@ impl PageFrame {
             service_error: None,
             refresh: None,
             unread: None,
-            notices: None,
             cursor: None,
             now_ms: 0,
             announcements: Arc::default(),
@@ -127,9 +126,23 @@ impl PageFrame {
         self.note = query.get("note").and_then(Note::from_name).map(|note| note.words().to_string());
     }
 
+    /// Returns the numbers beside the entries of the navigation.
+    pub(super) fn badges(&self) -> Badges {
+        let Unread { messages, notices, rooms, .. } = self.unread.unwrap_or_default();
+        let shown = |count: u32| if count > 0 { count.to_string() } else { String::new() };
+        Badges { messages: shown(messages), notices: shown(notices), rooms: rooms_badge(rooms) }
+    }
+
     pub(super) fn is(&self, here: NavEntry) -> bool {
         self.here == here
     }
+}
+
+/// Numbers of unread things beside entries of the navigation. Empty where there are none.
+pub(super) struct Badges {
+    pub(super) messages: String,
+    pub(super) notices: String,
+    pub(super) rooms: String,
 }
 
 /// A page that is only a text.

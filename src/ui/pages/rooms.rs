@@ -213,7 +213,6 @@ pub struct RoomView {
     pub standing: RoomStanding,
     /// `3 people`
     pub people: String,
-    pub me: AccountId,
     /// Oldest first.
     pub said: Vec<SaidView>,
     /// Start of the next older page.

@@ -23,6 +23,7 @@ const open = () => {
   on("said", saidInRoom);
   on("unsaid", unsaidInRoom);
   on("left", leftRoom);
+  on("rooms", (unread) => (one(ROOMS).textContent = unread));
   on("invited", () => place.dataset.rooms !== undefined && press("Show new invitations", () => location.reload()));
   source.addEventListener("again", () => {
     if (place.dataset.feed !== undefined) return offer("Show new croaks", () => location.assign(location.pathname));

@@ -11,13 +11,19 @@ const markRoom = () => {
   const through = last.id.replace("said-", "");
   fetch(`/shown?room=${place.dataset.name}&through=${through}`, { keepalive: true });
 };
+const ROOMS = "nav a[href='/rooms'] .badge";
 const saidInRoom = (data) => {
   const end = data.indexOf("\n"), room = data.slice(0, end), list = one("#sayings");
-  if (place.dataset.rooms !== undefined) return press("Show new messages", () => location.reload());
-  if (place.dataset.room !== room || !list) return;
   const item = one(".said", parse(data.slice(end)));
   if (!item || document.getElementById(item.id)) return;
-  const mine = item.dataset.author === place.dataset.me;
+  const mine = one(".author", item)?.getAttribute("href") === `/@${document.body.dataset.me}`;
+  if (place.dataset.room !== room || !list) {
+    // The number of what is unread in all rooms. One with a plus sign is counted no further.
+    const badge = one(ROOMS), before = badge.textContent;
+    if (!mine && !before.endsWith("+")) badge.textContent = Number(before) + 1;
+    if (place.dataset.rooms !== undefined) press("Show new messages", () => location.reload());
+    return;
+  }
   if (mine) item.classList.replace("theirs", "mine");
   grow(list, () => list.append(document.adoptNode(item)));
   if (mine) return;
