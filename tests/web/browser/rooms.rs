@@ -12,6 +12,8 @@ fn a_room_is_live_and_enter_sends() {
     visit.join("Ada", "ada");
     driver.click("nav a[href='/rooms']");
     driver.awaits("return document.body.textContent.includes('You are not in a room yet.')");
+    // The script has run, so it sends the form and the next page is there at once.
+    driver.awaits("return document.querySelector('body > .sr') != null");
     visit.look("rooms-empty");
     driver.run("document.querySelector('.opener > summary').click()");
     visit.fill(&[("room", "pond"), ("topic", "All wet things")]);
