@@ -386,6 +386,11 @@ impl AccessCommand {
             AccessCommand::CreateByName { username: typed }
             | AccessCommand::OpenByName { username: typed, .. } => username(typed),
             AccessCommand::MakeResetLink { .. } => Ok(()),
+            AccessCommand::CreateWithLink { username: typed, name: shown, email: mail, code: _ } => {
+                name(shown)?;
+                username(typed)?;
+                mail.as_deref().map_or(Ok(()), email)
+            }
         }
     }
 }

@@ -321,11 +321,14 @@ pub enum AccessCommand {
     MakeResetLink { account: AccountId, code: TokenHash },
     /// Sets a new password with the code of a link, which ends the link and all sessions.
     ResetPassword { code: TokenHash, password_hash: String },
-    /// Creates an account without a password, for a gateway. Answers `Created`.
+    /// Creates an account that its name opens, for a gateway. Answers `Created`.
     CreateByName { username: String },
-    /// Opens a session of an account without a password, for a gateway. `session` is the hash of a token that the gateway
+    /// Opens a session of an account that its name opens, for a gateway. `session` is the hash of a token that the gateway
     /// made. Answers `LoggedIn`.
     OpenByName { username: String, session: TokenHash },
+    /// Creates an account that nothing opens, and a one-time link to set its first password, identified by the hash of a code
+    /// that the client made. Needs no open registration. Answers `Created`.
+    CreateWithLink { username: String, name: String, email: Option<String>, code: TokenHash },
 }
 
 /// A change that operators may make. New variants go at the end.

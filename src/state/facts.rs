@@ -197,6 +197,7 @@ commands! {
     Access(AccessCommand::ResetPassword): 1, code, Backends, stays, SmallWrite, password_reset;
     Access(AccessCommand::CreateByName): 1, none, Operators, grows, SmallWrite, account_created;
     Access(AccessCommand::OpenByName): 1, session, Operators, stays, SmallWrite, session_opened;
+    Access(AccessCommand::CreateWithLink): 1, code, Operators, grows, SmallWrite, account_created;
 }
 
 /// Returns the event that applying this command at `index` produced, if any.

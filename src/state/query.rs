@@ -12,7 +12,9 @@ pub use super::room_query::{
     RoomBody, RoomGuestEntry, RoomInfo, RoomInvitation, RoomMemberEntry, RoomPage, RoomPeople, RoomStanding,
     RoomSummary, RoomText,
 };
-use super::rows::{Audience, Coordination, Lease, NoticeKind, Owner, ReportedThing, Settings, TreeNode};
+use super::rows::{
+    Audience, Coordination, Credential, Lease, NoticeKind, Owner, ReportedThing, Settings, TreeNode,
+};
 pub use super::talk_query::{DeliveryStatus, Talk, TalkMessage, TalkPartner, TalkSummary, WaitingMessage};
 use serde::{Deserialize, Serialize};
 
@@ -396,8 +398,8 @@ pub struct AccountSummary {
     pub email: String,
     pub created_wall_ms: u64,
     pub suspended: bool,
-    /// True if the account is open by its name alone, through gateways.
-    pub name_only: bool,
+    /// What opens the account.
+    pub credential: Credential<()>,
     /// Number of open sessions.
     pub sessions: u32,
 }

@@ -140,9 +140,7 @@ pub struct Account {
     /// Display name.
     pub name: String,
     pub email: String,
-    /// argon2id, as a PHC string. `None` in an account that gateways of older systems have made, which is used by its name
-    /// alone until a password is set.
-    pub password_hash: Option<String>,
+    pub credential: Credential,
     /// Rises with every change of the credentials.
     pub credential_version: u32,
     pub created_wall_ms: u64,
@@ -153,13 +151,43 @@ pub struct Account {
     pub deleted: bool,
 }
 
+/// What opens an account. A password can be set in every case, with a one-time link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Credential<Hash = String> {
+    /// A password, as its argon2id hash in a PHC string.
+    Password(Hash),
+    /// The name alone, through gateways of older systems: one of them created the account.
+    Name,
+    /// Nothing: an operator created the account, and its owner has not used the link yet. Also of deleted accounts.
+    Nothing,
+}
+
+impl Credential {
+    /// Returns the hash of the password, if the account has one.
+    pub fn password_hash(&self) -> Option<&str> {
+        match self {
+            Credential::Password(hash) => Some(hash),
+            Credential::Name | Credential::Nothing => None,
+        }
+    }
+
+    /// Returns the same without the hash.
+    pub(crate) fn kind(&self) -> Credential<()> {
+        match self {
+            Credential::Password(_) => Credential::Password(()),
+            Credential::Name => Credential::Name,
+            Credential::Nothing => Credential::Nothing,
+        }
+    }
+}
+
 /// An [`Account`] that borrows its texts from the row's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) struct BorrowedAccount<'a> {
     pub username: &'a str,
     pub name: &'a str,
     pub email: &'a str,
-    pub password_hash: Option<&'a str>,
+    pub credential: Credential<&'a str>,
     pub credential_version: u32,
     pub created_wall_ms: u64,
     pub avatar: Avatar,

@@ -16,6 +16,7 @@ use ribbit_state::Audience;
 use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelation, Profile};
 use ribbit_state::query::{DeliveryStatus, TalkMessage};
 use ribbit_state::query::{FeedCroak, Person};
+use ribbit_state::rows::Credential;
 use std::fmt::Write;
 
 /// Replacement for an unknown time, as wide as a time.
@@ -183,17 +184,23 @@ pub fn accounts(accounts: &[AccountSummary]) -> String {
             account.email.clone(),
             time::shown(account.created_wall_ms).map_or_else(|| "-".to_string(), |shown| shown.people),
             account.sessions.to_string(),
-            match (account.suspended, account.name_only) {
-                (true, false) => "suspended",
-                (true, true) => "suspended, no password",
-                (false, true) => "no password",
-                (false, false) => "-",
-            }
-            .to_string(),
+            state(account).to_string(),
         ]
     });
     let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
     table::layout(&[Align::Left, Align::Left, Align::Left, Align::Left, Align::Right, Align::Left], &rows)
+}
+
+/// Returns what is unusual about an account, or a dash.
+fn state(account: &AccountSummary) -> &'static str {
+    match (account.suspended, account.credential) {
+        (true, Credential::Password(())) => "suspended",
+        (true, Credential::Name) => "suspended, no password",
+        (true, Credential::Nothing) => "suspended, link not used yet",
+        (false, Credential::Name) => "no password",
+        (false, Credential::Nothing) => "link not used yet",
+        (false, Credential::Password(())) => "-",
+    }
 }
 
 /// Returns a change of the connection, without a line end.

@@ -7,6 +7,7 @@ use super::{plain, time};
 use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelation, Profile};
 use ribbit_state::query::{CroakBody, FeedCroak, Person};
 use ribbit_state::query::{DeliveryStatus, TalkMessage};
+use ribbit_state::rows::Credential;
 use ribbit_state::{Audience, LogIndex};
 use serde::Serialize;
 
@@ -154,9 +155,10 @@ pub fn acquaintance(person: &PersonRelation) -> String {
 
 /// Returns an account as a line of JSON, for operators.
 pub fn account_line(account: &AccountSummary) -> String {
-    let AccountSummary { person, email, created_wall_ms, suspended, name_only, sessions } = account;
+    let AccountSummary { person, email, created_wall_ms, suspended, credential, sessions } = account;
     let account = AccountJson { who: person.into(), email, created: time_of(*created_wall_ms) };
-    line(&AccountLineJson { account, suspended: *suspended, sessions: *sessions, password: !name_only })
+    let password = matches!(credential, Credential::Password(()));
+    line(&AccountLineJson { account, suspended: *suspended, sessions: *sessions, password })
 }
 
 /// Returns a person as a line of JSON.
@@ -289,7 +291,7 @@ mod tests {
             email: "b@b".into(),
             created_wall_ms: wall_ms,
             suspended: false,
-            name_only: false,
+            credential: Credential::Password(()),
             sessions: 2,
         };
         assert_eq!(

@@ -81,7 +81,7 @@ fn rows() -> Vec<String> {
         username: "ada".into(),
         name: "Ada 🐸".into(),
         email: "ada@example.org".into(),
-        password_hash: Some("$argon2id$".into()),
+        credential: Credential::Password("$argon2id$".into()),
         credential_version: 3,
         created_wall_ms: 1_700_000_000_000,
         avatar: Avatar::Chosen { colour: AvatarColour::Teal, frog: Frog::Winking },
@@ -318,6 +318,13 @@ fn message_commands() -> Vec<Command> {
         AccessCommand::ResetPassword { code: TOKEN, password_hash: password_hash.clone() }.into(),
         AccessCommand::CreateByName { username: "bob".into() }.into(),
         AccessCommand::OpenByName { username: "bob".into(), session }.into(),
+        AccessCommand::CreateWithLink {
+            username: "bob".into(),
+            name: "Bob".into(),
+            email: Some("b@b".into()),
+            code: TOKEN,
+        }
+        .into(),
         OperatorCommand::SetPassword { account, password_hash }.into(),
         OperatorCommand::Suspend { account, suspended: true }.into(),
         OperatorCommand::Announce { text: "rain".into(), for_ms: Some(1_000) }.into(),
@@ -409,7 +416,7 @@ fn check_complete(commands: &[Command]) {
     inside!(Relation, RelationCommand: Mute Block Report);
     inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak Pin Dismiss MakeFeedAddress EndFeedAddress);
     inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport Announce WithdrawAnnouncement);
-    inside!(Access, AccessCommand: MakeResetLink ResetPassword CreateByName OpenByName);
+    inside!(Access, AccessCommand: MakeResetLink ResetPassword CreateByName OpenByName CreateWithLink);
     inside!(Conversation, ConversationCommand: Like Unlike Share Unshare SweepCroak);
 }
 

@@ -35,7 +35,7 @@ use ribbit_state::query::{
     WaitingMessage,
 };
 use ribbit_state::rows::{
-    Coordination, Lease, NodeKind, NoticeKind, Owner, ReportedThing, Settings, TreeNode,
+    Coordination, Credential, Lease, NodeKind, NoticeKind, Owner, ReportedThing, Settings, TreeNode,
 };
 use ribbit_state::{Avatar, AvatarColour, Frog};
 use serde::Serialize;
@@ -416,7 +416,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         email: email.clone(),
         created_wall_ms,
         suspended: true,
-        name_only: true,
+        credential: Credential::Name,
         sessions: 2,
     };
     let known = FrontCroak { id: 299, author: 0, body: None, numbers, share: None };

@@ -17,7 +17,7 @@ fn kept(pond: &TestCluster, member: &str, username: &str) -> (String, u32) {
     let store = Store::open(FileDisk::new(&pond.folder().join(member)).expect("a folder")).expect("a store");
     let view = store.reader().view().expect("it can be read");
     let (_, account) = account_named(&view, username).expect("it can be read").expect("an account");
-    (account.password_hash.expect("a password"), account.credential_version)
+    (account.credential.password_hash().expect("a password").to_string(), account.credential_version)
 }
 
 fn log_in(pond: &TestCluster, username: &str, password: &str) -> Browser {

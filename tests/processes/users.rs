@@ -130,3 +130,33 @@ fn a_pattern_that_none_can_be_is_refused_at_once_and_in_words() {
     }
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
 }
+
+#[test]
+fn an_operator_creates_an_account_whose_owner_sets_the_password() {
+    let pond = TestCluster::start();
+    operator(&pond, &["registration", "closed"]).succeeds();
+    let create =
+        ["create", "Hana", "--name", "Hana R", "--email", "h@pond.example", "--pages", "http://pond"];
+    let said = operator(&pond, &create).succeeds();
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], "created @hana, who can set a password, once, within 30 days:");
+    let code = lines[1].strip_prefix("http://pond/reset/").expect("a link");
+    assert_eq!(lines[2], format!("or with `ribbit client reset hana` and the code {code}"));
+    let [hana] = &listed(&pond, "hana")[..] else { panic!("one account") };
+    let expected = json!({"username": "hana", "name": "Hana R", "email": "h@pond.example", "suspended": false,
+        "sessions": 0, "password": false});
+    assert_eq!(*hana, expected);
+    let table = operator(&pond, &["list", "hana"]).succeeds();
+    assert!(table.trim_end().ends_with("link not used yet"), "{table}");
+
+    operator(&pond, &create).fails(1, "(607)");
+    operator(&pond, &["create", "h a"]).fails(1, "(606)");
+    operator(&pond, &["create", "ivo", "--email", "ivo"]).fails(1, "email: ");
+    let phone = CliUser::new();
+    phone.runs_with(&pond, &["login", "hana"], "password\n").fails(1, "(675)");
+    phone.runs_with(&pond, &["reset", "hana"], &format!("{code}\nfrogs in reeds\n")).succeeds();
+    phone.runs(&pond, &["post", "here I am"]).succeeds();
+    phone.runs_with(&pond, &["reset", "hana"], &format!("{code}\nnewts in mud\n")).fails(1, "(674)");
+    let [ivo] = &operator(&pond, &["create", "ivo", "--json"]).lines()[..] else { panic!("one line") };
+    assert_eq!((&ivo["username"], ivo["code"].as_str().map(str::len)), (&json!("ivo"), Some(32)));
+}

@@ -88,10 +88,10 @@ impl Store {
                 };
                 match account_named(&self.model, &username).expect("a map can be read") {
                     None => Answer::Refused(Denied::new(Code::NoSuchUser)),
-                    Some((_, row)) if row.password_hash.is_none() => {
+                    Some((_, row)) if row.credential.password_hash().is_none() => {
                         Answer::Refused(Denied::new(Code::NoPassword))
                     }
-                    Some((_, row)) if row.password_hash.as_ref() != Some(&password.0) => {
+                    Some((_, row)) if row.credential.password_hash() != Some(password.0.as_str()) => {
                         Answer::Refused(Denied::new(Code::WrongPassword))
                     }
                     Some((account, row)) => {
@@ -107,7 +107,7 @@ impl Store {
             Ask::DeleteAccount { id, submitted_at, session, password } => {
                 match session_account(&self.model, session, self.model.age_ms()).expect("a map can be read") {
                     None => Answer::Refused(Denied::new(Code::NotLoggedIn)),
-                    Some((_, row)) if row.password_hash.as_ref() != Some(&password.0) => {
+                    Some((_, row)) if row.credential.password_hash() != Some(password.0.as_str()) => {
                         Answer::Refused(Denied::new(Code::WrongPassword))
                     }
                     Some((_, row)) => {
@@ -119,7 +119,7 @@ impl Store {
             Ask::ChangePassword { id, submitted_at, session, old, new } => {
                 match session_account(&self.model, session, self.model.age_ms()).expect("a map can be read") {
                     None => Answer::Refused(Denied::new(Code::NotLoggedIn)),
-                    Some((_, row)) if row.password_hash.as_ref() != Some(&old.0) => {
+                    Some((_, row)) if row.credential.password_hash() != Some(old.0.as_str()) => {
                         Answer::Refused(Denied::new(Code::WrongPassword))
                     }
                     Some((_, row)) => {
@@ -202,7 +202,7 @@ impl Lagging {
             Ask::LogIn { username, password, .. } => {
                 match account_named(&self.model, username).expect("a map can be read") {
                     None => Some(Answer::Refused(Denied::new(Code::NoSuchUser))),
-                    Some((_, row)) if row.password_hash.as_ref() != Some(&password.0) => {
+                    Some((_, row)) if row.credential.password_hash() != Some(password.0.as_str()) => {
                         Some(Answer::Refused(Denied::new(Code::WrongPassword)))
                     }
                     Some(_) => None,

@@ -2,6 +2,7 @@
 
 use super::people::ada_and_bob;
 use ribbit_net::secret::{new_code, to_hex, token_hash};
+use ribbit_state::rows::Credential;
 use ribbit_state::{AccessCommand, AccountId, Code};
 use testkit::http::Browser;
 use testkit::site::Site;
@@ -67,7 +68,7 @@ fn an_account_without_a_password_gets_one_by_a_link() {
     wrong.says(422, "This account has no password yet");
     let account = ribbit_state::Query::Accounts { names: "carl".into(), after: None };
     let ribbit_state::Page::Accounts { accounts, .. } = site.group.read(&account) else { panic!() };
-    assert!(accounts[0].name_only);
+    assert_eq!(accounts[0].credential, Credential::Name);
     let path = link(&site, accounts[0].person.account.0);
     carl.post(&path, &[("username", "carl"), ("new-password", "frogs in reeds")])
         .leads_to("/main?note=new-password");

@@ -14,7 +14,7 @@ use ribbit_net::secret::new_request_id;
 use ribbit_net::tasks;
 use ribbit_state::accounts::access::reset_link_person;
 use ribbit_state::accounts::hash_digest;
-use ribbit_state::rows::Account;
+use ribbit_state::rows::{Account, Credential};
 use ribbit_state::{
     AccessCommand, AccountCommand, AccountId, Code, Command, Denied, Field, LogIndex, OperatorCommand,
     Request, RequestId, Token, TokenHash, lookup, text,
@@ -71,7 +71,7 @@ impl NodeRequest<'_> {
             Ok(account) => account,
             Err(error) => return store_unreadable(&error),
         };
-        let hash = account.as_ref().and_then(|(_, account)| account.password_hash.clone());
+        let hash = account.as_ref().and_then(|(_, row)| row.credential.password_hash().map(str::to_string));
         let has_password = hash.is_some();
         let fits = self.until_deadline(self.node.passwords.check(password.0.clone(), hash)).await;
         match (account, fits) {
@@ -97,7 +97,7 @@ impl NodeRequest<'_> {
     /// Replaces an account's password hash in the background if it is weaker than a new one would be. If this fails, the
     /// next log-in tries again.
     fn replace_weak_hash(&self, account: AccountId, row: Account, password: Password) {
-        if !row.password_hash.as_deref().is_some_and(|hash| self.node.passwords.is_weaker(hash)) {
+        if !row.credential.password_hash().is_some_and(|hash| self.node.passwords.is_weaker(hash)) {
             return;
         }
         let node = self.node.clone();
@@ -243,13 +243,13 @@ impl NodeRequest<'_> {
         if let Err(code) = self.node.limits.owner_check(me, id, [&password.0, new.unwrap_or_default()]) {
             return Err(Answer::Refused(Denied::of(code, Field::Password)));
         }
-        if account.password_hash.is_none() {
+        let Credential::Password(hash) = account.credential else {
             return match new {
                 Some(_) => Err(Answer::Refused(Denied::new(Code::NoPassword))),
                 None => Ok(account.credential_version),
             };
-        }
-        let check = self.node.passwords.check(password.0, account.password_hash);
+        };
+        let check = self.node.passwords.check(password.0, Some(hash));
         match self.until_deadline(check).await {
             Err(Busy) => Err(Answer::Unavailable(UnavailableReason::Busy)),
             Ok(false) => Err(Answer::Refused(Denied::of(Code::WrongPassword, Field::Password))),
@@ -307,7 +307,7 @@ async fn rehash(
         .hash(password.0, id.0)
         .await
         .map_err(|Busy| "the password queue is full".to_string())?;
-    let before = row.password_hash.as_deref().map(hash_digest).ok_or("it has none any more")?;
+    let before = row.credential.password_hash().map(hash_digest).ok_or("it has none any more")?;
     let credential_version = row.credential_version;
     let command = Command::Rehash { account, credential_version, before, password_hash };
     let request = Request { id, submitted_at: reader.applied(), command };

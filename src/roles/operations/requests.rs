@@ -26,9 +26,9 @@ pub(crate) enum Refusal {
     /// The rules or a rate limit refuse it.
     #[error("{0}")]
     Denied(Code),
-    /// The account has a password, so that its name alone does not open it.
-    #[error("this account has a password")]
-    HasPassword,
+    /// The name alone does not open the account: it has a password, or waits for its first one.
+    #[error("this account needs a password")]
+    NotByName,
     /// The person is online through another connection.
     #[error("this person is online through another connection")]
     AlreadyOnline,
@@ -40,7 +40,7 @@ pub(crate) enum Refusal {
 impl From<Denied> for Refusal {
     fn from(denied: Denied) -> Refusal {
         match denied.code {
-            Code::HasPassword => Refusal::HasPassword,
+            Code::HasPassword | Code::NoPassword => Refusal::NotByName,
             code => Refusal::Denied(code),
         }
     }

@@ -2,23 +2,26 @@
 //!
 //! ```text
 //!   operator: MakeResetLink ──▶ code ──▶ the person: ResetPassword ──▶ a password; the link and all sessions end
-//!   gateway:  CreateByName  ──▶ an account without a password ── OpenByName ──▶ a session
+//!   operator: CreateWithLink ──▶ an account that nothing opens, and a code ──▶ the person: ResetPassword
+//!   gateway:  CreateByName  ──▶ an account that its name opens ── OpenByName ──▶ a session
 //! ```
 //!
 //! A link is stored under a hash of its code and ends with its use, with a newer link, with any other change of the
-//! password, and after a day of the cluster's age. An account without a password is open by its name alone until a password
-//! is set. From then on it is open by the password alone.
+//! password, and with its time in the cluster's age: a day, or 30 days if nothing opens the account yet. Once an account has
+//! a password, the password alone opens it.
 
 use super::feed_addresses;
 use super::sessions::{end_reset_link, end_sessions};
-use super::social::{new_account, open_session};
+use super::social::{new_account, open_session, registration_open};
 use crate::code::{Code, Denied, Field};
 use crate::command::{AccessCommand, Reply};
 use crate::ids::{AccountId, TokenHash};
-use crate::limits::{FEED_ADDRESSES_MAX, RESET_LINK_AGE_MS_MAX};
+use crate::limits::{FEED_ADDRESSES_MAX, FIRST_LINK_AGE_MS_MAX, RESET_LINK_AGE_MS_MAX};
 use crate::lookup::{is_live, live_account, named, person};
 use crate::query::Person;
-use crate::rows::{Account, Accounts, Change, LinkPurpose, OneTimeLink, OneTimeLinks, ResetLinks, View, get};
+use crate::rows::{
+    Account, Accounts, Change, Credential, LinkPurpose, OneTimeLink, OneTimeLinks, ResetLinks, View, get,
+};
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 
 /// Name of the device of a session that a gateway opened by a name.
@@ -40,12 +43,26 @@ pub(crate) fn change<V: View>(
             new_password(bounds, view, owner, account, password_hash, None)
         }
         AccessCommand::CreateByName { username } => {
-            new_account(view, context, username, username, None, None)
+            checked!(registration_open(view)?);
+            new_account(view, context, username, username, None, Credential::Name)
+        }
+        AccessCommand::CreateWithLink { username, name, email, code } => {
+            let email = email.as_deref();
+            let created = new_account(view, context, username, name, email, Credential::Nothing)?;
+            let (mut changes, reply) = checked!(created);
+            let account = AccountId(context.index);
+            changes.extend(checked!(link_to(view, context, account, *code)?));
+            Ok(Ok((changes, reply)))
         }
         AccessCommand::OpenByName { username, session } => {
             let (id, account) = checked!(named(view, username)?);
-            if account.password_hash.is_some() {
-                return Ok(Err(Denied::of(Code::HasPassword, Field::Username)));
+            let refused = match account.credential {
+                Credential::Name => None,
+                Credential::Password(_) => Some(Code::HasPassword),
+                Credential::Nothing => Some(Code::NoPassword),
+            };
+            if let Some(code) = refused {
+                return Ok(Err(Denied::of(code, Field::Username)));
             }
             open_session(bounds, view, context, id, (*session, GATEWAY_DEVICE))
         }
@@ -61,16 +78,25 @@ fn make_reset_link<V: View>(
     if !is_live(view, account)? {
         return Ok(Err(Denied::new(Code::NoSuchUser)));
     }
+    let mut changes = Vec::new();
+    end_reset_link(view, account, &mut changes)?;
+    changes.extend(checked!(link_to(view, context, account, code)?));
+    Ok(Ok((changes, Reply::Done)))
+}
+
+/// Returns the changes that add a link to an account that has none.
+fn link_to<V: View>(
+    view: &V,
+    context: ApplyContext,
+    account: AccountId,
+    code: TokenHash,
+) -> Result<Result<[Change; 2], Denied>, V::Error> {
     // Codes are random, so another link has this one only if a program made it twice.
     if get::<OneTimeLinks, V>(view, &code)?.is_some() {
         return Ok(Err(Denied::new(Code::InvalidEntry)));
     }
-    let mut changes = Vec::new();
-    end_reset_link(view, account, &mut changes)?;
     let link = OneTimeLink { purpose: LinkPurpose::Reset { account }, made_age_ms: context.age_ms() };
-    changes.push(Change::put::<OneTimeLinks>(&code, &link));
-    changes.push(Change::put::<ResetLinks>(&account, &code));
-    Ok(Ok((changes, Reply::Done)))
+    Ok(Ok([Change::put::<OneTimeLinks>(&code, &link), Change::put::<ResetLinks>(&account, &code)]))
 }
 
 /// Replaces the password of an account, ends its sessions except `keep`, its feed addresses, and its link to set a password.
@@ -83,7 +109,8 @@ pub(super) fn new_password<V: View>(
     keep: Option<TokenHash>,
 ) -> Result<Decision, V::Error> {
     let credential_version = account.credential_version + 1;
-    let account = Account { password_hash: Some(password_hash.to_string()), credential_version, ..account };
+    let credential = Credential::Password(password_hash.to_string());
+    let account = Account { credential, credential_version, ..account };
     let mut changes = vec![Change::put::<Accounts>(&owner, &account)];
     end_reset_link(view, owner, &mut changes)?;
     changes.extend(end_sessions(bounds, view, owner, keep)?);
@@ -93,11 +120,14 @@ pub(super) fn new_password<V: View>(
 
 /// Returns the account whose password a link may set at this cluster age.
 fn reset_link_owner<V: View>(view: &V, code: TokenHash, age_ms: u64) -> Result<Option<AccountId>, V::Error> {
-    Ok(get::<OneTimeLinks, V>(view, &code)?.and_then(|link| match link.purpose {
-        LinkPurpose::Reset { account } => {
-            (link.made_age_ms.saturating_add(RESET_LINK_AGE_MS_MAX) > age_ms).then_some(account)
-        }
-    }))
+    let Some(link) = get::<OneTimeLinks, V>(view, &code)? else { return Ok(None) };
+    let LinkPurpose::Reset { account } = link.purpose;
+    let Some(row) = live_account(view, account)? else { return Ok(None) };
+    let valid_ms = match row.credential {
+        Credential::Password(_) | Credential::Name => RESET_LINK_AGE_MS_MAX,
+        Credential::Nothing => FIRST_LINK_AGE_MS_MAX,
+    };
+    Ok((link.made_age_ms.saturating_add(valid_ms) > age_ms).then_some(account))
 }
 
 /// Returns the person whose password a link may set at this cluster age.

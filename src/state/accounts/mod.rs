@@ -21,8 +21,8 @@ use crate::conversation::remove_croak;
 use crate::ids::{AccountId, LogIndex};
 use crate::lookup::{live_account, profile_of, session_account, settings};
 use crate::rows::{
-    Account, AccountProfile, Accounts, Bookkeeping, Change, Profiles, SessionsOf, Settings, SettingsRow,
-    Suspended, View, get,
+    Account, AccountProfile, Accounts, Bookkeeping, Change, Credential, Profiles, SessionsOf, Settings,
+    SettingsRow, Suspended, View, get,
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
@@ -56,7 +56,7 @@ pub(crate) fn change<V: View>(
         {
             Ok(Err(Denied::new(Code::CredentialsChanged)))
         }
-        AccountCommand::ChangePassword { .. } if account.password_hash.is_none() => {
+        AccountCommand::ChangePassword { .. } if account.credential.password_hash().is_none() => {
             Ok(Err(Denied::new(Code::NoPassword)))
         }
         AccountCommand::ChangePassword { password_hash, .. } => {
@@ -202,10 +202,10 @@ pub(crate) fn rehash<V: View>(
 ) -> Result<Decision, V::Error> {
     let account = live_account(view, owner)?.filter(|account| {
         account.credential_version == credential_version
-            && account.password_hash.as_deref().is_some_and(|hash| hash_digest(hash) == before)
+            && account.credential.password_hash().is_some_and(|hash| hash_digest(hash) == before)
     });
     let Some(account) = account else { return Ok(Err(Denied::new(Code::CredentialsChanged))) };
-    let account = Account { password_hash: Some(password_hash.to_string()), ..account };
+    let account = Account { credential: Credential::Password(password_hash.to_string()), ..account };
     Ok(Ok((vec![Change::put::<Accounts>(&owner, &account)], Reply::Done)))
 }
 

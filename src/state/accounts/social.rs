@@ -22,8 +22,9 @@ use crate::messages;
 use crate::notices;
 use crate::rooms;
 use crate::rows::{
-    Account, Accounts, Bookkeeping, Books, Change, CroaksBy, Dismissals, Followers, Friends, LikedBy, Names,
-    NoticeKind, Order, Profiles, Rooms, Session, Sessions, SessionsOf, Sweeps, View, get, scan,
+    Account, Accounts, Bookkeeping, Books, Change, Credential, CroaksBy, Dismissals, Followers, Friends,
+    LikedBy, Names, NoticeKind, Order, Profiles, Rooms, Session, Sessions, SessionsOf, Sweeps, View, get,
+    scan,
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
@@ -39,21 +40,27 @@ pub(crate) fn create_account<V: View>(
     email: &str,
     password_hash: &str,
 ) -> Result<Decision, V::Error> {
-    new_account(view, context, username, name, Some(email), Some(password_hash))
+    checked!(registration_open(view)?);
+    let credential = Credential::Password(password_hash.to_string());
+    new_account(view, context, username, name, Some(email), credential)
 }
 
-/// Creates an account. Without a password it is open by its name alone.
+/// Refuses unless everybody may create an account.
+pub(super) fn registration_open<V: View>(view: &V) -> Result<Result<(), Denied>, V::Error> {
+    Ok(match settings(view)?.registration_open {
+        true => Ok(()),
+        false => Err(Denied::new(Code::RegistrationClosed)),
+    })
+}
+
 pub(super) fn new_account<V: View>(
     view: &V,
     context: ApplyContext,
     username: &str,
     name: &str,
     email: Option<&str>,
-    password_hash: Option<&str>,
+    credential: Credential,
 ) -> Result<Decision, V::Error> {
-    if !settings(view)?.registration_open {
-        return Ok(Err(Denied::new(Code::RegistrationClosed)));
-    }
     let name = checked!(text::check_name(name));
     let username = checked!(text::fold_username(username));
     let email = match email {
@@ -68,7 +75,7 @@ pub(super) fn new_account<V: View>(
         username: username.clone(),
         name,
         email,
-        password_hash: password_hash.map(str::to_string),
+        credential,
         credential_version: 1,
         created_wall_ms: context.wall_ms,
         avatar: Avatar::Drawn,
@@ -89,7 +96,7 @@ pub(crate) fn log_in<V: View>(
     checked!(text::check_device(device));
     let changed = Denied::new(Code::CredentialsChanged);
     let account = or_deny!(live_account(view, id)?, changed);
-    if account.password_hash.is_none() {
+    if account.credential.password_hash().is_none() {
         return Ok(Err(Denied::new(Code::NoPassword)));
     }
     if account.credential_version != credential_version {
@@ -204,7 +211,7 @@ pub(crate) fn deleted(id: AccountId, account: Account) -> Vec<Change> {
         username: String::new(),
         name: String::new(),
         email: String::new(),
-        password_hash: None,
+        credential: Credential::Nothing,
         avatar: Avatar::Drawn,
         deleted: true,
         ..account

@@ -342,7 +342,7 @@ pub(crate) fn accounts<V: View>(
             email: row.email,
             created_wall_ms: row.created_wall_ms,
             suspended: is_suspended(view, account)?,
-            name_only: row.password_hash.is_none(),
+            credential: row.credential.kind(),
             sessions: count::<SessionsOf, V>(view, account, SESSIONS_PER_ACCOUNT_MAX)?,
         });
     }

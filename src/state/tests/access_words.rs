@@ -26,6 +26,12 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
             AccessCommand::ResetPassword { code: token(&first(args)?), password_hash: first(args)? }.into()
         }
         "createbyname" => AccessCommand::CreateByName { username: first(args)? }.into(),
+        // `createwithlink NAME CODE [email=EMAIL]`
+        "createwithlink" => {
+            let (username, code) = (first(args)?, token(&first(args)?));
+            let email = args.lookup_parse("email")?;
+            AccessCommand::CreateWithLink { name: username.clone(), username, email, code }.into()
+        }
         "openbyname" => {
             let username = first(args)?;
             let session = args.lookup("session").map_or(token(&username), |arg| token(&arg.value));

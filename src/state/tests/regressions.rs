@@ -5,7 +5,7 @@ use crate::code::Code;
 use crate::command::{HOME_REGION, NewMember, Role};
 use crate::ids::HistoryId;
 use crate::limits::{ADDRESS_BYTES_MAX, PEOPLE_PAGE_MAX, SESSION_AGE_MS_MAX};
-use crate::rows::{Accounts, Followers, Friends, Order, Requests, books};
+use crate::rows::{Accounts, Credential, Followers, Friends, Order, Requests, books};
 
 fn friends_page(log: &Log, username: &str, after: Option<AccountId>) -> (usize, Option<AccountId>) {
     match log.model.answer(&Query::Friends { session: token(username), after }) {
@@ -134,7 +134,7 @@ fn the_mark_of_a_deleted_account_holds_nothing_personal() {
     let mark = &rows[0].1;
     assert!(mark.deleted);
     assert_eq!([&mark.username, &mark.name, &mark.email], [""; 3]);
-    assert_eq!(mark.password_hash, None);
+    assert_eq!(mark.credential, Credential::Nothing);
 }
 
 /// Unswept croaks of a deleted author must neither slow down a page of others' older croaks nor hide them.

@@ -16,8 +16,8 @@ use crate::lookup::account_named;
 use crate::path::TreePath;
 use crate::query::Person;
 use crate::rows::{
-    Account, Accounts, Bookkeeping, Books, Change, CoordinationRow, Croaks, CroaksBy, Followers, Friends,
-    Key, LeaseTokens, Leases, Members, Names, Nodes, Owned, Owner, Requests, Sessions, SessionsOf,
+    Account, Accounts, Bookkeeping, Books, Change, CoordinationRow, Credential, Croaks, CroaksBy, Followers,
+    Friends, Key, LeaseTokens, Leases, Members, Names, Nodes, Owned, Owner, Requests, Sessions, SessionsOf,
     StoredCroak, Sweeps, TABLES, TableId, TreeNode, View, books, decode,
 };
 use goldenscript::{ArgumentConsumer, Runner};
@@ -468,8 +468,12 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
             let mark = if row.deleted { " deleted" } else { "" };
             let version = row.credential_version;
             let avatar = if row.avatar == Avatar::Drawn { String::new() } else { format!(" {}", row.avatar) };
-            let Account { username, name, email, password_hash, .. } = row;
-            let password = password_hash.as_deref().unwrap_or("-");
+            let Account { username, name, email, credential, .. } = row;
+            let password = match &credential {
+                Credential::Password(hash) => hash.as_str(),
+                Credential::Name => "name",
+                Credential::Nothing => "-",
+            };
             format!(": {username} {name:?} {email} {password} v{version}{avatar}{mark}")
         }
         Names::ID => format!(": {}", of::<Names>(row).0),

@@ -407,7 +407,7 @@ impl<'a> Look<'a> {
 fn words(refusal: Refusal) -> String {
     match refusal {
         Refusal::Denied(code) => words_of(Denied::new(code)),
-        Refusal::HasPassword => {
+        Refusal::NotByName => {
             "This account has a password, so it is used on the web pages instead.".to_string()
         }
         Refusal::AlreadyOnline => "This user is already connected to the server.".to_string(),

@@ -172,7 +172,7 @@ impl Chirper {
             Ok(_) => Ok(()),
             Err(Refusal::Denied(Code::UsernameTaken)) => Err("username not available".to_string()),
             Err(Refusal::Denied(code)) => Err(denied(Denied::new(code))),
-            Err(Refusal::HasPassword | Refusal::AlreadyOnline | Refusal::Unavailable) => {
+            Err(Refusal::NotByName | Refusal::AlreadyOnline | Refusal::Unavailable) => {
                 Err(denied(Denied::new(Code::Unavailable)))
             }
         }

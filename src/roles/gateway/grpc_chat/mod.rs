@@ -244,7 +244,7 @@ fn outcome<T>(done: Result<T, Refusal>, success: impl FnOnce(T) -> Outcome) -> R
             Err(Status::new(StatusCode::Unavailable, "The servers did not answer in time."))
         }
         Err(Refusal::AlreadyOnline) => Ok(failure("user already logged in on different machine")),
-        Err(Refusal::HasPassword) => {
+        Err(Refusal::NotByName) => {
             Ok(failure("this name belongs to an account with a password, choose another name"))
         }
         Err(Refusal::Denied(Code::NoSuchUser)) => Ok(failure(NO_SUCH_USER)),

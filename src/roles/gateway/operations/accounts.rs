@@ -61,7 +61,7 @@ impl GatewayOperations {
 
     /// Opens the session of an account without a password: the same one for all connections and gateways of a protocol.
     ///
-    /// Refused with `NoSuchUser` if there is no such account, and with [`Refusal::HasPassword`] if it has a password.
+    /// Refused with `NoSuchUser` if there is no such account, and with [`Refusal::NotByName`] if it has a password.
     pub(crate) async fn enter(
         &self,
         protocol: &str,

@@ -244,7 +244,7 @@ fn shown(refusal: Refusal, otherwise: u16) -> u16 {
         // The page ignores this answer to a post, and shows it for a friend.
         Refusal::Denied(Code::NotLoggedIn) => Code::NoSuchUser.number(),
         Refusal::Denied(code) if otherwise == Code::Unavailable.number() => code.number(),
-        Refusal::HasPassword => wrong_password,
+        Refusal::NotByName => wrong_password,
         Refusal::Denied(_) | Refusal::AlreadyOnline | Refusal::Unavailable => otherwise,
     }
 }

@@ -197,7 +197,7 @@ fn unknown_user() -> Reply {
 fn refused(refusal: Refusal) -> Result<Reply, Status> {
     match refusal {
         Refusal::Unavailable => Err(undecided()),
-        Refusal::HasPassword => {
+        Refusal::NotByName => {
             let words = "This name belongs to an account with a password. Choose another name.";
             Ok(reply(ReplyStatus::InvalidUsername, words))
         }

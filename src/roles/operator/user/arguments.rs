@@ -14,6 +14,9 @@ pub(crate) enum UserVerb {
     /// List accounts
     #[command(after_help = LIST_HELP)]
     List(ListArgs),
+    /// Create an account, and a one-time link with which its owner sets a password
+    #[command(after_help = CREATE_HELP)]
+    Create(CreateArgs),
     /// Set the password of an account and end its sessions
     #[command(after_help = PASSWD_HELP)]
     Passwd(AccountArgs),
@@ -73,6 +76,25 @@ pub(crate) struct AccountArgs {
     pub username: String,
     #[command(flatten)]
     pub cluster: ClusterFlags,
+}
+
+/// Arguments of `user create`.
+#[derive(Debug, Args)]
+pub(crate) struct CreateArgs {
+    /// User name
+    #[arg(value_name = "NAME")]
+    pub username: String,
+    /// Name that others see; the user name without it
+    #[arg(long, value_name = "TEXT")]
+    pub name: Option<String>,
+    /// E-mail address, which operators alone see
+    #[arg(long, value_name = "ADDRESS")]
+    pub email: Option<String>,
+    /// Address of the pages, to print the whole link
+    #[arg(long, value_name = "URL")]
+    pub pages: Option<String>,
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// Arguments of `user reset`.
@@ -184,6 +206,7 @@ impl UserVerb {
             UserVerb::Passwd(account) | UserVerb::Suspend(account) | UserVerb::Resume(account) => {
                 &account.cluster
             }
+            UserVerb::Create(arguments) => &arguments.output.cluster,
             UserVerb::Reset(arguments) => &arguments.output.cluster,
             UserVerb::Delete(arguments) => &arguments.account.cluster,
             UserVerb::Uncroak(arguments) => &arguments.cluster,
@@ -214,6 +237,18 @@ standard input.
 Examples:
   ribbit user passwd ada
   ribbit user passwd ada < password-file";
+
+/// Text below the flags in `--help`.
+const CREATE_HELP: &str = "\
+Works whether registration is open or not. The link works once, for 30 days in
+which the cluster is running, and until you make another one with `ribbit user
+reset`. It is shown only here: give it to that person alone. Nobody can log in to
+the account before.
+
+Examples:
+  ribbit user create ada --name 'Ada L' --pages http://board1:8080
+  ribbit user create bob --email bob@pond.example --json
+    {\"username\":\"bob\",\"code\":\"…\",\"link\":\"/reset/…\"}";
 
 /// Text below the flags in `--help`.
 const RESET_HELP: &str = "\

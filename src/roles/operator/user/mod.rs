@@ -13,8 +13,8 @@ use crate::common::cluster_selection::ClusterAccess;
 use crate::common::failure::{Exit, Failure};
 use crate::common::survey;
 use arguments::{
-    AccountArgs, DecideArgs, DeleteArgs, DeleteCroakArgs, ListArgs, RegistrationArgs, RegistrationState,
-    ResetArgs, SiteArgs, UserVerb,
+    AccountArgs, CreateArgs, DecideArgs, DeleteArgs, DeleteCroakArgs, ListArgs, RegistrationArgs,
+    RegistrationState, ResetArgs, SiteArgs, UserVerb,
 };
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{Answer, Ask, UnavailableReason};
@@ -54,6 +54,7 @@ impl Operator {
     async fn perform(&self, verb: UserVerb) -> Result<(), VerbError> {
         match verb {
             UserVerb::List(ListArgs { names, output }) => self.list(&names, output.json).await,
+            UserVerb::Create(arguments) => self.create(arguments).await,
             UserVerb::Passwd(AccountArgs { username, .. }) => self.set_password(&username).await,
             UserVerb::Reset(ResetArgs { username, pages, output }) => {
                 self.reset(&username, pages.as_deref(), output.json).await
@@ -143,22 +144,31 @@ impl Operator {
         say(&format!("changed the password of @{username} and ended their sessions"))
     }
 
+    /// Creates an account with a one-time link to set its password, and prints the link. It is known nowhere else.
+    async fn create(&self, arguments: CreateArgs) -> Result<(), VerbError> {
+        let CreateArgs { username, name, email, pages, output } = arguments;
+        let username = fold_username(&username).map_err(RequestError::from)?;
+        let code = new_code();
+        let name = name.unwrap_or_else(|| username.clone());
+        let command = AccessCommand::CreateWithLink {
+            username: username.clone(),
+            name,
+            email,
+            code: token_hash(&code),
+        };
+        self.write(command.into()).await?;
+        let link = Link { username: &username, code: to_hex(&code), pages: pages.as_deref() };
+        link.say(output.json, &format!("created @{username}, who can set a password"), "30 days")
+    }
+
     /// Makes a one-time link to set a new password, and prints it. It is known nowhere else.
     async fn reset(&self, username: &str, pages: Option<&str>, json: bool) -> Result<(), VerbError> {
         let (account, username) = self.account(username).await?;
         let code = new_code();
         let command = AccessCommand::MakeResetLink { account, code: token_hash(&code) };
         self.write(command.into()).await?;
-        let code = to_hex(&code);
-        let link = format!("{}/reset/{code}", pages.unwrap_or_default().trim_end_matches('/'));
-        if json {
-            return say(&json!({ "username": username, "code": code, "link": link }).to_string());
-        }
-        let place = if pages.is_none() { " on the pages" } else { "" };
-        say(&format!(
-            "@{username} can set a new password{place}, once, within a day:\n{link}\n\
-             or with `ribbit client reset {username}` and the code {code}"
-        ))
+        let link = Link { username: &username, code: to_hex(&code), pages };
+        link.say(json, &format!("@{username} can set a new password"), "a day")
     }
 
     /// Returns the id of the account with this name, and the name as stored.
@@ -227,6 +237,30 @@ impl Operator {
             Answer::Refused(denied) => Err(denied.into()),
             _ => Err(RequestError::undecided_write(UnavailableReason::NotServing)),
         }
+    }
+}
+
+/// A one-time link to set a password.
+struct Link<'a> {
+    username: &'a str,
+    code: String,
+    /// Address of the pages, if the operator gave it.
+    pages: Option<&'a str>,
+}
+
+impl Link<'_> {
+    /// Prints the link after what the person can do with it, and in what time.
+    fn say(&self, json: bool, can: &str, within: &str) -> Result<(), VerbError> {
+        let Link { username, code, pages } = self;
+        let link = format!("{}/reset/{code}", pages.unwrap_or_default().trim_end_matches('/'));
+        if json {
+            return say(&json!({ "username": username, "code": code, "link": link }).to_string());
+        }
+        let place = if pages.is_none() { " on the pages" } else { "" };
+        say(&format!(
+            "{can}{place}, once, within {within}:\n{link}\n\
+             or with `ribbit client reset {username}` and the code {code}"
+        ))
     }
 }
 

@@ -3,9 +3,10 @@
 use super::{Expected, NUMBERS, RequestTable, SESSION, TOKEN, denied, is_username, read, write};
 use ribbit_net::frame::Plane;
 use ribbit_state::limits::{
-    ANNOUNCEMENT_CHARS_MAX, ANNOUNCEMENT_MS_MAX, PASSWORD_HASH_BYTES_MAX, TYPED_BYTES_MAX,
-    USERNAME_CHARS_MAX, WELCOME_CHARS_MAX,
+    ANNOUNCEMENT_CHARS_MAX, ANNOUNCEMENT_MS_MAX, EMAIL_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_HASH_BYTES_MAX,
+    TYPED_BYTES_MAX, USERNAME_CHARS_MAX, WELCOME_CHARS_MAX,
 };
+use ribbit_state::text;
 use ribbit_state::{AccessCommand, AccountCommand, AccountId, Code, Denied, Field, OperatorCommand, Query};
 
 /// Adds texts of the first page.
@@ -89,4 +90,15 @@ pub(super) fn access_commands(table: &mut RequestTable) {
     table.command_text(USERNAME_CHARS_MAX, is_username, odd, |username| {
         AccessCommand::OpenByName { username, session }.into()
     });
+    let create = |username: String, name: String, email: Option<String>| {
+        AccessCommand::CreateWithLink { username, name, email, code }.into()
+    };
+    let (ada, name) = (|| "ada".to_string(), || "Ada".to_string());
+    table.command_text(USERNAME_CHARS_MAX, is_username, odd, |username| create(username, name(), None));
+    let is_name = |text: &str| text::check_name(text).is_ok();
+    let odd = Denied::of(Code::InvalidEntry, Field::Name);
+    table.command_text(4 * NAME_CHARS_MAX, is_name, odd, |name| create(ada(), name, None));
+    let is_email = |text: &str| text::check_email(text).is_ok();
+    let odd = Denied::of(Code::InvalidEntry, Field::Email);
+    table.command_text(EMAIL_CHARS_MAX, is_email, odd, |email| create(ada(), name(), Some(email)));
 }
