@@ -19,6 +19,7 @@ pub mod client;
 pub mod common;
 mod demo;
 pub mod gateway;
+pub mod irc;
 pub mod locks;
 mod node;
 mod operations;

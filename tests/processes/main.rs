@@ -4,7 +4,7 @@
 //!   and a disk under the control of a test; [`pages`], the content of web pages; [`pty`], a terminal.
 //! - Users: [`people`], [`letters`], [`sessions`], [`passwords`], [`limits`], [`races`], [`following`], [`hostile`], [`browser`].
 //! - Command line: [`verbs`], [`verbs_failing`], [`chat`], [`terminal`], [`shell`], [`locks`], [`users`], [`watch`], [`demo`].
-//! - Older clients: [`gateway`].
+//! - Older clients: [`gateway`]; IRC clients: [`irc`].
 //! - Membership and failures: [`belonging`], [`failover`], [`power`], [`stopped`], [`moved`], [`away`], [`members`], [`masters`],
 //!   [`sites`], [`minority`], [`directory`], [`even`].
 //! - Disks and stores: [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`], [`log_tail`], [`harmed`],
@@ -39,6 +39,7 @@ mod full;
 mod gateway;
 mod harmed;
 mod hostile;
+mod irc;
 mod keep_away;
 mod letters;
 mod limits;

@@ -5,7 +5,7 @@
 //! - in this process: [`group`], a cluster of servers that answer from memory; [`site`], web pages in front of one; [`keys`]
 //! - processes: [`web_process`], `ribbit client web`; [`network`], hosts made of network namespaces; [`writers`], clients that
 //!   post all the time; [`history`], what they were answered
-//! - clients: [`http`], [`stream`], [`tls`]; of older systems: [`chat_client`], [`chirper_client`], [`grpc`]; a real browser
+//! - clients: [`http`], [`stream`], [`tls`]; of older systems: [`chat_client`], [`chirper_client`], [`grpc`]; [`irc_client`]; a real browser
 //!   ([`driver`]) with accessibility checks ([`axe`])
 //! - [`page_text`] and [`status_json`]: read what pages and `ribbit status` print; [`timeouts`]: wait for other processes
 
@@ -21,6 +21,7 @@ pub mod group;
 pub mod grpc;
 pub mod history;
 pub mod http;
+pub mod irc_client;
 pub mod keys;
 pub mod network;
 pub mod page_text;

@@ -10,7 +10,7 @@
 //! of clap and exits 2. A wrong file is a [`Failure`] and exits 78.
 //!
 //! Each verb owns its arguments, its help and its `run`, in [`crate::operator`], [`crate::locks`], [`crate::up`],
-//! [`crate::demo`], [`crate::node`], [`crate::balancer`], [`crate::client`], [`crate::web`] and [`crate::gateway`]. Here are:
+//! [`crate::demo`], [`crate::node`], [`crate::balancer`], [`crate::client`], [`crate::web`], [`crate::gateway`] and [`crate::irc`]. Here are:
 //!
 //! - [`flags`]: the list of all verbs; [`help`]: the help of `ribbit` itself
 //! - [`task`]: a validated verb, ready to run; [`start`]: runs it
@@ -185,6 +185,10 @@ fn client_task(arguments: ClientArgs, matches: &ArgMatches) -> Result<Task, Refu
         Some(ClientVerb::Gateway(arguments)) => {
             let options = arguments.options(matches)?;
             Task::server("gateway".to_string(), |stop| crate::gateway::run(options, stop))
+        }
+        Some(ClientVerb::Irc(arguments)) => {
+            let options = arguments.options(matches)?;
+            Task::server("irc".to_string(), |stop| crate::irc::run(options, stop))
         }
         Some(ClientVerb::Server(arguments)) => {
             let options = arguments.options(matches)?;

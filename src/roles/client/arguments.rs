@@ -1,5 +1,5 @@
-//! Arguments of `ribbit client` and its verbs; those of `client web` and `client gateway` are in
-//! [`crate::web::arguments`] and [`crate::gateway::arguments`].
+//! Arguments of `ribbit client` and its verbs; those of `client web`, `client gateway` and `client irc` are in
+//! [`crate::web::arguments`], [`crate::gateway::arguments`] and [`crate::irc::arguments`].
 
 use crate::client::conversation_arguments::ConversationVerb;
 use crate::client::keep_away_arguments::KeepAwayVerb;
@@ -11,6 +11,7 @@ use crate::common::cluster_selection::{ClusterAccess, ClusterFlags, select, sett
 use crate::common::defaults::data_dir_or_default;
 use crate::common::failure::Failure;
 use crate::gateway::arguments::{self as gateway, GatewayArgs};
+use crate::irc::arguments::{self as irc, IrcArgs};
 use crate::web::arguments::{self as web, WebArgs};
 use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
@@ -63,6 +64,7 @@ impl ClientArgs {
             Some(ClientVerb::Gateway(_)) if typed("json") => {
                 "--json is not a flag of `ribbit client gateway`"
             }
+            Some(ClientVerb::Irc(_)) if typed("json") => "--json is not a flag of `ribbit client irc`",
             None | Some(_) => return Ok(()),
         };
         Err(clap::Error::raw(clap::error::ErrorKind::ArgumentConflict, format!("{misplaced}\n")))
@@ -78,6 +80,9 @@ pub enum ClientVerb {
     /// Serve the clients of older systems
     #[command(after_help = gateway::HELP)]
     Gateway(GatewayArgs),
+    /// Serve IRC clients: rooms are channels
+    #[command(after_help = irc::HELP)]
+    Irc(IrcArgs),
     /// Print the server that this client should use
     #[command(after_help = SERVER_HELP)]
     Server(ClientServerArgs),

@@ -62,6 +62,11 @@ impl Operations {
         self.open_session(token_hash(token)).await
     }
 
+    /// Returns the owner of a session.
+    pub(crate) async fn owner(&self, session: &Session) -> Result<Person, Refusal> {
+        me(self.requests.read(Query::Me { session: session.token }).await?)
+    }
+
     /// Ends a session.
     pub(crate) async fn log_out(&self, session: &Session) -> Result<(), Refusal> {
         self.end(session.token).await

@@ -4,9 +4,9 @@ use super::limits::FOLLOWS_LISTED_MAX;
 use super::{Operations, Refusal, Session, unexpected};
 use crate::common::address_rates::AddressRateClass;
 use ribbit_state::limits::FEED_PAGE_MAX;
-use ribbit_state::query::{FeedCroak, FollowSide, Person};
-use ribbit_state::text::check_croak;
-use ribbit_state::{AccountId, Code, Command, LogIndex, Page, Query, Reply};
+use ribbit_state::query::{AnnouncementItem, FeedCroak, FollowSide, Person};
+use ribbit_state::text::{check_croak, check_reply};
+use ribbit_state::{AccountId, Code, Command, LogIndex, MessageCommand, Page, Query, Reply};
 use std::net::IpAddr;
 
 /// A croak as the protocols show it.
@@ -54,6 +54,37 @@ impl Operations {
         }
     }
 
+    /// Posts a reply to a croak, for the account's usual audience. Refused as [`Operations::post`] is, and with `NoSuchCroak`.
+    pub(crate) async fn reply(
+        &self,
+        from: IpAddr,
+        session: &Session,
+        to: LogIndex,
+        text: &str,
+    ) -> Result<LogIndex, Refusal> {
+        check_reply(text)?;
+        self.check_rate(from, AddressRateClass::Post)?;
+        let (session, text) = (session.token, text.to_string());
+        let command = Command::Croak { session, text, reply_to: Some(to), audience: None };
+        match self.requests.write(command).await? {
+            Reply::Croaked { croak } => Ok(croak),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Returns one croak. Refused with `NoSuchCroak`, also if the person does not see it.
+    pub(crate) async fn croak(&self, session: &Session, id: LogIndex) -> Result<FeedCroak, Refusal> {
+        match self.requests.read(Query::Croak { session: session.token, id }).await? {
+            Page::Croak(croak) => Ok(croak),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Records that the feed was read up to this croak.
+    pub(crate) async fn read_feed(&self, session: &Session, through: LogIndex) -> Result<(), Refusal> {
+        self.requests.write(MessageCommand::ReadFeed { session: session.token, through }).await.map(drop)
+    }
+
     /// Follows a person. Refused with `NoSuchUser`, `Yourself` or `AlreadyFriend`.
     pub(crate) async fn follow(
         &self,
@@ -80,20 +111,44 @@ impl Operations {
 
     /// Returns the newest croaks of the person and of those they follow, newest first. `limit` is at most `FEED_PAGE_MAX`.
     pub(crate) async fn feed(&self, session: &Session, limit: usize) -> Result<Vec<Post>, Refusal> {
-        match self.feed_page(session, None, limit).await? {
-            Page::Feed { croaks, .. } => Ok(croaks.into_iter().map(Post::from).collect()),
-            other => Err(unexpected(&other)),
-        }
+        let (croaks, _) = self.feed_croaks(session, None, limit).await?;
+        Ok(croaks.into_iter().map(Post::from).collect())
     }
 
-    pub(super) async fn feed_page(
+    /// Returns a page of the feed, and where the next page begins. `limit` is at most `FEED_PAGE_MAX`.
+    pub(crate) async fn feed_croaks(
         &self,
         session: &Session,
         before: Option<LogIndex>,
         limit: usize,
-    ) -> Result<Page, Refusal> {
+    ) -> Result<(Vec<FeedCroak>, Option<LogIndex>), Refusal> {
         let limit = u16::try_from(limit).unwrap_or(u16::MAX);
-        self.requests.read(Query::Feed { session: session.token, before, limit }).await
+        match self.requests.read(Query::Feed { session: session.token, before, limit }).await? {
+            Page::Feed { croaks, older, .. } => Ok((croaks, older)),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Returns what everyone may know of a person. Refused with `NoSuchUser`.
+    pub(crate) async fn about(
+        &self,
+        session: &Session,
+        username: &str,
+    ) -> Result<ribbit_state::query::Profile, Refusal> {
+        let (session, username) = (session.token, username.to_string());
+        let query = Query::Profile { session, username, before: None, limit: 1 };
+        match self.requests.read(query).await.map_err(unknown_name)? {
+            Page::Profile { profile, .. } => Ok(profile),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Returns the announcements that the person has not dismissed, newest first.
+    pub(crate) async fn announcements(&self, session: &Session) -> Result<Vec<AnnouncementItem>, Refusal> {
+        match self.requests.read(Query::MyAnnouncements { session: session.token }).await? {
+            Page::Announcements(items) => Ok(items),
+            other => Err(unexpected(&other)),
+        }
     }
 
     /// Returns a person's profile with at least `posts_min` of their newest croaks, if there are as many, newest first.

@@ -17,5 +17,7 @@ pub(crate) const WAITING_MAX: usize = 1_000;
 pub(crate) const TIMELINE_PAGES_MAX: usize = 20;
 /// Maximum number of people in a list of followers or followed accounts.
 pub(crate) const FOLLOWS_LISTED_MAX: usize = 4_096;
+/// Maximum number of pages of a room, or of the feed, that are read after events were missed.
+pub(crate) const ROOM_CATCH_UP_PAGES_MAX: usize = 20;
 
 const _: () = assert!(HOLD_MAX.as_secs() < 30);

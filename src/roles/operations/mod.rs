@@ -8,8 +8,8 @@
 //! Each returns a value or a [`Refusal`]. None contains rules or knows a wire: a protocol picks the words for a refusal.
 //!
 //! - [`accounts`]: creating and opening them with a password
-//! - [`croaks`]: posts, follows and feeds; [`timeline`]: croaks since a follow; [`messages`]: direct messages; [`live`]:
-//!   events as they come
+//! - [`croaks`]: posts, follows and feeds; [`timeline`]: croaks since a follow; [`messages`]: direct messages;
+//!   [`rooms`]; [`live`]: events as they come
 //! - [`requests`]: held until decided, carried out once; [`limits`]: every limit
 //!
 //! Not here: what needs the cluster's key, or is decided among several gateways ([`crate::gateway`]).
@@ -20,6 +20,7 @@ pub(crate) mod limits;
 pub(crate) mod live;
 pub(crate) mod messages;
 pub(crate) mod requests;
+pub(crate) mod rooms;
 pub(crate) mod timeline;
 
 pub(crate) use requests::{Refusal, unexpected};

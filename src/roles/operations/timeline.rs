@@ -61,8 +61,7 @@ impl Operations {
         let mut timeline = Timeline { posts: Vec::new(), through: after };
         let mut before = None;
         for _ in 0..TIMELINE_PAGES_MAX {
-            let page = self.feed_page(session, before, FEED_PAGE_MAX).await?;
-            let Page::Feed { croaks, older, .. } = page else { return Err(unexpected(&page)) };
+            let (croaks, older) = self.feed_croaks(session, before, FEED_PAGE_MAX).await?;
             if let Some(newest) = croaks.first() {
                 timeline.through = timeline.through.max(newest.cursor());
             }

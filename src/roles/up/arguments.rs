@@ -2,7 +2,9 @@
 
 use crate::common::address;
 use crate::common::defaults::{DISK_QUOTA, EVICT_AFTER, POSTS_PER_MINUTE, data_dir_or_default};
+use crate::common::service::is_loopback;
 use crate::common::values;
+use crate::irc::arguments as irc;
 use clap::builder::BoolishValueParser;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, ValueEnum, value_parser};
@@ -24,6 +26,10 @@ pub(crate) struct UpArgs {
     /// Also serve the clients of older systems, on their original ports
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub gateway: bool,
+    /// Also serve IRC clients, on this address [default with --irc alone: 127.0.0.1:6667]
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = irc::LISTEN,
+        value_parser = address::listen)]
+    pub irc: Option<String>,
     /// Folder for all data [default: ribbit-data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
@@ -70,6 +76,8 @@ pub(crate) struct UpOptions {
     pub web: String,
     /// Serve the clients of older systems, too.
     pub gateway: bool,
+    /// Listen address for IRC clients, if they are served.
+    pub irc: Option<String>,
     pub data_dir: DataDir,
     pub restart: Restart,
     /// `--evict-after` of the members.
@@ -88,6 +96,7 @@ Examples:
   ribbit up --web 127.0.0.1:0 --ephemeral   Any free port, no data left behind
   ribbit up --restart never                 Do not restart processes that exit
   ribbit up --gateway                       Serve the clients of older systems, too
+  ribbit up --irc                           Serve IRC clients, too, on port 6667
 
 Ctrl-C stops all processes. The data folder is kept, and the next `ribbit up`
 continues with it.";
@@ -96,8 +105,15 @@ impl UpArgs {
     /// Returns the options.
     ///
     /// # Errors
-    /// A usage error for `--ephemeral` together with `--data-dir`.
+    /// A usage error for `--ephemeral` together with `--data-dir`, and for IRC on an address that other machines can reach.
     pub(crate) fn options(self) -> Result<UpOptions, clap::Error> {
+        if let Some(exposed) = self.irc.as_ref().filter(|listen| !is_loopback(listen)) {
+            let message = format!(
+                "--irc {exposed} can be reached by other machines, and `up` serves IRC without encryption: run `ribbit client irc \
+                 --listen {exposed} --tls-cert FILE --tls-key FILE` beside it"
+            );
+            return Err(clap::Error::raw(ErrorKind::ArgumentConflict, format!("{message}\n")));
+        }
         let data_dir = match (self.ephemeral, self.data_dir) {
             (true, Some(_)) => {
                 let message =
@@ -112,6 +128,7 @@ impl UpArgs {
             coordinators: self.coordinators,
             web: self.web,
             gateway: self.gateway,
+            irc: self.irc,
             data_dir,
             restart: self.restart,
             evict_after: self.evict_after,

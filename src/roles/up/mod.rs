@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   folder, lock, cluster file, ports ─▶ members and balancer ─▶ all voters vote, there is a leader
-//!        ─▶ web, gateway? ─▶ /livez answers ─▶ "ribbit is up" ─▶ restart processes that exit ─▶ stop: web, balancer, members
+//!        ─▶ web, gateway?, irc? ─▶ /livez answers ─▶ "ribbit is up" ─▶ restart processes that exit ─▶ stop: web, balancer, members
 //! ```
 //!
 //! Each child runs a command that a user could type (`ribbit backend --id 2 --data-dir ribbit-data`) and reads its addresses
@@ -104,6 +104,7 @@ enum ChildRole {
     Balancer,
     Web,
     Gateway,
+    Irc,
 }
 
 impl ChildRole {
@@ -113,13 +114,14 @@ impl ChildRole {
             ChildRole::Balancer => "balancer".to_string(),
             ChildRole::Web => "web".to_string(),
             ChildRole::Gateway => "gateway".to_string(),
+            ChildRole::Irc => "irc".to_string(),
         }
     }
 
     /// Returns true if people reach the cluster through it, so it starts once the members have formed one.
     fn is_front(self) -> bool {
         match self {
-            ChildRole::Web | ChildRole::Gateway => true,
+            ChildRole::Web | ChildRole::Gateway | ChildRole::Irc => true,
             ChildRole::Member(..) | ChildRole::Balancer => false,
         }
     }
@@ -148,6 +150,11 @@ impl ChildRole {
                 words.extend(settings.gateway.iter().map(OsString::from));
                 words
             }
+            ChildRole::Irc => {
+                let mut words: Vec<OsString> = vec!["client".into(), "irc".into()];
+                words.extend(settings.irc.iter().flat_map(|listen| ["--listen".into(), listen.into()]));
+                words
+            }
         };
         words.extend(["--data-dir".into(), data_dir.into()]);
         words
@@ -162,6 +169,8 @@ struct ChildSettings {
     posts_per_minute: u32,
     /// Flags of the gateway; empty without one.
     gateway: Vec<String>,
+    /// Listen address for IRC clients, if they are served.
+    irc: Option<String>,
 }
 
 /// A child process and its restart state.
@@ -217,9 +226,11 @@ impl Up {
             disk_quota_bytes: options.disk_quota_bytes,
             posts_per_minute: options.posts_per_minute,
             gateway: if options.gateway { gateway_flags()? } else { Vec::new() },
+            irc: options.irc.as_deref().map(ports::irc).transpose()?,
         };
         let gateway = options.gateway.then_some(ChildRole::Gateway);
-        let parts = members.chain([ChildRole::Balancer, ChildRole::Web]).chain(gateway);
+        let irc = settings.irc.is_some().then_some(ChildRole::Irc);
+        let parts = members.chain([ChildRole::Balancer, ChildRole::Web]).chain(gateway).chain(irc);
         let children = parts.map(|part| {
             let slot = supervisor.add();
             Child { part, slot, restart_delay: RestartDelay::default(), missed: false }
@@ -309,6 +320,9 @@ impl Up {
                 if let Some(served) = served_by(&self.settings.gateway) {
                     output::line(&format!("  older clients are served: {served}"));
                 }
+                if let Some(listen) = &self.settings.irc {
+                    output::line(&format!("  IRC clients are served: {listen}"));
+                }
             }
             StartPhase::Up => {}
         }
@@ -371,8 +385,8 @@ impl Up {
         let address = match part {
             ChildRole::Member(role, id) => self.ports.members.get_mut(&(role, id)),
             ChildRole::Balancer => self.ports.balancer.as_mut(),
-            // Older clients have its ports built in.
-            ChildRole::Gateway => return Ok(()),
+            // Older clients have its ports built in, and people have typed that of IRC into theirs.
+            ChildRole::Gateway | ChildRole::Irc => return Ok(()),
             // Users know the address of the pages, so it stays and the web role waits for its port.
             ChildRole::Web => {
                 return match self.stage == StartPhase::Opening && ports::is_taken(self.web()) {
@@ -394,7 +408,7 @@ impl Up {
             self.await_members();
         }
         if part == ChildRole::Balancer {
-            // The web role and the gateway learn the balancer's address when they start.
+            // The fronts learn the balancer's address when they start.
             let front = self.slots(ChildRole::is_front);
             self.supervisor.terminate(&front);
         }
@@ -553,6 +567,7 @@ mod tests {
             disk_quota_bytes: values::disk_quota(DISK_QUOTA).unwrap(),
             posts_per_minute: POSTS_PER_MINUTE,
             gateway: ["--chat", "1538,2538", "--names-without-password"].map(String::from).to_vec(),
+            irc: Some("127.0.0.1:6667".to_string()),
         };
         let typed = |part: ChildRole| command_line(&part.arguments(Path::new("ribbit-data"), &usual));
         assert_eq!(
@@ -564,6 +579,7 @@ mod tests {
             typed(ChildRole::Gateway),
             "ribbit client gateway --chat 1538,2538 --names-without-password --data-dir ribbit-data"
         );
+        assert_eq!(typed(ChildRole::Irc), "ribbit client irc --listen 127.0.0.1:6667 --data-dir ribbit-data");
         assert_eq!(served_by(&usual.gateway).as_deref(), Some("chat on 1538,2538"));
         assert_eq!(served_by(&[]), None);
         let part = ChildRole::Member(Role::Coordinator, 1);

@@ -40,20 +40,30 @@ pub(crate) fn members(backends: u32, coordinators: u32) -> Vec<(Role, u32)> {
 /// # Errors
 /// 1: another program uses the address, or this machine does not have it.
 pub(crate) fn web(wanted: &str) -> Result<String, Failure> {
+    front(wanted, "the pages", "--web")
+}
+
+/// Returns the address for IRC clients, as [`web`] does that of the pages.
+///
+/// # Errors
+/// As [`web`].
+pub(crate) fn irc(wanted: &str) -> Result<String, Failure> {
+    front(wanted, "IRC clients", "--irc")
+}
+
+fn front(wanted: &str, served: &str, flag: &str) -> Result<String, Failure> {
     let (host, port) = address::split(wanted).map_err(|what| Failure::new(Exit::Usage, what))?;
     let bound = if port == 0 { free(host, PORTS) } else { TcpListener::bind(wanted) };
     match bound.and_then(|listener| listener.local_addr()) {
         Ok(local) => Ok(format!("{host}:{}", local.port())),
-        Err(error) => Err(Failure::new(Exit::Refused, web_refused(wanted, &error))),
-    }
-}
-
-/// Returns the message for a web address that cannot be bound.
-fn web_refused(wanted: &str, error: &io::Error) -> String {
-    let another = "choose another address with --web HOST:PORT (port 0 picks a free port)";
-    match error.kind() {
-        io::ErrorKind::AddrInUse => format!("{wanted} is used by another program: {another}"),
-        _ => format!("cannot listen on {wanted} for the pages: {error}; {another}"),
+        Err(error) => {
+            let another = format!("choose another address with {flag} HOST:PORT (port 0 picks a free port)");
+            let message = match error.kind() {
+                io::ErrorKind::AddrInUse => format!("{wanted} is used by another program: {another}"),
+                _ => format!("cannot listen on {wanted} for {served}: {error}; {another}"),
+            };
+            Err(Failure::new(Exit::Refused, message))
+        }
     }
 }
 

@@ -229,6 +229,7 @@ fn a_board_runs_them_as_they_are() {
 
     clients_are_served(&board);
     older_clients_are_served(&board);
+    irc_clients_are_served(&board);
     units_have_no_unneeded_privileges(&board);
     killed_processes_are_restarted(&board);
     stuck_processes_are_ended_by_the_watchdog(&board);
@@ -296,6 +297,18 @@ fn older_clients_are_served(board: &Board) {
     assert_eq!(board.typed(log_in).trim(), "200");
     board.awaits("registered", "ribbit status", |said| said.contains("serves ribbit-tcp=127.0.0.1:8084"));
     board.typed("systemctl stop ribbit-gateway");
+}
+
+fn irc_clients_are_served(board: &Board) {
+    board.typed("systemctl start ribbit-irc");
+    board.awaits("serving", "systemctl show --value -p StatusText ribbit-irc", |said| {
+        said.contains("serving irc://127.0.0.1:6667")
+    });
+    let lines = "PASS ada:croak, croak\\r\\nNICK ada\\r\\nUSER ada 0 * ada\\r\\nJOIN &feed\\r\\nQUIT\\r\\n";
+    let log_in = format!("bash -c 'exec 3<>/dev/tcp/127.0.0.1/6667; printf \"{lines}\" >&3; cat <&3'");
+    let said = board.typed(&log_in);
+    assert!(said.contains(" 001 ada ") && said.contains("Under systemd"), "{said}");
+    board.typed("systemctl stop ribbit-irc");
 }
 
 fn units_have_no_unneeded_privileges(board: &Board) {

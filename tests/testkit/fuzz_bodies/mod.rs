@@ -6,7 +6,7 @@
 //! - `rules`: commands and questions that can be said there; `asks`: the same put to a real store
 //! - `records`, `journal`, `store`, `snapshots`: files on this disk, or from another member's
 //! - `forms`, `pages`: from a browser, and back to one
-//! - `chat`, `commas`, `gob`, `grpc`: from clients of older systems
+//! - `chat`, `commas`, `gob`, `grpc`: from clients of older systems; `irc`: from IRC clients
 //! - `shell`, `terminal`, `typed`, `files`, `names`: what people type, in lines, flags, files and patterns
 //!
 //! Not here: whether an answer is the right one. That is the tests' to know.
@@ -20,6 +20,7 @@ pub mod frames;
 pub mod gob;
 pub mod grpc;
 pub mod handshake;
+pub mod irc;
 pub mod journal;
 mod memory;
 pub mod names;
@@ -48,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     ("gob", gob::run),
     ("grpc", grpc::run),
     ("handshake", handshake::run),
+    ("irc", irc::run),
     ("journal", journal::run),
     ("names", names::run),
     ("pages", pages::run),

@@ -1,0 +1,163 @@
+//! `ribbit client irc`: serves IRC clients as one more front of the cluster. Rooms are channels, direct messages are messages.
+//!
+//! ```text
+//!   IRC client ──▶ accept ──▶ tls? ──▶ intake: lines ──▶ registration ──▶ conversation ──▶ operations ──▶ a backend
+//!                                                         (who it is)      │        ▲
+//!                                          output ◀── lines ◀──────────────┘        └── live events, from their cursor
+//! ```
+//!
+//! - [`arguments`]: flags; [`limits`]: every limit
+//! - [`codec`]: lines and messages, pure
+//! - [`transport`]: a connection, encrypted or not: lines in at a bounded rate, whole writes out
+//! - [`registration`]: capabilities and log-in; [`capabilities`]: what a client asked for; [`replies`]: numerics and refusals
+//! - [`conversation`]: a client that has logged in
+//!
+//! No state is kept but that of the connections, so any number of these processes may run. A request waits while no leader decides
+//! it, under one request id, so each line is posted once; what is new is read behind the last line that was shown, so each is
+//! shown once, whichever backend answers.
+
+pub(crate) mod arguments;
+mod capabilities;
+pub mod codec;
+mod conversation;
+mod limits;
+mod registration;
+mod replies;
+mod transport;
+
+use crate::common::failure::Failure;
+use crate::common::service::connection::Connection;
+use crate::common::service::{self, Connections, Service, is_loopback};
+use crate::common::shutdown::Shutdown;
+use crate::common::systemd;
+use crate::common::tls::ServerTls;
+use crate::operations::Operations;
+use crate::operations::requests::Requests;
+use arguments::IrcOptions;
+use async_signal::{Signal, Signals};
+use conversation::Conversation;
+use ribbit_net::frame::Plane;
+use ribbit_net::tasks;
+use smol::future::{Boxed, or, pending};
+use smol::stream::StreamExt;
+use std::io;
+use std::sync::Arc;
+use transport::Transport;
+
+/// Name of the server in lines to clients.
+const SERVER: &str = "irc.ribbit";
+/// Host of all people in lines to clients: theirs is nobody's business.
+const HOST: &str = "ribbit";
+/// Name of the network that clients show.
+const NETWORK: &str = "ribbit";
+/// Name of the device in people's lists of sessions.
+const DEVICE: &str = "An IRC client";
+/// Name of IRC in the negotiation of the protocol (ALPN).
+const ALPN: &[u8] = b"irc";
+
+/// Reason why a connection ends.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    /// The client has closed its side, or does not take what is written.
+    #[error("{0}")]
+    Lost(#[from] io::Error),
+    /// The client is told why in an ERROR line.
+    #[error("{0}")]
+    Told(String),
+}
+
+/// The service of all connections.
+struct Irc {
+    operations: Operations,
+    tls: Option<ServerTls>,
+}
+
+/// Serves IRC until `stop`, then completes the requests in progress.
+///
+/// # Errors
+/// `Refused` if the port is taken, `Configuration` (78) if certificate or key is invalid.
+pub(crate) async fn run(options: IrcOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
+    let IrcOptions { listen, tls, servers, keys } = options;
+    let tls = tls.map(|files| ServerTls::read(files, ALPN)).transpose()?;
+    let listener = service::bind(&listen, "listen").await?;
+    if tls.is_none() && !is_loopback(&listen) {
+        log::warn!("{listen}: passwords and messages cross the network without encryption");
+    }
+    // Before the first connection: an unhandled SIGHUP ends the process.
+    let hangups = Signals::new([Signal::Hup]);
+    let scheme = if tls.is_some() { "ircs" } else { "irc" };
+    let words = match listener.local_addr() {
+        Ok(address) => format!("serving {scheme}://{address}"),
+        Err(error) => format!("serving {scheme} at an unknown address: {error}"),
+    };
+    let operations = Operations::new(Requests::on(Plane::Client, servers, keys), DEVICE);
+    let irc = Arc::new(Irc { operations, tls });
+    let (shutdown, connections): (Arc<Shutdown>, Arc<Connections>) = Default::default();
+    let accepting =
+        tasks::spawn(service::accept(listener, 0, irc.clone(), shutdown.clone(), connections.clone()));
+    log::info!("{words}");
+    let reload = async {
+        match hangups {
+            Ok(mut hangups) => {
+                while hangups.next().await.is_some() {
+                    match &irc.tls {
+                        Some(tls) => tls.read_again(),
+                        None => log::info!("SIGHUP: there is no certificate to read again"),
+                    }
+                }
+            }
+            Err(error) => log::warn!("SIGHUP is not handled: {error}"),
+        }
+        pending::<()>().await;
+    };
+    or(stop, or(systemd::serving(|| words.clone()), reload)).await;
+    connections.end(&shutdown).await;
+    drop(accepting);
+    log::info!("stopped serving");
+    Ok(())
+}
+
+impl Service for Irc {
+    fn serve(self: Arc<Self>, connection: Connection) -> Boxed<()> {
+        Box::pin(async move {
+            if let Some(transport) = Transport::open(&connection, self.tls.as_ref()).await {
+                self.talk(transport, &connection).await;
+            }
+            connection.finish().await;
+        })
+    }
+
+    fn refusal(&self, _: usize) -> &'static [u8] {
+        // An encrypted client could not read it.
+        if self.tls.is_some() { b"" } else { b"ERROR :Too many connections from your address\r\n" }
+    }
+}
+
+impl Irc {
+    /// Serves a connection to its end.
+    async fn talk(self: &Arc<Self>, mut transport: Transport, connection: &Connection) {
+        let stopped = async {
+            connection.stopping().await;
+            Err(End::Told("The server is being stopped; reconnect in a moment".to_string()))
+        };
+        let mut session = None;
+        let served = async {
+            let logged_in = registration::register(self, &mut transport, connection.from).await?;
+            session = Some(logged_in.session.clone());
+            Conversation::begin(self, &mut transport, connection.from, logged_in).await?.serve().await
+        };
+        let ended = or(served, stopped).await;
+        if let Err(End::Told(words)) = &ended {
+            transport.output.error(words);
+            let _ = transport.output.flush().await;
+        }
+        log::debug!("connection ended: {ended:?}");
+        transport.output.close().await;
+        // A session belongs to one connection: an account has a limited number of them.
+        if let Some(session) = session
+            && let Err(refusal) = self.operations.log_out(&session).await
+        {
+            log::debug!("a session was not ended: {refusal}");
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! A client's connection: lines in at a bounded rate, read ahead of what is served; whole writes out.
+
+use super::codec::line::Line;
+use super::codec::lines::{Input, Lines};
+use super::limits::{HANDSHAKE_DEADLINE, INPUTS_QUEUED_MAX, LINES, OUTPUT_BYTES, TLS_BUFFER_BYTES_MAX};
+use super::{HOST, SERVER};
+use crate::common::rate_limit::{TokenBucket, micros};
+use crate::common::service::connection::Connection;
+use crate::common::service::limits::WRITE_STALL;
+use crate::common::tls::ServerTls;
+use futures_rustls::TlsAcceptor;
+use ribbit_net::tasks;
+use smol::channel::{self, Receiver, Sender};
+use smol::future::or;
+use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
+use smol::{Task, Timer};
+use std::io;
+use std::pin::Pin;
+use std::time::Instant;
+
+/// Size of one read, in bytes.
+const READ_BYTES: usize = 4 * 1024;
+
+/// A connection, encrypted or not.
+pub(super) struct Transport {
+    /// Lines of the client; closed at its end.
+    pub(super) inputs: Receiver<Input>,
+    pub(super) output: Output,
+    /// Reads ahead until this is dropped.
+    _reading: Task<()>,
+}
+
+impl Transport {
+    /// Performs the TLS handshake, if there is a certificate, and begins to read. `None` if the handshake fails.
+    pub(super) async fn open(connection: &Connection, tls: Option<&ServerTls>) -> Option<Transport> {
+        let stream = connection.stream.clone();
+        let Some(tls) = tls else {
+            let (reader, writer) = (stream.clone(), stream);
+            return Some(Transport::over(Box::pin(reader), Box::pin(writer)));
+        };
+        let late = async {
+            Timer::after(HANDSHAKE_DEADLINE).await;
+            Err(io::ErrorKind::TimedOut.into())
+        };
+        match or(async { TlsAcceptor::from(tls.config()).accept(stream).await }, late).await {
+            Ok(mut stream) => {
+                stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX));
+                let (reader, writer) = split(stream);
+                Some(Transport::over(Box::pin(reader), Box::pin(writer)))
+            }
+            Err(error) => {
+                log::debug!("TLS handshake failed: {error}");
+                None
+            }
+        }
+    }
+
+    fn over(
+        reader: Pin<Box<dyn AsyncRead + Send + Sync>>,
+        writer: Pin<Box<dyn AsyncWrite + Send + Sync>>,
+    ) -> Transport {
+        let (sender, inputs) = channel::bounded(INPUTS_QUEUED_MAX);
+        let output = Output { writer, waiting: String::new() };
+        Transport { inputs, output, _reading: tasks::spawn(read(reader, sender)) }
+    }
+}
+
+/// Reads until the end of the stream.
+async fn read(mut reader: Pin<Box<dyn AsyncRead + Send + Sync>>, inputs: Sender<Input>) {
+    let (mut lines, mut bucket, began) = (Lines::default(), TokenBucket::default(), Instant::now());
+    let mut bytes = vec![0; READ_BYTES];
+    loop {
+        let count = match reader.read(&mut bytes).await {
+            Ok(0) => return,
+            Ok(count) => count,
+            Err(error) => return log::debug!("connection lost: {error}"),
+        };
+        for input in lines.receive(&bytes[..count]) {
+            while let Err(wait) = bucket.take(LINES, micros(began.elapsed())) {
+                Timer::after(wait).await;
+            }
+            if inputs.send(input).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Lines to a client: collected, and written whole.
+pub(super) struct Output {
+    writer: Pin<Box<dyn AsyncWrite + Send + Sync>>,
+    waiting: String,
+}
+
+impl Output {
+    /// Appends a line to those that wait.
+    pub(super) fn push(&mut self, line: &Line) {
+        self.waiting.push_str(&line.encode());
+    }
+
+    /// Appends the line that says why the connection ends.
+    pub(super) fn error(&mut self, words: &str) {
+        self.waiting.push_str(&format!("ERROR :Closing link ({HOST}): {words}\r\n"));
+    }
+
+    /// Appends a notice of the server to `target`.
+    pub(super) fn notice(&mut self, target: &str, words: &str) {
+        self.push(&Line::new(SERVER, "NOTICE").with(target).with(words));
+    }
+
+    /// Writes the lines that wait if there are many of them.
+    ///
+    /// # Errors
+    /// As [`Output::flush`].
+    pub(super) async fn flush_many(&mut self) -> io::Result<()> {
+        if self.waiting.len() < OUTPUT_BYTES { Ok(()) } else { self.flush().await }
+    }
+
+    /// Writes the lines that wait.
+    ///
+    /// # Errors
+    /// The error of the stream; `TimedOut` when the client does not take them within `WRITE_STALL`.
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let waiting = std::mem::take(&mut self.waiting);
+        let late = async {
+            Timer::after(WRITE_STALL).await;
+            Err(io::ErrorKind::TimedOut.into())
+        };
+        let write = async {
+            self.writer.write_all(waiting.as_bytes()).await?;
+            self.writer.flush().await
+        };
+        or(write, late).await
+    }
+
+    /// Ends the stream, with the TLS close notification if it is encrypted.
+    pub(super) async fn close(&mut self) {
+        let late = async {
+            Timer::after(WRITE_STALL).await;
+            Err(io::ErrorKind::TimedOut.into())
+        };
+        let closed: io::Result<()> = or(async { self.writer.close().await }, late).await;
+        if let Err(error) = closed {
+            log::debug!("a connection was not closed in order: {error}");
+        }
+    }
+}
