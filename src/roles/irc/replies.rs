@@ -59,8 +59,9 @@ pub(super) fn welcome(nick: &str) -> Vec<Line> {
 pub(super) fn words(refusal: Refusal) -> String {
     match refusal {
         Refusal::Denied(code) => words::refusal(Denied::new(code)),
-        // Only a gateway opens accounts by their names.
-        Refusal::HasPassword | Refusal::AlreadyOnline => refusal.to_string(),
+        // A log-in with a password is refused so if there is none to compare with.
+        Refusal::NotByName => words::refusal(Denied::new(Code::NoPassword)),
+        Refusal::AlreadyOnline => refusal.to_string(),
         Refusal::Unavailable => words::refusal(Denied::new(Code::Unavailable)),
     }
 }
@@ -89,6 +90,6 @@ pub(super) fn fail_code(refusal: Refusal) -> &'static str {
         Refusal::Denied(Code::CroakTooLong | Code::MessageTooLong) => "TOO_LONG",
         Refusal::Denied(code) if code.is_rate_limit() => "RATE_LIMITED",
         Refusal::Denied(_) => "REFUSED",
-        Refusal::HasPassword | Refusal::AlreadyOnline | Refusal::Unavailable => "UNDECIDED",
+        Refusal::NotByName | Refusal::AlreadyOnline | Refusal::Unavailable => "UNDECIDED",
     }
 }
