@@ -236,6 +236,7 @@ fn main() -> Result<(), DbError> {
             credential_version: 1,
             token: token(number),
             device: String::new(),
+            app: None,
         })?;
     }
     for number in 0..options.croaks {

@@ -130,6 +130,7 @@ async fn join(client: &Client, username: &str) -> TokenHash {
         password: password(),
         token,
         device: String::new(),
+        app: None,
     };
     let answer = client.ask(log_in, PATIENCE).await.expect("the cluster answers");
     assert!(matches!(answer, Answer::Written { outcome: Ok(_), .. }), "{answer:?}");

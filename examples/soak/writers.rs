@@ -128,6 +128,7 @@ async fn account(client: Client, username: String) -> (Client, AccountId, TokenH
         password: password(),
         token: session,
         device: String::new(),
+        app: None,
     };
     let Decided::Done(Reply::LoggedIn { .. }, _) = decide(&client, ask, None).await else {
         panic!("no session")

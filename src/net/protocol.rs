@@ -5,8 +5,8 @@
 use super::pinned::{PinAnswer, PinAsk};
 use ribbit_state::command::NewMember;
 use ribbit_state::{
-    ClusterId, Consistency, Denied, Event, HOME_REGION, HistoryId, LogIndex, MemberName, Outcome, Page,
-    Query, RaftId, Request, RequestId, Role, Token, TokenHash, Topic,
+    AppLogIn, ClusterId, Consistency, Denied, Event, HOME_REGION, HistoryId, LogIndex, MemberName, Outcome,
+    Page, Query, RaftId, Request, RequestId, Role, Token, TokenHash, Topic,
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,8 @@ pub enum Ask {
         token: TokenHash,
         /// Name of the device, as it calls itself; may be empty.
         device: String,
+        /// App that the session is for.
+        app: Option<Box<AppLogIn>>,
     },
     /// Deletes the account of the session. The backend checks the password and proposes.
     DeleteAccount { id: RequestId, submitted_at: LogIndex, session: TokenHash, password: Password },

@@ -60,7 +60,38 @@ pub fn token_hash(token: &[u8]) -> TokenHash {
 
 /// Returns the hash of a token hash that the servers store.
 pub fn stored_token(shown: TokenHash) -> TokenHash {
-    token_hash(&[b"ribbit session ", &shown.0[..]].concat())
+    labelled(b"ribbit session ", &shown.0)
+}
+
+/// Returns the hash of the bearer token of an app's session that is sent to the servers. It is another one than that of the same token
+/// in a cookie, so an app's token opens no page, and a browser's token is no bearer.
+pub fn bearer_hash(token: &[u8]) -> TokenHash {
+    labelled(b"ribbit bearer ", token)
+}
+
+/// Returns the hash of an authorisation code that is sent to the servers.
+pub fn app_code_hash(code: &[u8]) -> TokenHash {
+    labelled(b"ribbit code ", code)
+}
+
+/// Returns the token with which an app acts for itself. It follows from the app's secret, so that it needs no row.
+pub fn app_token(secret: &[u8]) -> [u8; TOKEN_BYTES] {
+    labelled(b"ribbit app token ", secret).0
+}
+
+/// Returns the key of an app that is sent to the servers, from the [token](app_token) of the app.
+pub fn app_key(app_token: &[u8]) -> TokenHash {
+    labelled(b"ribbit app key ", app_token)
+}
+
+/// Returns the request id that follows from a session and the `Idempotency-Key` of a request, the same on every server.
+pub fn request_id_of(session: TokenHash, key: &[u8]) -> RequestId {
+    let TokenHash(hash) = labelled(&[b"ribbit request ", &session.0[..]].concat(), key);
+    RequestId(u128::from_le_bytes(*hash.first_chunk().expect("a hash has 32 bytes")))
+}
+
+fn labelled(label: &[u8], secret: &[u8]) -> TokenHash {
+    token_hash(&[label, secret].concat())
 }
 
 /// Returns the secret of the feed address that a session makes with this request. A form that is sent again, through whichever
@@ -104,6 +135,19 @@ mod tests {
         assert_ne!(token_hash(&one), token_hash(&other));
         assert_ne!(token_hash(&one).0, one);
         assert_ne!(new_request_id(), new_request_id());
+        let hashes = [
+            token_hash(&one),
+            bearer_hash(&one),
+            app_code_hash(&one),
+            app_key(&one),
+            TokenHash(app_token(&one)),
+        ];
+        let different: std::collections::BTreeSet<_> = hashes.iter().collect();
+        assert_eq!(different.len(), hashes.len(), "a secret of one kind is none of another");
+        let session = token_hash(&one);
+        assert_eq!(request_id_of(session, b"key"), request_id_of(session, b"key"));
+        assert_ne!(request_id_of(session, b"key"), request_id_of(session, b"yek"));
+        assert_ne!(request_id_of(session, b"key"), request_id_of(token_hash(&other), b"key"));
     }
 
     /// Sessions are stored under this hash, so it must never change.

@@ -222,8 +222,13 @@ mod tests {
             email: "a@b".into(),
             password_hash: String::new(),
         };
-        let log_in =
-            Command::LogIn { account: ME, credential_version: 1, token: session, device: String::new() };
+        let log_in = Command::LogIn {
+            account: ME,
+            credential_version: 1,
+            token: session,
+            device: String::new(),
+            app: None,
+        };
         let mut model = Model::new();
         for (index, command) in [(1, create), (2, log_in)] {
             let request = Request { id: RequestId(index.into()), submitted_at: 0, command };

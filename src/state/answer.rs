@@ -2,6 +2,7 @@
 
 use super::accounts::access::reset_link_person;
 use super::accounts::announcements;
+use super::accounts::apps;
 use super::accounts::reports;
 use super::caches::timelines::Caches;
 use super::cluster::leases;
@@ -54,6 +55,8 @@ pub fn answer<V: View>(
             Some(person) => Ok(Page::ResetLink(person)),
             None => Err(Denied::new(Code::LinkNotValid)),
         },
+        Query::App { app } => apps::app(view, *app, None)?,
+        Query::OwnApp { app, key } => apps::app(view, *app, Some(*key))?,
         Query::Accounts { names, after } => people::accounts(view, names, after.as_deref())?,
         Query::AddressedFeed { address } => feed_addresses::read(view, caches, *address)?,
         Query::PublicCroaks { username } => feed_addresses::public_croaks(view, caches.ring, username)?,
@@ -85,6 +88,7 @@ pub fn answer<V: View>(
         | Query::Search { session, .. }
         | Query::MyAnnouncements { session }
         | Query::FeedAddresses { session }
+        | Query::Caller { session }
         | Query::Waiting { session, .. }
         | Query::FollowsOf { session, .. }
         | Query::Croaks { session, .. }
@@ -172,6 +176,7 @@ fn personal<V: View>(
         Query::Reactions { croak, kind, .. } => thread::reactions(view, me, *croak, *kind)?,
         Query::MyAnnouncements { .. } => Ok(announcements::shown(view, Some(me.account))?),
         Query::FeedAddresses { .. } => Ok(feed_addresses::list(view, me.account)?),
+        Query::Caller { .. } => Ok(apps::caller(view, me, session)?),
         Query::Me { .. } => Ok(Page::Me(me)),
         // Answered above: these need no session.
         Query::Position
@@ -184,6 +189,8 @@ fn personal<V: View>(
         | Query::ResetLink { .. }
         | Query::AddressedFeed { .. }
         | Query::PublicCroaks { .. }
+        | Query::App { .. }
+        | Query::OwnApp { .. }
         | Query::Accounts { .. } => Ok(Page::Me(me)),
     })
 }

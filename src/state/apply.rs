@@ -15,6 +15,7 @@
 
 use super::accounts;
 use super::accounts::access;
+use super::accounts::apps;
 use super::accounts::relations;
 use super::accounts::social;
 use super::cluster::leases;
@@ -135,8 +136,8 @@ fn decide<V: View>(
         Command::CreateAccount { username, name, email, password_hash } => {
             social::create_account(view, context, username, name, email, password_hash)
         }
-        Command::LogIn { account, credential_version, token, device } => {
-            social::log_in(bounds, view, context, *account, *credential_version, (*token, device))
+        Command::LogIn { account, credential_version, token, device, app } => {
+            social::log_in(bounds, view, context, *account, *credential_version, (*token, device), *app)
         }
         Command::LogOut { session } => social::log_out(view, *session),
         Command::Croak { session, text, reply_to, audience } => {
@@ -171,6 +172,7 @@ fn decide<V: View>(
         Command::Room(command) => rooms::change(bounds, view, context, command),
         Command::Account(command) => accounts::change(bounds, view, context, books, command),
         Command::Access(command) => access::change(bounds, view, context, command),
+        Command::App(command) => apps::change(bounds, view, context, command),
         Command::Operator(command) => accounts::operate(bounds, view, context, books, command),
         Command::Rehash { account, credential_version, before, password_hash } => {
             accounts::rehash(view, *account, *credential_version, *before, password_hash)

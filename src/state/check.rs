@@ -9,17 +9,19 @@
 
 use super::code::{Code, Denied, Field};
 use super::command::{
-    AccessCommand, AccountChanges, AccountCommand, Command, HOME_REGION, LeaseCommand, MessageCommand,
-    NewMember, NoticeCommand, OperatorCommand, RelationCommand, ReportSubject, Request, RoomCommand,
-    TreeCommand,
+    AccessCommand, AccountChanges, AccountCommand, AppCommand, Command, HOME_REGION, LeaseCommand,
+    MessageCommand, NewMember, NoticeCommand, OperatorCommand, RelationCommand, ReportSubject, Request,
+    RoomCommand, TreeCommand,
 };
 use super::limits::{
     ADDRESS_BYTES_MAX, ANNOUNCEMENT_MS_MAX, CROAKS_NAMED_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX,
     LEASE_MS_MAX, LEASE_MS_MIN, NODE_BYTES_MAX, PASSWORD_CHARS_MAX, PASSWORD_HASH_BYTES_MAX,
-    PERSONS_NAMED_MAX, PROFILES_NAMED_MAX, REGIONS_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX,
+    PERSONS_NAMED_MAX, PROFILES_NAMED_MAX, REDIRECT_BYTES_MAX, REGIONS_MAX, TYPED_BYTES_MAX,
+    USERNAME_CHARS_MAX,
 };
 use super::pages::search::Terms;
 use super::query::{Query, TalkPartner};
+use super::redirect;
 use super::text;
 
 const INVALID: Denied = Denied::new(Code::InvalidEntry);
@@ -198,6 +200,9 @@ impl Query {
             | Query::Liked { .. }
             | Query::FeedAddresses { .. }
             | Query::AddressedFeed { .. }
+            | Query::App { .. }
+            | Query::OwnApp { .. }
+            | Query::Caller { .. }
             | Query::Settings => Ok(()),
         }
     }
@@ -259,6 +264,7 @@ impl Command {
             // Numbers and tokens.
             Command::Notice(NoticeCommand::Read { .. } | NoticeCommand::Remove { .. }) => Ok(()),
             Command::Access(command) => command.check(),
+            Command::App(command) => command.check(),
             Command::Operator(command) => command.check(),
             // Croaks are named by numbers.
             Command::Conversation(_)
@@ -391,6 +397,23 @@ impl AccessCommand {
                 username(typed)?;
                 mail.as_deref().map_or(Ok(()), email)
             }
+        }
+    }
+}
+
+impl AppCommand {
+    fn check(&self) -> Result<(), Denied> {
+        match self {
+            AppCommand::Register { name, website, redirects, .. } => {
+                hold(name.len().max(website.len()) <= TYPED_BYTES_MAX, INVALID)?;
+                text::check_app_name(name)?;
+                text::check_website(website)?;
+                redirect::check_redirects(redirects)
+            }
+            AppCommand::Authorize { redirect: typed, .. } | AppCommand::Exchange { redirect: typed, .. } => {
+                hold(typed.len() <= REDIRECT_BYTES_MAX, Denied::new(Code::RedirectNotRegistered))
+            }
+            AppCommand::Revoke { .. } => Ok(()),
         }
     }
 }

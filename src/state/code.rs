@@ -122,6 +122,11 @@ codes! {
     NoSuchAnnouncement = 678, "there is no such announcement";
     TooManyFeedAddresses = 679, "you have as many feed addresses as possible (16); delete one first";
     NoSuchFeedAddress = 680, "there is no such feed address; it may have been deleted";
+    NoSuchApp = 681, "there is no such app; it has to register again";
+    WrongAppKey = 682, "the app's id and secret do not match";
+    CodeNotValid = 683, "this code does not work any more; log in with the app again";
+    ScopeNotAllowed = 684, "the app may not ask for this permission";
+    RedirectNotRegistered = 685, "the app is not registered with this address to return to";
 }
 
 impl Code {

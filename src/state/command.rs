@@ -7,11 +7,11 @@
 pub use super::audience::Audience;
 use super::code::Denied;
 pub use super::command_groups::{
-    AccessCommand, AccountChanges, AccountCommand, ConversationCommand, Guard, LeaseCommand, LeaseEnd,
-    MessageCommand, NoticeCommand, OperatorCommand, RelationCommand, ReportSubject, RoomCommand, TreeCommand,
-    Verdict,
+    AccessCommand, AccountChanges, AccountCommand, AppCommand, AppLogIn, ConversationCommand, Guard,
+    LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand, OperatorCommand, RelationCommand, ReportSubject,
+    RoomCommand, TreeCommand, Verdict,
 };
-use super::ids::{AccountId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
+use super::ids::{AccountId, AppId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
 use super::limits::{REGIONS_MAX, REQUEST_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -137,6 +137,8 @@ pub enum Command {
         token: TokenHash,
         /// Name of the device, as it calls itself; may be empty.
         device: String,
+        /// App that the session is for. Its name takes the place of the device.
+        app: Option<AppLogIn>,
     },
     LogOut {
         session: TokenHash,
@@ -235,6 +237,8 @@ pub enum Command {
     Conversation(ConversationCommand),
     /// Gives access to an account by other means than its password.
     Access(AccessCommand),
+    /// Registers apps and gives them access to accounts.
+    App(AppCommand),
 }
 
 impl Command {
@@ -289,6 +293,12 @@ impl From<AccountCommand> for Command {
 impl From<AccessCommand> for Command {
     fn from(command: AccessCommand) -> Command {
         Command::Access(command)
+    }
+}
+
+impl From<AppCommand> for Command {
+    fn from(command: AppCommand) -> Command {
+        Command::App(command)
     }
 }
 
@@ -359,6 +369,10 @@ pub enum Reply {
     /// The announcement is shown; its id is its log index.
     Announced {
         announcement: LogIndex,
+    },
+    /// The app is registered.
+    Registered {
+        app: AppId,
     },
 }
 

@@ -1,14 +1,15 @@
 //! Commands by area: the lock tree, leases, messages, notices, rooms, likes and shares, what people keep away, the client's
-//! own account, and operators.
+//! own account, apps, and operators.
 //!
 //! Each is a variant of [`super::command::Command`]. A variant may be added at the end; an existing one never changes.
 
 use super::audience::Audience;
 use super::avatar::Avatar;
 use super::coordination::Owner;
-use super::ids::{AccountId, LogIndex, RaftId, TokenHash};
+use super::ids::{AccountId, AppId, LogIndex, RaftId, TokenHash};
 use super::path::TreePath;
 use super::room_rows::RoomRank;
+use super::scopes::Scopes;
 use serde::{Deserialize, Serialize};
 
 /// A change of the namespace as a client requests it. New variants go at the end.
@@ -329,6 +330,43 @@ pub enum AccessCommand {
     /// Creates an account that nothing opens, and a one-time link to set its first password, identified by the hash of a code
     /// that the client made. Needs no open registration. Answers `Created`.
     CreateWithLink { username: String, name: String, email: Option<String>, code: TokenHash },
+}
+
+/// A change to apps and to what people let them do. New variants go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AppCommand {
+    /// Registers an app. `key` is the hash of a key that the app gets. Answers `Registered`.
+    Register { name: String, website: String, redirects: Vec<String>, scopes: Scopes, key: TokenHash },
+    /// Lets an app act for the session's owner, once it has exchanged the code. `code` is its hash, `challenge` the SHA-256 of the
+    /// verifier that the app has to show.
+    Authorize {
+        session: TokenHash,
+        app: AppId,
+        redirect: String,
+        scopes: Scopes,
+        challenge: Option<Box<[u8; 32]>>,
+        code: TokenHash,
+    },
+    /// Exchanges a code for a session: `session` is the hash of a token that the web role made, `verifier` the SHA-256 of the
+    /// verifier. Answers `LoggedIn`, or `Done` if the code was exchanged before: that session has ended then.
+    Exchange {
+        app: AppId,
+        key: TokenHash,
+        code: TokenHash,
+        redirect: String,
+        verifier: Option<Box<[u8; 32]>>,
+        session: TokenHash,
+    },
+    /// Ends a session of the app, if it is open.
+    Revoke { app: AppId, key: TokenHash, session: TokenHash },
+}
+
+/// App that a person logs in with, proven by its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppLogIn {
+    pub app: AppId,
+    pub key: TokenHash,
+    pub scopes: Scopes,
 }
 
 /// A change that operators may make. New variants go at the end.

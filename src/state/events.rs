@@ -233,6 +233,11 @@ pub(super) fn session_opened(_: &Command, outcome: &Outcome, _: &[Change]) -> Op
     }
 }
 
+/// A code was exchanged for a session, or exchanged again, which closed its session.
+pub(super) fn code_exchanged(command: &Command, outcome: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    session_opened(command, outcome, changes).or_else(|| session_closed(command, outcome, changes))
+}
+
 /// All sessions of an account were closed by a new password.
 pub(super) fn password_reset(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
     key_of::<Accounts>(changes).map(|account| EventKind::SessionClosed { account })

@@ -9,8 +9,8 @@
 //! variants, too.
 
 use super::command::{
-    AccessCommand, AccountCommand, Command, ConversationCommand, LeaseCommand, LeaseEnd, MessageCommand,
-    NoticeCommand, OperatorCommand, Outcome, RelationCommand, RoomCommand, TreeCommand,
+    AccessCommand, AccountCommand, AppCommand, Command, ConversationCommand, LeaseCommand, LeaseEnd,
+    MessageCommand, NoticeCommand, OperatorCommand, Outcome, RelationCommand, RoomCommand, TreeCommand,
 };
 use super::events::{self, Event, EventKind};
 use super::ids::{LogIndex, TokenHash};
@@ -65,11 +65,11 @@ pub enum CommandRate {
     SmallWrite,
 }
 
-/// The table of commands. Columns: variant; rules level; its field with the hash of a secret, or `none`; sender; whether it
-/// grows; rate; event.
+/// The table of commands. Columns: variant; rules level; its field with the hash of a secret, or `none`, and further ones after a
+/// `+`; sender; whether it grows; rate; event.
 macro_rules! commands {
     ($($variant:ident $(($group:ident::$inner:ident))?:
-        $level:literal, $secret:ident, $sender:ident, $grows:ident, $rate:ident, $event:ident;)*) => {
+        $level:literal, $secret:ident $(+ $further:ident)*, $sender:ident, $grows:ident, $rate:ident, $event:ident;)*) => {
         impl Command {
             /// Number of kinds of commands: the rows of the table.
             pub const KINDS: usize = [$(stringify!($variant)),*].len();
@@ -96,8 +96,17 @@ macro_rules! commands {
                 secret.copied()
             }
 
-            /// Returns the [secret](Command::secret), to be changed.
-            pub fn secret_mut(&mut self) -> Option<&mut TokenHash> {
+            /// Calls a function with the [secret](Command::secret) and with all further ones, to be changed.
+            pub fn for_each_secret(&mut self, mut change: impl FnMut(&mut TokenHash)) {
+                if let Some(secret) = self.secret_mut() {
+                    change(secret);
+                }
+                match self {
+                    $(commands!(@further [$($further)*] $variant $(($group::$inner))?) => { $(change($further);)* })*
+                }
+            }
+
+            fn secret_mut(&mut self) -> Option<&mut TokenHash> {
                 match self {
                     $(commands!(@pattern $secret $variant $(($group::$inner))?) => commands!(@value $secret),)*
                 }
@@ -109,6 +118,10 @@ macro_rules! commands {
     (@pattern $secret:ident $variant:ident) => { Command::$variant { $secret, .. } };
     (@pattern $secret:ident $variant:ident ($group:ident::$inner:ident)) => {
         Command::$variant($group::$inner { $secret, .. })
+    };
+    (@further [$($further:ident)*] $variant:ident) => { Command::$variant { $($further,)* .. } };
+    (@further [$($further:ident)*] $variant:ident ($group:ident::$inner:ident)) => {
+        Command::$variant($group::$inner { $($further,)* .. })
     };
     (@value none) => { None };
     (@value $secret:ident) => { Some($secret) };
@@ -198,6 +211,10 @@ commands! {
     Access(AccessCommand::CreateByName): 1, none, Operators, grows, SmallWrite, account_created;
     Access(AccessCommand::OpenByName): 1, session, Operators, stays, SmallWrite, session_opened;
     Access(AccessCommand::CreateWithLink): 1, code, Operators, grows, SmallWrite, account_created;
+    App(AppCommand::Register): 1, none + key, People, grows, Post, none;
+    App(AppCommand::Authorize): 1, session + code, People, stays, SmallWrite, none;
+    App(AppCommand::Exchange): 1, none + key + code + session, People, stays, SmallWrite, code_exchanged;
+    App(AppCommand::Revoke): 1, none + key + session, People, stays, SmallWrite, session_closed;
 }
 
 /// Returns the event that applying this command at `index` produced, if any.
@@ -297,4 +314,7 @@ queries! {
     FeedAddresses: session, public;
     AddressedFeed: address, public;
     PublicCroaks: none, public;
+    App: none, public;
+    OwnApp: key, public;
+    Caller: session, public;
 }

@@ -40,7 +40,8 @@
 //! - [`tree`]: the lock namespace of folders, files and locks; [`cluster`]: leases and members
 //! - [`messages`]: direct messages and read positions; [`rooms`]: rooms and what is said in them
 //! - [`conversation`]: croaks, replies, likes and shares
-//! - [`accounts`]: accounts, sessions, friendships, muting, blocking and reports
+//! - [`accounts`]: accounts, sessions, apps, friendships, muting, blocking and reports
+//! - [`scopes`]: what apps may do; [`redirect`]: where they have people sent back to
 //! - [`apply`]: the one entrance for writes: deduplicates requests, then dispatches to the rules
 //!
 //! Reads:
@@ -57,6 +58,7 @@
 
 pub mod accounts;
 pub mod answer;
+mod app_rows;
 pub mod apply;
 mod audience;
 mod avatar;
@@ -84,11 +86,13 @@ pub mod pages;
 pub mod path;
 mod person;
 pub mod query;
+pub mod redirect;
 mod room_query;
 mod room_rows;
 mod rooms;
 pub mod rows;
 mod rule;
+pub mod scopes;
 pub mod sync;
 mod talk_query;
 #[cfg(test)]
@@ -102,13 +106,16 @@ pub use apply::{Applied, apply};
 pub use avatar::{Avatar, AvatarColour, Frog};
 pub use code::{Code, Denied, Field};
 pub use command::{
-    AccessCommand, AccountChanges, AccountCommand, Audience, Command, ConversationCommand, HOME_REGION,
-    LeaseCommand, MemberName, MessageCommand, NoticeCommand, OperatorCommand, Outcome, RelationCommand,
-    Reply, Request, Role, RoomCommand, Stamp, TreeCommand,
+    AccessCommand, AccountChanges, AccountCommand, AppCommand, AppLogIn, Audience, Command,
+    ConversationCommand, HOME_REGION, LeaseCommand, MemberName, MessageCommand, NoticeCommand,
+    OperatorCommand, Outcome, RelationCommand, Reply, Request, Role, RoomCommand, Stamp, TreeCommand,
 };
 pub use events::{Event, EventKind};
-pub use ids::{AccountId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, RoomId, Token, TokenHash};
+pub use ids::{
+    AccountId, AppId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, RoomId, Token, TokenHash,
+};
 pub use interest::{Interest, Topic};
 pub use path::TreePath;
 pub use query::{Consistency, Page, Query};
 pub use rows::{Change, Owner, View};
+pub use scopes::{Scope, Scopes};

@@ -31,6 +31,21 @@ pub(crate) const FRIENDS_MAX: usize = 4_096;
 pub(crate) const SESSIONS_PER_ACCOUNT_MAX: usize = 32;
 /// Lifetime of a session, in milliseconds of cluster age since the log-in (30 days).
 pub const SESSION_AGE_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
+/// Lifetime of an app's session, in milliseconds of cluster age since the log-in (366 days). A program cannot enter a password
+/// again, and the person may end its session under Settings.
+pub const APP_SESSION_AGE_MS_MAX: u64 = 366 * 24 * 3600 * 1000;
+/// Maximum number of registered apps. Registering another drops the one that was not used for longest.
+pub const APPS_MAX: usize = 1_000;
+/// Maximum length of an app's name, in characters: it is the device of the app's sessions.
+pub const APP_NAME_CHARS_MAX: usize = DEVICE_CHARS_MAX;
+/// Maximum number of redirect addresses of an app.
+pub const REDIRECTS_MAX: usize = 8;
+/// Maximum length of an app's redirect addresses together, in bytes.
+pub const REDIRECT_BYTES_MAX: usize = 2_048;
+/// Lifetime of an authorisation code, in milliseconds of cluster age (ten minutes).
+pub const APP_CODE_AGE_MS_MAX: u64 = 10 * 60 * 1000;
+/// Maximum number of authorisation codes per account. Making another drops the oldest.
+pub(crate) const APP_CODES_PER_ACCOUNT_MAX: usize = 8;
 /// Lifetime of a link to set a new password, in milliseconds of cluster age (one day).
 pub const RESET_LINK_AGE_MS_MAX: u64 = 24 * 3600 * 1000;
 /// Lifetime of the link of an account that nothing else opens, in milliseconds of cluster age (30 days): whoever creates the
@@ -235,4 +250,6 @@ const _: () = assert!(
     4 * (NAME_CHARS_MAX + BIO_CHARS_MAX + EMAIL_CHARS_MAX) + PROFILE_LINKS_MAX * LINK_BYTES_MAX + 256
         <= REQUEST_BYTES_MAX
 );
+const _: () =
+    assert!(4 * APP_NAME_CHARS_MAX + LINK_BYTES_MAX + REDIRECT_BYTES_MAX + 256 <= REQUEST_BYTES_MAX);
 const _: () = assert!(SWEEP_STEP >= 2, "a sweep removes rows in pairs");

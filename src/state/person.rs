@@ -3,6 +3,7 @@
 use super::audience::Audience;
 use super::avatar::Avatar;
 use super::ids::{AccountId, LogIndex};
+use super::scopes::Scopes;
 use serde::{Deserialize, Serialize};
 
 /// Identity of a live account.
@@ -69,6 +70,8 @@ pub struct OpenSession {
     pub used_wall_ms: u64,
     /// True for the session that sent the query.
     pub this: bool,
+    /// What the person lets an app do. `None` for a session that is not an app's.
+    pub scopes: Option<Scopes>,
 }
 
 /// A feed address as its owner sees it, without its secret.

@@ -3,7 +3,7 @@
 pub use super::croak_query::{
     CroakBody, CroakNumbers, CroakShare, FeedCroak, Thread, ThreadCroak, ThreadReply,
 };
-use super::ids::{AccountId, LogIndex, RoomId, TokenHash};
+use super::ids::{AccountId, AppId, LogIndex, RoomId, TokenHash};
 use super::path::TreePath;
 pub use super::person::{
     AddressedThing, FeedAddressItem, OpenSession, OwnAccount, Person, PersonRelation, Profile,
@@ -13,8 +13,10 @@ pub use super::room_query::{
     RoomSummary, RoomText,
 };
 use super::rows::{
-    Audience, Coordination, Credential, Lease, NoticeKind, Owner, ReportedThing, Settings, TreeNode,
+    AppAccess, Audience, Coordination, Credential, Lease, NoticeKind, Owner, ReportedThing, Settings,
+    TreeNode,
 };
+use super::scopes::Scopes;
 pub use super::talk_query::{DeliveryStatus, Talk, TalkMessage, TalkPartner, TalkSummary, WaitingMessage};
 use serde::{Deserialize, Serialize};
 
@@ -146,6 +148,12 @@ pub enum Query {
     AddressedFeed { address: TokenHash },
     /// The newest croaks of a person that are for everyone. Needs no session.
     PublicCroaks { username: String },
+    /// A registered app.
+    App { app: AppId },
+    /// The same, for a client that has the app's key.
+    OwnApp { app: AppId, key: TokenHash },
+    /// The owner of the session, with the app that it is for.
+    Caller { session: TokenHash },
 }
 
 /// Side of a follow on which the listed accounts are.
@@ -350,6 +358,24 @@ pub enum Page {
         /// Newest first.
         croaks: Vec<FeedCroak>,
     },
+    App(AppInfo),
+    /// `device` is the one of the session. Of an app's session, the app's name.
+    Caller {
+        me: Person,
+        access: Option<AppAccess>,
+        device: String,
+    },
+}
+
+/// An app as it has registered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppInfo {
+    pub app: AppId,
+    pub name: String,
+    /// May be empty.
+    pub website: String,
+    pub redirects: Vec<String>,
+    pub scopes: Scopes,
 }
 
 /// An announcement as people see it.

@@ -2,12 +2,13 @@
 //!
 //! Rules read them through a [`View`]; [`super::view`] describes the encoding, and its items are re-exported here.
 
+pub use super::app_rows::{App, AppAccess, AppCode};
 pub use super::audience::Audience;
 use super::avatar::Avatar;
 use super::command::{MemberName, Outcome, Role, Verdict};
 pub use super::coordination::{Coordination, Lease, NodeKind, Owner, TreeNode};
-use super::ids::{AccountId, LogIndex, RaftId, RequestId, RoomId, TokenHash};
-use super::limits::SESSION_AGE_MS_MAX;
+use super::ids::{AccountId, AppId, LogIndex, RaftId, RequestId, RoomId, TokenHash};
+use super::limits::{APP_SESSION_AGE_MS_MAX, SESSION_AGE_MS_MAX};
 use super::path::TreePath;
 pub use super::room_rows::{
     Room, RoomCounts, RoomGuest, RoomMember, RoomMessage, RoomRank, RoomTie, RoomTotals,
@@ -130,6 +131,15 @@ tables! {
     54 Announcements: LogIndex => Announcement;
     /// Account → the announcements that it has dismissed.
     55 Dismissals: AccountId => Vec<LogIndex>;
+    /// Apps that people may log in with.
+    57 Apps: AppId => App;
+    /// (1 if a person has ever logged in with it, index of the last log-in or else of the registration) → app. The first goes
+    /// when there are too many.
+    58 AppOrder: (u64, LogIndex) => AppId;
+    /// Hash of an authorisation code → what it gives.
+    51 AppCodes: TokenHash => AppCode;
+    /// (account, index at which the code was made) → code, oldest first.
+    56 AppCodesOf: (AccountId, u64) => TokenHash;
     /// Read through [`super::croaks`]. It has the largest id for the reason given there.
     255 Croaks: LogIndex => StoredCroak;
 }
@@ -215,16 +225,19 @@ pub struct Session {
     /// Cluster age at the log-in, from which the session's age counts.
     pub opened_age_ms: u64,
     pub opened_wall_ms: u64,
-    /// Name of the device that logged in, as it calls itself; may be empty.
+    /// Name of the device that logged in, as it calls itself; may be empty. Of an app's session, the app's name.
     pub device: String,
     /// Wall clock of the first write on the day of the last write. Only its day is of use.
     pub used_wall_ms: u64,
+    /// The app that the session is for, with its permissions. `None` for a person's own session, which permits everything.
+    pub app: Option<AppAccess>,
 }
 
 impl Session {
     /// Returns true if the session has not expired at this cluster age.
     pub(crate) fn is_open_at(&self, age_ms: u64) -> bool {
-        self.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX) > age_ms
+        let age_max = if self.app.is_some() { APP_SESSION_AGE_MS_MAX } else { SESSION_AGE_MS_MAX };
+        self.opened_age_ms.saturating_add(age_max) > age_ms
     }
 }
 

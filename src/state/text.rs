@@ -176,6 +176,27 @@ fn is_address(link: &str) -> bool {
         && rest.chars().all(|c| visible(c) && !"<>\"".contains(c))
 }
 
+/// Returns the name of an app as it is stored: trimmed.
+///
+/// # Errors
+/// 606.
+pub fn check_app_name(text: &str) -> Result<String, Denied> {
+    one_line(text, APP_NAME_CHARS_MAX).ok_or(Denied::new(Code::InvalidEntry))
+}
+
+/// Returns the address of an app's website as it is stored: trimmed, and possibly empty.
+///
+/// # Errors
+/// 606.
+pub fn check_website(text: &str) -> Result<String, Denied> {
+    let text = text.trim();
+    if text.is_empty() || is_address(text) {
+        Ok(text.to_string())
+    } else {
+        Err(Denied::new(Code::InvalidEntry))
+    }
+}
+
 /// Checks the name of a device, which may be empty.
 ///
 /// # Errors

@@ -5,7 +5,7 @@
 //!
 //! Not here: the tables themselves ([`super::rows`]).
 
-use super::ids::{AccountId, TokenHash};
+use super::ids::{AccountId, AppId, TokenHash};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -206,6 +206,15 @@ impl Key for AccountId {
     }
 }
 
+impl Key for AppId {
+    fn bytes(&self) -> Vec<u8> {
+        self.0.bytes()
+    }
+    fn from_bytes(bytes: &[u8]) -> Option<AppId> {
+        u64::from_bytes(bytes).map(AppId)
+    }
+}
+
 impl Key for TokenHash {
     fn bytes(&self) -> Vec<u8> {
         self.0.to_vec()
@@ -228,7 +237,7 @@ impl Key for (AccountId, u64) {
     }
 }
 
-/// A croak and a log index that belongs to it: all rows of one croak are adjacent.
+/// A croak and a log index that belongs to it, or two other numbers: all rows of one croak are adjacent.
 impl Key for (u64, u64) {
     fn bytes(&self) -> Vec<u8> {
         (AccountId(self.0), self.1).bytes()

@@ -282,7 +282,13 @@ mod tests {
             let username = username.to_string();
             self.run(Command::CreateAccount { username, name, email, password_hash });
             let account = AccountId(self.1);
-            self.run(Command::LogIn { account, credential_version: 1, token, device: String::new() });
+            self.run(Command::LogIn {
+                account,
+                credential_version: 1,
+                token,
+                device: String::new(),
+                app: None,
+            });
         }
 
         fn export(&self, session: TokenHash) -> Value {

@@ -12,7 +12,7 @@
 //! - [`form`]: form fields from a browser, and the request id of a form
 //!
 //! For programs of other makers:
-//! - [`api`]: entities of the Mastodon client API
+//! - [`api`]: the Mastodon client API: parameters and entities
 //!
 //! For the terminal and scripts:
 //! - [`lines`]: croaks, messages and people as text; [`person_json`]: the same as JSON; [`rooms`]: rooms as both
@@ -24,6 +24,7 @@
 //! - [`tree`]: the lock namespace, drawn
 //!
 //! For both:
+//! - [`scope_words`]: what apps may do
 //! - [`words`]: refusals, confirmations and errors; [`notice_words`]: notices; [`report_words`]: reports
 //! - [`time`]: wall-clock times; [`plain`]: escaping for terminals; [`length`]: lengths of texts; [`table`]: aligned columns
 //! - [`nearest`]: suggestions for mistyped names; [`version`]: version and build
@@ -51,6 +52,7 @@ pub mod person_json;
 pub mod plain;
 pub mod report_words;
 pub mod rooms;
+pub mod scope_words;
 pub mod status;
 pub mod status_page;
 pub mod table;

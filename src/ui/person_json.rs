@@ -134,6 +134,9 @@ struct SessionJson {
     device: String,
     /// Day of the last write in UTC.
     used: Option<String>,
+    /// What the person lets the app do, if the session is an app's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scopes: Option<String>,
 }
 
 /// Returns a croak as a line of JSON.
@@ -175,9 +178,10 @@ pub fn own_account(account: &OwnAccount) -> String {
 }
 
 pub fn session(session: &OpenSession) -> String {
-    let OpenSession { opened, opened_wall_ms, device, used_wall_ms, this } = session;
+    let OpenSession { opened, opened_wall_ms, device, used_wall_ms, this, scopes } = session;
     let (time, used) = (time_of(*opened_wall_ms), time::date(*used_wall_ms));
-    line(&SessionJson { opened: *opened, time, this: *this, device: device.clone(), used })
+    let scopes = scopes.map(|scopes| scopes.to_string());
+    line(&SessionJson { opened: *opened, time, this: *this, device: device.clone(), used, scopes })
 }
 
 /// Returns a profile as a line of JSON; the user's own with what only they see.
@@ -316,6 +320,7 @@ mod tests {
             device: "Firefox on Android".into(),
             used_wall_ms: wall_ms,
             this: true,
+            scopes: None,
         };
         assert_eq!(
             session(&open),

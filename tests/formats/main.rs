@@ -4,6 +4,7 @@
 // A test that cannot go on may panic where it stands.
 #![allow(clippy::unwrap_used)]
 
+mod apps;
 mod corpora;
 mod house;
 mod records;

@@ -14,7 +14,7 @@ use ribbit_db::snapshot::Chunk;
 use ribbit_state::apply::digest;
 use ribbit_state::code::{Code, Denied, Field};
 use ribbit_state::command::{
-    AccessCommand, AccountChanges, AccountCommand, ConversationCommand, OperatorCommand,
+    AccessCommand, AccountChanges, AccountCommand, AppCommand, ConversationCommand, OperatorCommand,
 };
 use ribbit_state::command::{
     Command, HOME_REGION, MemberName, NewMember, Proposal, Reply, Request, Role, Stamp,
@@ -103,6 +103,7 @@ fn rows() -> Vec<String> {
         opened_wall_ms: 2_000,
         device: "Firefox on Android".into(),
         used_wall_ms: 3_000,
+        app: Some(crate::apps::access()),
     };
     let profile = AccountProfile {
         bio: "Frogs\nand 🐸".into(),
@@ -163,6 +164,7 @@ fn rows() -> Vec<String> {
     rows.extend(message_rows(id));
     rows.extend(crate::rooms::rows(id));
     rows.extend(conversation_rows(id));
+    rows.extend(crate::apps::rows(id));
     let replies = [
         Reply::Done,
         Reply::Created { account: id },
@@ -175,6 +177,7 @@ fn rows() -> Vec<String> {
         Reply::Client { id: 300 },
         Reply::Sent { message: 300 },
         Reply::Announced { announcement: 300 },
+        Reply::Registered { app: crate::apps::APP },
     ];
     rows.extend(replies.into_iter().map(|reply| remembered(1, Ok(reply))));
     let fields = [
@@ -396,7 +399,7 @@ macro_rules! variants {
 fn check_complete(commands: &[Command]) {
     let (name, all) = variants!(Command: CreateAccount LogIn LogOut Croak AddFriend RemoveFriend DeleteAccount Sweep
         IndexCroaks FoundCluster Join DescribeMember MarkLost Drain RemoveMember RaiseRules Tree Lease Message Account Operator Rehash
-        Notice Room Relation Conversation Access);
+        Notice Room Relation Conversation Access App);
     assert_eq!(commands.iter().map(name).collect::<BTreeSet<_>>(), all);
     macro_rules! inside {
         ($command:ident, $type:ident: $($variant:ident)*) => {
@@ -417,6 +420,7 @@ fn check_complete(commands: &[Command]) {
     inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak Pin Dismiss MakeFeedAddress EndFeedAddress);
     inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport Announce WithdrawAnnouncement);
     inside!(Access, AccessCommand: MakeResetLink ResetPassword CreateByName OpenByName CreateWithLink);
+    inside!(App, AppCommand: Register Authorize Exchange Revoke);
     inside!(Conversation, ConversationCommand: Like Unlike Share Unshare SweepCroak);
 }
 
@@ -441,6 +445,7 @@ fn entries() -> Vec<String> {
             credential_version: 3,
             token: TOKEN,
             device: "Firefox on Android".into(),
+            app: Some(crate::apps::log_in()),
         },
         Command::LogOut { session: TOKEN },
         Command::croak(TOKEN, "hello\r\n🐸"),
@@ -478,7 +483,7 @@ fn entries() -> Vec<String> {
         format!("{name} {digest:016x} {}", hex(&bytes))
     };
     let later = coordination_commands().into_iter().chain(message_commands()).chain([rehash_command()]);
-    let later = later.chain(crate::rooms::commands());
+    let later = later.chain(crate::rooms::commands()).chain(crate::apps::commands());
     let commands: Vec<Command> = commands.into_iter().chain(later).collect();
     check_complete(&commands);
     commands.into_iter().map(entry).collect()

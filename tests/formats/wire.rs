@@ -132,7 +132,8 @@ fn asks() -> Vec<(&'static str, Ask)> {
             username: "ada".into(),
             password: password("frogs"),
             token: TOKEN,
-            device: "Firefox on Android".into()
+            device: "Firefox on Android".into(),
+            app: Some(Box::new(crate::apps::log_in()))
         },
         DeleteAccount: Ask::DeleteAccount { id, submitted_at, session: TOKEN, password: password("frogs") },
         Read: Ask::Read { seen: None, consistency: Consistency::Stale, query: Query::Position },
@@ -214,6 +215,9 @@ fn queries() -> Vec<(&'static str, Query)> {
         FeedAddresses: Query::FeedAddresses { session },
         AddressedFeed: Query::AddressedFeed { address: TOKEN },
         PublicCroaks: Query::PublicCroaks { username: "bob".into() },
+        App: Query::App { app: crate::apps::APP },
+        OwnApp: Query::OwnApp { app: crate::apps::APP, key: TOKEN },
+        Caller: Query::Caller { session },
     })
 }
 
@@ -445,6 +449,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         device: "Firefox on Android".into(),
         used_wall_ms: 4_000,
         this: true,
+        scopes: Some(crate::apps::scopes()),
     };
     let audience = Audience::Followers;
     let account = OwnAccount { person: person(), email, created_wall_ms, bio, links, audience };
@@ -509,6 +514,8 @@ fn pages() -> Vec<(&'static str, Page)> {
         Liked: Page::Liked { me: person(), croaks: liked_croaks, older: Some(299) },
         FeedAddresses: Page::FeedAddresses(feed_addresses()),
         PublicCroaks: Page::PublicCroaks { person: person(), croaks: Vec::new() },
+        App: Page::App(crate::apps::info()),
+        Caller: crate::apps::caller(person()),
     })
 }
 
@@ -570,6 +577,7 @@ fn replies() -> Vec<(&'static str, Reply)> {
         Client: Reply::Client { id: 300 },
         Sent: Reply::Sent { message: 300 },
         Announced: Reply::Announced { announcement: 300 },
+        Registered: Reply::Registered { app: crate::apps::APP },
     })
 }
 

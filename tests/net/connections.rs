@@ -202,6 +202,7 @@ fn a_slow_answer_is_not_a_dead_server() {
             password: Password("correct horse".into()),
             token: TokenHash([0; 32]),
             device: String::new(),
+            app: None,
         };
         let asking = smol::spawn(async move { client.ask(ask, LONG).await });
         let Asked { answer, .. } = asks.recv().await.unwrap();

@@ -137,6 +137,7 @@ fn who_finds_the_queue_full_is_told_so_and_gets_in_later() {
                 password: Password("password".into()),
                 token,
                 device: String::new(),
+                app: None,
             };
             smol::spawn(async move { client.ask(ask, ASK_DEADLINE_MAX).await })
         })

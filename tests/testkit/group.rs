@@ -81,7 +81,7 @@ impl Store {
                 let password_hash = form.password.0;
                 self.write(id, submitted_at, Command::CreateAccount { username, name, email, password_hash })
             }
-            Ask::LogIn { id, submitted_at, username, password, token, device } => {
+            Ask::LogIn { id, submitted_at, username, password, token, device, app } => {
                 let username = match ribbit_state::text::fold_username(&username) {
                     Ok(username) => username,
                     Err(denied) => return Answer::Refused(denied),
@@ -99,7 +99,13 @@ impl Store {
                         self.write(
                             id,
                             submitted_at,
-                            Command::LogIn { account, credential_version, token, device },
+                            Command::LogIn {
+                                account,
+                                credential_version,
+                                token,
+                                device,
+                                app: app.map(|app| *app),
+                            },
                         )
                     }
                 }

@@ -12,6 +12,7 @@
 // Shared code of tests may panic where a test would.
 #![allow(clippy::unwrap_used)]
 
+pub mod api;
 pub mod axe;
 pub mod chat_client;
 pub mod chirper_client;

@@ -4,6 +4,7 @@
 
 mod again;
 mod announcements;
+mod api;
 mod bounds;
 mod browser;
 mod chirper;

@@ -114,7 +114,10 @@ fn inhabit(store: &mut Store) {
     apply(store, Command::RaiseRules { level });
     join(store, 1);
     let account = AccountId(store.applied().index);
-    apply(store, Command::LogIn { account, credential_version: 1, token: SESSION, device: String::new() });
+    apply(
+        store,
+        Command::LogIn { account, credential_version: 1, token: SESSION, device: String::new(), app: None },
+    );
 }
 
 /// Returns a batch that every page of this account shows twice: in the name at its top, and in a croak. Both contain the
@@ -286,7 +289,7 @@ fn a_like_is_seen_after_a_page_without_it() {
     let (account, session) = (AccountId(store.applied().index), SESSION);
     apply(
         &mut store,
-        Command::LogIn { account, credential_version: 1, token: session, device: String::new() },
+        Command::LogIn { account, credential_version: 1, token: session, device: String::new(), app: None },
     );
     let croak = store.applied().index + 1;
     let (text, audience) = ("quak".to_string(), Some(Audience::Everyone));

@@ -16,8 +16,8 @@ use ribbit_state::accounts::access::reset_link_person;
 use ribbit_state::accounts::hash_digest;
 use ribbit_state::rows::{Account, Credential};
 use ribbit_state::{
-    AccessCommand, AccountCommand, AccountId, Code, Command, Denied, Field, LogIndex, OperatorCommand,
-    Request, RequestId, Token, TokenHash, lookup, text,
+    AccessCommand, AccountCommand, AccountId, AppLogIn, Code, Command, Denied, Field, LogIndex,
+    OperatorCommand, Request, RequestId, Token, TokenHash, lookup, text,
 };
 use smol::future::FutureExt;
 use std::time::{Duration, Instant};
@@ -58,6 +58,7 @@ impl NodeRequest<'_> {
         username: &str,
         password: Password,
         (token, device): (TokenHash, String),
+        app: Option<AppLogIn>,
     ) -> Answer {
         // Unknown names are counted too, so that a refusal does not reveal which names exist.
         let name = text::fold_username(username).unwrap_or_default();
@@ -84,7 +85,11 @@ impl NodeRequest<'_> {
             (Some((account, row)), Ok(true)) => {
                 let credential_version = row.credential_version;
                 let answer = self
-                    .submit(id, submitted_at, Command::LogIn { account, credential_version, token, device })
+                    .submit(
+                        id,
+                        submitted_at,
+                        Command::LogIn { account, credential_version, token, device, app },
+                    )
                     .await;
                 if matches!(answer, Answer::Written { outcome: Ok(_), .. }) {
                     self.replace_weak_hash(account, row, password);

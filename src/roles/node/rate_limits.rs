@@ -389,6 +389,7 @@ mod tests {
                 password: Password("guess".into()),
                 token: TokenHash([0; 32]),
                 device: String::new(),
+                app: None,
             };
             limits.address(from.parse().unwrap(), &ask)
         };

@@ -119,8 +119,10 @@ impl NodeService {
             Ask::CreateAccount { id, submitted_at, form } => {
                 context.create_account(id, submitted_at, form).await
             }
-            Ask::LogIn { id, submitted_at, username, password, token, device } => {
-                context.log_in(id, submitted_at, &username, password, (token, device)).await
+            Ask::LogIn { id, submitted_at, username, password, token, device, app } => {
+                context
+                    .log_in(id, submitted_at, &username, password, (token, device), app.map(|app| *app))
+                    .await
             }
             Ask::DeleteAccount { id, submitted_at, session, password } => {
                 context.delete_account(id, submitted_at, session, password).await
@@ -279,11 +281,11 @@ impl NodeRequest<'_> {
 
     /// Submits a command of a user. Refuses commands that carry results of checks made by a backend, and commands that only
     /// members propose.
-    async fn write(&self, mut request: Request) -> Answer {
+    async fn write(&self, request: Request) -> Answer {
         if !request.command.facts().sender.allows_people() {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
         }
-        let session = request.command.secret_mut().copied();
+        let session = request.command.secret();
         match self.check_write_rate(&request, session).await {
             Ok(()) => self.submit(request.id, request.submitted_at, request.command).await,
             Err(answer) => answer,

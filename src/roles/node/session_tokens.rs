@@ -22,12 +22,15 @@ fn hash(secret: &mut TokenHash) {
 pub(crate) fn stored(mut ask: Ask) -> Ask {
     match &mut ask {
         Ask::Write(request) => {
-            request.command.secret_mut().map(hash);
+            request.command.for_each_secret(hash);
         }
         Ask::Read { query, .. } => {
             query.secret_mut().map(hash);
         }
-        Ask::LogIn { token, .. } => hash(token),
+        Ask::LogIn { token, app, .. } => {
+            hash(token);
+            app.iter_mut().for_each(|app| hash(&mut app.key));
+        }
         Ask::ResetPassword { code, .. } => hash(code),
         Ask::DeleteAccount { session, .. } | Ask::ChangePassword { session, .. } => hash(session),
         // Normally handled by `NodeService::stream`, which calls `stored_wanted` itself.

@@ -238,6 +238,7 @@ mod tests {
                 credential_version: 1,
                 token: stored_token(session),
                 device: String::new(),
+                app: None,
             })
             .await;
             account

@@ -49,7 +49,7 @@ impl Operations {
         let asked = username.clone();
         let log_in = |id, submitted_at| {
             let device = self.device.to_string();
-            Ask::LogIn { id, submitted_at, username: asked, password, token, device }
+            Ask::LogIn { id, submitted_at, username: asked, password, token, device, app: None }
         };
         match self.requests.submit(log_in).await? {
             Reply::LoggedIn { .. } => Ok(Session { username, token }),

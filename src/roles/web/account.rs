@@ -176,7 +176,8 @@ pub(super) async fn open_session(
     let FormRequest { id, submitted_at } = context.new_request().await?;
     let token = new_token();
     let (username, device) = (username.to_string(), context.device());
-    let log_in = Ask::LogIn { id, submitted_at, username, password, token: token_hash(&token), device };
+    let log_in =
+        Ask::LogIn { id, submitted_at, username, password, token: token_hash(&token), device, app: None };
     context.write(log_in).await?;
     end_the_one_before(context).await;
     context.open_session(token);

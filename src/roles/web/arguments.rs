@@ -42,6 +42,9 @@ pub(crate) struct WebArgs {
     /// Let everyone read each person's croaks for everyone at /@NAME.atom, without logging in
     #[arg(long)]
     pub public_feeds: bool,
+    /// Do not serve the Mastodon client API, with which people use their own apps
+    #[arg(long)]
+    pub no_api: bool,
     #[command(flatten)]
     pub cluster: ClusterFlags,
 }
@@ -71,6 +74,8 @@ pub struct WebOptions {
     pub chirper_pages: bool,
     /// Croaks for everyone can be read without logging in, in a feed reader.
     pub public_feeds: bool,
+    /// The Mastodon client API is served, too.
+    pub api: bool,
 }
 
 impl WebOptions {
@@ -88,6 +93,7 @@ impl WebOptions {
             security_contact: None,
             chirper_pages: false,
             public_feeds: false,
+            api: true,
         }
     }
 }
@@ -125,7 +131,7 @@ impl WebArgs {
         let ports = ports.filter(|ports| ports.balancer.as_ref() == cluster.servers.first());
         let listen = self.listen.clone().or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
         let WebArgs { host: hosts, trusted_proxies, http, hsts: hsts_days, security_contact, .. } = self;
-        let (chirper_pages, public_feeds) = (self.chirper_pages, self.public_feeds);
+        let (chirper_pages, public_feeds, api) = (self.chirper_pages, self.public_feeds, !self.no_api);
         let (servers, keys) = (cluster.servers, cluster.keys);
         Ok(WebOptions {
             listen,
@@ -139,6 +145,7 @@ impl WebArgs {
             security_contact,
             chirper_pages,
             public_feeds,
+            api,
         })
     }
 }

@@ -27,6 +27,9 @@ pub const HEADERS_MAX: usize = 64;
 /// Maximum size of a posted form, in bytes.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
 
+/// Maximum size of the body of a call of the API, in bytes.
+pub const API_BODY_BYTES_MAX: usize = 64 * 1024;
+
 /// Timeout of a TLS handshake.
 pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(5);
 /// Maximum size of encrypted data that waits to be sent on one connection, in bytes.

@@ -16,12 +16,13 @@
 //!   routes
 //! - `client_origin`: address and encryption; `hosts`: accepted names; `cross_site`: requests from other sites' pages
 //! - `request_context`: cookies, deadline, queries and commands of one request
-//! - `response`: headers of every response; `compression`: gzip; `files`: static files
+//! - `body`: reading of bodies; `response`: headers of every response; `compression`: gzip; `files`: static files
 //!
 //! Handlers:
 //! - `account`, `feed`, `friends`, `people`, `croak`, `messages`, `settings`, `export`, `status`: pages
 //! - `feed_addresses`: feeds for feed readers, and the page that makes their secret addresses
 //! - `chirper`: the addresses of Chirper's web server
+//! - [`api`]: the Mastodon client API; `known_tokens`: tokens that were lately used
 //! - `front_cache`: rendered croaks and front pages
 //! - `live`: live streams; `receipts`: read receipts
 //! - `health`, `metrics`: for programs; `cluster`: state of the cluster, read once for all
@@ -34,7 +35,9 @@
 
 mod account;
 mod announcements;
+pub mod api;
 pub mod arguments;
+mod body;
 pub mod cert;
 mod chirper;
 mod client_origin;
@@ -56,6 +59,7 @@ mod health;
 mod hosts;
 mod https_redirect;
 mod keep_away;
+mod known_tokens;
 pub mod limits;
 mod live;
 mod messages;

@@ -20,8 +20,8 @@ use ribbit_net::secret::{TOKEN_BYTES, from_hex, new_request_id, to_hex, token_ha
 use ribbit_state::limits::SESSION_AGE_MS_MAX;
 use ribbit_state::query::{AnnouncementItem, Unread};
 use ribbit_state::{
-    Code, Command, Consistency, Denied, HistoryId, LogIndex, MessageCommand, NoticeCommand, Page, Query,
-    Reply, Request, RoomCommand, Token, TokenHash,
+    AppCommand, Code, Command, Consistency, Denied, HistoryId, LogIndex, MessageCommand, NoticeCommand, Page,
+    Query, Reply, Request, RoomCommand, Token, TokenHash,
 };
 use ribbit_ui::device;
 use ribbit_ui::form::{Form, FormRequest, REQUEST_FIELD};
@@ -138,7 +138,21 @@ impl RequestContext {
         headers: &HeaderMap,
         began: Instant,
     ) -> RequestContext {
-        let mut context = RequestContext {
+        let mut context = RequestContext::of_program(client, origin, rate_limiter, headers, began);
+        context.read_cookies(headers);
+        context
+    }
+
+    /// Makes the context of a program's request, for which cookies count for nothing: a token is given to
+    /// [`RequestContext::act_for`].
+    pub(super) fn of_program(
+        client: Client,
+        origin: ClientOrigin,
+        rate_limiter: Arc<AddressRates>,
+        headers: &HeaderMap,
+        began: Instant,
+    ) -> RequestContext {
+        RequestContext {
             client,
             origin,
             rate_limiter,
@@ -157,7 +171,17 @@ impl RequestContext {
             host: headers.get(HOST).cloned(),
             cookieless: false,
             announcements: Arc::default(),
-        };
+        }
+    }
+
+    /// Acts for the owner of a session, who has seen at least this state.
+    pub(super) fn act_for(&mut self, session: TokenHash, seen: Option<Token>) {
+        self.session = Some(session);
+        self.seen = seen;
+    }
+
+    fn read_cookies(&mut self, headers: &HeaderMap) {
+        let origin = self.origin;
         let lines = headers.get_all(COOKIE).into_iter().filter_map(|line| line.to_str().ok());
         for cookie in lines.flat_map(Cookie::split_parse).flatten() {
             let name = match origin.secure {
@@ -165,15 +189,14 @@ impl RequestContext {
                 false => cookie.name(),
             };
             match name {
-                SESSION_COOKIE => context.session = from_hex(cookie.value()).map(|token| token_hash(&token)),
+                SESSION_COOKIE => self.session = from_hex(cookie.value()).map(|token| token_hash(&token)),
                 SEEN_COOKIE => {
-                    context.seen = cookie.value().parse().ok();
-                    context.seen_text = Some(cookie.value().to_string());
+                    self.seen = cookie.value().parse().ok();
+                    self.seen_text = Some(cookie.value().to_string());
                 }
                 _ => {}
             }
         }
-        context
     }
 
     /// Returns the browser's session. Only the cluster knows whether it is still open.
@@ -183,6 +206,10 @@ impl RequestContext {
     /// Returns true if the newest state that this browser has seen is of this history.
     pub(super) fn has_seen(&self, history: HistoryId) -> bool {
         self.seen.is_some_and(|seen| seen.history == history)
+    }
+    /// Returns the newest state that this client has seen.
+    pub(super) fn seen(&self) -> Option<Token> {
+        self.seen
     }
     /// Returns the newest token in an answer to this request, at which a live stream of the page continues.
     pub(super) fn answered(&self) -> Option<Token> {
@@ -467,6 +494,12 @@ fn rate_class(ask: &Ask) -> AddressRateClass {
         | Ask::DeleteAccount { .. }
         | Ask::ChangePassword { .. }
         | Ask::ResetPassword { .. } => AddressRateClass::LogIn,
+        Ask::Write(Request { command: Command::App(AppCommand::Register { .. }), .. }) => {
+            AddressRateClass::Creation
+        }
+        Ask::Write(Request { command: Command::App(AppCommand::Exchange { .. }), .. }) => {
+            AddressRateClass::LogIn
+        }
         Ask::Write(Request {
             command:
                 Command::Message(MessageCommand::Mark { .. } | MessageCommand::ReadFeed { .. })

@@ -225,6 +225,13 @@ pub(super) fn to_bytes(answer: WebResponse) -> Vec<u8> {
     bytes
 }
 
+/// Answers with a status alone.
+pub(super) fn empty(status: StatusCode) -> WebResponse {
+    let mut answer = plain(status, "");
+    answer.headers_mut().remove(header::CONTENT_TYPE);
+    answer
+}
+
 fn with_type(status: StatusCode, content_type: &'static str, body: Bytes) -> WebResponse {
     answer(status, content_type, ResponseBody::Whole(Some(body)))
 }

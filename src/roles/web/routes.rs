@@ -37,6 +37,8 @@ pub enum RouteOption {
     Chirper,
     /// `--public-feeds`: croaks for everyone, without a session.
     PublicFeeds,
+    /// Without `--no-api`: pages that belong to the API.
+    Api,
 }
 
 /// Body that a route accepts.

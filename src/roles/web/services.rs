@@ -5,6 +5,7 @@ use super::cluster::ClusterMonitor;
 use super::export::RunningExports;
 use super::files::Files;
 use super::front_cache::FrontCache;
+use super::known_tokens::KnownTokens;
 use super::live::LiveStreams;
 use super::metrics::WebCounters;
 use ribbit_net::client::Client;
@@ -26,4 +27,6 @@ pub(super) struct SiteServices {
     pub(super) chirper_pages: bool,
     /// Everyone may read croaks for everyone in a feed reader.
     pub(super) public_feeds: bool,
+    /// Bearer tokens that were lately used here.
+    pub(super) tokens: KnownTokens,
 }

@@ -6,6 +6,8 @@
 //! ```
 
 use super::announcements::KnownAnnouncements;
+use super::api::{self, Api, ApiError};
+use super::body::{self, Rejection};
 use super::client_origin::{ClientOrigin, PeerInfo};
 use super::cluster::ClusterMonitor;
 use super::cross_site;
@@ -15,7 +17,8 @@ use super::files::Files;
 use super::front_cache::FrontCache;
 use super::hosts::{AllowedHosts, HostError};
 use super::https_redirect;
-use super::limits::{ANSWER_DEADLINE, BODY_DEADLINE, FORM_BYTES_MAX};
+use super::known_tokens::KnownTokens;
+use super::limits::{ANSWER_DEADLINE, FORM_BYTES_MAX};
 use super::live::LiveStreams;
 use super::metrics::WebCounters;
 use super::request_context::RequestContext;
@@ -28,17 +31,15 @@ use crate::common::machine::host_name;
 use crate::common::network::Network;
 use crate::common::shutdown::Shutdown;
 use crate::web::arguments::WebOptions;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::header::{
-    ALLOW, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
-};
+use hyper::header::{ALLOW, HeaderValue, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Method, Request, StatusCode, Uri};
 use ribbit_net::client::Client;
 use ribbit_ui::form::Form;
 use ribbit_ui::pages::{MessagePage, NavEntry};
 use ribbit_ui::words::ServiceError;
 use smol::future::FutureExt;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -52,6 +53,8 @@ pub(super) struct Site {
     /// Value of `Strict-Transport-Security` on encrypted connections.
     hsts: Option<HeaderValue>,
     routes: Routes,
+    /// The API for programs, unless it is off.
+    api: Option<Api>,
 }
 
 impl Site {
@@ -66,9 +69,14 @@ impl Site {
             hsts_days,
             chirper_pages,
             public_feeds,
+            api,
             ..
         } = options;
-        let added = [(chirper_pages, RouteOption::Chirper), (public_feeds, RouteOption::PublicFeeds)];
+        let added = [
+            (chirper_pages, RouteOption::Chirper),
+            (public_feeds, RouteOption::PublicFeeds),
+            (api, RouteOption::Api),
+        ];
         let added: Vec<RouteOption> = added.iter().filter(|(on, _)| *on).map(|(_, option)| *option).collect();
         let cluster = ClusterMonitor::new(client.clone(), servers, keys);
         let streams = LiveStreams::new(client.clone(), shutdown);
@@ -85,12 +93,14 @@ impl Site {
                 metrics: WebCounters::default(),
                 chirper_pages,
                 public_feeds,
+                tokens: KnownTokens::default(),
             },
             hosts: AllowedHosts::new(&hosts, &host_name()),
             trusted_proxies,
             rate_limiter: Arc::default(),
             hsts: hsts_days.map(hsts),
             routes: Routes::new(&added),
+            api: api.then(Api::new),
         }
     }
 
@@ -125,9 +135,9 @@ impl Site {
         port: https_redirect::RedirectPort,
     ) -> WebResponse {
         let origin = ClientOrigin::of(peer, request.headers(), &self.trusted_proxies);
-        let answer = match self.check(request.uri(), request.headers(), origin, false) {
+        let answer = match self.check(request.uri(), request.headers(), origin) {
             Ok(()) => https_redirect::answer(request.method(), request.uri(), request.headers(), port),
-            Err(refused) => *refused,
+            Err(refused) => refused.to_person(false),
         };
         self.services.metrics.count(answer.status(), Duration::ZERO);
         answer
@@ -142,12 +152,29 @@ impl Site {
         began: Instant,
     ) -> WebResponse {
         let (head, body) = request.into_parts();
+        if let Some(api) = self.api.as_ref().filter(|_| api::serves(head.uri.path())) {
+            let answer = match self.check(&head.uri, &head.headers, origin) {
+                Ok(()) => {
+                    let context = RequestContext::of_program(
+                        client.clone(),
+                        origin,
+                        self.rate_limiter.clone(),
+                        &head.headers,
+                        began,
+                    );
+                    api.answer(&self.services, context, (&head, body), watch, began).await
+                }
+                Err(refused) => refused.to_program(),
+            };
+            self.services.metrics.count(answer.status(), began.elapsed());
+            return answer;
+        }
         let mut context =
             RequestContext::new(client.clone(), origin, self.rate_limiter.clone(), &head.headers, began);
         let has_session = context.has_session();
-        if let Err(refused) = self.check(&head.uri, &head.headers, origin, has_session) {
-            self.services.metrics.count(refused.status(), began.elapsed());
-            return *refused;
+        if let Err(refused) = self.check(&head.uri, &head.headers, origin) {
+            self.services.metrics.count(refused.status, began.elapsed());
+            return refused.to_person(has_session);
         }
         let Some((route, named)) = self.routes.find(head.uri.path()) else {
             self.services.metrics.count(StatusCode::NOT_FOUND, began.elapsed());
@@ -205,27 +232,44 @@ impl Site {
     /// Makes the checks that come before the path is looked at.
     ///
     /// # Errors
-    /// The answer to a request without a valid host, for a host that is not this site, or with a body in chunks.
-    fn check(
-        &self,
-        uri: &Uri,
-        headers: &HeaderMap,
-        origin: ClientOrigin,
-        has_session: bool,
-    ) -> Result<(), Box<WebResponse>> {
-        let refused = match self.hosts.check(uri, headers) {
-            Ok(()) if headers.contains_key(TRANSFER_ENCODING) => refuse(NO_LENGTH, has_session),
-            Ok(()) => return Ok(()),
-            Err(HostError::Invalid) => refuse(WHICH_HOST, has_session),
+    /// The refusal of a request without a valid host, for a host that is not this site, or with a body in chunks.
+    fn check(&self, uri: &Uri, headers: &HeaderMap, origin: ClientOrigin) -> Result<(), RefusedHead> {
+        match self.hosts.check(uri, headers) {
+            Ok(()) if headers.contains_key(TRANSFER_ENCODING) => Err(RefusedHead::of(NO_LENGTH)),
+            Ok(()) => Ok(()),
+            Err(HostError::Invalid) => Err(RefusedHead::of(WHICH_HOST)),
             Err(HostError::Unknown(name)) => {
                 log::debug!("{} requested the unknown host {name}", origin.address);
                 let words = format!(
                     "This site is not set up for the name {name}. To allow it, start the web pages with --host {name}."
                 );
-                closing(message(StatusCode::MISDIRECTED_REQUEST, "Wrong site name", &words, false))
+                let status = StatusCode::MISDIRECTED_REQUEST;
+                Err(RefusedHead { status, title: "Wrong site name", words: words.into() })
             }
-        };
-        Err(Box::new(refused))
+        }
+    }
+}
+
+/// Refusal of a request by its head alone.
+struct RefusedHead {
+    status: StatusCode,
+    title: &'static str,
+    words: Cow<'static, str>,
+}
+
+impl RefusedHead {
+    fn of((status, title, words): Rejection) -> RefusedHead {
+        RefusedHead { status, title, words: words.into() }
+    }
+
+    /// Answers with a page. The body is not read, so the connection ends.
+    fn to_person(&self, logged_in: bool) -> WebResponse {
+        closing(message(self.status, self.title, &self.words, logged_in))
+    }
+
+    /// Answers with JSON.
+    fn to_program(&self) -> WebResponse {
+        closing(ApiError::new(self.status, self.words.to_string()).into_response())
     }
 }
 
@@ -256,9 +300,6 @@ pub(super) fn no_request(status: u16) -> Option<WebResponse> {
     Some(message(status, title, words, false))
 }
 
-/// Reason why a request was not read to its end: status, title and text of the answer.
-type Rejection = (StatusCode, &'static str, &'static str);
-
 fn refuse((status, title, words): Rejection, logged_in: bool) -> WebResponse {
     closing(message(status, title, words, logged_in))
 }
@@ -273,19 +314,6 @@ const FOREIGN: Rejection =
     (StatusCode::FORBIDDEN, "Blocked", "This form was sent from another site, so nothing was changed.");
 const NOT_A_FORM: Rejection =
     (StatusCode::UNSUPPORTED_MEDIA_TYPE, "Bad request", "This address only accepts forms.");
-const TOO_LONG: Rejection =
-    (StatusCode::PAYLOAD_TOO_LARGE, "Too long", "This is more text than a form can hold.");
-const CUT_SHORT: Rejection = (
-    StatusCode::BAD_REQUEST,
-    "Connection lost",
-    "The form did not arrive completely. Go back and try again.",
-);
-const TOO_SLOW: Rejection = (
-    StatusCode::REQUEST_TIMEOUT,
-    "Connection too slow",
-    "The form did not arrive in time. Go back and try again.",
-);
-
 /// Reads the posted form. A body that cannot be a valid form is refused before it is read.
 ///
 /// # Errors
@@ -303,39 +331,9 @@ async fn read_form(
     if body.is_end_stream() {
         return Ok(Form::default());
     }
-    if !is_form(headers) {
+    if !body::is_of_type(headers, body::FORM) {
         return Err(NOT_A_FORM);
     }
-    if declared_length(headers).is_some_and(|bytes| bytes > FORM_BYTES_MAX as u64) {
-        return Err(TOO_LONG);
-    }
-    let collected = async { Some(Limited::new(body, FORM_BYTES_MAX).collect().await) };
-    let late = async {
-        smol::Timer::at(began + BODY_DEADLINE).await;
-        None
-    };
-    // Polled last, so that a body that is complete counts.
-    let ended = async {
-        watch.ended().await;
-        Err(CUT_SHORT)
-    };
-    let collected = async {
-        match collected.or(late).await {
-            Some(Ok(bytes)) => Ok(Form::parse(&bytes.to_bytes())),
-            Some(Err(error)) if error.is::<LengthLimitError>() => Err(TOO_LONG),
-            Some(Err(_)) => Err(CUT_SHORT),
-            None => Err(TOO_SLOW),
-        }
-    };
-    collected.or(ended).await
-}
-
-fn is_form(headers: &HeaderMap) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let kind = value.split(';').next().unwrap_or_default().trim();
-    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-}
-
-fn declared_length(headers: &HeaderMap) -> Option<u64> {
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    let bytes = body::read(headers, body, FORM_BYTES_MAX, watch, began).await?;
+    Ok(Form::parse(&bytes))
 }

@@ -11,8 +11,8 @@
 //! a password, the password alone opens it.
 
 use super::feed_addresses;
-use super::sessions::{end_reset_link, end_sessions};
-use super::social::{new_account, open_session, registration_open};
+use super::sessions::{end_reset_link, end_sessions, open_session};
+use super::social::{new_account, registration_open};
 use crate::code::{Code, Denied, Field};
 use crate::command::{AccessCommand, Reply};
 use crate::ids::{AccountId, TokenHash};
@@ -64,7 +64,7 @@ pub(crate) fn change<V: View>(
             if let Some(code) = refused {
                 return Ok(Err(Denied::of(code, Field::Username)));
             }
-            open_session(bounds, view, context, id, (*session, GATEWAY_DEVICE))
+            open_session(bounds, view, context, id, (*session, GATEWAY_DEVICE), None)
         }
     }
 }

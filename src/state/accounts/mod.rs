@@ -6,6 +6,9 @@
 
 pub mod access;
 pub(crate) mod announcements;
+mod app_codes;
+mod app_keys;
+pub(crate) mod apps;
 pub(crate) mod feed_addresses;
 pub(crate) mod relations;
 pub(crate) mod reports;
@@ -49,6 +52,14 @@ pub(crate) fn change<V: View>(
     let Some((me, account)) = session_account(view, session, context.age_ms())? else {
         return Ok(Err(Denied::new(Code::NotLoggedIn)));
     };
+    if matches!(
+        command,
+        AccountCommand::ChangePassword { .. }
+            | AccountCommand::EndSession { .. }
+            | AccountCommand::EndOtherSessions { .. }
+    ) {
+        checked!(app_keys::own_session(view, context, session)?);
+    }
     match command {
         AccountCommand::Describe { changes, .. } => describe(view, me, account, changes),
         AccountCommand::ChangePassword { credential_version, .. }

@@ -1,14 +1,17 @@
-//! Sessions of an account: ending them, the day of their last use, and its link to set a new password.
+//! Sessions of an account: opening and ending them, the day of their last use, and its link to set a new password.
 
+use super::app_codes::end_codes;
 use super::feed_addresses;
+use crate::code::{Code, Denied};
+use crate::command::Reply;
 use crate::ids::{AccountId, LogIndex, TokenHash};
 use crate::limits::FEED_ADDRESSES_MAX;
-use crate::lookup::range_of;
+use crate::lookup::{is_suspended, range_of};
 use crate::rows::{
-    Change, Key, OneTimeLinks, Order, ResetLinks, Session, Sessions, SessionsOf, Suspended, Table, View, get,
-    scan,
+    AppAccess, Change, Key, OneTimeLinks, Order, ResetLinks, Session, Sessions, SessionsOf, Suspended, Table,
+    View, get, scan,
 };
-use crate::rule::{ApplyContext, Bounds};
+use crate::rule::{ApplyContext, Bounds, Decision};
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
@@ -30,12 +33,49 @@ pub(crate) fn note_use<V: View>(
     Ok(())
 }
 
+/// Opens a session of an account, in place of the oldest if it has as many as possible.
+pub(super) fn open_session<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    context: ApplyContext,
+    id: AccountId,
+    (token, device): (TokenHash, &str),
+    app: Option<AppAccess>,
+) -> Result<Decision, V::Error> {
+    if get::<Sessions, V>(view, &token)?.is_some() {
+        return Ok(Err(Denied::new(Code::CredentialsChanged)));
+    }
+    if is_suspended(view, id)? {
+        return Ok(Err(Denied::new(Code::AccountSuspended)));
+    }
+    let (from, to) = range_of(id);
+    let open = scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, bounds.sessions_max)?;
+    let mut changes = Vec::new();
+    if open.len() == bounds.sessions_max {
+        let (key, oldest) = &open[0];
+        changes.push(Change::remove::<SessionsOf>(key));
+        changes.push(Change::remove::<Sessions>(oldest));
+    }
+    let session = Session {
+        account: id,
+        opened: context.index,
+        opened_age_ms: context.age_ms(),
+        opened_wall_ms: context.wall_ms,
+        device: device.trim().to_string(),
+        used_wall_ms: context.wall_ms,
+        app,
+    };
+    changes.push(Change::put::<Sessions>(&token, &session));
+    changes.push(Change::put::<SessionsOf>(&(id, context.index), &token));
+    Ok(Ok((changes, Reply::LoggedIn { account: id })))
+}
+
 /// Returns the changes that end a session.
 pub(super) fn ended(key: (AccountId, LogIndex), token: TokenHash) -> [Change; 2] {
     [Change::remove::<Sessions>(&token), Change::remove::<SessionsOf>(&key)]
 }
 
-/// Ends all sessions of an account except `keep`.
+/// Ends all sessions of an account except `keep`, and all codes that apps have not exchanged yet.
 pub(crate) fn end_sessions<V: View>(
     bounds: &Bounds,
     view: &V,
@@ -45,7 +85,9 @@ pub(crate) fn end_sessions<V: View>(
     let (from, to) = range_of(owner);
     let open = scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, bounds.sessions_max)?;
     let others = open.into_iter().filter(|(_, token)| Some(*token) != keep);
-    Ok(others.flat_map(|(key, token)| ended(key, token)).collect())
+    let mut changes: Vec<Change> = others.flat_map(|(key, token)| ended(key, token)).collect();
+    end_codes(view, owner, bounds.app_codes_max, &mut changes)?;
+    Ok(changes)
 }
 
 /// Returns the changes that suspend an account.

@@ -8,23 +8,24 @@
 //! croaks in bounded steps, and [`index_croaks`] drops its remaining croaks instead of indexing them. The account's
 //! messages are swept by [`crate::messages`] and its notices by [`crate::notices`]. Changes made by the owner are in [`super`].
 
+use super::app_codes::end_codes;
+use super::app_keys::{logged_in_with, own_session};
 use super::feed_addresses;
 use super::relations;
-use super::sessions::{end_reset_link, ended};
+use super::sessions::{end_reset_link, ended, open_session};
 use crate::avatar::Avatar;
 use crate::code::{Code, Denied, Field};
-use crate::command::Reply;
+use crate::command::{AppLogIn, Reply};
 use crate::conversation::removal::Tally;
 use crate::croaks;
 use crate::ids::{AccountId, LogIndex, RoomId, TokenHash};
-use crate::lookup::{is_live, is_suspended, live_account, me_and, range_of, session_account, settings};
+use crate::lookup::{is_live, live_account, me_and, range_of, session_account, settings};
 use crate::messages;
 use crate::notices;
 use crate::rooms;
 use crate::rows::{
     Account, Accounts, Bookkeeping, Books, Change, Credential, CroaksBy, Dismissals, Followers, Friends,
-    LikedBy, Names, NoticeKind, Order, Profiles, Rooms, Session, Sessions, SessionsOf, Sweeps, View, get,
-    scan,
+    LikedBy, Names, NoticeKind, Order, Profiles, Rooms, Sessions, SessionsOf, Sweeps, View, get, scan,
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
@@ -92,6 +93,7 @@ pub(crate) fn log_in<V: View>(
     id: AccountId,
     credential_version: u32,
     (token, device): (TokenHash, &str),
+    app: Option<AppLogIn>,
 ) -> Result<Decision, V::Error> {
     checked!(text::check_device(device));
     let changed = Denied::new(Code::CredentialsChanged);
@@ -102,42 +104,12 @@ pub(crate) fn log_in<V: View>(
     if account.credential_version != credential_version {
         return Ok(Err(changed));
     }
-    open_session(bounds, view, context, id, (token, device))
-}
-
-/// Opens a session of an account, in place of the oldest if it has as many as possible.
-pub(super) fn open_session<V: View>(
-    bounds: &Bounds,
-    view: &V,
-    context: ApplyContext,
-    id: AccountId,
-    (token, device): (TokenHash, &str),
-) -> Result<Decision, V::Error> {
-    if get::<Sessions, V>(view, &token)?.is_some() {
-        return Ok(Err(Denied::new(Code::CredentialsChanged)));
-    }
-    if is_suspended(view, id)? {
-        return Ok(Err(Denied::new(Code::AccountSuspended)));
-    }
-    let (from, to) = range_of(id);
-    let open = scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, bounds.sessions_max)?;
-    let mut changes = Vec::new();
-    if open.len() == bounds.sessions_max {
-        let (key, oldest) = &open[0];
-        changes.push(Change::remove::<SessionsOf>(key));
-        changes.push(Change::remove::<Sessions>(oldest));
-    }
-    let session = Session {
-        account: id,
-        opened: context.index,
-        opened_age_ms: context.age_ms(),
-        opened_wall_ms: context.wall_ms,
-        device: device.trim().to_string(),
-        used_wall_ms: context.wall_ms,
-    };
-    changes.push(Change::put::<Sessions>(&token, &session));
-    changes.push(Change::put::<SessionsOf>(&(id, context.index), &token));
-    Ok(Ok((changes, Reply::LoggedIn { account: id })))
+    let Some(app) = app else { return open_session(bounds, view, context, id, (token, device), None) };
+    let (access, name, noted) = checked!(logged_in_with(view, context, app)?);
+    let (mut changes, reply) =
+        checked!(open_session(bounds, view, context, id, (token, &name), Some(access))?);
+    changes.extend(noted);
+    Ok(Ok((changes, reply)))
 }
 
 pub(crate) fn log_out<V: View>(view: &V, token: TokenHash) -> Result<Decision, V::Error> {
@@ -197,6 +169,7 @@ pub(crate) fn delete_account<V: View>(
     session: TokenHash,
     credential_version: u32,
 ) -> Result<Decision, V::Error> {
+    checked!(own_session(view, context, session)?);
     let (id, account) = or_deny!(session_account(view, session, context.age_ms())?, NOT_LOGGED_IN);
     if account.credential_version != credential_version {
         return Ok(Err(Denied::new(Code::CredentialsChanged)));
@@ -249,6 +222,7 @@ pub(crate) fn sweep<V: View>(
     // Each row found removes a second row elsewhere, so a step looks up half as many. A croak that is still in the
     // deduplication window adds a third change: the record of its request.
     let left = |changes: &Vec<Change>| bounds.sweep_step.saturating_sub(changes.len()) / 2;
+    end_codes(view, account, left(&changes), &mut changes)?;
     for (key, token) in scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
         changes.push(Change::remove::<SessionsOf>(&key));
         changes.push(Change::remove::<Sessions>(&token));

@@ -318,8 +318,9 @@ pub(crate) fn sessions<V: View>(view: &V, me: &Person, this: TokenHash) -> Resul
     for ((_, opened), token) in rows {
         let Some(session) = get::<Sessions, V>(view, &token)? else { continue };
         if session.is_open_at(view.age_ms()) {
-            let Session { opened_wall_ms, device, used_wall_ms, .. } = session;
-            open.push(OpenSession { opened, opened_wall_ms, device, used_wall_ms, this: token == this });
+            let Session { opened_wall_ms, device, used_wall_ms, app, .. } = session;
+            let (this, scopes) = (token == this, app.map(|access| access.scopes));
+            open.push(OpenSession { opened, opened_wall_ms, device, used_wall_ms, this, scopes });
         }
     }
     Ok(Page::Sessions(open))

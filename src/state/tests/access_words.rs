@@ -1,6 +1,7 @@
 //! Words of the golden scripts for one-time links, accounts without a password, feed addresses and announcements: commands,
 //! queries and rows.
 
+use super::app_words;
 use super::scripts::{first, label, session};
 use super::token;
 use crate::command::{AccessCommand, AccountCommand, Command, OperatorCommand};
@@ -55,7 +56,7 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
         "dismiss" => {
             AccountCommand::Dismiss { session: session(args)?, announcement: first(args)?.parse()? }.into()
         }
-        _ => return Ok(None),
+        _ => return app_words::command(name, args),
     }))
 }
 
@@ -68,7 +69,7 @@ pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Qu
         "addressed" => Query::AddressedFeed { address: token(&first(args)?) },
         "public" => Query::PublicCroaks { username: first(args)? },
         "linkof" => Query::ResetLink { code: token(&first(args)?) },
-        _ => return Ok(None),
+        _ => return app_words::query(name, args),
     }))
 }
 
@@ -80,7 +81,7 @@ pub(super) fn key(table: TableId, key: &[u8]) -> Option<String> {
             let (account, made) = <(AccountId, LogIndex)>::from_bytes(key)?;
             format!("{} {made}", account.0)
         }
-        _ => return None,
+        _ => return app_words::key(table, key),
     })
 }
 
@@ -102,6 +103,6 @@ pub(super) fn row(table: TableId, row: &[u8]) -> Option<String> {
         }
         FeedAddressesOf::ID => format!(": {}", label(decode::<TokenHash>(row)?)),
         ResetLinks::ID => format!(": {}", label(decode::<TokenHash>(row)?)),
-        _ => return None,
+        _ => return app_words::row(table, row),
     })
 }

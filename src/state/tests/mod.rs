@@ -1,6 +1,7 @@
 //! Tests of the rules as a whole, on the [`Model`].
 
 mod access_words;
+mod app_words;
 mod conversation_words;
 mod events;
 mod feeds;
@@ -58,6 +59,8 @@ const SMALL: Bounds = Bounds {
     reports_per_person_max: 2,
     announcements_max: 3,
     feed_addresses_max: 3,
+    apps_max: 3,
+    app_codes_max: 2,
 };
 
 /// A model, and the log of commands that led to it.
@@ -118,6 +121,7 @@ impl Log {
             credential_version: 1,
             token: token(username),
             device: String::new(),
+            app: None,
         })
         .unwrap();
         account

@@ -252,6 +252,7 @@ impl History {
                 credential_version: 1,
                 token: token(&format!("session {}", self.log.index() + 1)),
                 device: String::new(),
+                app: None,
             },
             Step::Pin(who, which) => {
                 let croak = self.oracle.croak(*which);
@@ -320,7 +321,9 @@ fn sessions(history: &mut History) -> Vec<(AccountId, TokenHash)> {
     let people: Vec<_> = history.oracle.people.clone().into_values().collect();
     let open = |account: AccountId| {
         let token = token(&format!("reader {}", history.log.index()));
-        history.run(Command::LogIn { account, credential_version: 1, token, device: String::new() }).unwrap();
+        history
+            .run(Command::LogIn { account, credential_version: 1, token, device: String::new(), app: None })
+            .unwrap();
         (account, token)
     };
     people.into_iter().map(open).collect()

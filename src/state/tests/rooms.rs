@@ -141,7 +141,13 @@ impl Story {
         let account = self.log.create(username);
         let session = token(&format!("{username} {}", account.0));
         self.log
-            .run(Command::LogIn { account, credential_version: 1, token: session, device: String::new() })
+            .run(Command::LogIn {
+                account,
+                credential_version: 1,
+                token: session,
+                device: String::new(),
+                app: None,
+            })
             .unwrap();
         (account, session)
     }

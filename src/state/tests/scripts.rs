@@ -5,7 +5,7 @@
 //! write has. The bounds are small: see `SMALL`.
 
 use super::*;
-use super::{conversation_words, message_words, room_words};
+use super::{app_words, conversation_words, message_words, room_words};
 use crate::avatar::Avatar;
 use crate::code::Denied;
 use crate::command::{Guard, TreeCommand};
@@ -81,7 +81,7 @@ impl Runner for Script {
                 self.query(&command.name, &mut args)?
             }
             "thread" | "everyone" | "search" | "likers" | "sharers" | "linkof" | "announcements"
-            | "myannouncements" | "addresses" | "addressed" | "public" => {
+            | "myannouncements" | "addresses" | "addressed" | "public" | "app" | "ownapp" | "caller" => {
                 self.query(&command.name, &mut args)?
             }
             "rows" => self.rows(&mut args)?,
@@ -116,6 +116,7 @@ impl Script {
                     credential_version: args.lookup_parse("version")?.unwrap_or(1),
                     token: args.lookup("session").map_or(token(&user), |arg| token(&arg.value)),
                     device: args.lookup_parse("device")?.unwrap_or_default(),
+                    app: app_words::log_in(args)?,
                 }
             }
             "logout" => Command::LogOut { session: session(args)? },
@@ -374,6 +375,7 @@ fn outcome_words(outcome: &Outcome) -> String {
         Ok(Reply::Fenced { fence }) => format!("200 fence {fence}"),
         Ok(Reply::Client { id }) => format!("200 client {id}"),
         Ok(Reply::Announced { announcement }) => format!("200 announcement {announcement}"),
+        Ok(Reply::Registered { app }) => format!("200 app {}", app.0),
         Ok(Reply::Sent { message }) => format!("200 message {message}"),
         Err(denied) => refusal_words(*denied),
     }
@@ -401,7 +403,10 @@ fn page_words(page: &Page) -> Words {
         }
         page => match conversation_words::page(page)? {
             Some(words) => output += &words,
-            None => return room_words::page(page).unwrap_or_else(|| message_words::page(page)),
+            None => match app_words::page(page) {
+                Some(words) => output += &words,
+                None => return room_words::page(page).unwrap_or_else(|| message_words::page(page)),
+            },
         },
     }
     Ok(output)
@@ -483,7 +488,8 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
             let used = if used == 0 { String::new() } else { format!(", used on day {used}") };
             let device = if row.device.is_empty() { String::new() } else { format!(", {:?}", row.device) };
             let (account, opened, age) = (row.account.0, row.opened, row.opened_age_ms);
-            format!(": account {account}, opened at {opened}, age {age}{device}{used}")
+            let app = row.app.map_or(String::new(), |it| format!(", app {} may {}", it.app.0, it.scopes));
+            format!(": account {account}, opened at {opened}, age {age}{device}{used}{app}")
         }
         SessionsOf::ID => format!(": {}", label(of::<SessionsOf>(row))),
         Croaks::ID => {
@@ -536,6 +542,8 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
 /// Fails for a table without words here, rather than in the script that first shows it.
 #[test]
 fn every_table_is_listed() {
-    assert_eq!(TABLES.len(), 55, "give the new table words in key_words and row_words");
+    assert_eq!(TABLES.len(), 59, "give the new table words in key_words and row_words");
+    let ids: std::collections::BTreeSet<_> = TABLES.iter().map(|(id, _)| id).collect();
+    assert_eq!(ids.len(), TABLES.len(), "two tables have the same id");
     assert!(Log::small().model.get(Books::ID, &[]).unwrap().is_none());
 }

@@ -87,8 +87,13 @@ impl Story {
             Step::Create(who) if !self.people.contains_key(who) => {
                 let account = self.log.create(PEOPLE[*who]);
                 let session = token(&format!("{} {}", PEOPLE[*who], account.0));
-                let log_in =
-                    Command::LogIn { account, credential_version: 1, token: session, device: String::new() };
+                let log_in = Command::LogIn {
+                    account,
+                    credential_version: 1,
+                    token: session,
+                    device: String::new(),
+                    app: None,
+                };
                 self.log.run(log_in).unwrap();
                 self.people.insert(*who, (account, session));
                 self.accounts.push(account);

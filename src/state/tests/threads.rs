@@ -102,7 +102,9 @@ impl Story {
         let account = self.log.create(username);
         let session = token(&format!("{username} {}", account.0));
         let device = String::new();
-        self.log.run(Command::LogIn { account, credential_version: 1, token: session, device }).unwrap();
+        self.log
+            .run(Command::LogIn { account, credential_version: 1, token: session, device, app: None })
+            .unwrap();
         (account, session)
     }
 

@@ -6,6 +6,8 @@
 //! ```
 //!
 //! - [`account`]: people; [`status`]: croaks, shares and direct messages; [`notification`]: notices; [`other`]: the rest
+//! - [`instance`]: this installation; [`oauth`]: apps and tokens; [`pkce`]: proof of an app that ends a log-in
+//! - [`params`]: parameters of a request
 //! - [`html`]: texts as HTML; [`addresses`]: absolute addresses of the site's pages
 //!
 //! Ids are the decimal digits of log indexes, so the greater id is the newer item:
@@ -23,8 +25,12 @@
 pub mod account;
 pub mod addresses;
 pub mod html;
+pub mod instance;
 pub mod notification;
+pub mod oauth;
 pub mod other;
+pub mod params;
+pub mod pkce;
 pub mod status;
 
 pub use account::{AccountEntity, CredentialAccountEntity, RelationshipEntity};

@@ -2,6 +2,7 @@
 
 use super::super::avatar;
 use super::super::form::FormRequest;
+use super::super::scope_words;
 use super::super::time::{self, RelativeTime};
 use super::super::words::{Refusals, capitalized};
 use super::{NavEntry, PageFrame};
@@ -23,6 +24,8 @@ pub struct SessionRow {
     pub when: Option<RelativeTime>,
     /// True for the session that shows this page.
     pub this: bool,
+    /// What the person lets the app do, if the session is an app's.
+    pub permissions: Option<String>,
     pub request: FormRequest,
 }
 
@@ -35,6 +38,7 @@ impl SessionRow {
             used: time::day_ago(session.used_wall_ms, now_ms),
             when: time::when(session.opened_wall_ms, now_ms),
             this: session.this,
+            permissions: session.scopes.map(scope_words::names),
             request,
         }
     }
@@ -163,6 +167,7 @@ impl SettingsPage {
                     used: None,
                     when: None,
                     this: false,
+                    permissions: None,
                     request,
                 });
             }

@@ -47,6 +47,7 @@ pub fn beginning(at: LogIndex) -> Vec<Command> {
         credential_version: 1,
         token,
         device: String::new(),
+        app: None,
     };
     vec![create("ada"), log_in(at + 1, ADA), create("bob"), log_in(at + 3, BOB)]
 }

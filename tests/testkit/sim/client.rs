@@ -81,6 +81,7 @@ impl Client {
                     credential_version: 1,
                     token: self.session(),
                     device: String::new(),
+                    app: None,
                 };
                 self.write(command, random)
             }

@@ -182,7 +182,8 @@ impl UserSession {
         let token = new_token();
         let (id, submitted_at) = (new_request_id(), self.seen_index());
         let (token_hash, name, device) = (token_hash(&token), username.clone(), device());
-        let ask = Ask::LogIn { id, submitted_at, username: name, password, token: token_hash, device };
+        let ask =
+            Ask::LogIn { id, submitted_at, username: name, password, token: token_hash, device, app: None };
         match self.submit(ask).await? {
             Reply::LoggedIn { account } => {
                 self.session = Some(StoredSession { username, token, seen: self.client.seen() });

@@ -95,7 +95,7 @@ impl Server {
         let Ok(Reply::Created { account }) = server.run(create).await else { panic!("not created") };
         let token = stored_token(SESSION);
         server
-            .run(Command::LogIn { account, credential_version: 1, token, device: String::new() })
+            .run(Command::LogIn { account, credential_version: 1, token, device: String::new(), app: None })
             .await
             .unwrap();
         server
@@ -178,6 +178,7 @@ fn a_password_request_submitted_beyond_the_end_of_the_log_is_refused_at_once() {
                     password: word(),
                     token,
                     device: String::new(),
+                    app: None,
                 },
                 Ask::ResetPassword { id: id(), submitted_at, code: TOKEN, password: word() },
                 Ask::SetPassword { id: id(), submitted_at, username, password: word() },

@@ -1,7 +1,9 @@
 //! Table of requests: each variant with texts and numbers at their bounds, one beyond, empty, with NUL characters, and
 //! as long or as large as possible.
 
+mod apps;
 mod operators;
+mod passwords;
 mod people_texts;
 
 use ribbit_net::frame::Plane;
@@ -202,7 +204,13 @@ fn people_commands(table: &mut RequestTable) {
     for number in NUMBERS {
         let account = AccountId(number);
         let credential_version = number as u32;
-        table.command(Command::LogIn { account, credential_version, token: TOKEN, device: String::new() });
+        table.command(Command::LogIn {
+            account,
+            credential_version,
+            token: TOKEN,
+            device: String::new(),
+            app: None,
+        });
         table.command(Command::DeleteAccount { session: TOKEN, credential_version });
         table.command(Command::Sweep { account });
         let password_hash = "h".repeat(PASSWORD_HASH_BYTES_MAX);
@@ -250,6 +258,7 @@ fn people_commands(table: &mut RequestTable) {
         AccountCommand::ChangePassword { session, credential_version: 1, password_hash }.into()
     });
     operators::access_commands(table);
+    apps::apps(table);
     table.command_text(USERNAME_CHARS_MAX, is_username, invalid(Field::Username), |username| {
         Command::AddFriend { session, username }
     });
@@ -441,80 +450,6 @@ fn asks(table: &mut RequestTable) {
     });
 }
 
-/// Adds the requests that carry a password.
-fn asks_with_passwords(table: &mut RequestTable) {
-    let (session, submitted_at) = (SESSION, 0);
-    let invalid = |field| Denied::of(Code::InvalidEntry, field);
-    let fine = || password("long enough");
-    let no_such = denied(Code::NoSuchUser, Field::Username);
-    table.text(Plane::Client, USERNAME_CHARS_MAX, is_username, no_such, |username| Ask::LogIn {
-        id: id(),
-        submitted_at,
-        username,
-        password: fine(),
-        token: TOKEN,
-        device: String::new(),
-    });
-    table.text(Plane::Control, USERNAME_CHARS_MAX, is_username, no_such, |username| Ask::SetPassword {
-        id: id(),
-        submitted_at,
-        username,
-        password: fine(),
-    });
-    let form = |name: &str, username: &str, email: &str, typed: &str| {
-        let (name, username, email) = (name.to_string(), username.to_string(), email.to_string());
-        let form = NewAccount { name, username, email, password: password(typed) };
-        Ask::CreateAccount { id: id(), submitted_at, form }
-    };
-    let (is_name, is_email) =
-        (|text: &str| text::check_name(text).is_ok(), |text: &str| text::check_email(text).is_ok());
-    table.text(Plane::Client, 4 * NAME_CHARS_MAX, is_name, invalid(Field::Name), |text| {
-        form(&text, "eve", "a@b", "long enough")
-    });
-    table.text(Plane::Client, USERNAME_CHARS_MAX, is_username, invalid(Field::Username), |text| {
-        form("n", &text, "a@b", "long enough")
-    });
-    table.text(Plane::Client, EMAIL_CHARS_MAX, is_email, invalid(Field::Email), |text| {
-        form("n", "eve", &text, "long enough")
-    });
-    let is_new = |text: &str| text::check_password(text).is_ok();
-    table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, is_new, invalid(Field::Password), |text| {
-        form("n", "eve", "a@b", &text)
-    });
-    table.text(Plane::Control, 4 * PASSWORD_CHARS_MAX, is_new, invalid(Field::Password), |text| {
-        Ask::SetPassword { id: id(), submitted_at, username: "unknown".into(), password: password(&text) }
-    });
-    table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, is_new, invalid(Field::NewPassword), |text| {
-        Ask::ChangePassword { id: id(), submitted_at, session, old: fine(), new: password(&text) }
-    });
-    table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, is_new, invalid(Field::NewPassword), |text| {
-        Ask::ResetPassword { id: id(), submitted_at, code: TOKEN, password: password(&text) }
-    });
-    let (wrong, may_be) =
-        (denied(Code::WrongPassword, Field::Password), |text: &str| text.len() <= 4 * PASSWORD_CHARS_MAX);
-    table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, may_be, wrong, |text| Ask::ChangePassword {
-        id: id(),
-        submitted_at,
-        session,
-        old: password(&text),
-        new: fine(),
-    });
-    table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, may_be, wrong, |text| Ask::DeleteAccount {
-        id: id(),
-        submitted_at,
-        session,
-        password: password(&text),
-    });
-    table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, may_be, wrong, |text| Ask::LogIn {
-        id: id(),
-        submitted_at,
-        username: "unknown".into(),
-        password: password(&text),
-        token: TOKEN,
-        device: String::new(),
-    });
-}
-
 /// Adds all requests with a submitted-at index. One beyond `INDEX_MAX` is refused at once.
 fn submitted_at(table: &mut RequestTable) {
     let session = SESSION;
@@ -531,6 +466,7 @@ fn submitted_at(table: &mut RequestTable) {
                 password: fine(),
                 token: TOKEN,
                 device: String::new(),
+                app: None,
             },
             Ask::DeleteAccount { id: id(), submitted_at, session, password: fine() },
             Ask::ChangePassword { id: id(), submitted_at, session, old: fine(), new: fine() },
@@ -591,7 +527,7 @@ pub(crate) fn table() -> Vec<(Plane, Ask, Expected)> {
     bounded_members_commands(&mut table);
     tree_commands(&mut table);
     asks(&mut table);
-    asks_with_passwords(&mut table);
+    passwords::asks_with_passwords(&mut table);
     submitted_at(&mut table);
     pins(&mut table);
     table.0

@@ -169,7 +169,7 @@ fn a_front_page_is_unchanged_while_nothing_was_applied() {
 fn log_in(service: &Arc<NodeService>) -> Answer {
     let (username, password) = ("ada".to_string(), Password("long enough".into()));
     let (id, token) = (RequestId(9), TokenHash([9; 32]));
-    let ask = Ask::LogIn { id, submitted_at: 0, username, password, token, device: String::new() };
+    let ask = Ask::LogIn { id, submitted_at: 0, username, password, token, device: String::new(), app: None };
     asked(service, Plane::Client, ask, Duration::from_secs(5))
 }
 
@@ -227,6 +227,7 @@ fn a_password_check_that_would_be_too_late_is_abandoned() {
                 password,
                 token,
                 device: String::new(),
+                app: None,
             };
             tasks::spawn(service.clone().answer(on(Plane::Client), ask, Instant::now() + limit))
         })

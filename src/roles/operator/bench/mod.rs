@@ -176,6 +176,7 @@ async fn new_person(client: &Client) -> Result<BenchAccount, Failure> {
         password,
         token: session,
         device: "ribbit bench".to_string(),
+        app: None,
     };
     settle(client, log_in).await?;
     Ok(BenchAccount { username, session })

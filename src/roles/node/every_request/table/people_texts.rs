@@ -60,7 +60,8 @@ pub(super) fn texts_of_people(table: &mut RequestTable) {
     ] {
         let expected = refusal.map_or(Expected::Answered, Expected::Refused);
         let (username, password) = ("unknown".to_string(), password("long enough"));
-        let log_in = Ask::LogIn { id: id(), submitted_at: 0, username, password, token: TOKEN, device };
+        let log_in =
+            Ask::LogIn { id: id(), submitted_at: 0, username, password, token: TOKEN, device, app: None };
         table.0.push((Plane::Client, log_in, expected));
     }
     for (text, refusal) in [

@@ -1,0 +1,178 @@
+//! The Mastodon client API: the same rules, sessions and limits as those of the pages, for programs of others.
+//!
+//! ```text
+//!   path? ─404   method? ─405   body ─400, 413   token? ─401   scope? ─403   ──▶ handler ──▶ JSON
+//! ```
+//!
+//! - [`routes`]: the table of all calls, which says who may make each
+//! - [`admission`]: tokens and scopes
+//! - [`request`]: one call, with its parameters; [`error`]: refusals as JSON
+//! - [`oauth`]: apps and their tokens; [`instance`]: this installation
+//!
+//! What the JSON says is in `ribbit_ui::api`. No rule is here: handlers ask and write as the pages do.
+
+mod admission;
+mod error;
+mod instance;
+mod oauth;
+mod request;
+pub mod routes;
+
+use super::body::{self, Rejection};
+use super::known_tokens::KnownToken;
+use super::limits::{ANSWER_DEADLINE, API_BODY_BYTES_MAX};
+use super::request_context::RequestContext;
+use super::response::{WebResponse, closing};
+use super::services::SiteServices;
+use super::timeouts::{ConnectionClock, ConnectionPhase};
+use admission::{Caller, bearer};
+pub(super) use error::ApiError;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, StatusCode};
+use request::ApiRequest;
+use ribbit_ui::api::params::Params;
+use ribbit_ui::words::ServiceError;
+use routes::ApiRoute;
+use smol::future::FutureExt;
+use std::time::Instant;
+
+/// Beginning of the paths that belong to the API, whether there is a call or not.
+const PREFIX: &str = "/api/";
+
+/// Methods of preflights and of the table.
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
+/// Headers that pages of others may send and read. Cookies are none of them: a program shows its token.
+const SENT_HEADERS: &str = "authorization, content-type, idempotency-key";
+const READ_HEADERS: &str = "link, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset";
+/// Seconds for which a browser keeps the answer to a preflight.
+const PREFLIGHT_SECONDS: &str = "86400";
+
+/// All calls, by path.
+pub(super) struct Api {
+    router: matchit::Router<Vec<ApiRoute>>,
+}
+
+/// Returns true if a path belongs to the API and not to the pages.
+pub(super) fn serves(path: &str) -> bool {
+    path.starts_with(PREFIX) || routes::ROWS.iter().any(|row| row.path == path.trim_end_matches('/'))
+}
+
+impl Api {
+    pub(super) fn new() -> Api {
+        Api { router: ApiRoute::router() }
+    }
+
+    /// Answers one call, within `limits::ANSWER_DEADLINE` of `began`.
+    pub(super) async fn answer(
+        &self,
+        services: &SiteServices,
+        mut context: RequestContext,
+        (head, body): (&Parts, Incoming),
+        watch: &ConnectionClock,
+        began: Instant,
+    ) -> WebResponse {
+        let handled = self.handle(services, &mut context, (head, body), watch, began);
+        // The handlers bound their own waits; this is the last resort that keeps the deadline.
+        let overdue = async {
+            smol::Timer::at(began + ANSWER_DEADLINE).await;
+            Err(ApiError::from(ServiceError::Undecided))
+        };
+        let mut answer = handled.or(overdue).await.unwrap_or_else(ApiError::into_response);
+        let headers = answer.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(READ_HEADERS));
+        answer
+    }
+
+    async fn handle(
+        &self,
+        services: &SiteServices,
+        context: &mut RequestContext,
+        (head, body): (&Parts, Incoming),
+        watch: &ConnectionClock,
+        began: Instant,
+    ) -> Result<WebResponse, ApiError> {
+        let found = self.router.at(head.uri.path().trim_end_matches('/'));
+        let found = found.map_err(|_| ApiError::new(StatusCode::NOT_FOUND, "There is no such call."))?;
+        if head.method == Method::OPTIONS {
+            return Ok(preflight());
+        }
+        let method = if head.method == Method::HEAD { "GET" } else { head.method.as_str() };
+        let route = found.value.iter().copied().find(|route| route.row().method == method);
+        let route = route.ok_or_else(|| wrong_method(found.value))?;
+        let named = found.params.iter().next().map_or("", |(_, named)| named);
+        let read = read_params(head, body, watch, began).await;
+        watch.enter(ConnectionPhase::Answering);
+        let params = match read {
+            Ok(params) => params?,
+            // A part of the request was not read.
+            Err((status, _, words)) => return Ok(closing(ApiError::new(status, words).into_response())),
+        };
+        let caller = route.row().admit(services, context, bearer(&head.headers, &params)?).await?;
+        let headers = &head.headers;
+        let request =
+            ApiRequest { services, context: &mut *context, params: &params, headers, named, caller };
+        let answer = route.handle(request).await;
+        if let (Caller::Person { scopes }, Some(session)) = (caller, context.session()) {
+            match &answer {
+                Err(error) if error.lacks_session() => services.tokens.forget(session),
+                _ => services.tokens.note(session, KnownToken { scopes, seen: context.seen() }),
+            }
+        }
+        answer
+    }
+}
+
+/// Reads the parameters of the query and of the body. The body's count first.
+///
+/// # Errors
+/// The rejection of a body that was not read to its end; inside, the error of a body that cannot be understood.
+async fn read_params(
+    head: &Parts,
+    body: Incoming,
+    watch: &ConnectionClock,
+    began: Instant,
+) -> Result<Result<Params, ApiError>, Rejection> {
+    let bytes = body::read(&head.headers, body, API_BODY_BYTES_MAX, watch, began).await?;
+    Ok(parse_params(head, &bytes))
+}
+
+fn parse_params(head: &Parts, bytes: &[u8]) -> Result<Params, ApiError> {
+    let is = |kind| body::is_of_type(&head.headers, kind);
+    let mut params = Params::default();
+    // Some programs name a type although they send nothing.
+    if !bytes.is_empty() {
+        if is("application/json") {
+            params.add_json(bytes)?;
+        } else if is(body::FORM) {
+            params.add_form(bytes)?;
+        } else {
+            let words = "The body has to be a form or JSON.";
+            return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, words));
+        }
+    }
+    params.add_form(head.uri.query().unwrap_or_default().as_bytes())?;
+    Ok(params)
+}
+
+/// Answers a browser that asks whether a page of another site may make this call: each may, with a token.
+fn preflight() -> WebResponse {
+    let mut answer = super::response::empty(StatusCode::NO_CONTENT);
+    for (name, value) in [
+        (header::ACCESS_CONTROL_ALLOW_METHODS, METHODS),
+        (header::ACCESS_CONTROL_ALLOW_HEADERS, SENT_HEADERS),
+        (header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS),
+        (HeaderName::from_static("allow"), METHODS),
+    ] {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}
+
+/// Refuses a method with those that the path has.
+fn wrong_method(routes: &[ApiRoute]) -> ApiError {
+    let methods: Vec<&str> = routes.iter().map(|route| route.row().method).collect();
+    ApiError::wrong_method(methods.join(", "))
+}

@@ -1,0 +1,3 @@
+//! The Mastodon client API over real sockets.
+
+mod tokens;
