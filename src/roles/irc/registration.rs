@@ -114,7 +114,8 @@ impl Registration<'_> {
         match message.command.as_str() {
             "CAP" => self.capability(&message),
             "AUTHENTICATE" => self.authenticate(message.param(0).unwrap_or_default()).await?,
-            "PASS" => self.password = message.param(0).map(str::to_string),
+            // Several clients send a password with blanks as it is, without the colon that would make it one parameter.
+            "PASS" => self.password = Some(message.params.join(" ")).filter(|typed| !typed.is_empty()),
             "NICK" => match message.param(0).map(fold_username) {
                 Some(Ok(nick)) => self.nick = Some(nick),
                 Some(Err(_)) => {

@@ -106,15 +106,14 @@ fn irssi_in_a_terminal() {
     bob.ask("JOIN #pond");
     let (host, port) = server.address.split_once(':').expect("HOST:PORT");
     let home = tempfile::tempdir().expect("a folder");
+    // The test types faster than people: no question whether it pastes, and no pause after five lines.
+    let settings = "settings = { \"irc/core\" = { cmds_max_at_once = \"100\"; }; \"fe-text\" = { paste_verify_line_count = \"0\"; }; };";
+    fs::write(home.path().join("config"), settings).expect("it can be written");
     let mut command = Command::new("irssi");
     command.arg("--home").arg(home.path()).args(["--connect", host, "--port", port]);
     command.args(["--nick", "ada", "--password", "ada:password"]).env("TERM", "xterm").env("LANG", "C.UTF-8");
     let mut irssi = Terminal::of(command);
     irssi.await_text("Welcome to ribbit, ada");
-    // The test types faster than people: no question whether it pastes, and no pause after five lines.
-    for setting in ["paste_verify_line_count 0", "cmds_max_at_once 100"] {
-        irssi.press(&format!("/set {setting}\r"));
-    }
     irssi.press("/join #pond\r");
     irssi.await_text("said before");
     irssi.press("hello from irssi\r");
@@ -128,6 +127,8 @@ fn irssi_in_a_terminal() {
     irssi.press("/msg bob privately\r");
     assert_eq!(bob.awaits("PRIVMSG"), ":ada!ada@ribbit PRIVMSG bob :privately");
     says_lines(&pond, &mut bob, |line| irssi.press(&format!("{line}\r")));
+    // A conversation has a window of its own.
+    irssi.press("/query bob\r");
     bob.send("PRIVMSG ada :and back");
     irssi.await_text("and back");
     irssi.press("/quit\r");
