@@ -1,9 +1,10 @@
-//! Limits on the number of concurrent connections (or other things) from one address.
+//! Limits on the number of concurrent connections (or other things) from one address, or of another key.
 
 use ribbit_state::sync::MutexExt;
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 /// Mask of the network part of an IPv6 address. A household has a network of 64 bits and uses all of its addresses.
 const NETWORK_BITS: u128 = !0 << 64;
@@ -16,22 +17,64 @@ pub fn address_key(address: IpAddr) -> IpAddr {
     }
 }
 
-/// Counter of connections by address. Addresses without a connection take no memory.
-#[derive(Debug, Clone)]
-pub struct AddressLimit {
-    /// Maximum count of an address.
+/// Counter of things by a key. Keys without a thing take no memory.
+#[derive(Debug)]
+pub struct KeyedLimit<K> {
+    /// Maximum count of a key.
     max: usize,
-    counts: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    counts: Arc<Mutex<HashMap<K, usize>>>,
 }
 
-/// Guard of one counted connection. Dropping it releases the connection's share of the limit.
+/// Guard of one counted thing. Dropping it releases its share of the limit.
 #[derive(Debug)]
-pub struct AddressSlot(Option<(AddressLimit, IpAddr)>);
+pub struct KeyedSlot<K: Eq + Hash> {
+    counts: Arc<Mutex<HashMap<K, usize>>>,
+    key: K,
+}
+
+impl<K: Copy + Eq + Hash> KeyedLimit<K> {
+    /// Creates a counter that allows `max` things per key.
+    pub fn new(max: usize) -> KeyedLimit<K> {
+        KeyedLimit { max, counts: Arc::default() }
+    }
+
+    /// Counts a thing, or returns `None` when its key has reached the limit.
+    pub fn take(&self, key: K) -> Option<KeyedSlot<K>> {
+        let mut counts = self.counts.locked();
+        let count = counts.entry(key).or_insert(0);
+        if *count >= self.max {
+            return None;
+        }
+        *count += 1;
+        Some(KeyedSlot { counts: self.counts.clone(), key })
+    }
+}
+
+impl<K: Eq + Hash> Drop for KeyedSlot<K> {
+    fn drop(&mut self) {
+        let mut counts = self.counts.locked();
+        let left = counts.get_mut(&self.key).map_or(0, |count| {
+            *count -= 1;
+            *count
+        });
+        if left == 0 {
+            counts.remove(&self.key);
+        }
+    }
+}
+
+/// Counter of connections by address.
+#[derive(Debug)]
+pub struct AddressLimit(KeyedLimit<IpAddr>);
+
+/// Guard of one connection, which may not be counted.
+#[derive(Debug)]
+pub struct AddressSlot(#[expect(dead_code, reason = "held, not read")] Option<KeyedSlot<IpAddr>>);
 
 impl AddressLimit {
     /// Creates a counter that allows `max` connections per address.
     pub fn new(max: usize) -> AddressLimit {
-        AddressLimit { max, counts: Arc::default() }
+        AddressLimit(KeyedLimit::new(max))
     }
 
     /// Counts a connection, or returns `None` when its address has reached the limit. Without `counted`, the connection is
@@ -40,32 +83,7 @@ impl AddressLimit {
         if !counted {
             return Some(AddressSlot(None));
         }
-        let key = address_key(address);
-        let mut counts = self.counts();
-        let count = counts.entry(key).or_insert(0);
-        if *count >= self.max {
-            return None;
-        }
-        *count += 1;
-        Some(AddressSlot(Some((self.clone(), key))))
-    }
-
-    fn counts(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.counts.locked()
-    }
-}
-
-impl Drop for AddressSlot {
-    fn drop(&mut self) {
-        let Some((limit, key)) = self.0.take() else { return };
-        let mut counts = limit.counts();
-        let left = counts.get_mut(&key).map_or(0, |count| {
-            *count -= 1;
-            *count
-        });
-        if left == 0 {
-            counts.remove(&key);
-        }
+        self.0.take(address_key(address)).map(|slot| AddressSlot(Some(slot)))
     }
 }
 
@@ -85,7 +103,7 @@ mod tests {
         drop(limit.enter(other, true).unwrap());
         drop(first);
         assert!(limit.enter(one, true).is_some());
-        assert_eq!(limit.counts().len(), 1, "an address without a connection is removed");
+        assert_eq!(limit.0.counts.locked().len(), 1, "an address without a connection is removed");
     }
 
     #[test]

@@ -71,6 +71,7 @@ mod sites;
 mod soak;
 mod status;
 mod stopped;
+mod streaming;
 mod terminal;
 mod test_cluster;
 mod up;

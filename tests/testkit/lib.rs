@@ -13,6 +13,7 @@
 #![allow(clippy::unwrap_used)]
 
 pub mod api;
+pub mod api_stream;
 pub mod axe;
 pub mod chat_client;
 pub mod chirper_client;

@@ -27,12 +27,17 @@ impl Stream {
 
     /// Opens a stream, or returns the status line of the refusal.
     pub fn try_open(browser: &Browser, path: &str, last: Option<&str>) -> Result<Stream, String> {
-        let mut stream = TcpStream::connect(&browser.address).expect("the web role listens");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
         let cookies: Vec<_> = browser.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        Stream::with_head(&browser.address, path, &format!("Cookie: {}\r\n", cookies.join("; ")), last)
+    }
+
+    /// Opens a stream with these header lines, or returns the status line of the refusal.
+    pub fn with_head(address: &str, path: &str, head: &str, last: Option<&str>) -> Result<Stream, String> {
+        let mut stream = TcpStream::connect(address).expect("the web role listens");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
         let last = last.map(|last| format!("Last-Event-ID: {last}\r\n")).unwrap_or_default();
         // HTTP/1.0 has no chunked encoding.
-        let head = format!("GET {path} HTTP/1.0\r\nHost: a\r\nCookie: {}\r\n{last}\r\n", cookies.join("; "));
+        let head = format!("GET {path} HTTP/1.0\r\nHost: a\r\n{head}{last}\r\n");
         stream.write_all(head.as_bytes()).expect("the web role reads");
         let mut reader = BufReader::new(stream);
         let mut status = String::new();
@@ -65,6 +70,8 @@ impl Stream {
                 Some(("data", data)) if told.data.is_empty() => told.data = data.to_string(),
                 Some(("data", data)) => told.data += &format!("\n{data}"),
                 Some(("retry", _)) => {}
+                _ if line.starts_with(':') => {}
+                None if line == "\n" && told == Told::default() => {}
                 None if line == "\n" => return Some(told),
                 _ if line == "data: \n" => told.data += "\n",
                 other => panic!("not an event stream: {other:?}"),

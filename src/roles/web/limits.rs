@@ -90,6 +90,16 @@ pub const EXPORT_DEADLINE: Duration = Duration::from_secs(600);
 pub const LIVE_STREAMS_MAX: usize = 1_200;
 /// Maximum number of live streams from one address other than this machine's.
 pub const LIVE_STREAMS_PER_ADDRESS_MAX: usize = LIVE_STREAMS_MAX / 4;
+/// Maximum number of live streams of the Mastodon API per account.
+pub const API_STREAMS_PER_ACCOUNT_MAX: usize = 16;
+/// Time for which a stream of the Mastodon API asks again for what an event is about, before it ends.
+pub const API_STREAM_PATIENCE: Duration = Duration::from_secs(30);
+/// Pause between two of these tries.
+pub const API_STREAM_PAUSE: Duration = Duration::from_millis(250);
+/// Maximum number of live streams on one WebSocket.
+pub const SOCKET_STREAMS_MAX: usize = 8;
+/// Maximum size of a message from a WebSocket client, in bytes.
+pub const SOCKET_MESSAGE_BYTES_MAX: usize = 4 * 1024;
 /// Interval of heartbeats on a live stream.
 pub const LIVE_BEAT: Duration = Duration::from_secs(10);
 /// Pause after which a browser opens a lost stream again.

@@ -27,19 +27,21 @@
 //! Streams are pulled: the next event is requested when the last one is written, and a stream holds no more than one. A browser that
 //! does not read is cut off by `timeouts`. Meanwhile events wait in the subscription, then in the backend's ring; a subscription
 //! that falls out of the ring is told to read again. A croak and its counts are read and rendered once for all their readers
-//! ([`RenderedPieces`]), because they are the same for everyone who sees the croak.
+//! ([`SharedPieces`]), because they are the same for everyone who sees the croak.
 
+use super::client_origin::ClientOrigin;
 use super::limits::{
-    LIVE_BEAT, LIVE_READ_DEADLINE, LIVE_READINGS_MAX, LIVE_RETRY, LIVE_STREAMS_MAX,
+    API_STREAMS_PER_ACCOUNT_MAX, LIVE_BEAT, LIVE_READ_DEADLINE, LIVE_RETRY, LIVE_STREAMS_MAX,
     LIVE_STREAMS_PER_ADDRESS_MAX, READ_DEADLINE,
 };
 use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
+use super::shared_pieces::{MadePiece, SharedPieces, SharedStatuses, StreamCutOff};
 use crate::common::machine::wall_ms;
 use crate::common::shutdown::Shutdown;
 use askama::Template;
 use hyper::body::Bytes;
-use ribbit_net::address_limit::{AddressLimit, AddressSlot};
+use ribbit_net::address_limit::{AddressLimit, AddressSlot, KeyedLimit, KeyedSlot};
 use ribbit_net::client::Client;
 use ribbit_net::protocol::{self, Ask};
 use ribbit_net::subscription::{Subscription, SubscriptionMessage};
@@ -54,8 +56,6 @@ use ribbit_ui::pages::croak::CroakFragment;
 use ribbit_ui::pages::rooms::{SaidFragment, SaidView};
 use ribbit_ui::rooms::rooms_badge;
 use smol::future::FutureExt;
-use smol::lock::Mutex;
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -66,21 +66,14 @@ pub(super) struct LiveStreams {
     /// Number of open streams.
     open: AtomicUsize,
     address_limit: AddressLimit,
-    rendered: Mutex<RenderedPieces>,
+    /// Limit of the streams of the Mastodon API, of which the account is known before they begin.
+    account_limit: KeyedLimit<AccountId>,
+    /// Croaks, counts and messages of rooms, by position in the log and name of the event: all readers get the same bytes.
+    rendered: SharedPieces<(Token, &'static str), Bytes>,
+    /// Statuses of the Mastodon API.
+    pub(super) statuses: SharedStatuses,
     shutdown: Arc<Shutdown>,
 }
-
-/// The newest croaks, counts and messages of rooms, rendered once: all readers get the same bytes.
-#[derive(Default)]
-struct RenderedPieces {
-    /// By position in the log and a name for the kind of piece.
-    newest: VecDeque<(Token, &'static str, Bytes)>,
-    /// Time of the last failed read. Tasks that have waited since before then do not try again.
-    failed: Option<Instant>,
-}
-
-/// The stream cannot be continued here; its browser reconnects with its cursor.
-struct StreamCutOff;
 
 impl LiveStreams {
     pub(super) fn new(client: Client, shutdown: Arc<Shutdown>) -> Arc<LiveStreams> {
@@ -89,13 +82,60 @@ impl LiveStreams {
             client,
             open: AtomicUsize::new(0),
             address_limit,
-            rendered: Mutex::default(),
+            rendered: SharedPieces::default(),
+            statuses: SharedStatuses::default(),
+            account_limit: KeyedLimit::new(API_STREAMS_PER_ACCOUNT_MAX),
             shutdown,
         })
     }
 
     pub(super) fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
+    }
+
+    /// Takes a slot for a stream, also in the limit of its account if that is known.
+    ///
+    /// # Errors
+    /// There are too many streams, or the role is being stopped.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        origin: ClientOrigin,
+        account: Option<AccountId>,
+    ) -> Result<StreamSlot, TooManyStreams> {
+        if self.open() >= LIVE_STREAMS_MAX || self.shutdown.began() {
+            return Err(TooManyStreams("too many live connections; try again in a moment"));
+        }
+        let Some(address) = self.address_limit.enter(origin.address, !origin.is_local()) else {
+            return Err(TooManyStreams("too many live connections from your address; try again in a moment"));
+        };
+        let account = match account.map(|account| self.account_limit.take(account)) {
+            Some(None) => {
+                return Err(TooManyStreams("too many live connections of your account; close one first"));
+            }
+            account => account.flatten(),
+        };
+        self.open.fetch_add(1, Ordering::Relaxed);
+        Ok(StreamSlot { streams: self.clone(), _address: address, _account: account })
+    }
+
+    /// Subscribes to events behind a cursor.
+    pub(super) fn subscribe(&self, cursor: Token, topic: Topic) -> Subscription {
+        self.client.subscribe(cursor, topic)
+    }
+
+    /// Returns the current position of the log, if a server answers and the session is open.
+    pub(super) async fn position(&self, session: TokenHash) -> Option<Token> {
+        let query = Query::Me { session };
+        let ask = Ask::Read { seen: None, consistency: Consistency::Session, query };
+        match self.client.ask(ask, LIVE_READ_DEADLINE).await {
+            Ok(protocol::Answer::Read { token, page: Ok(_), .. }) => Some(token),
+            _ => None,
+        }
+    }
+
+    /// Waits until the role is being stopped.
+    pub(super) async fn stopped(&self) {
+        self.shutdown.wait().await;
     }
 
     /// Starts a stream. `last` is the browser's last cursor, `from` the cursor of the page, `croaks` are those on it,
@@ -109,14 +149,10 @@ impl LiveStreams {
         everyone: bool,
     ) -> WebResponse {
         let Some(session) = context.session() else { return response::events(smol::stream::once(ended())) };
-        if self.open() >= LIVE_STREAMS_MAX || self.shutdown.began() {
-            return response::later("too many live connections; try again in a moment");
-        }
-        let origin = context.origin();
-        let Some(slot) = self.address_limit.enter(origin.address, !origin.is_local()) else {
-            return response::later("too many live connections from your address; try again in a moment");
+        let place = match self.enter(context.origin(), None) {
+            Ok(place) => place,
+            Err(TooManyStreams(words)) => return response::later(words),
         };
-        let place = StreamSlot::take(self.clone(), slot);
         let cursor = match last.or(from) {
             Some(cursor) => cursor,
             None => match context.read(Query::Position, READ_DEADLINE).await {
@@ -187,32 +223,15 @@ impl LiveStreams {
         query: Query,
         render: impl FnOnce(Page) -> Option<Bytes>,
     ) -> Result<Option<Bytes>, StreamCutOff> {
-        let asked = Instant::now();
-        let mut rendered = self.rendered.lock().await;
-        let known = |piece: &&(Token, &str, Bytes)| piece.0 == at && piece.1 == name;
-        if let Some((.., bytes)) = rendered.newest.iter().find(known) {
-            return Ok(Some(bytes.clone()));
-        }
-        if rendered.failed.is_some_and(|failed| failed >= asked) {
-            return Err(StreamCutOff);
-        }
-        let page = match self.ask(at, query).await {
-            Ok(page) => page,
-            Err(StreamCutOff) => {
-                rendered.failed = Some(Instant::now());
-                return Err(StreamCutOff);
-            }
+        let made = async {
+            let page = self.ask(at, query).await?;
+            Ok(page.and_then(render).map_or(MadePiece::Nothing, MadePiece::Shared))
         };
-        let Some(bytes) = page.and_then(render) else { return Ok(None) };
-        if rendered.newest.len() == LIVE_READINGS_MAX {
-            rendered.newest.pop_front();
-        }
-        rendered.newest.push_back((at, name, bytes.clone()));
-        Ok(Some(bytes))
+        self.rendered.get((at, name), made).await
     }
 
     /// Reads a state that is at least as new as `at`. Returns `None` if the query is refused.
-    async fn ask(&self, at: Token, query: Query) -> Result<Option<Page>, StreamCutOff> {
+    pub(super) async fn ask(&self, at: Token, query: Query) -> Result<Option<Page>, StreamCutOff> {
         let ask = Ask::Read { seen: Some(at), consistency: Consistency::Session, query };
         match self.client.ask(ask, LIVE_READ_DEADLINE).await {
             Ok(protocol::Answer::Read { page, .. }) => Ok(page.ok()),
@@ -221,23 +240,23 @@ impl LiveStreams {
     }
 
     async fn forget(&self, croak: LogIndex) {
-        self.rendered.lock().await.newest.retain(|(token, ..)| token.index != croak);
+        self.rendered.forget(|(token, _)| token.index == croak).await;
     }
 }
 
-/// A slot of a live stream, released when dropped.
-struct StreamSlot(Arc<LiveStreams>, #[expect(dead_code, reason = "held, not read")] AddressSlot);
+/// There is no slot for a stream, for this reason.
+pub(super) struct TooManyStreams(pub(super) &'static str);
 
-impl StreamSlot {
-    fn take(streams: Arc<LiveStreams>, slot: AddressSlot) -> StreamSlot {
-        streams.open.fetch_add(1, Ordering::Relaxed);
-        StreamSlot(streams, slot)
-    }
+/// A slot of a live stream, released when dropped.
+pub(super) struct StreamSlot {
+    pub(super) streams: Arc<LiveStreams>,
+    _address: AddressSlot,
+    _account: Option<KeyedSlot<AccountId>>,
 }
 
 impl Drop for StreamSlot {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.streams.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -264,7 +283,7 @@ enum StreamEvent {
 impl LiveStream {
     /// Returns the next piece, or `None` when the stream ends.
     async fn next(mut self) -> Option<(Bytes, LiveStream)> {
-        let streams = self.place.0.clone();
+        let streams = self.place.streams.clone();
         while !self.over {
             let beat = async {
                 smol::Timer::at(self.beat).await;

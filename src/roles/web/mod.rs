@@ -24,7 +24,7 @@
 //! - `chirper`: the addresses of Chirper's web server
 //! - [`api`]: the Mastodon client API; `known_tokens`: tokens that were lately used
 //! - `front_cache`: rendered croaks and front pages
-//! - `live`: live streams; `receipts`: read receipts
+//! - `live`: live streams, and `shared_pieces`: what is the same for many of them; `receipts`: read receipts
 //! - `health`, `metrics`: for programs; `cluster`: state of the cluster, read once for all
 //!
 //! [`limits`] has every limit.
@@ -77,6 +77,7 @@ pub mod routes;
 mod search;
 mod services;
 mod settings;
+mod shared_pieces;
 mod site;
 mod status;
 mod threads;
@@ -106,6 +107,7 @@ use smol::future::{FutureExt, pending};
 use smol::io::AsyncWriteExt;
 use smol::stream::StreamExt;
 use smol_hyper::rt::FuturesIo;
+use std::cell::Cell;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -338,15 +340,17 @@ async fn talk(
     client: &Client,
 ) {
     let mut patience = ReadTimeout::new(watch.clone());
+    let upgrade = Rc::new(Cell::new(None));
     let service = service_fn(|request: Request<Incoming>| {
         let (counted, watch, stream, client) =
             (counted.clone(), watch.clone(), stream.clone(), client.clone());
+        let upgrade = upgrade.clone();
         let whole = Body::is_end_stream(Request::body(&request));
         watch.enter(if whole { ConnectionPhase::Answering } else { ConnectionPhase::Serving });
         let answered = async move {
             let server = &counted.server;
             let crowded = server.open() > limits::KEEP_ALIVE_CONNECTIONS_MAX || server.shutdown.began();
-            let answer = match purpose {
+            let mut answer = match purpose {
                 Purpose::Pages => server.site.answer(request, peer, &client, &watch, Instant::now()).await,
                 Purpose::Redirect(port) => server.site.redirect(&request, peer, port),
             };
@@ -355,6 +359,7 @@ async fn talk(
                 counted.become_live();
                 watch.enter(ConnectionPhase::Live);
                 timeouts::end_with_its_reader(&stream);
+                upgrade.set(answer.body_mut().take_upgrade());
                 return Ok::<_, Infallible>(answer);
             }
             watch.enter(ConnectionPhase::Idle);
@@ -384,10 +389,12 @@ async fn talk(
         })
         .await
     };
-    let mut wire = http.into_parts().io.into_inner();
-    match ended {
-        Some(Ok(())) => wire.say_end().await,
-        Some(Err(error)) => {
+    let parts = http.into_parts();
+    let mut wire = parts.io.into_inner();
+    match (ended, upgrade.take()) {
+        (Some(Ok(())), Some(upgrade)) => return upgrade(wire, parts.read_buf).await,
+        (Some(Ok(())), None) => wire.say_end().await,
+        (Some(Err(error)), _) => {
             log::debug!("connection ended: {error}");
             if let Some(answer) = wire.refused().and_then(site::no_request) {
                 counted.server.site.services.metrics.count(answer.status(), Duration::ZERO);
@@ -396,6 +403,6 @@ async fn talk(
                 wire.say_end().await;
             }
         }
-        None => log::debug!("connection timed out"),
+        (None, _) => log::debug!("connection timed out"),
     }
 }

@@ -23,6 +23,7 @@ use ribbit_state::{
     AppCommand, Code, Command, Consistency, Denied, HistoryId, LogIndex, MessageCommand, NoticeCommand, Page,
     Query, Reply, Request, RoomCommand, Token, TokenHash,
 };
+use ribbit_ui::api::SiteAddresses;
 use ribbit_ui::device;
 use ribbit_ui::form::{Form, FormRequest, REQUEST_FIELD};
 use ribbit_ui::pages::{AnnouncementMarkup, NavEntry, PageFrame};
@@ -226,9 +227,11 @@ impl RequestContext {
     }
     /// Returns the address of the site as this browser reached it, without a slash at the end: `https://frogs.example`.
     pub(super) fn site_address(&self) -> String {
-        let scheme = if self.origin.secure { "https" } else { "http" };
-        let host = self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
-        format!("{scheme}://{host}")
+        SiteAddresses::new(self.origin.secure, self.host()).at("")
+    }
+    /// Returns the name and port by which the client has asked.
+    pub(super) fn host(&self) -> &str {
+        self.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default()
     }
     /// Answers without cookies and as if none had been sent.
     pub(super) fn ignore_cookies(&mut self) {

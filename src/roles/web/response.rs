@@ -1,5 +1,6 @@
 //! HTTP responses: pages with security headers, redirects, files, and plain texts for programs.
 
+use super::connection::HttpStream;
 use super::limits::{HASTE_SECONDS, RETRY_AFTER_SECONDS};
 use askama::Template;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
@@ -17,7 +18,12 @@ pub(super) enum ResponseBody {
     Whole(Option<Bytes>),
     /// Stream of pieces.
     Live(Pin<Box<dyn Stream<Item = Result<Bytes, IncompleteBody>>>>),
+    /// None: the connection speaks another protocol once the head is sent.
+    Upgrade(Option<Upgrade>),
 }
+
+/// Serves a connection after its change to another protocol, to its end. The bytes were read behind the request.
+pub(super) type Upgrade = Box<dyn FnOnce(HttpStream, Bytes) -> Pin<Box<dyn Future<Output = ()>>>>;
 
 /// The rest of a body cannot be read. The connection is cut, so that a truncated body is not taken for a complete one.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +32,15 @@ pub(super) struct IncompleteBody;
 
 impl ResponseBody {
     pub(super) fn is_live(&self) -> bool {
-        matches!(self, ResponseBody::Live(_))
+        matches!(self, ResponseBody::Live(_) | ResponseBody::Upgrade(_))
+    }
+
+    /// Takes the protocol that the connection changes to.
+    pub(super) fn take_upgrade(&mut self) -> Option<Upgrade> {
+        match self {
+            ResponseBody::Upgrade(upgrade) => upgrade.take(),
+            ResponseBody::Whole(_) | ResponseBody::Live(_) => None,
+        }
     }
 }
 
@@ -41,12 +55,13 @@ impl Body for ResponseBody {
         let piece = match &mut *self {
             ResponseBody::Whole(bytes) => Poll::Ready(bytes.take().map(Ok)),
             ResponseBody::Live(pieces) => pieces.as_mut().poll_next(context),
+            ResponseBody::Upgrade(_) => Poll::Ready(None),
         };
         piece.map(|piece| piece.map(|bytes| bytes.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(self, ResponseBody::Whole(None))
+        matches!(self, ResponseBody::Whole(None) | ResponseBody::Upgrade(_))
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -55,6 +70,7 @@ impl Body for ResponseBody {
                 SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64))
             }
             ResponseBody::Live(_) => SizeHint::default(),
+            ResponseBody::Upgrade(_) => SizeHint::with_exact(0),
         }
     }
 }
@@ -116,6 +132,11 @@ pub(super) fn found(path: &'static str) -> WebResponse {
 /// Sends Server-Sent Events on a connection of their own.
 pub(super) fn events(pieces: impl Stream<Item = Bytes> + 'static) -> WebResponse {
     live("text/event-stream", pieces.map(Ok))
+}
+
+/// Changes the protocol of the connection. The head is the answer to the client's proposal.
+pub(super) fn switching(head: Response<()>, upgrade: Upgrade) -> WebResponse {
+    head.map(|()| ResponseBody::Upgrade(Some(upgrade)))
 }
 
 /// Sends a file to download as it is made.
@@ -212,7 +233,7 @@ pub(super) fn to_bytes(answer: WebResponse) -> Vec<u8> {
     let (head, body) = closing(answer).into_parts();
     let body = match body {
         ResponseBody::Whole(body) => body.unwrap_or_default(),
-        ResponseBody::Live(_) => Bytes::new(),
+        ResponseBody::Live(_) | ResponseBody::Upgrade(_) => Bytes::new(),
     };
     let mut bytes = format!("HTTP/1.1 {}\r\ncontent-length: {}\r\n", head.status, body.len()).into_bytes();
     for (name, value) in &head.headers {

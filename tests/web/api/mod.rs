@@ -1,3 +1,4 @@
 //! The Mastodon client API over real sockets.
 
+mod streaming;
 mod tokens;

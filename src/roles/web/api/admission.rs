@@ -5,7 +5,7 @@ use crate::web::error_pages::WRONG_PAGE;
 use crate::web::limits::READ_DEADLINE;
 use crate::web::request_context::{PageError, RequestContext};
 use crate::web::services::SiteServices;
-use hyper::header::AUTHORIZATION;
+use hyper::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL, UPGRADE};
 use hyper::{HeaderMap, StatusCode};
 use ribbit_net::secret::{TOKEN_BYTES, app_key, bearer_hash, from_hex};
 use ribbit_state::query::AppInfo;
@@ -72,7 +72,8 @@ pub(super) fn app_id(text: &str) -> Option<AppId> {
     (id.0.to_string() == text).then_some(id)
 }
 
-/// Returns the token of a call: of the header `Authorization`, else of the parameter `access_token`. `None` if it has none.
+/// Returns the token of a call: of the header `Authorization`, else of the parameter `access_token`, else the protocol that a
+/// WebSocket proposes, since the script of a browser can set no other header. `None` if it has none.
 ///
 /// # Errors
 /// 401 if it cannot be a token of this site.
@@ -81,9 +82,19 @@ pub(super) fn bearer(headers: &HeaderMap, params: &Params) -> Result<Option<Bear
     let header = header.and_then(|value| value.split_once(' '));
     let token = match header.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) {
         Some((_, token)) => Some(token.trim()),
-        None => params.get("access_token"),
+        None => params.get("access_token").or_else(|| protocol(headers)),
     };
     token.map(|token| Bearer::parse(token).ok_or_else(ApiError::no_token)).transpose()
+}
+
+fn protocol(headers: &HeaderMap) -> Option<&str> {
+    headers.get(SEC_WEBSOCKET_PROTOCOL).filter(|_| is_upgrade(headers))?.to_str().ok()
+}
+
+/// Returns true if the client proposes to speak WebSocket.
+pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
+    let value = headers.get(UPGRADE).and_then(|value| value.to_str().ok());
+    value.is_some_and(|value| value.split(',').any(|name| name.trim().eq_ignore_ascii_case("websocket")))
 }
 
 impl ApiRow {

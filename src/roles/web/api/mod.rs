@@ -7,6 +7,7 @@
 //! - [`routes`]: the table of all calls, which says who may make each
 //! - [`admission`]: tokens and scopes
 //! - [`request`]: one call, with its parameters; [`error`]: refusals as JSON
+//! - [`streaming`]: live streams
 //! - [`oauth`]: apps and their tokens; [`instance`]: this installation
 //!
 //! What the JSON says is in `ribbit_ui::api`. No rule is here: handlers ask and write as the pages do.
@@ -17,6 +18,7 @@ mod instance;
 mod oauth;
 mod request;
 pub mod routes;
+pub(super) mod streaming;
 
 use super::body::{self, Rejection};
 use super::known_tokens::KnownToken;

@@ -16,7 +16,6 @@ const IDEMPOTENCY_KEY_BYTES_MAX: usize = 256;
 
 /// A call, as its handler gets it.
 pub(super) struct ApiRequest<'a> {
-    #[expect(dead_code, reason = "no call needs it yet")]
     pub(super) services: &'a SiteServices,
     /// Reads and writes; its session is the token's.
     pub(super) context: &'a mut RequestContext,

@@ -6,7 +6,7 @@
 pub use super::admission::{ApiAccess, ApiRow};
 use super::error::ApiError;
 use super::request::ApiRequest;
-use super::{instance, oauth};
+use super::{instance, oauth, streaming};
 use crate::web::response::WebResponse;
 use std::pin::Pin;
 
@@ -66,6 +66,27 @@ api_routes! {
     OauthMetadata GET "/.well-known/oauth-authorization-server" Anyone |it| Ok(oauth::metadata(&it));
     /// Exchanges a code or a password for an access token.
     OauthToken POST "/oauth/token" Anyone |it| oauth::token(it).await;
+    /// Follows the stream that a parameter names, as Server-Sent Events or on a WebSocket, which may name more.
+    Streaming GET "/api/v1/streaming" Person |it| streaming::named(it).await;
+    /// Tells whether streams are served.
+    StreamingHealth GET "/api/v1/streaming/health" Anyone |_| Ok(streaming::health());
+    /// Follows the client's feed and notifications.
+    StreamUser GET "/api/v1/streaming/user" Person (ReadStatuses) |it| streaming::at(it, "user").await;
+    /// Follows the client's notifications.
+    StreamNotifications GET "/api/v1/streaming/user/notification" Person (ReadNotifications)
+        |it| streaming::at(it, "user/notification").await;
+    /// Follows the croaks of everyone.
+    StreamPublic GET "/api/v1/streaming/public" Person (ReadStatuses) |it| streaming::at(it, "public").await;
+    /// Follows the croaks of everyone on this site.
+    StreamLocal GET "/api/v1/streaming/public/local" Person (ReadStatuses)
+        |it| streaming::at(it, "public/local").await;
+    /// Follows the croaks of everyone with a tag.
+    StreamTag GET "/api/v1/streaming/hashtag" Person (ReadStatuses) |it| streaming::at(it, "hashtag").await;
+    /// Follows the croaks of everyone on this site with a tag.
+    StreamLocalTag GET "/api/v1/streaming/hashtag/local" Person (ReadStatuses)
+        |it| streaming::at(it, "hashtag/local").await;
+    /// Follows the client's conversations.
+    StreamDirect GET "/api/v1/streaming/direct" Person (ReadStatuses) |it| streaming::at(it, "direct").await;
     /// Ends an access token.
     OauthRevoke POST "/oauth/revoke" Anyone |it| oauth::revoke(it).await;
 }

@@ -1,0 +1,74 @@
+//! A stream as Server-Sent Events.
+
+use super::events::{StreamEnd, StreamEvent, StreamPiece};
+use crate::web::limits::LIVE_BEAT;
+use crate::web::live::LiveStreams;
+use hyper::body::Bytes;
+use ribbit_state::Token;
+use smol::future::FutureExt;
+use smol::stream::{self, Stream, StreamExt};
+use std::fmt::Write;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// Heartbeat: a comment, which clients know by this word.
+const BEAT: &[u8] = b":thump\n\n";
+
+struct EventSource {
+    streams: Arc<LiveStreams>,
+    pieces: Pin<Box<dyn Stream<Item = StreamPiece>>>,
+    over: bool,
+}
+
+/// Returns the bytes of a stream, with heartbeats.
+pub(super) fn bytes(
+    streams: Arc<LiveStreams>,
+    pieces: impl Stream<Item = StreamPiece> + 'static,
+) -> impl Stream<Item = Bytes> {
+    let source = EventSource { streams, pieces: Box::pin(pieces), over: false };
+    // A client learns at once that the stream is open.
+    stream::once(Bytes::from_static(BEAT)).chain(stream::unfold(source, EventSource::next))
+}
+
+impl EventSource {
+    async fn next(mut self) -> Option<(Bytes, EventSource)> {
+        if self.over {
+            return None;
+        }
+        let stop = async {
+            self.streams.stopped().await;
+            None
+        };
+        let beat = async {
+            smol::Timer::after(LIVE_BEAT).await;
+            Some(Bytes::from_static(BEAT))
+        };
+        let pieces = &mut self.pieces;
+        let over = &mut self.over;
+        let piece = async {
+            match pieces.next().await? {
+                Ok((cursor, events)) => Some(written(cursor, &events)),
+                Err(StreamEnd::Missed(resume)) => {
+                    *over = true;
+                    // The client connects again behind what is missing.
+                    Some(format!("id: {resume}\n\n").into())
+                }
+                Err(StreamEnd::Revoked | StreamEnd::Lost) => None,
+            }
+        };
+        let bytes = piece.or(beat).or(stop).await?;
+        Some((bytes, self))
+    }
+}
+
+/// Writes events. The last one carries the cursor, so that a client that has only some of them gets all again.
+fn written(cursor: Token, events: &[StreamEvent]) -> Bytes {
+    let mut text = String::new();
+    for (number, StreamEvent { name, payload }) in events.iter().enumerate() {
+        if number + 1 == events.len() {
+            writeln!(text, "id: {cursor}").expect("writing to a string cannot fail");
+        }
+        write!(text, "event: {name}\ndata: {payload}\n\n").expect("writing to a string cannot fail");
+    }
+    text.into()
+}
