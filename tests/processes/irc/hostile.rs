@@ -81,3 +81,25 @@ fn a_hundred_clients_get_every_line() {
         }
     }
 }
+
+#[test]
+fn a_client_that_does_not_read_is_cut_off_alone() {
+    let pond = TestCluster::start();
+    let ada = CliUser::called(&pond, "ada");
+    ada.runs(&pond, &["room-create", "pond"]).succeeds();
+    let server = IrcServer::start(&pond, &[]);
+    let mut writer = IrcClient::log_in(&server.address, "ada", "");
+    let long = "\u{1f438}".repeat(1_000);
+    for _ in 0..40 {
+        writer.send(&format!("PRIVMSG #pond :{long}"));
+    }
+    assert!(writer.served().iter().all(|line| !line.contains(" NOTICE ada ")));
+    // 160 KB each: more than the sockets hold.
+    let mut deaf = IrcClient::log_in(&server.address, "ada", "batch draft/chathistory");
+    for _ in 0..100 {
+        deaf.send("CHATHISTORY LATEST #pond * 40");
+    }
+    let cut = || server.log_text().contains("connection ended: Err(Lost(Kind(TimedOut)))").then_some(());
+    testkit::timeouts::awaited("it is cut off", cut);
+    assert_eq!(writer.served(), Vec::<String>::new());
+}

@@ -112,6 +112,34 @@ fn two_people_talk_with_a_page_and_a_verb() {
 }
 
 #[test]
+fn what_operators_and_owners_do_is_shown() {
+    let pond = TestCluster::start();
+    let (ada, bob) = (CliUser::called(&pond, "ada"), CliUser::called(&pond, "bob"));
+    bob.runs(&pond, &["room-create", "pond"]).succeeds();
+    let server = IrcServer::start(&pond, &[]);
+    let mut ada_irc = IrcClient::log_in(&server.address, "ada", "standard-replies");
+    ada_irc.ask("JOIN #pond");
+    let (code, said) = pond.typed(&["user", "announce", "The pond is cleaned on Monday"]);
+    assert_eq!(code, 0, "{said}");
+    let words = "The pond is cleaned on Monday";
+    assert_eq!(ada_irc.awaits("NOTICE"), format!(":irc.ribbit NOTICE ada :Announcement: {words}"));
+    assert!(ada_irc.ask("MOTD").contains(&format!(":irc.ribbit 372 ada :- {words}")));
+    let said = bob.runs(&pond, &["say", "pond", "a slip", "--json"]).lines();
+    ada_irc.awaits("a slip");
+    bob.runs(&pond, &["unsay", "pond", &said[0]["id"].to_string()]).succeeds();
+    assert_eq!(ada_irc.awaits("NOTICE"), ":irc.ribbit NOTICE #pond :A message in this room was removed");
+    bob.runs(&pond, &["room-remove", "pond", "ada"]).succeeds();
+    assert_eq!(ada_irc.awaits("KICK"), ":irc.ribbit KICK #pond ada :You are in this room no longer");
+    assert!(ada_irc.ask("PRIVMSG #pond :hi")[0].starts_with(":irc.ribbit 404 ada #pond "));
+    assert!(ada_irc.ask("JOIN #pond")[0].starts_with(":irc.ribbit 474 ada #pond "));
+    // A new password ends all sessions.
+    let (code, said) = pond.ended(pond.plain(&["user", "passwd", "ada"]), "another password\n");
+    assert_eq!(code, 0, "{said}");
+    assert!(ada_irc.awaits("ERROR").contains("Your session has ended"));
+    drop(ada);
+}
+
+#[test]
 fn up_serves_irc() {
     let pond = TestCluster::start_with(&["--irc", "127.0.0.1:0"]);
     let words = "  IRC clients are served: ";
