@@ -71,7 +71,6 @@ impl Stream {
                 Some(("data", data)) => told.data += &format!("\n{data}"),
                 Some(("retry", _)) => {}
                 _ if line.starts_with(':') => {}
-                None if line == "\n" && told == Told::default() => {}
                 None if line == "\n" => return Some(told),
                 _ if line == "data: \n" => told.data += "\n",
                 other => panic!("not an event stream: {other:?}"),

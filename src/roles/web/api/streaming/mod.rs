@@ -113,7 +113,7 @@ async fn begin(it: ApiRequest<'_>, name: Option<StreamName>) -> Result<WebRespon
         ));
     }
     let (name, slot) = name.zip(slot).ok_or_else(no_such_stream)?;
-    Ok(response::events(sse::bytes(streams, events::follow(slot, client, name, cursor))))
+    Ok(response::events(sse::bytes(streams, events::follow(slot, client, name, cursor), last.is_some())))
 }
 
 /// Returns the head that accepts a WebSocket.

@@ -11,21 +11,24 @@ use std::fmt::Write;
 use std::pin::Pin;
 use std::sync::Arc;
 
-/// Heartbeat: a comment, which clients know by this word.
-const BEAT: &[u8] = b":thump\n\n";
+/// Heartbeat: a comment, which clients know by this word. Without an empty line, at which some of them expect an event.
+const BEAT: &[u8] = b":thump\n";
 
 struct EventSource {
     streams: Arc<LiveStreams>,
     pieces: Pin<Box<dyn Stream<Item = StreamPiece>>>,
+    /// The client has sent a cursor.
+    resumes: bool,
     over: bool,
 }
 
-/// Returns the bytes of a stream, with heartbeats.
+/// Returns the bytes of a stream, with heartbeats. `resumes` says whether the client has sent a cursor.
 pub(super) fn bytes(
     streams: Arc<LiveStreams>,
     pieces: impl Stream<Item = StreamPiece> + 'static,
+    resumes: bool,
 ) -> impl Stream<Item = Bytes> {
-    let source = EventSource { streams, pieces: Box::pin(pieces), over: false };
+    let source = EventSource { streams, pieces: Box::pin(pieces), resumes, over: false };
     // A client learns at once that the stream is open.
     stream::once(Bytes::from_static(BEAT)).chain(stream::unfold(source, EventSource::next))
 }
@@ -44,16 +47,16 @@ impl EventSource {
             Some(Bytes::from_static(BEAT))
         };
         let pieces = &mut self.pieces;
-        let over = &mut self.over;
+        let (resumes, over) = (self.resumes, &mut self.over);
         let piece = async {
             match pieces.next().await? {
                 Ok((cursor, events)) => Some(written(cursor, &events)),
-                Err(StreamEnd::Missed(resume)) => {
+                Err(StreamEnd::Missed(resume)) if resumes => {
                     *over = true;
-                    // The client connects again behind what is missing.
+                    // The client connects again behind what is missing. Others take an event without a name for an error.
                     Some(format!("id: {resume}\n\n").into())
                 }
-                Err(StreamEnd::Revoked | StreamEnd::Lost) => None,
+                Err(StreamEnd::Revoked | StreamEnd::Lost | StreamEnd::Missed(_)) => None,
             }
         };
         let bytes = piece.or(beat).or(stop).await?;
