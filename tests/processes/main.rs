@@ -47,6 +47,7 @@ mod locks;
 mod log_tail;
 mod lost;
 mod masters;
+mod mastodon;
 mod members;
 mod metrics;
 mod minority;

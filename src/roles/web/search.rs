@@ -26,7 +26,7 @@ pub(super) async fn tag(context: &mut RequestContext, name: &str, query: &Form) 
 }
 
 /// Returns the text of a part of a path.
-fn percent_decoded(part: &str) -> String {
+pub(super) fn percent_decoded(part: &str) -> String {
     // `+` stands for itself in a path.
     let escaped = part.replace('+', "%2B");
     form_urlencoded::parse(escaped.as_bytes()).next().map_or_else(String::new, |(name, _)| name.into_owned())

@@ -60,6 +60,11 @@ impl ApiError {
         ApiError::new(StatusCode::UNPROCESSABLE_ENTITY, words)
     }
 
+    /// Answers that there is nothing with this id.
+    pub(super) fn not_found(words: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::NOT_FOUND, words)
+    }
+
     pub(super) fn wrong_method(methods: String) -> ApiError {
         let allow = HeaderValue::from_str(&methods).expect("methods are ASCII");
         let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "This call does not support that method.");

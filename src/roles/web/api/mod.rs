@@ -9,16 +9,29 @@
 //! - [`request`]: one call, with its parameters; [`error`]: refusals as JSON
 //! - [`streaming`]: live streams
 //! - [`oauth`]: apps and their tokens; [`instance`]: this installation
+//! - [`paging`]: pages of lists; [`reading`]: what several calls read
+//! - [`accounts`], [`timelines`], [`statuses`], [`posting`], [`notifications`], [`conversations`], [`search`], [`others`]: the calls by
+//!   subject
 //!
 //! What the JSON says is in `ribbit_ui::api`. No rule is here: handlers ask and write as the pages do.
 
+mod accounts;
 mod admission;
+mod conversations;
 mod error;
 mod instance;
+mod notifications;
 mod oauth;
+mod others;
+mod paging;
+mod posting;
+mod reading;
 mod request;
 pub mod routes;
+mod search;
+mod statuses;
 pub(super) mod streaming;
+mod timelines;
 
 use super::body::{self, Rejection};
 use super::known_tokens::KnownToken;
@@ -114,8 +127,15 @@ impl Api {
         };
         let caller = route.row().admit(services, context, bearer(&head.headers, &params)?).await?;
         let headers = &head.headers;
-        let request =
-            ApiRequest { services, context: &mut *context, params: &params, headers, named, caller };
+        let request = ApiRequest {
+            services,
+            context: &mut *context,
+            params: &params,
+            headers,
+            named,
+            path: head.uri.path(),
+            caller,
+        };
         let answer = route.handle(request).await;
         if let (Caller::Person { scopes }, Some(session)) = (caller, context.session()) {
             match &answer {

@@ -37,7 +37,7 @@ pub(in crate::web) const USUAL_SCOPES: &str = "read";
 
 /// Registers an app.
 pub(super) async fn register(mut request: ApiRequest<'_>) -> Result<WebResponse, ApiError> {
-    let made = request.request().await?;
+    let made = request.request(0).await?;
     let ApiRequest { context, params, .. } = request;
     let scopes: Scopes = params.get("scopes").or(params.get("scope")).unwrap_or(USUAL_SCOPES).parse()?;
     let redirects: Vec<String> =

@@ -22,8 +22,8 @@ pub(super) struct ApiRequest<'a> {
     pub(super) params: &'a Params,
     pub(super) headers: &'a HeaderMap,
     /// Parameter of the path, or empty.
-    #[expect(dead_code, reason = "no path has one yet")]
     pub(super) named: &'a str,
+    pub(super) path: &'a str,
     pub(super) caller: Caller,
 }
 
@@ -37,18 +37,22 @@ impl ApiRequest<'_> {
     }
 
     /// Returns the id of a write. With a session and an `Idempotency-Key` it follows from the key and the session, so that the same call with the
-    /// same key takes effect once, on whichever server it arrives.
+    /// same key takes effect once, on whichever server it arrives. `part` distinguishes the writes of one call.
     ///
     /// # Errors
     /// 422 if the key is too long, or the reason why the position of the log could not be read.
-    pub(super) async fn request(&mut self) -> Result<FormRequest, ApiError> {
+    pub(super) async fn request(&mut self, part: usize) -> Result<FormRequest, ApiError> {
         let request = self.context.new_request().await?;
         let key = self.headers.get("idempotency-key");
         let Some((key, session)) = key.zip(self.context.session()) else { return Ok(request) };
         if key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
             return Err(ApiError::unprocessable("The Idempotency-Key is too long."));
         }
-        let id = request_id_of(session, key.as_bytes());
+        let id = match part {
+            0 => request_id_of(session, key.as_bytes()),
+            // No key contains a line break.
+            part => request_id_of(session, &[key.as_bytes(), format!("\n{part}").as_bytes()].concat()),
+        };
         Ok(FormRequest { id, ..request })
     }
 

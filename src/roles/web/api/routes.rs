@@ -3,11 +3,17 @@
 //! The router, the dispatch, the check of tokens and scopes, the `Allow` header, the OpenAPI file and the tests read this table. A call is
 //! added with one row; the comment above it is its description in the OpenAPI file.
 
+use super::accounts::RelationAct;
 pub use super::admission::{ApiAccess, ApiRow};
 use super::error::ApiError;
 use super::request::ApiRequest;
-use super::{instance, oauth, streaming};
+use super::statuses::StatusAct;
+use super::{
+    accounts, conversations, instance, notifications, oauth, others, posting, search, statuses, streaming,
+    timelines,
+};
 use crate::web::response::WebResponse;
+use ribbit_state::query::{FollowSide, ReactionKind};
 use std::pin::Pin;
 
 /// A handler at work, in a place of its own: see [`crate::web::routes`].
@@ -89,6 +95,167 @@ api_routes! {
     StreamDirect GET "/api/v1/streaming/direct" Person (ReadStatuses) |it| streaming::at(it, "direct").await;
     /// Ends an access token.
     OauthRevoke POST "/oauth/revoke" Anyone |it| oauth::revoke(it).await;
+
+    /// Describes the own account.
+    VerifyCredentials GET "/api/v1/accounts/verify_credentials" Person(ReadAccounts) |mut it| accounts::verify_credentials(&mut it).await;
+    /// Changes the own account.
+    UpdateCredentials PATCH "/api/v1/accounts/update_credentials" Person(WriteAccounts) |mut it| accounts::update_credentials(&mut it).await;
+    /// Finds an account by its name.
+    AccountLookup GET "/api/v1/accounts/lookup" Person(ReadAccounts) |mut it| accounts::lookup(&mut it).await;
+    /// Finds accounts by parts of their names.
+    AccountSearch GET "/api/v1/accounts/search" Person(ReadAccounts) |mut it| search::accounts(&mut it).await;
+    /// Describes the relations to several accounts.
+    Relationships GET "/api/v1/accounts/relationships" Person(ReadFollows) |mut it| accounts::relationships(&mut it).await;
+    /// Answers with an empty list.
+    FamiliarFollowers GET "/api/v1/accounts/familiar_followers" Person(ReadFollows) |_| Ok(timelines::empty());
+    /// Describes several accounts.
+    Accounts GET "/api/v1/accounts" Person(ReadAccounts) |mut it| accounts::show_all(&mut it).await;
+    /// Describes an account.
+    Account GET "/api/v1/accounts/{id}" Person(ReadAccounts) |mut it| accounts::show(&mut it).await;
+    /// Lists the croaks of an account.
+    AccountStatuses GET "/api/v1/accounts/{id}/statuses" Person(ReadStatuses) |mut it| accounts::statuses(&mut it).await;
+    /// Lists the followers of an account.
+    AccountFollowers GET "/api/v1/accounts/{id}/followers" Person(ReadAccounts) |mut it| accounts::follows(&mut it, FollowSide::Followers).await;
+    /// Lists the accounts that an account follows.
+    AccountFollowing GET "/api/v1/accounts/{id}/following" Person(ReadAccounts) |mut it| accounts::follows(&mut it, FollowSide::Followed).await;
+    /// Answers with an empty list.
+    AccountLists GET "/api/v1/accounts/{id}/lists" Person(ReadLists) |_| Ok(timelines::empty());
+    /// Answers with an empty list.
+    AccountFeaturedTags GET "/api/v1/accounts/{id}/featured_tags" Person(ReadAccounts) |_| Ok(timelines::empty());
+    /// Follows an account.
+    AccountFollow POST "/api/v1/accounts/{id}/follow" Person(WriteFollows) |mut it| accounts::relate(&mut it, RelationAct::Follow).await;
+    /// Unfollows an account.
+    AccountUnfollow POST "/api/v1/accounts/{id}/unfollow" Person(WriteFollows) |mut it| accounts::relate(&mut it, RelationAct::Unfollow).await;
+    /// Mutes an account.
+    AccountMute POST "/api/v1/accounts/{id}/mute" Person(WriteMutes) |mut it| accounts::relate(&mut it, RelationAct::Mute).await;
+    /// Unmutes an account.
+    AccountUnmute POST "/api/v1/accounts/{id}/unmute" Person(WriteMutes) |mut it| accounts::relate(&mut it, RelationAct::Unmute).await;
+    /// Blocks an account.
+    AccountBlock POST "/api/v1/accounts/{id}/block" Person(WriteBlocks) |mut it| accounts::relate(&mut it, RelationAct::Block).await;
+    /// Unblocks an account.
+    AccountUnblock POST "/api/v1/accounts/{id}/unblock" Person(WriteBlocks) |mut it| accounts::relate(&mut it, RelationAct::Unblock).await;
+    /// Lists muted accounts.
+    Mutes GET "/api/v1/mutes" Person(ReadMutes) |mut it| accounts::mutes(&mut it).await;
+    /// Lists blocked accounts.
+    Blocks GET "/api/v1/blocks" Person(ReadBlocks) |mut it| accounts::blocks(&mut it).await;
+    /// Returns the settings for new statuses.
+    Preferences GET "/api/v1/preferences" Person(ReadAccounts) |mut it| accounts::preferences(&mut it).await;
+    /// Lists the croaks of followed accounts.
+    HomeTimeline GET "/api/v1/timelines/home" Person(ReadStatuses) |mut it| timelines::home(&mut it).await;
+    /// Lists the croaks of everyone.
+    PublicTimeline GET "/api/v1/timelines/public" Person(ReadStatuses) |mut it| timelines::public(&mut it).await;
+    /// Lists the croaks with a tag.
+    TagTimeline GET "/api/v1/timelines/tag/{name}" Person(ReadStatuses) |mut it| timelines::tag(&mut it).await;
+    /// Answers with an empty list.
+    ListTimeline GET "/api/v1/timelines/list/{id}" Person(ReadStatuses) |_| Ok(timelines::empty());
+    /// Lists liked croaks.
+    Favourites GET "/api/v1/favourites" Person(ReadFavourites) |mut it| timelines::favourites(&mut it).await;
+    /// Describes several statuses.
+    Statuses GET "/api/v1/statuses" Person(ReadStatuses) |mut it| statuses::show_all(&mut it).await;
+    /// Posts a croak, a reply or a direct message.
+    PostStatus POST "/api/v1/statuses" Person(WriteStatuses) |mut it| posting::create(&mut it).await;
+    /// Describes a status.
+    Status GET "/api/v1/statuses/{id}" Person(ReadStatuses) |mut it| statuses::show(&mut it).await;
+    /// Deletes a croak, or takes a share back.
+    DeleteStatus DELETE "/api/v1/statuses/{id}" Person(WriteStatuses) |mut it| statuses::delete(&mut it).await;
+    /// Is refused.
+    EditStatus PUT "/api/v1/statuses/{id}" Person(WriteStatuses) |_| others::refuse("A croak cannot be changed. Delete it and post it again.");
+    /// Lists the statuses around a status.
+    StatusContext GET "/api/v1/statuses/{id}/context" Person(ReadStatuses) |mut it| statuses::context(&mut it).await;
+    /// Returns the text of a status.
+    StatusSource GET "/api/v1/statuses/{id}/source" Person(ReadStatuses) |mut it| statuses::source(&mut it).await;
+    /// Lists the accounts that like a croak.
+    FavouritedBy GET "/api/v1/statuses/{id}/favourited_by" Person(ReadStatuses) |mut it| statuses::reactions(&mut it, ReactionKind::Like).await;
+    /// Lists the accounts that shared a croak.
+    RebloggedBy GET "/api/v1/statuses/{id}/reblogged_by" Person(ReadStatuses) |mut it| statuses::reactions(&mut it, ReactionKind::Share).await;
+    /// Likes a croak.
+    StatusFavourite POST "/api/v1/statuses/{id}/favourite" Person(WriteFavourites) |mut it| statuses::act(&mut it, StatusAct::Favourite).await;
+    /// Takes a like back.
+    StatusUnfavourite POST "/api/v1/statuses/{id}/unfavourite" Person(WriteFavourites) |mut it| statuses::act(&mut it, StatusAct::Unfavourite).await;
+    /// Takes a share back.
+    StatusUnreblog POST "/api/v1/statuses/{id}/unreblog" Person(WriteStatuses) |mut it| statuses::act(&mut it, StatusAct::Unreblog).await;
+    /// Pins a croak to the own profile.
+    StatusPin POST "/api/v1/statuses/{id}/pin" Person(WriteAccounts) |mut it| statuses::act(&mut it, StatusAct::Pin).await;
+    /// Unpins a croak.
+    StatusUnpin POST "/api/v1/statuses/{id}/unpin" Person(WriteAccounts) |mut it| statuses::act(&mut it, StatusAct::Unpin).await;
+    /// Shares a croak.
+    StatusReblog POST "/api/v1/statuses/{id}/reblog" Person(WriteStatuses) |mut it| statuses::reblog(&mut it).await;
+    /// Is refused.
+    StatusBookmark POST "/api/v1/statuses/{id}/bookmark" Person(WriteBookmarks) |_| others::refuse("Ribbit has no bookmarks. Like the croak to find it again.");
+    /// Is refused.
+    StatusUnbookmark POST "/api/v1/statuses/{id}/unbookmark" Person(WriteBookmarks) |_| others::refuse("Ribbit has no bookmarks. Like the croak to find it again.");
+    /// Is refused.
+    StatusMute POST "/api/v1/statuses/{id}/mute" Person(WriteMutes) |_| others::refuse("A thread cannot be muted. Mute the person.");
+    /// Is refused.
+    StatusUnmute POST "/api/v1/statuses/{id}/unmute" Person(WriteMutes) |_| others::refuse("A thread cannot be muted. Mute the person.");
+    /// Lists notifications.
+    Notifications GET "/api/v1/notifications" Person(ReadNotifications) |mut it| notifications::list(&mut it).await;
+    /// Removes all notifications.
+    ClearNotifications POST "/api/v1/notifications/clear" Person(WriteNotifications) |mut it| notifications::clear(&mut it).await;
+    /// Counts unread notifications.
+    UnreadNotifications GET "/api/v1/notifications/unread_count" Person(ReadNotifications) |mut it| notifications::unread_count(&mut it).await;
+    /// Describes a notification.
+    Notification GET "/api/v1/notifications/{id}" Person(ReadNotifications) |mut it| notifications::show(&mut it).await;
+    /// Removes a notification.
+    DismissNotification POST "/api/v1/notifications/{id}/dismiss" Person(WriteNotifications) |mut it| notifications::dismiss(&mut it).await;
+    /// Returns read positions.
+    Markers GET "/api/v1/markers" Person(ReadStatuses) |mut it| notifications::markers(&mut it).await;
+    /// Moves read positions forward.
+    SetMarkers POST "/api/v1/markers" Person(WriteStatuses) |mut it| notifications::set_markers(&mut it).await;
+    /// Lists conversations.
+    Conversations GET "/api/v1/conversations" Person(ReadStatuses) |mut it| conversations::list(&mut it).await;
+    /// Marks a conversation as read.
+    ReadConversation POST "/api/v1/conversations/{id}/read" Person(WriteConversations) |mut it| conversations::read(&mut it).await;
+    /// Is refused.
+    DeleteConversation DELETE "/api/v1/conversations/{id}" Person(WriteConversations) |_| others::refuse("A conversation cannot be deleted.");
+    /// Finds accounts, croaks and tags.
+    Search GET "/api/v2/search" Person(ReadSearch) |mut it| search::all(&mut it).await;
+    /// Lists announcements.
+    Announcements GET "/api/v1/announcements" Person(ReadAccounts) |mut it| others::announcements(&mut it).await;
+    /// Hides an announcement.
+    DismissAnnouncement POST "/api/v1/announcements/{id}/dismiss" Person(WriteAccounts) |mut it| others::dismiss(&mut it).await;
+    /// Reports an account or its statuses.
+    PostReport POST "/api/v1/reports" Person(WriteReports) |mut it| others::report(&mut it).await;
+    /// Is refused.
+    PostMedia POST "/api/v1/media" Person(WriteMedia) |_| others::refuse("Ribbit has no pictures or other media. Post the text without them.");
+    /// Is refused.
+    PostMediaV2 POST "/api/v2/media" Person(WriteMedia) |_| others::refuse("Ribbit has no pictures or other media. Post the text without them.");
+    /// Is refused.
+    Poll GET "/api/v1/polls/{id}" Person(ReadStatuses) |_| others::no_polls();
+    /// Answers with an empty list.
+    Bookmarks GET "/api/v1/bookmarks" Person(ReadBookmarks) |_| Ok(timelines::empty());
+    /// Answers with an empty list.
+    Lists GET "/api/v1/lists" Person(ReadLists) |_| Ok(timelines::empty());
+    /// Answers with an empty list.
+    Filters GET "/api/v1/filters" Person(ReadFilters) |_| Ok(timelines::empty());
+    /// Answers with an empty list.
+    FollowRequests GET "/api/v1/follow_requests" Person(ReadFollows) |_| Ok(timelines::empty());
+    /// Answers with an empty list.
+    Suggestions GET "/api/v1/suggestions" Person(Read) |_| Ok(timelines::empty());
+    /// Answers with an empty list.
+    ScheduledStatuses GET "/api/v1/scheduled_statuses" Person(ReadStatuses) |_| Ok(timelines::empty());
+    /// Answers with an empty list.
+    FeaturedTags GET "/api/v1/featured_tags" Person(ReadAccounts) |_| Ok(timelines::empty());
+    /// Answers with an empty list.
+    FollowedTags GET "/api/v1/followed_tags" Person(ReadFollows) |_| Ok(timelines::empty());
+    /// Answers with an empty list.
+    Endorsements GET "/api/v1/endorsements" Person(ReadAccounts) |_| Ok(timelines::empty());
+    /// Answers with an empty list.
+    DomainBlocks GET "/api/v1/domain_blocks" Person(ReadBlocks) |_| Ok(timelines::empty());
+    /// Answers with an empty list.
+    FiltersV2 GET "/api/v2/filters" Person(ReadFilters) |_| Ok(timelines::empty());
+    /// Answers with an empty list.
+    SuggestionsV2 GET "/api/v2/suggestions" Person(Read) |_| Ok(timelines::empty());
+    /// Answers with an empty list.
+    CustomEmojis GET "/api/v1/custom_emojis" Anyone |_| Ok(timelines::empty());
+    /// Answers with an empty list.
+    TrendingTags GET "/api/v1/trends/tags" Anyone |_| Ok(timelines::empty());
+    /// Answers with an empty list.
+    TrendingStatuses GET "/api/v1/trends/statuses" Anyone |_| Ok(timelines::empty());
+    /// Answers with an empty list.
+    TrendingLinks GET "/api/v1/trends/links" Anyone |_| Ok(timelines::empty());
+    /// Answers with an empty list.
+    Directory GET "/api/v1/directory" Anyone |_| Ok(timelines::empty());
 }
 
 impl ApiRoute {
