@@ -17,6 +17,7 @@
 // A test that cannot go on may panic where it stands.
 #![allow(clippy::unwrap_used)]
 
+mod api;
 mod away;
 mod backup;
 mod belonging;

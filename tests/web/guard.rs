@@ -82,6 +82,8 @@ fn other_sites_can_neither_send_forms_nor_load_private_data() {
         ("/pin", "croak=6&choice=add"),
         ("/dismiss", "announcement=6"),
         ("/delete", "password=password"),
+        ("/oauth/authorize", "client_id=9&choice=allow"),
+        ("/oauth/authorize/", "client_id=9&choice=allow"),
         ("/register", "Username=mallory&Password=password"),
         ("/post", "status=gotcha"),
         ("/follow", "username=ada"),

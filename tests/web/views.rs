@@ -7,6 +7,7 @@ use ribbit_net::protocol::UnavailableReason;
 use ribbit_net::secret::token_hash;
 use ribbit_state::{AccessCommand, AccountId, OperatorCommand};
 use std::path::Path;
+use testkit::api::ApiApp;
 use testkit::group::Mood;
 use testkit::http::{Browser, Reply};
 use testkit::site::Site;
@@ -80,7 +81,20 @@ fn every_page_matches_its_golden_file() {
     views.see("people-found", &bob.get("/people?names=a*"));
     views.see("people-followers", &bob.get("/people?who=followers"));
     views.see("people-refused", &ada.get(&format!("/people?names={}", "x".repeat(65))));
+    let app = ApiApp::register(&site.address);
+    let asked = format!("client_id={}&redirect_uri=toot%3Aback&response_type=code&scope=read+write", app.id);
+    views.see("authorize", &ada.get(&format!("/oauth/authorize?{asked}")));
+    let by_hand = "urn:ietf:wg:oauth:2.0:oob";
+    let wrong = [
+        ("client_id", app.id.as_str()),
+        ("redirect_uri", by_hand),
+        ("response_type", "code"),
+        ("username", "ada"),
+        ("password", "open sesame"),
+        ("choice", "allow"),
+    ];
     let mut stranger = Browser::new(&site.address);
+    views.see("authorize-refused", &stranger.post("/oauth/authorize", &wrong));
     views.see("chirper-register", &stranger.get("/register"));
     views
         .see("chirper-register-refused", &stranger.post("/register", &[("Username", ""), ("Password", "x")]));

@@ -60,6 +60,17 @@ const COMMAS: &[&str] = &[
 
 fn seeds(target: &str) -> Seeds {
     match target {
+        "api" => lines(&[
+            "0{\"client_name\": \"Toot\", \"redirect_uris\": [\"toot:back\", \"urn:ietf:wg:oauth:2.0:oob\"], \"scopes\": \"read write\"}",
+            "0{\"status\": \"rain 🐸\", \"poll\": {\"options\": [\"a\", \"b\"], \"expires_in\": 60}, \"sensitive\": false, \"in_reply_to_id\": null}",
+            "0{\"a\": [[[\"b\"]]], \"a\": 1.5e300}",
+            "1scope=read+write%3Astatuses&redirect_uri=https%3A%2F%2Fa.example%2Fb&id[]=1&id[]=2",
+            "1read write:statuses follow push",
+            "1https://app.example:8443/back?from=ribbit",
+            "1com.example.frogs:/oauth",
+            "1javascript:alert(1)",
+            "1dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+        ]),
         "asks" => put_to_a_store(),
         "chat" => lines(&[
             "1|u53|bob|hi",

@@ -53,6 +53,17 @@ impl AddressRateClass {
     }
 }
 
+/// What is left of a rate limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RateLeft {
+    /// Maximum number of requests at once.
+    pub(crate) limit: u32,
+    /// Number of requests that are allowed now.
+    pub(crate) left: u32,
+    /// Time after which one more is allowed.
+    pub(crate) every: Duration,
+}
+
 /// Buckets of one address, by class.
 type Buckets = [TokenBucket; RATE_CLASSES];
 
@@ -72,7 +83,7 @@ impl Default for AddressRates {
 }
 
 impl AddressRates {
-    /// Takes a token.
+    /// Takes a token, and returns how many are left.
     ///
     /// # Errors
     /// The time until the next token if there is none.
@@ -81,7 +92,7 @@ impl AddressRates {
         address: IpAddr,
         class: AddressRateClass,
         now: Instant,
-    ) -> Result<(), Duration> {
+    ) -> Result<RateLeft, Duration> {
         let key = address_key(address);
         let mut known = self.known.locked();
         if known.len() >= ADDRESSES_MAX && !known.contains_key(&key) {
@@ -91,7 +102,9 @@ impl AddressRates {
         let (at, buckets) = known.entry(key).or_insert((now, Buckets::default()));
         *at = now;
         let now_us = micros(now.saturating_duration_since(self.began));
-        buckets[class as usize].take(class.rate(), now_us)
+        let (bucket, rate) = (&mut buckets[class as usize], class.rate());
+        bucket.take(rate, now_us)?;
+        Ok(RateLeft { limit: rate.burst, left: bucket.left(rate, now_us), every: rate.every })
     }
 }
 

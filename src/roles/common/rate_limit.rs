@@ -35,6 +35,14 @@ impl TokenBucket {
     }
 }
 
+impl TokenBucket {
+    /// Returns the number of tokens that are left at this time.
+    pub(crate) fn left(self, rate: Rate, now_us: u64) -> u32 {
+        let missing = self.full_at_us.saturating_sub(now_us).div_ceil(micros(rate.every).max(1));
+        rate.burst.saturating_sub(u32::try_from(missing).unwrap_or(u32::MAX))
+    }
+}
+
 /// Returns a time in microseconds.
 pub(crate) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)

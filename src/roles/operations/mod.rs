@@ -75,6 +75,6 @@ impl Operations {
             AddressRateClass::Creation => Code::TooManyAccounts,
             AddressRateClass::Post | AddressRateClass::Mark => Code::TooMuchWritten,
         };
-        self.rates.take(from, class, Instant::now()).map_err(|_| Refusal::Denied(code))
+        self.rates.take(from, class, Instant::now()).map(drop).map_err(|_| Refusal::Denied(code))
     }
 }

@@ -22,7 +22,7 @@
 //! - `account`, `feed`, `friends`, `people`, `croak`, `messages`, `settings`, `export`, `status`: pages
 //! - `feed_addresses`: feeds for feed readers, and the page that makes their secret addresses
 //! - `chirper`: the addresses of Chirper's web server
-//! - [`api`]: the Mastodon client API; `known_tokens`: tokens that were lately used
+//! - `authorize`: consent to apps; [`api`]: the Mastodon client API; `known_tokens`: tokens that were lately used
 //! - `front_cache`: rendered croaks and front pages
 //! - `live`: live streams, and `shared_pieces`: what is the same for many of them; `receipts`: read receipts
 //! - `health`, `metrics`: for programs; `cluster`: state of the cluster, read once for all
@@ -37,6 +37,7 @@ mod account;
 mod announcements;
 pub mod api;
 pub mod arguments;
+mod authorize;
 mod body;
 pub mod cert;
 mod chirper;

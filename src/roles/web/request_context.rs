@@ -9,7 +9,7 @@
 use super::client_origin::ClientOrigin;
 use super::limits::{ANSWER_DEADLINE, AROUND_DEADLINE, PAGE_MARGIN, POSITION_AGE_MAX};
 use super::response::WebResponse;
-use crate::common::address_rates::{AddressRateClass, AddressRates};
+use crate::common::address_rates::{AddressRateClass, AddressRates, RateLeft};
 use crate::common::machine::wall_ms;
 use cookie::{Cookie, SameSite};
 use hyper::HeaderMap;
@@ -102,6 +102,8 @@ pub(super) struct RequestContext {
     client: Client,
     origin: ClientOrigin,
     rate_limiter: Arc<AddressRates>,
+    /// What is left of the rate limit of the last write.
+    rate_left: Option<RateLeft>,
     /// Seconds to wait after a rate limit was exceeded.
     wait_s: Option<u32>,
     deadline: Instant,
@@ -157,6 +159,7 @@ impl RequestContext {
             client,
             origin,
             rate_limiter,
+            rate_left: None,
             wait_s: None,
             deadline: began + ANSWER_DEADLINE - PAGE_MARGIN,
             now_ms: wall_ms(),
@@ -207,6 +210,10 @@ impl RequestContext {
     /// Returns true if the newest state that this browser has seen is of this history.
     pub(super) fn has_seen(&self, history: HistoryId) -> bool {
         self.seen.is_some_and(|seen| seen.history == history)
+    }
+    /// Returns what is left of the rate limit of the last write, if it counted.
+    pub(super) fn rate_left(&self) -> Option<RateLeft> {
+        self.rate_left
     }
     /// Returns the newest state that this client has seen.
     pub(super) fn seen(&self) -> Option<Token> {
@@ -271,6 +278,7 @@ impl RequestContext {
         self.now_ms
     }
     pub(super) fn open_session(&mut self, token: [u8; TOKEN_BYTES]) {
+        self.session = Some(token_hash(&token));
         self.session_cookie = SessionCookie::Set(token);
     }
     pub(super) fn drop_session(&mut self) {
@@ -377,7 +385,9 @@ impl RequestContext {
         if self.origin.is_local() {
             return Ok(());
         }
-        self.rate_limiter.take(self.origin.address, class, Instant::now()).map_err(|wait| {
+        let taken = self.rate_limiter.take(self.origin.address, class, Instant::now());
+        self.rate_left = taken.ok();
+        taken.map(drop).map_err(|wait| {
             let wait_s = u32::try_from(wait.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX);
             log::debug!("{} exceeds the rate limit {class:?}: wait {wait_s} s", self.origin.address);
             self.wait_s = Some(wait_s);

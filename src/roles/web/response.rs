@@ -113,6 +113,17 @@ pub(super) fn page(status: StatusCode, page: &impl Template) -> WebResponse {
     answer
 }
 
+/// Answers with a page whose form leads to another site or to an app: browsers count the redirect after a form as a part of it.
+/// `origin` is one of [`ribbit_state::redirect::origin`], which has no character of the policy's own.
+pub(super) fn page_leading_to(status: StatusCode, shown: &impl Template, origin: &str) -> WebResponse {
+    let mut answer = page(status, shown);
+    let own = "form-action 'self'";
+    let policy = CONTENT_SECURITY_POLICY.replace(own, &format!("{own} {origin}"));
+    let policy = HeaderValue::from_str(&policy).expect("an origin is ASCII");
+    answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    answer
+}
+
 /// Redirects with 303: a GET follows the posted form.
 pub(super) fn see_other(path: &str) -> WebResponse {
     let mut answer = with_type(StatusCode::SEE_OTHER, "text/plain; charset=utf-8", Bytes::new());

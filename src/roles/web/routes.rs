@@ -11,8 +11,9 @@ use super::request_context::RequestContext;
 use super::response::{self, WebResponse};
 use super::services::SiteServices;
 use super::{
-    account, announcements, chirper, complete, croak, feed, feed_addresses, friends, health, keep_away,
-    messages, notices, people, receipts, reset, room, room_settings, rooms, search, settings, status,
+    account, announcements, authorize, chirper, complete, croak, feed, feed_addresses, friends, health,
+    keep_away, messages, notices, people, receipts, reset, room, room_settings, rooms, search, settings,
+    status,
 };
 use hyper::{HeaderMap, StatusCode};
 use ribbit_state::query::ReactionKind;
@@ -237,6 +238,14 @@ routes! {
     Settings "/settings" Session
         GET |it| settings::show(it.context, it.query).await,
         POST |it| settings::change(it.context, it.form).await;
+
+    Authorize "/oauth/authorize" Anyone of Api
+        GET |it| authorize::show(it.context, it.query).await,
+        POST |it| authorize::decide(it.context, it.form).await;
+    // Some programs write a slash before the query.
+    AuthorizeSlash "/oauth/authorize/" Anyone of Api
+        GET |it| authorize::show(it.context, it.query).await,
+        POST |it| authorize::decide(it.context, it.form).await;
 
     ChirperRegister "/register" Anyone of Chirper
         GET |it| chirper::show_register(it.context).await,

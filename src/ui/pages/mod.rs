@@ -7,6 +7,7 @@
 //! - [`people`]: `/people`, `/@name`; [`thread`]: `/croak/ID`; [`messages`]: `/messages` and below; [`settings`]: `/settings`;
 //!   [`feed_addresses`]: `/settings/feeds`
 //! - [`rooms`]: `/rooms` and below; [`bubble`]: groups of messages there and in conversations
+//! - [`authorize`], at `/oauth/authorize`
 //! - [`search`]: `/search` and `/tag/NAME`; [`chirper`]: the addresses of Chirper
 //! - [`croak`]: a croak on any page; [`composer`]: the form for one;
 //!   [`text`]: a user's text, with links for mentions, tags and addresses
@@ -15,6 +16,7 @@
 //! again must not take effect twice.
 
 pub mod announcement;
+pub mod authorize;
 pub mod bubble;
 pub mod chirper;
 pub mod composer;

@@ -6,11 +6,13 @@
 //! - `rules`: commands and questions that can be said there; `asks`: the same put to a real store
 //! - `records`, `journal`, `store`, `snapshots`: files on this disk, or from another member's
 //! - `forms`, `pages`: from a browser, and back to one
+//! - `api`: from programs of others
 //! - `chat`, `commas`, `gob`, `grpc`: from clients of older systems; `irc`: from IRC clients
 //! - `shell`, `terminal`, `typed`, `files`, `names`: what people type, in lines, flags, files and patterns
 //!
 //! Not here: whether an answer is the right one. That is the tests' to know.
 
+pub mod api;
 pub mod asks;
 pub mod chat;
 pub mod commas;
@@ -40,6 +42,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets, by name.
 pub const TARGETS: &[Target] = &[
+    ("api", api::run),
     ("asks", asks::run),
     ("chat", chat::run),
     ("commas", commas::run),

@@ -1,10 +1,13 @@
 //! The Mastodon client API over HTTP: its calls, who may see what through them, and hostile requests.
 
 mod accounts;
+mod authorize;
 mod hostile;
 mod lists;
+mod sign_up;
 mod statuses;
 mod streaming;
+mod table;
 mod tokens;
 mod visibility;
 

@@ -9,6 +9,7 @@ use ribbit_state::{Code, Denied};
 use ribbit_ui::api::params::ParamsError;
 use ribbit_ui::words::{ServiceError, refusal};
 use serde::Serialize;
+use serde_json::Value;
 
 /// Reason why a call has no other answer.
 #[derive(Debug)]
@@ -17,8 +18,10 @@ pub(in crate::web) struct ApiError {
     words: String,
     /// Name of the error in OAuth 2, where the call has one. The words then describe it.
     oauth: Option<&'static str>,
+    /// Refusals of single fields.
+    details: Option<Box<Value>>,
     /// A header that goes with the status.
-    header: Option<(HeaderName, HeaderValue)>,
+    header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 #[derive(Serialize)]
@@ -26,6 +29,8 @@ struct ErrorJson<'a> {
     error: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<&'a Value>,
 }
 
 impl ApiError {
@@ -36,8 +41,8 @@ impl ApiError {
             StatusCode::SERVICE_UNAVAILABLE => Some((RETRY_AFTER, RETRY_AFTER_SECONDS)),
             _ => None,
         };
-        let header = header.map(|(name, value)| (name, HeaderValue::from_static(value)));
-        ApiError { status, words: words.into(), oauth: None, header }
+        let header = header.map(|(name, value)| Box::new((name, HeaderValue::from_static(value))));
+        ApiError { status, words: words.into(), oauth: None, details: None, header }
     }
 
     /// Makes an error with a name that OAuth 2 has for it.
@@ -65,10 +70,15 @@ impl ApiError {
         ApiError::new(StatusCode::NOT_FOUND, words)
     }
 
+    /// Adds refusals of single fields.
+    pub(super) fn with_details(self, details: Value) -> ApiError {
+        ApiError { details: Some(Box::new(details)), ..self }
+    }
+
     pub(super) fn wrong_method(methods: String) -> ApiError {
         let allow = HeaderValue::from_str(&methods).expect("methods are ASCII");
         let error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "This call does not support that method.");
-        ApiError { header: Some((ALLOW, allow)), ..error }
+        ApiError { header: Some(Box::new((ALLOW, allow))), ..error }
     }
 
     /// Returns true if the token's session has ended.
@@ -80,9 +90,10 @@ impl ApiError {
         let error = self.oauth.unwrap_or(&self.words);
         let error_description = self.oauth.is_some().then_some(self.words.as_str());
         let json =
-            serde_json::to_string(&ErrorJson { error, error_description }).expect("texts always serialise");
+            serde_json::to_string(&ErrorJson { error, error_description, details: self.details.as_deref() })
+                .expect("texts always serialise");
         let mut answer = response::text(self.status, JSON, json);
-        if let Some((name, value)) = self.header {
+        if let Some((name, value)) = self.header.map(|header| *header) {
             answer.headers_mut().insert(name, value);
         }
         answer
@@ -129,7 +140,7 @@ impl From<ServiceError> for ApiError {
         match error {
             ServiceError::RateLimited { wait_s } => {
                 let limited = ApiError::new(StatusCode::TOO_MANY_REQUESTS, error.words());
-                ApiError { header: Some((RETRY_AFTER, HeaderValue::from(wait_s))), ..limited }
+                ApiError { header: Some(Box::new((RETRY_AFTER, HeaderValue::from(wait_s)))), ..limited }
             }
             error => ApiError::new(StatusCode::SERVICE_UNAVAILABLE, error.words()),
         }

@@ -8,7 +8,8 @@
 //! - [`admission`]: tokens and scopes
 //! - [`request`]: one call, with its parameters; [`error`]: refusals as JSON
 //! - [`streaming`]: live streams
-//! - [`oauth`]: apps and their tokens; [`instance`]: this installation
+//! - [`openapi`]: the same for programs
+//! - [`oauth`]: apps and their tokens; [`sign_up`]: accounts; [`instance`]: this installation
 //! - [`paging`]: pages of lists; [`reading`]: what several calls read
 //! - [`accounts`], [`timelines`], [`statuses`], [`posting`], [`notifications`], [`conversations`], [`search`], [`others`]: the calls by
 //!   subject
@@ -22,6 +23,7 @@ mod error;
 mod instance;
 mod notifications;
 mod oauth;
+pub mod openapi;
 mod others;
 mod paging;
 mod posting;
@@ -29,13 +31,14 @@ mod reading;
 mod request;
 pub mod routes;
 mod search;
+mod sign_up;
 mod statuses;
 pub(super) mod streaming;
 mod timelines;
 
 use super::body::{self, Rejection};
 use super::known_tokens::KnownToken;
-use super::limits::{ANSWER_DEADLINE, API_BODY_BYTES_MAX};
+use super::limits::{ANSWER_DEADLINE, API_BODY_BYTES_MAX, POSTS};
 use super::request_context::RequestContext;
 use super::response::{WebResponse, closing};
 use super::services::SiteServices;
@@ -48,6 +51,7 @@ use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 use request::ApiRequest;
 use ribbit_ui::api::params::Params;
+use ribbit_ui::api::timestamp;
 use ribbit_ui::words::ServiceError;
 use routes::ApiRoute;
 use smol::future::FutureExt;
@@ -95,6 +99,7 @@ impl Api {
             Err(ApiError::from(ServiceError::Undecided))
         };
         let mut answer = handled.or(overdue).await.unwrap_or_else(ApiError::into_response);
+        set_rate(&mut answer, &context);
         let headers = answer.headers_mut();
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(READ_HEADERS));
@@ -144,6 +149,32 @@ impl Api {
             }
         }
         answer
+    }
+}
+
+/// Adds what is left of the rate limit that a write has used, or that it has exceeded.
+fn set_rate(answer: &mut WebResponse, context: &RequestContext) {
+    let refused = answer.status() == StatusCode::TOO_MANY_REQUESTS;
+    let (limit, left, wait_s) = match context.rate_left().filter(|_| !refused) {
+        Some(rate) => {
+            let missing = u64::from(rate.limit.saturating_sub(rate.left));
+            let wait_ms = u64::try_from(rate.every.as_millis()).unwrap_or(u64::MAX).saturating_mul(missing);
+            (rate.limit, rate.left, wait_ms.div_ceil(1000))
+        }
+        None if refused => {
+            let wait = answer.headers().get(header::RETRY_AFTER).and_then(|wait| wait.to_str().ok());
+            (POSTS.burst, 0, wait.and_then(|wait| wait.parse().ok()).unwrap_or_default())
+        }
+        None => return,
+    };
+    let reset = timestamp(context.now_ms().saturating_add(wait_s.saturating_mul(1000)));
+    for (name, value) in [
+        ("x-ratelimit-limit", limit.to_string()),
+        ("x-ratelimit-remaining", left.to_string()),
+        ("x-ratelimit-reset", reset),
+    ] {
+        let value = HeaderValue::from_str(&value).expect("digits and times are ASCII");
+        answer.headers_mut().insert(HeaderName::from_static(name), value);
     }
 }
 

@@ -216,7 +216,7 @@ async fn log_in(
 ///
 /// # Errors
 /// `Denied` if the app or the password is wrong or the account may not log in, `Service` if it is not decided in time.
-async fn open(
+pub(super) async fn open(
     context: &mut RequestContext,
     key: TokenHash,
     (app, scopes): (AppId, Scopes),

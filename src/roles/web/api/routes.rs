@@ -9,8 +9,8 @@ use super::error::ApiError;
 use super::request::ApiRequest;
 use super::statuses::StatusAct;
 use super::{
-    accounts, conversations, instance, notifications, oauth, others, posting, search, statuses, streaming,
-    timelines,
+    accounts, conversations, instance, notifications, oauth, others, posting, search, sign_up, statuses,
+    streaming, timelines,
 };
 use crate::web::response::WebResponse;
 use ribbit_state::query::{FollowSide, ReactionKind};
@@ -68,6 +68,8 @@ api_routes! {
     RegisterApp POST "/api/v1/apps" Anyone |it| oauth::register(it).await;
     /// Describes the app of a token.
     VerifyApp GET "/api/v1/apps/verify_credentials" App |it| oauth::verify_app(it).await;
+    /// Creates an account, where registration is open.
+    SignUp POST "/api/v1/accounts" App(WriteAccounts) |it| sign_up::create(it).await;
     /// Describes where OAuth 2 is served.
     OauthMetadata GET "/.well-known/oauth-authorization-server" Anyone |it| Ok(oauth::metadata(&it));
     /// Exchanges a code or a password for an access token.
