@@ -27,7 +27,7 @@ use crate::operator::user::arguments::UserVerb;
 use crate::operator::watch::{self, WatchArgs};
 use crate::operator::{health, status, verify};
 use crate::up::arguments::{self as up, UpArgs};
-use crate::web::cert::{self, CertArgs};
+use crate::web::http::cert::{self, CertArgs};
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use ribbit_ui::version;
 use std::path::PathBuf;

@@ -41,7 +41,7 @@ use crate::operator::{
     backup, bench, directory, doctor, health, init, key, member, recover, restore, status, user, verify,
     watch,
 };
-use crate::web::cert;
+use crate::web::http::cert;
 use crate::{demo, up};
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;

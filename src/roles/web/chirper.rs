@@ -3,11 +3,11 @@
 //! `/`, `/login` and `/logout` are the same as without. Deleting an account asks for its password here, on `/delete`: a link
 //! alone must not delete anything.
 
-use super::account::open_session;
-use super::error_pages::{NO_SESSION, WRONG_PAGE, error_page, status};
-use super::limits::{CHIRPER_PEOPLE_MAX, CHIRPER_POSTS_MIN, READ_DEADLINE, page_len};
-use super::request_context::{PageError, RequestContext};
-use super::response::{self, WebResponse};
+use crate::web::accounts::account::open_session;
+use crate::web::error_pages::{NO_SESSION, WRONG_PAGE, error_page, status};
+use crate::web::http::response::{self, WebResponse};
+use crate::web::limits::{CHIRPER_PEOPLE_MAX, CHIRPER_POSTS_MIN, READ_DEADLINE, page_len};
+use crate::web::request_context::{PageError, RequestContext};
 use hyper::StatusCode;
 use ribbit_net::protocol::{Ask, NewAccount, Password};
 use ribbit_state::limits::FEED_PAGE_MAX;

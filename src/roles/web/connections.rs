@@ -1,10 +1,10 @@
-//! Counts of open connections, in total and per address. Live streams are counted separately, also by [`super::live`]. A connection
+//! Counts of open connections, in total and per address. Live streams are counted separately, also by [`crate::web::croaks::live`]. A connection
 //! that only waits for its browser to close takes no slot.
 
-use super::limits::{CONNECTIONS_PER_ADDRESS_MAX, LINGERING_MAX};
-use super::site::Site;
 use crate::common::shutdown::Shutdown;
 use crate::common::tls::ServerTls;
+use crate::web::limits::{CONNECTIONS_PER_ADDRESS_MAX, LINGERING_MAX};
+use crate::web::site::Site;
 use event_listener::Event;
 use ribbit_net::address_limit::{AddressLimit, AddressSlot};
 use std::cell::{Cell, RefCell};

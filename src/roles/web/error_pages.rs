@@ -1,7 +1,7 @@
 //! Pages that say only why a request has no other answer, and the status of forms that are shown again.
 
-use super::request_context::{PageError, RequestContext};
-use super::response::{self, WebResponse};
+use crate::web::http::response::{self, WebResponse};
+use crate::web::request_context::{PageError, RequestContext};
 use hyper::StatusCode;
 use ribbit_state::{Code, Denied};
 use ribbit_ui::pages::{MessagePage, NavEntry, PageFrame};

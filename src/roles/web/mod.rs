@@ -6,26 +6,15 @@
 //!                                                cluster ◀── net::client ◀── request_context
 //! ```
 //!
-//! Connections:
-//! - `connections`: counts, in total and per address; `timeouts`: slow and idle browsers
-//! - `connection`: encrypted or not, as one type; `tls`: handshake
-//! - `https_redirect`: from HTTP to HTTPS; [`cert`]: `ribbit web-cert`
-//!
-//! Requests:
+//! - `threads`: one for each core; `connections`: counts, in total and per address
+//! - `http`: one connection, encrypted or not, with its guards and timeouts; bodies; what all answers have in common
 //! - `site`: one request from head to answer: host, path, method, origin, size, then the handler; [`routes`]: the table of all
 //!   routes
-//! - `client_origin`: address and encryption; `hosts`: accepted names; `cross_site`: requests from other sites' pages
-//! - `request_context`: cookies, deadline, queries and commands of one request
-//! - `body`: reading of bodies; `response`: headers of every response; `compression`: gzip; `files`: static files
-//!
-//! Handlers:
-//! - `account`, `feed`, `friends`, `people`, `croak`, `messages`, `settings`, `export`, `status`: pages
-//! - `feed_addresses`: feeds for feed readers, and the page that makes their secret addresses
+//! - `request_context`: cookies, deadline, queries and commands of one request; `services`: what all requests share;
+//!   `error_pages`: refusals
+//! - `accounts`, `croaks`, `talks`, `monitoring`: the handlers of pages, by subject
 //! - `chirper`: the addresses of Chirper's web server
-//! - `authorize`: consent to apps; [`api`]: the Mastodon client API; `known_tokens`: tokens that were lately used
-//! - `front_cache`: rendered croaks and front pages
-//! - `live`: live streams, and `shared_pieces`: what is the same for many of them; `receipts`: read receipts
-//! - `health`, `metrics`: for programs; `cluster`: state of the cluster, read once for all
+//! - [`api`]: the Mastodon client API
 //!
 //! [`limits`] has every limit.
 //!
@@ -33,57 +22,22 @@
 //! rendered croaks and pages, so any web process serves any session. Each core has a thread (`threads`). Every request is
 //! answered within four seconds; only live streams and downloads take longer.
 
-mod account;
-mod announcements;
+mod accounts;
 pub mod api;
 pub mod arguments;
-mod authorize;
-mod body;
-pub mod cert;
 mod chirper;
-mod client_origin;
-mod cluster;
-mod complete;
-mod compression;
-mod connection;
 mod connections;
-mod croak;
-mod cross_site;
+mod croaks;
 mod error_pages;
-mod export;
-mod feed;
-mod feed_addresses;
-mod files;
-mod friends;
-mod front_cache;
-mod health;
-mod hosts;
-mod https_redirect;
-mod keep_away;
-mod known_tokens;
+pub mod http;
 pub mod limits;
-mod live;
-mod messages;
-mod metrics;
-mod notices;
-mod people;
-mod receipts;
+mod monitoring;
 mod request_context;
-mod reset;
-mod response;
-mod room;
-mod room_settings;
-mod rooms;
 pub mod routes;
-mod search;
 mod services;
-mod settings;
-mod shared_pieces;
 mod site;
-mod status;
+mod talks;
 mod threads;
-mod timeouts;
-mod tls;
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::linger;
@@ -91,11 +45,14 @@ use crate::common::shutdown::Shutdown;
 use crate::common::systemd::{self, sockets};
 use crate::common::tls::ServerTls;
 use crate::web::arguments::WebOptions;
+use crate::web::connections::{CountedConnection, WebServer};
+use crate::web::http::client_origin::PeerInfo;
+use crate::web::http::connection::{HttpStream, PlainOrTls};
+use crate::web::http::timeouts::{ConnectionClock, ConnectionPhase, ReadTimeout, TimedStream};
+use crate::web::http::{https_redirect, response, timeouts, tls};
+use crate::web::threads::{Arrival, Workers};
 use async_net::{TcpListener, TcpStream};
 use async_signal::{Signal, Signals};
-use client_origin::PeerInfo;
-use connection::{HttpStream, PlainOrTls};
-use connections::{CountedConnection, WebServer};
 use hyper::Request;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
@@ -117,8 +74,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
-use threads::{Arrival, Workers};
-use timeouts::{ConnectionClock, ConnectionPhase, ReadTimeout, TimedStream};
 
 /// Serves pages until `stop`, then completes the requests in progress.
 ///

@@ -6,11 +6,11 @@
 //! On encrypted connections the cookies are called `__Host-session` and `__Host-seen`, which browsers only accept and send
 //! encrypted. They are independent of the unencrypted ones, which an attacker on the network could set.
 
-use super::client_origin::ClientOrigin;
-use super::limits::{ANSWER_DEADLINE, AROUND_DEADLINE, PAGE_MARGIN, POSITION_AGE_MAX};
-use super::response::WebResponse;
 use crate::common::address_rates::{AddressRateClass, AddressRates, RateLeft};
 use crate::common::machine::wall_ms;
+use crate::web::http::client_origin::ClientOrigin;
+use crate::web::http::response::WebResponse;
+use crate::web::limits::{ANSWER_DEADLINE, AROUND_DEADLINE, PAGE_MARGIN, POSITION_AGE_MAX};
 use cookie::{Cookie, SameSite};
 use hyper::HeaderMap;
 use hyper::header::{COOKIE, HOST, HeaderValue, RETRY_AFTER, SET_COOKIE, USER_AGENT};
@@ -572,7 +572,7 @@ mod tests {
         assert!(!context_by(false, secure).has_session());
         let mut context = context_by(true, "");
         context.open_session([7; TOKEN_BYTES]);
-        let answer = context.set_cookies(super::super::response::see_other("/main"));
+        let answer = context.set_cookies(crate::web::http::response::see_other("/main"));
         let line = answer.headers()[SET_COOKIE].to_str().unwrap();
         assert!(line.starts_with("__Host-session=0707") && line.contains("; Secure"), "{line}");
         assert!(line.contains("Path=/") && !line.contains("Domain"), "{line}");
@@ -582,7 +582,7 @@ mod tests {
     fn bad_cookies_count_as_none_and_are_removed() {
         let context = context("session=zz; seen=nonsense; other=1");
         assert!(!context.has_session());
-        let answer = context.set_cookies(super::super::response::see_other("/login"));
+        let answer = context.set_cookies(crate::web::http::response::see_other("/login"));
         let line = answer.headers()[SET_COOKIE].to_str().unwrap().to_string();
         assert!(line.starts_with("seen=;") && line.contains("Max-Age=0"), "{line}");
     }

@@ -2,19 +2,36 @@
 //!
 //! The router, the dispatch, the `Allow` header and the guard tests all read this table. A route is added with one row.
 
-use super::croak::CroakAct;
-use super::error_pages::no_such_page;
-use super::feed_addresses::FEED_SUFFIX;
-use super::files::{self, Asset};
-use super::live::{croaks, cursor};
-use super::request_context::RequestContext;
-use super::response::{self, WebResponse};
-use super::services::SiteServices;
-use super::{
-    account, announcements, authorize, chirper, complete, croak, feed, feed_addresses, friends, health,
-    keep_away, messages, notices, people, receipts, reset, room, room_settings, rooms, search, settings,
-    status,
-};
+use crate::web::accounts::account;
+use crate::web::accounts::authorize;
+use crate::web::accounts::feed_addresses;
+use crate::web::accounts::feed_addresses::FEED_SUFFIX;
+use crate::web::accounts::friends;
+use crate::web::accounts::keep_away;
+use crate::web::accounts::people;
+use crate::web::accounts::reset;
+use crate::web::accounts::settings;
+use crate::web::chirper;
+use crate::web::croaks::complete;
+use crate::web::croaks::croak;
+use crate::web::croaks::croak::CroakAct;
+use crate::web::croaks::feed;
+use crate::web::croaks::live::{croaks, cursor};
+use crate::web::croaks::search;
+use crate::web::error_pages::no_such_page;
+use crate::web::http::files::{self, Asset};
+use crate::web::http::response::{self, WebResponse};
+use crate::web::monitoring::health;
+use crate::web::monitoring::status;
+use crate::web::request_context::RequestContext;
+use crate::web::services::SiteServices;
+use crate::web::talks::announcements;
+use crate::web::talks::messages;
+use crate::web::talks::notices;
+use crate::web::talks::receipts;
+use crate::web::talks::room;
+use crate::web::talks::room_settings;
+use crate::web::talks::rooms;
 use hyper::{HeaderMap, StatusCode};
 use ribbit_state::query::ReactionKind;
 use ribbit_ui::form::Form;
@@ -172,8 +189,8 @@ routes! {
         GET |it| account::show_delete(it.context).await,
         POST |it| account::delete(it.context, it.form).await;
     Main "/main" Session
-        GET |it| feed::show(it.services, it.context, it.query, it.headers).await,
-        POST |it| feed::croak(it.services, it.context, it.form).await;
+        GET |it| feed::show(&it.services.fronts, it.context, it.query, it.headers).await,
+        POST |it| feed::croak(&it.services.fronts, it.context, it.form).await;
     Manage "/manage" Session
         GET |it| friends::show(it.context, it.query).await,
         POST |it| friends::manage(it.context, it.form).await;

@@ -1,13 +1,13 @@
 //! Services that the handlers of all requests share.
 
-use super::announcements::KnownAnnouncements;
-use super::cluster::ClusterMonitor;
-use super::export::RunningExports;
-use super::files::Files;
-use super::front_cache::FrontCache;
-use super::known_tokens::KnownTokens;
-use super::live::LiveStreams;
-use super::metrics::WebCounters;
+use crate::web::accounts::export::RunningExports;
+use crate::web::accounts::known_tokens::KnownTokens;
+use crate::web::croaks::front_cache::FrontCache;
+use crate::web::croaks::live::LiveStreams;
+use crate::web::http::files::Files;
+use crate::web::monitoring::cluster::ClusterMonitor;
+use crate::web::monitoring::metrics::WebCounters;
+use crate::web::talks::announcements::KnownAnnouncements;
 use ribbit_net::client::Client;
 use std::sync::Arc;
 

@@ -8,9 +8,10 @@
 //! A connection stays on its thread, and so does the thread's own connection to the cluster. So a request is read, asked,
 //! rendered and answered without waking another thread. What threads share is behind locks that are held for a look-up.
 
-use super::connections::CountedConnection;
-use super::limits::{CONNECTIONS_MAX, THREADS_MAX};
-use super::{Purpose, connection};
+use crate::web::Purpose;
+use crate::web::connection;
+use crate::web::connections::CountedConnection;
+use crate::web::limits::{CONNECTIONS_MAX, THREADS_MAX};
 use async_net::TcpStream;
 use ribbit_net::client::Client;
 use smol::channel::{self, Receiver, Sender};

@@ -1,8 +1,8 @@
 //! Refusals and errors of the API as JSON: `{"error": "…"}` with the words of the pages.
 
+use crate::web::http::response::{self, WebResponse};
 use crate::web::limits::{HASTE_SECONDS, RETRY_AFTER_SECONDS};
 use crate::web::request_context::PageError;
-use crate::web::response::{self, WebResponse};
 use hyper::StatusCode;
 use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use ribbit_state::{Code, Denied};

@@ -3,8 +3,8 @@
 use super::error::{ApiError, json};
 use super::request::ApiRequest;
 use crate::web::error_pages::WRONG_PAGE;
+use crate::web::http::response::WebResponse;
 use crate::web::limits::READ_DEADLINE;
-use crate::web::response::WebResponse;
 use ribbit_state::{Page, Query};
 use ribbit_ui::api::instance::{self, InstanceFacts};
 use serde_json::Value;

@@ -8,15 +8,15 @@
 //! - The token and the secret are made here and returned once. The servers get their hashes alone.
 //! - The token of an app for itself follows from its secret (`secret::app_token`), so `client_credentials` writes nothing.
 //!
-//! The page on which a person consents is `crate::web::authorize`.
+//! The page on which a person consents is `crate::web::accounts::authorize`.
 
 use super::admission::{Caller, app_id, own_app};
 use super::error::{ApiError, json};
 use super::request::ApiRequest;
 use crate::web::error_pages::WRONG_PAGE;
+use crate::web::http::response::WebResponse;
 use crate::web::limits::READ_DEADLINE;
 use crate::web::request_context::{PageError, RequestContext};
-use crate::web::response::WebResponse;
 use base64ct::{Base64, Encoding};
 use hyper::StatusCode;
 use hyper::header::AUTHORIZATION;

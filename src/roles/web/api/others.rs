@@ -4,7 +4,7 @@ use super::error::{ApiError, json};
 use super::reading::{FoundStatus, number};
 use super::request::ApiRequest;
 use crate::web::error_pages::WRONG_PAGE;
-use crate::web::response::WebResponse;
+use crate::web::http::response::WebResponse;
 use ribbit_state::command::ReportSubject;
 use ribbit_state::{AccountCommand, AccountId, LogIndex, Page, Query, RelationCommand};
 use ribbit_ui::api::{AnnouncementEntity, ReportEntity};

@@ -11,8 +11,8 @@
 //! items below it grows by one at most, so there is one with exactly `limit` items.
 
 use super::request::ApiRequest;
+use crate::web::http::response::WebResponse;
 use crate::web::request_context::PageError;
-use crate::web::response::WebResponse;
 use hyper::header::{HeaderValue, LINK};
 use ribbit_state::LogIndex;
 

@@ -12,7 +12,7 @@ use super::{
     accounts, conversations, instance, notifications, oauth, others, posting, search, sign_up, statuses,
     streaming, timelines,
 };
-use crate::web::response::WebResponse;
+use crate::web::http::response::WebResponse;
 use ribbit_state::query::{FollowSide, ReactionKind};
 use std::pin::Pin;
 

@@ -4,9 +4,9 @@ use super::error::{ApiError, json};
 use super::reading::{FoundStatus, number};
 use super::request::ApiRequest;
 use crate::web::error_pages::WRONG_PAGE;
+use crate::web::http::response::WebResponse;
 use crate::web::limits::page_len;
 use crate::web::request_context::PageError;
-use crate::web::response::WebResponse;
 use ribbit_state::limits::{CROAKS_NAMED_MAX, REPLIES_PAGE_MAX, TALK_PAGE_MAX};
 use ribbit_state::query::{FeedCroak, Person, ReactionKind, TalkMessage, TalkPartner, Thread};
 use ribbit_state::{

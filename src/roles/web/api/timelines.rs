@@ -3,11 +3,11 @@
 use super::error::{ApiError, json};
 use super::paging::{ListPage, Range, page, with_links};
 use super::request::ApiRequest;
+use crate::web::croaks::search::percent_decoded;
 use crate::web::error_pages::WRONG_PAGE;
+use crate::web::http::response::WebResponse;
 use crate::web::limits::page_len;
 use crate::web::request_context::PageError;
-use crate::web::response::WebResponse;
-use crate::web::search::percent_decoded;
 use ribbit_state::caches::words::tags;
 use ribbit_state::query::FeedCroak;
 use ribbit_state::{LogIndex, Page, Query, TokenHash};

@@ -8,9 +8,9 @@
 //! process behind the same cursor, has each of them once. Whether the client may see a croak is decided by the query that reads it.
 
 use super::names::StreamName;
+use crate::web::croaks::live::{LiveStreams, StreamSlot};
+use crate::web::croaks::shared_pieces::{MadePiece, NewStatus, StreamCutOff};
 use crate::web::limits::{API_STREAM_PATIENCE, API_STREAM_PAUSE};
-use crate::web::live::{LiveStreams, StreamSlot};
-use crate::web::shared_pieces::{MadePiece, NewStatus, StreamCutOff};
 use ribbit_net::subscription::{Subscription, SubscriptionMessage};
 use ribbit_state::caches::words::tags;
 use ribbit_state::query::{CroakNumbers, FeedCroak, Talk, TalkPartner, TalkSummary};

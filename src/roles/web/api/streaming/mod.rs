@@ -21,10 +21,10 @@ mod sse;
 use super::ApiError;
 use super::admission::{Caller, is_upgrade};
 use super::request::ApiRequest;
+use crate::web::croaks::live::TooManyStreams;
 use crate::web::error_pages::WRONG_PAGE;
+use crate::web::http::response::{self, WebResponse};
 use crate::web::limits::READ_DEADLINE;
-use crate::web::live::TooManyStreams;
-use crate::web::response::{self, WebResponse};
 use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use events::StreamClient;
 use hyper::header::{

@@ -11,10 +11,10 @@
 use super::events::{StreamClient, StreamEnd, StreamEvent, StreamPiece, follow};
 use super::may_follow;
 use super::names::StreamName;
-use crate::web::client_origin::ClientOrigin;
-use crate::web::connection::HttpStream;
+use crate::web::croaks::live::{LiveStreams, StreamSlot, TooManyStreams};
+use crate::web::http::client_origin::ClientOrigin;
+use crate::web::http::connection::HttpStream;
 use crate::web::limits::{LIVE_BEAT, SOCKET_MESSAGE_BYTES_MAX, SOCKET_STREAMS_MAX};
-use crate::web::live::{LiveStreams, StreamSlot, TooManyStreams};
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::Message;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;

@@ -1,8 +1,8 @@
 //! A stream as Server-Sent Events.
 
 use super::events::{StreamEnd, StreamEvent, StreamPiece};
+use crate::web::croaks::live::LiveStreams;
 use crate::web::limits::LIVE_BEAT;
-use crate::web::live::LiveStreams;
 use hyper::body::Bytes;
 use ribbit_state::Token;
 use smol::future::FutureExt;
