@@ -70,6 +70,7 @@ fn seeds(target: &str) -> Seeds {
             "1com.example.frogs:/oauth",
             "1javascript:alert(1)",
             "1dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk",
+            "2--b\r\nContent-Disposition: form-data; name=\"status\"\r\n\r\nrain 🐸\r\n--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"\"\r\n\r\n\r\n--b--\r\n",
         ]),
         "asks" => put_to_a_store(),
         "chat" => lines(&[

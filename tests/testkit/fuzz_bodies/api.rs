@@ -1,4 +1,4 @@
-//! Calls of the API: bodies as JSON and as forms, and the parameters of OAuth 2.
+//! Calls of the API: bodies as JSON, as forms and in parts, and the parameters of OAuth 2.
 
 use ribbit_state::redirect::{check_redirects, origin};
 use ribbit_state::{Scope, Scopes};
@@ -8,9 +8,10 @@ use ribbit_ui::api::pkce;
 pub fn run(data: &[u8]) {
     let Some((kind, body)) = data.split_first() else { return };
     let mut params = Params::default();
-    let read = match kind % 2 {
+    let read = match kind % 3 {
         0 => params.add_json(body),
-        _ => params.add_form(body),
+        1 => params.add_form(body),
+        _ => params.add_multipart("multipart/form-data; boundary=b", body.to_vec().into()),
     };
     if read.is_ok() {
         bounded(&params, body);

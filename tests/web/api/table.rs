@@ -84,12 +84,16 @@ fn hostile_requests_are_refused_in_json() {
     let deep = "[".repeat(60_000);
     let long = format!("{{\"client_name\": \"{}\"}}", "a".repeat(70_000));
     let many = format!("{{\"a\": [{}1]}}", "1,".repeat(1_000));
-    let cases: [(&str, &str, &str, u16); 9] = [
+    let parts = "Content-Type: multipart/form-data; boundary=b\r\n";
+    let file = "--b\r\nContent-Disposition: form-data; name=file; filename=a.png\r\n\r\nPNG\r\n--b--\r\n";
+    let cases: [(&str, &str, &str, u16); 11] = [
         ("POST /api/v1/apps", json, "{", 400),
         ("POST /api/v1/apps", json, "[1]", 400),
         ("POST /api/v1/apps", json, &deep, 400),
         ("POST /api/v1/apps", json, &long, 413),
         ("POST /api/v1/apps", json, &many, 422),
+        ("POST /api/v1/apps", parts, "--b\r\n", 400),
+        ("POST /api/v2/media", parts, file, 422),
         ("POST /api/v1/apps", "Content-Type: text/xml\r\n", "<a/>", 415),
         ("POST /api/v1/apps", json, "{\"client_name\": {\"a\": 1}, \"redirect_uris\": 7}", 422),
         ("POST /oauth/token", json, "{\"client_id\": [], \"client_secret\": true}", 401),
@@ -103,4 +107,17 @@ fn hostile_requests_are_refused_in_json() {
     let (reply, json) =
         send(&site.address, "POST /api/v1/apps", "Transfer-Encoding: chunked\r\n", "0\r\n\r\n");
     assert!(reply.status == 411 && json["error"].is_string(), "{}", reply.body);
+}
+
+#[test]
+fn a_form_in_parts_is_a_form() {
+    let site = Site::start();
+    let part = |name: &str, text: &str| {
+        format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
+    };
+    let body = part("client_name", "Toot 🐸") + &part("redirect_uris[]", "https://a.example/b") + "--b--\r\n";
+    let head = format!("Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n", body.len());
+    let (reply, json) = send(&site.address, "POST /api/v1/apps", &head, &body);
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert_eq!((&json["name"], &json["redirect_uri"]), (&"Toot 🐸".into(), &"https://a.example/b".into()));
 }

@@ -159,7 +159,7 @@ impl From<PageError> for ApiError {
 impl From<ParamsError> for ApiError {
     fn from(error: ParamsError) -> ApiError {
         let status = match error {
-            ParamsError::TooMany => StatusCode::UNPROCESSABLE_ENTITY,
+            ParamsError::TooMany | ParamsError::File => StatusCode::UNPROCESSABLE_ENTITY,
             ParamsError::NotJson | ParamsError::NotAnObject | ParamsError::NotMultipart => {
                 StatusCode::BAD_REQUEST
             }

@@ -45,7 +45,7 @@ use crate::web::request_context::RequestContext;
 use crate::web::services::SiteServices;
 use admission::{Caller, bearer};
 pub(super) use error::ApiError;
-use hyper::body::Incoming;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
@@ -189,18 +189,20 @@ async fn read_params(
     began: Instant,
 ) -> Result<Result<Params, ApiError>, Rejection> {
     let bytes = body::read(&head.headers, body, API_BODY_BYTES_MAX, watch, began).await?;
-    Ok(parse_params(head, &bytes))
+    Ok(parse_params(head, bytes))
 }
 
-fn parse_params(head: &Parts, bytes: &[u8]) -> Result<Params, ApiError> {
+fn parse_params(head: &Parts, bytes: Bytes) -> Result<Params, ApiError> {
     let is = |kind| body::is_of_type(&head.headers, kind);
     let mut params = Params::default();
     // Some programs name a type although they send nothing.
     if !bytes.is_empty() {
         if is("application/json") {
-            params.add_json(bytes)?;
+            params.add_json(&bytes)?;
         } else if is(body::FORM) {
-            params.add_form(bytes)?;
+            params.add_form(&bytes)?;
+        } else if is(body::MULTIPART) {
+            params.add_multipart(body::content_type(&head.headers), bytes)?;
         } else {
             let words = "The body has to be a form or JSON.";
             return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, words));

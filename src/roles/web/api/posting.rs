@@ -19,13 +19,14 @@ use ribbit_state::limits::MENTIONS_NOTIFIED_MAX;
 use ribbit_state::query::TalkPartner;
 use ribbit_state::{Audience, Code, Command, Denied, Field, LogIndex, MessageCommand, Page, Query, Reply};
 use ribbit_ui::api::names_in;
+use ribbit_ui::api::params::NO_MEDIA;
 
 /// Maximum number of people to whom one direct status is sent.
 const RECIPIENTS_MAX: usize = MENTIONS_NOTIFIED_MAX;
 
 /// Parameters for what ribbit has no notion of, each with the sentence that refuses it.
 const UNKNOWN: [(&str, &str); 6] = [
-    ("media_ids", "Ribbit has no pictures or other media. Post the text without them."),
+    ("media_ids", NO_MEDIA),
     ("poll", "Ribbit has no polls. Ask in the text."),
     ("scheduled_at", "Ribbit cannot post later. Post it when it is time."),
     ("spoiler_text", "Ribbit has no content warnings. Write it in the text."),

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::web::http::response::WebResponse;
 use ribbit_state::query::{FollowSide, ReactionKind};
+use ribbit_ui::api::params::NO_MEDIA;
 use std::pin::Pin;
 
 /// A handler at work, in a place of its own: see [`crate::web::routes`].
@@ -219,9 +220,9 @@ api_routes! {
     /// Reports an account or its statuses.
     PostReport POST "/api/v1/reports" Person(WriteReports) |mut it| others::report(&mut it).await;
     /// Is refused.
-    PostMedia POST "/api/v1/media" Person(WriteMedia) |_| others::refuse("Ribbit has no pictures or other media. Post the text without them.");
+    PostMedia POST "/api/v1/media" Person(WriteMedia) |_| others::refuse(NO_MEDIA);
     /// Is refused.
-    PostMediaV2 POST "/api/v2/media" Person(WriteMedia) |_| others::refuse("Ribbit has no pictures or other media. Post the text without them.");
+    PostMediaV2 POST "/api/v2/media" Person(WriteMedia) |_| others::refuse(NO_MEDIA);
     /// Is refused.
     Poll GET "/api/v1/polls/{id}" Person(ReadStatuses) |_| others::no_polls();
     /// Answers with an empty list.

@@ -65,12 +65,18 @@ pub(in crate::web) async fn read(
 
 /// Returns true if the body is of this content type.
 pub(in crate::web) fn is_of_type(headers: &HeaderMap, wanted: &str) -> bool {
-    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
+    content_type(headers).split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(wanted)
+}
+
+/// Returns the content type of the body with its parameters. Empty if it has none.
+pub(in crate::web) fn content_type(headers: &HeaderMap) -> &str {
+    headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 /// Content type of posted forms.
 pub(in crate::web) const FORM: &str = "application/x-www-form-urlencoded";
+/// Content type of forms in parts, which programs post.
+pub(in crate::web) const MULTIPART: &str = "multipart/form-data";
 
 fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
