@@ -95,6 +95,25 @@ fn toot_logs_in_with_the_password_and_in_the_browser() {
 }
 
 #[test]
+fn the_command_line_of_toot_reads_and_writes() {
+    let Some(python) = python::with("toot", "RIBBIT_TOOT_PYTHON", "toot") else { return };
+    let pond = TestCluster::start();
+    let mut people = ["ada", "bob", "carl"].map(|name| {
+        let mut browser = pond.browser();
+        browser.join(name);
+        (name, browser)
+    });
+    run(&python, "toot_commands.py", &format!("http://{}", pond.web()), |what| {
+        let asked: Vec<&str> = what.splitn(4, ' ').collect();
+        let [name, path, words] = asked[1..] else { panic!("{what}") };
+        let (_, browser) = people.iter_mut().find(|(known, _)| *known == name).expect("a person");
+        let reply = browser.get(path);
+        assert!(reply.status == 200 && reply.body.contains(words), "{what}: {}", reply.body);
+        String::new()
+    });
+}
+
+#[test]
 fn a_code_gives_one_token_although_the_leader_dies() {
     let pond = TestCluster::start();
     let mut ada = pond.browser();
