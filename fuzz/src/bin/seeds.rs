@@ -236,7 +236,7 @@ fn asks() -> Vec<Ask> {
             password: password(),
             token: session,
             device: String::new(),
-        app: None,
+            app: None,
         },
         Ask::DeleteAccount { id, submitted_at, session, password: password() },
         Ask::Read { seen: Some(cursor), consistency: Consistency::Session, query: Query::Me { session } },
