@@ -44,6 +44,15 @@ assert "&lt;ponds&gt;" in changed.note and "/tag/frogs" in changed.note, changed
 equal([field.value for field in changed.source.fields], ["https://pond.example/a?b=1&c=2"])
 refused(MastodonAPIError, ada.account_update_credentials, display_name="x" * 65, words="64")
 refused(MastodonAPIError, ada.account_update_credentials, locked=True, words="locked")
+refused(
+    MastodonAPIError,
+    ada.account_update_credentials,
+    note="a picture",
+    avatar=b"GIF89a",
+    avatar_mime_type="image/gif",
+    words="no pictures",
+)
+equal(ada.account_verify_credentials().source.note, "I like #frogs & <ponds>")
 preferences = ada.preferences()
 equal(preferences["posting:default:visibility"], "public")
 anyone = Mastodon(api_base_url=address)
@@ -83,7 +92,7 @@ refused(MastodonAPIError, ada.status_post, "later", scheduled_at=datetime.now(ti
 refused(MastodonAPIError, ada.status_post, "soft", spoiler_text="ponds", words="content warnings")
 poll = ada.make_poll(["yes", "no"], 3600)
 refused(MastodonAPIError, ada.status_post, "which?", poll=poll, words="no polls")
-refused(MastodonAPIError, ada.media_post, b"GIF89a", mime_type="image/gif")
+refused(MastodonAPIError, ada.media_post, b"GIF89a", mime_type="image/gif", words="no pictures")
 private = ada.status_post("for followers", visibility="private")
 equal(private.visibility, "private")
 refused(MastodonNotFoundError, carl.status, private.id)
