@@ -24,6 +24,9 @@ pub(super) const PONG_DEADLINE: Duration = Duration::from_secs(60);
 /// Size of the lines that are collected before they are written, in bytes.
 pub(super) const OUTPUT_BYTES: usize = 16 * 1024;
 
+/// Time in which the line that is being served is completed when the role is stopped. Shorter than the time that all connections have.
+pub(super) const STOP_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Maximum number of open channels on a connection.
 pub(super) const CHANNELS_MAX: usize = ROOMS_PER_PERSON_MAX;
 /// Maximum number of channels in one JOIN or PART.

@@ -36,8 +36,10 @@ use crate::operations::requests::Requests;
 use arguments::IrcOptions;
 use async_signal::{Signal, Signals};
 use conversation::Conversation;
+use limits::STOP_PATIENCE;
 use ribbit_net::frame::Plane;
 use ribbit_net::tasks;
+use smol::Timer;
 use smol::future::{Boxed, or, pending};
 use smol::stream::StreamExt;
 use std::io;
@@ -64,6 +66,12 @@ enum End {
     /// The client is told why in an ERROR line.
     #[error("{0}")]
     Told(String),
+}
+
+impl End {
+    fn stopped() -> End {
+        End::Told("The server is being stopped; reconnect in a moment".to_string())
+    }
 }
 
 /// The service of all connections.
@@ -136,28 +144,34 @@ impl Service for Irc {
 impl Irc {
     /// Serves a connection to its end.
     async fn talk(self: &Arc<Self>, mut transport: Transport, connection: &Connection) {
-        let stopped = async {
-            connection.stopping().await;
-            Err(End::Told("The server is being stopped; reconnect in a moment".to_string()))
-        };
-        let mut session = None;
+        let mut opened = None;
         let served = async {
-            let logged_in = registration::register(self, &mut transport, connection.from).await?;
-            session = Some(logged_in.session.clone());
-            Conversation::begin(self, &mut transport, connection.from, logged_in).await?.serve().await
+            let registered = registration::register(self, &mut transport, connection.from, &mut opened);
+            let stopped = async {
+                connection.stopping().await;
+                Err(End::stopped())
+            };
+            let logged_in = or(registered, stopped).await?;
+            Conversation::begin(self, &mut transport, connection, logged_in).await?.serve().await
         };
-        let ended = or(served, stopped).await;
+        // A conversation ends between two lines of the client, if the servers answer in time.
+        let late = async {
+            connection.stopping().await;
+            Timer::after(STOP_PATIENCE).await;
+            Err(End::stopped())
+        };
+        let ended = or(served, late).await;
         if let Err(End::Told(words)) = &ended {
             transport.output.error(words);
             let _ = transport.output.flush().await;
         }
         log::debug!("connection ended: {ended:?}");
-        transport.output.close().await;
         // A session belongs to one connection: an account has a limited number of them.
-        if let Some(session) = session
-            && let Err(refusal) = self.operations.log_out(&session).await
+        if let Some(session) = opened
+            && let Err(refusal) = self.operations.end(session).await
         {
             log::debug!("a session was not ended: {refusal}");
         }
+        transport.output.close().await;
     }
 }

@@ -19,9 +19,10 @@ use super::transport::{Output, Transport};
 use super::{End, Irc, SERVER};
 use crate::operations::{Refusal, Session};
 use ribbit_net::protocol::Password;
-use ribbit_state::Code;
+use ribbit_net::secret::{new_token, token_hash};
 use ribbit_state::query::Person;
 use ribbit_state::text::fold_username;
+use ribbit_state::{Code, TokenHash};
 use smol::Timer;
 use smol::future::or;
 use std::net::IpAddr;
@@ -53,14 +54,21 @@ struct Registration<'a> {
     /// A log-in by SASL is in progress.
     sasl: Option<Payload>,
     log_ins: u32,
+    /// Session that may be open.
+    opened: &'a mut Option<TokenHash>,
     logged_in: Option<(Session, Person)>,
 }
 
-/// Serves a client until it is logged in.
+/// Serves a client until it is logged in. `opened` is the session that the caller has to end, also if this fails or is dropped.
 ///
 /// # Errors
 /// The end of the connection.
-pub(super) async fn register(irc: &Irc, transport: &mut Transport, from: IpAddr) -> Result<LoggedIn, End> {
+pub(super) async fn register(
+    irc: &Irc,
+    transport: &mut Transport,
+    from: IpAddr,
+    opened: &mut Option<TokenHash>,
+) -> Result<LoggedIn, End> {
     let Transport { inputs, output: out, .. } = transport;
     let mut registration = Registration {
         irc,
@@ -73,6 +81,7 @@ pub(super) async fn register(irc: &Irc, transport: &mut Transport, from: IpAddr)
         password: None,
         sasl: None,
         log_ins: 0,
+        opened,
         logged_in: None,
     };
     let late = async {
@@ -201,7 +210,17 @@ impl Registration<'_> {
     async fn log_in(&mut self, username: &str, password: String) -> Result<(), Refusal> {
         self.log_ins += 1;
         let operations = &self.irc.operations;
-        let (session, _) = operations.log_in(self.from, username, Password(password)).await?;
+        // One of an earlier try that was not decided in time.
+        if let Some(earlier) = self.opened.take() {
+            operations.end(earlier).await?;
+        }
+        let token = token_hash(&new_token());
+        *self.opened = Some(token);
+        let logged_in = operations.log_in_as(self.from, username, Password(password), token).await;
+        if matches!(logged_in, Err(Refusal::Denied(_) | Refusal::NotByName)) {
+            *self.opened = None;
+        }
+        let session = logged_in?;
         let me = operations.owner(&session).await?;
         self.logged_in = Some((session, me));
         Ok(())

@@ -60,7 +60,7 @@ impl Transport {
         writer: Pin<Box<dyn AsyncWrite + Send + Sync>>,
     ) -> Transport {
         let (sender, inputs) = channel::bounded(INPUTS_QUEUED_MAX);
-        let output = Output { writer, waiting: String::new() };
+        let output = Output { writer, waiting: String::new(), broken: false };
         Transport { inputs, output, _reading: tasks::spawn(read(reader, sender)) }
     }
 }
@@ -90,12 +90,16 @@ async fn read(mut reader: Pin<Box<dyn AsyncRead + Send + Sync>>, inputs: Sender<
 pub(super) struct Output {
     writer: Pin<Box<dyn AsyncWrite + Send + Sync>>,
     waiting: String,
+    /// A write has failed or was dropped, perhaps in the middle of a line. Nothing is written after it.
+    broken: bool,
 }
 
 impl Output {
     /// Appends a line to those that wait.
     pub(super) fn push(&mut self, line: &Line) {
-        self.waiting.push_str(&line.encode());
+        if !self.broken {
+            self.waiting.push_str(&line.encode());
+        }
     }
 
     /// Appends the line that says why the connection ends.
@@ -119,21 +123,30 @@ impl Output {
     /// Writes the lines that wait.
     ///
     /// # Errors
-    /// The error of the stream; `TimedOut` when the client does not take them within `WRITE_STALL`.
+    /// The error of the stream; `TimedOut` when the client takes none of them within `WRITE_STALL`; `BrokenPipe` after an earlier
+    /// error, or after a call that was dropped.
     pub(super) async fn flush(&mut self) -> io::Result<()> {
+        if self.broken {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         if self.waiting.is_empty() {
             return Ok(());
         }
         let waiting = std::mem::take(&mut self.waiting);
-        let late = async {
-            Timer::after(WRITE_STALL).await;
-            Err(io::ErrorKind::TimedOut.into())
-        };
-        let write = async {
-            self.writer.write_all(waiting.as_bytes()).await?;
-            self.writer.flush().await
-        };
-        or(write, late).await
+        self.broken = true;
+        for piece in waiting.as_bytes().chunks(OUTPUT_BYTES) {
+            let late = async {
+                Timer::after(WRITE_STALL).await;
+                Err(io::ErrorKind::TimedOut.into())
+            };
+            let write = async {
+                self.writer.write_all(piece).await?;
+                self.writer.flush().await
+            };
+            or(write, late).await?;
+        }
+        self.broken = false;
+        Ok(())
     }
 
     /// Ends the stream, with the TLS close notification if it is encrypted.
@@ -146,5 +159,44 @@ impl Output {
         if let Err(error) = closed {
             log::debug!("a connection was not closed in order: {error}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smol::future::poll_once;
+    use std::task::{Context, Poll};
+
+    /// Takes five bytes and then no more.
+    struct Stalled(usize);
+
+    impl AsyncWrite for Stalled {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            let taken = bytes.len().min(5 - self.0);
+            self.0 += taken;
+            if taken == 0 { Poll::Pending } else { Poll::Ready(Ok(taken)) }
+        }
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn nothing_follows_half_a_line() {
+        let mut output = Output { writer: Box::pin(Stalled(0)), waiting: String::new(), broken: false };
+        output.push(&Line::new(SERVER, "PING"));
+        assert!(smol::block_on(poll_once(output.flush())).is_none(), "the write is dropped half-way");
+        output.push(&Line::new(SERVER, "PONG"));
+        let after = smol::block_on(output.flush());
+        assert_eq!(after.map_err(|error| error.kind()), Err(io::ErrorKind::BrokenPipe));
+        assert!(output.waiting.is_empty());
     }
 }

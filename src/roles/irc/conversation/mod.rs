@@ -30,6 +30,7 @@ use super::registration::LoggedIn;
 use super::replies::{fail_code, number_for, numeric, welcome, words};
 use super::transport::{Output, Transport};
 use super::{End, Irc, SERVER};
+use crate::common::service::connection::Connection;
 use crate::operations::live::{Happened, LiveEvents};
 use crate::operations::{Operations, Refusal, Session};
 use ribbit_state::LogIndex;
@@ -48,6 +49,7 @@ pub(super) struct Conversation<'a> {
     irc: &'a Irc,
     inputs: &'a Receiver<Input>,
     out: &'a mut Output,
+    connection: &'a Connection,
     from: IpAddr,
     capabilities: Capabilities,
     session: Session,
@@ -90,6 +92,8 @@ enum Turn {
     Happened(Happened),
     CatchUp,
     Idle,
+    /// The role is being stopped.
+    Stop,
 }
 
 impl<'a> Conversation<'a> {
@@ -97,7 +101,7 @@ impl<'a> Conversation<'a> {
     pub(super) async fn begin(
         irc: &'a Irc,
         transport: &'a mut Transport,
-        from: IpAddr,
+        connection: &'a Connection,
         logged_in: LoggedIn,
     ) -> Result<Conversation<'a>, End> {
         let LoggedIn { capabilities, session, me } = logged_in;
@@ -107,7 +111,8 @@ impl<'a> Conversation<'a> {
             irc,
             inputs,
             out,
-            from,
+            connection,
+            from: connection.from,
             capabilities,
             session,
             me,
@@ -149,6 +154,7 @@ impl<'a> Conversation<'a> {
                     return Err(End::Told("Your session has ended; log in again".to_string()));
                 }
                 Turn::CatchUp => self.catch_up().await?,
+                Turn::Stop => return Err(End::stopped()),
                 Turn::Idle if self.pinged => return Err(End::Told("Ping timeout".to_string())),
                 Turn::Idle => {
                     self.pinged = true;
@@ -182,7 +188,12 @@ impl<'a> Conversation<'a> {
             Timer::at(deadline).await;
             Ok(Turn::Idle)
         };
-        or(input, or(happened, idle)).await
+        let stopped = async {
+            self.connection.stopping().await;
+            Ok(Turn::Stop)
+        };
+        // What was read ahead is served before the end.
+        or(or(input, stopped), or(happened, idle)).await
     }
 
     async fn serve_input(&mut self, input: Input) -> Result<(), End> {

@@ -117,7 +117,7 @@ impl Conversation<'_> {
 
     /// Writes what waits, and records that it was read: from then on it waits no longer.
     async fn mark_received(&mut self, with: AccountId, through: LogIndex) {
-        // A client that does not take it is noticed by the next write.
+        // A client that does not take it is noticed by the next write, which fails as this one.
         if self.out.flush().await.is_ok()
             && let Err(refusal) = self.operations().mark_read(&self.session, with, through).await
         {
@@ -220,6 +220,7 @@ impl Conversation<'_> {
                         if let Some(shown) = Shown::in_room(&name, message) {
                             self.show_new(&shown);
                         }
+                        self.write_many().await;
                     }
                 }
                 Err(Refusal::Denied(_)) => self.close_from_elsewhere(&name, "You are in this room no longer"),
@@ -229,9 +230,17 @@ impl Conversation<'_> {
         if let Some(feed) = self.feed {
             for croak in self.feed_after(feed.shown).await? {
                 self.show_croak(croak);
+                self.write_many().await;
             }
         }
         Ok(())
+    }
+
+    /// Writes the lines that wait if there are many. An error is noticed by the next write, which fails as this one.
+    pub(super) async fn write_many(&mut self) {
+        if let Err(error) = self.out.flush_many().await {
+            log::debug!("lines were not written: {error}");
+        }
     }
 
     /// Returns the croaks of the feed after `after`, oldest first: all of them, or the newest of as many pages as of a room.
