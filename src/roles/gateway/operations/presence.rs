@@ -29,7 +29,7 @@ use event_listener::Event;
 use ribbit_net::tasks;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::text::fold_username;
-use ribbit_state::{Code, Consistency, TokenHash, TreeCommand, TreePath};
+use ribbit_state::{Code, Consistency, Denied, TokenHash, TreeCommand, TreePath};
 use smol::channel;
 use smol::future::Boxed;
 use smol::{Task, Timer};
@@ -338,6 +338,22 @@ impl Shared {
         }
     }
 
+    /// Releases a lock. Repeats it while the lease lasts: it is renewed, so that a lock which is not released would never be free.
+    async fn release(&self, path: &TreePath, lease: TokenHash) {
+        loop {
+            match self.namespace.write(TreeCommand::Release { path: path.clone(), lease }).await {
+                Ok((_, Ok(_))) => return,
+                Ok((_, Err(Denied { code: Code::NotHeld | Code::LockHeld | Code::LeaseOver, .. }))) => return,
+                failed => log::debug!("{} is not released yet: {failed:?}", path.as_str()),
+            }
+            let lasts = |held: &HeldLease| held.token() == lease && held.is_good();
+            if !self.leases.locked().iter().any(lasts) {
+                return;
+            }
+            Timer::after(LOCK_PAUSE).await;
+        }
+    }
+
     /// Begins to release a lock, once no task acquires it. Returns its lease, or `None` if another gateway has it.
     async fn releases(&self, path: &TreePath) -> Option<TokenHash> {
         loop {
@@ -407,13 +423,7 @@ impl Online {
         let (shared, path) = (self.shared.clone(), self.path.clone());
         tasks::spawn(async move {
             if let Some(lease) = shared.releases(&path).await {
-                let release = TreeCommand::Release { path: path.clone(), lease };
-                match shared.namespace.write(release).await {
-                    Ok((_, Ok(_))) => {}
-                    Ok((_, Err(denied))) => log::debug!("{}: {denied}", path.as_str()),
-                    // Free when the lease ends.
-                    Err(failure) => log::warn!("cannot release {}: {failure}", path.as_str()),
-                }
+                shared.release(&path, lease).await;
             }
             shared.settle(&path, None);
         })
