@@ -164,7 +164,7 @@ fn nobody_is_sent_to_an_address_that_no_app_has_registered() {
     // Without an address the app's only one would be meant, but this app has three.
     let without = encoded(&[("client_id", app.id.as_str()), ("response_type", "code")]);
     assert_eq!(ada.get(&format!("/oauth/authorize?{without}")).status, 400);
-    // What else is wrong is for the app to know.
+    // What else is wrong is for the app to know, but only a person's decision leads there.
     for (name, value, error) in [
         ("response_type", "token", "unsupported_response_type"),
         ("scope", "read admin:read", "invalid_scope"),
@@ -172,8 +172,12 @@ fn nobody_is_sent_to_an_address_that_no_app_has_registered() {
         ("code_challenge", "short", "invalid_request"),
         ("code_challenge_method", "S256", "invalid_request"),
     ] {
-        let reply = ada.get(&format!("/oauth/authorize?{}", with(name, value)));
-        let back = led_back(&reply, SITE_REDIRECT);
+        let asked = with(name, value);
+        let shown = ada.get(&format!("/oauth/authorize?{asked}"));
+        assert_eq!((shown.status, shown.header("location")), (400, None), "{name}={value}: {}", shown.body);
+        let fields: Vec<_> = form_urlencoded::parse(asked.as_bytes()).collect();
+        let fields: Vec<_> = fields.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).collect();
+        let back = led_back(&ada.post("/oauth/authorize", &fields), SITE_REDIRECT);
         assert_eq!((back["error"].as_str(), back["state"].as_str()), (error, "7"));
     }
     let mut denied = fine.to_vec();

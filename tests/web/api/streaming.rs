@@ -10,6 +10,7 @@ use testkit::api::{ApiApp, call};
 use testkit::api_stream::{ApiEvent, ApiEvents, ApiSocket};
 use testkit::http::{Browser, exchange};
 use testkit::site::Site;
+use testkit::timeouts::awaited;
 
 /// A site with two people, of whom the first follows the second, and a token of hers.
 struct Pond {
@@ -266,13 +267,19 @@ fn an_account_has_a_bounded_number_of_streams() {
     let address = pond.site.address.clone();
     let refused = ApiEvents::open(&address, "/api/v1/streaming/user", &pond.token, None);
     assert!(refused.is_err_and(|status| status.contains("429")));
-    let mut socket = ApiSocket::open(&address, "/api/v1/streaming", Some(&pond.token)).unwrap();
-    socket.say(&json!({"type": "subscribe", "stream": "user"}));
-    assert_eq!(socket.next_message().unwrap()["status"], 429);
+    // A socket counts from its beginning, with a stream or without.
+    let refused = ApiSocket::open(&address, "/api/v1/streaming", Some(&pond.token));
+    assert_eq!(refused.err(), Some(429));
+    drop(open);
+    let sockets: Vec<ApiSocket> = awaited("the places are free again", || {
+        let open = |_| ApiSocket::open(&address, "/api/v1/streaming", Some(&pond.token)).ok();
+        (0..API_STREAMS_PER_ACCOUNT_MAX).map(open).collect()
+    });
+    assert!(ApiSocket::open(&address, "/api/v1/streaming", Some(&pond.token)).is_err());
     // Others have their own.
     let bobs = pond.app.log_in("bob", "read").token;
     ApiEvents::open(&address, "/api/v1/streaming/user", &bobs, None).unwrap();
-    drop(open);
+    drop(sockets);
 }
 
 #[test]

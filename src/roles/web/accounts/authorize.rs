@@ -1,12 +1,12 @@
 //! `/oauth/authorize`: a person lets an app act for them (OAuth 2, authorization code).
 //!
 //! ```text
-//!   app known, address registered? ── no ──▶ a page that says so: nobody is sent anywhere
-//!   parameters right? ── no ──▶ back to the app with `error`
-//!   consent ──▶ back to the app with `code` and `state`
+//!   app known, address registered, parameters right? ── no ──▶ a page that says so
+//!   decision of the person ──▶ back to the app with `code` or `error`, and `state`
 //! ```
 //!
-//! A browser is sent to an address only if the app has registered it, byte for byte. The form has the guards of all forms; besides,
+//! A browser is sent to an address only if the app has registered it, byte for byte, and only by a person's decision: everyone may
+//! register an app, so a link to this page must not lead elsewhere by itself. The form has the guards of all forms; besides,
 //! the code is of use to the app alone, which has to show its secret.
 
 use crate::web::accounts::account::open_session;
@@ -54,11 +54,24 @@ struct Asked {
     force_login: bool,
 }
 
+/// Reason why an app's request has no consent page.
+enum Wrong {
+    /// The app or its address is unknown: nobody is sent anywhere.
+    Page(Box<WebResponse>),
+    /// The app is told, once the person has decided.
+    App { redirect: String, state: Option<String>, error: &'static str, words: &'static str },
+}
+
+fn asks_wrongly(words: &str) -> WebResponse {
+    message(StatusCode::BAD_REQUEST, "The app asks wrongly", words, false)
+}
+
 /// Shows the page that asks for consent.
 pub(in crate::web) async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
     let asked = match asked(context, query).await {
         Ok(asked) => asked,
-        Err(answer) => return *answer,
+        Err(Wrong::Page(page)) => return *page,
+        Err(Wrong::App { words, .. }) => return asks_wrongly(words),
     };
     match consent_page(context, &asked, query, "").await {
         Ok(page) => answer(StatusCode::OK, &page, &asked),
@@ -70,7 +83,10 @@ pub(in crate::web) async fn show(context: &mut RequestContext, query: &Form) -> 
 pub(in crate::web) async fn decide(context: &mut RequestContext, form: &Form) -> WebResponse {
     let asked = match asked(context, form).await {
         Ok(asked) => asked,
-        Err(answer) => return *answer,
+        Err(Wrong::Page(page)) => return *page,
+        Err(Wrong::App { redirect, state, error, words }) => {
+            return back(&redirect, state.as_deref(), Err((error, words)));
+        }
     };
     if form.text("choice") != "allow" {
         let words = "You did not let the app act for you.";
@@ -89,8 +105,8 @@ pub(in crate::web) async fn decide(context: &mut RequestContext, form: &Form) ->
 /// Reads what an app asks for.
 ///
 /// # Errors
-/// The answer: a page if the app or the address is unknown, else a redirect to that address.
-async fn asked(context: &mut RequestContext, form: &Form) -> Result<Asked, Box<WebResponse>> {
+/// What is wrong with it, and who is told.
+async fn asked(context: &mut RequestContext, form: &Form) -> Result<Asked, Wrong> {
     let app = form.text("client_id").parse().map(AppId);
     let app = match app {
         Ok(app) => match context.read(Query::App { app }, READ_DEADLINE).await {
@@ -102,25 +118,25 @@ async fn asked(context: &mut RequestContext, form: &Form) -> Result<Asked, Box<W
         },
         Err(_) => Err(Denied::new(Code::NoSuchApp).into()),
     };
-    let refuse =
-        |code| message(StatusCode::BAD_REQUEST, "The app asks wrongly", &refusal(Denied::new(code)), false);
+    let refuse = |code| Wrong::Page(Box::new(asks_wrongly(&refusal(Denied::new(code)))));
     let app = match app {
         Ok(app) => app,
-        Err(PageError::Denied(denied)) => return Err(Box::new(refuse(denied.code))),
-        Err(error) => return Err(Box::new(error_page(context, NavEntry::Nowhere, error))),
+        Err(PageError::Denied(denied)) => return Err(refuse(denied.code)),
+        Err(error) => return Err(Wrong::Page(Box::new(error_page(context, NavEntry::Nowhere, error)))),
     };
     let redirect = match form.get("redirect_uri") {
         Some(asked) => app.redirects.iter().find(|known| *known == asked).cloned(),
         None if app.redirects.len() == 1 => app.redirects.first().cloned(),
         None => None,
     };
-    let Some(redirect) = redirect else { return Err(Box::new(refuse(Code::RedirectNotRegistered))) };
+    let Some(redirect) = redirect else { return Err(refuse(Code::RedirectNotRegistered)) };
     let state = form.get("state").map(str::to_string);
     if state.as_ref().is_some_and(|state| state.len() > STATE_BYTES_MAX) {
         let words = "The app sent a state that is too long.";
-        return Err(Box::new(back(&redirect, None, Err(("invalid_request", words)))));
+        return Err(Wrong::App { redirect, state: None, error: "invalid_request", words });
     }
-    let wrong = |error, words| Err(Box::new(back(&redirect, state.as_deref(), Err((error, words)))));
+    let wrong =
+        |error, words| Err(Wrong::App { redirect: redirect.clone(), state: state.clone(), error, words });
     if form.text("response_type") != "code" {
         return wrong("unsupported_response_type", "The response_type has to be code.");
     }

@@ -35,9 +35,14 @@ impl KnownTokens {
         self.0.locked().known.get(&session).map(|(_, token)| *token)
     }
 
-    /// Notes a use of a token.
+    /// Notes a use of a token. The newest state that was shown stays known when a slower call shows an older one.
     pub(in crate::web) fn note(&self, session: TokenHash, token: KnownToken) {
         let mut tokens = self.0.locked();
+        let known = tokens.known.get(&session).and_then(|(_, known)| known.seen);
+        let newer = known.filter(|known| {
+            token.seen.is_none_or(|seen| seen.history == known.history && seen.index < known.index)
+        });
+        let token = KnownToken { seen: newer.or(token.seen), ..token };
         tokens.uses += 1;
         let now = tokens.uses;
         if tokens.known.len() >= TOKENS_KNOWN_MAX && !tokens.known.contains_key(&session) {
@@ -56,6 +61,7 @@ impl KnownTokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ribbit_state::HistoryId;
 
     #[test]
     fn the_token_that_was_not_used_for_longest_goes() {
@@ -72,5 +78,18 @@ mod tests {
         assert!(tokens.get(nth(0)).is_some() && tokens.get(nth(1)).is_none());
         tokens.forget(nth(0));
         assert!(tokens.get(nth(0)).is_none());
+    }
+
+    #[test]
+    fn what_was_seen_goes_back_in_another_history_alone() {
+        let (tokens, session) = (KnownTokens::default(), TokenHash([7; 32]));
+        let seen = |history, index| {
+            let seen = Some(Token { history: HistoryId(history), index });
+            tokens.note(session, KnownToken { scopes: Scopes::all(), seen });
+            tokens.get(session).and_then(|token| token.seen).map(|seen| (seen.history.0, seen.index))
+        };
+        assert_eq!(seen(1, 100), Some((1, 100)));
+        assert_eq!(seen(1, 90), Some((1, 100)));
+        assert_eq!(seen(2, 5), Some((2, 5)));
     }
 }

@@ -141,8 +141,10 @@ impl Api {
             path: head.uri.path(),
             caller,
         };
+        // The context forgets a session that has ended.
+        let session = request.context.session();
         let answer = route.handle(request).await;
-        if let (Caller::Person { scopes }, Some(session)) = (caller, context.session()) {
+        if let (Caller::Person { scopes }, Some(session)) = (caller, session) {
             match &answer {
                 Err(error) if error.lacks_session() => services.tokens.forget(session),
                 _ => services.tokens.note(session, KnownToken { scopes, seen: context.seen() }),

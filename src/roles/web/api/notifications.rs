@@ -159,7 +159,7 @@ pub(super) async fn set_markers(request: &mut ApiRequest<'_>) -> Result<WebRespo
         request.write(MessageCommand::ReadFeed { session, through }.into()).await?;
     }
     if let Some(through) = notifications {
-        request.write(NoticeCommand::Read { session, through }.into()).await?;
+        request.write_part(1, NoticeCommand::Read { session, through }.into()).await?;
     }
     Ok(json(&positions(request, home.is_some(), notifications.is_some()).await?))
 }

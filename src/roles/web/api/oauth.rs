@@ -187,7 +187,9 @@ async fn exchange(
     let command = AppCommand::Exchange { app, key, code, redirect, verifier, session };
     match context.command(made, command.into()).await {
         Ok(Reply::LoggedIn { .. }) => {
-            context.act_for(session, None);
+            // At least as new as the exchange, on whichever server.
+            let seen = context.seen();
+            context.act_for(session, seen);
             let caller = context.read(Query::Caller { session }, READ_DEADLINE).await?.page;
             let Page::Caller { access: Some(access), .. } = caller else { return Err(WRONG_PAGE.into()) };
             Ok(json(&TokenJson::new(&to_hex(&token), access.scopes, context.now_ms())))

@@ -204,9 +204,10 @@ pub(in crate::web) fn file(content_type: &'static str, text: &'static str) -> We
 }
 
 /// Sends an avatar. Caches keep it for a day: its address changes with the choice of its owner, and its drawing only with a
-/// new version.
+/// new version. Pages of other sites may show it: those of apps in the browser do.
 pub(in crate::web) fn drawing(svg: String) -> WebResponse {
     let mut answer = with_type(StatusCode::OK, "image/svg+xml", svg.into());
+    answer.headers_mut().insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=86400"));
     answer
 }

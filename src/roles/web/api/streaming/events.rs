@@ -56,7 +56,7 @@ pub(super) type StreamPiece = Result<(Token, Vec<StreamEvent>), StreamEnd>;
 
 /// Follows a stream behind a cursor. Its last piece is the end.
 pub(super) fn follow(
-    slot: StreamSlot,
+    slot: Arc<StreamSlot>,
     client: StreamClient,
     name: StreamName,
     cursor: Token,
@@ -74,7 +74,7 @@ pub(super) fn follow(
 
 struct Followed {
     streams: Arc<LiveStreams>,
-    _slot: StreamSlot,
+    _slot: Arc<StreamSlot>,
     client: StreamClient,
     name: StreamName,
     subscription: Subscription,

@@ -36,6 +36,7 @@ use names::StreamName;
 use ribbit_state::{Page, Query, Scope, Scopes, Token};
 use ribbit_ui::api::SiteAddresses;
 use socket::SocketClient;
+use std::sync::Arc;
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Version of the WebSocket protocol (RFC 6455).
@@ -95,24 +96,22 @@ async fn begin(it: ApiRequest<'_>, name: Option<StreamName>) -> Result<WebRespon
     let (origin, streams) = (context.origin(), services.streams.clone());
     let site = SiteAddresses::new(origin.secure, context.host());
     let client = StreamClient { session, me: me.account, site, scopes };
-    let slot = match &name {
-        Some(_) => Some(
-            streams
-                .enter(origin, Some(me.account))
-                .map_err(|TooManyStreams(words)| ApiError::new(StatusCode::TOO_MANY_REQUESTS, words))?,
-        ),
-        None => None,
-    };
+    if name.is_none() && !is_upgrade(headers) {
+        return Err(no_such_stream());
+    }
+    let slot = streams.enter(origin, Some(me.account));
+    let slot = slot.map_err(|TooManyStreams(words)| ApiError::new(StatusCode::TOO_MANY_REQUESTS, words))?;
+    let slot = Arc::new(slot);
     if is_upgrade(headers) {
-        let first = name.zip(slot).map(|(name, slot)| (name, slot, cursor));
         let head = accepted(headers)?;
-        let client = SocketClient { streams, origin, client, first };
+        let first = name.map(|name| (name, cursor));
+        let client = SocketClient { streams, origin, client, place: slot, first };
         return Ok(response::switching(
             head,
             Box::new(move |wire, read| Box::pin(socket::serve(wire, read, client))),
         ));
     }
-    let (name, slot) = name.zip(slot).ok_or_else(no_such_stream)?;
+    let name = name.ok_or_else(no_such_stream)?;
     Ok(response::events(sse::bytes(streams, events::follow(slot, client, name, cursor), last.is_some())))
 }
 

@@ -63,8 +63,10 @@ pub(super) struct SocketClient {
     pub(super) streams: Arc<LiveStreams>,
     pub(super) origin: ClientOrigin,
     pub(super) client: StreamClient,
-    /// The stream that the request names, its slot and its cursor.
-    pub(super) first: Option<(StreamName, StreamSlot, Token)>,
+    /// Place of the connection, held to its end. It is that of the only stream, too; each further stream has one of its own.
+    pub(super) place: Arc<StreamSlot>,
+    /// The stream that the request names, and its cursor.
+    pub(super) first: Option<(StreamName, Token)>,
 }
 
 struct OpenStream {
@@ -92,11 +94,12 @@ struct Socket {
 pub(super) async fn serve(wire: HttpStream, read: Bytes, mut session: SocketClient) {
     let config = WebSocketConfig::default()
         .max_message_size(Some(SOCKET_MESSAGE_BYTES_MAX))
-        .max_frame_size(Some(SOCKET_MESSAGE_BYTES_MAX));
+        .max_frame_size(Some(SOCKET_MESSAGE_BYTES_MAX))
+        .read_buffer_size(SOCKET_MESSAGE_BYTES_MAX);
     let stream = WebSocketStream::from_partially_read(wire, read.to_vec(), Role::Server, Some(config)).await;
     let mut socket = Socket { stream, open: Vec::new(), beat: Timer::interval(LIVE_BEAT) };
-    if let Some((name, slot, cursor)) = session.first.take() {
-        socket.begin(&session, name, slot, cursor);
+    if let Some((name, cursor)) = session.first.take() {
+        socket.begin(&session, name, session.place.clone(), cursor);
     }
     let streams = session.streams.clone();
     let mut stopped = pin!(streams.stopped());
@@ -127,7 +130,7 @@ pub(super) async fn serve(wire: HttpStream, read: Bytes, mut session: SocketClie
 type SocketResult<T> = Result<T, async_tungstenite::tungstenite::Error>;
 
 impl Socket {
-    fn begin(&mut self, session: &SocketClient, name: StreamName, slot: StreamSlot, cursor: Token) {
+    fn begin(&mut self, session: &SocketClient, name: StreamName, slot: Arc<StreamSlot>, cursor: Token) {
         let pieces = Box::pin(follow(slot, session.client.clone(), name.clone(), cursor));
         self.open.push(OpenStream { name, pieces });
     }
@@ -210,8 +213,12 @@ impl Socket {
                 if self.open.len() == SOCKET_STREAMS_MAX {
                     return Err(many("too many streams on one connection; unsubscribe from one first"));
                 }
-                let slot = session.streams.enter(session.origin, Some(session.client.me));
-                let slot = slot.map_err(|TooManyStreams(words)| many(words))?;
+                let slot = if self.open.is_empty() {
+                    session.place.clone()
+                } else {
+                    let slot = session.streams.enter(session.origin, Some(session.client.me));
+                    Arc::new(slot.map_err(|TooManyStreams(words)| many(words))?)
+                };
                 let cursor = session.streams.position(session.client.session).await.ok_or((
                     StatusCode::SERVICE_UNAVAILABLE,
                     "the servers are unavailable; try again in a moment",
