@@ -30,6 +30,7 @@ mod demo;
 mod differs;
 mod directory;
 mod doctor;
+mod each_write;
 mod earlier_build;
 mod even;
 mod failing;
