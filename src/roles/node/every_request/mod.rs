@@ -55,6 +55,7 @@ fn variants(ask: &Ask) -> Vec<String> {
                 Command::Relation(it) => names.push(format!("Relation::{}", name(it))),
                 Command::Conversation(it) => names.push(format!("Conversation::{}", name(it))),
                 Command::Access(it) => names.push(format!("Access::{}", name(it))),
+                Command::App(it) => names.push(format!("App::{}", name(it))),
                 _ => {}
             }
         }
@@ -64,7 +65,7 @@ fn variants(ask: &Ask) -> Vec<String> {
 }
 
 /// Variants of `Command` that group the commands of one subject.
-const GROUPS: usize = 10;
+const GROUPS: usize = 11;
 
 /// Number of variants of all request types: `Ask`, queries, pins, the directory and commands. A new variant has to be added
 /// to the table.
