@@ -3,9 +3,8 @@
 
 use crate::test_cluster::TestCluster;
 use serde_json::json;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use testkit::api::{ApiApp, REDIRECT};
 use testkit::driver::Driver;
 use testkit::http::Browser;
@@ -13,28 +12,12 @@ use testkit::python;
 
 /// Runs a client until it has passed. `please` does what it asks for and returns the answer.
 #[track_caller]
-fn run(python: &Path, client: &str, base: &str, mut please: impl FnMut(&str) -> String) {
+fn run(python: &Path, client: &str, base: &str, please: impl FnMut(&str) -> String) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/processes/api/clients");
     let home = tempfile::tempdir().expect("a folder");
-    let mut child = Command::new(python)
-        .arg(folder.join(client))
-        .arg(base)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("XDG_CONFIG_HOME", home.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("Python starts");
-    let mut stdin = child.stdin.take().expect("piped");
-    let mut passed = false;
-    for line in BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok) {
-        match line.strip_prefix("please ") {
-            Some(what) => stdin.write_all(format!("{}\n", please(what)).as_bytes()).expect("it waits"),
-            None => passed = line == "passed",
-        }
-    }
-    let ended = child.wait().expect("our child");
-    assert!(ended.success() && passed, "{client} failed: {ended:?}");
+    let mut command = Command::new(python);
+    command.arg(folder.join(client)).arg(base).env("XDG_CONFIG_HOME", home.path());
+    python::until_passed(command, please);
 }
 
 /// Returns the code that a page shows.

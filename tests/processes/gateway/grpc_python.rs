@@ -3,9 +3,8 @@
 
 use super::Gateway;
 use crate::test_cluster::TestCluster;
-use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 /// Returns the Python that has `grpcio`, if there is one.
 fn python() -> Option<PathBuf> {
@@ -16,28 +15,13 @@ fn python() -> Option<PathBuf> {
 #[track_caller]
 fn run(python: &Path, client: &str, arguments: &[String], mut please: impl FnMut(&str)) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut child = Command::new(python)
-        .arg(folder.join("tests/processes/gateway/clients").join(client))
-        .arg(folder.join("proto"))
-        .args(arguments)
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("Python starts");
-    let mut stdin = child.stdin.take().expect("piped");
-    let mut passed = false;
-    for line in BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok) {
-        match line.strip_prefix("please ") {
-            Some(what) => {
-                please(what);
-                stdin.write_all(b"done\n").expect("it waits");
-            }
-            None => passed = line == "passed",
-        }
-    }
-    let ended = child.wait().expect("our child");
-    assert!(ended.success() && passed, "{client} failed: {ended:?}");
+    let mut command = Command::new(python);
+    command.arg(folder.join("tests/processes/gateway/clients").join(client)).arg(folder.join("proto"));
+    command.args(arguments);
+    testkit::python::until_passed(command, |what| {
+        please(what);
+        "done".to_string()
+    });
 }
 
 /// Kills the leading backend, or another one, once all are there.

@@ -6,10 +6,11 @@ use crate::pty::Terminal;
 use crate::test_cluster::{TestCluster, awaited};
 use crate::verbs::CliUser;
 use std::fs::{self, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use testkit::irc_client::IrcClient;
+use testkit::python;
 
 /// Lines that a client says while the leader dies.
 const LINES: u32 = 10;
@@ -17,16 +18,6 @@ const LINES: u32 = 10;
 /// Prints that a client is missing. Not captured by the test harness.
 fn skipped(what: &str) {
     let _ = writeln!(std::io::stderr(), "skipped: {what}");
-}
-
-/// Returns the Python that has the library `irc`: that of RIBBIT_IRC_PYTHON, or the one that `.ci/run` makes.
-fn python() -> Option<PathBuf> {
-    let file = std::env::var_os("RIBBIT_IRC_PYTHON").map(PathBuf::from).or_else(|| {
-        let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-        let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-        Some(cache.join("ribbit-ci/irc/bin/python"))
-    });
-    file.filter(|file| file.exists())
 }
 
 /// Returns true if a program is installed.
@@ -68,32 +59,22 @@ fn says_lines(pond: &TestCluster, bob: &mut IrcClient, mut say: impl FnMut(&str)
 
 #[test]
 fn the_python_library() {
-    let Some(python) = python() else {
-        return skipped("no Python with the library irc (RIBBIT_IRC_PYTHON=FILE)");
-    };
+    let Some(python) = python::with("the library irc", "RIBBIT_IRC_PYTHON", "irc") else { return };
     let (pond, ada, server) = with_a_room();
     let (host, port) = server.address.split_once(':').expect("HOST:PORT");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/processes/irc/clients/library.py");
     let mut command = Command::new(python);
-    command.arg(script).args([host, port]).env("PYTHONDONTWRITEBYTECODE", "1");
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("Python starts");
-    let mut stdin = child.stdin.take().expect("piped");
-    let mut passed = false;
-    for line in BufReader::new(child.stdout.take().expect("piped")).lines().map_while(Result::ok) {
-        match line.as_str() {
-            "please kill leader" => kill_leader(&pond),
-            "please say from a verb" => {
+    command.arg(script).args([host, port]);
+    python::until_passed(command, |what| {
+        match what {
+            "kill leader" => kill_leader(&pond),
+            "say from a verb" => {
                 ada.runs(&pond, &["say", "pond", "said with a verb"]).succeeds();
             }
-            line => {
-                passed = line == "passed";
-                continue;
-            }
+            other => panic!("the library asks for {other}"),
         }
-        stdin.write_all(b"done\n").expect("it waits");
-    }
-    let ended = child.wait().expect("our child");
-    assert!(ended.success() && passed, "the library failed: {ended:?}");
+        "done".to_string()
+    });
 }
 
 #[test]

@@ -25,16 +25,12 @@ fn json(reply: &Reply) -> Value {
 fn run(mut program: Command, client: &str, arguments: &[&OsStr]) {
     let pond = TestCluster::start();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/processes/mastodon/clients");
-    let ended = program
+    program
         .arg(folder.join(client))
         .args(arguments)
         .arg(format!("http://{}", pond.web()))
-        .args(["ada", "bob", "carl"].map(|name| token(&pond, name)))
-        .env("PYTHONDONTWRITEBYTECODE", "1")
-        .output()
-        .expect("the client starts");
-    let (said, errors) = (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
-    assert!(ended.status.success() && said.trim_end().ends_with("passed"), "{said}{errors}");
+        .args(["ada", "bob", "carl"].map(|name| token(&pond, name)));
+    python::until_passed(program, |what| panic!("the client asks for {what}"));
 }
 
 #[test]
