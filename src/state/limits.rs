@@ -48,8 +48,8 @@ pub const APP_CODE_AGE_MS_MAX: u64 = 10 * 60 * 1000;
 pub(crate) const APP_CODES_PER_ACCOUNT_MAX: usize = 8;
 /// Lifetime of a link to set a new password, in milliseconds of cluster age (one day).
 pub const RESET_LINK_AGE_MS_MAX: u64 = 24 * 3600 * 1000;
-/// Lifetime of the link of an account that nothing else opens, in milliseconds of cluster age (30 days): whoever creates the
-/// accounts of a class hands the links out over some weeks.
+/// Lifetime of the link of an account that nothing else opens, in milliseconds of cluster age (30 days), because
+/// the links of a class are handed out over some weeks.
 pub const FIRST_LINK_AGE_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 /// Maximum number of feed addresses of one account.
 pub const FEED_ADDRESSES_MAX: usize = 16;

@@ -53,7 +53,7 @@ impl AddressRateClass {
     }
 }
 
-/// What is left of a rate limit.
+/// Rest of a rate limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RateLeft {
     /// Maximum number of requests at once.

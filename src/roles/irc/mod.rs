@@ -48,7 +48,7 @@ use transport::Transport;
 
 /// Name of the server in lines to clients.
 const SERVER: &str = "irc.ribbit";
-/// Host of all people in lines to clients: theirs is nobody's business.
+/// Host of all people in lines to clients, which hides their addresses.
 const HOST: &str = "ribbit";
 /// Name of the network that clients show.
 const NETWORK: &str = "ribbit";

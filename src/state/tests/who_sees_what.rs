@@ -115,7 +115,7 @@ const TABLE: [(Relation, Met); 8] = [
     (ReaderMutes, Met { notice: false, everyone: false, shared: false, ..STRANGERS }),
     (ReaderMutesStranger, Met { notice: false, everyone: false, shared: false, ..STRANGERS }),
     (AuthorMutesReader, STRANGERS),
-    // It is public whoever reads it, as without a session nobody is blocked.
+    // It is public for every reader, because a reader without a session is blocked by no account.
     (ReaderBlocks, Met { public: true, ..NOTHING }),
     (AuthorBlocks, Met { public: true, ..NOTHING }),
     (AuthorDeleted, NOTHING),

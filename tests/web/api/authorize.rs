@@ -80,7 +80,7 @@ fn a_person_allows_an_app_which_gets_one_token() {
     assert!(token["created_at"].as_u64().is_some() && token.get("expires_in").is_none(), "{token}");
     let token = token["access_token"].as_str().unwrap();
     assert_eq!(call(&site.address, "GET", "/api/v1/apps/verify_credentials", token, None).0.status, 200);
-    // Whoever shows the code again has stolen it, or it was stolen: the token ends.
+    // One of two clients with the same code has stolen it: the token ends.
     let (reply, json) = exchange(&app, &back["code"], verifier);
     assert_eq!((reply.status, &json["error"]), (400, &json!("invalid_grant")), "{}", reply.body);
     assert_eq!(call(&site.address, "GET", "/api/v1/apps/verify_credentials", token, None).0.status, 401);

@@ -31,19 +31,19 @@ fn every_call_needs_the_token_and_the_scope_of_its_row() {
     for row in ROWS {
         let at = path(row.path);
         let ask = |token: &str| call(&site.address, row.method, &at, token, None);
-        let (nobody, json) = ask("");
+        let (anonymous, json) = ask("");
         assert_eq!(
-            nobody.status == 401
+            anonymous.status == 401
                 && json["error"] == json!("The access token is missing or not valid any more."),
             row.access != ApiAccess::Anyone,
             "{} {at}: {}",
             row.method,
-            nobody.body
+            anonymous.body
         );
-        assert_eq!(nobody.header("access-control-allow-origin"), Some("*"), "{at}");
-        assert_eq!(nobody.header("set-cookie"), None, "{at}");
+        assert_eq!(anonymous.header("access-control-allow-origin"), Some("*"), "{at}");
+        assert_eq!(anonymous.header("set-cookie"), None, "{at}");
         if row.access != ApiAccess::Anyone {
-            assert_eq!(ask(&"ab".repeat(32)).0.status, 401, "{at}: a token that nobody has");
+            assert_eq!(ask(&"ab".repeat(32)).0.status, 401, "{at}: an unknown token");
             assert_eq!(ask("no-token").0.status, 401, "{at}");
         }
         if row.scope.is_some() {

@@ -51,7 +51,7 @@ const ALL: Met = Met {
 };
 
 fn expected(relation: Relation, for_followers: bool) -> Met {
-    // A croak for followers is not among everyone's, and this one mentions nobody.
+    // A croak for followers is not among everyone's, and this one mentions no person.
     let seen = Met { public: !for_followers, notification: !for_followers, ..ALL };
     match relation {
         Follows => seen,

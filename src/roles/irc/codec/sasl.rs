@@ -53,7 +53,7 @@ impl Payload {
 fn plain(payload: &str) -> Option<Step> {
     let decoded = String::from_utf8(Base64::decode_vec(payload).ok()?).ok()?;
     let [authorized, username, password] = decoded.split('\0').collect::<Vec<_>>()[..] else { return None };
-    // Nobody acts for another account.
+    // No session acts for another account.
     let is_own = authorized.is_empty() || authorized.eq_ignore_ascii_case(username);
     let step = Step::Plain { username: username.to_string(), password: password.to_string() };
     (is_own && !username.is_empty()).then_some(step)

@@ -1,4 +1,4 @@
-//! Who is in a channel: NAMES, and WHO of a channel.
+//! Members of a channel: NAMES, and WHO of a channel.
 
 use super::Conversation;
 use super::shown::FEED;

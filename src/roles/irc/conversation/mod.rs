@@ -79,7 +79,7 @@ struct OpenRoom {
     through: ShownThrough,
 }
 
-/// How far a channel was shown, and how much of that is marked as read.
+/// Newest message of a channel that was shown, and the newest that is marked as read.
 #[derive(Debug, Clone, Copy, Default)]
 struct ShownThrough {
     shown: LogIndex,

@@ -1,4 +1,4 @@
-//! What happens elsewhere: an event says what to read, and what was read is shown once.
+//! Events of other clients: an event names what to read, and each message that was read is shown once.
 
 use super::shown::Shown;
 use super::{Conversation, ShownThrough};

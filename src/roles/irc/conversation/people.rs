@@ -1,4 +1,4 @@
-//! Who people are: WHOIS, USERHOST, ISON.
+//! Facts about people: WHOIS, USERHOST, ISON.
 
 use super::Conversation;
 use crate::irc::codec::message::Message;

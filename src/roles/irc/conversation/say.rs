@@ -1,4 +1,4 @@
-//! What the client says: PRIVMSG and NOTICE to rooms, people and the feed.
+//! Messages of the client: PRIVMSG and NOTICE to rooms, people and the feed.
 
 use super::Conversation;
 use super::shown::FEED;
@@ -20,7 +20,7 @@ impl Conversation<'_> {
         };
         let text = match Said::read(text) {
             Said::Text(text) => text,
-            // Clients send replies by themselves, and nobody reads that they are not carried.
+            // Clients send replies by themselves, so a refusal would reach no person.
             Said::Ctcp if command == "NOTICE" => return,
             Said::Ctcp => {
                 return self.refuse(

@@ -242,8 +242,8 @@ Examples:
 const CREATE_HELP: &str = "\
 Works whether registration is open or not. The link works once, for 30 days in
 which the cluster is running, and until you make another one with `ribbit user
-reset`. It is shown only here: give it to that person alone. Nobody can log in to
-the account before.
+reset`. It is shown only here: give it to that person alone. The account cannot be
+used before.
 
 Examples:
   ribbit user create ada --name 'Ada L' --pages http://board1:8080

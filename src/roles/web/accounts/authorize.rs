@@ -56,7 +56,7 @@ struct Asked {
 
 /// Reason why an app's request has no consent page.
 enum Wrong {
-    /// The app or its address is unknown: nobody is sent anywhere.
+    /// The app or its address is unknown, so the browser is sent to no address.
     Page(Box<WebResponse>),
     /// The app is told, once the person has decided.
     App { redirect: String, state: Option<String>, error: &'static str, words: &'static str },
@@ -197,7 +197,7 @@ async fn consent_page(
 /// Logs the person in if the form has a password, and makes a code.
 ///
 /// # Errors
-/// `Denied` if the password is wrong, nobody is logged in, or the app may not; `Service` if it is not decided in time.
+/// `Denied` if the password is wrong, there is no session, or the app may not; `Service` if it is not decided in time.
 async fn allow(context: &mut RequestContext, asked: &Asked, form: &Form) -> Result<String, PageError> {
     if let Some(username) = form.get(Field::Username.name()) {
         let username = fold_username(username)?;

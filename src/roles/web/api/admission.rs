@@ -1,4 +1,4 @@
-//! Admission of calls: which token they need, and whose it is.
+//! Admission of calls: the token that a call needs, and its owner.
 
 use super::error::ApiError;
 use crate::web::error_pages::WRONG_PAGE;

@@ -104,7 +104,7 @@ async fn message_thread(
     Ok(StatusThread { ancestors: shown(&older), descendants: shown(&newer) })
 }
 
-/// Answers with the people who like or shared a croak. Nobody can do that with a direct message.
+/// Answers with the people who like or shared a croak. A direct message can be neither liked nor shared.
 pub(super) async fn reactions(
     request: &mut ApiRequest<'_>,
     kind: ReactionKind,
