@@ -21,8 +21,7 @@
 //! - [`audience`]: readers of a croak; [`avatar`]: the pictures beside names; [`command`]: requests, commands and replies
 //! - [`rows`]: the tables with their keys and rows; [`coordination`]: the rows of the lock namespace and of leases;
 //!   [`room_rows`]: the rows of rooms; [`croaks`]: the layout of a stored croak
-//! - [`query`]: queries and the shapes of their answers; [`croak_query`], [`room_query`], [`talk_query`] and [`person`]: croaks,
-//!   rooms, direct messages and people in them
+//! - [`query`]: queries and the shapes of their answers; [`person`]: people in them
 //! - [`events`]: events, and the one that each command produces; [`facts`]: a table of all facts about each command and query
 //! - [`rule`]: the context that every rule receives, and its decision; [`lookup`]: lookups that rules and queries share
 //! - [`sync`]: locking, for all layers
@@ -58,7 +57,6 @@
 
 pub mod accounts;
 pub mod answer;
-mod app_rows;
 pub mod apply;
 mod audience;
 mod avatar;
@@ -67,10 +65,8 @@ pub mod check;
 pub mod cluster;
 pub mod code;
 pub mod command;
-mod command_groups;
 mod conversation;
 mod coordination;
-mod croak_query;
 pub mod croaks;
 pub mod dedup;
 pub mod events;
@@ -87,14 +83,12 @@ pub mod path;
 mod person;
 pub mod query;
 pub mod redirect;
-mod room_query;
 mod room_rows;
 mod rooms;
 pub mod rows;
 mod rule;
 pub mod scopes;
 pub mod sync;
-mod talk_query;
 #[cfg(test)]
 mod tests;
 pub mod text;

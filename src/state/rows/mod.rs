@@ -1,23 +1,25 @@
 //! The tables with their keys and rows. Tables that grow without bound are keyed by log index, so that new rows append.
 //!
-//! Rules read them through a [`View`]; [`super::view`] describes the encoding, and its items are re-exported here.
+//! Rules read them through a [`View`]; [`crate::view`] describes the encoding, and its items are re-exported here.
 
-pub use super::app_rows::{App, AppAccess, AppCode};
-pub use super::audience::Audience;
-use super::avatar::Avatar;
-use super::command::{MemberName, Outcome, Role, Verdict};
-pub use super::coordination::{Coordination, Lease, NodeKind, Owner, TreeNode};
-use super::ids::{AccountId, AppId, LogIndex, RaftId, RequestId, RoomId, TokenHash};
-use super::limits::{APP_SESSION_AGE_MS_MAX, SESSION_AGE_MS_MAX};
-use super::path::TreePath;
-pub use super::room_rows::{
+mod apps;
+
+pub use crate::audience::Audience;
+use crate::avatar::Avatar;
+use crate::command::{MemberName, Outcome, Role, Verdict};
+pub use crate::coordination::{Coordination, Lease, NodeKind, Owner, TreeNode};
+use crate::ids::{AccountId, AppId, LogIndex, RaftId, RequestId, RoomId, TokenHash};
+use crate::limits::{APP_SESSION_AGE_MS_MAX, SESSION_AGE_MS_MAX};
+use crate::path::TreePath;
+pub use crate::room_rows::{
     Room, RoomCounts, RoomGuest, RoomMember, RoomMessage, RoomRank, RoomTie, RoomTotals,
 };
-pub(crate) use super::view::decode_borrowed;
-pub use super::view::{
+pub(crate) use crate::view::decode_borrowed;
+pub use crate::view::{
     BadRow, Change, Key, Order, Projection, ROW_VERSION, RawRow, Rows, Table, TableId, View, body, decode,
     encode, get, scan,
 };
+pub use apps::{App, AppAccess, AppCode};
 use serde::{Deserialize, Serialize};
 
 macro_rules! tables {
@@ -140,7 +142,7 @@ tables! {
     51 AppCodes: TokenHash => AppCode;
     /// (account, index at which the code was made) → code, oldest first.
     56 AppCodesOf: (AccountId, u64) => TokenHash;
-    /// Read through [`super::croaks`]. It has the largest id for the reason given there.
+    /// Read through [`crate::croaks`]. It has the largest id for the reason given there.
     255 Croaks: LogIndex => StoredCroak;
 }
 

@@ -1,24 +1,26 @@
-//! Queries and the shapes of their answers. [`super::answer`] answers them.
+//! Queries and the shapes of their answers. [`crate::answer`] answers them.
 
-pub use super::croak_query::{
-    CroakBody, CroakNumbers, CroakShare, FeedCroak, Thread, ThreadCroak, ThreadReply,
-};
-use super::ids::{AccountId, AppId, LogIndex, RoomId, TokenHash};
-use super::path::TreePath;
-pub use super::person::{
+mod croaks;
+mod rooms;
+mod talks;
+
+use crate::ids::{AccountId, AppId, LogIndex, RoomId, TokenHash};
+use crate::path::TreePath;
+pub use crate::person::{
     AddressedThing, FeedAddressItem, OpenSession, OwnAccount, Person, PersonRelation, Profile,
 };
-pub use super::room_query::{
-    RoomBody, RoomGuestEntry, RoomInfo, RoomInvitation, RoomMemberEntry, RoomPage, RoomPeople, RoomStanding,
-    RoomSummary, RoomText,
-};
-use super::rows::{
+use crate::rows::{
     AppAccess, Audience, Coordination, Credential, Lease, NoticeKind, Owner, ReportedThing, Settings,
     TreeNode,
 };
-use super::scopes::Scopes;
-pub use super::talk_query::{DeliveryStatus, Talk, TalkMessage, TalkPartner, TalkSummary, WaitingMessage};
+use crate::scopes::Scopes;
+pub use croaks::{CroakBody, CroakNumbers, CroakShare, FeedCroak, Thread, ThreadCroak, ThreadReply};
+pub use rooms::{
+    RoomBody, RoomGuestEntry, RoomInfo, RoomInvitation, RoomMemberEntry, RoomPage, RoomPeople, RoomStanding,
+    RoomSummary, RoomText,
+};
 use serde::{Deserialize, Serialize};
+pub use talks::{DeliveryStatus, Talk, TalkMessage, TalkPartner, TalkSummary, WaitingMessage};
 
 /// Required freshness of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,15 +1,15 @@
 //! Commands by area: the lock tree, leases, messages, notices, rooms, likes and shares, what people keep away, the client's
 //! own account, apps, and operators.
 //!
-//! Each is a variant of [`super::command::Command`]. A variant may be added at the end; an existing one never changes.
+//! Each is a variant of [`super::Command`]. A variant may be added at the end; an existing one never changes.
 
-use super::audience::Audience;
-use super::avatar::Avatar;
-use super::coordination::Owner;
-use super::ids::{AccountId, AppId, LogIndex, RaftId, TokenHash};
-use super::path::TreePath;
-use super::room_rows::RoomRank;
-use super::scopes::Scopes;
+use crate::audience::Audience;
+use crate::avatar::Avatar;
+use crate::coordination::Owner;
+use crate::ids::{AccountId, AppId, LogIndex, RaftId, TokenHash};
+use crate::path::TreePath;
+use crate::room_rows::RoomRank;
+use crate::scopes::Scopes;
 use serde::{Deserialize, Serialize};
 
 /// A change of the namespace as a client requests it. New variants go at the end.

@@ -1,8 +1,8 @@
 //! The shapes of answers about rooms.
 
-use super::ids::{AccountId, LogIndex, RoomId};
-use super::person::Person;
-use super::room_rows::RoomRank;
+use crate::ids::{AccountId, LogIndex, RoomId};
+use crate::person::Person;
+use crate::room_rows::RoomRank;
 use serde::{Deserialize, Serialize};
 
 /// Facts about a room for all who may know of it.

@@ -1,7 +1,7 @@
 //! The shapes of answers about direct messages.
 
-use super::ids::{AccountId, LogIndex};
-use super::person::Person;
+use crate::ids::{AccountId, LogIndex};
+use crate::person::Person;
 use serde::{Deserialize, Serialize};
 
 /// The other participant of a talk. A deleted account has no name.

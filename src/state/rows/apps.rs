@@ -1,7 +1,7 @@
 //! Rows of apps and of the codes that people give them.
 
-use super::ids::{AccountId, AppId, LogIndex, TokenHash};
-use super::scopes::Scopes;
+use crate::ids::{AccountId, AppId, LogIndex, TokenHash};
+use crate::scopes::Scopes;
 use serde::{Deserialize, Serialize};
 
 /// App of a session, and what the person lets it do.

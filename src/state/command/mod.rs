@@ -4,15 +4,17 @@
 //! as one log entry. A variant may be added at the end of [`Command`] or [`Reply`]: old logs stay readable. An existing
 //! variant never changes.
 
-pub use super::audience::Audience;
-use super::code::Denied;
-pub use super::command_groups::{
+mod groups;
+
+pub use crate::audience::Audience;
+use crate::code::Denied;
+use crate::ids::{AccountId, AppId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
+use crate::limits::{REGIONS_MAX, REQUEST_BYTES_MAX};
+pub use groups::{
     AccessCommand, AccountChanges, AccountCommand, AppCommand, AppLogIn, ConversationCommand, Guard,
     LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand, OperatorCommand, RelationCommand, ReportSubject,
     RoomCommand, TreeCommand, Verdict,
 };
-use super::ids::{AccountId, AppId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
-use super::limits::{REGIONS_MAX, REQUEST_BYTES_MAX};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -219,7 +221,7 @@ pub enum Command {
     /// Changes accounts and croaks in the name of an operator.
     Operator(OperatorCommand),
     /// Replaces a password hash by one of the same password under stronger parameters. A backend has checked the password
-    /// against the hash with the [digest](super::accounts::hash_digest) `before`, at this credential version. The version
+    /// against the hash with the [digest](crate::accounts::hash_digest) `before`, at this credential version. The version
     /// stays, so no session ends.
     Rehash {
         account: AccountId,

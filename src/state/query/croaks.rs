@@ -1,8 +1,8 @@
 //! Croaks in answers, alone, in lists and in threads.
 
-use super::audience::Audience;
-use super::ids::LogIndex;
-use super::person::Person;
+use crate::audience::Audience;
+use crate::ids::LogIndex;
+use crate::person::Person;
 use serde::{Deserialize, Serialize};
 
 /// A croak in a list.
