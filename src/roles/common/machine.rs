@@ -2,9 +2,7 @@
 
 use ribbit_state::sync::MutexExt;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
-
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Returns the host name, or an empty string if the machine has none.
 pub(crate) fn host_name() -> String {

@@ -33,9 +33,7 @@ impl TokenBucket {
         self.full_at_us = full_at_us;
         Ok(())
     }
-}
 
-impl TokenBucket {
     /// Returns the number of tokens that are left at this time.
     pub(crate) fn left(self, rate: Rate, now_us: u64) -> u32 {
         let missing = self.full_at_us.saturating_sub(now_us).div_ceil(micros(rate.every).max(1));

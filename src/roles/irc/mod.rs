@@ -30,7 +30,7 @@ use crate::common::service::connection::Connection;
 use crate::common::service::{self, Connections, Service, is_loopback};
 use crate::common::shutdown::Shutdown;
 use crate::common::systemd;
-use crate::common::tls::ServerTls;
+use crate::common::tls::{ServerTls, reload_on_hangup};
 use crate::operations::Operations;
 use crate::operations::requests::Requests;
 use arguments::IrcOptions;
@@ -40,8 +40,7 @@ use limits::STOP_PATIENCE;
 use ribbit_net::frame::Plane;
 use ribbit_net::tasks;
 use smol::Timer;
-use smol::future::{Boxed, or, pending};
-use smol::stream::StreamExt;
+use smol::future::{Boxed, or};
 use std::io;
 use std::sync::Arc;
 use transport::Transport;
@@ -71,6 +70,10 @@ enum End {
 impl End {
     fn stopped() -> End {
         End::Told("The server is being stopped; reconnect in a moment".to_string())
+    }
+
+    fn session_ended() -> End {
+        End::Told("Your session has ended; log in again".to_string())
     }
 }
 
@@ -104,20 +107,7 @@ pub(crate) async fn run(options: IrcOptions, stop: impl Future<Output = ()>) -> 
     let accepting =
         tasks::spawn(service::accept(listener, 0, irc.clone(), shutdown.clone(), connections.clone()));
     log::info!("{words}");
-    let reload = async {
-        match hangups {
-            Ok(mut hangups) => {
-                while hangups.next().await.is_some() {
-                    match &irc.tls {
-                        Some(tls) => tls.read_again(),
-                        None => log::info!("SIGHUP: there is no certificate to read again"),
-                    }
-                }
-            }
-            Err(error) => log::warn!("SIGHUP is not handled: {error}"),
-        }
-        pending::<()>().await;
-    };
+    let reload = reload_on_hangup(irc.tls.as_ref(), hangups);
     or(stop, or(systemd::serving(|| words.clone()), reload)).await;
     connections.end(&shutdown).await;
     drop(accepting);

@@ -14,7 +14,7 @@ use super::codec::lines::Input;
 use super::codec::message::Message;
 use super::codec::sasl::{Payload, Step};
 use super::limits::{LOG_INS_MAX, REGISTRATION_DEADLINE};
-use super::replies::{numeric, source, words};
+use super::replies::{numeric, pong, source, words};
 use super::transport::{Output, Transport};
 use super::{End, Irc, SERVER};
 use crate::operations::{Refusal, Session};
@@ -128,17 +128,13 @@ impl Registration<'_> {
             "NICK" => match message.param(0).map(fold_username) {
                 Some(Ok(nick)) => self.nick = Some(nick),
                 Some(Err(_)) => {
-                    let typed = message.param(0).unwrap_or_default();
-                    let line = numeric(self.nick(), "432").with(typed.replace(' ', "_"));
+                    let line = numeric(self.nick(), "432").with(message.param(0).unwrap_or_default());
                     self.out.push(&line.with("A nick is a user name: up to 32 of a-z, 0-9, _ and -"));
                 }
                 None => self.say("431", "No nickname given"),
             },
             "USER" => self.introduced = true,
-            "PING" => {
-                let token = message.params.last().cloned().unwrap_or_default();
-                self.out.push(&Line::new(SERVER, "PONG").with(SERVER).text(token));
-            }
+            "PING" => self.out.push(&pong(&message)),
             "PONG" => {}
             "QUIT" => return Err(End::Told("Bye".to_string())),
             foreign if FOREIGN.contains(&foreign) => {

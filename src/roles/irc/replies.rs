@@ -1,6 +1,7 @@
 //! Lines of the server itself: numerics, and refusals in words.
 
 use super::codec::line::Line;
+use super::codec::message::Message;
 use super::limits::{CHANNELS_MAX, HISTORY_MAX, RECIPIENTS_MAX};
 use super::{HOST, NETWORK, SERVER};
 use crate::operations::Refusal;
@@ -53,6 +54,11 @@ pub(super) fn welcome(nick: &str) -> Vec<Line> {
         line.with("are supported by this server")
     }));
     lines
+}
+
+/// Returns the answer to a PING.
+pub(super) fn pong(message: &Message) -> Line {
+    Line::new(SERVER, "PONG").with(SERVER).text(message.params.last().cloned().unwrap_or_default())
 }
 
 /// Returns words for a refusal.

@@ -16,7 +16,7 @@ use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
 use smol::{Task, Timer};
 use std::io;
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Size of one read, in bytes.
 const READ_BYTES: usize = 4 * 1024;
@@ -38,11 +38,8 @@ impl Transport {
             let (reader, writer) = (stream.clone(), stream);
             return Some(Transport::over(Box::pin(reader), Box::pin(writer)));
         };
-        let late = async {
-            Timer::after(HANDSHAKE_DEADLINE).await;
-            Err(io::ErrorKind::TimedOut.into())
-        };
-        match or(async { TlsAcceptor::from(tls.config()).accept(stream).await }, late).await {
+        match within(HANDSHAKE_DEADLINE, async { TlsAcceptor::from(tls.config()).accept(stream).await }).await
+        {
             Ok(mut stream) => {
                 stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER_BYTES_MAX));
                 let (reader, writer) = split(stream);
@@ -63,6 +60,15 @@ impl Transport {
         let output = Output { writer, waiting: String::new(), broken: false };
         Transport { inputs, output, _reading: tasks::spawn(read(reader, sender)) }
     }
+}
+
+/// Fails with `TimedOut` if `done` takes longer than `time`.
+async fn within<T>(time: Duration, done: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let late = async {
+        Timer::after(time).await;
+        Err(io::ErrorKind::TimedOut.into())
+    };
+    or(done, late).await
 }
 
 /// Reads until the end of the stream.
@@ -135,15 +141,11 @@ impl Output {
         let waiting = std::mem::take(&mut self.waiting);
         self.broken = true;
         for piece in waiting.as_bytes().chunks(OUTPUT_BYTES) {
-            let late = async {
-                Timer::after(WRITE_STALL).await;
-                Err(io::ErrorKind::TimedOut.into())
-            };
             let write = async {
                 self.writer.write_all(piece).await?;
                 self.writer.flush().await
             };
-            or(write, late).await?;
+            within(WRITE_STALL, write).await?;
         }
         self.broken = false;
         Ok(())
@@ -151,12 +153,7 @@ impl Output {
 
     /// Ends the stream, with the TLS close notification if it is encrypted.
     pub(super) async fn close(&mut self) {
-        let late = async {
-            Timer::after(WRITE_STALL).await;
-            Err(io::ErrorKind::TimedOut.into())
-        };
-        let closed: io::Result<()> = or(async { self.writer.close().await }, late).await;
-        if let Err(error) = closed {
+        if let Err(error) = within(WRITE_STALL, async { self.writer.close().await }).await {
             log::debug!("a connection was not closed in order: {error}");
         }
     }

@@ -43,7 +43,7 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::linger;
 use crate::common::shutdown::Shutdown;
 use crate::common::systemd::{self, sockets};
-use crate::common::tls::ServerTls;
+use crate::common::tls::{ServerTls, reload_on_hangup};
 use crate::web::arguments::WebOptions;
 use crate::web::connections::{CountedConnection, WebServer};
 use crate::web::http::client_origin::PeerInfo;
@@ -63,7 +63,6 @@ use site::Site;
 use smol::LocalExecutor;
 use smol::future::{FutureExt, pending};
 use smol::io::AsyncWriteExt;
-use smol::stream::StreamExt;
 use smol_hyper::rt::FuturesIo;
 use std::cell::Cell;
 use std::convert::Infallible;
@@ -151,7 +150,7 @@ pub async fn serve(
                 None => pending().await,
             }
         };
-        let served = served.or(led).or(read_certificates(&server, hangups));
+        let served = served.or(led).or(reload_on_hangup(server.tls.as_ref(), hangups));
         stop.or(served).or(systemd::serving(|| words.clone())).await;
         drop((listener, beside));
         server.shutdown.begin();
@@ -164,23 +163,6 @@ pub async fn serve(
     workers.end();
     log::info!("stopped serving pages");
     Ok(())
-}
-
-/// Reads certificate and key again on each SIGHUP, forever. Without HTTPS it only logs, since `systemctl reload` sends the signal to
-/// any service.
-async fn read_certificates(server: &WebServer, hangups: io::Result<Signals>) {
-    match hangups {
-        Ok(mut hangups) => {
-            while hangups.next().await.is_some() {
-                match &server.tls {
-                    Some(tls) => tls.read_again(),
-                    None => log::info!("SIGHUP ignored: HTTPS is not configured"),
-                }
-            }
-        }
-        Err(error) => log::warn!("cannot handle SIGHUP, so the certificate cannot be reloaded: {error}"),
-    }
-    pending::<()>().await;
 }
 
 /// Purpose of a listener or connection.

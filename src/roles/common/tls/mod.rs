@@ -10,12 +10,15 @@ pub(crate) mod validity;
 use crate::common::defaults::CREDENTIALS;
 use crate::common::failure::{Exit, Failure};
 use crate::common::machine::wall_ms;
+use async_signal::Signals;
 use clap::Args;
 use ribbit_state::sync::MutexExt;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
+use smol::future::pending;
+use smol::stream::StreamExt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -227,4 +230,21 @@ fn say_validity(chain: &[CertificateDer<'_>], path: &Path) {
     } else if validity.ends_s - now_s < WARNING_S {
         log::warn!("the certificate {shown} expires in {} days", days(validity.ends_s - now_s));
     }
+}
+
+/// Reads certificate and key again on each SIGHUP. Does not return. Without a certificate it only logs, since `systemctl reload` sends
+/// the signal to any service.
+pub(crate) async fn reload_on_hangup(tls: Option<&ServerTls>, hangups: io::Result<Signals>) {
+    match hangups {
+        Ok(mut hangups) => {
+            while hangups.next().await.is_some() {
+                match tls {
+                    Some(tls) => tls.read_again(),
+                    None => log::info!("SIGHUP ignored: there is no certificate to read again"),
+                }
+            }
+        }
+        Err(error) => log::warn!("cannot handle SIGHUP, so the certificate cannot be reloaded: {error}"),
+    }
+    pending::<()>().await;
 }

@@ -24,10 +24,9 @@ pub(crate) struct Validity {
 impl Validity {
     /// Parses a certificate; `None` if it is invalid.
     pub(crate) fn of(certificate: &[u8]) -> Option<Validity> {
-        let (mut certificate, _) = expect(certificate, SEQUENCE)?;
+        let (certificate, _) = expect(certificate, SEQUENCE)?;
         let (mut fields, _) = expect(certificate, SEQUENCE)?;
-        certificate = fields;
-        if certificate.first() == Some(&VERSION) {
+        if fields.first() == Some(&VERSION) {
             fields = element(fields)?.2;
         }
         for tag in [INTEGER, SEQUENCE, SEQUENCE] {

@@ -1,9 +1,9 @@
 //! The commands of a client that has logged in.
 
 use super::Conversation;
-use crate::irc::codec::line::Line;
 use crate::irc::codec::message::Message;
 use crate::irc::registration::capability_replies;
+use crate::irc::replies::pong;
 use crate::irc::{End, SERVER};
 use ribbit_state::text::fold_username;
 use smol::Timer;
@@ -71,13 +71,9 @@ impl Conversation<'_> {
     /// Serves a command that needs no server.
     fn serve_small(&mut self, message: &Message) {
         match message.command.as_str() {
-            "PING" => {
-                let token = message.params.last().cloned().unwrap_or_default();
-                self.out.push(&Line::new(SERVER, "PONG").with(SERVER).text(token));
-            }
+            "PING" => self.out.push(&pong(message)),
             "CAP" => {
-                let nick = self.me.username.clone();
-                let reply = capability_replies(&mut self.capabilities, Some(&nick), message);
+                let reply = capability_replies(&mut self.capabilities, Some(&self.me.username), message);
                 reply.iter().for_each(|line| self.out.push(line));
             }
             "NICK" => self.nick(message.param(0).unwrap_or_default()),
@@ -104,7 +100,7 @@ impl Conversation<'_> {
         if fold_username(wanted).is_ok_and(|wanted| wanted == self.me.username) {
             return;
         }
-        let line = self.reply("432").with(if wanted.is_empty() { "*" } else { wanted });
+        let line = self.reply("432").with(wanted);
         self.out.push(&line.text("Your nick is your user name and cannot be changed"));
     }
 

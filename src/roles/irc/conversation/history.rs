@@ -15,8 +15,8 @@ use crate::irc::codec::clock;
 use crate::irc::codec::line::Line;
 use crate::irc::codec::message::Message;
 use crate::irc::limits::{HISTORY_MAX, TALK_PAGES_MAX};
+use crate::operations::Refusal;
 use crate::operations::messages::Message as DirectMessage;
-use crate::operations::{Refusal, Session};
 use ribbit_state::query::TalkPartner;
 use ribbit_state::text::{fold_room_name, fold_username};
 use ribbit_state::{Code, LogIndex};
@@ -118,8 +118,7 @@ impl Conversation<'_> {
         let target = Target::parse(target).ok_or(Refusal::Denied(Code::NoSuchUser))?;
         let limit = limit_of(limit)?;
         let place = |position: usize| Place::parse(message.param(position).unwrap_or_default());
-        let session = self.session.clone();
-        let history = History { conversation: self, session: &session, target: &target };
+        let history = History { conversation: self, target: &target };
         let messages = match subcommand {
             "LATEST" if message.param(2) == Some("*") => history.before(None, limit).await?,
             "LATEST" => {
@@ -186,12 +185,11 @@ impl Conversation<'_> {
     /// Reads a page of a history.
     async fn history_page(
         &self,
-        session: &Session,
         target: &Target,
         before: Option<LogIndex>,
         limit: usize,
     ) -> Result<Page, Refusal> {
-        let operations = self.operations();
+        let (operations, session) = (self.operations(), &self.session);
         match target {
             Target::Feed => {
                 let (croaks, older) = operations.feed_croaks(session, before, limit).await?;
@@ -221,13 +219,12 @@ impl Conversation<'_> {
 /// The history of one target. Messages are given oldest first.
 struct History<'a, 'b> {
     conversation: &'a Conversation<'b>,
-    session: &'a Session,
     target: &'a Target,
 }
 
 impl History<'_, '_> {
     async fn page(&self, before: Option<LogIndex>, limit: usize) -> Result<Page, Refusal> {
-        self.conversation.history_page(self.session, self.target, before, limit).await
+        self.conversation.history_page(self.target, before, limit).await
     }
 
     /// Returns the newest messages before a place.

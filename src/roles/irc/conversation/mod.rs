@@ -143,7 +143,7 @@ impl<'a> Conversation<'a> {
                     (self.last_input, self.pinged) = (Instant::now(), false);
                     self.serve_input(input).await?;
                 }
-                Turn::Happened(Happened::Event(event)) => self.show_event(event).await?,
+                Turn::Happened(Happened::Event(event)) => self.show_event(event).await,
                 Turn::Happened(Happened::Missed { other_history }) => {
                     if other_history {
                         self.begin_another_history();
@@ -151,7 +151,7 @@ impl<'a> Conversation<'a> {
                     self.catch_up().await?;
                 }
                 Turn::Happened(Happened::Ended) => {
-                    return Err(End::Told("Your session has ended; log in again".to_string()));
+                    return Err(End::session_ended());
                 }
                 Turn::CatchUp => self.catch_up().await?,
                 Turn::Stop => return Err(End::stopped()),
@@ -234,9 +234,8 @@ impl<'a> Conversation<'a> {
         if self.has(Capability::StandardReplies) {
             self.fail(command, code, context, words);
         } else {
-            let nick = self.me.username.clone();
             let about = context.first().map_or(String::new(), |about| format!("{about}: "));
-            self.out.notice(&nick, &format!("{about}{words}"));
+            self.out.notice(&self.me.username, &format!("{about}{words}"));
         }
     }
 

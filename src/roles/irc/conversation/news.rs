@@ -12,16 +12,16 @@ use crate::operations::messages::Waiting;
 use ribbit_state::limits::FEED_PAGE_MAX;
 use ribbit_state::query::{CroakShare, FeedCroak};
 use ribbit_state::{AccountId, Event, EventKind, LogIndex, RoomId};
+use std::collections::BTreeMap;
 
 impl Conversation<'_> {
     /// Shows what an event says. What cannot be read now is read after a pause, with everything behind it.
-    pub(super) async fn show_event(&mut self, event: Event) -> Result<(), End> {
+    pub(super) async fn show_event(&mut self, event: Event) {
         match self.read_event(&event).await {
             // It was removed meanwhile, or is hidden from this person.
             Ok(()) | Err(Refusal::Denied(_)) => {}
             Err(refusal) => self.catch_up_later(refusal),
         }
-        Ok(())
     }
 
     async fn read_event(&mut self, event: &Event) -> Result<(), Refusal> {
@@ -32,6 +32,10 @@ impl Conversation<'_> {
                 self.show_message(index, to == me).await
             }
             EventKind::Croaked { .. } if self.feed.is_some_and(|feed| index > feed.shown) => {
+                if self.is_silent(index) {
+                    self.feed.iter_mut().for_each(|feed| feed.shown = index);
+                    return Ok(());
+                }
                 let croak = self.operations().croak(&self.session, index).await?;
                 self.show_croak(croak);
                 Ok(())
@@ -86,6 +90,10 @@ impl Conversation<'_> {
         if self.rooms.get(&name).is_none_or(|open| index <= open.through.shown) {
             return Ok(());
         }
+        if self.is_silent(index) {
+            self.rooms.get_mut(&name).into_iter().for_each(|open| open.through.shown = index);
+            return Ok(());
+        }
         let (_, message) = self.operations().room_message(&self.session, id, index).await?;
         if let Some(open) = self.rooms.get_mut(&name) {
             open.through.shown = index;
@@ -100,15 +108,17 @@ impl Conversation<'_> {
         if index <= self.messages_through {
             return Ok(());
         }
+        // Only clients that know echoes expect their own messages, said here or elsewhere.
+        if !is_received && !self.has(Capability::EchoMessage) {
+            self.messages_through = index;
+            self.own.remove(&index);
+            return Ok(());
+        }
         let message = self.operations().message(&self.session, index).await?;
         self.messages_through = index;
         let with = message.with_account;
         let shown = Shown::direct(&self.me, message);
-        // Only clients that know echoes expect their own messages, said here or elsewhere.
-        if is_received || self.has(Capability::EchoMessage) {
-            self.show_new(&shown);
-        }
-        self.own.remove(&index);
+        self.show_new(&shown);
         if is_received {
             self.mark_received(with, index).await;
         }
@@ -187,7 +197,7 @@ impl Conversation<'_> {
         match self.read_everything().await {
             Ok(()) => {}
             Err(refusal) if refusal.lacks_session() => {
-                return Err(End::Told("Your session has ended; log in again".to_string()));
+                return Err(End::session_ended());
             }
             Err(refusal) => self.catch_up_later(refusal),
         }
@@ -198,12 +208,17 @@ impl Conversation<'_> {
         loop {
             let after = Some(self.messages_through);
             let (waiting, more) = self.operations().waiting_after(&self.session, after).await?;
+            // Messages come oldest first, so the last one of a sender stays.
+            let mut newest = BTreeMap::new();
             for message in waiting {
                 let Waiting { id, sender, from, wall_ms, text, .. } = message;
                 let to = self.me.username.clone();
                 self.show(&Shown { id, wall_ms, from, to, text, reply_to: None }, true, None);
                 self.messages_through = id;
-                self.mark_received(sender, id).await;
+                newest.insert(sender, id);
+            }
+            for (with, through) in newest {
+                self.mark_received(with, through).await;
             }
             if !more {
                 break;
@@ -266,15 +281,14 @@ impl Conversation<'_> {
         let begin = |through: &mut ShownThrough| *through = ShownThrough { shown: now, marked: now };
         self.rooms.values_mut().for_each(|open| begin(&mut open.through));
         self.feed.iter_mut().for_each(begin);
-        let nick = self.me.username.clone();
-        self.out.notice(&nick, "The cluster was restored from a backup; what you saw may be gone");
+        self.out
+            .notice(&self.me.username, "The cluster was restored from a backup; what you saw may be gone");
     }
 
     /// Shows an announcement of the people who run the servers.
     pub(super) fn announce(&mut self, text: &str) {
-        let nick = self.me.username.clone();
         for line in text.lines() {
-            self.out.notice(&nick, &format!("Announcement: {line}"));
+            self.out.notice(&self.me.username, &format!("Announcement: {line}"));
         }
     }
 }

@@ -87,10 +87,14 @@ impl Conversation<'_> {
 
     /// Appends a message that was just said, unless it was said on this connection and the client does not want it back.
     pub(super) fn show_new(&mut self, shown: &Shown) {
-        let is_own = self.own.remove(&shown.id);
-        if !is_own || self.has(Capability::EchoMessage) {
+        if !self.is_silent(shown.id) {
             self.show(shown, false, None);
         }
+    }
+
+    /// Returns true if a message was said on this connection and the client does not want it back. Its event has arrived then.
+    pub(super) fn is_silent(&mut self, id: LogIndex) -> bool {
+        self.own.remove(&id) && !self.has(Capability::EchoMessage)
     }
 
     /// Appends messages of one channel or talk as one batch, oldest first.
