@@ -11,7 +11,7 @@
 use super::code::{Code, Denied};
 use super::events::{CountedCroak, Event, EventKind, NodeChange, NodeEvent};
 use super::ids::{AccountId, LogIndex, RoomId, TokenHash};
-use super::limits::{BLOCKS_MAX, COUNTED_CROAKS_MAX, FRIENDS_MAX, MUTES_MAX, SESSION_AGE_MS_MAX};
+use super::limits::{BLOCKS_MAX, COUNTED_CROAKS_MAX, FRIENDS_MAX, MUTES_MAX};
 use super::lookup::{is_live, others, session_owner};
 use super::path::TreePath;
 use super::rooms::ties::rooms_of;
@@ -184,8 +184,8 @@ impl FeedInterest {
     ) -> Result<Option<FeedInterest>, V::Error> {
         let Some(row) = get::<Sessions, V>(view, &session)? else { return Ok(None) };
         let me = row.account;
-        let ends_age_ms = row.opened_age_ms.saturating_add(SESSION_AGE_MS_MAX);
-        if ends_age_ms <= view.age_ms() || !is_live(view, me)? {
+        let ends_age_ms = row.ends_age_ms();
+        if !row.is_open_at(view.age_ms()) || !is_live(view, me)? {
             return Ok(None);
         }
         let followed = others::<Friends, V>(view, me, FRIENDS_MAX)?;

@@ -236,10 +236,15 @@ pub struct Session {
 }
 
 impl Session {
+    /// Returns the cluster age at which the session expires.
+    pub(crate) fn ends_age_ms(&self) -> u64 {
+        let age_max = if self.app.is_some() { APP_SESSION_AGE_MS_MAX } else { SESSION_AGE_MS_MAX };
+        self.opened_age_ms.saturating_add(age_max)
+    }
+
     /// Returns true if the session has not expired at this cluster age.
     pub(crate) fn is_open_at(&self, age_ms: u64) -> bool {
-        let age_max = if self.app.is_some() { APP_SESSION_AGE_MS_MAX } else { SESSION_AGE_MS_MAX };
-        self.opened_age_ms.saturating_add(age_max) > age_ms
+        self.ends_age_ms() > age_ms
     }
 }
 

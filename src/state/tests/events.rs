@@ -4,11 +4,12 @@ use super::properties::{History, config, steps};
 use super::rooms::{acts, log_of};
 use super::*;
 use crate::code::{Code, Denied};
-use crate::command::{AccountCommand, Audience, ConversationCommand};
+use crate::command::{AccountCommand, AppCommand, AppLogIn, Audience, ConversationCommand};
 use crate::events::{CountedCroak, Event, EventKind};
 use crate::facts::event;
 use crate::interest::{Interest, Topic};
 use crate::limits::COUNTED_CROAKS_MAX;
+use crate::scopes::Scopes;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use std::collections::BTreeSet;
@@ -164,6 +165,25 @@ fn an_interest_ends_with_its_session() {
     log.run(Command::LogOut { session: token("ada") }).unwrap();
     assert!(!interest.is_open(&log.model).unwrap());
     assert_eq!(Interest::load(&log.model, &wanted).unwrap(), None);
+}
+
+#[test]
+fn an_interest_of_an_app_lasts_as_long_as_its_session() {
+    let mut log = Log::small();
+    log.person("ada");
+    let scopes: Scopes = "read".parse().unwrap();
+    let redirects = vec!["toot:back".to_string()];
+    let register =
+        AppCommand::Register { name: "toot".into(), website: String::new(), redirects, scopes, key: token("key") };
+    let Ok(Reply::Registered { app }) = log.run(register.into()) else { panic!("registered") };
+    let app = Some(AppLogIn { app, key: token("key"), scopes });
+    let account = AccountId(1);
+    let device = String::new();
+    log.run(Command::LogIn { account, credential_version: 1, token: token("toot"), device, app }).unwrap();
+    let interest = Interest::load(&log.model, &Topic::feed(token("toot"))).unwrap().expect("open");
+    assert!(!interest.is_expired(crate::limits::SESSION_AGE_MS_MAX));
+    assert!(!interest.is_expired(crate::limits::APP_SESSION_AGE_MS_MAX - 1));
+    assert!(interest.is_expired(crate::limits::APP_SESSION_AGE_MS_MAX));
 }
 
 proptest! {
