@@ -112,6 +112,11 @@ pub(super) fn person<V: View>(view: &V, account: AccountId) -> Result<Option<Per
     }
 }
 
+/// Returns the person of an account that was read already.
+pub(super) fn person_of(account: AccountId, row: &Account) -> Person {
+    Person { account, username: row.username.clone(), name: row.name.clone(), avatar: row.avatar }
+}
+
 /// Projection of [`Accounts`]: user name, display name and avatar, or `None` of a deleted account.
 fn names(row: &[u8]) -> Option<Vec<u8>> {
     let account: BorrowedAccount<'_> = decode_borrowed(row)?;

@@ -96,7 +96,7 @@ impl Scopes {
 
     /// Returns true if it has no bits beyond those of the table.
     pub(crate) fn is_known(self) -> bool {
-        self.0 >> Scope::ALL.len() == 0
+        self.0 & !Scopes::all().0 == 0
     }
 
     fn has(self, scope: Scope) -> bool {

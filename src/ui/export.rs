@@ -181,8 +181,7 @@ impl Export {
                     self.item(&mut text, &rooms::room_json(one));
                 }
                 self.rooms = mine.into_iter().map(|one| one.room.name).collect();
-                text += "\n],\n\"room_messages\": [";
-                self.first = true;
+                self.next_list(&mut text, "room_messages", ExportPart::Done);
                 self.next_room(&mut text);
             }
             (ExportPart::Said(room, _), Page::Room(page)) => {

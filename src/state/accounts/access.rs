@@ -10,17 +10,17 @@
 //! password, and with its time in the cluster's age: a day, or 30 days if nothing opens the account yet. Once an account has
 //! a password, the password alone opens it.
 
-use super::feed_addresses;
-use super::sessions::{end_reset_link, end_sessions, open_session};
+use super::sessions::{end_reset_link, end_sessions, open_session, remove_all};
 use super::social::{new_account, registration_open};
 use crate::code::{Code, Denied, Field};
 use crate::command::{AccessCommand, Reply};
 use crate::ids::{AccountId, TokenHash};
 use crate::limits::{FEED_ADDRESSES_MAX, FIRST_LINK_AGE_MS_MAX, RESET_LINK_AGE_MS_MAX};
-use crate::lookup::{is_live, live_account, named, person};
+use crate::lookup::{is_live, live_account, named, person_of};
 use crate::query::Person;
 use crate::rows::{
-    Account, Accounts, Change, Credential, LinkPurpose, OneTimeLink, OneTimeLinks, ResetLinks, View, get,
+    Account, Accounts, Change, Credential, FeedAddresses, FeedAddressesOf, LinkPurpose, OneTimeLink,
+    OneTimeLinks, ResetLinks, View, get,
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 
@@ -38,8 +38,7 @@ pub(crate) fn change<V: View>(
     match command {
         AccessCommand::MakeResetLink { account, code } => make_reset_link(view, context, *account, *code),
         AccessCommand::ResetPassword { code, password_hash } => {
-            let owner = or_deny!(reset_link_owner(view, *code, context.age_ms())?, NOT_VALID);
-            let account = or_deny!(live_account(view, owner)?, NOT_VALID);
+            let (owner, account) = or_deny!(reset_link_owner(view, *code, context.age_ms())?, NOT_VALID);
             new_password(bounds, view, owner, account, password_hash, None)
         }
         AccessCommand::CreateByName { username } => {
@@ -114,12 +113,16 @@ pub(super) fn new_password<V: View>(
     let mut changes = vec![Change::put::<Accounts>(&owner, &account)];
     end_reset_link(view, owner, &mut changes)?;
     changes.extend(end_sessions(bounds, view, owner, keep)?);
-    feed_addresses::end_all(view, owner, FEED_ADDRESSES_MAX, &mut changes)?;
+    remove_all::<FeedAddresses, FeedAddressesOf, V>(view, owner, FEED_ADDRESSES_MAX, &mut changes)?;
     Ok(Ok((changes, Reply::Done)))
 }
 
 /// Returns the account whose password a link may set at this cluster age.
-fn reset_link_owner<V: View>(view: &V, code: TokenHash, age_ms: u64) -> Result<Option<AccountId>, V::Error> {
+fn reset_link_owner<V: View>(
+    view: &V,
+    code: TokenHash,
+    age_ms: u64,
+) -> Result<Option<(AccountId, Account)>, V::Error> {
     let Some(link) = get::<OneTimeLinks, V>(view, &code)? else { return Ok(None) };
     let LinkPurpose::Reset { account } = link.purpose;
     let Some(row) = live_account(view, account)? else { return Ok(None) };
@@ -127,7 +130,7 @@ fn reset_link_owner<V: View>(view: &V, code: TokenHash, age_ms: u64) -> Result<O
         Credential::Password(_) | Credential::Name => RESET_LINK_AGE_MS_MAX,
         Credential::Nothing => FIRST_LINK_AGE_MS_MAX,
     };
-    Ok((link.made_age_ms.saturating_add(valid_ms) > age_ms).then_some(account))
+    Ok((link.made_age_ms.saturating_add(valid_ms) > age_ms).then_some((account, row)))
 }
 
 /// Returns the person whose password a link may set at this cluster age.
@@ -139,8 +142,5 @@ pub fn reset_link_person<V: View>(
     code: TokenHash,
     age_ms: u64,
 ) -> Result<Option<Person>, V::Error> {
-    match reset_link_owner(view, code, age_ms)? {
-        Some(account) => person(view, account),
-        None => Ok(None),
-    }
+    Ok(reset_link_owner(view, code, age_ms)?.map(|(account, row)| person_of(account, &row)))
 }

@@ -1,7 +1,8 @@
-//! Authorisation codes of an account: making one and removing them.
+//! Authorisation codes of an account.
 
+use super::sessions::removed;
 use crate::code::{Code, Denied};
-use crate::ids::{AccountId, LogIndex, TokenHash};
+use crate::ids::TokenHash;
 use crate::lookup::range_of;
 use crate::rows::{AppCode, AppCodes, AppCodesOf, Change, Order, View, get, scan};
 use crate::rule::Bounds;
@@ -21,28 +22,10 @@ pub(super) fn make_code<V: View>(
     let open = scan::<AppCodesOf, V>(view, &from, &to, Order::OldestFirst, bounds.app_codes_max)?;
     let mut changes = Vec::new();
     if open.len() == bounds.app_codes_max {
-        let (key, oldest) = &open[0];
-        changes.extend(gone(*key, *oldest));
+        let (key, oldest) = open[0];
+        changes.extend(removed::<AppCodes, AppCodesOf>(key, oldest));
     }
     changes.push(Change::put::<AppCodes>(&code, &row));
     changes.push(Change::put::<AppCodesOf>(&(row.account, row.made), &code));
     Ok(Ok(changes))
-}
-
-pub(super) fn gone(key: (AccountId, LogIndex), code: TokenHash) -> [Change; 2] {
-    [Change::remove::<AppCodesOf>(&key), Change::remove::<AppCodes>(&code)]
-}
-
-/// Removes up to `max` codes of an account.
-pub(super) fn end_codes<V: View>(
-    view: &V,
-    account: AccountId,
-    max: usize,
-    changes: &mut Vec<Change>,
-) -> Result<(), V::Error> {
-    let (from, to) = range_of(account);
-    for (key, code) in scan::<AppCodesOf, V>(view, &from, &to, Order::OldestFirst, max)? {
-        changes.extend(gone(key, code));
-    }
-    Ok(())
 }

@@ -2,8 +2,7 @@
 
 use crate::code::{Code, Denied};
 use crate::command::AppLogIn;
-use crate::ids::{AccountId, AppId, LogIndex, TokenHash};
-use crate::lookup::session_owner;
+use crate::ids::{AppId, LogIndex, TokenHash};
 use crate::rows::{App, AppAccess, AppOrder, Apps, Change, Sessions, View, get};
 use crate::rule::{ApplyContext, checked};
 use crate::scopes::Scopes;
@@ -54,14 +53,9 @@ pub(super) fn logged_in_with<V: View>(
     Ok(Ok((AppAccess { app, scopes }, name, used(context, app, row))))
 }
 
-/// Returns the account of a person's own session. An app may not let other apps in, log the person out elsewhere, or change the
-/// password.
-pub(super) fn own_session<V: View>(
-    view: &V,
-    context: ApplyContext,
-    session: TokenHash,
-) -> Result<Result<AccountId, Denied>, V::Error> {
+/// Refuses the session of an app, which may not let other apps in, log the person out elsewhere, change the password or delete the
+/// account.
+pub(super) fn not_of_app<V: View>(view: &V, session: TokenHash) -> Result<Result<(), Denied>, V::Error> {
     let of_app = get::<Sessions, V>(view, &session)?.is_some_and(|row| row.app.is_some());
-    let owner = session_owner(view, session, context.age_ms())?.filter(|_| !of_app);
-    Ok(owner.ok_or(Denied::new(Code::NotLoggedIn)))
+    Ok(if of_app { Err(Denied::new(Code::NotLoggedIn)) } else { Ok(()) })
 }

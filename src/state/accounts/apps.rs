@@ -7,24 +7,24 @@
 //! ```
 //!
 //! An app's session is a session like any other, with the app and its scopes. Which scope a request needs is known to the API
-//! alone. What an app must never do, whatever its scopes, is refused here: see [`super::app_keys::own_session`].
+//! alone. What an app must never do, whatever its scopes, is refused here: see [`super::app_keys::not_of_app`].
 //!
 //! A code is stored under its hash and bound to the account, the app, the redirect address, the scopes and the challenge. It works
 //! once, for ten minutes of the cluster's age. The second exchange of a code ends the session of the first, because one of the two
 //! has stolen it.
 
-use super::app_codes::{gone, make_code};
-use super::app_keys::{app_with_key, check_scopes, own_session, place, used};
-use super::sessions::{ended, open_session};
+use super::app_codes::make_code;
+use super::app_keys::{app_with_key, check_scopes, not_of_app, place, used};
+use super::sessions::{ended, open_session, removed};
 use crate::code::{Code, Denied};
 use crate::command::{AppCommand, Reply};
 use crate::ids::{AppId, LogIndex, TokenHash};
 use crate::limits::APP_CODE_AGE_MS_MAX;
-use crate::lookup::live_account;
+use crate::lookup::{is_live, session_owner};
 use crate::query::{AppInfo, Page, Person};
 use crate::redirect;
 use crate::rows::{
-    App, AppAccess, AppCode, AppCodes, AppOrder, Apps, Change, Order, Sessions, View, get, scan,
+    App, AppAccess, AppCode, AppCodes, AppCodesOf, AppOrder, Apps, Change, Order, Sessions, View, get, scan,
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
@@ -49,7 +49,9 @@ pub(crate) fn change<V: View>(
             register(bounds, view, AppId(context.index), &app)
         }
         AppCommand::Authorize { session, app, redirect, scopes, challenge, code } => {
-            let me = checked!(own_session(view, context, *session)?);
+            checked!(not_of_app(view, *session)?);
+            let owner = session_owner(view, *session, context.age_ms())?;
+            let me = or_deny!(owner, Denied::new(Code::NotLoggedIn));
             let row = or_deny!(get::<Apps, V>(view, app)?, Denied::new(Code::NoSuchApp));
             let redirect = or_deny!(position(&row, redirect), Denied::new(Code::RedirectNotRegistered));
             checked!(check_scopes(*scopes, row.scopes));
@@ -122,13 +124,15 @@ fn exchange<V: View>(
     (session, app): (TokenHash, App),
 ) -> Result<Decision, V::Error> {
     if let Some(given) = found.session {
-        let mut changes = gone((found.account, found.made), code).to_vec();
+        let mut changes = removed::<AppCodes, AppCodesOf>((found.account, found.made), code).to_vec();
         if let Some(row) = get::<Sessions, V>(view, &given)? {
             changes.extend(ended((row.account, row.opened), given));
         }
         return Ok(Ok((changes, Reply::Done)));
     }
-    or_deny!(live_account(view, found.account)?, NOT_VALID);
+    if !is_live(view, found.account)? {
+        return Ok(Err(NOT_VALID));
+    }
     let (mut changes, reply) = checked!(open_session(
         bounds,
         view,

@@ -3,13 +3,14 @@
 //! An address ends when its owner deletes it, with every change of the password, and when the account is suspended or
 //! deleted. [`crate::pages::feed_addresses`] answers what it leads to.
 
+use super::sessions::removed;
 use crate::code::{Code, Denied, Field};
 use crate::command::Reply;
 use crate::ids::{AccountId, LogIndex, TokenHash};
 use crate::lookup::range_of;
 use crate::rows::{Change, FeedAddress, FeedAddresses, FeedAddressesOf, FeedSource, Order, View, get, scan};
 use crate::rule::{ApplyContext, Bounds, Decision, checked};
-use crate::visibility::rooms::{RoomAccess, room_named};
+use crate::visibility::rooms::room_named;
 
 pub(super) fn make<V: View>(
     bounds: &Bounds,
@@ -23,7 +24,7 @@ pub(super) fn make<V: View>(
         None => FeedSource::Home,
         Some(name) => {
             let seen = checked!(room_named(view, me, name)?);
-            if !matches!(seen.access, RoomAccess::Inside { .. }) {
+            if seen.access.rank().is_none() {
                 return Ok(Err(Denied::of(Code::NotInRoom, Field::Room)));
             }
             FeedSource::Room { room: seen.id }
@@ -51,23 +52,5 @@ pub(super) fn end<V: View>(view: &V, me: AccountId, made: LogIndex) -> Result<De
     let Some(address) = get::<FeedAddressesOf, V>(view, &(me, made))? else {
         return Ok(Err(Denied::new(Code::NoSuchFeedAddress)));
     };
-    Ok(Ok((ended((me, made), address).to_vec(), Reply::Done)))
-}
-
-/// Ends the feed addresses of an account, at most `max` of them.
-pub(super) fn end_all<V: View>(
-    view: &V,
-    account: AccountId,
-    max: usize,
-    changes: &mut Vec<Change>,
-) -> Result<(), V::Error> {
-    let (from, to) = range_of(account);
-    for (key, address) in scan::<FeedAddressesOf, V>(view, &from, &to, Order::OldestFirst, max)? {
-        changes.extend(ended(key, address));
-    }
-    Ok(())
-}
-
-fn ended(key: (AccountId, LogIndex), address: TokenHash) -> [Change; 2] {
-    [Change::remove::<FeedAddresses>(&address), Change::remove::<FeedAddressesOf>(&key)]
+    Ok(Ok((removed::<FeedAddresses, FeedAddressesOf>((me, made), address).to_vec(), Reply::Done)))
 }

@@ -58,7 +58,7 @@ pub(crate) fn change<V: View>(
             | AccountCommand::EndSession { .. }
             | AccountCommand::EndOtherSessions { .. }
     ) {
-        checked!(app_keys::own_session(view, context, session)?);
+        checked!(app_keys::not_of_app(view, session)?);
     }
     match command {
         AccountCommand::Describe { changes, .. } => describe(view, me, account, changes),

@@ -1,15 +1,13 @@
 //! Sessions of an account: opening and ending them, the day of their last use, and its link to set a new password.
 
-use super::app_codes::end_codes;
-use super::feed_addresses;
 use crate::code::{Code, Denied};
 use crate::command::Reply;
 use crate::ids::{AccountId, LogIndex, TokenHash};
 use crate::limits::FEED_ADDRESSES_MAX;
 use crate::lookup::{is_suspended, range_of};
 use crate::rows::{
-    AppAccess, Change, Key, OneTimeLinks, Order, ResetLinks, Session, Sessions, SessionsOf, Suspended, Table,
-    View, get, scan,
+    AppAccess, AppCodes, AppCodesOf, Change, FeedAddresses, FeedAddressesOf, Key, OneTimeLinks, Order,
+    ResetLinks, Session, Sessions, SessionsOf, Suspended, Table, View, get, scan,
 };
 use crate::rule::{ApplyContext, Bounds, Decision};
 
@@ -52,9 +50,8 @@ pub(super) fn open_session<V: View>(
     let open = scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, bounds.sessions_max)?;
     let mut changes = Vec::new();
     if open.len() == bounds.sessions_max {
-        let (key, oldest) = &open[0];
-        changes.push(Change::remove::<SessionsOf>(key));
-        changes.push(Change::remove::<Sessions>(oldest));
+        let (key, oldest) = open[0];
+        changes.extend(ended(key, oldest));
     }
     let session = Session {
         account: id,
@@ -72,7 +69,36 @@ pub(super) fn open_session<V: View>(
 
 /// Returns the changes that end a session.
 pub(super) fn ended(key: (AccountId, LogIndex), token: TokenHash) -> [Change; 2] {
-    [Change::remove::<Sessions>(&token), Change::remove::<SessionsOf>(&key)]
+    removed::<Sessions, SessionsOf>(key, token)
+}
+
+/// Returns the changes that remove a row under a hash, and the row of its account that leads to it: a session, a code of an app or a
+/// feed address.
+pub(super) fn removed<T, Of>(key: (AccountId, LogIndex), hash: TokenHash) -> [Change; 2]
+where
+    T: Table<Key = TokenHash>,
+    Of: Table<Key = (AccountId, LogIndex), Row = TokenHash>,
+{
+    [Change::remove::<T>(&hash), Change::remove::<Of>(&key)]
+}
+
+/// Removes up to `max` such pairs of an account.
+pub(super) fn remove_all<T, Of, V>(
+    view: &V,
+    account: AccountId,
+    max: usize,
+    changes: &mut Vec<Change>,
+) -> Result<(), V::Error>
+where
+    T: Table<Key = TokenHash>,
+    Of: Table<Key = (AccountId, LogIndex), Row = TokenHash>,
+    V: View,
+{
+    let (from, to) = range_of(account);
+    for (key, hash) in scan::<Of, V>(view, &from, &to, Order::OldestFirst, max)? {
+        changes.extend(removed::<T, Of>(key, hash));
+    }
+    Ok(())
 }
 
 /// Ends all sessions of an account except `keep`, and all codes that apps have not exchanged yet.
@@ -86,7 +112,7 @@ pub(crate) fn end_sessions<V: View>(
     let open = scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, bounds.sessions_max)?;
     let others = open.into_iter().filter(|(_, token)| Some(*token) != keep);
     let mut changes: Vec<Change> = others.flat_map(|(key, token)| ended(key, token)).collect();
-    end_codes(view, owner, bounds.app_codes_max, &mut changes)?;
+    remove_all::<AppCodes, AppCodesOf, V>(view, owner, bounds.app_codes_max, &mut changes)?;
     Ok(changes)
 }
 
@@ -98,7 +124,7 @@ pub(crate) fn suspended<V: View>(
 ) -> Result<Vec<Change>, V::Error> {
     let mut changes = vec![Change::put::<Suspended>(&account, &())];
     changes.extend(end_sessions(bounds, view, account, None)?);
-    feed_addresses::end_all(view, account, FEED_ADDRESSES_MAX, &mut changes)?;
+    remove_all::<FeedAddresses, FeedAddressesOf, V>(view, account, FEED_ADDRESSES_MAX, &mut changes)?;
     Ok(changes)
 }
 

@@ -8,11 +8,9 @@
 //! croaks in bounded steps, and [`index_croaks`] drops its remaining croaks instead of indexing them. The account's
 //! messages are swept by [`crate::messages`] and its notices by [`crate::notices`]. Changes made by the owner are in [`super`].
 
-use super::app_codes::end_codes;
-use super::app_keys::{logged_in_with, own_session};
-use super::feed_addresses;
+use super::app_keys::{logged_in_with, not_of_app};
 use super::relations;
-use super::sessions::{end_reset_link, ended, open_session};
+use super::sessions::{end_reset_link, ended, open_session, remove_all};
 use crate::avatar::Avatar;
 use crate::code::{Code, Denied, Field};
 use crate::command::{AppLogIn, Reply};
@@ -24,8 +22,9 @@ use crate::messages;
 use crate::notices;
 use crate::rooms;
 use crate::rows::{
-    Account, Accounts, Bookkeeping, Books, Change, Credential, CroaksBy, Dismissals, Followers, Friends,
-    LikedBy, Names, NoticeKind, Order, Profiles, Rooms, Sessions, SessionsOf, Sweeps, View, get, scan,
+    Account, Accounts, AppCodes, AppCodesOf, Bookkeeping, Books, Change, Credential, CroaksBy, Dismissals,
+    FeedAddresses, FeedAddressesOf, Followers, Friends, LikedBy, Names, NoticeKind, Order, Profiles, Rooms,
+    Sessions, SessionsOf, Sweeps, View, get, scan,
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
@@ -169,7 +168,7 @@ pub(crate) fn delete_account<V: View>(
     session: TokenHash,
     credential_version: u32,
 ) -> Result<Decision, V::Error> {
-    checked!(own_session(view, context, session)?);
+    checked!(not_of_app(view, session)?);
     let (id, account) = or_deny!(session_account(view, session, context.age_ms())?, NOT_LOGGED_IN);
     if account.credential_version != credential_version {
         return Ok(Err(Denied::new(Code::CredentialsChanged)));
@@ -222,12 +221,9 @@ pub(crate) fn sweep<V: View>(
     // Each row found removes a second row elsewhere, so a step looks up half as many. A croak that is still in the
     // deduplication window adds a third change: the record of its request.
     let left = |changes: &Vec<Change>| bounds.sweep_step.saturating_sub(changes.len()) / 2;
-    end_codes(view, account, left(&changes), &mut changes)?;
-    for (key, token) in scan::<SessionsOf, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
-        changes.push(Change::remove::<SessionsOf>(&key));
-        changes.push(Change::remove::<Sessions>(&token));
-    }
-    feed_addresses::end_all(view, account, left(&changes), &mut changes)?;
+    remove_all::<AppCodes, AppCodesOf, V>(view, account, left(&changes), &mut changes)?;
+    remove_all::<Sessions, SessionsOf, V>(view, account, left(&changes), &mut changes)?;
+    remove_all::<FeedAddresses, FeedAddressesOf, V>(view, account, left(&changes), &mut changes)?;
     for (key, _) in scan::<Friends, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
         changes.push(Change::remove::<Friends>(&key));
         changes.push(Change::remove::<Followers>(&(AccountId(key.1), account.0)));

@@ -5,14 +5,14 @@ use super::rooms;
 use crate::caches::ring::RingView;
 use crate::caches::timelines::Caches;
 use crate::code::{Code, Denied};
-use crate::ids::{AccountId, LogIndex, TokenHash};
+use crate::ids::{AccountId, LogIndex, RoomId, TokenHash};
 use crate::limits::{FEED_ADDRESSES_MAX, FEED_PAGE_MAX, ROOM_PAGE_MAX};
-use crate::lookup::{named, person, range_of};
+use crate::lookup::{named, person, person_of, range_of};
 use crate::query::{AddressedThing, FeedAddressItem, Page};
 use crate::rows::{FeedAddresses, FeedAddressesOf, FeedSource, Order, View, get, scan};
 use crate::rule::{checked, or_deny};
 use crate::visibility::STRANGER;
-use crate::visibility::rooms::{RoomAccess, room_of};
+use crate::visibility::rooms::{SeenRoom, room_of};
 
 const NO_SUCH_ADDRESS: Denied = Denied::new(Code::NoSuchFeedAddress);
 
@@ -27,14 +27,16 @@ pub(crate) fn read<V: View>(
     let me = or_deny!(person(view, row.account)?, NO_SUCH_ADDRESS);
     match row.source {
         FeedSource::Home => feed::feed(view, caches, me, None, FEED_PAGE_MAX).map(Ok),
-        FeedSource::Room { room } => match room_of(view, me.account, room)? {
-            Ok(seen) if matches!(seen.access, RoomAccess::Inside { .. }) => {
-                let page = rooms::page_of(view, me, &seen, LogIndex::MAX, ROOM_PAGE_MAX)?;
-                Ok(Ok(Page::Room(page)))
-            }
-            _ => Ok(Err(NO_SUCH_ADDRESS)),
-        },
+        FeedSource::Room { room } => {
+            let seen = or_deny!(room_inside(view, me.account, room)?, NO_SUCH_ADDRESS);
+            Ok(Ok(Page::Room(rooms::page_of(view, me, &seen, LogIndex::MAX, ROOM_PAGE_MAX)?)))
+        }
     }
+}
+
+/// Returns a room that an account is in.
+fn room_inside<V: View>(view: &V, me: AccountId, room: RoomId) -> Result<Option<SeenRoom>, V::Error> {
+    Ok(room_of(view, me, room)?.ok().filter(|seen| seen.access.rank().is_some()))
 }
 
 /// Returns the feed addresses of an account, oldest first.
@@ -46,12 +48,8 @@ pub(crate) fn list<V: View>(view: &V, me: AccountId) -> Result<Page, V::Error> {
         let Some(row) = get::<FeedAddresses, V>(view, &address)? else { continue };
         let leads_to = match row.source {
             FeedSource::Home => AddressedThing::Home,
-            FeedSource::Room { room } => match room_of(view, me, room)? {
-                Ok(seen) if matches!(seen.access, RoomAccess::Inside { .. }) => {
-                    AddressedThing::Room(seen.room.name)
-                }
-                _ => AddressedThing::Gone,
-            },
+            FeedSource::Room { room } => room_inside(view, me, room)?
+                .map_or(AddressedThing::Gone, |seen| AddressedThing::Room(seen.room.name)),
         };
         items.push(FeedAddressItem { made, made_wall_ms: row.made_wall_ms, leads_to });
     }
@@ -64,8 +62,8 @@ pub(crate) fn public_croaks<V: View>(
     ring: RingView<'_>,
     username: &str,
 ) -> Result<Result<Page, Denied>, V::Error> {
-    let (author, _) = checked!(named(view, username)?);
-    let person = or_deny!(person(view, author)?, Denied::new(Code::NoSuchUser));
+    let (author, row) = checked!(named(view, username)?);
+    let person = person_of(author, &row);
     let (croaks, _) = feed::croaks_by(view, ring, STRANGER, author, LogIndex::MAX, FEED_PAGE_MAX)?;
     Ok(Ok(Page::PublicCroaks { person, croaks }))
 }

@@ -4,7 +4,7 @@ use super::people;
 use super::shown;
 use crate::caches::ring::RingView;
 use crate::ids::{AccountId, LogIndex};
-use crate::lookup::{live_account, named};
+use crate::lookup::{live_account, named, person_of};
 use crate::query::{Page, Person};
 use crate::rows::{LikedBy, Order, View, scan};
 use crate::visibility::Reader;
@@ -29,7 +29,7 @@ pub(crate) fn profiles<V: View>(
     let mut profiles = Vec::with_capacity(accounts.len());
     for account in accounts {
         let Some(row) = live_account(view, *account)? else { continue };
-        let person = Person { account: *account, username: row.username, name: row.name, avatar: row.avatar };
+        let person = person_of(*account, &row);
         let relation = people::relation(view, me.account, person)?;
         let (profile, _) = people::described(view, ring, relation, row.created_wall_ms)?;
         profiles.push(profile);

@@ -47,9 +47,8 @@ pub(crate) fn relation_to<V: View>(
     username: &str,
 ) -> Result<Result<(PersonRelation, Account), Denied>, V::Error> {
     let (account, row) = checked!(lookup::named(view, username)?);
-    let (username, name) = (row.username.clone(), row.name.clone());
-    let person = Person { account, username, name, avatar: row.avatar };
-    Ok(Ok((relation(view, me.account, person)?, row)))
+    let relation = relation(view, me.account, lookup::person_of(account, &row))?;
+    Ok(Ok((relation, row)))
 }
 
 /// Returns a profile, and the croak that its owner has pinned to it.
@@ -123,10 +122,7 @@ fn fitting<V: View>(
     names: &str,
     after: Option<&str>,
 ) -> Result<Result<(Vec<AccountId>, Option<String>), Denied>, V::Error> {
-    let pattern = match text::fold_pattern(names) {
-        Ok(pattern) => pattern,
-        Err(denied) => return Ok(Err(denied)),
-    };
+    let pattern = checked!(text::fold_pattern(names));
     // All matching names begin with the text before the first wildcard.
     let begin = pattern.split(['*', '?', '[', '\\', '!']).next().unwrap_or_default();
     let mut from = begin.to_string();
@@ -158,10 +154,7 @@ pub(crate) fn named<V: View>(
     names: &str,
     after: Option<&str>,
 ) -> Result<Result<Page, Denied>, V::Error> {
-    let (found, more) = match fitting(view, names, after)? {
-        Ok(found) => found,
-        Err(denied) => return Ok(Err(denied)),
-    };
+    let (found, more) = checked!(fitting(view, names, after)?);
     let people = seen(view, me.account, found)?;
     Ok(Ok(Page::People { me, people, more }))
 }
@@ -291,7 +284,7 @@ pub(crate) fn chatting<V: View>(view: &V, me: AccountId) -> Result<Page, V::Erro
                 && let Some((account, row)) = account_named(view, username)?
                 && !is_blocked_pair(view, me, account)?
             {
-                people.push(Person { account, username: row.username, name: row.name, avatar: row.avatar });
+                people.push(lookup::person_of(account, &row));
             }
         }
         match more {
@@ -331,15 +324,12 @@ pub(crate) fn accounts<V: View>(
     names: &str,
     after: Option<&str>,
 ) -> Result<Result<Page, Denied>, V::Error> {
-    let (found, more) = match fitting(view, names, after)? {
-        Ok(found) => found,
-        Err(denied) => return Ok(Err(denied)),
-    };
+    let (found, more) = checked!(fitting(view, names, after)?);
     let mut accounts = Vec::with_capacity(found.len());
     for account in found {
         let Some(row) = live_account(view, account)? else { continue };
         accounts.push(AccountSummary {
-            person: Person { account, username: row.username, name: row.name, avatar: row.avatar },
+            person: lookup::person_of(account, &row),
             email: row.email,
             created_wall_ms: row.created_wall_ms,
             suspended: is_suspended(view, account)?,

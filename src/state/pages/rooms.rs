@@ -13,6 +13,7 @@ use crate::rows::{
     BadRow, Key, Order, Room, RoomGuest, RoomGuests, RoomMember, RoomMembers, RoomMessage, RoomMessages,
     RoomNames, RoomRank, RoomTie, Rooms, Table, View, body, get, scan,
 };
+use crate::rule::checked;
 use crate::visibility::blocks::{is_blocked_pair, is_muted};
 use crate::visibility::rooms::{RoomAccess, SeenRoom, room_named, room_of};
 use std::collections::BTreeMap;
@@ -112,7 +113,10 @@ pub(crate) fn unread_of<V: View>(view: &V, me: AccountId) -> Result<u32, V::Erro
     let mut authors = Authors::new(view, me);
     let mut count = 0;
     for (id, tie) in ties_of(view, me)? {
-        if tie != RoomTie::Member || count >= UNREAD_ROOM_MESSAGES_MAX {
+        if count >= UNREAD_ROOM_MESSAGES_MAX {
+            break;
+        }
+        if tie != RoomTie::Member {
             continue;
         }
         let Some(member) = get::<RoomMembers, V>(view, &(id, me))? else { continue };
@@ -178,10 +182,8 @@ pub(crate) fn room<V: View>(
     before: LogIndex,
     limit: usize,
 ) -> Result<Result<Page, Denied>, V::Error> {
-    match room_named(view, me.account, name)? {
-        Ok(seen) => page_of(view, me, &seen, before, limit).map(|page| Ok(Page::Room(page))),
-        Err(denied) => Ok(Err(denied)),
-    }
+    let seen = checked!(room_named(view, me.account, name)?);
+    Ok(Ok(Page::Room(page_of(view, me, &seen, before, limit)?)))
 }
 
 /// Returns a room as the reader sees it, with a page of its messages for its members.
@@ -238,10 +240,7 @@ pub(crate) fn people<V: View>(
     name: &str,
     after: Option<AccountId>,
 ) -> Result<Result<Page, Denied>, V::Error> {
-    let seen = match room_named(view, me.account, name)? {
-        Ok(seen) => seen,
-        Err(denied) => return Ok(Err(denied)),
-    };
+    let seen = checked!(room_named(view, me.account, name)?);
     let Some(rank) = seen.access.rank() else { return Ok(Err(Denied::new(Code::NotInRoom))) };
     let room = info(view, &seen)?;
     // `after` comes from the client and may be any number.

@@ -18,6 +18,7 @@ use crate::limits::{
 };
 use crate::query::{FeedCroak, Found, Page, Person, PersonRelation};
 use crate::rows::{Accounts, Croaks, Names, Order, StoredCroak, View, get, scan};
+use crate::rule::checked;
 use crate::visibility::Reader;
 
 /// Number of rows read at a time.
@@ -63,10 +64,7 @@ pub(crate) fn search<V: View>(
     before: Option<LogIndex>,
     limit: usize,
 ) -> Result<Result<Page, Denied>, V::Error> {
-    let terms = match Terms::parse(entered) {
-        Ok(terms) => terms,
-        Err(denied) => return Ok(Err(denied)),
-    };
+    let terms = checked!(Terms::parse(entered));
     let (people, all_people) = match before {
         None => people(view, me.account, entered)?,
         Some(_) => (Vec::new(), true),

@@ -102,10 +102,7 @@ pub(crate) fn remove<V: View>(
     username: &str,
 ) -> Result<Decision, V::Error> {
     checked!(actor.moderates());
-    let (id, who, member) = match target(view, actor, username)? {
-        Ok(target) => target,
-        Err(denied) => return Ok(Err(denied)),
-    };
+    let (id, who, member) = checked!(target(view, actor, username)?);
     if member.rank >= RoomRank::Moderator {
         checked!(actor.owns());
     }
@@ -131,10 +128,7 @@ pub(crate) fn set_rank<V: View>(
     rank: RoomRank,
 ) -> Result<Decision, V::Error> {
     checked!(actor.owns());
-    let (id, who, member) = match target(view, actor, username)? {
-        Ok(target) => target,
-        Err(denied) => return Ok(Err(denied)),
-    };
+    let (id, who, member) = checked!(target(view, actor, username)?);
     let mut changes = vec![Change::put::<RoomMembers>(&(id, who), &RoomMember { rank, ..member })];
     if rank == RoomRank::Owner
         && let Some(mine) = get::<RoomMembers, V>(view, &(id, actor.me))?

@@ -173,8 +173,13 @@ fn an_interest_of_an_app_lasts_as_long_as_its_session() {
     log.person("ada");
     let scopes: Scopes = "read".parse().unwrap();
     let redirects = vec!["toot:back".to_string()];
-    let register =
-        AppCommand::Register { name: "toot".into(), website: String::new(), redirects, scopes, key: token("key") };
+    let register = AppCommand::Register {
+        name: "toot".into(),
+        website: String::new(),
+        redirects,
+        scopes,
+        key: token("key"),
+    };
     let Ok(Reply::Registered { app }) = log.run(register.into()) else { panic!("registered") };
     let app = Some(AppLogIn { app, key: token("key"), scopes });
     let account = AccountId(1);

@@ -1,8 +1,8 @@
 //! `/oauth/authorize`: a person lets an app act for them, or not.
 
 use super::super::scope_words;
-use super::super::words::Refusals;
-use super::{FormField, FormPage, NavEntry, PageFrame};
+use super::{NavEntry, PageFrame};
+use super::form_page::{FormField, login_fields, refuse};
 use askama::Template;
 use ribbit_state::{Denied, Scopes, redirect};
 
@@ -22,7 +22,6 @@ pub struct AuthorizePage {
     pub inputs: Vec<FormField>,
     pub general: Vec<String>,
     pub in_the_clear: bool,
-    pub log_in: bool,
 }
 
 impl AuthorizePage {
@@ -38,26 +37,19 @@ impl AuthorizePage {
         let leads_to = redirect::origin(redirect);
         let (inputs, general) = (Vec::new(), Vec::new());
         let app = app.to_string();
-        let (in_the_clear, log_in) = (false, false);
-        AuthorizePage { frame, app, permissions, leads_to, hidden, inputs, general, in_the_clear, log_in }
+        AuthorizePage { frame, app, permissions, leads_to, hidden, inputs, general, in_the_clear: false }
     }
 
     /// Asks for the password, too.
     pub fn asking_for_password(mut self, username: &str, in_the_clear: bool) -> AuthorizePage {
-        let log_in = FormPage::login(PageFrame::new("", NavEntry::Nowhere, false), username);
-        self.inputs = log_in.inputs;
+        self.inputs = login_fields(username);
         self.in_the_clear = in_the_clear;
         self
     }
 
     /// Shows refusals beside their fields, the others above the form.
     pub fn refused(mut self, denied: &[Denied]) -> AuthorizePage {
-        let names: Vec<&'static str> = self.inputs.iter().map(|input| input.name).collect();
-        let refusals = Refusals::on(&names, denied);
-        for input in &mut self.inputs {
-            input.refusal = refusals.of(input.name).map(str::to_string);
-        }
-        self.general = refusals.general;
+        self.general = refuse(&mut self.inputs, denied);
         self
     }
 }

@@ -113,12 +113,8 @@ impl FormPage {
 
     /// Makes the log-in page.
     pub fn login(frame: PageFrame, username: &str) -> FormPage {
-        let inputs = vec![
-            FormField::new(Field::Username, "Username", "username", username).without_hint(),
-            FormField::password("current-password", String::new()),
-        ];
         let beside = ("/create", "New here? Sign up");
-        FormPage { beside, ..FormPage::new(frame, "/login", inputs, "Log in") }
+        FormPage { beside, ..FormPage::new(frame, "/login", login_fields(username), "Log in") }
     }
 
     /// Makes the page of a one-time link, at `path`, that sets a new password.
@@ -156,15 +152,28 @@ impl FormPage {
 
     /// Shows refusals beside their fields, the others above the form.
     pub fn refused(mut self, denied: &[Denied]) -> FormPage {
-        let names: Vec<&'static str> = self.inputs.iter().map(|input| input.name).collect();
-        let refusals = Refusals::on(&names, denied);
-        for input in &mut self.inputs {
-            input.refusal = refusals.of(input.name).map(str::to_string);
-        }
         self.log_in = lacks_session(denied);
-        self.general = refusals.general;
+        self.general = refuse(&mut self.inputs, denied);
         self
     }
+}
+
+/// Returns the fields of a log-in.
+pub(super) fn login_fields(username: &str) -> Vec<FormField> {
+    vec![
+        FormField::new(Field::Username, "Username", "username", username).without_hint(),
+        FormField::password("current-password", String::new()),
+    ]
+}
+
+/// Shows refusals beside their fields, and returns the others.
+pub(super) fn refuse(inputs: &mut [FormField], denied: &[Denied]) -> Vec<String> {
+    let names: Vec<&'static str> = inputs.iter().map(|input| input.name).collect();
+    let refusals = Refusals::on(&names, denied);
+    for input in inputs {
+        input.refusal = refusals.of(input.name).map(str::to_string);
+    }
+    refusals.general
 }
 
 #[cfg(test)]
