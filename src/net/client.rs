@@ -493,7 +493,7 @@ impl Inner {
 /// Returns the newer of two positions. A position of another history replaces the one seen before.
 fn newest(seen: Option<Token>, token: Token) -> Token {
     match seen {
-        Some(seen) if seen.history == token.history && seen.index > token.index => seen,
+        Some(seen) if token.is_before(seen) => seen,
         _ => token,
     }
 }

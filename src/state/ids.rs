@@ -74,6 +74,13 @@ pub struct Token {
     pub index: LogIndex,
 }
 
+impl Token {
+    /// Returns true if this position is of the same history as another, and older.
+    pub fn is_before(self, other: Token) -> bool {
+        self.history == other.history && self.index < other.index
+    }
+}
+
 impl fmt::Display for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.history, self.index)

@@ -232,9 +232,13 @@ impl RequestContext {
         let agent = self.agent.as_ref().and_then(|agent| agent.to_str().ok());
         device::of_browser(agent.unwrap_or_default())
     }
-    /// Returns the address of the site as this browser reached it, without a slash at the end: `https://frogs.example`.
+    /// Returns the addresses of the site as this client reached it.
+    pub(super) fn site(&self) -> SiteAddresses {
+        SiteAddresses::new(self.origin.secure, self.host())
+    }
+    /// Returns the address of the site as this client reached it, without a slash at the end: `https://frogs.example`.
     pub(super) fn site_address(&self) -> String {
-        SiteAddresses::new(self.origin.secure, self.host()).at("")
+        self.site().at("")
     }
     /// Returns the name and port by which the client has asked.
     pub(super) fn host(&self) -> &str {
@@ -314,7 +318,7 @@ impl RequestContext {
         };
         match answer? {
             protocol::Answer::Read { token, old, page } => {
-                self.gave_up_waiting = self.seen.is_some_and(|seen| is_before(token, seen));
+                self.gave_up_waiting = self.seen.is_some_and(|seen| token.is_before(seen));
                 self.note_token(token);
                 self.old |= old || self.gave_up_waiting;
                 page.map(|page| ReadPage { token, page, old: self.old })
@@ -415,7 +419,7 @@ impl RequestContext {
 
     fn note_token(&mut self, token: Token) {
         for newest in [&mut self.seen, &mut self.answered] {
-            if newest.is_none_or(|newest| !is_before(token, newest)) {
+            if newest.is_none_or(|newest| !token.is_before(newest)) {
                 *newest = Some(token);
             }
         }
@@ -432,7 +436,7 @@ impl RequestContext {
     /// Makes a new request id, valid from the newest state that was read for this page, or lately by this process.
     pub(super) async fn new_request(&mut self) -> Result<FormRequest, PageError> {
         // A browser that has seen more than this process may come from elsewhere, or show a token that no server gave out.
-        let is_ahead = |lately| self.seen.is_some_and(|seen| is_before(lately, seen));
+        let is_ahead = |lately: Token| self.seen.is_some_and(|seen| lately.is_before(seen));
         if self.answered.is_none()
             && let Some(lately) = self.client.seen_within(POSITION_AGE_MAX)
             && !is_ahead(lately)
@@ -492,11 +496,6 @@ impl RequestContext {
         }
         answer
     }
-}
-
-/// Returns true if a token is of the same history as another, and older.
-fn is_before(token: Token, other: Token) -> bool {
-    token.history == other.history && token.index < other.index
 }
 
 /// Returns the rate class of a request.

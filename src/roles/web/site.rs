@@ -121,6 +121,7 @@ impl Site {
     ) -> WebResponse {
         let origin = ClientOrigin::of(peer, request.headers(), &self.trusted_proxies);
         let mut answer = self.answer_on(origin, request, client, watch, began).await;
+        self.services.metrics.count(answer.status(), began.elapsed());
         if let Some(hsts) = self.hsts.as_ref().filter(|_| origin.secure) {
             answer.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts.clone());
         }
@@ -152,32 +153,22 @@ impl Site {
         began: Instant,
     ) -> WebResponse {
         let (head, body) = request.into_parts();
+        let checked = self.check(&head.uri, &head.headers, origin);
         if let Some(api) = self.api.as_ref().filter(|_| api::serves(head.uri.path())) {
-            let answer = match self.check(&head.uri, &head.headers, origin) {
-                Ok(()) => {
-                    let context = RequestContext::of_program(
-                        client.clone(),
-                        origin,
-                        self.rate_limiter.clone(),
-                        &head.headers,
-                        began,
-                    );
-                    api.answer(&self.services, context, (&head, body), watch, began).await
-                }
-                Err(refused) => refused.to_program(),
-            };
-            self.services.metrics.count(answer.status(), began.elapsed());
-            return answer;
+            if let Err(refused) = checked {
+                return refused.to_program();
+            }
+            let limiter = self.rate_limiter.clone();
+            let context = RequestContext::of_program(client.clone(), origin, limiter, &head.headers, began);
+            return api.answer(&self.services, context, (&head, body), watch, began).await;
         }
         let mut context =
             RequestContext::new(client.clone(), origin, self.rate_limiter.clone(), &head.headers, began);
         let has_session = context.has_session();
-        if let Err(refused) = self.check(&head.uri, &head.headers, origin) {
-            self.services.metrics.count(refused.status, began.elapsed());
+        if let Err(refused) = checked {
             return refused.to_person(has_session);
         }
         let Some((route, named)) = self.routes.find(head.uri.path()) else {
-            self.services.metrics.count(StatusCode::NOT_FOUND, began.elapsed());
             return no_such_page(has_session);
         };
         let handled = async {
@@ -225,7 +216,6 @@ impl Site {
             response::page(StatusCode::SERVICE_UNAVAILABLE, &page)
         };
         let answer = handled.or(overdue).await;
-        self.services.metrics.count(answer.status(), began.elapsed());
         context.set_cookies(answer)
     }
 

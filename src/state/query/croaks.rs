@@ -70,6 +70,13 @@ pub struct CroakNumbers {
     pub pinned: bool,
 }
 
+impl CroakNumbers {
+    /// Returns the counts alone, as all readers see them.
+    pub fn counts(self) -> CroakNumbers {
+        CroakNumbers { liked: false, shared: false, pinned: false, ..self }
+    }
+}
+
 /// A croak in a thread.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ThreadCroak {

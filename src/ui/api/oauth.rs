@@ -53,6 +53,15 @@ impl<'a> AppJson<'a> {
     }
 }
 
+/// Scopes of an app or a token that names none.
+pub const USUAL_SCOPES: &str = "read";
+
+/// Returns the id of an app from its text form, the `client_id`. Other spellings of the number are no ids.
+pub fn app_id(text: &str) -> Option<AppId> {
+    let id = AppId(text.parse().ok()?);
+    (client_id(id) == text).then_some(id)
+}
+
 /// Returns the id by which an app names itself.
 pub fn client_id(app: AppId) -> String {
     app.0.to_string()

@@ -5,6 +5,7 @@ use super::addresses::SiteAddresses;
 use super::html::content;
 use super::status::{Entities, StatusEntity};
 use super::{Nothing, timestamp};
+use crate::pages::text::tag_path;
 use ribbit_state::query::{AnnouncementItem, Person, Profile, TalkSummary};
 use ribbit_state::{Audience, LogIndex};
 use serde::Serialize;
@@ -54,8 +55,7 @@ pub struct FoundTag {
 impl FoundTag {
     /// `name` is folded and has no `#`.
     pub fn new(site: &SiteAddresses, name: String) -> FoundTag {
-        let path: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
-        FoundTag { url: site.at(&format!("/tag/{path}")), name, history: [], following: false }
+        FoundTag { url: site.at(&tag_path(&name)), name, history: [], following: false }
     }
 }
 

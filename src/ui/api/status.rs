@@ -4,6 +4,7 @@ use super::account::{AccountEntity, visibility};
 use super::addresses::SiteAddresses;
 use super::html::content;
 use super::{Nothing, timestamp};
+use crate::pages::text::tag_path;
 use ribbit_state::caches::words::tags;
 use ribbit_state::limits::PERSONS_NAMED_MAX;
 use ribbit_state::query::{FeedCroak, Person, TalkMessage, Thread, ThreadCroak};
@@ -207,10 +208,7 @@ impl Entities {
                 mentioned.push(mention);
             }
         }
-        let tag = |name: String| {
-            let path: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
-            StatusTag { url: self.site.at(&format!("/tag/{path}")), name }
-        };
+        let tag = |name: String| StatusTag { url: self.site.at(&tag_path(&name)), name };
         StatusEntity {
             id: id.to_string(),
             created_at: timestamp(wall_ms),

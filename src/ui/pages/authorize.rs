@@ -1,8 +1,8 @@
 //! `/oauth/authorize`: a person lets an app act for them, or not.
 
 use super::super::scope_words;
-use super::{NavEntry, PageFrame};
 use super::form_page::{FormField, login_fields, refuse};
+use super::{NavEntry, PageFrame};
 use askama::Template;
 use ribbit_state::{Denied, Scopes, redirect};
 

@@ -26,6 +26,12 @@ pub enum TextPart {
     Link(String),
 }
 
+/// Returns the path of the page of a tag, whose name is folded and has no `#`.
+pub(crate) fn tag_path(name: &str) -> String {
+    let name: String = form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    format!("/tag/{name}")
+}
+
 /// Splits a text at its mentions, tags and links. An address hides what is inside it.
 pub fn parts(text: &str) -> Vec<TextPart> {
     let mut found: Vec<(usize, usize, TextPart)> = links(text)
@@ -37,9 +43,8 @@ pub fn parts(text: &str) -> Vec<TextPart> {
         (mention.begin, mention.end, TextPart::Mention { written, username: mention.username })
     }));
     found.extend(tags(text).into_iter().map(|tag| {
-        let name: String = form_urlencoded::byte_serialize(tag.name.as_bytes()).collect();
         let written = text[tag.begin..tag.end].to_string();
-        (tag.begin, tag.end, TextPart::Tag { written, path: format!("/tag/{name}") })
+        (tag.begin, tag.end, TextPart::Tag { written, path: tag_path(&tag.name) })
     }));
     // Links come first among parts that begin at the same place.
     found.sort_by_key(|(begin, ..)| *begin);

@@ -10,7 +10,7 @@
 //! the code is of use to the app alone, which has to show its secret.
 
 use crate::web::accounts::account::open_session;
-use crate::web::error_pages::{WRONG_PAGE, error_page, message, status};
+use crate::web::error_pages::{NO_SESSION, WRONG_PAGE, error_page, message, status};
 use crate::web::http::response::{self, WebResponse};
 use crate::web::limits::READ_DEADLINE;
 use crate::web::request_context::{PageError, RequestContext};
@@ -20,11 +20,12 @@ use ribbit_net::secret::{app_code_hash, new_token, to_hex};
 use ribbit_state::query::AppInfo;
 use ribbit_state::redirect::{self, REDIRECT_BY_HAND};
 use ribbit_state::text::fold_username;
-use ribbit_state::{AppCommand, AppId, Code, Denied, Field, Page, Query, Scopes};
+use ribbit_state::{AppCommand, Code, Denied, Field, Page, Query, Scopes};
+use ribbit_ui::api::oauth::{USUAL_SCOPES, app_id};
 use ribbit_ui::api::pkce;
 use ribbit_ui::form::Form;
+use ribbit_ui::pages::NavEntry;
 use ribbit_ui::pages::authorize::{AuthorizePage, CodePage};
-use ribbit_ui::pages::{MessagePage, NavEntry};
 use ribbit_ui::words::refusal;
 
 /// Parameters of a request, which its form sends back.
@@ -38,8 +39,6 @@ const PARAMETERS: [&str; 8] = [
     "code_challenge_method",
     "force_login",
 ];
-/// Scopes of a request that names none.
-const USUAL_SCOPES: &str = "read";
 /// Maximum length of `state`, in bytes: it has to fit an address.
 const STATE_BYTES_MAX: usize = 4_096;
 
@@ -107,16 +106,15 @@ pub(in crate::web) async fn decide(context: &mut RequestContext, form: &Form) ->
 /// # Errors
 /// What is wrong with it, and who is told.
 async fn asked(context: &mut RequestContext, form: &Form) -> Result<Asked, Wrong> {
-    let app = form.text("client_id").parse().map(AppId);
-    let app = match app {
-        Ok(app) => match context.read(Query::App { app }, READ_DEADLINE).await {
+    let app = match app_id(form.text("client_id")) {
+        Some(app) => match context.read(Query::App { app }, READ_DEADLINE).await {
             Ok(read) => match read.page {
                 Page::App(app) => Ok(app),
                 _ => Err(WRONG_PAGE),
             },
             Err(error) => Err(error),
         },
-        Err(_) => Err(Denied::new(Code::NoSuchApp).into()),
+        None => Err(Denied::new(Code::NoSuchApp).into()),
     };
     let refuse = |code| Wrong::Page(Box::new(asks_wrongly(&refusal(Denied::new(code)))));
     let app = match app {
@@ -204,9 +202,9 @@ async fn allow(context: &mut RequestContext, asked: &Asked, form: &Form) -> Resu
         let password = Password(form.text(Field::Password.name()).to_string());
         open_session(context, &username, password).await?;
     } else if asked.force_login {
-        return Err(Denied::new(Code::NotLoggedIn).into());
+        return Err(NO_SESSION);
     }
-    let session = context.session().ok_or(PageError::Denied(Denied::new(Code::NotLoggedIn)))?;
+    let session = context.session().ok_or(NO_SESSION)?;
     let code = new_token();
     // Each try has a code and a request of its own. A code that no app gets ends after ten minutes.
     let made = context.new_request().await?;
@@ -249,8 +247,7 @@ fn answer(code: StatusCode, page: &AuthorizePage, asked: &Asked) -> WebResponse 
 fn back(redirect: &str, state: Option<&str>, result: Result<&str, (&str, &str)>) -> WebResponse {
     if redirect == REDIRECT_BY_HAND {
         let words = result.unwrap_or_else(|(_, words)| words);
-        let frame = ribbit_ui::pages::PageFrame::new("The app may not", NavEntry::Nowhere, false);
-        return response::page(StatusCode::BAD_REQUEST, &MessagePage { frame, words: words.to_string() });
+        return message(StatusCode::BAD_REQUEST, "The app may not", words, false);
     }
     let mut query = form_urlencoded::Serializer::new(String::new());
     match result {

@@ -39,9 +39,7 @@ impl KnownTokens {
     pub(in crate::web) fn note(&self, session: TokenHash, token: KnownToken) {
         let mut tokens = self.0.locked();
         let known = tokens.known.get(&session).and_then(|(_, known)| known.seen);
-        let newer = known.filter(|known| {
-            token.seen.is_none_or(|seen| seen.history == known.history && seen.index < known.index)
-        });
+        let newer = known.filter(|known| token.seen.is_none_or(|seen| seen.is_before(*known)));
         let token = KnownToken { seen: newer.or(token.seen), ..token };
         tokens.uses += 1;
         let now = tokens.uses;

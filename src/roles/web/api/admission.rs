@@ -10,6 +10,7 @@ use hyper::{HeaderMap, StatusCode};
 use ribbit_net::secret::{TOKEN_BYTES, app_key, bearer_hash, from_hex};
 use ribbit_state::query::AppInfo;
 use ribbit_state::{AppId, Page, Query, Scope, Scopes, TokenHash};
+use ribbit_ui::api::oauth::app_id;
 use ribbit_ui::api::params::Params;
 
 /// Token that a call needs.
@@ -65,11 +66,10 @@ impl Bearer {
     }
 }
 
-/// Returns the id of an app from its text form, the `client_id`.
-pub(super) fn app_id(text: &str) -> Option<AppId> {
-    let id = AppId(text.parse().ok()?);
-    // Other spellings of the number are no ids.
-    (id.0.to_string() == text).then_some(id)
+/// Returns what the header `Authorization` has behind this scheme.
+pub(super) fn credentials<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
+    let (scheme, rest) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case(wanted).then(|| rest.trim())
 }
 
 /// Returns the token of a call: of the header `Authorization`, else of the parameter `access_token`, else the protocol that a
@@ -78,12 +78,8 @@ pub(super) fn app_id(text: &str) -> Option<AppId> {
 /// # Errors
 /// 401 if it cannot be a token of this site.
 pub(super) fn bearer(headers: &HeaderMap, params: &Params) -> Result<Option<Bearer>, ApiError> {
-    let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let header = header.and_then(|value| value.split_once(' '));
-    let token = match header.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer")) {
-        Some((_, token)) => Some(token.trim()),
-        None => params.get("access_token").or_else(|| protocol(headers)),
-    };
+    let token =
+        credentials(headers, "bearer").or_else(|| params.get("access_token")).or_else(|| protocol(headers));
     token.map(|token| Bearer::parse(token).ok_or_else(ApiError::no_token)).transpose()
 }
 

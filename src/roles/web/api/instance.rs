@@ -23,6 +23,6 @@ async fn answer(
 ) -> Result<WebResponse, ApiError> {
     let read = request.context.read(Query::Settings, READ_DEADLINE).await?;
     let Page::Settings(settings) = read.page else { return Err(WRONG_PAGE.into()) };
-    let (host, base) = (request.host(), request.base());
-    Ok(json(&words(&InstanceFacts { settings: &settings, host, base: &base })))
+    let base = request.context.site_address();
+    Ok(json(&words(&InstanceFacts { settings: &settings, host: request.context.host(), base: &base })))
 }

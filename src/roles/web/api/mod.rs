@@ -37,7 +37,7 @@ pub(super) mod streaming;
 mod timelines;
 
 use crate::web::accounts::known_tokens::KnownToken;
-use crate::web::http::body::{self, Rejection};
+use crate::web::http::body;
 use crate::web::http::response::{WebResponse, closing};
 use crate::web::http::timeouts::{ConnectionClock, ConnectionPhase};
 use crate::web::limits::{ANSWER_DEADLINE, API_BODY_BYTES_MAX, POSTS};
@@ -123,10 +123,10 @@ impl Api {
         let route = found.value.iter().copied().find(|route| route.row().method == method);
         let route = route.ok_or_else(|| wrong_method(found.value))?;
         let named = found.params.iter().next().map_or("", |(_, named)| named);
-        let read = read_params(head, body, watch, began).await;
+        let read = body::read(&head.headers, body, API_BODY_BYTES_MAX, watch, began).await;
         watch.enter(ConnectionPhase::Answering);
         let params = match read {
-            Ok(params) => params?,
+            Ok(bytes) => parse_params(head, bytes)?,
             // A part of the request was not read.
             Err((status, _, words)) => return Ok(closing(ApiError::new(status, words).into_response())),
         };
@@ -180,20 +180,7 @@ fn set_rate(answer: &mut WebResponse, context: &RequestContext) {
     }
 }
 
-/// Reads the parameters of the query and of the body. The body's count first.
-///
-/// # Errors
-/// The rejection of a body that was not read to its end; inside, the error of a body that cannot be understood.
-async fn read_params(
-    head: &Parts,
-    body: Incoming,
-    watch: &ConnectionClock,
-    began: Instant,
-) -> Result<Result<Params, ApiError>, Rejection> {
-    let bytes = body::read(&head.headers, body, API_BODY_BYTES_MAX, watch, began).await?;
-    Ok(parse_params(head, bytes))
-}
-
+/// Returns the parameters of the body and of the query. The first of a name counts, so that of the body.
 fn parse_params(head: &Parts, bytes: Bytes) -> Result<Params, ApiError> {
     let is = |kind| body::is_of_type(&head.headers, kind);
     let mut params = Params::default();

@@ -10,7 +10,7 @@
 //!
 //! The page on which a person consents is `crate::web::accounts::authorize`.
 
-use super::admission::{Caller, app_id, own_app};
+use super::admission::{Caller, credentials, own_app};
 use super::error::{ApiError, json};
 use super::request::ApiRequest;
 use crate::web::error_pages::WRONG_PAGE;
@@ -19,7 +19,6 @@ use crate::web::limits::READ_DEADLINE;
 use crate::web::request_context::{PageError, RequestContext};
 use base64ct::{Base64, Encoding};
 use hyper::StatusCode;
-use hyper::header::AUTHORIZATION;
 use ribbit_net::protocol::{Ask, Password};
 use ribbit_net::secret::{
     TOKEN_BYTES, app_code_hash, app_key, app_token, bearer_hash, from_hex, new_token, to_hex,
@@ -27,13 +26,10 @@ use ribbit_net::secret::{
 use ribbit_state::query::AppInfo;
 use ribbit_state::redirect::REDIRECT_BY_HAND;
 use ribbit_state::{AppCommand, AppId, AppLogIn, Code, Denied, Page, Query, Reply, Scopes, TokenHash};
-use ribbit_ui::api::oauth::{self, AppJson, TokenJson, client_id};
+use ribbit_ui::api::oauth::{self, AppJson, TokenJson, USUAL_SCOPES, app_id, client_id};
 use ribbit_ui::api::pkce;
 use ribbit_ui::form::FormRequest;
 use ribbit_ui::words::refusal;
-
-/// Scopes of an app or a token that names none.
-pub(in crate::web) const USUAL_SCOPES: &str = "read";
 
 /// Registers an app.
 pub(super) async fn register(mut request: ApiRequest<'_>) -> Result<WebResponse, ApiError> {
@@ -97,7 +93,7 @@ pub(super) async fn verify_app(request: ApiRequest<'_>) -> Result<WebResponse, A
 
 /// Describes where OAuth 2 is served.
 pub(super) fn metadata(request: &ApiRequest<'_>) -> WebResponse {
-    json(&oauth::metadata(&request.base()))
+    json(&oauth::metadata(&request.context.site_address()))
 }
 
 /// Gives a token for a code, for a password, or for an app itself.
@@ -122,12 +118,9 @@ pub(super) async fn token(request: ApiRequest<'_>) -> Result<WebResponse, ApiErr
 /// # Errors
 /// `invalid_client` if they are missing, or cannot be those of an app.
 fn client(request: &ApiRequest<'_>) -> Result<(AppId, [u8; TOKEN_BYTES]), ApiError> {
-    let header = request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let basic = header.and_then(|value| value.split_once(' '));
-    let basic = basic.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic")).map(|(_, pair)| pair);
-    let (id, secret) = match basic {
+    let (id, secret) = match credentials(request.headers, "basic") {
         Some(pair) => {
-            let pair = Base64::decode_vec(pair.trim()).ok().and_then(|pair| String::from_utf8(pair).ok());
+            let pair = Base64::decode_vec(pair).ok().and_then(|pair| String::from_utf8(pair).ok());
             let pair = pair.as_deref().and_then(|pair| pair.split_once(':'));
             pair.map(|(id, secret)| (id.to_string(), secret.to_string())).unwrap_or_default()
         }
@@ -268,10 +261,10 @@ pub(super) async fn revoke(request: ApiRequest<'_>) -> Result<WebResponse, ApiEr
             let words = "The token of an app for itself cannot be revoked.";
             return Err(ApiError::oauth(StatusCode::BAD_REQUEST, "unsupported_token_type", words));
         }
-        return Ok(json(&serde_json::json!({})));
+        return Ok(super::others::done());
     };
     let made = context.new_request().await?;
     let command = AppCommand::Revoke { app, key, session: bearer_hash(&token) };
     context.command(made, command.into()).await.map_err(failed)?;
-    Ok(json(&serde_json::json!({})))
+    Ok(super::others::done())
 }

@@ -77,7 +77,8 @@ pub(super) async fn create(request: &mut ApiRequest<'_>) -> Result<WebResponse, 
     }
 }
 
-async fn answer(request: &mut ApiRequest<'_>, id: LogIndex) -> Result<WebResponse, ApiError> {
+/// Answers with the status that has this id.
+pub(super) async fn answer(request: &mut ApiRequest<'_>, id: LogIndex) -> Result<WebResponse, ApiError> {
     let found = request.find(id).await?;
     Ok(json(&request.status_of(&found).await?))
 }

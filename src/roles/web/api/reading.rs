@@ -30,7 +30,7 @@ impl ApiRequest<'_> {
 
     /// Returns the addresses of this site.
     pub(super) fn site(&self) -> SiteAddresses {
-        SiteAddresses::new(self.context.origin().secure, self.host())
+        self.context.site()
     }
 
     /// Sends a command.

@@ -5,7 +5,6 @@ use super::error::ApiError;
 use crate::web::request_context::RequestContext;
 use crate::web::services::SiteServices;
 use hyper::HeaderMap;
-use hyper::header::HOST;
 use ribbit_net::secret::request_id_of;
 use ribbit_state::TokenHash;
 use ribbit_ui::api::params::Params;
@@ -54,16 +53,5 @@ impl ApiRequest<'_> {
             part => request_id_of(session, &[key.as_bytes(), format!("\n{part}").as_bytes()].concat()),
         };
         Ok(FormRequest { id, ..request })
-    }
-
-    /// Returns the name and port by which the client has asked.
-    pub(super) fn host(&self) -> &str {
-        self.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost")
-    }
-
-    /// Returns the address of this site without a path: `https://HOST`.
-    pub(super) fn base(&self) -> String {
-        let scheme = if self.context.origin().secure { "https" } else { "http" };
-        format!("{scheme}://{}", self.host())
     }
 }

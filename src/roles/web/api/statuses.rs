@@ -1,6 +1,7 @@
 //! `/api/v1/statuses/ID…`: reading, deleting, and what people do with a status. [`super::posting`] creates them.
 
 use super::error::{ApiError, json};
+use super::posting;
 use super::reading::{FoundStatus, number};
 use super::request::ApiRequest;
 use crate::web::error_pages::WRONG_PAGE;
@@ -21,8 +22,8 @@ const REPLY_PAGES_MAX: usize = 5;
 const NO_MESSAGE: &str = "This works with croaks only, not with direct messages.";
 
 pub(super) async fn show(request: &mut ApiRequest<'_>) -> Result<WebResponse, ApiError> {
-    let found = request.find(request.id()).await?;
-    Ok(json(&request.status_of(&found).await?))
+    let id = request.id();
+    posting::answer(request, id).await
 }
 
 /// Answers with several croaks and shares, without those that the client may not see.
@@ -148,8 +149,7 @@ pub(super) async fn act(request: &mut ApiRequest<'_>, act: StatusAct) -> Result<
     let FeedCroak { id, .. } = request.find_croak(request.id(), NO_MESSAGE).await?;
     let session = request.session()?;
     request.write(act.command(session, id)).await?;
-    let after = request.find(id).await?;
-    Ok(json(&request.status_of(&after).await?))
+    posting::answer(request, id).await
 }
 
 /// Shares a croak, and answers with the status of the share.
@@ -161,8 +161,7 @@ pub(super) async fn reblog(request: &mut ApiRequest<'_>) -> Result<WebResponse, 
     else {
         return Err(WRONG_PAGE.into());
     };
-    let found = request.find(share).await?;
-    Ok(json(&request.status_of(&found).await?))
+    posting::answer(request, share).await
 }
 
 /// Deletes a croak or share of the client's own, and answers with the status and its text.

@@ -180,8 +180,7 @@ impl LiveStreams {
                 return None;
             }
             // The markup is for all readers, so it shows no reader's own likes and shares.
-            let CroakNumbers { replies, likes, shares, .. } = found.numbers;
-            found.numbers = CroakNumbers { replies, likes, shares, ..CroakNumbers::default() };
+            found.numbers = found.numbers.counts();
             let fragment = CroakFragment { croak: CroakView::new(found, wall_ms(), "") };
             let html = fragment.render().expect("writing to a string cannot fail");
             Some(event(Some(at), "croak", &html))

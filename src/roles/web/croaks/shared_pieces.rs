@@ -36,7 +36,8 @@ pub(in crate::web) struct NewStatus {
 pub(in crate::web) struct SharedPieces<K, V>(Mutex<Pieces<K, V>>);
 
 struct Pieces<K, V> {
-    newest: VecDeque<(K, V)>,
+    /// `None` for a piece that each stream makes for itself.
+    newest: VecDeque<(K, Option<V>)>,
     /// Time of the last failed read. Tasks that have waited since before then do not try again.
     failed: Option<Instant>,
 }
@@ -56,27 +57,36 @@ impl<K: PartialEq, V: Clone> SharedPieces<K, V> {
     ) -> Result<Option<V>, StreamCutOff> {
         let asked = Instant::now();
         let mut pieces = self.0.lock().await;
-        if let Some((_, known)) = pieces.newest.iter().find(|(known, _)| *known == key) {
-            return Ok(Some(known.clone()));
+        let known = pieces.newest.iter().find(|(known, _)| *known == key).map(|(_, piece)| piece.clone());
+        match known {
+            Some(Some(piece)) => return Ok(Some(piece)),
+            Some(None) => {
+                // Streams that make their own do not wait for each other.
+                drop(pieces);
+                return Ok(match make.await? {
+                    MadePiece::Shared(piece) | MadePiece::Own(piece) => Some(piece),
+                    MadePiece::Nothing => None,
+                });
+            }
+            None => {}
         }
         if pieces.failed.is_some_and(|failed| failed >= asked) {
             return Err(StreamCutOff);
         }
-        match make.await {
-            Ok(MadePiece::Shared(piece)) => {
-                if pieces.newest.len() == LIVE_READINGS_MAX {
-                    pieces.newest.pop_front();
-                }
-                pieces.newest.push_back((key, piece.clone()));
-                Ok(Some(piece))
-            }
-            Ok(MadePiece::Own(piece)) => Ok(Some(piece)),
-            Ok(MadePiece::Nothing) => Ok(None),
+        let (kept, piece) = match make.await {
+            Ok(MadePiece::Shared(piece)) => (Some(piece.clone()), piece),
+            Ok(MadePiece::Own(piece)) => (None, piece),
+            Ok(MadePiece::Nothing) => return Ok(None),
             Err(StreamCutOff) => {
                 pieces.failed = Some(Instant::now());
-                Err(StreamCutOff)
+                return Err(StreamCutOff);
             }
+        };
+        if pieces.newest.len() == LIVE_READINGS_MAX {
+            pieces.newest.pop_front();
         }
+        pieces.newest.push_back((key, kept));
+        Ok(Some(piece))
     }
 
     /// Drops the pieces whose keys fit.

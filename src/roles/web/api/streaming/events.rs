@@ -8,12 +8,12 @@
 //! process behind the same cursor, has each of them once. Whether the client may see a croak is decided by the query that reads it.
 
 use super::names::StreamName;
-use crate::web::croaks::live::{LiveStreams, StreamSlot};
+use crate::web::croaks::live::StreamSlot;
 use crate::web::croaks::shared_pieces::{MadePiece, NewStatus, StreamCutOff};
 use crate::web::limits::{API_STREAM_PATIENCE, API_STREAM_PAUSE};
 use ribbit_net::subscription::{Subscription, SubscriptionMessage};
 use ribbit_state::caches::words::tags;
-use ribbit_state::query::{CroakNumbers, FeedCroak, Talk, TalkPartner, TalkSummary};
+use ribbit_state::query::{FeedCroak, Talk, TalkPartner, TalkSummary};
 use ribbit_state::{
     AccountId, Audience, Event as Happened, EventKind, LogIndex, Page, Query, Scope, Scopes, Token, TokenHash,
 };
@@ -62,7 +62,7 @@ pub(super) fn follow(
     cursor: Token,
 ) -> impl Stream<Item = StreamPiece> {
     let subscription = slot.streams.subscribe(cursor, name.topic(client.session));
-    let followed = Followed { streams: slot.streams.clone(), _slot: slot, client, name, subscription };
+    let followed = Followed { slot, client, name, subscription };
     stream::unfold(Some(followed), |followed| async {
         let mut followed = followed?;
         match followed.next().await {
@@ -73,8 +73,7 @@ pub(super) fn follow(
 }
 
 struct Followed {
-    streams: Arc<LiveStreams>,
-    _slot: Arc<StreamSlot>,
+    slot: Arc<StreamSlot>,
     client: StreamClient,
     name: StreamName,
     subscription: Subscription,
@@ -120,7 +119,7 @@ impl Followed {
                 events.extend(self.update(at).await?);
             }
             EventKind::CroakRemoved { croak } if self.has_feed() => {
-                self.streams.statuses.forget(|(token, _)| token.index == croak).await;
+                self.slot.streams.statuses.forget(|(token, _)| token.index == croak).await;
                 events.push(StreamEvent { name: "delete", payload: croak.to_string() });
             }
             EventKind::Messaged { from, to } if self.name == StreamName::Direct => {
@@ -144,7 +143,9 @@ impl Followed {
     /// Returns the new status at this position, if it belongs to the stream and the client may see it.
     async fn update(&self, at: Token) -> Result<Option<StreamEvent>, StreamCutOff> {
         let key = (at, self.client.site.clone());
-        let Some(new) = self.streams.statuses.get(key, self.new_status(at)).await? else { return Ok(None) };
+        let Some(new) = self.slot.streams.statuses.get(key, self.new_status(at)).await? else {
+            return Ok(None);
+        };
         let belongs = match &self.name {
             StreamName::Public { .. } => new.for_everyone,
             StreamName::Hashtag { tag, .. } => new.for_everyone && new.tags.contains(tag),
@@ -156,12 +157,11 @@ impl Followed {
     async fn new_status(&self, at: Token) -> Result<MadePiece<Arc<NewStatus>>, StreamCutOff> {
         let session = self.client.session;
         let query = Query::Croak { session, id: at.index };
-        let Some(Page::Croak(mut croak)) = self.streams.ask(at, query).await? else {
+        let Some(Page::Croak(mut croak)) = self.slot.streams.ask(at, query).await? else {
             return Ok(MadePiece::Nothing);
         };
         // The status is for all readers, so it shows no reader's own likes and shares.
-        let CroakNumbers { replies, likes, shares, .. } = croak.numbers;
-        croak.numbers = CroakNumbers { replies, likes, shares, ..CroakNumbers::default() };
+        croak.numbers = croak.numbers.counts();
         let (entities, mentions) = self.entities(at, [croak.body.text.as_str()]).await?;
         let status = Arc::new(NewStatus {
             json: json(&entities.status(&croak)),
@@ -176,7 +176,9 @@ impl Followed {
     async fn notification(&self, at: Token) -> Result<Option<StreamEvent>, StreamCutOff> {
         let session = self.client.session;
         let query = Query::Notices { session, before: Some(at.index + 1), limit: 1 };
-        let Some(Page::Notices { notices, .. }) = self.streams.ask(at, query).await? else { return Ok(None) };
+        let Some(Page::Notices { notices, .. }) = self.slot.streams.ask(at, query).await? else {
+            return Ok(None);
+        };
         let Some(notice) = notices.first().filter(|notice| notice.id == at.index) else { return Ok(None) };
         let croak = match notice.kind.croak() {
             Some(id) => self.croak(at, id).await?,
@@ -190,7 +192,7 @@ impl Followed {
 
     async fn croak(&self, at: Token, id: LogIndex) -> Result<Option<FeedCroak>, StreamCutOff> {
         let query = Query::Croak { session: self.client.session, id };
-        Ok(match self.streams.ask(at, query).await? {
+        Ok(match self.slot.streams.ask(at, query).await? {
             Some(Page::Croak(croak)) => Some(croak),
             _ => None,
         })
@@ -200,7 +202,7 @@ impl Followed {
     async fn conversation(&self, at: Token, with: AccountId) -> Result<Option<StreamEvent>, StreamCutOff> {
         let (session, with) = (self.client.session, TalkPartner::Account(with));
         let query = Query::Talk { session, with, before: Some(at.index + 1), limit: 1 };
-        let Some(Page::Talk(talk)) = self.streams.ask(at, query).await? else { return Ok(None) };
+        let Some(Page::Talk(talk)) = self.slot.streams.ask(at, query).await? else { return Ok(None) };
         let Talk { me, with, with_account, messages, waiting, .. } = talk;
         let Some(newest) = messages.into_iter().next().filter(|message| message.id == at.index) else {
             return Ok(None);
@@ -221,7 +223,7 @@ impl Followed {
         let mentions = !usernames.is_empty();
         let query = Query::Persons { session: self.client.session, usernames };
         let people = match mentions {
-            true => match self.streams.ask(at, query).await? {
+            true => match self.slot.streams.ask(at, query).await? {
                 Some(Page::Persons(people)) => people,
                 _ => Vec::new(),
             },

@@ -34,7 +34,6 @@ use hyper::header::{
 use hyper::{HeaderMap, Response, StatusCode};
 use names::StreamName;
 use ribbit_state::{Page, Query, Scope, Scopes, Token};
-use ribbit_ui::api::SiteAddresses;
 use socket::SocketClient;
 use std::sync::Arc;
 
@@ -93,26 +92,26 @@ async fn begin(it: ApiRequest<'_>, name: Option<StreamName>) -> Result<WebRespon
     let last = headers.get(LAST_EVENT_ID).and_then(|last| last.to_str().ok());
     let last: Option<Token> = last.or(params.get("last_event_id")).and_then(|last| last.parse().ok());
     let cursor = last.unwrap_or(now);
-    let (origin, streams) = (context.origin(), services.streams.clone());
-    let site = SiteAddresses::new(origin.secure, context.host());
+    let (origin, site) = (context.origin(), context.site());
     let client = StreamClient { session, me: me.account, site, scopes };
-    if name.is_none() && !is_upgrade(headers) {
-        return Err(no_such_stream());
-    }
-    let slot = streams.enter(origin, Some(me.account));
+    let slot = services.streams.enter(origin, Some(me.account));
     let slot = slot.map_err(|TooManyStreams(words)| ApiError::new(StatusCode::TOO_MANY_REQUESTS, words))?;
     let slot = Arc::new(slot);
     if is_upgrade(headers) {
         let head = accepted(headers)?;
         let first = name.map(|name| (name, cursor));
-        let client = SocketClient { streams, origin, client, place: slot, first };
+        let client = SocketClient { origin, client, place: slot, first };
         return Ok(response::switching(
             head,
             Box::new(move |wire, read| Box::pin(socket::serve(wire, read, client))),
         ));
     }
     let name = name.ok_or_else(no_such_stream)?;
-    Ok(response::events(sse::bytes(streams, events::follow(slot, client, name, cursor), last.is_some())))
+    Ok(response::events(sse::bytes(
+        services.streams.clone(),
+        events::follow(slot, client, name, cursor),
+        last.is_some(),
+    )))
 }
 
 /// Returns the head that accepts a WebSocket.

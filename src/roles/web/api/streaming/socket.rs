@@ -11,7 +11,7 @@
 use super::events::{StreamClient, StreamEnd, StreamEvent, StreamPiece, follow};
 use super::may_follow;
 use super::names::StreamName;
-use crate::web::croaks::live::{LiveStreams, StreamSlot, TooManyStreams};
+use crate::web::croaks::live::{StreamSlot, TooManyStreams};
 use crate::web::http::client_origin::ClientOrigin;
 use crate::web::http::connection::HttpStream;
 use crate::web::limits::{LIVE_BEAT, SOCKET_MESSAGE_BYTES_MAX, SOCKET_STREAMS_MAX};
@@ -60,7 +60,6 @@ struct ErrorMessage<'a> {
 
 /// A client whose connection becomes a WebSocket.
 pub(super) struct SocketClient {
-    pub(super) streams: Arc<LiveStreams>,
     pub(super) origin: ClientOrigin,
     pub(super) client: StreamClient,
     /// Place of the connection, held to its end. It is that of the only stream, too; each further stream has one of its own.
@@ -101,7 +100,7 @@ pub(super) async fn serve(wire: HttpStream, read: Bytes, mut session: SocketClie
     if let Some((name, cursor)) = session.first.take() {
         socket.begin(&session, name, session.place.clone(), cursor);
     }
-    let streams = session.streams.clone();
+    let streams = session.place.streams.clone();
     let mut stopped = pin!(streams.stopped());
     let end = loop {
         let turn = poll_fn(|cx| match stopped.as_mut().poll(cx) {
@@ -216,10 +215,10 @@ impl Socket {
                 let slot = if self.open.is_empty() {
                     session.place.clone()
                 } else {
-                    let slot = session.streams.enter(session.origin, Some(session.client.me));
+                    let slot = session.place.streams.enter(session.origin, Some(session.client.me));
                     Arc::new(slot.map_err(|TooManyStreams(words)| many(words))?)
                 };
-                let cursor = session.streams.position(session.client.session).await.ok_or((
+                let cursor = session.place.streams.position(session.client.session).await.ok_or((
                     StatusCode::SERVICE_UNAVAILABLE,
                     "the servers are unavailable; try again in a moment",
                 ))?;
