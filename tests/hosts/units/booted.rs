@@ -380,7 +380,7 @@ fn pages_use_https(board: &Board) {
     let before = board.shows(unit, "MainPID");
     board.typed(&format!("systemctl reload {unit}"));
     board.awaits("heard", &format!("journalctl --no-pager -u {unit}"), |said| {
-        said.contains("HTTPS is not configured")
+        said.contains("there is no certificate to read again")
     });
     assert_eq!(board.shows(unit, "MainPID"), before);
 
