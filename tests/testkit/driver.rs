@@ -276,9 +276,18 @@ impl Driver {
         self.devtools("Emulation.setEmulatedMedia", media);
     }
 
-    /// Returns a screenshot as base64-encoded PNG.
+    /// Returns a screenshot of the window as base64-encoded PNG.
     pub fn picture(&self) -> String {
-        let taken = self.devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true }));
+        let taken = self.devtools("Page.captureScreenshot", json!({}));
+        taken["data"].as_str().expect("a picture").to_string()
+    }
+
+    /// Returns a screenshot of the page from its top, also of what is below the window, as base64-encoded PNG.
+    pub fn picture_of_page(&self, width: u32, height_max: u32, scale: f64) -> String {
+        let height = self.run("return document.documentElement.scrollHeight").as_u64().expect("a number");
+        let clip = json!({ "x": 0, "y": 0, "width": width, "height": height.min(height_max.into()), "scale": scale });
+        let wanted = json!({ "captureBeyondViewport": true, "clip": clip });
+        let taken = self.devtools("Page.captureScreenshot", wanted);
         taken["data"].as_str().expect("a picture").to_string()
     }
 

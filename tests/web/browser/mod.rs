@@ -5,8 +5,9 @@
 //! - `keyboard`: use without a mouse
 //! - `network`: over a network, without encryption
 //!
-//! With RIBBIT_PICTURES=FOLDER every page is also saved there, narrow and wide, light and dark, as PNG in base64. With RIBBIT_AXE=FILE,
-//! or where .ci/run has put it, axe-core checks every page; without it this check is skipped.
+//! Every page with scripts is compared with its reference picture in `tests/pictures`. With RIBBIT_PICTURES=FOLDER it is also saved
+//! there at full size, narrow and wide, light and dark, as PNG in base64. With RIBBIT_AXE=FILE, or where .ci/run has put it,
+//! axe-core checks every page; without it this check is skipped.
 
 mod keyboard;
 mod live;
@@ -15,15 +16,24 @@ mod rooms;
 mod script;
 mod tour;
 
+use std::path::Path;
 use testkit::axe::Axe;
 use testkit::driver::Driver;
+use testkit::pictures::{self, Picture, References};
 use testkit::site::Site;
+
+const PICTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pictures");
+const DIFFERING: &str = env!("CARGO_TARGET_TMPDIR");
+/// Widths of the window in CSS pixels at which a page is looked at, and whether the colours are dark.
+const SIZES: [(u32, bool); 7] =
+    [(320, false), (360, false), (360, true), (768, false), (768, true), (1400, false), (1400, true)];
 
 /// A browser with a site of its own.
 struct Visit {
     site: Site,
     driver: Driver,
     axe: Option<Axe>,
+    references: Option<References>,
     scripts: bool,
 }
 
@@ -33,11 +43,18 @@ impl Visit {
         if testkit::driver::missing() {
             return None;
         }
-        let visit = Visit { site: Site::start(), driver: Driver::start(), axe: Axe::find(), scripts };
+        Some(Visit::to(Site::start(), scripts))
+    }
+
+    fn to(site: Site, scripts: bool) -> Visit {
+        let driver = Driver::start();
+        let axe = Axe::find().filter(|_| scripts);
+        let references =
+            scripts.then(|| References::find(&driver, Path::new(PICTURES), Path::new(DIFFERING)));
         if !scripts {
-            visit.driver.without_scripts();
+            driver.without_scripts();
         }
-        Some(visit)
+        Visit { site, driver, axe, references: references.flatten(), scripts }
     }
 
     fn url(&self, path: &str) -> String {
@@ -64,23 +81,30 @@ impl Visit {
         assert_eq!(self.driver.path(), path);
     }
 
-    /// Checks a page at all sizes: nothing may overflow horizontally, also with letters twice as large, and axe-core may find nothing.
+    /// Checks a page at all sizes: nothing may overflow horizontally, also with letters twice as large, axe-core may find nothing,
+    /// and it looks like its reference picture.
     #[track_caller]
     fn look(&self, name: &str) {
-        for (width, dark) in
-            [(320, false), (320, true), (360, false), (768, false), (1400, false), (1400, true)]
-        {
+        let mut drawn = Vec::new();
+        for (width, dark) in SIZES {
             self.driver.look(width, dark);
             self.fits(name, width);
-            if let Some(axe) = self.axe.as_ref().filter(|_| self.scripts) {
+            if let Some(axe) = &self.axe {
                 let found = axe.violations(&self.driver);
                 assert!(found.is_empty(), "{name}, {width} wide, dark: {dark}: {found:#?}");
             }
+            let shade = if dark { "dark" } else { "light" };
             if let Some(folder) = std::env::var_os("RIBBIT_PICTURES").filter(|_| self.scripts) {
-                let shade = if dark { "dark" } else { "light" };
-                let file = std::path::Path::new(&folder).join(format!("{name}-{width}-{shade}.b64"));
+                let file = Path::new(&folder).join(format!("{name}-{width}-{shade}.b64"));
                 std::fs::write(file, self.driver.picture()).expect("the folder can be written to");
             }
+            if self.references.is_some() {
+                let taken = self.driver.picture_of_page(width, pictures::HEIGHT_MAX, pictures::SCALE);
+                drawn.push((format!("{width} wide, {shade}"), Picture::of_screenshot(&taken)));
+            }
+        }
+        if let Some(references) = &self.references {
+            references.check(name, &drawn);
         }
         self.driver.look(640, false);
         self.driver.run("document.documentElement.style.fontSize = '200%'");

@@ -1,6 +1,6 @@
 //! From another machine's point of view: the connection is not encrypted, browsers send fewer headers, and users are warned.
 
-use crate::browser::{Axe, Driver, Visit};
+use crate::browser::Visit;
 use testkit::site::{Site, own_address};
 
 #[test]
@@ -11,7 +11,7 @@ fn where_others_can_read_along_one_is_told_and_everything_works() {
     }
     let mut site = Site::start_with(|options| options.listen = "0.0.0.0:0".into());
     site.address = site.address.replace("0.0.0.0", &own.to_string());
-    let visit = Visit { site, driver: Driver::start(), axe: Axe::find(), scripts: true };
+    let visit = Visit::to(site, true);
     for (path, name) in [("/login", "login-in-the-clear"), ("/create", "create-in-the-clear")] {
         visit.go(path);
         visit.shows(

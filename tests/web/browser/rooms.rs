@@ -67,6 +67,6 @@ fn a_room_is_live_and_enter_sends() {
     driver.awaits("return document.querySelector('h1').textContent == 'Settings of #pond'");
     visit.look("room-settings");
     visit.go("/rooms/pond/members");
-    visit.look("room-members");
+    visit.look("room-owner-members");
     assert_eq!(driver.complaints(), Vec::<String>::new());
 }
