@@ -27,7 +27,6 @@ pub mod irc_client;
 pub mod keys;
 pub mod network;
 pub mod page_text;
-pub mod pictures;
 pub mod python;
 pub mod rig;
 pub mod sim;

@@ -12,14 +12,15 @@
 mod keyboard;
 mod live;
 mod network;
+mod pictures;
 mod rooms;
 mod script;
 mod tour;
 
+use pictures::{Picture, References};
 use std::path::Path;
 use testkit::axe::Axe;
 use testkit::driver::Driver;
-use testkit::pictures::{self, Picture, References};
 use testkit::site::Site;
 
 const PICTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pictures");

@@ -3,16 +3,16 @@
 //! A picture is compared in blocks by their mean brightness. So other times and numbers on a page pass, and a page whose style or
 //! layout changed does not. Pictures are compared only where Chromium draws letters as it did for the references.
 
-use crate::driver::Driver;
 use base64ct::{Base64, Encoding};
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use testkit::driver::Driver;
 
 /// Size of a picture relative to its page.
-pub const SCALE: f64 = 0.25;
+pub(super) const SCALE: f64 = 0.25;
 /// Largest height of a page in a picture, in CSS pixels.
-pub const HEIGHT_MAX: u32 = 1_600;
+pub(super) const HEIGHT_MAX: u32 = 1_600;
 /// Side of a block that is compared, in pixels of the picture: 16 CSS pixels.
 const BLOCK: usize = 4;
 /// Difference of mean brightness from which a block counts as changed, of 255.
@@ -28,14 +28,14 @@ const SAMPLE: &str = "Heavy rain at the north pond 0123456789 \u{1f438}";
 
 /// Brightness of each pixel, row by row, in 16 levels.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Picture {
+pub(super) struct Picture {
     width: usize,
     rows: Vec<Vec<u8>>,
 }
 
 impl Picture {
     /// Reads a screenshot in base64.
-    pub fn of_screenshot(base64: &str) -> Picture {
+    pub(super) fn of_screenshot(base64: &str) -> Picture {
         let bytes = Base64::decode_vec(base64).expect("base64");
         Picture::read(&bytes)
     }
@@ -118,7 +118,7 @@ fn sheet(pictures: &[(String, Picture)]) -> (Picture, Vec<(usize, usize)>) {
 }
 
 /// The folder of reference pictures.
-pub struct References {
+pub(super) struct References {
     folder: PathBuf,
     /// Where a picture that differs is left.
     differing: PathBuf,
@@ -127,7 +127,7 @@ pub struct References {
 
 impl References {
     /// Returns `None`, and prints why, if this machine draws letters in another way than that of the references.
-    pub fn find(driver: &Driver, folder: &Path, differing: &Path) -> Option<References> {
+    pub(super) fn find(driver: &Driver, folder: &Path, differing: &Path) -> Option<References> {
         let update = std::env::var_os("UPDATE_GOLDENFILES").is_some();
         let drawn = driver.run(&format!(
             "const canvas = document.createElement('canvas').getContext('2d');
@@ -160,7 +160,7 @@ impl References {
     ///
     /// If more of it differs than what other times and numbers make.
     #[track_caller]
-    pub fn check(&self, name: &str, pictures: &[(String, Picture)]) {
+    pub(super) fn check(&self, name: &str, pictures: &[(String, Picture)]) {
         let (drawn, columns) = sheet(pictures);
         let file = self.folder.join(format!("{name}.png"));
         let kept = std::fs::read(&file).ok().map(|bytes| Picture::read(&bytes));
@@ -190,31 +190,26 @@ impl References {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn page(lines: usize) -> Picture {
+    let row = |y: usize| (0..90).map(|x| if y / 4 < lines && x < 60 { 0 } else { 0xff }).collect();
+    Picture { width: 90, rows: (0..200).map(row).collect() }
+}
 
-    fn page(lines: usize) -> Picture {
-        let row = |y: usize| (0..90).map(|x| if y / 4 < lines && x < 60 { 0 } else { 0xff }).collect();
-        Picture { width: 90, rows: (0..200).map(row).collect() }
-    }
+#[test]
+fn another_number_passes_and_another_line_does_not() {
+    let mut number = page(10);
+    number.rows[20][..9].fill(0x77);
+    assert!(page(10).changed(&number, 0, 90) <= CHANGED_PERCENT_MAX);
+    assert!(page(10).changed(&page(13), 0, 90) > CHANGED_PERCENT_MAX);
+    assert!(page(10).changed(&Picture { width: 90, rows: Vec::new() }, 0, 90) > CHANGED_PERCENT_MAX);
+}
 
-    #[test]
-    fn another_number_passes_and_another_line_does_not() {
-        let mut number = page(10);
-        number.rows[20][..9].fill(0x77);
-        assert!(page(10).changed(&number, 0, 90) <= CHANGED_PERCENT_MAX);
-        assert!(page(10).changed(&page(13), 0, 90) > CHANGED_PERCENT_MAX);
-        assert!(page(10).changed(&Picture { width: 90, rows: Vec::new() }, 0, 90) > CHANGED_PERCENT_MAX);
-    }
-
-    #[test]
-    fn a_sheet_is_read_as_it_was_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("sheet.png");
-        let (drawn, columns) = sheet(&[("narrow".into(), page(3)), ("again".into(), page(5))]);
-        assert_eq!(columns, [(0, 90), (94, 184)]);
-        drawn.write(&file);
-        assert!(Picture::read(&std::fs::read(&file).unwrap()) == drawn);
-    }
+#[test]
+fn a_sheet_is_read_as_it_was_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sheet.png");
+    let (drawn, columns) = sheet(&[("narrow".into(), page(3)), ("again".into(), page(5))]);
+    assert_eq!(columns, [(0, 90), (94, 184)]);
+    drawn.write(&file);
+    assert!(Picture::read(&std::fs::read(&file).unwrap()) == drawn);
 }
