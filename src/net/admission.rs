@@ -102,7 +102,8 @@ impl Ask {
                 check::username(username).map_err(|_| Denied::of(Code::NoSuchUser, Field::Username))?;
                 check::tried_password(&password.0)
             }
-            Ask::DeleteAccount { submitted_at, password, .. } => {
+            Ask::DeleteAccount { submitted_at, password, .. }
+            | Ask::Confirm { submitted_at, password, .. } => {
                 check::submitted_at(*submitted_at)?;
                 check::tried_password(&password.0)
             }
@@ -154,6 +155,7 @@ impl Ask {
             | Ask::CreateAccount { .. }
             | Ask::LogIn { .. }
             | Ask::DeleteAccount { .. }
+            | Ask::Confirm { .. }
             | Ask::Renew { .. }
             | Ask::ChangePassword { .. }
             | Ask::SetPassword { .. }

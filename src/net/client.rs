@@ -504,6 +504,7 @@ fn attempt_limit(ask: &Ask) -> Duration {
         Ask::CreateAccount { .. }
         | Ask::LogIn { .. }
         | Ask::DeleteAccount { .. }
+        | Ask::Confirm { .. }
         | Ask::ChangePassword { .. }
         | Ask::SetPassword { .. }
         | Ask::ResetPassword { .. } => PASSWORD_ATTEMPT_DEADLINE,

@@ -87,6 +87,8 @@ pub enum Ask {
     /// Sets a new password with the code of a one-time link, of which `code` is the hash. The backend hashes the password and
     /// proposes.
     ResetPassword { id: RequestId, submitted_at: LogIndex, code: TokenHash, password: Password },
+    /// Permits the session changes that need a role, for some minutes. The backend checks the password and proposes.
+    Confirm { id: RequestId, submitted_at: LogIndex, session: TokenHash, password: Password },
 }
 
 /// Request to a balancer.

@@ -1,8 +1,10 @@
 //! Answers to queries, as functions of a view. What is kept in memory beside the rows makes them faster.
 
+use super::account_role::AccountRole;
 use super::accounts::access::reset_link_person;
 use super::accounts::announcements;
 use super::accounts::apps;
+use super::accounts::govern;
 use super::accounts::reports;
 use super::caches::timelines::Caches;
 use super::cluster::leases;
@@ -25,7 +27,7 @@ use super::pages::search;
 use super::pages::shown;
 use super::pages::talks;
 use super::pages::thread;
-use super::query::{FollowSide, Page, Person, Query};
+use super::query::{FollowSide, OperatorQuery, Page, Person, Query};
 use super::rows::{Followers, Friends, Order, Owner, Table, View, scan};
 use super::rule::checked;
 use super::tree;
@@ -50,14 +52,14 @@ pub fn answer<V: View>(
         Query::Coordination => Ok(Page::Coordination(tree::coordination(view)?)),
         Query::Settings => Ok(Page::Settings(settings(view)?)),
         Query::Announcements => Ok(announcements::shown(view, None)?),
-        Query::Reports { after } => Ok(reports::list(view, *after)?),
         Query::ResetLink { code } => match reset_link_person(view, *code, view.age_ms())? {
             Some(person) => Ok(Page::ResetLink(person)),
             None => Err(Denied::new(Code::LinkNotValid)),
         },
         Query::App { app } => apps::app(view, *app, None)?,
         Query::OwnApp { app, key } => apps::app(view, *app, Some(*key))?,
-        Query::Accounts { names, after } => people::accounts(view, names, after.as_deref())?,
+        Query::Operator(query) => operated(view, query)?,
+        Query::Govern { session, query } => governed(view, *session, query)?,
         Query::AddressedFeed { address } => feed_addresses::read(view, caches, *address)?,
         Query::PublicCroaks { username } => feed_addresses::public_croaks(view, caches.ring, username)?,
         Query::Me { session }
@@ -101,6 +103,30 @@ pub fn answer<V: View>(
             Err(denied) => Err(denied),
         },
     })
+}
+
+/// Answers a query of operators.
+fn operated<V: View>(view: &V, query: &OperatorQuery) -> Result<Result<Page, Denied>, V::Error> {
+    match query {
+        OperatorQuery::Accounts { names, after } => people::accounts(view, names, after.as_deref()),
+        OperatorQuery::Reports { after } => Ok(Ok(reports::list(view, *after)?)),
+    }
+}
+
+/// Answers a query of operators for an account with a role.
+fn governed<V: View>(
+    view: &V,
+    session: TokenHash,
+    query: &OperatorQuery,
+) -> Result<Result<Page, Denied>, V::Error> {
+    let role = checked!(govern::may_read(view, session, query)?);
+    let mut page = checked!(operated(view, query)?);
+    if let Page::Accounts { accounts, .. } = &mut page
+        && role < AccountRole::Admin
+    {
+        accounts.iter_mut().for_each(|account| account.email.clear());
+    }
+    Ok(Ok(page))
 }
 
 /// Answers a query that needs a session.
@@ -185,13 +211,13 @@ fn personal<V: View>(
         | Query::Coordination
         | Query::Settings
         | Query::Announcements
-        | Query::Reports { .. }
         | Query::ResetLink { .. }
         | Query::AddressedFeed { .. }
         | Query::PublicCroaks { .. }
         | Query::App { .. }
         | Query::OwnApp { .. }
-        | Query::Accounts { .. } => Ok(Page::Me(me)),
+        | Query::Operator(_)
+        | Query::Govern { .. } => Ok(Page::Me(me)),
     })
 }
 

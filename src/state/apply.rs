@@ -174,6 +174,9 @@ fn decide<V: View>(
         Command::Access(command) => access::change(bounds, view, context, command),
         Command::App(command) => apps::change(bounds, view, context, command),
         Command::Operator(command) => accounts::operate(bounds, view, context, books, command),
+        Command::Govern { session, change } => {
+            accounts::govern::govern(bounds, view, context, books, *session, change)
+        }
         Command::Rehash { account, credential_version, before, password_hash } => {
             accounts::rehash(view, *account, *credential_version, *before, password_hash)
         }

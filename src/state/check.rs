@@ -20,7 +20,7 @@ use super::limits::{
     USERNAME_CHARS_MAX,
 };
 use super::pages::search::Terms;
-use super::query::{Query, TalkPartner};
+use super::query::{OperatorQuery, Query, TalkPartner};
 use super::redirect;
 use super::text;
 
@@ -142,7 +142,9 @@ impl Query {
                 hold(words.len() <= TYPED_BYTES_MAX, Denied::of(Code::InvalidEntry, Field::Search))?;
                 Terms::parse(words).map(drop)
             }
-            Query::People { names, after, .. } | Query::Accounts { names, after } => {
+            Query::People { names, after, .. }
+            | Query::Operator(OperatorQuery::Accounts { names, after })
+            | Query::Govern { query: OperatorQuery::Accounts { names, after }, .. } => {
                 listed(names, after.as_deref())
             }
             Query::Croaks { ids, .. } => hold(ids.len() <= CROAKS_NAMED_MAX, INVALID),
@@ -190,7 +192,8 @@ impl Query {
             | Query::RoomMessage { .. }
             | Query::Muted { .. }
             | Query::Blocked { .. }
-            | Query::Reports { .. }
+            | Query::Operator(OperatorQuery::Reports { .. })
+            | Query::Govern { query: OperatorQuery::Reports { .. }, .. }
             | Query::Thread { .. }
             | Query::Everyone { .. }
             | Query::Reactions { .. }
@@ -265,7 +268,7 @@ impl Command {
             Command::Notice(NoticeCommand::Read { .. } | NoticeCommand::Remove { .. }) => Ok(()),
             Command::Access(command) => command.check(),
             Command::App(command) => command.check(),
-            Command::Operator(command) => command.check(),
+            Command::Operator(command) | Command::Govern { change: command, .. } => command.check(),
             // Croaks are named by numbers.
             Command::Conversation(_)
             | Command::LogOut { .. }
@@ -376,6 +379,7 @@ impl AccountCommand {
             AccountCommand::MakeFeedAddress { room: Some(room), .. } => room_name(room),
             AccountCommand::MakeFeedAddress { room: None, .. }
             | AccountCommand::EndFeedAddress { .. }
+            | AccountCommand::Confirm { .. }
             | AccountCommand::EndSession { .. }
             | AccountCommand::EndOtherSessions { .. }
             | AccountCommand::RemoveCroak { .. }
@@ -391,12 +395,6 @@ impl AccessCommand {
             AccessCommand::ResetPassword { password_hash, .. } => hash(password_hash),
             AccessCommand::CreateByName { username: typed }
             | AccessCommand::OpenByName { username: typed, .. } => username(typed),
-            AccessCommand::MakeResetLink { .. } => Ok(()),
-            AccessCommand::CreateWithLink { username: typed, name: shown, email: mail, code: _ } => {
-                name(shown)?;
-                username(typed)?;
-                mail.as_deref().map_or(Ok(()), email)
-            }
         }
     }
 }
@@ -441,7 +439,15 @@ impl OperatorCommand {
             | OperatorCommand::RemoveCroak { .. }
             | OperatorCommand::DecideReport { .. }
             | OperatorCommand::WithdrawAnnouncement { .. }
+            | OperatorCommand::MakeResetLink { .. }
+            | OperatorCommand::SetRole { .. }
             | OperatorCommand::SetRegistration { .. } => Ok(()),
+            OperatorCommand::RemoveRoomMessage { room, .. } => room_name(room),
+            OperatorCommand::CreateWithLink { username: typed, name: shown, email: mail, code: _ } => {
+                name(shown)?;
+                username(typed)?;
+                mail.as_deref().map_or(Ok(()), email)
+            }
             OperatorCommand::Announce { text, for_ms } => {
                 hold(for_ms.is_none_or(|ms| ms <= ANNOUNCEMENT_MS_MAX), INVALID)?;
                 text::check_announcement(text).map(drop)

@@ -127,6 +127,10 @@ codes! {
     CodeNotValid = 683, "this code does not work any more; log in with the app again";
     ScopeNotAllowed = 684, "the app may not ask for this permission";
     RedirectNotRegistered = 685, "the app is not registered with this address to return to";
+    /// The account has not the role for it, or the one that it is about has as great a role.
+    NotAllowed = 686, "your account may not do that";
+    /// The password of the session was not checked in the last ten minutes.
+    ConfirmPassword = 687, "enter your password again to go on";
 }
 
 impl Code {

@@ -217,6 +217,13 @@ pub(super) fn own_account_deleted(_: &Command, _: &Outcome, changes: &[Change]) 
     key_of::<Sweeps>(changes).map(|account| EventKind::AccountDeleted { account })
 }
 
+/// Event of a change that an account makes in the name of the operators: that of the change.
+pub(super) fn governed(command: &Command, outcome: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    let Command::Govern { change, .. } = command else { return None };
+    let change = Command::Operator(change.clone());
+    (change.facts().event)(&change, outcome, changes)
+}
+
 pub(super) fn account_deleted(command: &Command, _: &Outcome, _: &[Change]) -> Option<EventKind> {
     match command {
         Command::Operator(OperatorCommand::RemoveAccount { account }) => {

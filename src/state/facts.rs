@@ -101,6 +101,11 @@ macro_rules! commands {
                 if let Some(secret) = self.secret_mut() {
                     change(secret);
                 }
+                if let Command::Govern { change: governed, .. } = self
+                    && let Some(secret) = governed.secret_mut()
+                {
+                    change(secret);
+                }
                 match self {
                     $(commands!(@further [$($further)*] $variant $(($group::$inner))?) => { $(change($further);)* })*
                 }
@@ -174,6 +179,7 @@ commands! {
     Account(AccountCommand::Dismiss): 1, session, People, stays, SmallWrite, none;
     Account(AccountCommand::MakeFeedAddress): 1, session, People, grows, Post, none;
     Account(AccountCommand::EndFeedAddress): 1, session, People, stays, SmallWrite, none;
+    Account(AccountCommand::Confirm): 1, session, Backends, stays, SmallWrite, none;
     Operator(OperatorCommand::SetPassword): 1, none, Backends, stays, SmallWrite, sessions_closed;
     Operator(OperatorCommand::Suspend): 1, none, Operators, stays, SmallWrite, sessions_closed;
     Operator(OperatorCommand::RemoveAccount): 1, none, Operators, stays, SmallWrite, account_deleted;
@@ -182,6 +188,11 @@ commands! {
     Operator(OperatorCommand::DescribeSite): 1, none, Operators, stays, SmallWrite, none;
     Operator(OperatorCommand::Announce): 1, none, Operators, stays, SmallWrite, announced;
     Operator(OperatorCommand::WithdrawAnnouncement): 1, none, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::MakeResetLink): 1, code, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::CreateWithLink): 1, code, Operators, grows, SmallWrite, account_created;
+    Operator(OperatorCommand::SetRole): 1, none, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::RemoveRoomMessage): 1, none, Operators, stays, SmallWrite, room_message_removed;
+    Govern: 1, session, People, stays, SmallWrite, governed;
     Rehash: 1, none, Backends, stays, SmallWrite, none;
     Notice(NoticeCommand::Read): 1, session, People, stays, SmallWrite, noticed;
     Notice(NoticeCommand::Remove): 1, session, People, stays, SmallWrite, noticed;
@@ -206,11 +217,9 @@ commands! {
     Conversation(ConversationCommand::Share): 1, session, People, grows, Post, shared;
     Conversation(ConversationCommand::Unshare): 1, session, People, stays, SmallWrite, unshared;
     Conversation(ConversationCommand::SweepCroak): 1, none, Members, stays, SmallWrite, none;
-    Access(AccessCommand::MakeResetLink): 1, code, Operators, stays, SmallWrite, none;
     Access(AccessCommand::ResetPassword): 1, code, Backends, stays, SmallWrite, password_reset;
     Access(AccessCommand::CreateByName): 1, none, Operators, grows, SmallWrite, account_created;
     Access(AccessCommand::OpenByName): 1, session, Operators, stays, SmallWrite, session_opened;
-    Access(AccessCommand::CreateWithLink): 1, code, Operators, grows, SmallWrite, account_created;
     App(AppCommand::Register): 1, none + key, People, grows, Post, none;
     App(AppCommand::Authorize): 1, session + code, People, stays, SmallWrite, none;
     App(AppCommand::Exchange): 1, none + key + code + session, People, stays, SmallWrite, code_exchanged;
@@ -286,7 +295,6 @@ queries! {
     Talk: session, public;
     Message: session, public;
     Settings: none, public;
-    Accounts: none, control;
     Front: session, public;
     Notices: session, public;
     Rooms: session, public;
@@ -296,7 +304,6 @@ queries! {
     RoomMessage: session, public;
     Muted: session, public;
     Blocked: session, public;
-    Reports: none, control;
     Thread: session, public;
     Everyone: session, public;
     Reactions: session, public;
@@ -317,4 +324,6 @@ queries! {
     App: none, public;
     OwnApp: key, public;
     Caller: session, public;
+    Operator: none, control;
+    Govern: session, public;
 }

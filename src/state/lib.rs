@@ -18,7 +18,8 @@
 //! - [`ids`]: identifiers, one type each; [`code`]: every refusal, with its number and its text; [`limits`]: every bound
 //! - [`view`]: read access to stored rows, and the encoding of keys and rows; [`path`]: paths of the lock namespace;
 //!   [`text`]: normalising and checking text that people enter
-//! - [`audience`]: readers of a croak; [`avatar`]: the pictures beside names; [`command`]: requests, commands and replies
+//! - [`audience`]: readers of a croak; [`avatar`]: the pictures beside names; [`account_role`]: roles of accounts;
+//!   [`command`]: requests, commands and replies
 //! - [`rows`]: the tables with their keys and rows; [`coordination`]: the rows of the lock namespace and of leases;
 //!   [`room_rows`]: the rows of rooms; [`croaks`]: the layout of a stored croak
 //! - [`query`]: queries and the shapes of their answers; [`person`]: people in them
@@ -55,6 +56,7 @@
 
 #![warn(unreachable_pub)]
 
+mod account_role;
 pub mod accounts;
 pub mod answer;
 pub mod apply;
@@ -96,6 +98,7 @@ pub mod tree;
 mod view;
 pub mod visibility;
 
+pub use account_role::AccountRole;
 pub use apply::{Applied, apply};
 pub use avatar::{Avatar, AvatarColour, Frog};
 pub use code::{Code, Denied, Field};

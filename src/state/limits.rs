@@ -31,6 +31,8 @@ pub(crate) const FRIENDS_MAX: usize = 4_096;
 pub(crate) const SESSIONS_PER_ACCOUNT_MAX: usize = 32;
 /// Lifetime of a session, in milliseconds of cluster age since the log-in (30 days).
 pub const SESSION_AGE_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
+/// Time for which the check of a password permits changes that need a role, in milliseconds of cluster age (ten minutes).
+pub const CONFIRMATION_AGE_MS_MAX: u64 = 10 * 60 * 1000;
 /// Lifetime of an app's session, in milliseconds of cluster age since the log-in (366 days). A program cannot enter a password
 /// again, and the person may end its session under Settings.
 pub const APP_SESSION_AGE_MS_MAX: u64 = 366 * 24 * 3600 * 1000;

@@ -1,5 +1,6 @@
 //! People in answers: their identity, their profile, and what only they themselves see.
 
+use super::account_role::AccountRole;
 use super::audience::Audience;
 use super::avatar::Avatar;
 use super::ids::{AccountId, LogIndex};
@@ -57,6 +58,7 @@ pub struct OwnAccount {
     pub links: Vec<String>,
     /// Audience of croaks that name none.
     pub audience: Audience,
+    pub role: AccountRole,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

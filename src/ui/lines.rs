@@ -176,7 +176,7 @@ pub fn acquaintance(known: &PersonRelation, style: LineStyle) -> String {
 
 /// Returns a table of accounts, for operators.
 pub fn accounts(accounts: &[AccountSummary]) -> String {
-    let head = ["USER", "NAME", "EMAIL", "CREATED", "SESSIONS", "STATE"].map(str::to_string).to_vec();
+    let head = ["USER", "NAME", "EMAIL", "CREATED", "SESSIONS", "ROLE", "STATE"].map(str::to_string).to_vec();
     let rows = accounts.iter().map(|account| {
         vec![
             account.person.username.clone(),
@@ -184,11 +184,13 @@ pub fn accounts(accounts: &[AccountSummary]) -> String {
             account.email.clone(),
             time::shown(account.created_wall_ms).map_or_else(|| "-".to_string(), |shown| shown.people),
             account.sessions.to_string(),
+            account.role.name().to_string(),
             state(account).to_string(),
         ]
     });
     let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
-    table::layout(&[Align::Left, Align::Left, Align::Left, Align::Left, Align::Right, Align::Left], &rows)
+    let left = Align::Left;
+    table::layout(&[left, left, left, left, Align::Right, left, left], &rows)
 }
 
 /// Returns what is unusual about an account, or a dash.

@@ -8,7 +8,7 @@ use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelatio
 use ribbit_state::query::{CroakBody, FeedCroak, Person};
 use ribbit_state::query::{DeliveryStatus, TalkMessage};
 use ribbit_state::rows::Credential;
-use ribbit_state::{Audience, LogIndex};
+use ribbit_state::{AccountRole, Audience, LogIndex};
 use serde::Serialize;
 
 /// A person.
@@ -89,6 +89,7 @@ struct OwnAccountJson<'a> {
     avatar: String,
     /// Audience of croaks that name none.
     audience: Audience,
+    role: AccountRole,
 }
 
 #[derive(Debug, Serialize)]
@@ -120,6 +121,7 @@ struct AccountLineJson<'a> {
     #[serde(flatten)]
     account: AccountJson<'a>,
     suspended: bool,
+    role: AccountRole,
     sessions: u32,
     /// False if the account is open by its name alone, through gateways.
     password: bool,
@@ -158,10 +160,10 @@ pub fn acquaintance(person: &PersonRelation) -> String {
 
 /// Returns an account as a line of JSON, for operators.
 pub fn account_line(account: &AccountSummary) -> String {
-    let AccountSummary { person, email, created_wall_ms, suspended, credential, sessions } = account;
+    let AccountSummary { person, email, created_wall_ms, suspended, role, credential, sessions } = account;
     let account = AccountJson { who: person.into(), email, created: time_of(*created_wall_ms) };
     let password = matches!(credential, Credential::Password(()));
-    line(&AccountLineJson { account, suspended: *suspended, sessions: *sessions, password })
+    line(&AccountLineJson { account, suspended: *suspended, role: *role, sessions: *sessions, password })
 }
 
 /// Returns a person as a line of JSON.
@@ -171,10 +173,10 @@ pub fn person(person: &Person) -> String {
 
 /// Returns the user's own account as a line of JSON.
 pub fn own_account(account: &OwnAccount) -> String {
-    let OwnAccount { person, email, created_wall_ms, bio, links, audience } = account;
+    let OwnAccount { person, email, created_wall_ms, bio, links, audience, role } = account;
     let avatar = person.avatar.to_string();
     let account = AccountJson { who: person.into(), email, created: time_of(*created_wall_ms) };
-    line(&OwnAccountJson { account, bio, links, avatar, audience: *audience })
+    line(&OwnAccountJson { account, bio, links, avatar, audience: *audience, role: *role })
 }
 
 pub fn session(session: &OpenSession) -> String {
@@ -295,12 +297,13 @@ mod tests {
             email: "b@b".into(),
             created_wall_ms: wall_ms,
             suspended: false,
+            role: AccountRole::Admin,
             credential: Credential::Password(()),
             sessions: 2,
         };
         assert_eq!(
             account_line(&account),
-            r#"{"account":4,"username":"bob","name":"BOB","email":"b@b","created":"2024-02-29T23:59:59Z","suspended":false,"sessions":2,"password":true}"#
+            r#"{"account":4,"username":"bob","name":"BOB","email":"b@b","created":"2024-02-29T23:59:59Z","suspended":false,"role":"admin","sessions":2,"password":true}"#
         );
         let own = OwnAccount {
             person: ada.clone(),
@@ -309,10 +312,11 @@ mod tests {
             bio: "frogs".into(),
             links: vec!["http://a".into()],
             audience: Audience::Followers,
+            role: AccountRole::Person,
         };
         assert_eq!(
             own_account(&own),
-            r#"{"account":3,"username":"ada","name":"ADA","email":"a@a","created":null,"bio":"frogs","links":["http://a"],"avatar":"drawn","audience":"followers"}"#
+            r#"{"account":3,"username":"ada","name":"ADA","email":"a@a","created":null,"bio":"frogs","links":["http://a"],"avatar":"drawn","audience":"followers","role":"person"}"#
         );
         let open = OpenSession {
             opened: 5,

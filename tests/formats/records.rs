@@ -30,7 +30,7 @@ use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, RoomId, Toke
 use ribbit_state::path::TreePath;
 use ribbit_state::rows::InlineRecord;
 use ribbit_state::rows::*;
-use ribbit_state::{Avatar, AvatarColour, Frog};
+use ribbit_state::{AccountRole, Avatar, AvatarColour, Frog};
 use std::collections::BTreeSet;
 
 const ROWS_1: &str = include_str!("rows-1.txt");
@@ -85,6 +85,7 @@ fn rows() -> Vec<String> {
         credential_version: 3,
         created_wall_ms: 1_700_000_000_000,
         avatar: Avatar::Chosen { colour: AvatarColour::Teal, frog: Frog::Winking },
+        role: AccountRole::Admin,
         deleted: false,
     };
     let feed_address = FeedAddress {
@@ -104,6 +105,7 @@ fn rows() -> Vec<String> {
         device: "Firefox on Android".into(),
         used_wall_ms: 3_000,
         app: Some(crate::apps::access()),
+        confirmed_age_ms: Some(1_500),
     };
     let profile = AccountProfile {
         bio: "Frogs\nand 🐸".into(),
@@ -312,22 +314,15 @@ fn message_commands() -> Vec<Command> {
         AccountCommand::Dismiss { session, announcement: 300 }.into(),
         AccountCommand::MakeFeedAddress { session, address: TOKEN, room: Some("pond".into()) }.into(),
         AccountCommand::EndFeedAddress { session, made: 300 }.into(),
+        AccountCommand::Confirm { session, credential_version: 3 }.into(),
         ConversationCommand::Like { session, croak: 300 }.into(),
         ConversationCommand::Unlike { session, croak: 300 }.into(),
         ConversationCommand::Share { session, croak: 300 }.into(),
         ConversationCommand::Unshare { session, croak: 300 }.into(),
         ConversationCommand::SweepCroak { croak: 300 }.into(),
-        AccessCommand::MakeResetLink { account, code: TOKEN }.into(),
         AccessCommand::ResetPassword { code: TOKEN, password_hash: password_hash.clone() }.into(),
         AccessCommand::CreateByName { username: "bob".into() }.into(),
         AccessCommand::OpenByName { username: "bob".into(), session }.into(),
-        AccessCommand::CreateWithLink {
-            username: "bob".into(),
-            name: "Bob".into(),
-            email: Some("b@b".into()),
-            code: TOKEN,
-        }
-        .into(),
         OperatorCommand::SetPassword { account, password_hash }.into(),
         OperatorCommand::Suspend { account, suspended: true }.into(),
         OperatorCommand::Announce { text: "rain".into(), for_ms: Some(1_000) }.into(),
@@ -335,6 +330,17 @@ fn message_commands() -> Vec<Command> {
         OperatorCommand::RemoveAccount { account }.into(),
         OperatorCommand::RemoveCroak { croak: 300 }.into(),
         OperatorCommand::SetRegistration { open: false }.into(),
+        OperatorCommand::MakeResetLink { account, code: TOKEN }.into(),
+        OperatorCommand::CreateWithLink {
+            username: "bob".into(),
+            name: "Bob".into(),
+            email: Some("b@b".into()),
+            code: TOKEN,
+        }
+        .into(),
+        OperatorCommand::SetRole { account, role: AccountRole::Moderator }.into(),
+        OperatorCommand::RemoveRoomMessage { room: "pond".into(), message: 300 }.into(),
+        Command::Govern { session, change: OperatorCommand::SetRole { account, role: AccountRole::Admin } },
         OperatorCommand::DescribeSite { name: Some("The pond".into()), welcome: None }.into(),
     ]
 }
@@ -399,7 +405,7 @@ macro_rules! variants {
 fn check_complete(commands: &[Command]) {
     let (name, all) = variants!(Command: CreateAccount LogIn LogOut Croak AddFriend RemoveFriend DeleteAccount Sweep
         IndexCroaks FoundCluster Join DescribeMember MarkLost Drain RemoveMember RaiseRules Tree Lease Message Account Operator Rehash
-        Notice Room Relation Conversation Access App);
+        Notice Room Relation Conversation Access App Govern);
     assert_eq!(commands.iter().map(name).collect::<BTreeSet<_>>(), all);
     macro_rules! inside {
         ($command:ident, $type:ident: $($variant:ident)*) => {
@@ -417,9 +423,10 @@ fn check_complete(commands: &[Command]) {
     inside!(Message, MessageCommand: Send Mark ReadFeed SendAgain);
     inside!(Notice, NoticeCommand: Read Remove);
     inside!(Relation, RelationCommand: Mute Block Report);
-    inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak Pin Dismiss MakeFeedAddress EndFeedAddress);
-    inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport Announce WithdrawAnnouncement);
-    inside!(Access, AccessCommand: MakeResetLink ResetPassword CreateByName OpenByName CreateWithLink);
+    inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak Pin Dismiss MakeFeedAddress EndFeedAddress Confirm);
+    inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport Announce WithdrawAnnouncement MakeResetLink
+        CreateWithLink SetRole RemoveRoomMessage);
+    inside!(Access, AccessCommand: ResetPassword CreateByName OpenByName);
     inside!(App, AppCommand: Register Authorize Exchange Revoke);
     inside!(Conversation, ConversationCommand: Like Unlike Share Unshare SweepCroak);
 }

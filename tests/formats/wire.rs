@@ -28,7 +28,7 @@ use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelatio
 use ribbit_state::query::{
     AddressedThing, AnnouncementItem, CroakBody, FeedAddressItem, Found, FrontCroak, FrontPage,
 };
-use ribbit_state::query::{Consistency, FeedCroak, Page, Person, Query, TalkPartner};
+use ribbit_state::query::{Consistency, FeedCroak, OperatorQuery, Page, Person, Query, TalkPartner};
 use ribbit_state::query::{CroakNumbers, CroakShare, ReactionKind, Thread, ThreadCroak, ThreadReply};
 use ribbit_state::query::{
     DeliveryStatus, FollowSide, NoticeItem, ReportItem, Talk, TalkMessage, TalkSummary, Unread,
@@ -37,7 +37,7 @@ use ribbit_state::query::{
 use ribbit_state::rows::{
     Coordination, Credential, Lease, NodeKind, NoticeKind, Owner, ReportedThing, Settings, TreeNode,
 };
-use ribbit_state::{Avatar, AvatarColour, Frog};
+use ribbit_state::{AccountRole, Avatar, AvatarColour, Frog};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smol::io::AsyncWriteExt;
@@ -157,6 +157,7 @@ fn asks() -> Vec<(&'static str, Ask)> {
         },
         Pin: Ask::Pin(PinAsk::Begin { at_least: None }),
         ResetPassword: Ask::ResetPassword { id, submitted_at, code: TOKEN, password: password("newts") },
+        Confirm: Ask::Confirm { id, submitted_at, session: TOKEN, password: password("frogs") },
     })
 }
 
@@ -182,7 +183,6 @@ fn queries() -> Vec<(&'static str, Query)> {
         Talk: Query::Talk { session, with: TalkPartner::Named("bob".into()), before, limit },
         Message: Query::Message { session, id: 300 },
         Settings: Query::Settings,
-        Accounts: Query::Accounts { names: "*".into(), after: Some("ada".into()) },
         Front: Query::Front { session, before, limit, known: Some((250, 300)), unless: Some(301) },
         Notices: Query::Notices { session, before, limit },
         Rooms: Query::Rooms { session },
@@ -192,7 +192,6 @@ fn queries() -> Vec<(&'static str, Query)> {
         RoomMessage: Query::RoomMessage { session, room: rooms::ROOM_ID, id: 300 },
         Muted: Query::Muted { session, after: Some(ACCOUNT) },
         Blocked: Query::Blocked { session, after: Some(ACCOUNT) },
-        Reports: Query::Reports { after: before },
         Thread: Query::Thread { session, id: 300, after: Some(301), limit },
         Everyone: Query::Everyone { session, before, limit },
         Reactions: Query::Reactions { session, croak: 300, kind: ReactionKind::Share },
@@ -218,6 +217,8 @@ fn queries() -> Vec<(&'static str, Query)> {
         App: Query::App { app: crate::apps::APP },
         OwnApp: Query::OwnApp { app: crate::apps::APP, key: TOKEN },
         Caller: Query::Caller { session },
+        Operator: Query::Operator(OperatorQuery::Accounts { names: "*".into(), after: Some("ada".into()) }),
+        Govern: Query::Govern { session, query: OperatorQuery::Reports { after: before } },
     })
 }
 
@@ -420,6 +421,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         email: email.clone(),
         created_wall_ms,
         suspended: true,
+        role: AccountRole::Moderator,
         credential: Credential::Name,
         sessions: 2,
     };
@@ -452,7 +454,15 @@ fn pages() -> Vec<(&'static str, Page)> {
         scopes: Some(crate::apps::scopes()),
     };
     let audience = Audience::Followers;
-    let account = OwnAccount { person: person(), email, created_wall_ms, bio, links, audience };
+    let account = OwnAccount {
+        person: person(),
+        email,
+        created_wall_ms,
+        bio,
+        links,
+        audience,
+        role: AccountRole::Admin,
+    };
     let pinned = Some(Box::new(croak.clone()));
     let (named, liked_croaks, named_profile) = (croaks.clone(), croaks.clone(), profile.clone());
     let lease = (Owner::Client(300), Lease::of_client(TOKEN, "lock /jobs/backup", 300));

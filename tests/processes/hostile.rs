@@ -5,7 +5,8 @@ use ribbit_net::frame::Plane;
 use ribbit_net::handshake::Preface;
 use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask};
-use ribbit_state::{Consistency, Query};
+use ribbit_state::Consistency;
+use ribbit_state::query::OperatorQuery;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -155,7 +156,7 @@ fn a_list_asked_for_behind_an_endless_name_ends_no_backend() {
     }
     // The same query on the control plane, which operators use.
     let long = "a".repeat(600);
-    let query = Query::Accounts { names: String::new(), after: Some(long) };
+    let query = OperatorQuery::Accounts { names: String::new(), after: Some(long) }.into();
     let read = Ask::Read { seen: None, consistency: Consistency::Stale, query };
     for backend in ["BACKEND_1", "BACKEND_2", "BACKEND_3"] {
         let limit = Duration::from_secs(5);

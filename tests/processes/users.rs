@@ -22,8 +22,8 @@ fn listed(pond: &TestCluster, names: &str) -> Vec<Value> {
 }
 
 fn account(username: &str, suspended: bool, sessions: u32) -> Value {
-    json!({"username": username, "name": username, "email": "a@b", "suspended": suspended, "sessions": sessions,
-        "password": true})
+    json!({"username": username, "name": username, "email": "a@b", "suspended": suspended, "role": "person",
+        "sessions": sessions, "password": true})
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn an_operator_looks_after_accounts() {
     assert_eq!(listed(&pond, "*"), [account("ada", false, 1), account("bob", false, 1)]);
     let table = operator(&pond, &["list", "b*"]).succeeds();
     let lines: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
-    assert_eq!(lines[0], ["USER", "NAME", "EMAIL", "CREATED", "SESSIONS", "STATE"]);
+    assert_eq!(lines[0], ["USER", "NAME", "EMAIL", "CREATED", "SESSIONS", "ROLE", "STATE"]);
     assert_eq!((lines.len(), lines[1][0], lines[1].last()), (2, "bob", Some(&"-")), "{table}");
 
     // A suspended account has no sessions and gets none; its croaks stay.
@@ -54,6 +54,22 @@ fn an_operator_looks_after_accounts() {
     assert_eq!(operator(&pond, &["uncroak", &after]).succeeds(), format!("deleted croak {after}\n"));
     assert_eq!(bob.runs(&pond, &["feed", "--json"]).lines().len(), 1);
     operator(&pond, &["uncroak", &after]).fails(1, "there is no such croak (645)");
+
+    // A role is shown, and taken away again.
+    assert_eq!(operator(&pond, &["role", "bob", "moderator"]).succeeds(), "@bob is a moderator now\n");
+    assert_eq!(listed(&pond, "bob")[0]["role"], "moderator");
+    let export: Value = serde_json::from_str(&bob.runs(&pond, &["export"]).succeeds()).unwrap();
+    assert_eq!(export["account"]["role"], "moderator");
+    operator(&pond, &["role", "bob", "person"]).succeeds();
+    assert_eq!(listed(&pond, "bob"), [account("bob", false, 1)]);
+    assert_eq!(operator(&pond, &["role", "bob", "king"]).code, 2);
+    operator(&pond, &["role", "nobody", "admin"]).fails(1, "(601)");
+
+    // An operator can delete any message of a room.
+    bob.runs(&pond, &["room-create", "pond"]).succeeds();
+    let said = bob.runs(&pond, &["say", "pond", "rude", "--json"]).lines()[0]["id"].to_string();
+    assert_eq!(operator(&pond, &["unsay", "pond", &said]).succeeds(), format!("deleted message {said}\n"));
+    operator(&pond, &["unsay", "pond", &said]).fails(1, "(646)");
 
     // A new password from standard input invalidates the old one and all sessions.
     let passwd = |input| ran(pond.plain(&["user", "passwd", "bob"]), input);

@@ -9,7 +9,8 @@ use ribbit_net::frame::{self, Plane};
 use ribbit_net::handshake::{self, Accepted, Opening};
 use ribbit_net::limits::FRAME_BYTES_MAX;
 use ribbit_net::protocol::{
-    Answer, AnswerFrame, Ask, AskFrame, HistoryLine, LapseReason, MemberInfo, NodeStatus, UnavailableReason,
+    Answer, AnswerFrame, Ask, AskFrame, HistoryLine, LapseReason, MemberInfo, NodeStatus, Password,
+    UnavailableReason,
 };
 use ribbit_net::secret::stored_token;
 use ribbit_replica::event_ring::{EventReader, EventRing};
@@ -19,7 +20,7 @@ use ribbit_state::lookup::{account_named, session_account};
 use ribbit_state::model::Model;
 use ribbit_state::{
     AccessCommand, AccountCommand, ClusterId, Code, Command, Denied, HistoryId, Interest, LogIndex, Page,
-    Query, RequestId, Role, Stamp, Token, Topic, View,
+    Query, RequestId, Role, Stamp, Token, TokenHash, Topic, View,
 };
 use smol::future::FutureExt;
 use std::sync::{Arc, Mutex};
@@ -72,6 +73,22 @@ impl Store {
         Answer::Written { token: self.token(), outcome: applied.outcome }
     }
 
+    /// Writes a command of a session's owner, who has to know the password.
+    fn write_checked(
+        &mut self,
+        (id, submitted_at, session): (RequestId, LogIndex, TokenHash),
+        password: &Password,
+        command: impl FnOnce(u32) -> Command,
+    ) -> Answer {
+        match session_account(&self.model, session, self.model.age_ms()).expect("a map can be read") {
+            None => Answer::Refused(Denied::new(Code::NotLoggedIn)),
+            Some((_, row)) if row.credential.password_hash() != Some(password.0.as_str()) => {
+                Answer::Refused(Denied::new(Code::WrongPassword))
+            }
+            Some((_, row)) => self.write(id, submitted_at, command(row.credential_version)),
+        }
+    }
+
     /// Checks a request as a backend does before it proposes. The password is its own hash here.
     fn answer(&mut self, ask: Ask) -> Answer {
         match ask {
@@ -111,30 +128,20 @@ impl Store {
                 }
             }
             Ask::DeleteAccount { id, submitted_at, session, password } => {
-                match session_account(&self.model, session, self.model.age_ms()).expect("a map can be read") {
-                    None => Answer::Refused(Denied::new(Code::NotLoggedIn)),
-                    Some((_, row)) if row.credential.password_hash() != Some(password.0.as_str()) => {
-                        Answer::Refused(Denied::new(Code::WrongPassword))
-                    }
-                    Some((_, row)) => {
-                        let credential_version = row.credential_version;
-                        self.write(id, submitted_at, Command::DeleteAccount { session, credential_version })
-                    }
-                }
+                self.write_checked((id, submitted_at, session), &password, |credential_version| {
+                    Command::DeleteAccount { session, credential_version }
+                })
+            }
+            Ask::Confirm { id, submitted_at, session, password } => {
+                self.write_checked((id, submitted_at, session), &password, |credential_version| {
+                    AccountCommand::Confirm { session, credential_version }.into()
+                })
             }
             Ask::ChangePassword { id, submitted_at, session, old, new } => {
-                match session_account(&self.model, session, self.model.age_ms()).expect("a map can be read") {
-                    None => Answer::Refused(Denied::new(Code::NotLoggedIn)),
-                    Some((_, row)) if row.credential.password_hash() != Some(old.0.as_str()) => {
-                        Answer::Refused(Denied::new(Code::WrongPassword))
-                    }
-                    Some((_, row)) => {
-                        let (credential_version, password_hash) = (row.credential_version, new.0);
-                        let change =
-                            AccountCommand::ChangePassword { session, credential_version, password_hash };
-                        self.write(id, submitted_at, change.into())
-                    }
-                }
+                self.write_checked((id, submitted_at, session), &old, |credential_version| {
+                    AccountCommand::ChangePassword { session, credential_version, password_hash: new.0 }
+                        .into()
+                })
             }
             Ask::ResetPassword { id, submitted_at, code, password } => {
                 let password_hash = password.0;

@@ -2,7 +2,8 @@
 
 use super::people::{ada_and_bob, see};
 use ribbit_state::limits::REPORT_CHARS_MAX;
-use ribbit_state::{Code, OperatorCommand, Page, Query};
+use ribbit_state::query::OperatorQuery;
+use ribbit_state::{Code, OperatorCommand, Page};
 use testkit::http::Browser;
 use testkit::site::Site;
 
@@ -18,7 +19,8 @@ fn keep_away(browser: &mut Browser, username: &str, choice: &str) {
 /// Lets the operators delete the text of the first report. Returns the words and the text of the report.
 #[track_caller]
 fn removed_by_operators(site: &Site) -> (String, String) {
-    let Page::Reports { reports, .. } = site.group.read(&Query::Reports { after: None }) else {
+    let Page::Reports { reports, .. } = site.group.read(&OperatorQuery::Reports { after: None }.into())
+    else {
         panic!("operators may read them")
     };
     let verdict = ribbit_state::command::Verdict::Remove;

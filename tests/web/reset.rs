@@ -2,8 +2,9 @@
 
 use super::people::ada_and_bob;
 use ribbit_net::secret::{new_code, to_hex, token_hash};
+use ribbit_state::query::OperatorQuery;
 use ribbit_state::rows::Credential;
-use ribbit_state::{AccessCommand, AccountId, Code};
+use ribbit_state::{AccessCommand, AccountId, Code, OperatorCommand};
 use testkit::http::Browser;
 use testkit::site::Site;
 
@@ -11,7 +12,7 @@ use testkit::site::Site;
 fn link(site: &Site, account: u64) -> String {
     let code = new_code();
     let account = AccountId(account);
-    site.group.operate(AccessCommand::MakeResetLink { account, code: token_hash(&code) });
+    site.group.operate(OperatorCommand::MakeResetLink { account, code: token_hash(&code) });
     format!("/reset/{}", to_hex(&code))
 }
 
@@ -66,7 +67,7 @@ fn an_account_without_a_password_gets_one_by_a_link() {
     let mut carl = Browser::new(&site.address);
     let wrong = carl.post("/login", &[("username", "carl"), ("password", "anything at all")]);
     wrong.says(422, "This account has no password yet");
-    let account = ribbit_state::Query::Accounts { names: "carl".into(), after: None };
+    let account = OperatorQuery::Accounts { names: "carl".into(), after: None }.into();
     let ribbit_state::Page::Accounts { accounts, .. } = site.group.read(&account) else { panic!() };
     assert_eq!(accounts[0].credential, Credential::Name);
     let path = link(&site, accounts[0].person.account.0);

@@ -5,7 +5,7 @@
 
 use ribbit_net::protocol::UnavailableReason;
 use ribbit_net::secret::token_hash;
-use ribbit_state::{AccessCommand, AccountId, OperatorCommand};
+use ribbit_state::{AccountId, OperatorCommand};
 use std::path::Path;
 use testkit::api::ApiApp;
 use testkit::group::Mood;
@@ -161,7 +161,7 @@ fn every_page_matches_its_golden_file() {
     views.see("feed-addresses-empty", &ada.get("/settings/feeds"));
     views.see("feed-addresses-made", &ada.post("/settings/feeds", &[("choice", "make"), ("of", "pond")]));
     views.see("feed-addresses-refused", &ada.post("/settings/feeds", &[("choice", "make"), ("of", "a b")]));
-    let code = AccessCommand::MakeResetLink { account: AccountId(1), code: token_hash(&[7; 16]) };
+    let code = OperatorCommand::MakeResetLink { account: AccountId(1), code: token_hash(&[7; 16]) };
     site.group.operate(code);
     views.see("reset", &Browser::new(&site.address).get(&format!("/reset/{}", "07".repeat(16))));
     views.see("reset-none", &ada.get("/reset/none"));

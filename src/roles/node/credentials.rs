@@ -136,6 +136,23 @@ impl NodeRequest<'_> {
         }
     }
 
+    /// Notes that the session's owner has entered the right password.
+    pub(super) async fn confirm(
+        &self,
+        id: RequestId,
+        submitted_at: LogIndex,
+        session: TokenHash,
+        password: Password,
+    ) -> Answer {
+        match self.checked_owner(id, submitted_at, session, password, None).await {
+            Ok(credential_version) => {
+                let command = AccountCommand::Confirm { session, credential_version };
+                self.submit(id, submitted_at, command.into()).await
+            }
+            Err(answer) => answer,
+        }
+    }
+
     /// Changes the password of the session's owner after checking the old one.
     pub(super) async fn change_password(
         &self,

@@ -209,10 +209,11 @@ impl RateLimits {
             Ask::Write(request) if self.limits_writes() => {
                 self.admit(RateClass::WriteFrom, from, request.id.0)
             }
-            // `DeleteAccount` and `ChangePassword` are limited per account, by `owner_check`.
+            // `DeleteAccount`, `ChangePassword` and `Confirm` are limited per account, by `owner_check`.
             Ask::Write(_)
             | Ask::DeleteAccount { .. }
             | Ask::ChangePassword { .. }
+            | Ask::Confirm { .. }
             | Ask::NodeStatus
             | Ask::Join { .. }
             | Ask::Lose { .. }

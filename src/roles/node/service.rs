@@ -127,6 +127,9 @@ impl NodeService {
             Ask::DeleteAccount { id, submitted_at, session, password } => {
                 context.delete_account(id, submitted_at, session, password).await
             }
+            Ask::Confirm { id, submitted_at, session, password } => {
+                context.confirm(id, submitted_at, session, password).await
+            }
             Ask::ChangePassword { id, submitted_at, session, old, new } => {
                 context.change_password(id, submitted_at, session, old, new).await
             }
@@ -194,6 +197,7 @@ impl Access {
             Ask::CreateAccount { .. }
             | Ask::LogIn { .. }
             | Ask::DeleteAccount { .. }
+            | Ask::Confirm { .. }
             | Ask::ChangePassword { .. }
             | Ask::ResetPassword { .. } => Access::Backends,
             Ask::SetPassword { .. } => Access::BackendOperators,

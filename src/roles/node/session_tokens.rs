@@ -32,7 +32,9 @@ pub(crate) fn stored(mut ask: Ask) -> Ask {
             app.iter_mut().for_each(|app| hash(&mut app.key));
         }
         Ask::ResetPassword { code, .. } => hash(code),
-        Ask::DeleteAccount { session, .. } | Ask::ChangePassword { session, .. } => hash(session),
+        Ask::DeleteAccount { session, .. }
+        | Ask::ChangePassword { session, .. }
+        | Ask::Confirm { session, .. } => hash(session),
         // Normally handled by `NodeService::stream`, which calls `stored_wanted` itself.
         Ask::Subscribe { wanted, .. } => stored_wanted(wanted),
         Ask::NodeStatus

@@ -504,6 +504,7 @@ fn rate_class(ask: &Ask) -> AddressRateClass {
         Ask::CreateAccount { .. } => AddressRateClass::Creation,
         Ask::LogIn { .. }
         | Ask::DeleteAccount { .. }
+        | Ask::Confirm { .. }
         | Ask::ChangePassword { .. }
         | Ask::ResetPassword { .. } => AddressRateClass::LogIn,
         Ask::Write(Request { command: Command::App(AppCommand::Register { .. }), .. }) => {

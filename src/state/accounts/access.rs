@@ -36,7 +36,6 @@ pub(crate) fn change<V: View>(
     command: &AccessCommand,
 ) -> Result<Decision, V::Error> {
     match command {
-        AccessCommand::MakeResetLink { account, code } => make_reset_link(view, context, *account, *code),
         AccessCommand::ResetPassword { code, password_hash } => {
             let (owner, account) = or_deny!(reset_link_owner(view, *code, context.age_ms())?, NOT_VALID);
             new_password(bounds, view, owner, account, password_hash, None)
@@ -44,14 +43,6 @@ pub(crate) fn change<V: View>(
         AccessCommand::CreateByName { username } => {
             checked!(registration_open(view)?);
             new_account(view, context, username, username, None, Credential::Name)
-        }
-        AccessCommand::CreateWithLink { username, name, email, code } => {
-            let email = email.as_deref();
-            let created = new_account(view, context, username, name, email, Credential::Nothing)?;
-            let (mut changes, reply) = checked!(created);
-            let account = AccountId(context.index);
-            changes.extend(checked!(link_to(view, context, account, *code)?));
-            Ok(Ok((changes, reply)))
         }
         AccessCommand::OpenByName { username, session } => {
             let (id, account) = checked!(named(view, username)?);
@@ -63,12 +54,26 @@ pub(crate) fn change<V: View>(
             if let Some(code) = refused {
                 return Ok(Err(Denied::of(code, Field::Username)));
             }
-            open_session(bounds, view, context, id, (*session, GATEWAY_DEVICE), None)
+            open_session(bounds, view, context, id, (*session, GATEWAY_DEVICE), None, false)
         }
     }
 }
 
-fn make_reset_link<V: View>(
+pub(super) fn create_with_link<V: View>(
+    view: &V,
+    context: ApplyContext,
+    username: &str,
+    name: &str,
+    email: Option<&str>,
+    code: TokenHash,
+) -> Result<Decision, V::Error> {
+    let created = new_account(view, context, username, name, email, Credential::Nothing)?;
+    let (mut changes, reply) = checked!(created);
+    changes.extend(checked!(link_to(view, context, AccountId(context.index), code)?));
+    Ok(Ok((changes, reply)))
+}
+
+pub(super) fn make_reset_link<V: View>(
     view: &V,
     context: ApplyContext,
     account: AccountId,

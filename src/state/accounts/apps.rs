@@ -139,7 +139,8 @@ fn exchange<V: View>(
         context,
         found.account,
         (session, &app.name),
-        Some(found.access)
+        Some(found.access),
+        false
     )?);
     changes.push(Change::put::<AppCodes>(&code, &AppCode { session: Some(session), ..found }));
     Ok(Ok((changes, reply)))

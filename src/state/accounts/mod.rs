@@ -10,6 +10,7 @@ mod app_codes;
 mod app_keys;
 pub(crate) mod apps;
 pub(crate) mod feed_addresses;
+pub mod govern;
 pub(crate) mod relations;
 pub(crate) mod reports;
 pub(crate) mod sessions;
@@ -18,18 +19,21 @@ pub(crate) mod social;
 use self::access::new_password;
 use self::sessions::{end_sessions, ended, suspended};
 use self::social::deleted;
-use crate::code::{Code, Denied};
+use crate::code::{Code, Denied, Field};
 use crate::command::{AccountChanges, AccountCommand, OperatorCommand, Reply};
 use crate::conversation::remove_croak;
-use crate::ids::{AccountId, LogIndex};
+use crate::ids::{AccountId, LogIndex, TokenHash};
 use crate::lookup::{live_account, profile_of, session_account, settings};
+use crate::rooms::messages::remove_by_operators;
 use crate::rows::{
-    Account, AccountProfile, Accounts, Bookkeeping, Change, Credential, Profiles, SessionsOf, Settings,
-    SettingsRow, Suspended, View, get,
+    Account, AccountProfile, Accounts, Bookkeeping, Change, Credential, Profiles, RoomNames, Session,
+    Sessions, SessionsOf, Settings, SettingsRow, Suspended, View, get,
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
 use crate::visibility::Reader;
+
+const NO_SUCH_USER: Denied = Denied::new(Code::NoSuchUser);
 
 pub(crate) fn change<V: View>(
     bounds: &Bounds,
@@ -47,6 +51,7 @@ pub(crate) fn change<V: View>(
         | AccountCommand::Dismiss { session, .. }
         | AccountCommand::MakeFeedAddress { session, .. }
         | AccountCommand::EndFeedAddress { session, .. }
+        | AccountCommand::Confirm { session, .. }
         | AccountCommand::Pin { session, .. } => *session,
     };
     let Some((me, account)) = session_account(view, session, context.age_ms())? else {
@@ -55,6 +60,7 @@ pub(crate) fn change<V: View>(
     if matches!(
         command,
         AccountCommand::ChangePassword { .. }
+            | AccountCommand::Confirm { .. }
             | AccountCommand::EndSession { .. }
             | AccountCommand::EndOtherSessions { .. }
     ) {
@@ -63,13 +69,17 @@ pub(crate) fn change<V: View>(
     match command {
         AccountCommand::Describe { changes, .. } => describe(view, me, account, changes),
         AccountCommand::ChangePassword { credential_version, .. }
+        | AccountCommand::Confirm { credential_version, .. }
             if *credential_version != account.credential_version =>
         {
             Ok(Err(Denied::new(Code::CredentialsChanged)))
         }
-        AccountCommand::ChangePassword { .. } if account.credential.password_hash().is_none() => {
+        AccountCommand::ChangePassword { .. } | AccountCommand::Confirm { .. }
+            if account.credential.password_hash().is_none() =>
+        {
             Ok(Err(Denied::new(Code::NoPassword)))
         }
+        AccountCommand::Confirm { .. } => confirm(view, context, session),
         AccountCommand::ChangePassword { password_hash, .. } => {
             new_password(bounds, view, me, account, password_hash, Some(session))
         }
@@ -89,6 +99,7 @@ pub(crate) fn change<V: View>(
     }
 }
 
+/// Makes a change of operators. The caller has checked that the sender may make it.
 pub(crate) fn operate<V: View>(
     bounds: &Bounds,
     view: &V,
@@ -96,47 +107,70 @@ pub(crate) fn operate<V: View>(
     books: &Bookkeeping,
     command: &OperatorCommand,
 ) -> Result<Decision, V::Error> {
-    let account = match command {
-        OperatorCommand::RemoveCroak { croak } => return remove_croak(bounds, view, books, *croak, None),
+    match command {
+        OperatorCommand::RemoveCroak { croak } => remove_croak(bounds, view, books, *croak, None),
+        OperatorCommand::RemoveRoomMessage { room, message } => remove_room_message(view, room, *message),
         OperatorCommand::SetRegistration { open } => {
             let settings = Settings { registration_open: *open, ..settings(view)? };
-            return Ok(Ok((vec![Change::put::<SettingsRow>(&(), &settings)], Reply::Done)));
+            Ok(Ok((vec![Change::put::<SettingsRow>(&(), &settings)], Reply::Done)))
         }
         OperatorCommand::DescribeSite { name, welcome } => {
-            return describe_site(view, name.as_deref(), welcome.as_deref());
+            describe_site(view, name.as_deref(), welcome.as_deref())
         }
         OperatorCommand::DecideReport { report, verdict } => {
-            return reports::decide(bounds, view, context, books, *report, *verdict);
+            reports::decide(bounds, view, context, books, *report, *verdict)
         }
         OperatorCommand::Announce { text, for_ms } => {
-            return announcements::announce(bounds, view, context, text, *for_ms);
+            announcements::announce(bounds, view, context, text, *for_ms)
         }
         OperatorCommand::WithdrawAnnouncement { announcement } => {
-            return announcements::withdraw(view, *announcement);
+            announcements::withdraw(view, *announcement)
         }
-        OperatorCommand::SetPassword { account, .. }
-        | OperatorCommand::Suspend { account, .. }
-        | OperatorCommand::RemoveAccount { account } => *account,
-    };
-    let Some(row) = live_account(view, account)? else {
-        return Ok(Err(Denied::new(Code::NoSuchUser)));
-    };
-    match command {
-        OperatorCommand::SetPassword { password_hash, .. } => {
-            new_password(bounds, view, account, row, password_hash, None)
+        OperatorCommand::CreateWithLink { username, name, email, code } => {
+            access::create_with_link(view, context, username, name, email.as_deref(), *code)
         }
-        OperatorCommand::Suspend { suspended: true, .. } => {
-            Ok(Ok((suspended(bounds, view, account)?, Reply::Done)))
+        OperatorCommand::MakeResetLink { account, code } => {
+            access::make_reset_link(view, context, *account, *code)
         }
-        OperatorCommand::Suspend { suspended: false, .. } => {
-            Ok(Ok((vec![Change::remove::<Suspended>(&account)], Reply::Done)))
+        OperatorCommand::SetPassword { account, password_hash } => {
+            let row = or_deny!(live_account(view, *account)?, NO_SUCH_USER);
+            new_password(bounds, view, *account, row, password_hash, None)
         }
-        _ => {
-            let mut changes = deleted(account, row);
-            changes.push(Change::remove::<Suspended>(&account));
+        OperatorCommand::Suspend { account, suspended: suspends } => {
+            or_deny!(live_account(view, *account)?, NO_SUCH_USER);
+            let changes = match suspends {
+                true => suspended(bounds, view, *account)?,
+                false => vec![Change::remove::<Suspended>(account)],
+            };
             Ok(Ok((changes, Reply::Done)))
         }
+        OperatorCommand::RemoveAccount { account } => {
+            let row = or_deny!(live_account(view, *account)?, NO_SUCH_USER);
+            let mut changes = deleted(*account, row);
+            changes.push(Change::remove::<Suspended>(account));
+            Ok(Ok((changes, Reply::Done)))
+        }
+        OperatorCommand::SetRole { account, role } => {
+            let row = or_deny!(live_account(view, *account)?, NO_SUCH_USER);
+            let row = Account { role: *role, ..row };
+            Ok(Ok((vec![Change::put::<Accounts>(account, &row)], Reply::Done)))
+        }
     }
+}
+
+fn remove_room_message<V: View>(view: &V, room: &str, message: LogIndex) -> Result<Decision, V::Error> {
+    let room = checked!(text::fold_room_name(room));
+    let room = or_deny!(get::<RoomNames, V>(view, &room)?, Denied::of(Code::NoSuchRoom, Field::Room));
+    let changes = remove_by_operators(view, room, message)?;
+    Ok(if changes.is_empty() { Err(Denied::new(Code::NoSuchMessage)) } else { Ok((changes, Reply::Done)) })
+}
+
+/// Notes that the password was checked for a session. That is a use of it, too.
+fn confirm<V: View>(view: &V, context: ApplyContext, token: TokenHash) -> Result<Decision, V::Error> {
+    let session = or_deny!(get::<Sessions, V>(view, &token)?, Denied::new(Code::NotLoggedIn));
+    let (confirmed_age_ms, used_wall_ms) = (Some(context.age_ms()), context.wall_ms);
+    let session = Session { confirmed_age_ms, used_wall_ms, ..session };
+    Ok(Ok((vec![Change::put::<Sessions>(&token, &session)], Reply::Done)))
 }
 
 /// Changes the fields of an account that are given. A row is written only if one of its fields is.

@@ -14,7 +14,7 @@ use crate::rule::{ApplyContext, Bounds, Decision};
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
 /// Notes the day on which a session was used, when its first command of a day is applied. So it costs each session one row
-/// a day, and reading writes nothing. A session that the command ends is left alone.
+/// a day, and reading writes nothing. A session that the command ends or writes itself is left alone.
 pub(crate) fn note_use<V: View>(
     view: &V,
     context: ApplyContext,
@@ -23,15 +23,19 @@ pub(crate) fn note_use<V: View>(
 ) -> Result<(), V::Error> {
     let Some(session) = get::<Sessions, V>(view, &token)? else { return Ok(()) };
     let key = token.bytes();
-    let ends = |change: &Change| matches!(change, Change::Remove { table, key: removed } if *table == Sessions::ID && *removed == key);
-    if session.used_wall_ms / DAY_MS != context.wall_ms / DAY_MS && !changes.iter().any(ends) {
+    let concerns = |change: &Change| match change {
+        Change::Put { table, key: changed, .. } | Change::Remove { table, key: changed } => {
+            *table == Sessions::ID && *changed == key
+        }
+    };
+    if session.used_wall_ms / DAY_MS != context.wall_ms / DAY_MS && !changes.iter().any(concerns) {
         let used = Session { used_wall_ms: context.wall_ms, ..session };
         changes.push(Change::put::<Sessions>(&token, &used));
     }
     Ok(())
 }
 
-/// Opens a session of an account, in place of the oldest if it has as many as possible.
+/// Opens a session of an account, in place of the oldest if it has as many as possible. `checked`: its password was checked.
 pub(super) fn open_session<V: View>(
     bounds: &Bounds,
     view: &V,
@@ -39,6 +43,7 @@ pub(super) fn open_session<V: View>(
     id: AccountId,
     (token, device): (TokenHash, &str),
     app: Option<AppAccess>,
+    checked: bool,
 ) -> Result<Decision, V::Error> {
     if get::<Sessions, V>(view, &token)?.is_some() {
         return Ok(Err(Denied::new(Code::CredentialsChanged)));
@@ -61,6 +66,7 @@ pub(super) fn open_session<V: View>(
         device: device.trim().to_string(),
         used_wall_ms: context.wall_ms,
         app,
+        confirmed_age_ms: checked.then(|| context.age_ms()),
     };
     changes.push(Change::put::<Sessions>(&token, &session));
     changes.push(Change::put::<SessionsOf>(&(id, context.index), &token));

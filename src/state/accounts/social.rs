@@ -11,6 +11,7 @@
 use super::app_keys::{logged_in_with, not_of_app};
 use super::relations;
 use super::sessions::{end_reset_link, ended, open_session, remove_all};
+use crate::account_role::AccountRole;
 use crate::avatar::Avatar;
 use crate::code::{Code, Denied, Field};
 use crate::command::{AppLogIn, Reply};
@@ -79,6 +80,7 @@ pub(super) fn new_account<V: View>(
         credential_version: 1,
         created_wall_ms: context.wall_ms,
         avatar: Avatar::Drawn,
+        role: AccountRole::Person,
         deleted: false,
     };
     let changes = vec![Change::put::<Accounts>(&id, &account), Change::put::<Names>(&username, &id)];
@@ -103,10 +105,12 @@ pub(crate) fn log_in<V: View>(
     if account.credential_version != credential_version {
         return Ok(Err(changed));
     }
-    let Some(app) = app else { return open_session(bounds, view, context, id, (token, device), None) };
+    let Some(app) = app else {
+        return open_session(bounds, view, context, id, (token, device), None, true);
+    };
     let (access, name, noted) = checked!(logged_in_with(view, context, app)?);
     let (mut changes, reply) =
-        checked!(open_session(bounds, view, context, id, (token, &name), Some(access))?);
+        checked!(open_session(bounds, view, context, id, (token, &name), Some(access), true)?);
     changes.extend(noted);
     Ok(Ok((changes, reply)))
 }
@@ -185,6 +189,7 @@ pub(crate) fn deleted(id: AccountId, account: Account) -> Vec<Change> {
         email: String::new(),
         credential: Credential::Nothing,
         avatar: Avatar::Drawn,
+        role: AccountRole::Person,
         deleted: true,
         ..account
     };

@@ -3,6 +3,7 @@
 //!
 //! Each is a variant of [`super::Command`]. A variant may be added at the end; an existing one never changes.
 
+use crate::account_role::AccountRole;
 use crate::audience::Audience;
 use crate::avatar::Avatar;
 use crate::coordination::Owner;
@@ -299,6 +300,9 @@ pub enum AccountCommand {
     MakeFeedAddress { session: TokenHash, address: TokenHash, room: Option<String> },
     /// Ends the feed address of the account that was made at this index.
     EndFeedAddress { session: TokenHash, made: LogIndex },
+    /// Notes that the password was checked for this session, at this credential version. Permits changes that need a role for
+    /// `CONFIRMATION_AGE_MS_MAX`.
+    Confirm { session: TokenHash, credential_version: u32 },
 }
 
 /// New values of the fields of an account; `None` for those that stay.
@@ -317,9 +321,6 @@ pub struct AccountChanges {
 /// Access to an account by other means than its password. New variants go at the end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AccessCommand {
-    /// Makes a one-time link to set a new password, identified by the hash of a code that the client made. The account's
-    /// earlier link ends.
-    MakeResetLink { account: AccountId, code: TokenHash },
     /// Sets a new password with the code of a link, which ends the link and all sessions.
     ResetPassword { code: TokenHash, password_hash: String },
     /// Creates an account that its name opens, for a gateway. Answers `Created`.
@@ -327,9 +328,6 @@ pub enum AccessCommand {
     /// Opens a session of an account that its name opens, for a gateway. `session` is the hash of a token that the gateway
     /// made. Answers `LoggedIn`.
     OpenByName { username: String, session: TokenHash },
-    /// Creates an account that nothing opens, and a one-time link to set its first password, identified by the hash of a code
-    /// that the client made. Needs no open registration. Answers `Created`.
-    CreateWithLink { username: String, name: String, email: Option<String>, code: TokenHash },
 }
 
 /// A change to apps and to what people let them do. New variants go at the end.
@@ -408,4 +406,49 @@ pub enum OperatorCommand {
     WithdrawAnnouncement {
         announcement: LogIndex,
     },
+    /// Makes a one-time link to set a new password, identified by the hash of a code that the client made. The account's
+    /// earlier link ends.
+    MakeResetLink {
+        account: AccountId,
+        code: TokenHash,
+    },
+    /// Creates an account that nothing opens, and a one-time link to set its first password, identified by the hash of a code
+    /// that the client made. Needs no open registration. Answers `Created`.
+    CreateWithLink {
+        username: String,
+        name: String,
+        email: Option<String>,
+        code: TokenHash,
+    },
+    SetRole {
+        account: AccountId,
+        role: AccountRole,
+    },
+    /// Removes a message in any room.
+    RemoveRoomMessage {
+        room: String,
+        message: LogIndex,
+    },
+}
+
+impl OperatorCommand {
+    /// Returns the hash of the secret that the change contains, if any: the code of a link.
+    pub(crate) fn secret_mut(&mut self) -> Option<&mut TokenHash> {
+        match self {
+            OperatorCommand::MakeResetLink { code, .. } | OperatorCommand::CreateWithLink { code, .. } => {
+                Some(code)
+            }
+            OperatorCommand::SetPassword { .. }
+            | OperatorCommand::Suspend { .. }
+            | OperatorCommand::RemoveAccount { .. }
+            | OperatorCommand::RemoveCroak { .. }
+            | OperatorCommand::SetRegistration { .. }
+            | OperatorCommand::DescribeSite { .. }
+            | OperatorCommand::DecideReport { .. }
+            | OperatorCommand::Announce { .. }
+            | OperatorCommand::WithdrawAnnouncement { .. }
+            | OperatorCommand::SetRole { .. }
+            | OperatorCommand::RemoveRoomMessage { .. } => None,
+        }
+    }
 }

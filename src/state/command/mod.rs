@@ -241,6 +241,11 @@ pub enum Command {
     Access(AccessCommand),
     /// Registers apps and gives them access to accounts.
     App(AppCommand),
+    /// Makes a change of operators in the name of an account with a role, see [`crate::accounts::govern`].
+    Govern {
+        session: TokenHash,
+        change: OperatorCommand,
+    },
 }
 
 impl Command {

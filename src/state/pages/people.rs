@@ -299,8 +299,8 @@ pub(crate) fn own_account<V: View>(view: &V, me: Person) -> Result<Result<Page, 
         return Ok(Err(Denied::new(Code::NotLoggedIn)));
     };
     let AccountProfile { bio, links, audience, .. } = profile_of(view, me.account)?;
-    let (email, created_wall_ms) = (row.email, row.created_wall_ms);
-    Ok(Ok(Page::Account(OwnAccount { person: me, email, created_wall_ms, bio, links, audience })))
+    let (email, created_wall_ms, role) = (row.email, row.created_wall_ms, row.role);
+    Ok(Ok(Page::Account(OwnAccount { person: me, email, created_wall_ms, bio, links, audience, role })))
 }
 
 /// Returns the open sessions, newest first. Expired ones are left out.
@@ -333,6 +333,7 @@ pub(crate) fn accounts<V: View>(
             email: row.email,
             created_wall_ms: row.created_wall_ms,
             suspended: is_suspended(view, account)?,
+            role: row.role,
             credential: row.credential.kind(),
             sessions: count::<SessionsOf, V>(view, account, SESSIONS_PER_ACCOUNT_MAX)?,
         });

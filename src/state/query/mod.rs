@@ -4,6 +4,7 @@ mod croaks;
 mod rooms;
 mod talks;
 
+use crate::account_role::AccountRole;
 use crate::ids::{AccountId, AppId, LogIndex, RoomId, TokenHash};
 use crate::path::TreePath;
 pub use crate::person::{
@@ -79,8 +80,6 @@ pub enum Query {
     Message { session: TokenHash, id: LogIndex },
     /// Settings of the installation. Needs no session.
     Settings,
-    /// All accounts with matching user names, for operators. Control plane only.
-    Accounts { names: String, after: Option<String> },
     /// A page of the feed as in `Feed`, with the unread counts. The asker keeps croaks that it has shown: the texts of
     /// those from the first to the second id of `known` are left out, except of croaks that were shared. A node that has applied nothing since the index
     /// `unless`, of the history that the asker has seen, answers `Unchanged`.
@@ -107,8 +106,6 @@ pub enum Query {
     Muted { session: TokenHash, after: Option<AccountId> },
     /// Accounts that the session's owner has blocked, in the order of their ids, starting after `after` if it is given.
     Blocked { session: TokenHash, after: Option<AccountId> },
-    /// Reports that are not decided yet, oldest first, starting after `after` if it is given. Control plane only.
-    Reports { after: Option<LogIndex> },
     /// A croak in its thread: the croaks that it answers, and the replies to it in the order of time, starting after the
     /// reply `after` if it is given. `limit` is lowered to `REPLIES_PAGE_MAX`.
     Thread { session: TokenHash, id: LogIndex, after: Option<LogIndex>, limit: u16 },
@@ -156,6 +153,25 @@ pub enum Query {
     OwnApp { app: AppId, key: TokenHash },
     /// The owner of the session, with the app that it is for.
     Caller { session: TokenHash },
+    /// What operators read. Control plane only.
+    Operator(OperatorQuery),
+    /// The same, for an account with a role. Only an admin gets the e-mail addresses of accounts.
+    Govern { session: TokenHash, query: OperatorQuery },
+}
+
+/// A read of operators. New variants go at the end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OperatorQuery {
+    /// All accounts with matching user names.
+    Accounts { names: String, after: Option<String> },
+    /// Reports that are not decided yet, oldest first, starting after `after` if it is given.
+    Reports { after: Option<LogIndex> },
+}
+
+impl From<OperatorQuery> for Query {
+    fn from(query: OperatorQuery) -> Query {
+        Query::Operator(query)
+    }
 }
 
 /// Side of a follow on which the listed accounts are.
@@ -426,6 +442,7 @@ pub struct AccountSummary {
     pub email: String,
     pub created_wall_ms: u64,
     pub suspended: bool,
+    pub role: AccountRole,
     /// What opens the account.
     pub credential: Credential<()>,
     /// Number of open sessions.

@@ -4,6 +4,7 @@
 
 mod apps;
 
+use crate::account_role::AccountRole;
 pub use crate::audience::Audience;
 use crate::avatar::Avatar;
 use crate::command::{MemberName, Outcome, Role, Verdict};
@@ -158,6 +159,7 @@ pub struct Account {
     pub created_wall_ms: u64,
     /// It is shown wherever the name is, so it is read with the name.
     pub avatar: Avatar,
+    pub role: AccountRole,
     /// Readers treat a deleted account as absent. Its texts are cleared at once and its other rows are removed step by
     /// step; this row stays.
     pub deleted: bool,
@@ -203,6 +205,7 @@ pub(crate) struct BorrowedAccount<'a> {
     pub credential_version: u32,
     pub created_wall_ms: u64,
     pub avatar: Avatar,
+    pub role: AccountRole,
     pub deleted: bool,
 }
 
@@ -233,6 +236,8 @@ pub struct Session {
     pub used_wall_ms: u64,
     /// The app that the session is for, with its permissions. `None` for a person's own session, which permits everything.
     pub app: Option<AppAccess>,
+    /// Cluster age when the password was last checked for this session: at the log-in, or by `Confirm`.
+    pub confirmed_age_ms: Option<u64>,
 }
 
 impl Session {

@@ -4,6 +4,7 @@
 use super::app_words;
 use super::scripts::{first, label, session};
 use super::token;
+use crate::account_role::AccountRole;
 use crate::command::{AccessCommand, AccountCommand, Command, OperatorCommand};
 use crate::ids::{AccountId, LogIndex, TokenHash};
 use crate::query::Query;
@@ -20,7 +21,7 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
         // `resetlink ACCOUNT CODE`
         "resetlink" => {
             let account = AccountId(first(args)?.parse()?);
-            AccessCommand::MakeResetLink { account, code: token(&first(args)?) }.into()
+            OperatorCommand::MakeResetLink { account, code: token(&first(args)?) }.into()
         }
         // `reset CODE HASH`
         "reset" => {
@@ -31,7 +32,22 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
         "createwithlink" => {
             let (username, code) = (first(args)?, token(&first(args)?));
             let email = args.lookup_parse("email")?;
-            AccessCommand::CreateWithLink { name: username.clone(), username, email, code }.into()
+            OperatorCommand::CreateWithLink { name: username.clone(), username, email, code }.into()
+        }
+        // `role ACCOUNT ROLE`
+        "role" => {
+            let (account, name) = (AccountId(first(args)?.parse()?), first(args)?);
+            let role = AccountRole::ALL.into_iter().find(|role| role.name() == name);
+            OperatorCommand::SetRole { account, role: role.ok_or("no such role")? }.into()
+        }
+        // `confirm SESSION [version=N]`
+        "confirm" => {
+            let credential_version = args.lookup_parse("version")?.unwrap_or(1);
+            AccountCommand::Confirm { session: session(args)?, credential_version }.into()
+        }
+        "unsay-any" => {
+            let (room, message) = (first(args)?, first(args)?.parse()?);
+            OperatorCommand::RemoveRoomMessage { room, message }.into()
         }
         "openbyname" => {
             let username = first(args)?;

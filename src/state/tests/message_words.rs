@@ -2,13 +2,13 @@
 
 use super::conversation_words::{croak_words, profile_words};
 use super::notice_words;
-use super::scripts::{Words, first, person_words, session};
+use super::scripts::{Words, first, person_words, role_words, session};
 use crate::accounts::hash_digest;
 use crate::command::Command;
 use crate::command::MessageCommand;
 use crate::command::{AccountChanges, AccountCommand, OperatorCommand};
 use crate::ids::{AccountId, LogIndex};
-use crate::query::{FollowSide, Page, Query, TalkMessage, TalkPartner, WaitingMessage};
+use crate::query::{FollowSide, OperatorQuery, Page, Query, TalkMessage, TalkPartner, WaitingMessage};
 use crate::query::{PersonRelation, Profile};
 use crate::rows::{
     AccountProfile, Key, Mailboxes, Messages, Profiles, SettingsRow, Suspended, Table, TableId, TalkMarks,
@@ -158,7 +158,7 @@ pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Qu
         "account" => Query::Account { session: session(args)? },
         "sessions" => Query::Sessions { session: session(args)? },
         "settings" => Query::Settings,
-        "accounts" => Query::Accounts { names: first(args)?, after },
+        "accounts" => OperatorQuery::Accounts { names: first(args)?, after }.into(),
         _ => return Ok(None),
     }))
 }
@@ -264,13 +264,9 @@ pub(super) fn page(page: &Page) -> Words {
         Page::Accounts { accounts, more } => {
             for line in accounts {
                 let suspended = if line.suspended { ", suspended" } else { "" };
-                let sessions = line.sessions;
-                writeln!(
-                    output,
-                    "{} {}{suspended}, {sessions} sessions",
-                    person_words(&line.person),
-                    line.email
-                )?;
+                let role = role_words(line.role);
+                let (person, email, sessions) = (person_words(&line.person), &line.email, line.sessions);
+                writeln!(output, "{person} {email}{suspended}{role}, {sessions} sessions")?;
             }
             writeln!(output, "more: {more:?}")?;
         }

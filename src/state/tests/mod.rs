@@ -9,6 +9,7 @@ mod message_words;
 mod notice_words;
 mod properties;
 mod regressions;
+mod roles;
 mod room_words;
 mod rooms;
 mod scripts;

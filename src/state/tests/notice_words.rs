@@ -5,7 +5,7 @@ use super::message_words::relation_words;
 use super::scripts::{Words, first, session};
 use crate::command::{Command, NoticeCommand, OperatorCommand, RelationCommand, ReportSubject, Verdict};
 use crate::ids::AccountId;
-use crate::query::{Page, Person, Query, ReportItem};
+use crate::query::{OperatorQuery, Page, Person, Query, ReportItem};
 use crate::rows::{
     BlockedBy, Blocks, Key, MutedBy, Mutes, NoticeBooks, Notices, NoticesFrom, Reports, Table, TableId,
     decode,
@@ -78,7 +78,7 @@ pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Qu
         "blocked" => {
             Query::Blocked { session: session(args)?, after: args.lookup_parse("after")?.map(AccountId) }
         }
-        "reports" => Query::Reports { after: args.lookup_parse("after")? },
+        "reports" => OperatorQuery::Reports { after: args.lookup_parse("after")? }.into(),
         name => return access_words::query(name, args),
     }))
 }

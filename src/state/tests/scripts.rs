@@ -6,6 +6,7 @@
 
 use super::*;
 use super::{app_words, conversation_words, message_words, room_words};
+use crate::account_role::AccountRole;
 use crate::avatar::Avatar;
 use crate::code::Denied;
 use crate::command::{Guard, TreeCommand};
@@ -87,6 +88,12 @@ impl Runner for Script {
             "rows" => self.rows(&mut args)?,
             name => {
                 let parsed = self.command(name, &mut args)?;
+                // `by=SESSION`: an account makes the change, not the cluster key.
+                let by = args.lookup("by").map(|arg| token(&arg.value));
+                let parsed = match (by, parsed) {
+                    (Some(session), Command::Operator(change)) => Command::Govern { session, change },
+                    (_, parsed) => parsed,
+                };
                 let mut request = self.log.request(parsed);
                 if let Some(id) = args.lookup_parse("request")? {
                     request.id = RequestId(id);
@@ -252,6 +259,11 @@ impl Script {
                 None => message_words::query(name, args)?.ok_or("no such query")?,
             },
         };
+        let by = args.lookup("by").map(|arg| token(&arg.value));
+        let query = match (by, query) {
+            (Some(session), Query::Operator(query)) => Query::Govern { session, query },
+            (_, query) => query,
+        };
         Ok(match self.log.model.answer(&query) {
             Ok(page) => page_words(&page)?,
             Err(denied) => refusal_words(denied) + "\n",
@@ -412,6 +424,11 @@ fn page_words(page: &Page) -> Words {
     Ok(output)
 }
 
+/// Returns the role of an account that has one.
+pub(super) fn role_words(role: AccountRole) -> String {
+    if role == AccountRole::Person { String::new() } else { format!(", {}", role.name()) }
+}
+
 pub(super) fn person_words(person: &Person) -> String {
     format!("account {} {} {:?}", person.account.0, person.username, person.name)
 }
@@ -473,13 +490,14 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
             let mark = if row.deleted { " deleted" } else { "" };
             let version = row.credential_version;
             let avatar = if row.avatar == Avatar::Drawn { String::new() } else { format!(" {}", row.avatar) };
+            let role = role_words(row.role);
             let Account { username, name, email, credential, .. } = row;
             let password = match &credential {
                 Credential::Password(hash) => hash.as_str(),
                 Credential::Name => "name",
                 Credential::Nothing => "-",
             };
-            format!(": {username} {name:?} {email} {password} v{version}{avatar}{mark}")
+            format!(": {username} {name:?} {email} {password} v{version}{avatar}{role}{mark}")
         }
         Names::ID => format!(": {}", of::<Names>(row).0),
         Sessions::ID => {
@@ -489,7 +507,12 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
             let device = if row.device.is_empty() { String::new() } else { format!(", {:?}", row.device) };
             let (account, opened, age) = (row.account.0, row.opened, row.opened_age_ms);
             let app = row.app.map_or(String::new(), |it| format!(", app {} may {}", it.app.0, it.scopes));
-            format!(": account {account}, opened at {opened}, age {age}{device}{used}{app}")
+            let confirmed = match row.confirmed_age_ms {
+                Some(at) if at == age => String::new(),
+                Some(at) => format!(", confirmed at {at}"),
+                None => ", not confirmed".to_string(),
+            };
+            format!(": account {account}, opened at {opened}, age {age}{device}{used}{app}{confirmed}")
         }
         SessionsOf::ID => format!(": {}", label(of::<SessionsOf>(row))),
         Croaks::ID => {

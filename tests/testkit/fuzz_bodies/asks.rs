@@ -14,7 +14,7 @@ use ribbit_net::protocol::Ask;
 use ribbit_state::command::{Command, Proposal, Request, Stamp};
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::model::Model;
-use ribbit_state::query::{FollowSide, TalkPartner};
+use ribbit_state::query::{FollowSide, OperatorQuery, TalkPartner};
 use ribbit_state::{
     AccountId, LeaseCommand, LogIndex, MessageCommand, Owner, Query, RequestId, TokenHash, TreeCommand,
     TreePath,
@@ -183,7 +183,7 @@ fn filled(parts: &mut Parts<'_>) -> Query {
     let after = parts.byte().is_multiple_of(2).then(|| String::from_utf8_lossy(parts.part()).into_owned());
     match kind {
         0 => Query::People { session, names: text, after },
-        1 => Query::Accounts { names: text, after },
+        1 => OperatorQuery::Accounts { names: text, after }.into(),
         2 => Query::Profile { session, username: text, before, limit },
         3 => Query::Talk { session, with: TalkPartner::Named(text), before, limit },
         4 => Query::Talk { session, with: TalkPartner::Account(AccountId(number)), before: None, limit: 9 },

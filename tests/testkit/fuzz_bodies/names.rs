@@ -2,8 +2,9 @@
 
 use ribbit_state::command::{Command, Proposal, Request, Stamp};
 use ribbit_state::model::Model;
+use ribbit_state::query::OperatorQuery;
 use ribbit_state::text::fold_pattern;
-use ribbit_state::{Page, Query, RequestId};
+use ribbit_state::{Page, RequestId};
 use std::sync::LazyLock;
 
 const NAMES: &[&str] = &[
@@ -48,7 +49,7 @@ static POND: LazyLock<Model> = LazyLock::new(|| {
 pub fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let Ok(pattern) = fold_pattern(&text) else { return };
-    let query = Query::Accounts { names: text.to_string(), after: None };
+    let query = OperatorQuery::Accounts { names: text.to_string(), after: None }.into();
     let Ok(Page::Accounts { accounts, more }) = POND.answer(&query) else {
         panic!("a pattern that folds is looked for")
     };

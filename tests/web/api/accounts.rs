@@ -100,7 +100,7 @@ fn reports_reach_the_operators() {
     );
     bob.post("reports", &[("account_id", &ada.id)]);
     let ribbit_state::Page::Reports { reports, .. } =
-        site.group.read(&ribbit_state::Query::Reports { after: None })
+        site.group.read(&ribbit_state::query::OperatorQuery::Reports { after: None }.into())
     else {
         panic!("reports")
     };

@@ -7,7 +7,7 @@ use crate::operations::accounts::{me, named};
 use crate::operations::{Refusal, Session, unexpected};
 use ribbit_net::protocol::Password;
 use ribbit_net::secret::token_hash;
-use ribbit_state::query::{AccountSummary, Person};
+use ribbit_state::query::{AccountSummary, OperatorQuery, Person};
 use ribbit_state::text::fold_username;
 use ribbit_state::{AccessCommand, Code, OperatorCommand, Page, Query, TokenHash};
 use std::net::IpAddr;
@@ -158,7 +158,7 @@ impl GatewayOperations {
         after: Option<String>,
     ) -> Result<(Vec<AccountSummary>, Option<String>), Refusal> {
         let first = after.is_none();
-        let query = Query::Accounts { names, after };
+        let query = OperatorQuery::Accounts { names, after }.into();
         let page = match first {
             true => self.requests.read_newest(query).await?,
             false => self.requests.read(query).await?,

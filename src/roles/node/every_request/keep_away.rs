@@ -5,6 +5,7 @@ use ribbit_net::frame::Plane;
 use ribbit_net::protocol::Ask;
 use ribbit_state::command::{ReportSubject, Verdict};
 use ribbit_state::limits::{REPORT_CHARS_MAX, USERNAME_CHARS_MAX};
+use ribbit_state::query::OperatorQuery;
 use ribbit_state::*;
 
 /// Returns the requests, as the table of requests does.
@@ -21,7 +22,9 @@ fn add(table: &mut RequestTable) {
         table.query(Query::Notices { session, before, limit });
         table.query(Query::Muted { session, after: Some(account) });
         table.query(Query::Blocked { session, after: Some(account) });
-        table.query(Query::Reports { after: before });
+        table.query(OperatorQuery::Reports { after: before }.into());
+        let query = OperatorQuery::Reports { after: before };
+        table.query(Query::Govern { session: SESSION, query });
         table.command(NoticeCommand::Read { session, through: number });
         table.command(NoticeCommand::Remove { session, notice: before });
         let room = "pond".to_string();

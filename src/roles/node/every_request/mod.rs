@@ -69,7 +69,7 @@ const GROUPS: usize = 11;
 
 /// Number of variants of all request types: `Ask`, queries, pins, the directory and commands. A new variant has to be added
 /// to the table.
-const VARIANTS: usize = 19 + Query::KINDS + 6 + 4 + GROUPS + Command::KINDS;
+const VARIANTS: usize = 20 + Query::KINDS + 6 + 4 + GROUPS + Command::KINDS;
 
 struct Server {
     service: Arc<NodeService>,
@@ -171,6 +171,7 @@ fn a_password_request_submitted_beyond_the_end_of_the_log_is_refused_at_once() {
             let (username, token) = ("ada".to_string(), TOKEN);
             for ask in [
                 Ask::DeleteAccount { id: id(), submitted_at, session, password: word() },
+                Ask::Confirm { id: id(), submitted_at, session, password: word() },
                 Ask::ChangePassword { id: id(), submitted_at, session, old, new },
                 Ask::LogIn {
                     id: id(),

@@ -14,6 +14,7 @@ use ribbit_state::command::Guard;
 use ribbit_state::command::LeaseEnd;
 use ribbit_state::command::NewMember;
 use ribbit_state::limits::*;
+use ribbit_state::query::OperatorQuery;
 use ribbit_state::query::{FollowSide, ReactionKind, TalkPartner};
 use ribbit_state::*;
 
@@ -174,10 +175,10 @@ fn queries(table: &mut RequestTable) {
         read(Query::People { session, names: String::new(), after: Some(after) })
     });
     table.text(Plane::Control, GLOB_CHARS_MAX, is_pattern, names, |names| {
-        read(Query::Accounts { names, after: None })
+        read(OperatorQuery::Accounts { names, after: None }.into())
     });
     table.text(Plane::Control, USERNAME_CHARS_MAX, is_name, names, |after| {
-        read(Query::Accounts { names: String::new(), after: Some(after) })
+        read(OperatorQuery::Accounts { names: String::new(), after: Some(after) }.into())
     });
 }
 
@@ -470,6 +471,7 @@ fn submitted_at(table: &mut RequestTable) {
             },
             Ask::DeleteAccount { id: id(), submitted_at, session, password: fine() },
             Ask::ChangePassword { id: id(), submitted_at, session, old: fine(), new: fine() },
+            Ask::Confirm { id: id(), submitted_at, session, password: fine() },
             Ask::ResetPassword { id: id(), submitted_at, code: TOKEN, password: fine() },
             Ask::SetPassword { id: id(), submitted_at, username, password: fine() },
             Ask::Write(Request { id: id(), submitted_at, command: Command::LogOut { session: TOKEN } }),

@@ -5,8 +5,8 @@ use crate::client::arguments::OutputArgs;
 use crate::common::cluster_selection::ClusterFlags;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
-use ribbit_state::LogIndex;
 use ribbit_state::command::Verdict;
+use ribbit_state::{AccountRole, LogIndex};
 
 /// Verbs of `user`, with which operators manage accounts.
 #[derive(Debug, Subcommand)]
@@ -29,12 +29,18 @@ pub(crate) enum UserVerb {
     /// Lift the suspension of an account
     #[command(after_help = RESUME_HELP)]
     Resume(AccountArgs),
+    /// Give an account the role of a moderator or an admin, or take it away
+    #[command(after_help = ROLE_HELP)]
+    Role(RoleArgs),
     /// Delete an account and everything it wrote, for good
     #[command(after_help = DELETE_HELP)]
     Delete(DeleteArgs),
     /// Delete a croak of any account, for good
     #[command(after_help = UNCROAK_HELP)]
     Uncroak(DeleteCroakArgs),
+    /// Delete a message in any room, for good
+    #[command(after_help = UNSAY_HELP)]
+    Unsay(UnsayArgs),
     /// List the reports that wait for a decision
     #[command(after_help = REPORTS_HELP)]
     Reports(OutputArgs),
@@ -130,6 +136,50 @@ pub(crate) struct DeleteCroakArgs {
     pub cluster: ClusterFlags,
 }
 
+/// Arguments of `user unsay`.
+#[derive(Debug, Args)]
+pub(crate) struct UnsayArgs {
+    /// Name of the room
+    #[arg(value_name = "ROOM")]
+    pub room: String,
+    /// Id of the message, as in `ribbit client room ROOM --json`
+    #[arg(value_name = "ID")]
+    pub message: LogIndex,
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
+}
+
+/// Arguments of `user role`.
+#[derive(Debug, Args)]
+pub(crate) struct RoleArgs {
+    #[command(flatten)]
+    pub account: AccountArgs,
+    /// Role
+    #[arg(value_enum)]
+    pub role: RoleArg,
+}
+
+/// Role of an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleArg {
+    /// No more than every person
+    Person,
+    /// Decides reports, deletes croaks and messages, suspends people
+    Moderator,
+    /// Changes everything that needs no cluster file
+    Admin,
+}
+
+impl From<RoleArg> for AccountRole {
+    fn from(role: RoleArg) -> AccountRole {
+        match role {
+            RoleArg::Person => AccountRole::Person,
+            RoleArg::Moderator => AccountRole::Moderator,
+            RoleArg::Admin => AccountRole::Admin,
+        }
+    }
+}
+
 /// Arguments of `user registration`.
 #[derive(Debug, Args)]
 pub(crate) struct RegistrationArgs {
@@ -209,7 +259,9 @@ impl UserVerb {
             UserVerb::Create(arguments) => &arguments.output.cluster,
             UserVerb::Reset(arguments) => &arguments.output.cluster,
             UserVerb::Delete(arguments) => &arguments.account.cluster,
+            UserVerb::Role(arguments) => &arguments.account.cluster,
             UserVerb::Uncroak(arguments) => &arguments.cluster,
+            UserVerb::Unsay(arguments) => &arguments.cluster,
             UserVerb::Reports(output) | UserVerb::Announcements(output) => &output.cluster,
             UserVerb::Announce(arguments) => &arguments.output.cluster,
             UserVerb::Withdraw(arguments) => &arguments.output.cluster,
@@ -227,7 +279,8 @@ Examples:
   ribbit user list
   ribbit user list 'b*' --json
     {\"account\":N,\"username\":\"…\",\"name\":\"…\",\"email\":\"…\",\"created\":\"…\",
-     \"suspended\":false,\"sessions\":N,\"password\":true}";
+     \"suspended\":false,\"role\":\"person\" or \"moderator\" or \"admin\",
+     \"sessions\":N,\"password\":true}";
 
 /// Text below the flags in `--help`.
 const PASSWD_HELP: &str = "\
@@ -275,6 +328,17 @@ Examples:
   ribbit user resume bob";
 
 /// Text below the flags in `--help`.
+const ROLE_HELP: &str = "\
+A moderator decides reports, deletes croaks and messages in rooms, and suspends
+people who are neither moderators nor admins. An admin makes every change that
+`ribbit user` makes, except setting a password. This command needs the cluster
+file, so it can always make an admin.
+
+Examples:
+  ribbit user role ada admin
+  ribbit user role bob person            Takes a role away";
+
+/// Text below the flags in `--help`.
 const DELETE_HELP: &str = "\
 Examples:
   ribbit user delete bob
@@ -284,6 +348,11 @@ Examples:
 const UNCROAK_HELP: &str = "\
 Examples:
   ribbit user uncroak 1234               http://board1:8080/croak/1234";
+
+/// Text below the flags in `--help`.
+const UNSAY_HELP: &str = "\
+Examples:
+  ribbit user unsay pond 1234";
 
 /// Text below the flags in `--help`.
 const REPORTS_HELP: &str = "\

@@ -14,15 +14,15 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::survey;
 use arguments::{
     AccountArgs, CreateArgs, DecideArgs, DeleteArgs, DeleteCroakArgs, ListArgs, RegistrationArgs,
-    RegistrationState, ResetArgs, SiteArgs, UserVerb,
+    RegistrationState, ResetArgs, RoleArgs, SiteArgs, UnsayArgs, UserVerb,
 };
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{Answer, Ask, UnavailableReason};
 use ribbit_net::secret::{new_code, new_request_id, to_hex, token_hash};
-use ribbit_state::query::AccountSummary;
+use ribbit_state::query::{AccountSummary, OperatorQuery};
 use ribbit_state::text::{check_password, fold_username};
 use ribbit_state::{
-    AccessCommand, AccountId, Code, Command, Consistency, Denied, Field, OperatorCommand, Page, Query, Reply,
+    AccountId, AccountRole, Code, Command, Consistency, Denied, Field, OperatorCommand, Page, Query, Reply,
     Request,
 };
 use ribbit_ui::{lines, person_json, report_words};
@@ -61,6 +61,11 @@ impl Operator {
             }
             UserVerb::Suspend(AccountArgs { username, .. }) => self.suspend(&username, true).await,
             UserVerb::Resume(AccountArgs { username, .. }) => self.suspend(&username, false).await,
+            UserVerb::Role(RoleArgs { role, account }) => self.set_role(&account.username, role.into()).await,
+            UserVerb::Unsay(UnsayArgs { room, message, .. }) => {
+                self.write(OperatorCommand::RemoveRoomMessage { room, message }.into()).await?;
+                say(&format!("deleted message {message}"))
+            }
             UserVerb::Delete(DeleteArgs { yes, account }) => self.delete(&account.username, yes).await,
             UserVerb::Uncroak(DeleteCroakArgs { croak, .. }) => {
                 self.write(OperatorCommand::RemoveCroak { croak }.into()).await?;
@@ -96,6 +101,12 @@ impl Operator {
         })
     }
 
+    async fn set_role(&self, username: &str, role: AccountRole) -> Result<(), VerbError> {
+        let (account, username) = self.account(username).await?;
+        self.write(OperatorCommand::SetRole { account, role }.into()).await?;
+        say(&format!("@{username} is {} now", role.with_article()))
+    }
+
     async fn delete(&self, username: &str, confirmed: bool) -> Result<(), VerbError> {
         let (account, username) = self.account(username).await?;
         if !confirmed {
@@ -117,7 +128,9 @@ impl Operator {
     async fn reports(&self, json: bool) -> Result<(), VerbError> {
         let mut after = None;
         loop {
-            let Page::Reports { reports, more } = self.read(Query::Reports { after }, true).await? else {
+            let Page::Reports { reports, more } =
+                self.read(OperatorQuery::Reports { after }.into(), true).await?
+            else {
                 return Err(RequestError::undecided_write(UnavailableReason::NotServing).into());
             };
             for report in &reports {
@@ -150,7 +163,7 @@ impl Operator {
         let username = fold_username(&username).map_err(RequestError::from)?;
         let code = new_code();
         let name = name.unwrap_or_else(|| username.clone());
-        let command = AccessCommand::CreateWithLink {
+        let command = OperatorCommand::CreateWithLink {
             username: username.clone(),
             name,
             email,
@@ -165,7 +178,7 @@ impl Operator {
     async fn reset(&self, username: &str, pages: Option<&str>, json: bool) -> Result<(), VerbError> {
         let (account, username) = self.account(username).await?;
         let code = new_code();
-        let command = AccessCommand::MakeResetLink { account, code: token_hash(&code) };
+        let command = OperatorCommand::MakeResetLink { account, code: token_hash(&code) };
         self.write(command.into()).await?;
         let link = Link { username: &username, code: to_hex(&code), pages };
         link.say(json, &format!("@{username} can set a new password"), "a day")
@@ -184,7 +197,8 @@ impl Operator {
     async fn accounts(&self, names: &str, or_old: bool) -> Result<Vec<AccountSummary>, RequestError> {
         let (mut all, mut after) = (Vec::new(), None);
         loop {
-            let page = self.read(Query::Accounts { names: names.to_string(), after }, or_old).await?;
+            let page =
+                self.read(OperatorQuery::Accounts { names: names.to_string(), after }.into(), or_old).await?;
             let Page::Accounts { accounts, more } = page else {
                 return Err(RequestError::undecided_write(UnavailableReason::NotServing));
             };

@@ -7,7 +7,10 @@ use ribbit_state::limits::{
     TYPED_BYTES_MAX, USERNAME_CHARS_MAX, WELCOME_CHARS_MAX,
 };
 use ribbit_state::text;
-use ribbit_state::{AccessCommand, AccountCommand, AccountId, Code, Denied, Field, OperatorCommand, Query};
+use ribbit_state::{
+    AccessCommand, AccountCommand, AccountId, AccountRole, Code, Command, Denied, Field, OperatorCommand,
+    Query,
+};
 
 /// Adds texts of the first page.
 pub(super) fn first_page(table: &mut RequestTable) {
@@ -77,7 +80,12 @@ pub(super) fn access_commands(table: &mut RequestTable) {
     feed_addresses(table);
     let (code, session) = (TOKEN, TOKEN);
     for number in NUMBERS {
-        table.command(AccessCommand::MakeResetLink { account: AccountId(number), code });
+        let account = AccountId(number);
+        table.command(OperatorCommand::MakeResetLink { account, code });
+        table.command(OperatorCommand::SetRole { account, role: AccountRole::Moderator });
+        table.command(AccountCommand::Confirm { session, credential_version: number as u32 });
+        let change = OperatorCommand::Suspend { account, suspended: true };
+        table.command(Command::Govern { session, change });
     }
     let is_hash = |text: &str| text.len() <= PASSWORD_HASH_BYTES_MAX;
     table.command_text(PASSWORD_HASH_BYTES_MAX, is_hash, denied(Code::InvalidEntry, None), |password_hash| {
@@ -90,8 +98,12 @@ pub(super) fn access_commands(table: &mut RequestTable) {
     table.command_text(USERNAME_CHARS_MAX, is_username, odd, |username| {
         AccessCommand::OpenByName { username, session }.into()
     });
+    let odd_room = Denied::of(Code::InvalidEntry, Field::Room);
+    table.command_text(USERNAME_CHARS_MAX, is_username, odd_room, |room| {
+        OperatorCommand::RemoveRoomMessage { room, message: 1 }.into()
+    });
     let create = |username: String, name: String, email: Option<String>| {
-        AccessCommand::CreateWithLink { username, name, email, code }.into()
+        OperatorCommand::CreateWithLink { username, name, email, code }.into()
     };
     let (ada, name) = (|| "ada".to_string(), || "Ada".to_string());
     table.command_text(USERNAME_CHARS_MAX, is_username, odd, |username| create(username, name(), None));

@@ -71,6 +71,12 @@ pub(super) fn asks_with_passwords(table: &mut RequestTable) {
         session,
         password: password(&text),
     });
+    table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, may_be, wrong, |text| Ask::Confirm {
+        id: id(),
+        submitted_at,
+        session,
+        password: password(&text),
+    });
     table.text(Plane::Client, 4 * PASSWORD_CHARS_MAX, may_be, wrong, |text| Ask::LogIn {
         id: id(),
         submitted_at,
