@@ -67,8 +67,12 @@ impl Crowd {
     fn add(&mut self, command: Command) -> Result<Vec<Reply>, DbError> {
         self.index += 1;
         self.age_ms += 10;
-        let request =
-            Request { id: RequestId(u128::from(self.index) << 64), submitted_at: self.index - 1, command };
+        let request = Request {
+            id: RequestId(u128::from(self.index) << 64),
+            submitted_at: self.index - 1,
+            origin: None,
+            command,
+        };
         let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: self.age_ms }, request };
         let data = postcard::to_stdvec(&proposal).expect("plain data");
         self.waiting.push(LogEntry {

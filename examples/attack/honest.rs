@@ -140,6 +140,6 @@ async fn join(client: &Client, username: &str) -> TokenHash {
 async fn croak(client: &Client, session: TokenHash, text: &str) -> bool {
     let submitted_at = client.seen().map_or(0, |token| token.index);
     let command = Command::croak(session, text);
-    let ask = Ask::Write(Request { id: new_request_id(), submitted_at, command });
+    let ask = Ask::Write(Request { id: new_request_id(), submitted_at, origin: None, command });
     matches!(client.ask(ask, PATIENCE).await, Ok(Answer::Written { outcome: Ok(_), .. }))
 }

@@ -190,7 +190,7 @@ async fn write(writer: Writer, history: Shared, end: Instant, each: Duration) ->
             }
         };
         let submitted_at = submitted_at(&writer.client).await;
-        let request = Request { id: new_request_id(), submitted_at, command };
+        let request = Request { id: new_request_id(), submitted_at, origin: None, command };
         let decided = decide(&writer.client, Ask::Write(request), Some(end + LAST_MAX)).await;
         let outcome = match decided {
             Decided::Done(Reply::Croaked { croak }, tries) => Outcome::Acknowledged(croak, tries),
@@ -220,7 +220,8 @@ async fn mark(writer: &Writer) {
     let submitted_at = submitted_at(&writer.client).await;
     let (delivered_through, read_through) = (LogIndex::MAX, LogIndex::MAX);
     let command = MessageCommand::Mark { session: writer.session, with, delivered_through, read_through };
-    let request = Request { id: new_request_id(), submitted_at, command: Command::Message(command) };
+    let request =
+        Request { id: new_request_id(), submitted_at, origin: None, command: Command::Message(command) };
     // A failure shows in refused messages.
     decide(&writer.client, Ask::Write(request), Some(Instant::now() + ANSWER_MAX)).await;
 }

@@ -82,7 +82,7 @@ impl Ask {
                 check::region(*region)?;
                 check::new_member(member)
             }
-            Ask::Lose { name, .. } | Ask::Drain { name, .. } | Ask::Transfer { name } => {
+            Ask::Lose { name, .. } | Ask::Drain { name, .. } | Ask::Transfer { name, .. } => {
                 check::region(name.region)
             }
             Ask::Write(request) => request.check(),

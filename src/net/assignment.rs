@@ -31,7 +31,9 @@ pub async fn new_client_id(seeds: &[String], keys: &Keys) -> Result<u64, ClientE
         let position = Ask::Read { seen: None, consistency: Consistency::Stale, query: Query::Position };
         let Answer::Read { token, .. } = one(address, keys, position).await? else { return None };
         let command = LeaseCommand::NumberClient.into();
-        match one(address, keys, Ask::Write(Request { id, submitted_at: token.index, command })).await? {
+        match one(address, keys, Ask::Write(Request { id, submitted_at: token.index, origin: None, command }))
+            .await?
+        {
             Answer::Written { outcome: Ok(Reply::Client { id }), .. } => Some(id),
             _ => None,
         }

@@ -13,6 +13,8 @@
 //! - **Open planes** (client, status, directory): `NX`. The acceptor shows the cluster's public key and proves that it has
 //!   the private key. [`Keys`] decides whether that key is trusted. The dialler stays anonymous; users authenticate
 //!   themselves by a session, inside the connection.
+//! - On the control plane the dialler's first message contains the name under which it acts, for the audit log. The name is
+//!   what the dialler says; whoever has the members' key may say any.
 //! - The dialler's preface is the prologue of the handshake, so the handshake fails unless both sides agree on version,
 //!   plane and cluster. A dialler that does not know the cluster sends zero. It learns the cluster from the second message,
 //!   which is authenticated. The acceptor's preface is not authenticated and only serves for better error messages.
@@ -34,12 +36,14 @@ use super::limits::CONNECT_DEADLINE;
 use super::{socket, tasks};
 use async_net::TcpStream;
 use ribbit_state::ClusterId;
+use ribbit_state::limits::OPERATOR_BYTES_MAX;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use snow::params::{CipherChoice, DHChoice, HashChoice};
 use snow::resolvers::{CryptoResolver, DefaultResolver, RingResolver};
 use snow::types::{Cipher, Dh, Hash, Random};
 use snow::{Builder, HandshakeState};
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 
 /// First bytes of every preface.
 const MAGIC: &[u8; 6] = b"ribbit";
@@ -250,7 +254,10 @@ async fn dial(
         false => Side::Dialler.open(&prologue, keys)?,
     };
     let mut first = prologue.to_vec();
-    first.extend(written(&mut state, &[])?);
+    match plane {
+        Plane::Control => first.extend(written(&mut state, &operator_bytes(keys.operator()))?),
+        _ => first.extend(written(&mut state, &[])?),
+    }
     stream.write_all(&first).await?;
 
     let mut bytes = [0; PREFACE_BYTES];
@@ -288,6 +295,8 @@ pub struct Accepted {
     pub channel: Channel,
     /// Address of the client, not of a balancer in between.
     pub from: IpAddr,
+    /// Name under which the dialler acts, on the control plane; may be empty.
+    pub operator: Arc<str>,
 }
 
 /// Performs the acceptor's side, after the opening was read.
@@ -316,7 +325,7 @@ pub async fn accept(mut stream: TcpStream, arrival: Arrival, keys: &Keys) -> Res
             tasks::spawn_reader(async move { answer(preface, &first, &keys, cluster) }).await
         }
     };
-    let (state, second) = match answered {
+    let (state, second, operator) = match answered {
         Ok(answered) => answered,
         Err(error) => {
             stream.write_all(&ours).await?;
@@ -325,25 +334,25 @@ pub async fn accept(mut stream: TcpStream, arrival: Arrival, keys: &Keys) -> Res
     };
     stream.write_all(&[&ours[..], &second].concat()).await?;
     let state = state.into_transport_mode().map_err(|_| FrameError::Malformed)?;
-    Ok(Accepted { channel: Channel::new(stream, state), from })
+    Ok(Accepted { channel: Channel::new(stream, state), from, operator })
 }
 
-/// Reads the first message of the handshake and returns the second.
+/// Reads the first message of the handshake and returns the second, and the name of the operator.
 fn answer(
     preface: Preface,
     first: &[u8],
     keys: &Keys,
     cluster: ClusterId,
-) -> Result<(HandshakeState, Vec<u8>), FrameError> {
+) -> Result<(HandshakeState, Vec<u8>, Arc<str>), FrameError> {
     let prologue = preface.to_bytes();
     let mut state = match preface.plane.is_closed() {
         true => Side::Acceptor.closed(&prologue, keys)?,
         false => Side::Acceptor.open(&prologue, keys)?,
     };
     let mut payload = [0; MESSAGE_BYTES_MAX];
-    state.read_message(first, &mut payload).map_err(|_| FrameError::OtherKey)?;
+    let read = state.read_message(first, &mut payload).map_err(|_| FrameError::OtherKey)?;
     let second = written(&mut state, &cluster.0.to_be_bytes())?;
-    Ok((state, second))
+    Ok((state, second, operator_of(&payload[..read])))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -413,14 +422,33 @@ fn written(state: &mut HandshakeState, payload: &[u8]) -> Result<Vec<u8>, FrameE
     Ok(message)
 }
 
+/// Returns a name in its fixed length, padded with zero bytes.
+fn operator_bytes(name: &str) -> [u8; OPERATOR_BYTES_MAX] {
+    let mut bytes = [0; OPERATOR_BYTES_MAX];
+    bytes[..name.len()].copy_from_slice(name.as_bytes());
+    bytes
+}
+
+/// Returns the name in a payload; empty if it is not one.
+fn operator_of(payload: &[u8]) -> Arc<str> {
+    let name = payload.split(|byte| *byte == 0).next().unwrap_or_default();
+    let name = str::from_utf8(name).ok().filter(|name| !name.contains(char::is_control));
+    name.unwrap_or_default().into()
+}
+
 /// Size of a public key in the handshake, in bytes.
 const KEY: usize = 32;
 /// Size of an authentication tag, in bytes.
 const TAG: usize = 16;
 
-/// Returns the size of the dialler's message: an ephemeral key, and on closed planes the tag of an empty payload.
+/// Returns the size of the dialler's message: an ephemeral key, on the control plane a name, and on closed planes the tag of
+/// this payload.
 fn first_bytes(plane: Plane) -> usize {
-    if plane.is_closed() { KEY + TAG } else { KEY }
+    match plane {
+        Plane::Control => KEY + OPERATOR_BYTES_MAX + TAG,
+        Plane::Peer | Plane::Snapshot => KEY + TAG,
+        Plane::Client | Plane::Status | Plane::Directory => KEY,
+    }
 }
 
 /// Returns the size of the acceptor's message: an ephemeral key, on open planes the encrypted public key of the cluster,

@@ -16,6 +16,7 @@ use super::secret::{TOKEN_BYTES, from_hex, to_hex};
 use blake2::Blake2sMac256;
 use blake2::digest::{KeyInit, Mac};
 use ribbit_state::ClusterId;
+use ribbit_state::limits::OPERATOR_BYTES_MAX;
 use snow::params::DHChoice;
 use snow::resolvers::{CryptoResolver, DefaultResolver};
 use std::fmt;
@@ -72,9 +73,13 @@ pub trait Trust: Send + Sync {
     fn judge(&self, address: &str, cluster: ClusterId, key: PublicKey) -> Result<(), String>;
 }
 
-/// Keys of a process. Cheap to clone.
+/// Keys of a process, and the name under which it acts. Cheap to clone.
 #[derive(Clone)]
-pub struct Keys(Arc<KeySource>);
+pub struct Keys {
+    source: Arc<KeySource>,
+    /// Name for the audit log, given on the control plane; may be empty.
+    operator: Arc<str>,
+}
 
 enum KeySource {
     /// All keys, from the cluster file.
@@ -97,7 +102,7 @@ struct ClusterKeys {
 
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
+        match &*self.source {
             KeySource::Cluster(own) => write!(f, "Keys of {} ({})", own.cluster, own.public),
             KeySource::Pinned(public) => write!(f, "Keys pinned to {public}"),
             KeySource::Trusting(_) => f.write_str("Keys on trust"),
@@ -107,12 +112,18 @@ impl fmt::Debug for Keys {
 
 impl PartialEq for Keys {
     fn eq(&self, other: &Keys) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.source, &other.source)
             || matches!((self.public(), other.public()), (Some(mine), Some(theirs)) if mine == theirs)
     }
 }
 
 impl Eq for Keys {}
+
+impl From<KeySource> for Keys {
+    fn from(source: KeySource) -> Keys {
+        Keys { source: Arc::new(source), operator: "".into() }
+    }
+}
 
 impl Keys {
     /// Derives all keys from the cluster key.
@@ -121,17 +132,30 @@ impl Keys {
         let (members, seals, gateways) = (derived(key, MEMBERS), derived(key, SEALS), derived(key, GATEWAYS));
         let public = public_of(&private);
         let own = ClusterKeys { cluster, members, private, seals, gateways, public };
-        Keys(Arc::new(KeySource::Cluster(Box::new(own))))
+        Keys::from(KeySource::Cluster(Box::new(own)))
     }
 
     /// Creates the keys of a client with the servers' public key.
     pub fn pinned(public: PublicKey) -> Keys {
-        Keys(Arc::new(KeySource::Pinned(public)))
+        Keys::from(KeySource::Pinned(public))
     }
 
     /// Creates the keys of a client without a key, which trusts servers by a policy.
     pub fn trusting(trust: impl Trust + 'static) -> Keys {
-        Keys(Arc::new(KeySource::Trusting(Box::new(trust))))
+        Keys::from(KeySource::Trusting(Box::new(trust)))
+    }
+
+    /// Returns the same keys under the name of a person or program, for the audit log. A longer name than
+    /// `OPERATOR_BYTES_MAX` is cut; control characters are left out.
+    pub fn acting_as(self, name: &str) -> Keys {
+        let mut operator: String = name.chars().filter(|letter| !letter.is_control()).collect();
+        operator.truncate(operator.floor_char_boundary(OPERATOR_BYTES_MAX));
+        Keys { operator: operator.into(), ..self }
+    }
+
+    /// Returns the name of [`Keys::acting_as`]; empty without one.
+    pub(super) fn operator(&self) -> &str {
+        &self.operator
     }
 
     /// Returns the cluster, for a process with the cluster key.
@@ -141,7 +165,7 @@ impl Keys {
 
     /// Returns the servers' public key, unless servers are trusted by a policy.
     pub fn public(&self) -> Option<PublicKey> {
-        match &*self.0 {
+        match &*self.source {
             KeySource::Cluster(own) => Some(own.public),
             KeySource::Pinned(public) => Some(*public),
             KeySource::Trusting(_) => None,
@@ -177,7 +201,7 @@ impl Keys {
     }
 
     fn own(&self) -> Option<&ClusterKeys> {
-        match &*self.0 {
+        match &*self.source {
             KeySource::Cluster(own) => Some(own),
             KeySource::Pinned(_) | KeySource::Trusting(_) => None,
         }
@@ -188,7 +212,7 @@ impl Keys {
     /// # Errors
     /// `Mistrusted` with a text for the user.
     pub(super) fn judge(&self, address: &str, cluster: ClusterId, key: PublicKey) -> Result<(), FrameError> {
-        match &*self.0 {
+        match &*self.source {
             KeySource::Trusting(trust) => trust.judge(address, cluster, key).map_err(FrameError::Mistrusted),
             _ if self.public() == Some(key) => Ok(()),
             _ => Err(FrameError::Mistrusted(format!(

@@ -45,11 +45,13 @@ use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Client of a connection.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Caller {
     pub plane: Plane,
     /// Address of the client, not of a balancer in between.
     pub from: IpAddr,
+    /// Name under which an operator's program acts, on the control plane; may be empty.
+    pub operator: Arc<str>,
 }
 
 /// Service behind a listener.
@@ -319,12 +321,12 @@ async fn connection<S: Service>(
             Plane::Client => Some(limits.count_client().ok_or(FrameError::Closed)?),
             _ => None,
         };
-        let Accepted { channel, from } = handshake::accept(stream, arrival, keys).await?;
+        let Accepted { channel, from, operator } = handshake::accept(stream, arrival, keys).await?;
         let present = match plane.is_closed() {
             true => None,
             false => Some(limits.admit_address(from).ok_or(FrameError::Closed)?),
         };
-        Ok(Some((Caller { plane, from }, channel, (counted, present))))
+        Ok(Some((Caller { plane, from, operator }, channel, (counted, present))))
     });
     let Some((caller, channel, _counted)) = opened.await? else {
         return http::answer(&mut { http }, |path| node.page(path)).await;
@@ -438,7 +440,7 @@ async fn read_asks<S: Service>(
         let limit = Duration::from_millis(deadline_ms.into()).min(ASK_DEADLINE_MAX);
         let deadline = Instant::now() + limit;
         let reads = ask.reads_store();
-        let (node, ready) = (node.clone(), ready.clone());
+        let (node, ready, caller) = (node.clone(), ready.clone(), caller.clone());
         // Pinned in place: a future that is moved into another one takes memory in both, for every request.
         let task = async move {
             let answering = pin!(async {

@@ -41,9 +41,9 @@ pub enum Ask {
     Lose { id: RequestId, name: MemberName, alive: bool },
     /// Makes a member a learner without a vote (drained), or lets it vote again. Control plane only.
     Drain { id: RequestId, name: MemberName, drained: bool },
-    /// Hands leadership to this member. The leader answers `Done` once the handover has begun; the status shows whether it
+    /// Hands leadership to this member. `id` is that of the row in the audit log. The leader answers `Done` once the handover has begun; the status shows whether it
     /// succeeded. Control plane only.
-    Transfer { name: MemberName },
+    Transfer { id: RequestId, name: MemberName },
     /// Proposes a command as it is, for example a croak. Refused for commands with a password hash, and for commands that
     /// only members propose.
     Write(Request),

@@ -231,7 +231,7 @@ mod tests {
         };
         let mut model = Model::new();
         for (index, command) in [(1, create), (2, log_in)] {
-            let request = Request { id: RequestId(index.into()), submitted_at: 0, command };
+            let request = Request { id: RequestId(index.into()), submitted_at: 0, origin: None, command };
             let stamp = Stamp { wall_ms: 0, age_ms: 0 };
             model.apply(index, &Proposal { stamp, request }).expect("carried out");
         }

@@ -115,7 +115,7 @@ mod tests {
     use ribbit_state::Command;
 
     fn request(id: u128) -> Request {
-        Request { id: RequestId(id), submitted_at: 0, command: Command::IndexCroaks }
+        Request { id: RequestId(id), submitted_at: 0, origin: None, command: Command::IndexCroaks }
     }
 
     #[test]

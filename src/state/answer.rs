@@ -6,6 +6,7 @@ use super::accounts::announcements;
 use super::accounts::apps;
 use super::accounts::govern;
 use super::accounts::reports;
+use super::audit;
 use super::caches::timelines::Caches;
 use super::cluster::leases;
 use super::code::{Code, Denied};
@@ -110,6 +111,7 @@ fn operated<V: View>(view: &V, query: &OperatorQuery) -> Result<Result<Page, Den
     match query {
         OperatorQuery::Accounts { names, after } => people::accounts(view, names, after.as_deref()),
         OperatorQuery::Reports { after } => Ok(Ok(reports::list(view, *after)?)),
+        OperatorQuery::Audit { after, before, limit } => Ok(Ok(audit::list(view, *after, *before, *limit)?)),
     }
 }
 

@@ -18,6 +18,7 @@ use super::accounts::access;
 use super::accounts::apps;
 use super::accounts::relations;
 use super::accounts::social;
+use super::audit;
 use super::cluster::leases;
 use super::cluster::members;
 use super::code::{Code, Denied};
@@ -91,6 +92,10 @@ pub(crate) fn apply_within<V: WriteView>(
             (Vec::new(), Err(denied))
         }
     };
+    if let Some(origin) = &request.origin {
+        let refused = outcome.as_ref().err().map(|denied| denied.code);
+        audit::record(bounds, view, context, (origin, &request.command), refused, &mut changes)?;
+    }
     if !matches!(changes.first(), Some(Change::Put { table, .. }) if *table == Croaks::ID) {
         let row = RequestRecord { id: request.id, digest, age_ms, outcome: outcome.clone() };
         changes.push(Change::put::<Requests>(&index, &row));

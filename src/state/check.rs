@@ -10,14 +10,14 @@
 use super::code::{Code, Denied, Field};
 use super::command::{
     AccessCommand, AccountChanges, AccountCommand, AppCommand, Command, HOME_REGION, LeaseCommand,
-    MessageCommand, NewMember, NoticeCommand, OperatorCommand, RelationCommand, ReportSubject, Request,
-    RoomCommand, TreeCommand,
+    MessageCommand, NewMember, NoticeCommand, OperatorCommand, Origin, RelationCommand, ReportSubject,
+    Request, RoomCommand, TreeCommand, UnreplicatedAct,
 };
 use super::limits::{
     ADDRESS_BYTES_MAX, ANNOUNCEMENT_MS_MAX, CROAKS_NAMED_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX,
-    LEASE_MS_MAX, LEASE_MS_MIN, NODE_BYTES_MAX, PASSWORD_CHARS_MAX, PASSWORD_HASH_BYTES_MAX,
-    PERSONS_NAMED_MAX, PROFILES_NAMED_MAX, REDIRECT_BYTES_MAX, REGIONS_MAX, TYPED_BYTES_MAX,
-    USERNAME_CHARS_MAX,
+    LEASE_MS_MAX, LEASE_MS_MIN, NODE_BYTES_MAX, OPERATOR_BYTES_MAX, PASSWORD_CHARS_MAX,
+    PASSWORD_HASH_BYTES_MAX, PERSONS_NAMED_MAX, PROFILES_NAMED_MAX, REDIRECT_BYTES_MAX, REGIONS_MAX,
+    TYPED_BYTES_MAX, USERNAME_CHARS_MAX,
 };
 use super::pages::search::Terms;
 use super::query::{OperatorQuery, Query, TalkPartner};
@@ -194,6 +194,8 @@ impl Query {
             | Query::Blocked { .. }
             | Query::Operator(OperatorQuery::Reports { .. })
             | Query::Govern { query: OperatorQuery::Reports { .. }, .. }
+            | Query::Operator(OperatorQuery::Audit { .. })
+            | Query::Govern { query: OperatorQuery::Audit { .. }, .. }
             | Query::Thread { .. }
             | Query::Everyone { .. }
             | Query::Reactions { .. }
@@ -218,6 +220,10 @@ impl Request {
     /// The refusal that the rules would give, too.
     pub fn check(&self) -> Result<(), Denied> {
         submitted_at(self.submitted_at)?;
+        if let Some(Origin { operator, address: said }) = self.origin.as_deref() {
+            hold(operator.len() <= OPERATOR_BYTES_MAX, INVALID)?;
+            address(said)?;
+        }
         self.command.check()?;
         hold(self.fits(), INVALID)
     }
@@ -435,6 +441,7 @@ impl OperatorCommand {
         match self {
             OperatorCommand::SetPassword { password_hash, .. } => hash(password_hash),
             OperatorCommand::Suspend { .. }
+            | OperatorCommand::Record { act: UnreplicatedAct::Backup { .. } }
             | OperatorCommand::RemoveAccount { .. }
             | OperatorCommand::RemoveCroak { .. }
             | OperatorCommand::DecideReport { .. }
@@ -448,6 +455,7 @@ impl OperatorCommand {
                 username(typed)?;
                 mail.as_deref().map_or(Ok(()), email)
             }
+            OperatorCommand::Record { act: UnreplicatedAct::Transfer { to } } => region(to.region),
             OperatorCommand::Announce { text, for_ms } => {
                 hold(for_ms.is_none_or(|ms| ms <= ANNOUNCEMENT_MS_MAX), INVALID)?;
                 text::check_announcement(text).map(drop)

@@ -193,6 +193,7 @@ commands! {
     Operator(OperatorCommand::SetRole): 1, none, Operators, stays, SmallWrite, none;
     Operator(OperatorCommand::RemoveRoomMessage): 1, none, Operators, stays, SmallWrite, room_message_removed;
     Govern: 1, session, People, stays, SmallWrite, governed;
+    Operator(OperatorCommand::Record): 1, none, Operators, stays, SmallWrite, none;
     Rehash: 1, none, Backends, stays, SmallWrite, none;
     Notice(NoticeCommand::Read): 1, session, People, stays, SmallWrite, noticed;
     Notice(NoticeCommand::Remove): 1, session, People, stays, SmallWrite, noticed;

@@ -40,6 +40,7 @@
 //! - [`tree`]: the lock namespace of folders, files and locks; [`cluster`]: leases and members
 //! - [`messages`]: direct messages and read positions; [`rooms`]: rooms and what is said in them
 //! - [`conversation`]: croaks, replies, likes and shares
+//! - `audit`: what operators have done, as rows
 //! - [`accounts`]: accounts, sessions, apps, friendships, muting, blocking and reports
 //! - [`scopes`]: what apps may do; [`redirect`]: where they have people sent back to
 //! - [`apply`]: the one entrance for writes: deduplicates requests, then dispatches to the rules
@@ -61,6 +62,7 @@ pub mod accounts;
 pub mod answer;
 pub mod apply;
 mod audience;
+mod audit;
 mod avatar;
 pub mod caches;
 pub mod check;

@@ -61,6 +61,16 @@ pub const ANNOUNCEMENTS_MAX: usize = 5;
 pub const ANNOUNCEMENT_CHARS_MAX: usize = 500;
 /// Maximum lifetime of an announcement that ends by itself, in milliseconds of cluster age (366 days).
 pub const ANNOUNCEMENT_MS_MAX: u64 = 366 * 24 * 3600 * 1000;
+/// Maximum number of acts of operators in the audit log. The oldest go.
+pub(crate) const AUDIT_ROWS_MAX: u64 = 10_000;
+/// Maximum number of refused acts in the audit log. The oldest go.
+pub(crate) const REFUSED_ACTS_MAX: u64 = 1_000;
+/// Maximum length of the detail of an act, in characters.
+pub const AUDIT_DETAIL_CHARS_MAX: usize = 120;
+/// Maximum number of acts in a page: even the longest texts fit one frame.
+pub const AUDIT_PAGE_MAX: usize = 100;
+/// Maximum length of the name under which an operator's program acts, in bytes.
+pub const OPERATOR_BYTES_MAX: usize = 64;
 /// Maximum number of croaks in a page of a feed.
 pub const FEED_PAGE_MAX: usize = 50;
 /// Maximum number of replies in a page of a thread.

@@ -86,6 +86,8 @@ pub(crate) struct Bounds {
     pub(crate) reports_per_person_max: usize,
     pub(crate) announcements_max: usize,
     pub(crate) feed_addresses_max: usize,
+    pub(crate) audit_rows_max: u64,
+    pub(crate) refused_acts_max: u64,
     pub(crate) apps_max: usize,
     pub(crate) app_codes_max: usize,
 }
@@ -122,6 +124,8 @@ impl Bounds {
         reports_per_person_max: REPORTS_PER_PERSON_MAX,
         announcements_max: ANNOUNCEMENTS_MAX,
         feed_addresses_max: FEED_ADDRESSES_MAX,
+        audit_rows_max: AUDIT_ROWS_MAX,
+        refused_acts_max: REFUSED_ACTS_MAX,
         apps_max: APPS_MAX,
         app_codes_max: APP_CODES_PER_ACCOUNT_MAX,
     };

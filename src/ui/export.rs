@@ -270,7 +270,12 @@ mod tests {
     impl Group {
         fn run(&mut self, command: Command) {
             self.1 += 1;
-            let request = Request { id: RequestId(u128::from(self.1)), submitted_at: self.1 - 1, command };
+            let request = Request {
+                id: RequestId(u128::from(self.1)),
+                submitted_at: self.1 - 1,
+                origin: None,
+                command,
+            };
             let stamp = Stamp { wall_ms: 1_782_900_000_000, age_ms: 0 };
             self.0.apply(self.1, &Proposal { stamp, request }).unwrap();
         }

@@ -25,7 +25,7 @@
 //!
 //! For both:
 //! - [`scope_words`]: what apps may do
-//! - [`words`]: refusals, confirmations and errors; [`notice_words`]: notices; [`report_words`]: reports
+//! - [`words`]: refusals, confirmations and errors; [`notice_words`]: notices; [`report_words`]: reports; [`audit`]: acts of operators
 //! - [`time`]: wall-clock times; [`plain`]: escaping for terminals; [`length`]: lengths of texts; [`table`]: aligned columns
 //! - [`nearest`]: suggestions for mistyped names; [`version`]: version and build
 //!
@@ -34,6 +34,7 @@
 pub mod announcements;
 pub mod api;
 pub mod atom;
+pub mod audit;
 pub mod avatar;
 pub mod demo;
 pub mod device;

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod apps;
+mod audit;
 mod corpora;
 mod house;
 mod records;

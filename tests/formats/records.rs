@@ -167,6 +167,7 @@ fn rows() -> Vec<String> {
     rows.extend(crate::rooms::rows(id));
     rows.extend(conversation_rows(id));
     rows.extend(crate::apps::rows(id));
+    rows.extend(crate::audit::rows());
     let replies = [
         Reply::Done,
         Reply::Created { account: id },
@@ -425,7 +426,7 @@ fn check_complete(commands: &[Command]) {
     inside!(Relation, RelationCommand: Mute Block Report);
     inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak Pin Dismiss MakeFeedAddress EndFeedAddress Confirm);
     inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport Announce WithdrawAnnouncement MakeResetLink
-        CreateWithLink SetRole RemoveRoomMessage);
+        CreateWithLink SetRole RemoveRoomMessage Record);
     inside!(Access, AccessCommand: ResetPassword CreateByName OpenByName);
     inside!(App, AppCommand: Register Authorize Exchange Revoke);
     inside!(Conversation, ConversationCommand: Like Unlike Share Unshare SweepCroak);
@@ -483,14 +484,16 @@ fn entries() -> Vec<String> {
     let entry = |command: Command| {
         let name = format!("{command:?}").split([' ', '{']).next().unwrap_or_default().to_string();
         let digest = digest(&command);
-        let request = Request { id: RequestId(HISTORY), submitted_at: 300, command };
+        let origin = command.is_audited().then(crate::audit::origin);
+        let request = Request { id: RequestId(HISTORY), submitted_at: 300, origin, command };
         let proposal = Proposal { stamp: Stamp { wall_ms: 1_700_000_000_000, age_ms: 70_000 }, request };
         let bytes = postcard::to_stdvec(&proposal).unwrap();
         assert_eq!(postcard::from_bytes::<Proposal>(&bytes).unwrap(), proposal);
         format!("{name} {digest:016x} {}", hex(&bytes))
     };
     let later = coordination_commands().into_iter().chain(message_commands()).chain([rehash_command()]);
-    let later = later.chain(crate::rooms::commands()).chain(crate::apps::commands());
+    let later =
+        later.chain(crate::rooms::commands()).chain(crate::apps::commands()).chain(crate::audit::commands());
     let commands: Vec<Command> = commands.into_iter().chain(later).collect();
     check_complete(&commands);
     commands.into_iter().map(entry).collect()

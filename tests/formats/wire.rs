@@ -92,7 +92,7 @@ fn peer_line(name: &str, sent: PeerFrame) -> String {
 }
 
 fn request() -> Request {
-    Request { id: REQUEST, submitted_at: 300, command: Command::croak(TOKEN, "a 🐸") }
+    Request { id: REQUEST, submitted_at: 300, origin: None, command: Command::croak(TOKEN, "a 🐸") }
 }
 
 fn password(text: &str) -> Password {
@@ -123,7 +123,7 @@ fn asks() -> Vec<(&'static str, Ask)> {
         Join: Ask::Join { cluster: CLUSTER, id, region: HOME_REGION, member },
         Lose: Ask::Lose { id, name: member_name(), alive: true },
         Drain: Ask::Drain { id, name: member_name(), drained: true },
-        Transfer: Ask::Transfer { name: member_name() },
+        Transfer: Ask::Transfer { id, name: member_name() },
         Write: Ask::Write(request()),
         CreateAccount: Ask::CreateAccount { id, submitted_at, form },
         LogIn: Ask::LogIn {
@@ -255,7 +255,7 @@ fn asked() -> Vec<String> {
         End: PinAsk::End { pin },
     });
     let roles = samples!(Role { Backend: Role::Backend, Coordinator: Role::Coordinator });
-    let transfer = |role| Ask::Transfer { name: MemberName { role, region: 1, id: 1 } };
+    let transfer = |role| Ask::Transfer { id: REQUEST, name: MemberName { role, region: 1, id: 1 } };
     let mut lines: Vec<String> = asks().into_iter().map(|(name, ask)| ask_line(name, ask)).collect();
     lines
         .extend(queries().into_iter().map(|(name, query)| ask_line(name, read(Consistency::Session, query))));
@@ -526,6 +526,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         PublicCroaks: Page::PublicCroaks { person: person(), croaks: Vec::new() },
         App: Page::App(crate::apps::info()),
         Caller: crate::apps::caller(person()),
+        Audit: Page::Audit { rows: vec![(300, crate::audit::row())], more: true },
     })
 }
 

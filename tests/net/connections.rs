@@ -256,7 +256,8 @@ fn a_read_that_was_lost_with_two_servers_is_not_sent_to_a_third() {
 
         // A write is sent until it has an outcome.
         let (id, session, token) = (RequestId(1), TokenHash([1; 32]), question(9));
-        let write = Ask::Write(Request { id, submitted_at: 0, command: Command::LogOut { session } });
+        let write =
+            Ask::Write(Request { id, submitted_at: 0, origin: None, command: Command::LogOut { session } });
         let asking = smol::spawn(async move { client.ask(write, LONG).await });
         let asked = asks.recv().await.unwrap();
         servers[asked.node].gate.close();

@@ -22,7 +22,12 @@ fn flood(address: &str, session: TokenHash) {
         let asking: Vec<_> = (0..FLOOD)
             .map(|number| {
                 let command = Command::croak(session, format!("drop {number} of a flood"));
-                let ask = Ask::Write(Request { id: RequestId((1 << 100) + number), submitted_at, command });
+                let ask = Ask::Write(Request {
+                    id: RequestId((1 << 100) + number),
+                    submitted_at,
+                    origin: None,
+                    command,
+                });
                 let client = client.clone();
                 smol::spawn(async move { client.ask(ask, Duration::from_secs(30)).await })
             })

@@ -70,7 +70,7 @@ fn strangers_write_no_more_than_one_account_may() {
     let codes: Vec<(bool, Code)> = (0..9)
         .map(|number| {
             let command = Command::croak(TokenHash([number; 32]), "let me in");
-            let ask = Ask::Write(Request { id: new_request_id(), submitted_at, command });
+            let ask = Ask::Write(Request { id: new_request_id(), submitted_at, origin: None, command });
             match smol::block_on(client.ask(ask, limit)).expect("it answers") {
                 Answer::Written { outcome: Err(denied), .. } => (true, denied.code),
                 Answer::Refused(denied) => (false, denied.code),

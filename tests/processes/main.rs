@@ -3,7 +3,7 @@
 //! - Helpers: [`pond`], a test cluster in a temporary folder; [`writers`], users who post under load; [`preload`], a wall clock
 //!   and a disk under the control of a test; [`pages`], the content of web pages; [`pty`], a terminal.
 //! - Users: [`people`], [`letters`], [`sessions`], [`passwords`], [`limits`], [`races`], [`following`], [`hostile`], [`browser`].
-//! - Command line: [`verbs`], [`verbs_failing`], [`chat`], [`terminal`], [`shell`], [`locks`], [`users`], [`watch`], [`demo`].
+//! - Command line: [`verbs`], [`verbs_failing`], [`chat`], [`terminal`], [`shell`], [`locks`], [`users`], [`audit`], [`watch`], [`demo`].
 //! - Older clients: [`gateway`]; IRC clients: [`irc`].
 //! - Membership and failures: [`belonging`], [`failover`], [`power`], [`stopped`], [`moved`], [`away`], [`members`], [`masters`],
 //!   [`sites`], [`minority`], [`directory`], [`even`].
@@ -18,6 +18,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod api;
+mod audit;
 mod away;
 mod backup;
 mod belonging;

@@ -142,7 +142,8 @@ fn a_chat_place_belongs_to_its_client_and_outlives_the_backend_that_it_hangs_on(
         let token = TokenHash([client; 32]);
         let command = LeaseCommand::EnterChat { session, token, description: words, take_over }.into();
         let submitted_at = said(address).me.applied;
-        match ask(address, Ask::Write(Request { id: RequestId(number), submitted_at, command })) {
+        match ask(address, Ask::Write(Request { id: RequestId(number), submitted_at, origin: None, command }))
+        {
             Answer::Written { outcome, .. } => outcome,
             other => panic!("{other:?}"),
         }

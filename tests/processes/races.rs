@@ -67,7 +67,7 @@ fn of_a_hundred_who_create_one_name_and_enter_one_chat_at_once_exactly_one_wins(
         let token = TokenHash([number as u8 + 1; 32]);
         let words = format!("terminal {number}");
         let command = LeaseCommand::EnterChat { session, token, description: words, take_over: false }.into();
-        Ask::Write(Request { id, submitted_at, command })
+        Ask::Write(Request { id, submitted_at, origin: None, command })
     });
     one_wins(&answers, Code::LockHeld);
 }

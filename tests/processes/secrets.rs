@@ -171,13 +171,14 @@ fn no_secret_of_a_run_is_found_where_it_need_not_be() {
     let saved = tempfile::tempdir().expect("a temporary folder");
     let (dump, file) = (saved.path().join("dump"), saved.path().join("backup"));
     let (dump, file) = (dump.to_str().expect("text"), file.to_str().expect("text"));
-    let verbs: [&[&str]; 9] = [
+    let verbs: [&[&str]; 10] = [
         &["status"],
         &["members", "--json"],
         &["health"],
         &["verify"],
         &["backup", file],
         &["user", "list"],
+        &["audit", "--json"],
         &["key"],
         &["bench", "--op", "lock", "--clients", "2", "--seconds", "1"],
         &["shell", "save", "/", dump],

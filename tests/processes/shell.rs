@@ -178,7 +178,7 @@ fn a_guard_lets_only_the_holder_write_and_words_of_others_are_only_shown() {
     let write = |command: Command| {
         let (id, submitted_at) =
             (new_request_id(), smol::block_on(client.position(Duration::from_secs(10))).expect("it answers"));
-        let ask = Ask::Write(Request { id, submitted_at: submitted_at.index, command });
+        let ask = Ask::Write(Request { id, submitted_at: submitted_at.index, origin: None, command });
         match smol::block_on(client.ask(ask, Duration::from_secs(10))) {
             Ok(Answer::Written { token, outcome: Ok(_) }) => token.index,
             other => panic!("{other:?}"),

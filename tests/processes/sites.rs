@@ -110,6 +110,7 @@ fn numbered(coordinator: &str, id: u128) -> Ask {
     Ask::Write(ribbit_state::Request {
         id: ribbit_state::RequestId(id),
         submitted_at: asked(coordinator).expect("it answers").me.applied,
+        origin: None,
         command: ribbit_state::LeaseCommand::NumberClient.into(),
     })
 }

@@ -65,7 +65,8 @@ impl Store {
     fn write(&mut self, id: RequestId, submitted_at: LogIndex, command: Command) -> Answer {
         self.index += 1;
         let stamp = Stamp { wall_ms: self.wall_ms + self.index * 1000, age_ms: self.index };
-        let proposal = Proposal { stamp, request: ribbit_state::Request { id, submitted_at, command } };
+        let proposal =
+            Proposal { stamp, request: ribbit_state::Request { id, submitted_at, origin: None, command } };
         let applied = self.model.decide(self.index, &proposal);
         let event = event(self.index, &proposal.request.command, &applied.outcome, &applied.changes);
         self.model.commit(self.index, &applied.changes);

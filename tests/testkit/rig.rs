@@ -124,7 +124,7 @@ pub fn message(kind: MessageType, from: RaftId) -> Message {
 }
 
 pub fn request(number: u128) -> Request {
-    Request { id: RequestId(number), submitted_at: 0, command: Command::IndexCroaks }
+    Request { id: RequestId(number), submitted_at: 0, origin: None, command: Command::IndexCroaks }
 }
 
 pub fn sent(outputs: &[Output]) -> impl Iterator<Item = &Message> {

@@ -101,7 +101,7 @@ impl StorageBackend for HookedFile {
 }
 
 fn entry(index: LogIndex, command: Command) -> LogEntry {
-    let request = Request { id: RequestId(index.into()), submitted_at: index - 1, command };
+    let request = Request { id: RequestId(index.into()), submitted_at: index - 1, origin: None, command };
     let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: index }, request };
     let data = postcard::to_stdvec(&proposal).unwrap();
     LogEntry { index, term: 1, kind: EntryKind::Normal, data: data.into() }

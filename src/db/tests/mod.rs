@@ -59,7 +59,7 @@ fn found(mut store: Store) -> Store {
 
 fn apply(store: &mut Store, command: Command) {
     let index = store.applied().index + 1;
-    let request = Request { id: RequestId(index.into()), submitted_at: index - 1, command };
+    let request = Request { id: RequestId(index.into()), submitted_at: index - 1, origin: None, command };
     let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: index }, request };
     let data = postcard::to_stdvec(&proposal).unwrap();
     let entry = LogEntry { index, term: 1, kind: EntryKind::Normal, data: data.into() };
@@ -219,7 +219,8 @@ fn another_history_begins_behind_all_that_the_log_holds() {
     (0..5).for_each(|number| join(&mut store, number));
     // In the log, but not applied.
     let index = store.applied().index + 1;
-    let request = Request { id: RequestId(7), submitted_at: index - 1, command: Command::IndexCroaks };
+    let request =
+        Request { id: RequestId(7), submitted_at: index - 1, origin: None, command: Command::IndexCroaks };
     let data = postcard::to_stdvec(&Proposal { stamp: Stamp { wall_ms: 0, age_ms: 9 }, request }).unwrap();
     let kinds = [EntryKind::Configuration, EntryKind::Normal];
     let entries: Vec<LogEntry> = (index..index + 40)
@@ -397,6 +398,7 @@ fn the_writer_stops_where_a_pin_is_wanted() {
             let request = Request {
                 id: RequestId(index.into()),
                 submitted_at: begin,
+                origin: None,
                 command: Command::Join { region: HOME_REGION, member },
             };
             let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: index }, request };

@@ -113,7 +113,7 @@ fn a_handshake_that_was_changed_on_the_way_fails() {
                 let (head, first) = bytes.split_at(PREFACE_BYTES);
                 let mut preface = Preface::parse(head.try_into().unwrap()).unwrap();
                 let answered = answer(preface, first, &cluster(1), CLUSTER);
-                let Ok((_, second)) = answered else { return };
+                let Ok((_, second, _)) = answered else { return };
                 // The attacker undoes the change in the answer.
                 preface = Preface { plane: Plane::Client, cluster: Some(CLUSTER) };
                 stream.write_all(&[&preface.to_bytes()[..], &second].concat()).await.unwrap();

@@ -14,6 +14,7 @@ use crate::demo::{self, DemoArgs};
 use crate::locks::lock::arguments::{self as lock, LockArgs};
 use crate::locks::shell::arguments::{self as shell, ShellArgs};
 use crate::node::arguments::{self as node, BackendArgs, CoordinatorArgs};
+use crate::operator::audit::{self, AuditArgs};
 use crate::operator::backup::{self, BackupArgs};
 use crate::operator::bench::arguments::{self as bench, BenchArgs};
 use crate::operator::directory::BalancerQuery;
@@ -73,6 +74,9 @@ pub(crate) enum Verb {
     /// Manage user accounts (operators only)
     #[command(subcommand)]
     User(UserVerb),
+    /// Show what operators have done
+    #[command(after_help = audit::HELP)]
+    Audit(AuditArgs),
     /// Show the members, the leader and how many failures the cluster tolerates
     #[command(after_help = status::HELP)]
     Status(ReportArgs),

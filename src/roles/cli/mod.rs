@@ -38,8 +38,8 @@ use crate::operator::member::MemberOptions;
 use crate::operator::status::StatusOptions;
 use crate::operator::watch::WatchOptions;
 use crate::operator::{
-    backup, bench, directory, doctor, health, init, key, member, recover, restore, status, user, verify,
-    watch,
+    audit, backup, bench, directory, doctor, health, init, key, member, recover, restore, status, user,
+    verify, watch,
 };
 use crate::web::http::cert;
 use crate::{demo, up};
@@ -126,6 +126,10 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
         Verb::User(verb) => {
             let cluster = select_with_key(verb.cluster(), matches)?;
             Task::command("user", async move { user::run(&cluster, verb).await })
+        }
+        Verb::Audit(arguments) => {
+            let options = arguments.options(matches)?;
+            Task::stoppable("audit", |stop| async move { audit::run(&options, stop).await })
         }
         Verb::Client(arguments) => client_task(arguments, matches)?,
         Verb::Status(arguments) => status_task(StatusOptions::new(arguments, false, matches)?),

@@ -6,6 +6,7 @@ use crate::common::cluster_file::ClusterFile;
 use crate::common::defaults::{CREDENTIALS, INSTALLED, STATE_DIR, data_dir_or_default};
 use crate::common::failure::{Exit, Failure};
 use crate::common::known::KnownServers;
+use crate::common::machine::host_name;
 use crate::common::ports::Ports;
 use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
@@ -94,7 +95,7 @@ pub(crate) fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Res
         let servers = ports.balancer.into_iter().collect();
         // The cluster may belong to another user: its addresses are not secret, its key is.
         let file = ClusterFile::read_if_allowed(&path)?;
-        let keys = file.as_ref().map_or_else(|| keys_without_file(public_key), ClusterFile::keys);
+        let keys = file.as_ref().map_or_else(|| keys_without_file(public_key), keys_of);
         let found_in = Ports::path_in(data_dir).display().to_string();
         return Ok(ClusterAccess { seeds, servers, found_in, keys, book: None });
     }
@@ -116,7 +117,7 @@ pub(crate) fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Res
 /// 78: the file is missing or malformed, or no address is known.
 pub(crate) fn in_cluster_file(path: &Path, data_dir: Option<&Path>) -> Result<ClusterAccess, Failure> {
     let file = ClusterFile::read(path)?;
-    let keys = file.keys();
+    let keys = keys_of(&file);
     let data_dir = if path == Path::new(INSTALLED) { Some(Path::new(STATE_DIR)) } else { data_dir };
     let book = AddressBook::beside(path, data_dir, file.cluster);
     let mut seeds = file.coordinators;
@@ -145,6 +146,14 @@ pub(crate) fn at_servers(servers: Vec<String>, keys: Keys) -> ClusterAccess {
 /// Returns the keys for a cluster without a cluster file: the given public key, else trust on first use.
 pub(crate) fn keys_without_file(public_key: Option<PublicKey>) -> Keys {
     public_key.map_or_else(|| Keys::trusting(KnownServers::in_folder(settings_folder())), Keys::pinned)
+}
+
+/// Returns the keys of a cluster file, under the name of the user and machine for the audit log: `ada@board1`.
+fn keys_of(file: &ClusterFile) -> Keys {
+    // Under sudo the person is of interest, not root.
+    let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    file.keys().acting_as(&format!("{user}@{}", host_name()))
 }
 
 /// Returns the user's settings folder, `$XDG_CONFIG_HOME/ribbit` or `~/.config/ribbit`; `None` without a home.
@@ -196,7 +205,7 @@ fn keys(
         (None, Some(data_dir)) => ClusterFile::read_if_allowed(&ClusterFile::path_in(&data_dir))?,
         (None, None) => None,
     };
-    Ok(file.map_or_else(|| keys_without_file(public_key), |file| file.keys()))
+    Ok(file.map_or_else(|| keys_without_file(public_key), |file| keys_of(&file)))
 }
 
 /// Returns the cluster for an operator's command, which needs the cluster file: named, or in its usual place.
@@ -213,7 +222,7 @@ pub(crate) fn select_with_key(flags: ClusterFlags, matches: &ArgMatches) -> Resu
     let beside = ClusterFile::read_if_allowed(&path_of_cluster_file(None, &data_dir))?;
     let found = if beside.is_none() && !named { installed()? } else { beside };
     match found {
-        Some(file) => Ok(ClusterAccess { keys: file.keys(), ..cluster }),
+        Some(file) => Ok(ClusterAccess { keys: keys_of(&file), ..cluster }),
         None => {
             let message = "this command needs the cluster file: pass it with --cluster-file, or its folder with \
                            --data-dir";

@@ -296,7 +296,7 @@ impl Namespace {
             None => self.client.position(ASK_MAX).await.map_err(|it| self.unreachable_failure(it))?,
         };
         let (id, command) = (new_request_id(), command.into());
-        let ask = Ask::Write(Request { id, submitted_at: submitted_at.index, command });
+        let ask = Ask::Write(Request { id, submitted_at: submitted_at.index, origin: None, command });
         match self.client.ask(ask, ASK_MAX).await.map_err(|it| self.unreachable_failure(it))? {
             Answer::Written { token, outcome } => Ok((token, outcome)),
             Answer::Refused(denied) => Ok((submitted_at, Err(denied))),

@@ -201,7 +201,7 @@ impl NodeArgs {
         coordinators.extend(ports.map(Ports::everyone).unwrap_or_default());
         let own = |address: &String| *address == listen || Some(address) == advertise.as_ref();
         let coordinators = without_duplicates(coordinators.into_iter().filter(|address| !own(address)));
-        let (cluster, keys) = (common.cluster.cluster, common.cluster.keys());
+        let (cluster, keys) = (common.cluster.cluster, common.cluster.keys().acting_as(&name.to_string()));
         let (found, found_only) = (self.founding.found, self.founding.found_only);
         let data_dir = common.data_dir;
         Ok(NodeOptions {

@@ -37,6 +37,7 @@ pub(crate) async fn run(node: Arc<NodeState>, founding: bool) {
                 let request = Request {
                     id: new_request_id(),
                     submitted_at: member.replica.reader().applied(),
+                    origin: None,
                     command,
                 };
                 if let Err(why) = member.replica.submit(request, Instant::now() + DEADLINE).await {

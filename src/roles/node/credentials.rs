@@ -332,7 +332,7 @@ async fn rehash(
     let before = row.credential.password_hash().map(hash_digest).ok_or("it has none any more")?;
     let credential_version = row.credential_version;
     let command = Command::Rehash { account, credential_version, before, password_hash };
-    let request = Request { id, submitted_at: reader.applied(), command };
+    let request = Request { id, submitted_at: reader.applied(), origin: None, command };
     match member.replica.submit(request, Instant::now() + REHASH_MAX).await {
         Ok((_, Ok(_))) => {
             log::info!("replaced the password hash of account {} by a stronger one", account.0);

@@ -138,8 +138,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let service = backend(folder.path(), &[]);
         let command = Command::croak(TokenHash([0; 32]), "ribbit");
-        let ask = Ask::Write(Request { id: RequestId(8), submitted_at: 0, command });
-        let asker = Caller { plane: Plane::Control, from: Ipv4Addr::LOCALHOST.into() };
+        let ask = Ask::Write(Request { id: RequestId(8), submitted_at: 0, origin: None, command });
+        let asker = Caller { plane: Plane::Control, from: Ipv4Addr::LOCALHOST.into(), operator: "".into() };
         let answer = smol::block_on(service.answer(asker, ask, Instant::now() + Duration::from_millis(300)));
         assert!(matches!(answer, Answer::Unavailable(_)), "{answer:?}");
     }

@@ -2,9 +2,11 @@
 
 use super::{Membership, NodeState};
 use ribbit_db::DbError;
+use ribbit_net::listener::Caller;
 use ribbit_net::protocol::{Answer, UnavailableReason};
 use ribbit_net::tasks;
 use ribbit_replica::SubmitError;
+use ribbit_state::command::Origin;
 use ribbit_state::{Code, Command, Denied, LogIndex, Outcome, Request, RequestId, Token};
 use smol::lock::Semaphore;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ pub(super) struct NodeRequest<'a> {
     pub(super) node: &'a Arc<NodeState>,
     pub(super) member: &'a Membership,
     pub(super) deadline: Instant,
+    pub(super) caller: &'a Caller,
 }
 
 /// Returns the answer to a request for which the store could not be read. The store's writer meets the same error and ends
@@ -41,7 +44,11 @@ impl NodeRequest<'_> {
     /// Submits a command to the replica and waits for its outcome. Refuses it here if it is too long, or if it grows the
     /// store while disks are full.
     pub(super) async fn submit(&self, id: RequestId, submitted_at: LogIndex, command: Command) -> Answer {
-        let request = Request { id, submitted_at, command };
+        let origin = command.is_audited().then(|| {
+            let Caller { operator, from, plane: _ } = self.caller;
+            Box::new(Origin { operator: operator.to_string(), address: from.to_string() })
+        });
+        let request = Request { id, submitted_at, origin, command };
         if !request.fits() {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
         }

@@ -18,11 +18,11 @@ use ribbit_net::protocol::{Answer, Ask, NodeStatus, UnavailableReason};
 use ribbit_net::tasks;
 use ribbit_replica::ReachError;
 use ribbit_state::cluster::members;
-use ribbit_state::command::NewMember;
+use ribbit_state::command::{NewMember, UnreplicatedAct};
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{
-    AccountId, ClusterId, Code, Command, Denied, LogIndex, MemberName, Reply, Request, RequestId, Role,
-    Token, TokenHash, Topic, lookup,
+    AccountId, ClusterId, Code, Command, Denied, LogIndex, MemberName, OperatorCommand, Reply, Request,
+    RequestId, Role, Token, TokenHash, Topic, lookup,
 };
 use smol::future::FutureExt;
 use std::sync::Arc;
@@ -61,7 +61,7 @@ impl listener::Service for NodeService {
         {
             return Answer::Refused(Denied::new(code));
         }
-        let context = NodeRequest { node: &self.node, member, deadline };
+        let context = NodeRequest { node: &self.node, member, deadline, caller: &caller };
         match ask {
             // The most frequent request. The replica's core enforces its deadline, so it needs no timer of its own.
             Ask::Write(request) if self.node.options.role == Role::Backend && plane != Plane::Control => {
@@ -108,7 +108,7 @@ impl NodeService {
             Ask::Join { cluster, id, region, member } => context.join(cluster, id, region, member).await,
             Ask::Lose { id, name, alive } => context.lose(id, name, alive).await,
             Ask::Drain { id, name, drained } => context.operate(id, Command::Drain { name, drained }).await,
-            Ask::Transfer { name } => context.transfer(name).await,
+            Ask::Transfer { id, name } => context.transfer(id, name).await,
             Ask::History => Answer::History(context.member.coordination.history.locked().lines()),
             Ask::Renew { token } => coordination::renew(&self.node, token, context.deadline).await,
             Ask::Pin(ask) => context.pinned(ask).await,
@@ -259,7 +259,7 @@ impl NodeRequest<'_> {
     }
 
     /// Transfers leadership. Only the leader can do so; any other member forwards the request to it.
-    async fn transfer(&self, name: MemberName) -> Answer {
+    async fn transfer(&self, id: RequestId, name: MemberName) -> Answer {
         let status = self.member.replica.status();
         let named = self.member.replica.reader().view().and_then(|view| members::named(&view, name));
         let heir = match named {
@@ -267,6 +267,11 @@ impl NodeRequest<'_> {
             Ok(_) => return Answer::Refused(Denied::new(Code::NoSuchMember)),
             Err(error) => return store_unreadable(&error),
         };
+        let act = UnreplicatedAct::Transfer { to: name };
+        match self.operate(id, OperatorCommand::Record { act }.into()).await {
+            Answer::Written { .. } => {}
+            other => return other,
+        }
         if status.leads {
             self.member.replica.transfer(heir);
             let token = Token { history: self.member.identity.history, index: status.applied };
@@ -276,7 +281,7 @@ impl NodeRequest<'_> {
             return Answer::Unavailable(UnavailableReason::NoLeader);
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let ask = Ask::Transfer { name };
+        let ask = Ask::Transfer { id, name };
         // A node that has lost leadership meanwhile forwards the request again. The deadline bounds the chain.
         ask_once(&leader.address, Plane::Control, &self.node.options.keys, ask, left)
             .await

@@ -216,8 +216,12 @@ mod tests {
         async fn run(&mut self, command: Command) -> (LogIndex, Reply) {
             self.next += 1;
             let replica = &self.member().replica;
-            let request =
-                Request { id: RequestId(self.next), submitted_at: replica.reader().applied(), command };
+            let request = Request {
+                id: RequestId(self.next),
+                submitted_at: replica.reader().applied(),
+                origin: None,
+                command,
+            };
             let Ask::Write(request) = session_tokens::stored(Ask::Write(request)) else { panic!("a write") };
             let (index, outcome) =
                 replica.submit(request, Instant::now() + Duration::from_secs(10)).await.unwrap();

@@ -96,7 +96,7 @@ impl Requests {
     /// Submits a command.
     pub(crate) async fn write(&self, command: impl Into<Command>) -> Result<Reply, Refusal> {
         let command = command.into();
-        self.submit(|id, submitted_at| Ask::Write(Request { id, submitted_at, command })).await
+        self.submit(|id, submitted_at| Ask::Write(Request { id, submitted_at, origin: None, command })).await
     }
 
     /// Submits a request that `make` makes from its id and the position at which it was made.

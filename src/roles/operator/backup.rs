@@ -15,12 +15,14 @@ use crate::common::output;
 use crate::common::write_file::Beside;
 use crate::operator::pinned::{PinError, Pinned, living, newest};
 use crate::operator::progress::Progress;
+use crate::operator::user::Operator;
 use clap::{ArgMatches, Args};
 use ribbit_db::Position;
 use ribbit_db::backup::{BackupError, BackupHead, BackupWriter};
 use ribbit_net::pinned::PinAsk;
 use ribbit_net::survey::MemberView;
-use ribbit_state::Token;
+use ribbit_state::command::UnreplicatedAct;
+use ribbit_state::{OperatorCommand, Token};
 use smol::future::FutureExt;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -128,11 +130,18 @@ async fn take(options: &BackupOptions) -> Result<String, Failure> {
     let members = living(&options.cluster).await?;
     let at_least = newest(&members, &options.cluster.keys).await;
     if at_least.is_none() {
-        eprintln!("warning: there is no quorum at the moment, so the backup may lack the newest writes");
+        eprintln!(
+            "warning: there is no quorum at the moment, so the backup may lack the newest writes, and the audit log does not record it"
+        );
     }
     for member in members.iter().cycle().take(ROUNDS * members.len()) {
         match from_member(options, member, at_least).await {
-            Ok(said) => return Ok(said),
+            Ok((said, act)) => {
+                if at_least.is_some() {
+                    record(&options.cluster, act).await;
+                }
+                return Ok(said);
+            }
             Err(AttemptError::Here(failure)) => return Err(failure),
             Err(AttemptError::Member(why)) => eprintln!("{}: {why}", member.info.name()),
         }
@@ -144,7 +153,7 @@ async fn from_member(
     options: &BackupOptions,
     member: &MemberView,
     at_least: Option<Token>,
-) -> Result<String, AttemptError> {
+) -> Result<(String, UnreplicatedAct), AttemptError> {
     let pinned = Pinned::begin(member, &options.cluster.keys, PinAsk::Begin { at_least }).await?;
     let said = match &options.to {
         BackupTo::File(path) => {
@@ -170,8 +179,21 @@ async fn from_member(
             words("standard output", &pinned, None)
         }
     };
+    let act = UnreplicatedAct::Backup { through: pinned.head.index, rows: pinned.head.rows };
     pinned.end().await;
-    Ok(said)
+    Ok((said, act))
+}
+
+/// Enters the backup in the audit log. The backup is good without it.
+async fn record(cluster: &ClusterAccess, act: UnreplicatedAct) {
+    let recorded = async {
+        let operator = Operator::reach(cluster).await?;
+        operator.write(OperatorCommand::Record { act }.into()).await?;
+        Ok::<(), Failure>(())
+    };
+    if let Err(failure) = recorded.await {
+        eprintln!("warning: the audit log does not record this backup: {failure}");
+    }
 }
 
 /// Writes all rows; the writer checks them against the member's row count and digest.

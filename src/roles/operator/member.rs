@@ -266,9 +266,10 @@ impl MemberOperation<'_> {
         if survey.leader.as_ref() == Some(&name.to_string()) {
             return Ok(format!("{name} is already the leader, term {}", survey.term));
         }
+        let id = new_request_id();
         loop {
             let asked = Instant::now();
-            let transfer = || Ask::Transfer { name };
+            let transfer = || Ask::Transfer { id, name };
             if let Some(Err(denied)) = self.ask(survey, &transfer).await {
                 return Err(self.denied(denied.code, ""));
             }

@@ -5,10 +5,11 @@
 //! - [`member`]: drains, removes and transfers members; [`recover`]: a new history from one store
 //! - [`backup`], [`restore`]: everything in a file, and back; [`verify`]: compares the rows of all members;
 //!   [`pinned`] and [`progress`] help them
-//! - [`user`]: accounts of people
+//! - [`user`]: accounts of people; [`audit`]: what operators have done
 //! - [`directory`]: `balancer read`, `write`, `down` and `left`, which ask a balancer
 //! - [`bench`]: measures a running cluster
 
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod bench;
 pub(crate) mod directory;

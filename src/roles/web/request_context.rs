@@ -406,7 +406,7 @@ impl RequestContext {
         command: Command,
     ) -> Result<Reply, PageError> {
         let FormRequest { id, submitted_at } = request;
-        self.write(Ask::Write(Request { id, submitted_at, command })).await
+        self.write(Ask::Write(Request { id, submitted_at, origin: None, command })).await
     }
 
     fn refused(&mut self, denied: Denied) -> PageError {

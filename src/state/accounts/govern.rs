@@ -39,6 +39,8 @@ impl OperatorCommand {
             | OperatorCommand::SetRole { .. } => Some(AccountRole::Admin),
             // It contains the result of a backend's work, and would tell the admin the password. A reset link does not.
             OperatorCommand::SetPassword { .. } => None,
+            // What it records is done with the cluster key.
+            OperatorCommand::Record { .. } => None,
         }
     }
 }
@@ -48,6 +50,7 @@ impl OperatorQuery {
     pub fn least_role(&self) -> AccountRole {
         match self {
             OperatorQuery::Accounts { .. } | OperatorQuery::Reports { .. } => AccountRole::Moderator,
+            OperatorQuery::Audit { .. } => AccountRole::Admin,
         }
     }
 }
@@ -114,6 +117,7 @@ fn concerned<V: View>(view: &V, change: &OperatorCommand) -> Result<Option<Accou
         | OperatorCommand::DescribeSite { .. }
         | OperatorCommand::Announce { .. }
         | OperatorCommand::WithdrawAnnouncement { .. }
+        | OperatorCommand::Record { .. }
         | OperatorCommand::CreateWithLink { .. } => None,
     })
 }

@@ -129,6 +129,7 @@ pub(crate) fn operate<V: View>(
         OperatorCommand::CreateWithLink { username, name, email, code } => {
             access::create_with_link(view, context, username, name, email.as_deref(), *code)
         }
+        OperatorCommand::Record { .. } => Ok(Ok((Vec::new(), Reply::Done))),
         OperatorCommand::MakeResetLink { account, code } => {
             access::make_reset_link(view, context, *account, *code)
         }

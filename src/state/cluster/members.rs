@@ -138,6 +138,9 @@ pub(crate) fn describe<V: View>(
 
 pub(crate) fn mark_lost<V: View>(view: &V, name: MemberName) -> Result<Decision, V::Error> {
     let Some((raft_id, member)) = named(view, name)? else { return Ok(Ok((Vec::new(), Reply::Done))) };
+    if member.standing == Standing::Lost {
+        return Ok(Ok((Vec::new(), Reply::Stepped { more: true })));
+    }
     let lost = Member { standing: Standing::Lost, ..member };
     Ok(Ok((vec![Change::put::<Members>(&raft_id, &lost)], Reply::Stepped { more: true })))
 }
@@ -146,6 +149,9 @@ pub(crate) fn drain<V: View>(view: &V, name: MemberName, drained: bool) -> Resul
     match named(view, name)? {
         Some((raft_id, member)) if member.standing != Standing::Lost => {
             let standing = if drained { Standing::Drained } else { Standing::Wanted };
+            if member.standing == standing {
+                return Ok(Ok((Vec::new(), Reply::Done)));
+            }
             Ok(Ok((vec![Change::put::<Members>(&raft_id, &Member { standing, ..member })], Reply::Done)))
         }
         _ => Ok(Err(NO_SUCH_MEMBER)),

@@ -3,6 +3,7 @@
 //!
 //! Each is a variant of [`super::Command`]. A variant may be added at the end; an existing one never changes.
 
+use super::MemberName;
 use crate::account_role::AccountRole;
 use crate::audience::Audience;
 use crate::avatar::Avatar;
@@ -429,6 +430,10 @@ pub enum OperatorCommand {
         room: String,
         message: LogIndex,
     },
+    /// Enters an act in the audit log that changes nothing else in the replicated state.
+    Record {
+        act: UnreplicatedAct,
+    },
 }
 
 impl OperatorCommand {
@@ -448,7 +453,17 @@ impl OperatorCommand {
             | OperatorCommand::Announce { .. }
             | OperatorCommand::WithdrawAnnouncement { .. }
             | OperatorCommand::SetRole { .. }
-            | OperatorCommand::RemoveRoomMessage { .. } => None,
+            | OperatorCommand::RemoveRoomMessage { .. }
+            | OperatorCommand::Record { .. } => None,
         }
     }
+}
+
+/// An act that changes nothing in the replicated state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UnreplicatedAct {
+    /// A backup was written: this number of rows, through this index.
+    Backup { through: LogIndex, rows: u64 },
+    /// A member was asked to take over leadership.
+    Transfer { to: MemberName },
 }

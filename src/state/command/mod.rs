@@ -13,7 +13,7 @@ use crate::limits::{REGIONS_MAX, REQUEST_BYTES_MAX};
 pub use groups::{
     AccessCommand, AccountChanges, AccountCommand, AppCommand, AppLogIn, ConversationCommand, Guard,
     LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand, OperatorCommand, RelationCommand, ReportSubject,
-    RoomCommand, TreeCommand, Verdict,
+    RoomCommand, TreeCommand, UnreplicatedAct, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -27,6 +27,9 @@ pub struct Request {
     /// The newest log index that the client knew when it made the request. A request that was submitted before the
     /// deduplication window is refused instead of risking a second application.
     pub submitted_at: LogIndex,
+    /// Sender of an act that the audit log records. The member that receives the request from a client sets it, and ignores
+    /// what the client has sent. No part of the command, so that a retry through another member is the same one.
+    pub origin: Option<Box<Origin>>,
     pub command: Command,
 }
 
@@ -36,6 +39,15 @@ impl Request {
         let counted = postcard::serialize_with_flavor(self, postcard::ser_flavors::Size::default());
         counted.is_ok_and(|bytes| bytes <= REQUEST_BYTES_MAX)
     }
+}
+
+/// Sender of an act, for the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Name under which the sender acts, at most `OPERATOR_BYTES_MAX` bytes; may be empty.
+    pub operator: String,
+    /// IP address of the sender; empty for a member's own command.
+    pub address: String,
 }
 
 /// Values that the leader fixes when it proposes a request.

@@ -11,8 +11,8 @@ pub use crate::person::{
     AddressedThing, FeedAddressItem, OpenSession, OwnAccount, Person, PersonRelation, Profile,
 };
 use crate::rows::{
-    AppAccess, Audience, Coordination, Credential, Lease, NoticeKind, Owner, ReportedThing, Settings,
-    TreeNode,
+    AppAccess, Audience, AuditRow, Coordination, Credential, Lease, NoticeKind, Owner, ReportedThing,
+    Settings, TreeNode,
 };
 use crate::scopes::Scopes;
 pub use croaks::{CroakBody, CroakNumbers, CroakShare, FeedCroak, Thread, ThreadCroak, ThreadReply};
@@ -166,6 +166,9 @@ pub enum OperatorQuery {
     Accounts { names: String, after: Option<String> },
     /// Reports that are not decided yet, oldest first, starting after `after` if it is given.
     Reports { after: Option<LogIndex> },
+    /// Acts of operators: those behind `after`, or else the newest ones before `before`, or of all. `limit` is lowered to
+    /// `AUDIT_PAGE_MAX`.
+    Audit { after: Option<LogIndex>, before: Option<LogIndex>, limit: u16 },
 }
 
 impl From<OperatorQuery> for Query {
@@ -382,6 +385,12 @@ pub enum Page {
         me: Person,
         access: Option<AppAccess>,
         device: String,
+    },
+    Audit {
+        /// Oldest first, each with its index.
+        rows: Vec<(LogIndex, AuditRow)>,
+        /// There are more rows: newer ones if the query names `after`, else older ones.
+        more: bool,
     },
 }
 

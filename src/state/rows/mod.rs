@@ -3,6 +3,7 @@
 //! Rules read them through a [`View`]; [`crate::view`] describes the encoding, and its items are re-exported here.
 
 mod apps;
+mod audit;
 
 use crate::account_role::AccountRole;
 pub use crate::audience::Audience;
@@ -21,6 +22,7 @@ pub use crate::view::{
     encode, get, scan,
 };
 pub use apps::{App, AppAccess, AppCode};
+pub use audit::{Act, Actor, AuditPerson, AuditRow, AuditThing};
 use serde::{Deserialize, Serialize};
 
 macro_rules! tables {
@@ -143,6 +145,10 @@ tables! {
     51 AppCodes: TokenHash => AppCode;
     /// (account, index at which the code was made) → code, oldest first.
     56 AppCodesOf: (AccountId, u64) => TokenHash;
+    /// What operators have done.
+    72 AuditLog: LogIndex => AuditRow;
+    /// What was refused to accounts without permission.
+    73 RefusedActs: LogIndex => AuditRow;
     /// Read through [`crate::croaks`]. It has the largest id for the reason given there.
     255 Croaks: LogIndex => StoredCroak;
 }

@@ -2,6 +2,7 @@
 
 mod access_words;
 mod app_words;
+mod audit_words;
 mod conversation_words;
 mod events;
 mod feeds;
@@ -60,6 +61,8 @@ const SMALL: Bounds = Bounds {
     reports_per_person_max: 2,
     announcements_max: 3,
     feed_addresses_max: 3,
+    audit_rows_max: 4,
+    refused_acts_max: 2,
     apps_max: 3,
     app_codes_max: 2,
 };
@@ -87,7 +90,12 @@ impl Log {
 
     /// Returns a new request for `command`, submitted now. Its id is the index that it will get.
     fn request(&self, command: Command) -> Request {
-        Request { id: RequestId(u128::from(self.index() + 1)), submitted_at: self.index(), command }
+        Request {
+            id: RequestId(u128::from(self.index() + 1)),
+            submitted_at: self.index(),
+            origin: None,
+            command,
+        }
     }
 
     fn propose(&mut self, request: Request) -> Outcome {

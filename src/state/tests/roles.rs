@@ -3,7 +3,7 @@
 use super::{Log, token};
 use crate::account_role::AccountRole;
 use crate::code::{Code, Denied};
-use crate::command::{Command, OperatorCommand, Verdict};
+use crate::command::{Command, OperatorCommand, UnreplicatedAct, Verdict};
 use crate::ids::AccountId;
 use crate::limits::CONFIRMATION_AGE_MS_MAX;
 use crate::query::{OperatorQuery, Query};
@@ -30,6 +30,7 @@ fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
         OperatorCommand::CreateWithLink { username, name, email: None, code },
         OperatorCommand::SetRole { account: about, role: Admin },
         OperatorCommand::RemoveRoomMessage { room: "pond".into(), message: 1 },
+        OperatorCommand::Record { act: UnreplicatedAct::Backup { through: 1, rows: 1 } },
     ];
     let kinds: BTreeSet<_> = samples.iter().map(|change| format!("{change:?}")).collect();
     assert_eq!(kinds.len(), samples.len());
@@ -49,6 +50,7 @@ fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
             OperatorCommand::CreateWithLink { .. } => (10, Some(Admin)),
             OperatorCommand::SetRole { .. } => (11, Some(Admin)),
             OperatorCommand::RemoveRoomMessage { .. } => (12, Some(Moderator)),
+            OperatorCommand::Record { .. } => (13, None),
         };
         met.insert(kind);
         (change, least)
@@ -63,6 +65,7 @@ fn reads() -> Vec<(OperatorQuery, AccountRole)> {
     vec![
         (OperatorQuery::Accounts { names: "*".into(), after: None }, AccountRole::Moderator),
         (OperatorQuery::Reports { after: None }, AccountRole::Moderator),
+        (OperatorQuery::Audit { after: None, before: None, limit: 10 }, AccountRole::Admin),
     ]
 }
 

@@ -5,7 +5,7 @@
 //! write has. The bounds are small: see `SMALL`.
 
 use super::*;
-use super::{app_words, conversation_words, message_words, room_words};
+use super::{app_words, audit_words, conversation_words, message_words, room_words};
 use crate::account_role::AccountRole;
 use crate::avatar::Avatar;
 use crate::code::Denied;
@@ -82,9 +82,8 @@ impl Runner for Script {
                 self.query(&command.name, &mut args)?
             }
             "thread" | "everyone" | "search" | "likers" | "sharers" | "linkof" | "announcements"
-            | "myannouncements" | "addresses" | "addressed" | "public" | "app" | "ownapp" | "caller" => {
-                self.query(&command.name, &mut args)?
-            }
+            | "myannouncements" | "addresses" | "addressed" | "public" | "app" | "ownapp" | "caller"
+            | "audit" => self.query(&command.name, &mut args)?,
             "rows" => self.rows(&mut args)?,
             name => {
                 let parsed = self.command(name, &mut args)?;
@@ -95,6 +94,7 @@ impl Runner for Script {
                     (_, parsed) => parsed,
                 };
                 let mut request = self.log.request(parsed);
+                request.origin = audit_words::origin(&mut args);
                 if let Some(id) = args.lookup_parse("request")? {
                     request.id = RequestId(id);
                 }
@@ -141,6 +141,10 @@ impl Script {
                 Command::Join { region, member: new_member(args)? }
             }
             "lose" => Command::MarkLost { name: name_from(args)? },
+            "drain" => {
+                let drained = !args.lookup_parse("off")?.unwrap_or(false);
+                Command::Drain { name: name_from(args)?, drained }
+            }
             "forget" => Command::RemoveMember { raft_id: first(args)?.parse()? },
             "describe" => Command::DescribeMember {
                 raft_id: first(args)?.parse()?,
@@ -394,6 +398,9 @@ fn outcome_words(outcome: &Outcome) -> String {
 }
 
 fn page_words(page: &Page) -> Words {
+    if let Some(output) = audit_words::page(page) {
+        return Ok(output);
+    }
     let mut output = String::new();
     match page {
         Page::Position => writeln!(output, "position")?,
@@ -565,7 +572,7 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
 /// Fails for a table without words here, rather than in the script that first shows it.
 #[test]
 fn every_table_is_listed() {
-    assert_eq!(TABLES.len(), 59, "give the new table words in key_words and row_words");
+    assert_eq!(TABLES.len(), 61, "give the new table words in key_words and row_words");
     let ids: std::collections::BTreeSet<_> = TABLES.iter().map(|(id, _)| id).collect();
     assert_eq!(ids.len(), TABLES.len(), "two tables have the same id");
     assert!(Log::small().model.get(Books::ID, &[]).unwrap().is_none());

@@ -42,7 +42,7 @@ impl Pond {
         self.at += 1;
         let index = self.at;
         let stamp = Stamp { wall_ms: WALL_MS, age_ms: index };
-        let proposal = Proposal { stamp, request: Request { id, submitted_at, command } };
+        let proposal = Proposal { stamp, request: Request { id, submitted_at, origin: None, command } };
         let data = postcard::to_stdvec(&proposal).expect("plain data").into();
         let entry = LogEntry { index, term: 1, kind: EntryKind::Normal, data };
         self.store.append(std::slice::from_ref(&entry), None).expect("a good disk");
@@ -135,7 +135,7 @@ pub fn run(data: &[u8]) {
                 let id = RequestId(step as u128);
                 if let Ok(command) = postcard::from_bytes::<Command>(parts.part()) {
                     let submitted_at = own.as_ref().map_or(BEGUN.at, |pond| pond.at).saturating_sub(back);
-                    write(&mut own, Request { id, submitted_at, command });
+                    write(&mut own, Request { id, submitted_at, origin: None, command });
                 }
             }
             _ => ask(own.as_ref(), &filled(&mut parts)),

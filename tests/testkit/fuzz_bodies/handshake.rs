@@ -41,7 +41,7 @@ async fn acceptor(listener: &TcpListener, bytes: &[u8]) {
     // Who accepts may hang up at any byte.
     let _ = theirs.write_all(bytes).await;
     let _ = theirs.shutdown(Shutdown::Write);
-    let Ok(Accepted { channel, from }) = accepted(ours).await else { return };
+    let Ok(Accepted { channel, from, .. }) = accepted(ours).await else { return };
     assert_eq!(from, Ipv4Addr::LOCALHOST, "where somebody comes from is nobody's to say who has no key");
     let Channel { mut reader, .. } = channel;
     let got = reader.read(&mut [0; 64]).await;

@@ -39,7 +39,7 @@ static POND: LazyLock<Model> = LazyLock::new(|| {
             email: "a@b".into(),
             password_hash: "$argon2id$".into(),
         };
-        let request = Request { id: RequestId(u128::from(at)), submitted_at: 0, command };
+        let request = Request { id: RequestId(u128::from(at)), submitted_at: 0, origin: None, command };
         let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: at }, request };
         pond.apply(at, &proposal).expect("nothing here is refused");
     }

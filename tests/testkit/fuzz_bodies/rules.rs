@@ -23,7 +23,7 @@ static POND: LazyLock<(Model, LogIndex)> = LazyLock::new(|| {
     let mut at = 0;
     let mut apply = |command: Command| {
         at += 1;
-        let request = Request { id: RequestId(u128::from(at)), submitted_at: at - 1, command };
+        let request = Request { id: RequestId(u128::from(at)), submitted_at: at - 1, origin: None, command };
         let stamp = Stamp { wall_ms: 1_700_000_000_000, age_ms: at };
         pond.apply(at, &Proposal { stamp, request }).expect("nothing here is refused")
     };
@@ -76,7 +76,7 @@ pub fn run(data: &[u8]) {
         let id = RequestId(u128::from(parts.byte() % 16) << 64);
         let submitted_at = at.saturating_sub(u64::from(parts.byte() % 8));
         let Ok(command) = postcard::from_bytes::<Command>(parts.part()) else { continue };
-        let request = Request { id, submitted_at, command };
+        let request = Request { id, submitted_at, origin: None, command };
         if !request.fits() {
             continue;
         }

@@ -70,7 +70,8 @@ fn serve(store: &mut Store) -> Result<(), DbError> {
     let loaded = store.loaded()?;
     let index = loaded.last.index + 1;
     let command = Command::LogOut { session: TokenHash([1; 32]) };
-    let request = Request { id: RequestId(index.into()), submitted_at: loaded.last.index, command };
+    let request =
+        Request { id: RequestId(index.into()), submitted_at: loaded.last.index, origin: None, command };
     let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: store.reader().age_ms() }, request };
     let data = postcard::to_stdvec(&proposal).expect("plain data");
     let entry = LogEntry { index, term: loaded.last.term.max(1), kind: EntryKind::Normal, data: data.into() };

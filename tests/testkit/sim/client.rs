@@ -92,7 +92,7 @@ impl Client {
 
     fn write(&self, command: Command, random: &mut Random) -> Ask {
         let id = RequestId((u128::from(random.draw()) << 64) | u128::from(random.draw()));
-        Ask::Write(Request { id, submitted_at: self.seen, command })
+        Ask::Write(Request { id, submitted_at: self.seen, origin: None, command })
     }
 
     /// Two of five operations are writes; of the reads, half are linearizable.

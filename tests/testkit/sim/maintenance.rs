@@ -78,7 +78,8 @@ impl World {
             else {
                 continue;
             };
-            let request = Request { id: self.fresh_id(), submitted_at: status.applied, command };
+            let request =
+                Request { id: self.fresh_id(), submitted_at: status.applied, origin: None, command };
             self.feed(node, Input::Request { request, ticks: BACKGROUND_COMMAND_TICKS });
         }
     }

@@ -88,7 +88,10 @@ impl World {
         {
             let submitted_at = running.writer.store().reader().applied();
             self.membership_requests.entry(node).and_modify(|request| request.asked = Some(asked));
-            self.feed(asked, Input::Request { request: Request { id, submitted_at, command }, ticks: 250 });
+            self.feed(
+                asked,
+                Input::Request { request: Request { id, submitted_at, origin: None, command }, ticks: 250 },
+            );
         }
         let again = self.now + self.random.between(PAUSE, REQUEST_TIMEOUT);
         self.at(again, Event::MembershipRequestDue { node, turn });

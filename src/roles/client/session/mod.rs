@@ -423,7 +423,7 @@ impl UserSession {
     /// The refusal of the command; unreachable when no server answers.
     pub(crate) async fn write(&self, command: Command) -> Result<Reply, RequestError> {
         let (id, submitted_at) = (new_request_id(), self.seen_index());
-        self.submit(Ask::Write(Request { id, submitted_at, command })).await
+        self.submit(Ask::Write(Request { id, submitted_at, origin: None, command })).await
     }
 
     /// Submits a write under its request id until it is decided.

@@ -35,6 +35,7 @@ use ribbit_net::secret::new_request_id;
 use ribbit_net::tasks;
 use ribbit_state::cluster::leases;
 use ribbit_state::cluster::members;
+use ribbit_state::command::Origin;
 use ribbit_state::rows::{Lease, Member as MemberRow};
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{
@@ -426,7 +427,11 @@ async fn propose(node: &NodeState, command: LeaseCommand, limit: Duration) -> Op
     let member = node.membership.get()?;
     log::debug!("{command:?}");
     let submitted_at = member.replica.reader().applied();
-    let request = Request { id: new_request_id(), submitted_at, command: Command::Lease(command) };
+    let command = Command::Lease(command);
+    // The flag of a coordinator, which an operator has set.
+    let origin = || Box::new(Origin { operator: node.options.name(), address: String::new() });
+    let origin = command.is_audited().then(origin);
+    let request = Request { id: new_request_id(), submitted_at, origin, command };
     match member.replica.submit(request, Instant::now() + limit).await {
         Ok((_, outcome)) => {
             if let Err(denied) = &outcome {

@@ -104,7 +104,7 @@ impl Server {
 
     async fn run(&self, command: Command) -> Outcome {
         let replica = &self.service.node.membership.get().unwrap().replica;
-        let request = Request { id: id(), submitted_at: replica.reader().applied(), command };
+        let request = Request { id: id(), submitted_at: replica.reader().applied(), origin: None, command };
         replica.submit(request, Instant::now() + Duration::from_secs(10)).await.unwrap().1
     }
 

@@ -93,7 +93,7 @@ pub(crate) fn read(query: Query) -> Ask {
 }
 
 pub(crate) fn write(command: Command) -> Ask {
-    Ask::Write(Request { id: RequestId(u128::from(random())), submitted_at: 0, command })
+    Ask::Write(Request { id: RequestId(u128::from(random())), submitted_at: 0, origin: None, command })
 }
 
 fn random() -> u64 {
@@ -429,7 +429,7 @@ fn asks(table: &mut RequestTable) {
             Ask::Join { cluster, id: id(), region, member: member("a:1", "m") },
             Ask::Lose { id: id(), name, alive: false },
             Ask::Drain { id: id(), name, drained: true },
-            Ask::Transfer { name },
+            Ask::Transfer { id: id(), name },
         ] {
             table.0.push((Plane::Control, ask.clone(), expected()));
             table.0.push((Plane::Client, ask, expected()));
@@ -474,7 +474,12 @@ fn submitted_at(table: &mut RequestTable) {
             Ask::Confirm { id: id(), submitted_at, session, password: fine() },
             Ask::ResetPassword { id: id(), submitted_at, code: TOKEN, password: fine() },
             Ask::SetPassword { id: id(), submitted_at, username, password: fine() },
-            Ask::Write(Request { id: id(), submitted_at, command: Command::LogOut { session: TOKEN } }),
+            Ask::Write(Request {
+                id: id(),
+                submitted_at,
+                origin: None,
+                command: Command::LogOut { session: TOKEN },
+            }),
         ];
         for ask in asks {
             let plane = match ask {

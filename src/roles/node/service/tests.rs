@@ -26,7 +26,7 @@ use std::pin::pin;
 use std::sync::{Mutex, OnceLock};
 
 fn on(plane: Plane) -> Caller {
-    Caller { plane, from: Ipv4Addr::LOCALHOST.into() }
+    Caller { plane, from: Ipv4Addr::LOCALHOST.into(), operator: "pi@board1".into() }
 }
 
 /// Returns a backend that was founded with these voters and has no links.
@@ -122,7 +122,7 @@ fn a_command_that_is_too_long_does_not_enter_the_log() {
     let service = backend(folder.path(), &[1]);
     let session = TokenHash([0; 32]);
     let long = Command::croak(session, "\r\n".repeat(90_000));
-    let ask = Ask::Write(Request { id: RequestId(8), submitted_at: 0, command: long });
+    let ask = Ask::Write(Request { id: RequestId(8), submitted_at: 0, origin: None, command: long });
     assert!(matches!(asked(&service, Plane::Client, ask, Duration::from_secs(5)), Answer::Refused(_)));
 }
 
@@ -192,7 +192,7 @@ fn while_disks_are_full_a_write_does_not_block_the_io_thread_on_the_writer() {
     let service = backend_with(folder.path(), &[1], 0);
     service.node.disk.look();
     let command = TreeCommand::MakeFolder { path: "/a".parse().unwrap(), parents: true }.into();
-    let ask = Ask::Write(Request { id: RequestId(8), submitted_at: 0, command });
+    let ask = Ask::Write(Request { id: RequestId(8), submitted_at: 0, origin: None, command });
     assert!(!ask.reads_store(), "it is answered on the I/O thread");
     let held = service.node.membership.get().unwrap().replica.reader().lock_dedup_window();
     let (gave_way, way) = std::sync::mpsc::channel();

@@ -440,7 +440,7 @@ fn text(number: u64, bytes: usize) -> String {
 }
 
 fn request(command: Command, submitted_at: LogIndex) -> Request {
-    Request { id: new_request_id(), submitted_at, command }
+    Request { id: new_request_id(), submitted_at, origin: None, command }
 }
 
 #[cfg(test)]

@@ -40,17 +40,26 @@ const NEWEST_MAX: Duration = Duration::from_secs(3);
 /// # Errors
 /// 1: refused. 2: an input is missing. 3: no server answers.
 pub(crate) async fn run(cluster: &ClusterAccess, verb: UserVerb) -> Result<u8, Failure> {
-    let survey = survey::reached(cluster).await?;
-    let client = Client::operating(survey.answering(), survey.silent(), cluster.keys.clone());
-    let operator = Operator { client };
+    let operator = Operator::reach(cluster).await?;
     ended(operator.perform(verb).await)
 }
 
-struct Operator {
+/// A client of an operator on the control plane.
+pub(super) struct Operator {
     client: Client,
 }
 
 impl Operator {
+    /// Surveys the cluster and creates a client of its members.
+    ///
+    /// # Errors
+    /// 3: no member answers.
+    pub(super) async fn reach(cluster: &ClusterAccess) -> Result<Operator, Failure> {
+        let survey = survey::reached(cluster).await?;
+        let client = Client::operating(survey.answering(), survey.silent(), cluster.keys.clone());
+        Ok(Operator { client })
+    }
+
     async fn perform(&self, verb: UserVerb) -> Result<(), VerbError> {
         match verb {
             UserVerb::List(ListArgs { names, output }) => self.list(&names, output.json).await,
@@ -211,7 +220,7 @@ impl Operator {
     }
 
     /// Makes a linearizable read. Without a quorum, `or_old` allows a stale read with a warning; no change is based on it.
-    async fn read(&self, query: Query, or_old: bool) -> Result<Page, RequestError> {
+    pub(super) async fn read(&self, query: Query, or_old: bool) -> Result<Page, RequestError> {
         let ask = |consistency| Ask::Read { seen: None, consistency, query: query.clone() };
         let newest = self.client.ask(ask(Consistency::Linearizable), NEWEST_MAX).await;
         let answer = match newest {
@@ -226,16 +235,18 @@ impl Operator {
                     .map_err(RequestError::unanswered_read)?
             }
         };
-        match answer {
-            Answer::Read { page, .. } => Ok(page?),
-            Answer::Refused(denied) => Err(denied.into()),
-            _ => Err(RequestError::undecided_write(UnavailableReason::NotServing)),
-        }
+        page_of(answer)
     }
 
-    async fn write(&self, command: Command) -> Result<Reply, RequestError> {
+    /// Reads a state at least as new as the last answer.
+    pub(super) async fn read_on(&self, query: Query) -> Result<Page, RequestError> {
+        let ask = Ask::Read { seen: self.client.seen(), consistency: Consistency::Session, query };
+        page_of(self.client.ask(ask, ASK_MAX).await.map_err(RequestError::unanswered_read)?)
+    }
+
+    pub(super) async fn write(&self, command: Command) -> Result<Reply, RequestError> {
         let (id, submitted_at) = (new_request_id(), self.submitted_at().await?);
-        self.written(Ask::Write(Request { id, submitted_at, command })).await
+        self.written(Ask::Write(Request { id, submitted_at, origin: None, command })).await
     }
 
     async fn submitted_at(&self) -> Result<u64, RequestError> {
@@ -251,6 +262,15 @@ impl Operator {
             Answer::Refused(denied) => Err(denied.into()),
             _ => Err(RequestError::undecided_write(UnavailableReason::NotServing)),
         }
+    }
+}
+
+/// Returns the page of an answer to a read.
+fn page_of(answer: Answer) -> Result<Page, RequestError> {
+    match answer {
+        Answer::Read { page, .. } => Ok(page?),
+        Answer::Refused(denied) => Err(denied.into()),
+        _ => Err(RequestError::undecided_write(UnavailableReason::NotServing)),
     }
 }
 
