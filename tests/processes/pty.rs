@@ -69,6 +69,19 @@ impl Terminal {
         self.seen = awaited(wanted, || self.shown()[seen..].find(wanted).map(|at| seen + at + wanted.len()));
     }
 
+    /// Waits until one of `wanted` appears in the output after the previous match, and returns the first that does.
+    #[track_caller]
+    pub fn await_either<'a>(&mut self, wanted: [&'a str; 2]) -> &'a str {
+        let seen = self.seen;
+        let (at, text) = awaited(wanted[0], || {
+            let shown = self.shown();
+            let found = wanted.map(|text| shown[seen..].find(text).map(|at| (at, text)));
+            found.into_iter().flatten().min()
+        });
+        self.seen = seen + at + text.len();
+        text
+    }
+
     /// Waits for the prompt, types a line and waits for `wanted`.
     #[track_caller]
     pub fn typed(&mut self, line: &str, wanted: &str) {
