@@ -17,19 +17,13 @@
 //! The purpose of this thread is to wait for I/O events reported by the operating system, and then
 //! wake appropriate futures blocked on I/O or timers when they can be resumed.
 //!
-//! To wait for the next I/O event, the "async-io" thread uses [epoll] on Linux/Android/illumos,
-//! [kqueue] on macOS/iOS/BSD, [event ports] on illumos/Solaris, and [IOCP] on Windows. That
-//! functionality is provided by the [`polling`] crate.
+//! To wait for the next I/O event, the "async-io" thread uses [epoll].
 //!
 //! However, note that you can also process I/O events and wake futures on any thread using the
 //! [`block_on()`] function. The "async-io" thread is therefore just a fallback mechanism
 //! processing I/O events in case no other threads are.
 //!
 //! [epoll]: https://en.wikipedia.org/wiki/Epoll
-//! [kqueue]: https://en.wikipedia.org/wiki/Kqueue
-//! [event ports]: https://illumos.org/man/port_create
-//! [IOCP]: https://learn.microsoft.com/en-us/windows/win32/fileio/i-o-completion-ports
-//! [`polling`]: https://docs.rs/polling
 //!
 //! # Examples
 //!
@@ -89,9 +83,8 @@ use rustix::net::addr::SocketAddrArg;
 use crate::reactor::{Reactor, Registration, Source};
 
 mod driver;
+mod epoll;
 mod reactor;
-
-pub mod os;
 
 pub use driver::block_on;
 pub use reactor::{Readable, ReadableOwned, Writable, WritableOwned};

@@ -7,36 +7,18 @@ use std::marker::PhantomData;
 use std::mem;
 use std::panic;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{fence, AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::task::{ready, Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use concurrent_queue::ConcurrentQueue;
-use polling::{Event, Events, Poller};
 use slab::Slab;
 
-// Choose the proper implementation of `Registration` based on the target platform.
-cfg_if::cfg_if! {
-    if #[cfg(windows)] {
-        mod windows;
-        pub use windows::Registration;
-    } else if #[cfg(any(
-        target_vendor = "apple",
-        target_os = "freebsd",
-        target_os = "netbsd",
-        target_os = "openbsd",
-        target_os = "dragonfly",
-    ))] {
-        mod kqueue;
-        pub use kqueue::Registration;
-    } else if #[cfg(unix)] {
-        mod unix;
-        pub use unix::Registration;
-    } else {
-        compile_error!("unsupported platform");
-    }
-}
+use crate::epoll::{Event, Events, Poller};
+
+mod unix;
+pub use unix::Registration;
 
 #[cfg(not(target_os = "espidf"))]
 const TIMER_QUEUE_SIZE: usize = 1000;
@@ -86,6 +68,9 @@ pub(crate) struct Reactor {
     /// When inserting or removing a timer, we don't process it immediately - we just push it into
     /// this queue. Timers actually get processed when the queue fills up or the reactor is polled.
     timer_ops: ConcurrentQueue<TimerOp>,
+
+    /// ribbit: whether a thread waits for events, or is about to with a timeout that it has computed.
+    waiting: AtomicBool,
 }
 
 impl Reactor {
@@ -102,6 +87,7 @@ impl Reactor {
                 events: Mutex::new(Events::new()),
                 timers: Mutex::new(BTreeMap::new()),
                 timer_ops: ConcurrentQueue::bounded(TIMER_QUEUE_SIZE),
+                waiting: AtomicBool::new(false),
             }
         })
     }
@@ -163,7 +149,14 @@ impl Reactor {
         }
 
         // Notify that a timer has been inserted.
-        self.notify();
+        //
+        // ribbit: only where a thread waits. Upstream always notifies, so a timer that is set by the thread that polls makes
+        // its next wait end at once. The timer was pushed before `waiting` is read, and `react()` sets `waiting` before it looks
+        // at the queue; with a fence on both sides, either the queue shows the timer there or `waiting` is seen here.
+        fence(Ordering::SeqCst);
+        if self.waiting.load(Ordering::SeqCst) {
+            self.notify();
+        }
 
         id
     }
@@ -279,6 +272,10 @@ impl ReactorLock<'_> {
 
         let mut wakers = Vec::new();
 
+        // ribbit: before the timers are processed; see `insert_timer()`.
+        self.reactor.waiting.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+
         // Process ready timers.
         let next_timer = self.reactor.process_timers(&mut wakers);
 
@@ -299,7 +296,9 @@ impl ReactorLock<'_> {
         self.events.clear();
 
         // Block on I/O events.
-        let res = match self.reactor.poller.wait(&mut self.events, timeout) {
+        let waited = self.reactor.poller.wait(&mut self.events, timeout);
+        self.reactor.waiting.store(false, Ordering::SeqCst);
+        let res = match waited {
             // No I/O events occurred.
             Ok(0) => {
                 if timeout != Some(Duration::from_secs(0)) {

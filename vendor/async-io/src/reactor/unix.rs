@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-use polling::{Event, Poller};
+use crate::epoll::{Event, Poller};
 
 use std::fmt;
 use std::io::Result;
