@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Queries read downwards alone. For `min_id` the upper end of the page is searched by bisection: with each id, the number of
-//! items below it grows by one at most, so there is one with exactly `limit` items.
+//! items below it grows by one at most, so there is one with exactly `limit` items. A page that was not read to its lower end,
+//! because what was read was not wanted, counts as one with too many.
 
 use super::request::ApiRequest;
 use crate::web::http::response::WebResponse;
@@ -73,15 +74,15 @@ pub(super) async fn page<T>(
     mut read: impl AsyncFnMut(Option<LogIndex>, usize) -> Result<Step<T>, PageError>,
 ) -> Result<ListPage<T>, PageError> {
     let Range { max, since, min, limit } = range;
-    let (items, older) = match min {
-        None => collect(max, since, limit, &id, &mut read).await?,
-        Some(min) => directly_after(min, max, limit, &id, &mut read).await?,
-    };
+    if let Some(min) = min {
+        return directly_after(min, max, limit, &id, &mut read).await;
+    }
+    let (items, older) = collect(max, since, limit, &id, &mut read).await?;
     let newest = items.first().map(&id);
     Ok(ListPage { items, older, newest })
 }
 
-/// Returns up to `limit` items before `max` and after `since`.
+/// Returns up to `limit` items before `max` and after `since`, and the `before` of the rest, if not everything was read.
 async fn collect<T>(
     max: Option<LogIndex>,
     since: Option<LogIndex>,
@@ -91,43 +92,65 @@ async fn collect<T>(
 ) -> Result<Step<T>, PageError> {
     let is_wanted = |index: LogIndex| since.is_none_or(|since| index > since);
     let (mut items, mut before) = (Vec::new(), max);
-    for _ in 0..QUERIES_MAX {
-        let (step, older) = read(before, limit - items.len()).await?;
+    for query in 0..QUERIES_MAX {
+        // A page that was short has few items of the kind that is wanted.
+        let (step, older) = read(before, if query == 0 { limit } else { LIMIT_MAX }).await?;
         let is_cut = step.iter().any(|item| !is_wanted(id(item)));
         items.extend(step.into_iter().filter(|item| is_wanted(id(item))));
         before = older.filter(|older| !is_cut && is_wanted(*older));
-        if before.is_none() || items.len() >= limit {
+        if items.len() > limit {
+            items.truncate(limit);
+            before = items.last().map(id);
+        }
+        if before.is_none() || items.len() == limit {
             break;
         }
     }
     Ok((items, before))
 }
 
-/// Returns the `limit` items directly after `min`.
+/// Returns the page directly after `min`. The bisection looks for the highest upper end below which everything was read and fits. If
+/// there is nothing wanted below it, it goes on from there, and at last the client does, by the `min_id` of the next newer page.
 async fn directly_after<T>(
     min: LogIndex,
     max: Option<LogIndex>,
     limit: usize,
     id: &impl Fn(&T) -> LogIndex,
     read: &mut impl AsyncFnMut(Option<LogIndex>, usize) -> Result<Step<T>, PageError>,
-) -> Result<Step<T>, PageError> {
-    let (items, _) = collect(max, Some(min), limit + 1, id, read).await?;
-    let Some(newest) = items.first().filter(|_| items.len() > limit).map(id) else {
-        return Ok((items, Some(min.saturating_add(1))));
+) -> Result<ListPage<T>, PageError> {
+    let older = Some(min.saturating_add(1));
+    let (newest, rest) = collect(max, Some(min), limit + 1, id, read).await?;
+    let all_of = |items: Vec<T>| {
+        let newest = items.first().map(id);
+        Ok(ListPage { items, older, newest })
     };
-    // There are fewer than `limit` items between `min` and `low`, and at least as many up to `high`.
-    let (mut low, mut high) = (min.saturating_add(1), newest);
-    while low + 1 < high {
-        let middle = low + (high - low) / 2;
-        let (items, _) = collect(Some(middle), Some(min), limit + 1, id, read).await?;
-        match items.len() {
-            fewer if fewer < limit => low = middle,
-            exactly if exactly == limit => return Ok((items, Some(min.saturating_add(1)))),
-            _ => high = middle,
-        }
+    if rest.is_none() && newest.len() <= limit {
+        return all_of(newest);
     }
-    let (items, _) = collect(Some(high), Some(min), limit, id, read).await?;
-    Ok((items, Some(min.saturating_add(1))))
+    // Nothing that is wanted lies above.
+    let end = newest.first().map(id).or(rest).unwrap_or(min);
+    let mut from = min;
+    for _ in 0..QUERIES_MAX {
+        // Everything between `from` and `low` was read and fits. With what lies up to `high` it does not, unless that is beyond `end`.
+        let (mut low, mut high, mut found) = (from.saturating_add(1), end.saturating_add(1), Vec::new());
+        while low + 1 < high && found.len() < limit {
+            let middle = low + (high - low) / 2;
+            let (items, rest) = collect(Some(middle), Some(from), limit + 1, id, read).await?;
+            if rest.is_none() && items.len() <= limit {
+                (low, found) = (middle, items);
+            } else {
+                high = middle;
+            }
+        }
+        if !found.is_empty() {
+            return all_of(found);
+        }
+        if low >= end {
+            return all_of(newest);
+        }
+        from = low - 1;
+    }
+    Ok(ListPage { items: Vec::new(), older, newest: Some(from) })
 }
 
 /// Adds the header with the addresses of the next older page (`next`) and the next newer one (`prev`).
@@ -200,6 +223,45 @@ mod tests {
             assert_eq!(read(&ids, since).await.0, [1000, 990, 980, 970]);
             let huge = Range { max: Some(u64::MAX), min: Some(u64::MAX), limit, since: Some(u64::MAX) };
             assert_eq!(read(&ids, huge).await.0, Vec::<u64>::new());
+        });
+    }
+
+    /// Reads upwards by `min_id`, as a client that follows the links, and returns all items, oldest first.
+    async fn read_upwards(ids: &[LogIndex], wanted: impl Fn(LogIndex) -> bool, limit: usize) -> Vec<LogIndex> {
+        let (mut all, mut min) = (Vec::new(), Some(0));
+        while let Some(after) = min {
+            let got = page(
+                Range { min: Some(after), limit, ..Range::default() },
+                |id| *id,
+                async |before: Option<LogIndex>, limit: usize| {
+                    let below = ids.partition_point(|id| before.is_none_or(|before| *id < before));
+                    let read: Vec<LogIndex> = ids[..below].iter().rev().take(limit).copied().collect();
+                    let older = read.last().copied().filter(|last| *last != ids[0]);
+                    Ok((read.into_iter().filter(|id| wanted(*id)).collect(), older))
+                },
+            )
+            .await
+            .unwrap();
+            all.extend(got.items.iter().rev());
+            min = got.newest;
+        }
+        all
+    }
+
+    #[test]
+    fn nothing_is_skipped_upwards_where_most_items_are_not_wanted() {
+        smol::block_on(async {
+            let ids: Vec<LogIndex> = (1..=2_000).map(|id| id * 7).collect();
+            for limit in [3, 40] {
+                let each_ninth = |id: LogIndex| id % 9 == 0;
+                let expected: Vec<LogIndex> = ids.iter().copied().filter(|id| each_ninth(*id)).collect();
+                assert_eq!(read_upwards(&ids, each_ninth, limit).await, expected, "limit {limit}");
+                // Longer than all that is read for one page.
+                let ends = |id: LogIndex| !(100..13_500).contains(&id);
+                let expected: Vec<LogIndex> = ids.iter().copied().filter(|id| ends(*id)).collect();
+                assert_eq!(read_upwards(&ids, ends, limit).await, expected, "limit {limit}");
+            }
+            assert!(read_upwards(&ids, |_| false, 20).await.is_empty());
         });
     }
 
