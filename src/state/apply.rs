@@ -3,6 +3,8 @@
 //! ```text
 //!                 in the window, same command        → the first outcome again, no changes
 //!   request ──▶   in the window, other command       → RequestReused
+//!                 in the window, but refused before
+//!                 this request was submitted          → as a new one
 //!                 submitted before the window,
 //!                 or not before its own log entry    → OutcomeUnknown
 //!                 new                                → rules → changes + outcome, both recorded
@@ -11,7 +13,9 @@
 //! The **deduplication window** always contains the newest `DEDUP_REQUESTS_MIN` requests. It contains more while they are
 //! younger than `DEDUP_AGE_MS` of cluster age, up to `DEDUP_REQUESTS_MAX`. A request can only have been applied after
 //! the index at which it was submitted. One submitted at or after `expired_through` that is not in the window was
-//! therefore never applied. Refusals are recorded too, so that a retry gets the same answer.
+//! therefore never applied. Refusals are recorded too, so that a retry gets the same answer. A retry is sent before its client knows
+//! the outcome, so it was submitted before the refusal. What was submitted after it under the same id is tried anew, as a corrected
+//! form whose program keeps its idempotency key.
 
 use super::accounts;
 use super::accounts::access;
@@ -22,7 +26,7 @@ use super::audit;
 use super::cluster::leases;
 use super::cluster::members;
 use super::code::{Code, Denied};
-use super::command::{Command, Outcome, Proposal};
+use super::command::{Command, Outcome, Proposal, Request};
 use super::conversation;
 use super::conversation::reactions;
 use super::croaks::request_record;
@@ -66,8 +70,10 @@ pub(crate) fn apply_within<V: WriteView>(
 ) -> Result<Applied, V::Error> {
     let Proposal { stamp, request } = proposal;
     let digest = digest(&request.command);
-    if let Some(first) = view.dedup_window().index_of(request.id) {
-        return Ok(Applied { changes: Vec::new(), outcome: repeat(view, first, digest)? });
+    if let Some(first) = view.dedup_window().index_of(request.id)
+        && let Some(outcome) = repeat(view, first, request, digest)?
+    {
+        return Ok(Applied { changes: Vec::new(), outcome });
     }
     let before = view.dedup_window().books();
     // Submitted before the window: it may have been applied and expired. Submitted at or after its own log entry: the
@@ -114,16 +120,23 @@ pub fn digest(command: &Command) -> u64 {
     xxhash_rust::xxh3::xxh3_64(&bytes)
 }
 
-fn repeat<V: View>(view: &V, first: LogIndex, digest: u64) -> Result<Outcome, V::Error> {
+/// Returns the outcome of a request under an id that was applied at `first`. `None` if that was a refusal which the client knew when
+/// it submitted this one.
+fn repeat<V: View>(
+    view: &V,
+    first: LogIndex,
+    request: &Request,
+    digest: u64,
+) -> Result<Option<Outcome>, V::Error> {
     let Some(remembered) = request_record(view, first)? else {
         let bad = super::rows::BadRow { table: Requests::ID, key: first.bytes() };
         return Err(bad.into());
     };
-    if remembered.digest == digest {
-        Ok(remembered.outcome)
-    } else {
-        Ok(Err(Denied::new(Code::RequestReused)))
+    if remembered.outcome.is_err() && request.submitted_at >= first {
+        return Ok(None);
     }
+    let same = remembered.digest == digest;
+    Ok(Some(if same { remembered.outcome } else { Err(Denied::new(Code::RequestReused)) }))
 }
 
 fn decide<V: View>(

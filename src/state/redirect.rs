@@ -10,8 +10,8 @@ use super::limits::{REDIRECT_BYTES_MAX, REDIRECTS_MAX};
 pub const REDIRECT_BY_HAND: &str = "urn:ietf:wg:oauth:2.0:oob";
 
 /// Schemes of addresses that run or show something in the browser instead of leading to an app.
-const SCHEMES_OF_BROWSERS: [&str; 9] =
-    ["about", "blob", "data", "file", "filesystem", "javascript", "vbscript", "view-source", "ws"];
+const SCHEMES_OF_BROWSERS: [&str; 10] =
+    ["about", "blob", "data", "file", "filesystem", "javascript", "vbscript", "view-source", "ws", "wss"];
 
 /// Checks the addresses to which an app may have people sent back.
 ///
@@ -76,6 +76,8 @@ mod tests {
             "//app.example",
             "https:app.example",
             "https:///back",
+            "ws://app.example/back",
+            "wss://app.example/back",
             "https://good.example@evil.example/",
             "https://good.example\\@evil.example/",
             "https://a b/",

@@ -47,6 +47,12 @@ pub fn tags(text: &str) -> Vec<Tag> {
     found
 }
 
+/// Returns the folded name of a tag that was entered with or without its `#`. `None` if it is no tag, or more than one.
+pub fn tag_named(entered: &str) -> Option<String> {
+    let written = format!("#{}", entered.strip_prefix('#').unwrap_or(entered));
+    tags(&written).into_iter().next().filter(|tag| tag.end == written.len()).map(|tag| tag.name)
+}
+
 /// Returns the words of a text in their order. The name of a tag is two words: the tag, and an ordinary word.
 pub(crate) fn words(text: &str) -> Vec<Word> {
     let tags = tags(text).into_iter().map(|tag| Word { text: tag.name, is_tag: true });
@@ -128,6 +134,16 @@ mod tests {
         let found = tags("é #Été!");
         assert_eq!(found, [Tag { begin: 3, end: 9, name: "ete".into() }]);
         assert_eq!(tags(&"#a ".repeat(20)).len(), TAGS_MAX);
+    }
+
+    #[test]
+    fn a_tag_is_named_with_or_without_its_hash() {
+        for entered in ["Rain", "#rain", "RAIN"] {
+            assert_eq!(tag_named(entered).as_deref(), Some("rain"));
+        }
+        for wrong in ["", "#", "two tags", "a#b", "!", "##rain", "1", "rain "] {
+            assert_eq!(tag_named(wrong), None, "{wrong}");
+        }
         assert_eq!(tags("##x")[0].begin, 1);
     }
 }

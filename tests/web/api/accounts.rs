@@ -2,6 +2,7 @@
 
 use super::{ids, link, only, text, three};
 use serde_json::json;
+use testkit::http::Browser;
 
 #[test]
 fn an_account_is_read_by_its_id_and_its_name() {
@@ -20,6 +21,21 @@ fn an_account_is_read_by_its_id_and_its_name() {
     assert_eq!(ids(&ada.get("accounts/search?q=bo&following=true")), Vec::<String>::new());
     let several = ada.get(&format!("accounts?id[]={}&id[]={}&id[]=7777777", bob.id, ada.id));
     assert_eq!(ids(&several), [bob.id.clone(), ada.id.clone()]);
+}
+
+/// Clients in the browser are pages of other sites.
+#[test]
+fn pictures_are_loadable_by_pages_of_others() {
+    let (site, [mut ada, bob, _]) = three();
+    let account = ada.get(&format!("accounts/{}", bob.id));
+    let instance = ada.get("instance");
+    for picture in [&account["avatar"], &account["header"], &account["header_static"], &instance["thumbnail"]]
+    {
+        let picture = text(picture);
+        let path = picture.strip_prefix(&format!("http://{}", site.address)).expect("a picture of this site");
+        let reply = Browser::new(&site.address).get(path);
+        assert_eq!((reply.status, reply.header("cross-origin-resource-policy")), (200, Some("cross-origin")));
+    }
 }
 
 #[test]

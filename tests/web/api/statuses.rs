@@ -22,6 +22,36 @@ fn a_status_is_posted_once_for_each_key() {
     assert_ne!(parsed(&reply)["id"], first["id"]);
 }
 
+/// A key is that of the status that was made, as Mastodon keeps it. What was refused has made none.
+#[test]
+fn a_refusal_uses_no_key_up() {
+    let (_site, [mut ada, mut bob, _]) = three();
+    let mut post = |fields: &[(&str, &str)]| {
+        let reply = ada.send("POST", "v1/statuses", &[("Idempotency-Key", "one")], fields);
+        (reply.status, parsed(&reply))
+    };
+    let long = "quak ".repeat(40);
+    for _ in 0..2 {
+        assert_eq!(post(&[("status", &long)]).0, 422);
+    }
+    let (status, posted) = post(&[("status", "quak")]);
+    assert_eq!(status, 200, "{posted}");
+    assert_eq!(post(&[("status", "quak")]).1["id"], posted["id"]);
+    // The same words again, once what stood against them is gone.
+    let letter = [("status", "@bob are you there?"), ("visibility", "direct")];
+    let ada_id = posted["account"]["id"].as_str().unwrap().to_string();
+    bob.post(&format!("accounts/{ada_id}/block"), &[]);
+    let send = |ada: &mut super::ApiClient| {
+        let reply = ada.send("POST", "v1/statuses", &[("Idempotency-Key", "two")], &letter);
+        (reply.status, parsed(&reply))
+    };
+    assert_eq!(send(&mut ada).0, 403);
+    bob.post(&format!("accounts/{ada_id}/unblock"), &[]);
+    let (status, sent) = send(&mut ada);
+    assert_eq!(status, 200, "{sent}");
+    assert_eq!(send(&mut ada).1["id"], sent["id"]);
+}
+
 #[test]
 fn a_thread_is_read_from_each_of_its_statuses() {
     let (_site, [mut ada, mut bob, _]) = three();

@@ -8,7 +8,7 @@ use super::timelines::{self, empty};
 use crate::web::error_pages::WRONG_PAGE;
 use crate::web::http::response::WebResponse;
 use crate::web::request_context::PageError;
-use ribbit_state::caches::words::tags;
+use ribbit_state::caches::words::{tag_named, tags};
 use ribbit_state::limits::PROFILES_NAMED_MAX;
 use ribbit_state::query::{FeedCroak, FollowSide, Person, Profile};
 use ribbit_state::{
@@ -142,8 +142,10 @@ pub(super) async fn statuses(request: &mut ApiRequest<'_>) -> Result<WebResponse
         return Ok(json(&request.statuses(&pinned).await?));
     }
     let (no_replies, no_shares) = (request.is_set("exclude_replies"), request.is_set("exclude_reblogs"));
-    let tag = request.params.get("tagged").map(|tag| format!("#{}", tag.trim_start_matches('#')));
-    let tag = tag.map(|tag| tags(&tag).pop().map_or(String::new(), |tag| tag.name));
+    let tag = match request.params.get("tagged").map(tag_named) {
+        Some(None) => return Ok(empty()),
+        named => named.flatten(),
+    };
     let wanted = |croak: &FeedCroak| {
         let is_unwanted = match &croak.share {
             Some(_) => no_shares,

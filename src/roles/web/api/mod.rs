@@ -60,6 +60,9 @@ use std::time::Instant;
 /// Beginning of the paths that belong to the API, whether there is a call or not.
 const PREFIX: &str = "/api/";
 
+/// Words for a body beyond `API_BODY_BYTES_MAX`, which most often is a picture.
+const TOO_LARGE: &str = "A call can have at most 64 KiB. Ribbit has no pictures or other media.";
+
 /// Methods of preflights and of the table.
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 /// Headers that pages of others may send and read. Cookies are none of them: a program shows its token.
@@ -128,7 +131,10 @@ impl Api {
         let params = match read {
             Ok(bytes) => parse_params(head, bytes)?,
             // A part of the request was not read.
-            Err((status, _, words)) => return Ok(closing(ApiError::new(status, words).into_response())),
+            Err((status, _, words)) => {
+                let words = if status == StatusCode::PAYLOAD_TOO_LARGE { TOO_LARGE } else { words };
+                return Ok(closing(ApiError::new(status, words).into_response()));
+            }
         };
         let caller = route.row().admit(services, context, bearer(&head.headers, &params)?).await?;
         let headers = &head.headers;

@@ -227,7 +227,11 @@ mod tests {
     }
 
     /// Reads upwards by `min_id`, as a client that follows the links, and returns all items, oldest first.
-    async fn read_upwards(ids: &[LogIndex], wanted: impl Fn(LogIndex) -> bool, limit: usize) -> Vec<LogIndex> {
+    async fn read_upwards(
+        ids: &[LogIndex],
+        wanted: impl Fn(LogIndex) -> bool,
+        limit: usize,
+    ) -> Vec<LogIndex> {
         let (mut all, mut min) = (Vec::new(), Some(0));
         while let Some(after) = min {
             let got = page(

@@ -8,7 +8,7 @@ use crate::web::error_pages::WRONG_PAGE;
 use crate::web::http::response::WebResponse;
 use crate::web::limits::page_len;
 use crate::web::request_context::PageError;
-use ribbit_state::caches::words::tags;
+use ribbit_state::caches::words::tag_named;
 use ribbit_state::limits::FEED_PAGE_MAX;
 use ribbit_state::query::{FeedCroak, Found, PersonRelation};
 use ribbit_state::{Code, Denied, LogIndex, Page, Query};
@@ -80,9 +80,7 @@ pub(super) async fn all(request: &mut ApiRequest<'_>) -> Result<WebResponse, Api
         result.statuses = request.statuses(&croaks).await?;
     }
     if wants("hashtags") && offset(request) == 0 {
-        let tag = format!("#{}", words.trim_start_matches('#'));
-        let tag = tags(&tag).pop().filter(|found| found.begin == 0 && found.end == tag.len());
-        result.hashtags.extend(tag.map(|tag| FoundTag::new(&site, tag.name)));
+        result.hashtags.extend(tag_named(&words).map(|name| FoundTag::new(&site, name)));
     }
     Ok(json(&result))
 }

@@ -8,7 +8,7 @@ use crate::web::error_pages::WRONG_PAGE;
 use crate::web::http::response::WebResponse;
 use crate::web::limits::page_len;
 use crate::web::request_context::PageError;
-use ribbit_state::caches::words::tags;
+use ribbit_state::caches::words::tag_named;
 use ribbit_state::query::FeedCroak;
 use ribbit_state::{LogIndex, Page, Query, TokenHash};
 
@@ -29,11 +29,11 @@ pub(super) async fn public(request: &mut ApiRequest<'_>) -> Result<WebResponse, 
 pub(super) async fn tag(request: &mut ApiRequest<'_>) -> Result<WebResponse, ApiError> {
     let all = request.params.all("all").map(str::to_string);
     let names = [percent_decoded(request.named)].into_iter().chain(all);
-    let words: Vec<String> = names.map(|name| format!("#{}", name.trim_start_matches('#'))).collect();
-    let is_tag = |word: &String| tags(word).first().is_some_and(|tag| tag.end == word.len());
-    if !words.iter().all(is_tag) || request.is_set("remote") || request.is_set("only_media") {
+    let words: Option<Vec<String>> =
+        names.map(|name| tag_named(&name).map(|name| format!("#{name}"))).collect();
+    let Some(words) = words.filter(|_| !request.is_set("remote") && !request.is_set("only_media")) else {
         return Ok(empty());
-    }
+    };
     let words = words.join(" ");
     list(request, |session, before, limit| Query::Search { session, words: words.clone(), before, limit })
         .await

@@ -117,13 +117,13 @@ impl Files {
     }
 
     pub(in crate::web) fn answer(&self, which: Asset, headers: &HeaderMap) -> WebResponse {
-        let file = match which {
-            Asset::Style => &self.style,
-            Asset::Script => &self.script,
-            Asset::Favicon => &self.favicon,
-            Asset::Robots => &self.robots,
-        };
-        file.answer(headers)
+        match which {
+            Asset::Style => self.style.answer(headers),
+            Asset::Script => self.script.answer(headers),
+            // Clients of the API show it as the picture of this site and above profiles.
+            Asset::Favicon => response::for_other_sites(self.favicon.answer(headers)),
+            Asset::Robots => self.robots.answer(headers),
+        }
     }
 }
 

@@ -86,6 +86,8 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img
 const PERMISSIONS_POLICY: &str =
     "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()";
 
+const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+
 /// Headers of every response. `Referrer-Policy: same-origin` tells other sites nothing. With `no-referrer` browsers would send
 /// `Origin: null` with this site's own forms, which could then not be told from another site's.
 const ALWAYS: [(HeaderName, HeaderValue); 6] = [
@@ -93,7 +95,7 @@ const ALWAYS: [(HeaderName, HeaderValue); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     // Other sites' pages can neither load content from here nor keep a reference to a window of this site.
-    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+    (RESOURCE_POLICY, HeaderValue::from_static("same-origin")),
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
     (HeaderName::from_static("permissions-policy"), HeaderValue::from_static(PERMISSIONS_POLICY)),
 ];
@@ -204,11 +206,16 @@ pub(in crate::web) fn file(content_type: &'static str, text: &'static str) -> We
 }
 
 /// Sends an avatar. Caches keep it for a day: its address changes with the choice of its owner, and its drawing only with a
-/// new version. Pages of other sites may show it: those of apps in the browser do.
+/// new version. Pages of other sites may show it: those of clients in the browser do.
 pub(in crate::web) fn drawing(svg: String) -> WebResponse {
     let mut answer = with_type(StatusCode::OK, "image/svg+xml", svg.into());
-    answer.headers_mut().insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=86400"));
+    for_other_sites(answer)
+}
+
+/// Lets pages of other sites show a picture.
+pub(in crate::web) fn for_other_sites(mut answer: WebResponse) -> WebResponse {
+    answer.headers_mut().insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
     answer
 }
 

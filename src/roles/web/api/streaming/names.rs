@@ -1,6 +1,6 @@
 //! Names of streams: what a client may follow, and which events and permissions belong to it. Pure.
 
-use ribbit_state::caches::words::tags;
+use ribbit_state::caches::words::tag_named;
 use ribbit_state::{TokenHash, Topic};
 
 /// A stream that a client follows.
@@ -21,7 +21,7 @@ pub(super) enum StreamName {
 impl StreamName {
     /// Returns the stream of this name. `tag` is the parameter of streams of tags, with or without its `#`.
     pub(super) fn parse(name: &str, tag: Option<&str>) -> Option<StreamName> {
-        let tagged = |local| Some(StreamName::Hashtag { local, tag: folded(tag?)? });
+        let tagged = |local| Some(StreamName::Hashtag { local, tag: tag_named(tag?)? });
         match name {
             "user" => Some(StreamName::User),
             "user:notification" => Some(StreamName::UserNotification),
@@ -70,15 +70,6 @@ impl StreamName {
     /// Returns true if the stream has notifications.
     pub(super) fn has_notifications(&self) -> bool {
         matches!(self, StreamName::User | StreamName::UserNotification)
-    }
-}
-
-/// Returns a tag as croaks are compared with it. `None` if it is none.
-fn folded(typed: &str) -> Option<String> {
-    let written = format!("#{}", typed.strip_prefix('#').unwrap_or(typed));
-    match tags(&written).as_slice() {
-        [tag] if tag.end == written.len() => Some(tag.name.clone()),
-        _ => None,
     }
 }
 
