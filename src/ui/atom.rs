@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn a_document_has_every_part_that_atom_requires() {
-        let shared = CroakShare { id: 9, by: person("Carl") };
+        let shared = CroakShare { id: 9, by: person("Carl"), wall_ms: NOW_MS };
         let shared = FeedCroak { share: Some(Box::new(shared)), ..croak(3, "rain") };
         let feed = AtomFeed::home("https://pond.example", &person("Ada"), vec![shared, croak(2, "sun")]);
         let document = feed.document();

@@ -266,7 +266,7 @@ mod tests {
         };
         let numbers =
             CroakNumbers { replies: 1, likes: 2, shares: 3, liked: true, shared: false, pinned: false };
-        let share = Some(Box::new(CroakShare { id: 11, by: bob.clone() }));
+        let share = Some(Box::new(CroakShare { id: 11, by: bob.clone(), wall_ms: 1 }));
         let said = FeedCroak { id: 9, author: ada.clone(), body, numbers, share };
         assert_eq!(
             croak(&said),

@@ -381,7 +381,7 @@ fn pages() -> Vec<(&'static str, Page)> {
             wall_ms: 3_000, text: "a 🐸".into(), audience: Audience::Followers, reply_to: Some(299)
         };
     let numbers = CroakNumbers { replies: 1, likes: 300, shares: 2, liked: true, shared: true, pinned: true };
-    let share = Some(Box::new(CroakShare { id: 301, by: person() }));
+    let share = Some(Box::new(CroakShare { id: 301, by: person(), wall_ms: 4_000 }));
     let croak = FeedCroak { id: 300, author: person(), body: body.clone(), numbers, share };
     let croaks = vec![croak.clone()];
     let (everyone, liked) = (croaks.clone(), croak.clone());
@@ -430,7 +430,7 @@ fn pages() -> Vec<(&'static str, Page)> {
     let front = FrontPage {
         me: me.clone(),
         authors: vec![person()],
-        croaks: vec![FrontCroak { id: 300, author: 0, body, numbers, share: Some((301, 0)) }, known],
+        croaks: vec![FrontCroak { id: 300, author: 0, body, numbers, share: Some((301, 4_000, 0)) }, known],
         older: Some(299),
         unread: UNREAD,
         audience: Audience::Followers,

@@ -29,7 +29,7 @@ pub(crate) fn page<V: View>(
     let mut shown = Vec::with_capacity(croaks.len());
     for FeedCroak { id, author, body, numbers, share } in croaks {
         let author = people.position_of(author);
-        let share = share.map(|share| (share.id, people.position_of(share.by)));
+        let share = share.map(|share| (share.id, share.wall_ms, people.position_of(share.by)));
         // The ids between those of `known` say nothing about a croak that stands elsewhere because it was shared.
         let is_known = share.is_none() && known.is_some_and(|(from, to)| (from..=to).contains(&id));
         shown.push(FrontCroak { id, author, body: (!is_known).then_some(body), numbers, share });

@@ -38,6 +38,7 @@ fn listed<V: View>(
         return author.map(|author| shown(reader, id, author, croak, None)).transpose();
     };
     let Some(by) = reader.person(croak.author)? else { return Ok(None) };
+    let share = Some(Box::new(CroakShare { id, by, wall_ms: croak.wall_ms }));
     let Some((croak, author)) = reader.read(of)? else { return Ok(None) };
     if let Some(authors) = feed
         && (authors.contains(author.account)
@@ -46,7 +47,7 @@ fn listed<V: View>(
     {
         return Ok(None);
     }
-    shown(reader, of, author, croak, Some(Box::new(CroakShare { id, by }))).map(Some)
+    shown(reader, of, author, croak, share).map(Some)
 }
 
 /// Returns true if one of the authors shared the croak before this share. Only the oldest shares are looked at.

@@ -54,6 +54,8 @@ impl CroakBody {
 pub struct CroakShare {
     pub id: LogIndex,
     pub by: Person,
+    /// As [`CroakBody::wall_ms`], of the share.
+    pub wall_ms: u64,
 }
 
 /// Counts of a croak, and what the reader did with it.

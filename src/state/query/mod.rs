@@ -439,9 +439,9 @@ pub struct FrontCroak {
     /// Left out if the asker knows it.
     pub body: Option<CroakBody>,
     pub numbers: CroakNumbers,
-    /// Id of the share and position of its account among the authors of the page, if the croak is in the feed because an
-    /// account shared it.
-    pub share: Option<(LogIndex, u16)>,
+    /// Id and time of the share, and position of its account among the authors of the page, if the croak is in the feed because
+    /// an account shared it.
+    pub share: Option<(LogIndex, u64, u16)>,
 }
 
 /// An account as operators see it.

@@ -132,7 +132,8 @@ pub(super) fn page(page: &Page) -> Result<Option<String>, Box<dyn Error>> {
             let name = |position: u16| &authors[usize::from(position)].username;
             for FrontCroak { id, author, body, numbers, share } in croaks {
                 let text = body.as_ref().map_or("known".to_string(), body_words);
-                let share = share.map_or(String::new(), |(id, by)| format!(", share {id} by {}", name(by)));
+                let share =
+                    share.map_or(String::new(), |(id, _, by)| format!(", share {id} by {}", name(by)));
                 writeln!(output, "{id} {}: {text}{}{share}", name(*author), numbers_words(numbers))?;
             }
             let audience = if *audience == Audience::Followers { ", for followers" } else { "" };

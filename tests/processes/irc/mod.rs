@@ -1,7 +1,8 @@
-//! `ribbit client irc` with a client that speaks IRC byte for byte: [`transcripts`], [`together`], [`failing`], [`hostile`],
+//! `ribbit client irc` with a client that speaks IRC byte for byte: [`transcripts`], [`together`], [`failing`], [`history`], [`hostile`],
 //! [`log_ins`], and [`others`] with other people's clients.
 
 mod failing;
+mod history;
 mod hostile;
 mod log_ins;
 mod others;

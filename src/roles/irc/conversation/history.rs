@@ -223,8 +223,21 @@ struct History<'a, 'b> {
 }
 
 impl History<'_, '_> {
-    async fn page(&self, before: Option<LogIndex>, limit: usize) -> Result<Page, Refusal> {
-        self.conversation.history_page(self.target, before, limit).await
+    /// Reads up to `limit` messages before a place, newest first, down to `since`. Pages may be short, because messages of people who
+    /// are kept away and those that were removed are left out, so further ones are read.
+    async fn page(&self, before: Option<LogIndex>, since: LogIndex, limit: usize) -> Result<Page, Refusal> {
+        let read = |before, limit| self.conversation.history_page(self.target, before, limit);
+        let (mut messages, mut older) = read(before, limit).await?;
+        while let Some(next) = older.filter(|older| messages.len() < limit && *older > since) {
+            let (further, rest) = read(Some(next), HISTORY_MAX).await?;
+            messages.extend(further);
+            older = rest;
+            if messages.len() > limit {
+                messages.truncate(limit);
+                older = messages.last().map(|last| last.id);
+            }
+        }
+        Ok((messages, older))
     }
 
     /// Returns the newest messages before a place.
@@ -232,7 +245,7 @@ impl History<'_, '_> {
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let (mut messages, _) = self.page(before, limit).await?;
+        let (mut messages, _) = self.page(before, 0, limit).await?;
         messages.reverse();
         Ok(messages)
     }
@@ -243,7 +256,7 @@ impl History<'_, '_> {
             return Ok(Vec::new());
         }
         // One more than is answered, so that a page with all of them is told from one with too many.
-        let (newest, older) = self.page(None, limit + 1).await?;
+        let (newest, older) = self.page(None, after, limit + 1).await?;
         let Some(end) = newest.first().map(|newest| newest.id + 1) else { return Ok(Vec::new()) };
         let is_whole = |older: Option<LogIndex>| older.is_none_or(|older| older <= after);
         let mut found = newest;
@@ -253,7 +266,7 @@ impl History<'_, '_> {
             found = Vec::new();
             while low + 1 < high {
                 let middle = low + (high - low) / 2;
-                let (page, older) = self.page(Some(middle), limit + 1).await?;
+                let (page, older) = self.page(Some(middle), after, limit + 1).await?;
                 if is_whole(older) {
                     (low, found) = (middle, page);
                 } else {
@@ -299,13 +312,13 @@ impl History<'_, '_> {
     /// Returns the id of the first message at or after a time, or an index behind all of them. Times rise with the ids, unless a
     /// clock was wrong.
     async fn first_from(&self, time: u64) -> Result<LogIndex, Refusal> {
-        let (newest, _) = self.page(None, 1).await?;
+        let (newest, _) = self.page(None, 0, 1).await?;
         let Some(newest) = newest.first() else { return Ok(0) };
         // Everything before `low` is older; the message before `high` is not, unless nothing is that new.
         let (mut low, mut high) = (0, newest.id + 1);
         while low < high {
             let middle = low + (high - low).div_ceil(2);
-            let (page, _) = self.page(Some(middle), 1).await?;
+            let (page, _) = self.page(Some(middle), 0, 1).await?;
             match page.first() {
                 Some(message) if message.wall_ms >= time => high = message.id,
                 _ => low = middle,

@@ -10,7 +10,7 @@ use crate::operations::Refusal;
 use crate::operations::limits::ROOM_CATCH_UP_PAGES_MAX;
 use crate::operations::messages::Waiting;
 use ribbit_state::limits::FEED_PAGE_MAX;
-use ribbit_state::query::{CroakShare, FeedCroak};
+use ribbit_state::query::FeedCroak;
 use ribbit_state::{AccountId, Event, EventKind, LogIndex, RoomId};
 use std::collections::BTreeMap;
 
@@ -31,24 +31,15 @@ impl Conversation<'_> {
             EventKind::Messaged { from, to } if from == me || to == me => {
                 self.show_message(index, to == me).await
             }
-            EventKind::Croaked { .. } if self.feed.is_some_and(|feed| index > feed.shown) => {
+            EventKind::Croaked { .. } | EventKind::Shared { .. }
+                if self.feed.is_some_and(|feed| index > feed.shown) =>
+            {
                 if self.is_silent(index) {
                     self.feed.iter_mut().for_each(|feed| feed.shown = index);
                     return Ok(());
                 }
                 let croak = self.operations().croak(&self.session, index).await?;
                 self.show_croak(croak);
-                Ok(())
-            }
-            EventKind::Shared { croak, account, .. } if self.feed.is_some_and(|feed| index > feed.shown) => {
-                let by = self.operations().person(&self.session, account).await?;
-                let croak = self.operations().croak(&self.session, croak).await?;
-                if let Some(by) = by {
-                    self.show_croak(FeedCroak {
-                        share: Some(Box::new(CroakShare { id: index, by })),
-                        ..croak
-                    });
-                }
                 Ok(())
             }
             EventKind::RoomJoined { room, account } => self.show_membership(room, account, "JOIN").await,

@@ -50,14 +50,16 @@ impl Shown {
 
     /// Returns a croak of the feed.
     pub(super) fn in_feed(croak: FeedCroak) -> Shown {
-        let (id, author, to) = (croak.cursor(), croak.author.username, FEED.to_string());
-        let (from, text, reply_to) = match croak.share {
-            None => (author, croak.body.text, croak.body.reply_to),
+        let (author, to) = (croak.author.username, FEED.to_string());
+        let (text, wall_ms) = (croak.body.text, croak.body.wall_ms);
+        match croak.share {
+            None => Shown { id: croak.id, wall_ms, from: author, to, text, reply_to: croak.body.reply_to },
+            // Its place and time are those of the share.
             Some(share) => {
-                (share.by.username, format!("shared @{author}: {}", croak.body.text), Some(croak.id))
+                let (from, text) = (share.by.username, format!("shared @{author}: {text}"));
+                Shown { id: share.id, wall_ms: share.wall_ms, from, to, text, reply_to: Some(croak.id) }
             }
-        };
-        Shown { id, wall_ms: croak.body.wall_ms, from, to, text, reply_to }
+        }
     }
 }
 

@@ -133,9 +133,9 @@ impl FrontCache {
                 }
             };
             let share = match croak.share {
-                Some((id, by)) => {
+                Some((id, wall_ms, by)) => {
                     let by = front.authors.get(usize::from(by)).ok_or(MissingText)?.clone();
-                    Some(Box::new(CroakShare { id, by }))
+                    Some(Box::new(CroakShare { id, by, wall_ms }))
                 }
                 None => None,
             };
