@@ -7,6 +7,7 @@
 //!                 this request was submitted          → as a new one
 //!                 submitted before the window,
 //!                 or not before its own log entry    → OutcomeUnknown
+//!                 by an app beyond its scopes        → OutsideScopes, recorded
 //!                 new                                → rules → changes + outcome, both recorded
 //! ```
 //!
@@ -21,6 +22,7 @@ use super::accounts;
 use super::accounts::access;
 use super::accounts::apps;
 use super::accounts::relations;
+use super::accounts::sessions;
 use super::accounts::social;
 use super::audit;
 use super::cluster::leases;
@@ -38,7 +40,8 @@ use super::messages;
 use super::notices;
 use super::rooms;
 use super::rows::{
-    Bookkeeping, Books, Change, Croaks, InlineRecord, Key, RequestRecord, Requests, Table, View,
+    Bookkeeping, Books, Change, Croaks, InlineRecord, Key, RequestRecord, Requests, Sessions, Table, View,
+    get,
 };
 use super::rule::{ApplyContext, Bounds, Decision};
 use super::tree::namespace;
@@ -85,11 +88,22 @@ pub(crate) fn apply_within<V: WriteView>(
     let record = InlineRecord { id: request.id.0, digest, age_ms };
     let context = ApplyContext { index, wall_ms: stamp.wall_ms, record };
     let mut books = before;
-    let (mut changes, outcome) = match decide(bounds, view, context, &mut books, &request.command)? {
+    let session = match request.command.secret() {
+        Some(token) => get::<Sessions, V>(view, &token)?.map(|session| (token, session)),
+        None => None,
+    };
+    let needs = request.command.facts().by_app;
+    let decided = match &session {
+        Some((_, session)) if !sessions::permits(session, needs, age_ms) => {
+            Err(Denied::new(Code::OutsideScopes))
+        }
+        _ => decide(bounds, view, context, &mut books, &request.command)?,
+    };
+    let (mut changes, outcome) = match decided {
         Ok((mut changes, reply)) => {
             // Of a secret that is no open session nothing is noted.
-            if let Some(session) = request.command.secret() {
-                accounts::sessions::note_use(view, context, session, &mut changes)?;
+            if let Some((token, session)) = session {
+                sessions::note_use(context, token, session, &mut changes);
             }
             (changes, Ok(reply))
         }

@@ -131,6 +131,7 @@ codes! {
     NotAllowed = 686, "your account may not do that";
     /// The password of the session was not checked in the last ten minutes.
     ConfirmPassword = 687, "enter your password again to go on";
+    OutsideScopes = 688, "the app does not have the permission to do this";
 }
 
 impl Code {

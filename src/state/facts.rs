@@ -1,7 +1,7 @@
 //! Facts about each command and each query, one row each. A command or query without a row does not compile.
 //!
 //! ```text
-//!   Command ──▶ CommandFacts { level, sender, grows, rate, event } and its secret
+//!   Command ──▶ CommandFacts { level, by_app, sender, grows, rate, event } and its secret
 //!   Query   ──▶ the plane it is answered on                         and its secret
 //! ```
 //!
@@ -16,12 +16,14 @@ use super::events::{self, Event, EventKind};
 use super::ids::{LogIndex, TokenHash};
 use super::query::Query;
 use super::rows::Change;
+use super::scopes::Scope;
 
 /// Facts about one kind of command.
 pub struct CommandFacts {
     /// Rules level that the cluster must have reached before the command is accepted. A command added later gets a higher
     /// level, so that members of mixed versions never apply it differently.
     pub level: u32,
+    pub by_app: AppUse,
     pub sender: Sender,
     /// The command stores lasting data for a person, so it is refused while the disk quota is exceeded. Logging in does not
     /// count: sessions are few, and deleting something requires one. Commands that keep the cluster running do not count
@@ -31,6 +33,16 @@ pub struct CommandFacts {
     /// Returns the event that live subscribers receive once the command was applied. Not asked for a refused command or one
     /// without changes.
     pub(super) event: fn(&Command, &Outcome, &[Change]) -> Option<EventKind>,
+}
+
+/// What the session of an app needs to send a command. The session of a person who logged in by themselves needs nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AppUse {
+    /// No scope suffices. Commands that are sent without a session belong here, too.
+    Never,
+    /// No scope is needed.
+    Any,
+    Scope(Scope),
 }
 
 /// Programs that may send a command unchanged.
@@ -66,10 +78,10 @@ pub enum CommandRate {
 }
 
 /// The table of commands. Columns: variant; rules level; its field with the hash of a secret, or `none`, and further ones after a
-/// `+`; sender; whether it grows; rate; event.
+/// `+`; scope that the session of an app needs, `any` or `never`; sender; whether it grows; rate; event.
 macro_rules! commands {
     ($($variant:ident $(($group:ident::$inner:ident))?:
-        $level:literal, $secret:ident $(+ $further:ident)*, $sender:ident, $grows:ident, $rate:ident, $event:ident;)*) => {
+        $level:literal, $secret:ident $(+ $further:ident)*, $by_app:ident, $sender:ident, $grows:ident, $rate:ident, $event:ident;)*) => {
         impl Command {
             /// Number of kinds of commands: the rows of the table.
             pub const KINDS: usize = [$(stringify!($variant)),*].len();
@@ -79,6 +91,7 @@ macro_rules! commands {
                 match self {
                     $(commands!(@pattern none $variant $(($group::$inner))?) => &CommandFacts {
                         level: $level,
+                        by_app: commands!(@by_app $by_app),
                         sender: Sender::$sender,
                         grows: commands!(@grows $grows),
                         rate: CommandRate::$rate,
@@ -130,101 +143,104 @@ macro_rules! commands {
     };
     (@value none) => { None };
     (@value $secret:ident) => { Some($secret) };
+    (@by_app never) => { AppUse::Never };
+    (@by_app any) => { AppUse::Any };
+    (@by_app $scope:ident) => { AppUse::Scope(Scope::$scope) };
     (@grows grows) => { true };
     (@grows stays) => { false };
 }
 
 commands! {
-    CreateAccount: 1, none, Backends, grows, SmallWrite, account_created;
-    LogIn: 1, none, Backends, stays, SmallWrite, session_opened;
-    LogOut: 1, session, People, stays, SmallWrite, session_closed;
-    Croak: 1, session, People, grows, Post, croaked;
-    AddFriend: 1, session, People, grows, Post, friend_added;
-    RemoveFriend: 1, session, People, stays, SmallWrite, friend_removed;
-    DeleteAccount: 1, session, Backends, stays, SmallWrite, own_account_deleted;
-    Sweep: 1, none, Members, stays, SmallWrite, none;
-    IndexCroaks: 1, none, Members, stays, SmallWrite, none;
-    FoundCluster: 1, none, Members, stays, SmallWrite, none;
-    Join: 1, none, Members, stays, SmallWrite, none;
-    DescribeMember: 1, none, Members, stays, SmallWrite, none;
-    MarkLost: 1, none, Members, stays, SmallWrite, none;
-    Drain: 1, none, Members, stays, SmallWrite, none;
-    RemoveMember: 1, none, Members, stays, SmallWrite, none;
-    RaiseRules: 1, none, Members, stays, SmallWrite, none;
-    Tree(TreeCommand::MakeFolder): 1, none, Operators, grows, SmallWrite, nodes_changed;
-    Tree(TreeCommand::Touch): 1, none, Operators, grows, SmallWrite, nodes_changed;
-    Tree(TreeCommand::Write): 1, none, Operators, grows, SmallWrite, nodes_changed;
-    Tree(TreeCommand::Remove): 1, none, Operators, stays, SmallWrite, nodes_removed;
-    Tree(TreeCommand::Acquire): 1, none, Operators, stays, SmallWrite, nodes_changed;
-    Tree(TreeCommand::Release): 1, none, Operators, stays, SmallWrite, nodes_changed;
-    Lease(LeaseCommand::Open): 1, none, Operators, stays, SmallWrite, lease_began;
-    Lease(LeaseCommand::Close): 1, none, PeopleAndOperators, stays, SmallWrite, lease_closed;
-    Lease(LeaseCommand::Register): 1, none, Members, stays, SmallWrite, lease_began;
-    Lease(LeaseCommand::End): 1, none, Members, stays, SmallWrite, lease_ended;
-    Lease(LeaseCommand::Appoint): 1, none, Members, stays, SmallWrite, lease_began;
-    Lease(LeaseCommand::StepDown): 1, none, Members, stays, SmallWrite, lease_began;
-    Lease(LeaseCommand::EnterChat): 1, session, People, stays, SmallWrite, lease_began;
-    Lease(LeaseCommand::SetRegions): 1, none, Members, stays, SmallWrite, lease_began;
-    Lease(LeaseCommand::NumberClient): 1, none, PeopleAndOperators, stays, SmallWrite, lease_began;
-    Message(MessageCommand::Send): 1, session, People, grows, Post, messaged;
-    Message(MessageCommand::Mark): 1, session, People, stays, SmallWrite, marked;
-    Message(MessageCommand::ReadFeed): 1, session, People, stays, SmallWrite, feed_read;
-    Message(MessageCommand::SendAgain): 1, session, People, grows, Post, messaged;
-    Account(AccountCommand::Describe): 1, session, People, stays, SmallWrite, none;
-    Account(AccountCommand::ChangePassword): 1, session, Backends, stays, SmallWrite, session_closed;
-    Account(AccountCommand::EndSession): 1, session, People, stays, SmallWrite, session_closed;
-    Account(AccountCommand::EndOtherSessions): 1, session, People, stays, SmallWrite, session_closed;
-    Account(AccountCommand::RemoveCroak): 1, session, People, stays, SmallWrite, croak_removed;
-    Account(AccountCommand::Pin): 1, session, People, stays, SmallWrite, none;
-    Account(AccountCommand::Dismiss): 1, session, People, stays, SmallWrite, none;
-    Account(AccountCommand::MakeFeedAddress): 1, session, People, grows, Post, none;
-    Account(AccountCommand::EndFeedAddress): 1, session, People, stays, SmallWrite, none;
-    Account(AccountCommand::Confirm): 1, session, Backends, stays, SmallWrite, none;
-    Operator(OperatorCommand::SetPassword): 1, none, Backends, stays, SmallWrite, sessions_closed;
-    Operator(OperatorCommand::Suspend): 1, none, Operators, stays, SmallWrite, sessions_closed;
-    Operator(OperatorCommand::RemoveAccount): 1, none, Operators, stays, SmallWrite, account_deleted;
-    Operator(OperatorCommand::RemoveCroak): 1, none, Operators, stays, SmallWrite, croak_removed;
-    Operator(OperatorCommand::SetRegistration): 1, none, Operators, stays, SmallWrite, none;
-    Operator(OperatorCommand::DescribeSite): 1, none, Operators, stays, SmallWrite, none;
-    Operator(OperatorCommand::Announce): 1, none, Operators, stays, SmallWrite, announced;
-    Operator(OperatorCommand::WithdrawAnnouncement): 1, none, Operators, stays, SmallWrite, none;
-    Operator(OperatorCommand::MakeResetLink): 1, code, Operators, stays, SmallWrite, none;
-    Operator(OperatorCommand::CreateWithLink): 1, code, Operators, grows, SmallWrite, account_created;
-    Operator(OperatorCommand::SetRole): 1, none, Operators, stays, SmallWrite, none;
-    Operator(OperatorCommand::RemoveRoomMessage): 1, none, Operators, stays, SmallWrite, room_message_removed;
-    Govern: 1, session, People, stays, SmallWrite, governed;
-    Operator(OperatorCommand::Record): 1, none, Operators, stays, SmallWrite, none;
-    Rehash: 1, none, Backends, stays, SmallWrite, none;
-    Notice(NoticeCommand::Read): 1, session, People, stays, SmallWrite, noticed;
-    Notice(NoticeCommand::Remove): 1, session, People, stays, SmallWrite, noticed;
-    Room(RoomCommand::Create): 1, session, People, grows, Post, room_joined;
-    Room(RoomCommand::Change): 1, session, People, stays, Post, room_changed;
-    Room(RoomCommand::Join): 1, session, People, grows, Post, room_joined;
-    Room(RoomCommand::Leave): 1, session, People, stays, SmallWrite, room_left;
-    Room(RoomCommand::Close): 1, session, People, stays, SmallWrite, room_closed;
-    Room(RoomCommand::Invite): 1, session, People, grows, Post, room_guests_changed;
-    Room(RoomCommand::Withdraw): 1, session, People, stays, SmallWrite, room_guests_changed;
-    Room(RoomCommand::Remove): 1, session, People, stays, SmallWrite, room_left;
-    Room(RoomCommand::SetRank): 1, session, People, stays, SmallWrite, room_ranks_changed;
-    Room(RoomCommand::Say): 1, session, People, grows, Post, room_said;
-    Room(RoomCommand::RemoveMessage): 1, session, People, stays, SmallWrite, room_message_removed;
-    Room(RoomCommand::Mark): 1, session, People, stays, SmallWrite, room_read;
-    Relation(RelationCommand::Mute): 1, session, People, grows, Post, muted;
-    Relation(RelationCommand::Block): 1, session, People, stays, SmallWrite, blocked;
-    Relation(RelationCommand::Report): 1, session, People, grows, Post, none;
-    Operator(OperatorCommand::DecideReport): 1, none, Operators, stays, SmallWrite, decided;
-    Conversation(ConversationCommand::Like): 1, session, People, grows, SmallWrite, reacted;
-    Conversation(ConversationCommand::Unlike): 1, session, People, stays, SmallWrite, reacted;
-    Conversation(ConversationCommand::Share): 1, session, People, grows, Post, shared;
-    Conversation(ConversationCommand::Unshare): 1, session, People, stays, SmallWrite, unshared;
-    Conversation(ConversationCommand::SweepCroak): 1, none, Members, stays, SmallWrite, none;
-    Access(AccessCommand::ResetPassword): 1, code, Backends, stays, SmallWrite, password_reset;
-    Access(AccessCommand::CreateByName): 1, none, Operators, grows, SmallWrite, account_created;
-    Access(AccessCommand::OpenByName): 1, session, Operators, stays, SmallWrite, session_opened;
-    App(AppCommand::Register): 1, none + key, People, grows, Post, none;
-    App(AppCommand::Authorize): 1, session + code, People, stays, SmallWrite, none;
-    App(AppCommand::Exchange): 1, none + key + code + session, People, stays, SmallWrite, code_exchanged;
-    App(AppCommand::Revoke): 1, none + key + session, People, stays, SmallWrite, session_closed;
+    CreateAccount: 1, none, never, Backends, grows, SmallWrite, account_created;
+    LogIn: 1, none, never, Backends, stays, SmallWrite, session_opened;
+    LogOut: 1, session, any, People, stays, SmallWrite, session_closed;
+    Croak: 1, session, WriteStatuses, People, grows, Post, croaked;
+    AddFriend: 1, session, WriteFollows, People, grows, Post, friend_added;
+    RemoveFriend: 1, session, WriteFollows, People, stays, SmallWrite, friend_removed;
+    DeleteAccount: 1, session, never, Backends, stays, SmallWrite, own_account_deleted;
+    Sweep: 1, none, never, Members, stays, SmallWrite, none;
+    IndexCroaks: 1, none, never, Members, stays, SmallWrite, none;
+    FoundCluster: 1, none, never, Members, stays, SmallWrite, none;
+    Join: 1, none, never, Members, stays, SmallWrite, none;
+    DescribeMember: 1, none, never, Members, stays, SmallWrite, none;
+    MarkLost: 1, none, never, Members, stays, SmallWrite, none;
+    Drain: 1, none, never, Members, stays, SmallWrite, none;
+    RemoveMember: 1, none, never, Members, stays, SmallWrite, none;
+    RaiseRules: 1, none, never, Members, stays, SmallWrite, none;
+    Tree(TreeCommand::MakeFolder): 1, none, never, Operators, grows, SmallWrite, nodes_changed;
+    Tree(TreeCommand::Touch): 1, none, never, Operators, grows, SmallWrite, nodes_changed;
+    Tree(TreeCommand::Write): 1, none, never, Operators, grows, SmallWrite, nodes_changed;
+    Tree(TreeCommand::Remove): 1, none, never, Operators, stays, SmallWrite, nodes_removed;
+    Tree(TreeCommand::Acquire): 1, none, never, Operators, stays, SmallWrite, nodes_changed;
+    Tree(TreeCommand::Release): 1, none, never, Operators, stays, SmallWrite, nodes_changed;
+    Lease(LeaseCommand::Open): 1, none, never, Operators, stays, SmallWrite, lease_began;
+    Lease(LeaseCommand::Close): 1, none, never, PeopleAndOperators, stays, SmallWrite, lease_closed;
+    Lease(LeaseCommand::Register): 1, none, never, Members, stays, SmallWrite, lease_began;
+    Lease(LeaseCommand::End): 1, none, never, Members, stays, SmallWrite, lease_ended;
+    Lease(LeaseCommand::Appoint): 1, none, never, Members, stays, SmallWrite, lease_began;
+    Lease(LeaseCommand::StepDown): 1, none, never, Members, stays, SmallWrite, lease_began;
+    Lease(LeaseCommand::EnterChat): 1, session, never, People, stays, SmallWrite, lease_began;
+    Lease(LeaseCommand::SetRegions): 1, none, never, Members, stays, SmallWrite, lease_began;
+    Lease(LeaseCommand::NumberClient): 1, none, never, PeopleAndOperators, stays, SmallWrite, lease_began;
+    Message(MessageCommand::Send): 1, session, WriteStatuses, People, grows, Post, messaged;
+    Message(MessageCommand::Mark): 1, session, WriteConversations, People, stays, SmallWrite, marked;
+    Message(MessageCommand::ReadFeed): 1, session, WriteStatuses, People, stays, SmallWrite, feed_read;
+    Message(MessageCommand::SendAgain): 1, session, WriteStatuses, People, grows, Post, messaged;
+    Account(AccountCommand::Describe): 1, session, WriteAccounts, People, stays, SmallWrite, none;
+    Account(AccountCommand::ChangePassword): 1, session, never, Backends, stays, SmallWrite, session_closed;
+    Account(AccountCommand::EndSession): 1, session, never, People, stays, SmallWrite, session_closed;
+    Account(AccountCommand::EndOtherSessions): 1, session, never, People, stays, SmallWrite, session_closed;
+    Account(AccountCommand::RemoveCroak): 1, session, WriteStatuses, People, stays, SmallWrite, croak_removed;
+    Account(AccountCommand::Pin): 1, session, WriteAccounts, People, stays, SmallWrite, none;
+    Account(AccountCommand::Dismiss): 1, session, WriteAccounts, People, stays, SmallWrite, none;
+    Account(AccountCommand::MakeFeedAddress): 1, session, never, People, grows, Post, none;
+    Account(AccountCommand::EndFeedAddress): 1, session, never, People, stays, SmallWrite, none;
+    Account(AccountCommand::Confirm): 1, session, never, Backends, stays, SmallWrite, none;
+    Operator(OperatorCommand::SetPassword): 1, none, never, Backends, stays, SmallWrite, sessions_closed;
+    Operator(OperatorCommand::Suspend): 1, none, never, Operators, stays, SmallWrite, sessions_closed;
+    Operator(OperatorCommand::RemoveAccount): 1, none, never, Operators, stays, SmallWrite, account_deleted;
+    Operator(OperatorCommand::RemoveCroak): 1, none, never, Operators, stays, SmallWrite, croak_removed;
+    Operator(OperatorCommand::SetRegistration): 1, none, never, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::DescribeSite): 1, none, never, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::Announce): 1, none, never, Operators, stays, SmallWrite, announced;
+    Operator(OperatorCommand::WithdrawAnnouncement): 1, none, never, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::MakeResetLink): 1, code, never, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::CreateWithLink): 1, code, never, Operators, grows, SmallWrite, account_created;
+    Operator(OperatorCommand::SetRole): 1, none, never, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::RemoveRoomMessage): 1, none, never, Operators, stays, SmallWrite, room_message_removed;
+    Govern: 1, session, never, People, stays, SmallWrite, governed;
+    Operator(OperatorCommand::Record): 1, none, never, Operators, stays, SmallWrite, none;
+    Rehash: 1, none, never, Backends, stays, SmallWrite, none;
+    Notice(NoticeCommand::Read): 1, session, WriteStatuses, People, stays, SmallWrite, noticed;
+    Notice(NoticeCommand::Remove): 1, session, WriteNotifications, People, stays, SmallWrite, noticed;
+    Room(RoomCommand::Create): 1, session, never, People, grows, Post, room_joined;
+    Room(RoomCommand::Change): 1, session, never, People, stays, Post, room_changed;
+    Room(RoomCommand::Join): 1, session, never, People, grows, Post, room_joined;
+    Room(RoomCommand::Leave): 1, session, never, People, stays, SmallWrite, room_left;
+    Room(RoomCommand::Close): 1, session, never, People, stays, SmallWrite, room_closed;
+    Room(RoomCommand::Invite): 1, session, never, People, grows, Post, room_guests_changed;
+    Room(RoomCommand::Withdraw): 1, session, never, People, stays, SmallWrite, room_guests_changed;
+    Room(RoomCommand::Remove): 1, session, never, People, stays, SmallWrite, room_left;
+    Room(RoomCommand::SetRank): 1, session, never, People, stays, SmallWrite, room_ranks_changed;
+    Room(RoomCommand::Say): 1, session, never, People, grows, Post, room_said;
+    Room(RoomCommand::RemoveMessage): 1, session, never, People, stays, SmallWrite, room_message_removed;
+    Room(RoomCommand::Mark): 1, session, never, People, stays, SmallWrite, room_read;
+    Relation(RelationCommand::Mute): 1, session, WriteMutes, People, grows, Post, muted;
+    Relation(RelationCommand::Block): 1, session, WriteBlocks, People, stays, SmallWrite, blocked;
+    Relation(RelationCommand::Report): 1, session, WriteReports, People, grows, Post, none;
+    Operator(OperatorCommand::DecideReport): 1, none, never, Operators, stays, SmallWrite, decided;
+    Conversation(ConversationCommand::Like): 1, session, WriteFavourites, People, grows, SmallWrite, reacted;
+    Conversation(ConversationCommand::Unlike): 1, session, WriteFavourites, People, stays, SmallWrite, reacted;
+    Conversation(ConversationCommand::Share): 1, session, WriteStatuses, People, grows, Post, shared;
+    Conversation(ConversationCommand::Unshare): 1, session, WriteStatuses, People, stays, SmallWrite, unshared;
+    Conversation(ConversationCommand::SweepCroak): 1, none, never, Members, stays, SmallWrite, none;
+    Access(AccessCommand::ResetPassword): 1, code, never, Backends, stays, SmallWrite, password_reset;
+    Access(AccessCommand::CreateByName): 1, none, never, Operators, grows, SmallWrite, account_created;
+    Access(AccessCommand::OpenByName): 1, session, never, Operators, stays, SmallWrite, session_opened;
+    App(AppCommand::Register): 1, none + key, never, People, grows, Post, none;
+    App(AppCommand::Authorize): 1, session + code, never, People, stays, SmallWrite, none;
+    App(AppCommand::Exchange): 1, none + key + code + session, never, People, stays, SmallWrite, code_exchanged;
+    App(AppCommand::Revoke): 1, none + key + session, never, People, stays, SmallWrite, session_closed;
 }
 
 /// Returns the event that applying this command at `index` produced, if any.

@@ -432,8 +432,8 @@ fn check_complete(commands: &[Command]) {
     inside!(Conversation, ConversationCommand: Like Unlike Share Unshare SweepCroak);
 }
 
-/// Every command once, as a log entry holds it.
-fn entries() -> Vec<String> {
+/// Every command once.
+pub(crate) fn commands() -> Vec<Command> {
     let member = NewMember {
         role: Role::Backend,
         id: 2,
@@ -481,6 +481,16 @@ fn entries() -> Vec<String> {
         Command::RemoveMember { raft_id: 6 },
         Command::RaiseRules { level: 2 },
     ];
+    let later = coordination_commands().into_iter().chain(message_commands()).chain([rehash_command()]);
+    let later =
+        later.chain(crate::rooms::commands()).chain(crate::apps::commands()).chain(crate::audit::commands());
+    let commands: Vec<Command> = commands.into_iter().chain(later).collect();
+    check_complete(&commands);
+    commands
+}
+
+/// Every command as a log entry holds it.
+fn entries() -> Vec<String> {
     let entry = |command: Command| {
         let name = format!("{command:?}").split([' ', '{']).next().unwrap_or_default().to_string();
         let digest = digest(&command);
@@ -491,12 +501,7 @@ fn entries() -> Vec<String> {
         assert_eq!(postcard::from_bytes::<Proposal>(&bytes).unwrap(), proposal);
         format!("{name} {digest:016x} {}", hex(&bytes))
     };
-    let later = coordination_commands().into_iter().chain(message_commands()).chain([rehash_command()]);
-    let later =
-        later.chain(crate::rooms::commands()).chain(crate::apps::commands()).chain(crate::audit::commands());
-    let commands: Vec<Command> = commands.into_iter().chain(later).collect();
-    check_complete(&commands);
-    commands.into_iter().map(entry).collect()
+    commands().into_iter().map(entry).collect()
 }
 
 /// Compares with the golden file, or writes it when UPDATE_GOLDENFILES is set. A changed line is a broken format: only new lines may

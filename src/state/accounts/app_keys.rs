@@ -3,7 +3,7 @@
 use crate::code::{Code, Denied};
 use crate::command::AppLogIn;
 use crate::ids::{AppId, LogIndex, TokenHash};
-use crate::rows::{App, AppAccess, AppOrder, Apps, Change, Sessions, View, get};
+use crate::rows::{App, AppAccess, AppOrder, Apps, Change, View, get};
 use crate::rule::{ApplyContext, checked};
 use crate::scopes::Scopes;
 
@@ -51,11 +51,4 @@ pub(super) fn logged_in_with<V: View>(
     checked!(check_scopes(scopes, row.scopes));
     let name = row.name.clone();
     Ok(Ok((AppAccess { app, scopes }, name, used(context, app, row))))
-}
-
-/// Refuses the session of an app, which may not let other apps in, log the person out elsewhere, change the password or delete the
-/// account.
-pub(super) fn not_of_app<V: View>(view: &V, session: TokenHash) -> Result<Result<(), Denied>, V::Error> {
-    let of_app = get::<Sessions, V>(view, &session)?.is_some_and(|row| row.app.is_some());
-    Ok(if of_app { Err(Denied::new(Code::NotLoggedIn)) } else { Ok(()) })
 }

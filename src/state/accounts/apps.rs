@@ -6,15 +6,15 @@
 //!   person: LogIn with an app ─────────────────────────────────▶ a session of the app
 //! ```
 //!
-//! An app's session is a session like any other, with the app and its scopes. Which scope a request needs is known to the API
-//! alone. What an app must never do, whatever its scopes, is refused here: see [`super::app_keys::not_of_app`].
+//! An app's session is a session like any other, with the app and its scopes. Which scope a command needs of it, and what an app must
+//! never do, is in the table of commands ([`crate::facts`]); [`crate::apply`] refuses the rest.
 //!
 //! A code is stored under its hash and bound to the account, the app, the redirect address, the scopes and the challenge. It works
 //! once, for ten minutes of the cluster's age. The second exchange of a code ends the session of the first, because one of the two
 //! has stolen it.
 
 use super::app_codes::make_code;
-use super::app_keys::{app_with_key, check_scopes, not_of_app, place, used};
+use super::app_keys::{app_with_key, check_scopes, place, used};
 use super::sessions::{ended, open_session, removed};
 use crate::code::{Code, Denied};
 use crate::command::{AppCommand, Reply};
@@ -49,7 +49,6 @@ pub(crate) fn change<V: View>(
             register(bounds, view, AppId(context.index), &app)
         }
         AppCommand::Authorize { session, app, redirect, scopes, challenge, code } => {
-            checked!(not_of_app(view, *session)?);
             let owner = session_owner(view, *session, context.age_ms())?;
             let me = or_deny!(owner, Denied::new(Code::NotLoggedIn));
             let row = or_deny!(get::<Apps, V>(view, app)?, Denied::new(Code::NoSuchApp));

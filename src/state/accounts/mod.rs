@@ -57,15 +57,6 @@ pub(crate) fn change<V: View>(
     let Some((me, account)) = session_account(view, session, context.age_ms())? else {
         return Ok(Err(Denied::new(Code::NotLoggedIn)));
     };
-    if matches!(
-        command,
-        AccountCommand::ChangePassword { .. }
-            | AccountCommand::Confirm { .. }
-            | AccountCommand::EndSession { .. }
-            | AccountCommand::EndOtherSessions { .. }
-    ) {
-        checked!(app_keys::not_of_app(view, session)?);
-    }
     match command {
         AccountCommand::Describe { changes, .. } => describe(view, me, account, changes),
         AccountCommand::ChangePassword { credential_version, .. }

@@ -2,6 +2,7 @@
 
 use crate::code::{Code, Denied};
 use crate::command::Reply;
+use crate::facts::AppUse;
 use crate::ids::{AccountId, LogIndex, TokenHash};
 use crate::limits::FEED_ADDRESSES_MAX;
 use crate::lookup::{is_suspended, range_of};
@@ -15,13 +16,7 @@ const DAY_MS: u64 = 24 * 3600 * 1000;
 
 /// Notes the day on which a session was used, when its first command of a day is applied. So it costs each session one row
 /// a day, and reading writes nothing. A session that the command ends or writes itself is left alone.
-pub(crate) fn note_use<V: View>(
-    view: &V,
-    context: ApplyContext,
-    token: TokenHash,
-    changes: &mut Vec<Change>,
-) -> Result<(), V::Error> {
-    let Some(session) = get::<Sessions, V>(view, &token)? else { return Ok(()) };
+pub(crate) fn note_use(context: ApplyContext, token: TokenHash, session: Session, changes: &mut Vec<Change>) {
     let key = token.bytes();
     let concerns = |change: &Change| match change {
         Change::Put { table, key: changed, .. } | Change::Remove { table, key: changed } => {
@@ -32,7 +27,15 @@ pub(crate) fn note_use<V: View>(
         let used = Session { used_wall_ms: context.wall_ms, ..session };
         changes.push(Change::put::<Sessions>(&token, &used));
     }
-    Ok(())
+}
+
+/// Returns true if a session may send a command that needs this of an app. One that has ended is left to the rule of the command.
+pub(crate) fn permits(session: &Session, needs: AppUse, age_ms: u64) -> bool {
+    match (session.app, needs) {
+        (None, _) | (_, AppUse::Any) => true,
+        (Some(_), AppUse::Never) => !session.is_open_at(age_ms),
+        (Some(access), AppUse::Scope(scope)) => access.scopes.allows(scope) || !session.is_open_at(age_ms),
+    }
 }
 
 /// Opens a session of an account, in place of the oldest if it has as many as possible. `checked`: its password was checked.

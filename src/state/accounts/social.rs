@@ -8,7 +8,7 @@
 //! croaks in bounded steps, and [`index_croaks`] drops its remaining croaks instead of indexing them. The account's
 //! messages are swept by [`crate::messages`] and its notices by [`crate::notices`]. Changes made by the owner are in [`super`].
 
-use super::app_keys::{logged_in_with, not_of_app};
+use super::app_keys::logged_in_with;
 use super::relations;
 use super::sessions::{end_reset_link, ended, open_session, remove_all};
 use crate::account_role::AccountRole;
@@ -172,7 +172,6 @@ pub(crate) fn delete_account<V: View>(
     session: TokenHash,
     credential_version: u32,
 ) -> Result<Decision, V::Error> {
-    checked!(not_of_app(view, session)?);
     let (id, account) = or_deny!(session_account(view, session, context.age_ms())?, NOT_LOGGED_IN);
     if account.credential_version != credential_version {
         return Ok(Err(Denied::new(Code::CredentialsChanged)));

@@ -50,7 +50,11 @@ pub fn tags(text: &str) -> Vec<Tag> {
 /// Returns the folded name of a tag that was entered with or without its `#`. `None` if it is no tag, or more than one.
 pub fn tag_named(entered: &str) -> Option<String> {
     let written = format!("#{}", entered.strip_prefix('#').unwrap_or(entered));
-    tags(&written).into_iter().next().filter(|tag| tag.end == written.len()).map(|tag| tag.name)
+    tags(&written)
+        .into_iter()
+        .next()
+        .filter(|tag| tag.begin == 0 && tag.end == written.len())
+        .map(|tag| tag.name)
 }
 
 /// Returns the words of a text in their order. The name of a tag is two words: the tag, and an ordinary word.

@@ -113,6 +113,7 @@ impl From<Denied> for ApiError {
     fn from(denied: Denied) -> ApiError {
         let status = match denied.code {
             Code::NotLoggedIn => return ApiError::no_token(),
+            Code::OutsideScopes => return ApiError::no_scope(),
             code if code.is_rate_limit() => StatusCode::TOO_MANY_REQUESTS,
             Code::Unavailable | Code::Busy | Code::DisksFull => StatusCode::SERVICE_UNAVAILABLE,
             Code::NoSuchUser
