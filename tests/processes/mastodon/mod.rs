@@ -20,33 +20,33 @@ fn json(reply: &Reply) -> Value {
     serde_json::from_str(&reply.body).unwrap_or_else(|_| panic!("no JSON: {}", reply.body))
 }
 
-/// Runs a client of three people until it has passed. `program` begins its command line.
+/// Runs clients of three people each until they have passed. `program` and `arguments` begin and go on in their command lines.
 #[track_caller]
-fn run(mut program: Command, client: &str, arguments: &[&OsStr]) {
+fn run(program: &OsStr, clients: &[&str], arguments: &[&OsStr]) {
     let pond = TestCluster::start();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/processes/mastodon/clients");
-    program
-        .arg(folder.join(client))
-        .args(arguments)
-        .arg(format!("http://{}", pond.web()))
-        .args(["ada", "bob", "carl"].map(|name| token(&pond, name)));
-    python::until_passed(program, |what| panic!("the client asks for {what}"));
+    for (client, people) in clients.iter().zip([["ada", "bob", "carl"], ["dora", "bobby", "carla"]]) {
+        let mut command = Command::new(program);
+        command.arg(folder.join(client)).args(arguments).arg(format!("http://{}", pond.web()));
+        command.args(people.map(|name| token(&pond, name)));
+        python::until_passed(command, |what| panic!("the client asks for {what}"));
+    }
 }
 
 #[test]
-fn the_calls_of_mastodon_py() {
+fn the_calls_and_streams_of_mastodon_py() {
     let Some(python) = python::with("Mastodon.py", "RIBBIT_MASTODON_PYTHON", "mastodon") else {
         return;
     };
-    run(Command::new(python), "mastodon_py.py", &[]);
+    run(python.as_ref(), &["mastodon_py.py", "mastodon_py_streams.py"], &[]);
 }
 
 #[test]
-fn the_calls_of_megalodon() {
+fn the_calls_and_streams_of_megalodon() {
     let Some(folder) = installed("megalodon", "RIBBIT_MEGALODON", "npm/node_modules/megalodon") else {
         return;
     };
-    run(Command::new("node"), "megalodon.cjs", &[folder.as_os_str()]);
+    run("node".as_ref(), &["megalodon.cjs", "megalodon_streams.cjs"], &[folder.as_os_str()]);
 }
 
 /// Posts until there is a status, as clients do that lose their answers.
