@@ -72,6 +72,10 @@ fn pages_of_others_may_call_with_a_token_and_never_with_cookies() {
         let allowed = reply.header("access-control-allow-headers").unwrap();
         assert!(allowed.contains("authorization") && allowed.contains("idempotency-key"), "{allowed}");
         assert!(reply.header("access-control-expose-headers").unwrap().contains("link"));
+        assert_eq!(
+            (reply.header("allow"), reply.header("access-control-allow-methods")),
+            (Some("POST"), Some("POST"))
+        );
     }
     assert_eq!(send(&site.address, "OPTIONS /oauth/authorize", asked, "").0.status, 405, "a page of ours");
 }

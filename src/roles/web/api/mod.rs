@@ -63,8 +63,6 @@ const PREFIX: &str = "/api/";
 /// Words for a body beyond `API_BODY_BYTES_MAX`, which most often is a picture.
 const TOO_LARGE: &str = "A call can have at most 64 KiB. Ribbit has no pictures or other media.";
 
-/// Methods of preflights and of the table.
-const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE";
 /// Headers that pages of others may send and read. Cookies are none of them: a program shows its token.
 const SENT_HEADERS: &str = "authorization, content-type, idempotency-key";
 const READ_HEADERS: &str = "link, retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset";
@@ -120,7 +118,7 @@ impl Api {
         let found = self.router.at(head.uri.path().trim_end_matches('/'));
         let found = found.map_err(|_| ApiError::new(StatusCode::NOT_FOUND, "There is no such call."))?;
         if head.method == Method::OPTIONS {
-            return Ok(preflight());
+            return Ok(preflight(found.value));
         }
         let method = if head.method == Method::HEAD { "GET" } else { head.method.as_str() };
         let route = found.value.iter().copied().find(|route| route.row().method == method);
@@ -207,22 +205,32 @@ fn parse_params(head: &Parts, bytes: Bytes) -> Result<Params, ApiError> {
     Ok(params)
 }
 
-/// Answers a browser that asks whether a page of another site may make this call: each may, with a token.
-fn preflight() -> WebResponse {
+/// Answers a browser that asks whether a page of another site may make the calls of a path: each may, with a token.
+fn preflight(routes: &[ApiRoute]) -> WebResponse {
     let mut answer = super::response::empty(StatusCode::NO_CONTENT);
+    let methods = methods(routes);
     for (name, value) in [
-        (header::ACCESS_CONTROL_ALLOW_METHODS, METHODS),
+        (header::ACCESS_CONTROL_ALLOW_METHODS, methods.as_str()),
         (header::ACCESS_CONTROL_ALLOW_HEADERS, SENT_HEADERS),
         (header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_SECONDS),
-        (HeaderName::from_static("allow"), METHODS),
+        (header::ALLOW, methods.as_str()),
     ] {
-        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+        let value = HeaderValue::from_str(value).expect("methods and names of headers are ASCII");
+        answer.headers_mut().insert(name, value);
     }
     answer
 }
 
+/// Returns the methods that a path has.
+fn methods(routes: &[ApiRoute]) -> String {
+    let mut methods: Vec<&str> = routes.iter().map(|route| route.row().method).collect();
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.join(", ")
+}
+
 /// Refuses a method with those that the path has.
 fn wrong_method(routes: &[ApiRoute]) -> ApiError {
-    let methods: Vec<&str> = routes.iter().map(|route| route.row().method).collect();
-    ApiError::wrong_method(methods.join(", "))
+    ApiError::wrong_method(methods(routes))
 }
