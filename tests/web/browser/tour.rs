@@ -264,6 +264,14 @@ fn people_and_settings(visit: &Visit) {
     visit.driver.click("nav a[href='/settings']");
     visit.shows("/settings", "Where you're logged in");
     visit.look("settings");
+    visit.driver.click("main a[href='/settings/feeds']");
+    visit.shows("/settings/feeds", "You have none.");
+    visit.look("feed-addresses-none");
+    visit.driver.click("button[value=make]");
+    visit.shows("/settings/feeds", "it is not shown again");
+    visit.look("feed-addresses");
+    visit.driver.click("button[value=end]");
+    visit.shows("/settings/feeds?note=feed-address-ended", "You have none.");
 }
 
 /// Text stays, and is sent when the servers are back.
