@@ -33,6 +33,7 @@ fn with_session(scopes: Option<Scopes>) -> Model {
         opened_wall_ms: 0,
         device: "Toot".into(),
         used_wall_ms: 0,
+        confirmed_age_ms: None,
         app: scopes.map(|scopes| AppAccess { app: AppId(7), scopes }),
     };
     model.commit(2, &[Change::put::<Sessions>(&TOKEN, &session)]);

@@ -257,7 +257,7 @@ mod tests {
         smol::block_on(async {
             let ids: Vec<LogIndex> = (1..=2_000).map(|id| id * 7).collect();
             for limit in [3, 40] {
-                let each_ninth = |id: LogIndex| id % 9 == 0;
+                let each_ninth = |id: LogIndex| id.is_multiple_of(9);
                 let expected: Vec<LogIndex> = ids.iter().copied().filter(|id| each_ninth(*id)).collect();
                 assert_eq!(read_upwards(&ids, each_ninth, limit).await, expected, "limit {limit}");
                 // Longer than all that is read for one page.
