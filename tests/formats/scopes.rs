@@ -12,7 +12,7 @@ const TOKEN: TokenHash = TokenHash([9; 32]);
 const NOW_MS: u64 = 1_000;
 
 fn proposal(index: u64, command: Command) -> Proposal {
-    let request = Request { id: RequestId(index.into()), submitted_at: index - 1, command };
+    let request = Request { id: RequestId(index.into()), submitted_at: index - 1, command, origin: None };
     Proposal { stamp: Stamp { wall_ms: 0, age_ms: NOW_MS }, request }
 }
 
