@@ -229,6 +229,7 @@ fn main() -> Result<(), DbError> {
                 password_hash:
                     "$argon2id$v=19$m=7168,t=5,p=1$bm9ib2R5IGtub3dzIGl0$nobodyknowsitnobodyknowsitnobodyknow"
                         .into(),
+                invitation: None,
             })?,
         );
     }

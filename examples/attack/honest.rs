@@ -117,6 +117,7 @@ async fn join(client: &Client, username: &str) -> TokenHash {
         username: username.into(),
         email: "honest@localhost".into(),
         password: password(),
+        invitation: None,
     };
     let submitted_at = client.position(PATIENCE).await.expect("the cluster answers").index;
     let create = Ask::CreateAccount { id: new_request_id(), submitted_at, form };

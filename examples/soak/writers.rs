@@ -113,6 +113,7 @@ async fn account(client: Client, username: String) -> (Client, AccountId, TokenH
         username: username.clone(),
         email: "soak@localhost".into(),
         password: password(),
+        invitation: None,
     };
     let submitted_at = submitted_at(&client).await;
     let ask = Ask::CreateAccount { id: new_request_id(), submitted_at, form };

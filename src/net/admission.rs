@@ -87,7 +87,9 @@ impl Ask {
             }
             Ask::Write(request) => request.check(),
             Ask::CreateAccount {
-                submitted_at, form: NewAccount { name, username, email, password }, ..
+                submitted_at,
+                form: NewAccount { name, username, email, password, .. },
+                ..
             } => {
                 check::submitted_at(*submitted_at)?;
                 check::name(name)?;

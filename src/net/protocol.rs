@@ -132,6 +132,8 @@ pub struct NewAccount {
     pub username: String,
     pub email: String,
     pub password: Password,
+    /// Hash of the code of an invitation.
+    pub invitation: Option<TokenHash>,
 }
 
 /// Answer to a request.

@@ -100,6 +100,13 @@ pub fn feed_secret(session: TokenHash, request: RequestId) -> [u8; TOKEN_BYTES] 
     token_hash(&[b"ribbit feed ", &session.0[..], &request.0.to_le_bytes()].concat()).0
 }
 
+/// Returns the code of the invitation that a session makes with this request, as [`feed_secret`] does.
+pub fn invitation_code(session: TokenHash, request: RequestId) -> [u8; CODE_BYTES] {
+    let TokenHash(hash) =
+        labelled(&[b"ribbit invitation ", &session.0[..]].concat(), &request.0.to_le_bytes());
+    *hash.first_chunk().expect("a hash has 32 bytes")
+}
+
 /// Returns a new request id, for a write that is not a retry.
 pub fn new_request_id() -> RequestId {
     let mut id = [0; 16];

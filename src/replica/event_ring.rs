@@ -221,6 +221,7 @@ mod tests {
             name: "Ada".into(),
             email: "a@b".into(),
             password_hash: String::new(),
+            invitation: None,
         };
         let log_in = Command::LogIn {
             account: ME,

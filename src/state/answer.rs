@@ -5,6 +5,8 @@ use super::accounts::access::reset_link_person;
 use super::accounts::announcements;
 use super::accounts::apps;
 use super::accounts::govern;
+use super::accounts::invitations;
+use super::accounts::registration;
 use super::accounts::reports;
 use super::audit;
 use super::caches::timelines::Caches;
@@ -59,6 +61,7 @@ pub fn answer<V: View>(
         },
         Query::App { app } => apps::app(view, *app, None)?,
         Query::OwnApp { app, key } => apps::app(view, *app, Some(*key))?,
+        Query::Invitation { code } => invitations::shown(view, *code)?,
         Query::Operator(query) => operated(view, query)?,
         Query::Govern { session, query } => governed(view, *session, query)?,
         Query::AddressedFeed { address } => feed_addresses::read(view, caches, *address)?,
@@ -91,6 +94,7 @@ pub fn answer<V: View>(
         | Query::Search { session, .. }
         | Query::MyAnnouncements { session }
         | Query::FeedAddresses { session }
+        | Query::Invitations { session }
         | Query::Caller { session }
         | Query::Waiting { session, .. }
         | Query::FollowsOf { session, .. }
@@ -112,6 +116,8 @@ fn operated<V: View>(view: &V, query: &OperatorQuery) -> Result<Result<Page, Den
         OperatorQuery::Accounts { names, after } => people::accounts(view, names, after.as_deref()),
         OperatorQuery::Reports { after } => Ok(Ok(reports::list(view, *after)?)),
         OperatorQuery::Audit { after, before, limit } => Ok(Ok(audit::list(view, *after, *before, *limit)?)),
+        OperatorQuery::JoinRequests { after } => Ok(Ok(registration::list(view, after.as_deref())?)),
+        OperatorQuery::Invitations { after } => Ok(Ok(invitations::list(view, *after)?)),
     }
 }
 
@@ -204,6 +210,7 @@ fn personal<V: View>(
         Query::Reactions { croak, kind, .. } => thread::reactions(view, me, *croak, *kind)?,
         Query::MyAnnouncements { .. } => Ok(announcements::shown(view, Some(me.account))?),
         Query::FeedAddresses { .. } => Ok(feed_addresses::list(view, me.account)?),
+        Query::Invitations { .. } => Ok(invitations::own(view, me.account)?),
         Query::Caller { .. } => Ok(apps::caller(view, me, session)?),
         Query::Me { .. } => Ok(Page::Me(me)),
         // Answered above: these need no session.
@@ -218,6 +225,7 @@ fn personal<V: View>(
         | Query::PublicCroaks { .. }
         | Query::App { .. }
         | Query::OwnApp { .. }
+        | Query::Invitation { .. }
         | Query::Operator(_)
         | Query::Govern { .. } => Ok(Page::Me(me)),
     })

@@ -21,6 +21,7 @@
 use super::accounts;
 use super::accounts::access;
 use super::accounts::apps;
+use super::accounts::registration;
 use super::accounts::relations;
 use super::accounts::sessions;
 use super::accounts::social;
@@ -165,8 +166,9 @@ fn decide<V: View>(
         return Ok(Err(Denied::new(Code::TooNew)));
     }
     match command {
-        Command::CreateAccount { username, name, email, password_hash } => {
-            social::create_account(view, context, username, name, email, password_hash)
+        Command::CreateAccount { username, name, email, password_hash, invitation } => {
+            let form = (username.as_str(), name.as_str(), email.as_str());
+            registration::create_account(bounds, view, context, form, password_hash, *invitation)
         }
         Command::LogIn { account, credential_version, token, device, app } => {
             social::log_in(bounds, view, context, *account, *credential_version, (*token, device), *app)

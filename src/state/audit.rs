@@ -111,8 +111,23 @@ fn operator_act(command: &OperatorCommand) -> Option<Described<'_>> {
         OperatorCommand::DecideReport { report, verdict } => {
             (Act::DecideReport, Named::Report(*report), verdict.name().into())
         }
-        OperatorCommand::SetRegistration { open } => {
-            (Act::SetRegistration, Named::Nothing, if *open { "open" } else { "closed" }.into())
+        OperatorCommand::SetRegistration { registration } => {
+            (Act::SetRegistration, Named::Nothing, registration.name().into())
+        }
+        OperatorCommand::DecideRequest { username, approved: true } => {
+            plain(Act::ApproveRequest, Named::NewAccount(username))
+        }
+        OperatorCommand::DecideRequest { username, approved: false } => {
+            (Act::RefuseRequest, Named::Nothing, username.trim().into())
+        }
+        OperatorCommand::SetInviters { inviters } => {
+            (Act::SetInviters, Named::Nothing, inviters.name().into())
+        }
+        OperatorCommand::Invite { code: _, terms } => {
+            (Act::Invite, Named::Nothing, format!("{} accounts", terms.uses).into())
+        }
+        OperatorCommand::Uninvite { invitation } => {
+            (Act::Uninvite, Named::Nothing, invitation.to_string().into())
         }
         OperatorCommand::DescribeSite { name, welcome } => {
             let texts = [name, welcome].map(|text| text.as_deref().unwrap_or_default().trim());

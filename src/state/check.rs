@@ -9,9 +9,9 @@
 
 use super::code::{Code, Denied, Field};
 use super::command::{
-    AccessCommand, AccountChanges, AccountCommand, AppCommand, Command, HOME_REGION, LeaseCommand,
-    MessageCommand, NewMember, NoticeCommand, OperatorCommand, Origin, RelationCommand, ReportSubject,
-    Request, RoomCommand, TreeCommand, UnreplicatedAct,
+    AccessCommand, AccountChanges, AccountCommand, AppCommand, Command, HOME_REGION, InvitationTerms,
+    LeaseCommand, MessageCommand, NewMember, NoticeCommand, OperatorCommand, Origin, RelationCommand,
+    ReportSubject, Request, RoomCommand, TreeCommand, UnreplicatedAct,
 };
 use super::limits::{
     ADDRESS_BYTES_MAX, ANNOUNCEMENT_MS_MAX, CROAKS_NAMED_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX,
@@ -147,6 +147,10 @@ impl Query {
             | Query::Govern { query: OperatorQuery::Accounts { names, after }, .. } => {
                 listed(names, after.as_deref())
             }
+            Query::Operator(OperatorQuery::JoinRequests { after })
+            | Query::Govern { query: OperatorQuery::JoinRequests { after }, .. } => {
+                listed("", after.as_deref())
+            }
             Query::Croaks { ids, .. } => hold(ids.len() <= CROAKS_NAMED_MAX, INVALID),
             Query::Profiles { accounts, .. } => hold(accounts.len() <= PROFILES_NAMED_MAX, INVALID),
             Query::Persons { usernames, .. } => {
@@ -196,6 +200,10 @@ impl Query {
             | Query::Govern { query: OperatorQuery::Reports { .. }, .. }
             | Query::Operator(OperatorQuery::Audit { .. })
             | Query::Govern { query: OperatorQuery::Audit { .. }, .. }
+            | Query::Operator(OperatorQuery::Invitations { .. })
+            | Query::Govern { query: OperatorQuery::Invitations { .. }, .. }
+            | Query::Invitation { .. }
+            | Query::Invitations { .. }
             | Query::Thread { .. }
             | Query::Everyone { .. }
             | Query::Reactions { .. }
@@ -240,7 +248,13 @@ impl Command {
     /// The refusal that the rules would give, too.
     pub fn check(&self) -> Result<(), Denied> {
         match self {
-            Command::CreateAccount { username: typed, name: shown, email: mail, password_hash } => {
+            Command::CreateAccount {
+                username: typed,
+                name: shown,
+                email: mail,
+                password_hash,
+                invitation: _,
+            } => {
                 name(shown)?;
                 username(typed)?;
                 email(mail)?;
@@ -382,10 +396,12 @@ impl AccountCommand {
                 changes.refusals().into_iter().next().map_or(Ok(()), Err)
             }
             AccountCommand::ChangePassword { password_hash, .. } => hash(password_hash),
+            AccountCommand::Invite { terms, .. } => terms.check(),
             AccountCommand::MakeFeedAddress { room: Some(room), .. } => room_name(room),
             AccountCommand::MakeFeedAddress { room: None, .. }
             | AccountCommand::EndFeedAddress { .. }
             | AccountCommand::Confirm { .. }
+            | AccountCommand::Uninvite { .. }
             | AccountCommand::EndSession { .. }
             | AccountCommand::EndOtherSessions { .. }
             | AccountCommand::RemoveCroak { .. }
@@ -436,6 +452,13 @@ impl AccountChanges {
     }
 }
 
+impl InvitationTerms {
+    fn check(&self) -> Result<(), Denied> {
+        hold(self.are_bounded(), INVALID)?;
+        self.room.as_deref().map_or(Ok(()), room_name)
+    }
+}
+
 impl OperatorCommand {
     fn check(&self) -> Result<(), Denied> {
         match self {
@@ -448,8 +471,12 @@ impl OperatorCommand {
             | OperatorCommand::WithdrawAnnouncement { .. }
             | OperatorCommand::MakeResetLink { .. }
             | OperatorCommand::SetRole { .. }
+            | OperatorCommand::SetInviters { .. }
+            | OperatorCommand::Uninvite { .. }
             | OperatorCommand::SetRegistration { .. } => Ok(()),
             OperatorCommand::RemoveRoomMessage { room, .. } => room_name(room),
+            OperatorCommand::DecideRequest { username: typed, .. } => username(typed),
+            OperatorCommand::Invite { terms, .. } => terms.check(),
             OperatorCommand::CreateWithLink { username: typed, name: shown, email: mail, code: _ } => {
                 name(shown)?;
                 username(typed)?;

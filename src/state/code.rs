@@ -132,6 +132,14 @@ codes! {
     /// The password of the session was not checked in the last ten minutes.
     ConfirmPassword = 687, "enter your password again to go on";
     OutsideScopes = 688, "the app does not have the permission to do this";
+    /// The account does not exist yet: an operator has to approve it.
+    AwaitingApproval = 689, "this account is waiting for approval; you can log in once it is approved";
+    InvitationNeeded = 690, "you need an invitation to sign up; ask someone who is here";
+    InvitationNotValid = 691, "this invitation does not work any more; ask for a new one";
+    TooManyInvitationLinks = 692, "there are as many invitations as possible; revoke one first";
+    NoSuchInvitation = 693, "there is no such invitation";
+    NoSuchJoinRequest = 694, "there is no such request for an account";
+    TooManyJoinRequests = 695, "too many people are waiting for approval; try again later";
 }
 
 impl Code {

@@ -209,8 +209,10 @@ pub(super) fn none(_: &Command, _: &Outcome, _: &[Change]) -> Option<EventKind> 
     None
 }
 
-pub(super) fn account_created(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {
-    key_of::<Accounts>(changes).map(|account| EventKind::AccountCreated { account })
+/// An account was created. If an invitation has led it into a room, that alone interests someone.
+pub(super) fn account_created(command: &Command, outcome: &Outcome, changes: &[Change]) -> Option<EventKind> {
+    room_joined(command, outcome, changes)
+        .or_else(|| key_of::<Accounts>(changes).map(|account| EventKind::AccountCreated { account }))
 }
 
 pub(super) fn own_account_deleted(_: &Command, _: &Outcome, changes: &[Change]) -> Option<EventKind> {

@@ -196,6 +196,8 @@ commands! {
     Account(AccountCommand::MakeFeedAddress): 1, session, never, People, grows, Post, none;
     Account(AccountCommand::EndFeedAddress): 1, session, never, People, stays, SmallWrite, none;
     Account(AccountCommand::Confirm): 1, session, never, Backends, stays, SmallWrite, none;
+    Account(AccountCommand::Invite): 1, session + code, never, People, grows, Post, none;
+    Account(AccountCommand::Uninvite): 1, session, never, People, stays, SmallWrite, none;
     Operator(OperatorCommand::SetPassword): 1, none, never, Backends, stays, SmallWrite, sessions_closed;
     Operator(OperatorCommand::Suspend): 1, none, never, Operators, stays, SmallWrite, sessions_closed;
     Operator(OperatorCommand::RemoveAccount): 1, none, never, Operators, stays, SmallWrite, account_deleted;
@@ -208,6 +210,10 @@ commands! {
     Operator(OperatorCommand::CreateWithLink): 1, code, never, Operators, grows, SmallWrite, account_created;
     Operator(OperatorCommand::SetRole): 1, none, never, Operators, stays, SmallWrite, none;
     Operator(OperatorCommand::RemoveRoomMessage): 1, none, never, Operators, stays, SmallWrite, room_message_removed;
+    Operator(OperatorCommand::DecideRequest): 1, none, never, Operators, stays, SmallWrite, account_created;
+    Operator(OperatorCommand::SetInviters): 1, none, never, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::Invite): 1, code, never, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::Uninvite): 1, none, never, Operators, stays, SmallWrite, none;
     Govern: 1, session, never, People, stays, SmallWrite, governed;
     Operator(OperatorCommand::Record): 1, none, never, Operators, stays, SmallWrite, none;
     Rehash: 1, none, never, Backends, stays, SmallWrite, none;
@@ -341,6 +347,8 @@ queries! {
     App: none, public;
     OwnApp: key, public;
     Caller: session, public;
+    Invitation: code, public;
+    Invitations: session, public;
     Operator: none, control;
     Govern: session, public;
 }

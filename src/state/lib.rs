@@ -19,6 +19,7 @@
 //! - [`view`]: read access to stored rows, and the encoding of keys and rows; [`path`]: paths of the lock namespace;
 //!   [`text`]: normalising and checking text that people enter
 //! - [`audience`]: readers of a croak; [`avatar`]: the pictures beside names; [`account_role`]: roles of accounts;
+//!   [`registration`]: who may create an account;
 //!   [`command`]: requests, commands and replies
 //! - [`rows`]: the tables with their keys and rows; [`coordination`]: the rows of the lock namespace and of leases;
 //!   [`room_rows`]: the rows of rooms; [`croaks`]: the layout of a stored croak
@@ -87,6 +88,7 @@ pub mod path;
 mod person;
 pub mod query;
 pub mod redirect;
+mod registration;
 mod room_rows;
 mod rooms;
 pub mod rows;
@@ -116,5 +118,6 @@ pub use ids::{
 pub use interest::{Interest, Topic};
 pub use path::TreePath;
 pub use query::{Consistency, Page, Query};
+pub use registration::{Inviters, Registration};
 pub use rows::{Change, Owner, View};
 pub use scopes::{Scope, Scopes};

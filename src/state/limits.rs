@@ -53,6 +53,21 @@ pub const RESET_LINK_AGE_MS_MAX: u64 = 24 * 3600 * 1000;
 /// Lifetime of the link of an account that nothing else opens, in milliseconds of cluster age (30 days), because
 /// the links of a class are handed out over some weeks.
 pub const FIRST_LINK_AGE_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
+/// Maximum number of people who wait for the approval of their account.
+pub(crate) const JOIN_REQUESTS_MAX: usize = 500;
+/// Maximum number of people who wait for approval in a page of a list.
+pub(crate) const JOIN_REQUESTS_PAGE_MAX: usize = 100;
+/// Maximum number of invitations that are stored, with those that are over and were not replaced yet.
+pub const INVITATIONS_MAX: usize = 1_000;
+/// Maximum number of invitations of one account.
+pub const INVITATIONS_PER_PERSON_MAX: usize = 20;
+/// Maximum number of accounts that one invitation creates.
+pub const INVITATION_USES_MAX: u16 = 1_000;
+/// Maximum lifetime of an invitation, in milliseconds of cluster age (366 days).
+pub const INVITATION_MS_MAX: u64 = 366 * 24 * 3600 * 1000;
+/// Maximum number of invitations in a page of a list.
+pub(crate) const INVITATIONS_PAGE_MAX: usize = 100;
+const _: () = assert!(INVITATIONS_PER_PERSON_MAX <= INVITATIONS_PAGE_MAX, "a person's fit a page");
 /// Maximum number of feed addresses of one account.
 pub const FEED_ADDRESSES_MAX: usize = 16;
 /// Maximum number of announcements that are shown at once.

@@ -5,9 +5,9 @@ use super::code::{Code, Denied, Field};
 use super::ids::{AccountId, TokenHash};
 use super::query::Person;
 use super::rows::{
-    Account, AccountProfile, Accounts, BadRow, BorrowedAccount, Key, Lease, LeaseTokens, Leases, Names,
-    Order, Owner, Profiles, Sessions, Settings, SettingsRow, Suspended, Table, View, decode_borrowed, get,
-    scan,
+    Account, AccountProfile, Accounts, BadRow, BorrowedAccount, JoinRequests, Key, Lease, LeaseTokens,
+    Leases, Names, Order, Owner, Profiles, Sessions, Settings, SettingsRow, Suspended, Table, View,
+    decode_borrowed, get, scan,
 };
 use super::rule::{ApplyContext, checked};
 use super::text;
@@ -34,6 +34,14 @@ pub(super) fn is_live<V: View>(view: &V, id: AccountId) -> Result<bool, V::Error
 pub fn account_named<V: View>(view: &V, username: &str) -> Result<Option<(AccountId, Account)>, V::Error> {
     let Some(id) = get::<Names, V>(view, &username.to_string())? else { return Ok(None) };
     Ok(live_account(view, id)?.map(|account| (id, account)))
+}
+
+/// Returns the account that a person with this folded user name asks for, and which is not approved yet.
+///
+/// # Errors
+/// The view's error.
+pub fn account_requested<V: View>(view: &V, username: &str) -> Result<Option<Account>, V::Error> {
+    get::<JoinRequests, V>(view, &username.to_string())
 }
 
 /// Returns the account that owns a session, if the session is open at this cluster age.

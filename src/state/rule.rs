@@ -89,6 +89,9 @@ pub(crate) struct Bounds {
     pub(crate) audit_rows_max: u64,
     pub(crate) refused_acts_max: u64,
     pub(crate) apps_max: usize,
+    pub(crate) join_requests_max: usize,
+    pub(crate) invitations_max: usize,
+    pub(crate) invitations_per_person_max: usize,
     pub(crate) app_codes_max: usize,
 }
 
@@ -127,6 +130,9 @@ impl Bounds {
         audit_rows_max: AUDIT_ROWS_MAX,
         refused_acts_max: REFUSED_ACTS_MAX,
         apps_max: APPS_MAX,
+        join_requests_max: JOIN_REQUESTS_MAX,
+        invitations_max: INVITATIONS_MAX,
+        invitations_per_person_max: INVITATIONS_PER_PERSON_MAX,
         app_codes_max: APP_CODES_PER_ACCOUNT_MAX,
     };
 }

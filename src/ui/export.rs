@@ -284,7 +284,7 @@ mod tests {
             let (name, email) = (username.to_uppercase(), "a@b".to_string());
             let password_hash = "secret".to_string();
             let username = username.to_string();
-            self.run(Command::CreateAccount { username, name, email, password_hash });
+            self.run(Command::CreateAccount { username, name, email, password_hash, invitation: None });
             let account = AccountId(self.1);
             self.run(Command::LogIn {
                 account,

@@ -43,6 +43,7 @@ pub mod doctor;
 pub mod export;
 pub mod form;
 pub mod health;
+pub mod invitations;
 pub mod length;
 pub mod lines;
 pub mod metrics;

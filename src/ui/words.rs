@@ -145,11 +145,13 @@ pub enum Note {
     Blocked,
     Unblocked,
     Reported,
+    Requested,
+    Uninvited,
 }
 
 impl Note {
     /// All notes.
-    pub const ALL: [Note; 14] = [
+    pub const ALL: [Note; 16] = [
         Note::Welcome,
         Note::Added,
         Note::Removed,
@@ -164,6 +166,8 @@ impl Note {
         Note::Blocked,
         Note::Unblocked,
         Note::Reported,
+        Note::Requested,
+        Note::Uninvited,
     ];
 
     /// Returns the value of `?note=` in the address.
@@ -183,6 +187,8 @@ impl Note {
             Note::Blocked => "blocked",
             Note::Unblocked => "unblocked",
             Note::Reported => "reported",
+            Note::Requested => "requested",
+            Note::Uninvited => "uninvited",
         }
     }
 
@@ -212,6 +218,10 @@ impl Note {
             Note::Blocked => "Blocked. You no longer see each other.",
             Note::Unblocked => "Unblocked. You no longer follow each other.",
             Note::Reported => "Reported. The people who run the servers will look at it and tell you.",
+            Note::Requested => {
+                "Thank you! Your account is waiting for approval. You can log in here once it is approved."
+            }
+            Note::Uninvited => "Revoked. No more people can sign up with that link.",
         }
     }
 }

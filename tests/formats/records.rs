@@ -13,6 +13,7 @@ use ribbit_db::record::seal;
 use ribbit_db::snapshot::Chunk;
 use ribbit_state::apply::digest;
 use ribbit_state::code::{Code, Denied, Field};
+use ribbit_state::command::InvitationTerms;
 use ribbit_state::command::{
     AccessCommand, AccountChanges, AccountCommand, AppCommand, ConversationCommand, OperatorCommand,
 };
@@ -107,6 +108,15 @@ fn rows() -> Vec<String> {
         app: Some(crate::apps::access()),
         confirmed_age_ms: Some(1_500),
     };
+    let invitation = Invitation {
+        by: id,
+        made: 300,
+        made_wall_ms: 2_000,
+        until_age_ms: 86_400_000,
+        uses_max: 30,
+        used: 2,
+        room: Some(RoomId(299)),
+    };
     let profile = AccountProfile {
         bio: "Frogs\nand 🐸".into(),
         links: vec!["https://pond.example".into()],
@@ -139,7 +149,10 @@ fn rows() -> Vec<String> {
         rules_level: 1,
     };
     let mut rows = vec![
-        line::<Accounts>("Accounts", id, account),
+        line::<Accounts>("Accounts", id, account.clone()),
+        line::<JoinRequests>("JoinRequests", "ada".to_string(), account),
+        line::<Invitations>("Invitations", TOKEN, invitation),
+        line::<InvitationsOf>("InvitationsOf", (id, 300), TOKEN),
         line::<Names>("Names", "ada".into(), id),
         line::<Profiles>("Profiles", id, profile),
         line::<OneTimeLinks>(
@@ -181,6 +194,8 @@ fn rows() -> Vec<String> {
         Reply::Sent { message: 300 },
         Reply::Announced { announcement: 300 },
         Reply::Registered { app: crate::apps::APP },
+        Reply::Requested,
+        Reply::Invited { invitation: 300 },
     ];
     rows.extend(replies.into_iter().map(|reply| remembered(1, Ok(reply))));
     let fields = [
@@ -262,7 +277,12 @@ fn message_rows(whose: AccountId) -> Vec<String> {
         line::<SettingsRow>(
             "SettingsRow",
             (),
-            Settings { registration_open: false, site_name: "The pond".into(), welcome: String::new() },
+            Settings {
+                registration: Registration::Request,
+                inviters: Inviters::Moderators,
+                site_name: "The pond".into(),
+                welcome: String::new(),
+            },
         ),
     ]
 }
@@ -271,6 +291,7 @@ fn message_rows(whose: AccountId) -> Vec<String> {
 fn message_commands() -> Vec<Command> {
     let (session, account) = (TOKEN, AccountId(9));
     let password_hash = "$argon2id$".to_string();
+    let terms = InvitationTerms { uses: 30, for_ms: 86_400_000, room: Some("pond".into()) };
     let report = |subject| RelationCommand::Report { session, subject, words: "rude".into() }.into();
     vec![
         MessageCommand::Send { session, username: "bob".into(), text: "hello\r\n🐸".into() }.into(),
@@ -316,6 +337,8 @@ fn message_commands() -> Vec<Command> {
         AccountCommand::MakeFeedAddress { session, address: TOKEN, room: Some("pond".into()) }.into(),
         AccountCommand::EndFeedAddress { session, made: 300 }.into(),
         AccountCommand::Confirm { session, credential_version: 3 }.into(),
+        AccountCommand::Invite { session, code: TOKEN, terms: terms.clone() }.into(),
+        AccountCommand::Uninvite { session, invitation: 300 }.into(),
         ConversationCommand::Like { session, croak: 300 }.into(),
         ConversationCommand::Unlike { session, croak: 300 }.into(),
         ConversationCommand::Share { session, croak: 300 }.into(),
@@ -330,7 +353,11 @@ fn message_commands() -> Vec<Command> {
         OperatorCommand::WithdrawAnnouncement { announcement: 300 }.into(),
         OperatorCommand::RemoveAccount { account }.into(),
         OperatorCommand::RemoveCroak { croak: 300 }.into(),
-        OperatorCommand::SetRegistration { open: false }.into(),
+        OperatorCommand::SetRegistration { registration: Registration::Request }.into(),
+        OperatorCommand::SetInviters { inviters: Inviters::Everyone }.into(),
+        OperatorCommand::DecideRequest { username: "bob".into(), approved: true }.into(),
+        OperatorCommand::Invite { code: TOKEN, terms: terms.clone() }.into(),
+        OperatorCommand::Uninvite { invitation: 300 }.into(),
         OperatorCommand::MakeResetLink { account, code: TOKEN }.into(),
         OperatorCommand::CreateWithLink {
             username: "bob".into(),
@@ -424,9 +451,10 @@ fn check_complete(commands: &[Command]) {
     inside!(Message, MessageCommand: Send Mark ReadFeed SendAgain);
     inside!(Notice, NoticeCommand: Read Remove);
     inside!(Relation, RelationCommand: Mute Block Report);
-    inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak Pin Dismiss MakeFeedAddress EndFeedAddress Confirm);
+    inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak Pin Dismiss MakeFeedAddress EndFeedAddress Confirm Invite
+        Uninvite);
     inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport Announce WithdrawAnnouncement MakeResetLink
-        CreateWithLink SetRole RemoveRoomMessage Record);
+        CreateWithLink SetRole RemoveRoomMessage Record DecideRequest SetInviters Invite Uninvite);
     inside!(Access, AccessCommand: ResetPassword CreateByName OpenByName);
     inside!(App, AppCommand: Register Authorize Exchange Revoke);
     inside!(Conversation, ConversationCommand: Like Unlike Share Unshare SweepCroak);
@@ -447,6 +475,7 @@ pub(crate) fn commands() -> Vec<Command> {
             name: "Ada".into(),
             email: "a@b".into(),
             password_hash: "$argon2id$".into(),
+            invitation: None,
         },
         Command::LogIn {
             account: AccountId(1),

@@ -24,6 +24,7 @@ fn with_session(scopes: Option<Scopes>) -> Model {
         name: "Ada".into(),
         email: "a@b".into(),
         password_hash: "hash".into(),
+        invitation: None,
     };
     assert!(model.apply(1, &proposal(1, ada)).is_ok());
     let session = Session {

@@ -15,7 +15,6 @@ use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreR
 use ribbit_net::pinned::{PinAnswer, PinAsk, PinHead};
 use ribbit_net::protocol::*;
 use ribbit_replica::RaftMessage;
-use ribbit_state::RoomId;
 use ribbit_state::code::{Code, Denied, Field};
 use ribbit_state::command::Audience;
 use ribbit_state::command::LeaseEnd;
@@ -27,6 +26,7 @@ use ribbit_state::query::TreeEntry;
 use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelation, Profile};
 use ribbit_state::query::{
     AddressedThing, AnnouncementItem, CroakBody, FeedAddressItem, Found, FrontCroak, FrontPage,
+    InvitationItem, JoinRequestItem,
 };
 use ribbit_state::query::{Consistency, FeedCroak, OperatorQuery, Page, Person, Query, TalkPartner};
 use ribbit_state::query::{CroakNumbers, CroakShare, ReactionKind, Thread, ThreadCroak, ThreadReply};
@@ -38,6 +38,7 @@ use ribbit_state::rows::{
     Coordination, Credential, Lease, NodeKind, NoticeKind, Owner, ReportedThing, Settings, TreeNode,
 };
 use ribbit_state::{AccountRole, Avatar, AvatarColour, Frog};
+use ribbit_state::{Inviters, Registration, RoomId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use smol::io::AsyncWriteExt;
@@ -117,6 +118,7 @@ fn asks() -> Vec<(&'static str, Ask)> {
         username: "ada".into(),
         email: "ada@example.org".into(),
         password: password("frogs"),
+        invitation: Some(TOKEN),
     };
     samples!(Ask {
         NodeStatus: Ask::NodeStatus,
@@ -219,6 +221,8 @@ fn queries() -> Vec<(&'static str, Query)> {
         Caller: Query::Caller { session },
         Operator: Query::Operator(OperatorQuery::Accounts { names: "*".into(), after: Some("ada".into()) }),
         Govern: Query::Govern { session, query: OperatorQuery::Reports { after: before } },
+        Invitation: Query::Invitation { code: TOKEN },
+        Invitations: Query::Invitations { session },
     })
 }
 
@@ -465,6 +469,15 @@ fn pages() -> Vec<(&'static str, Page)> {
     };
     let pinned = Some(Box::new(croak.clone()));
     let (named, liked_croaks, named_profile) = (croaks.clone(), croaks.clone(), profile.clone());
+    let invitation = InvitationItem {
+        id: 300,
+        by: Some(person()),
+        wall_ms: 2_000,
+        left_ms: 1_000,
+        uses_max: 30,
+        used: 2,
+        room: Some("pond".into()),
+    };
     let lease = (Owner::Client(300), Lease::of_client(TOKEN, "lock /jobs/backup", 300));
     samples!(Page {
         Position: Page::Position,
@@ -495,7 +508,8 @@ fn pages() -> Vec<(&'static str, Page)> {
             message: message(DeliveryStatus::Delivered)
         },
         Settings: Page::Settings(Settings {
-            registration_open: false,
+            registration: Registration::Request,
+            inviters: Inviters::Everyone,
             site_name: "The pond".into(),
             welcome: String::new()
         }),
@@ -527,6 +541,21 @@ fn pages() -> Vec<(&'static str, Page)> {
         App: Page::App(crate::apps::info()),
         Caller: crate::apps::caller(person()),
         Audit: Page::Audit { rows: vec![(300, crate::audit::row())], more: true },
+        JoinRequests: Page::JoinRequests {
+            requests: vec![JoinRequestItem {
+                username: "bob".into(),
+                name: "Bob".into(),
+                email: "b@b".into(),
+                wall_ms: 2_000,
+            }],
+            more: Some("bob".into()),
+        },
+        Invitation: Page::Invitation(invitation.clone()),
+        Invitations: Page::Invitations {
+            may_invite: true,
+            invitations: vec![invitation],
+            more: Some((ACCOUNT, 300)),
+        },
     })
 }
 
@@ -589,6 +618,8 @@ fn replies() -> Vec<(&'static str, Reply)> {
         Sent: Reply::Sent { message: 300 },
         Announced: Reply::Announced { announcement: 300 },
         Registered: Reply::Registered { app: crate::apps::APP },
+        Requested: Reply::Requested,
+        Invited: Reply::Invited { invitation: 300 },
     })
 }
 

@@ -52,6 +52,7 @@ fn of_a_hundred_who_create_one_name_and_enter_one_chat_at_once_exactly_one_wins(
             username: "THE_one".into(),
             email: "a@b".into(),
             password: Password(format!("password {number}")),
+            invitation: None,
         };
         Ask::CreateAccount { id, submitted_at, form }
     });

@@ -26,6 +26,58 @@ fn account(username: &str, suspended: bool, sessions: u32) -> Value {
         "sessions": sessions, "password": true})
 }
 
+/// Who may create an account in each mode, and the verbs that let people in.
+fn registration_modes(pond: &TestCluster) {
+    let create = |name: &str, more: &[&str]| {
+        let arguments = [&["create", name, "--email", "a@b"], more].concat();
+        let user = CliUser::new();
+        let ran = user.runs_with(pond, &arguments, "password\n");
+        (user, ran)
+    };
+    operator(pond, &["registration", "request"]).succeeds();
+    let (fox, asked) = create("fox", &["--json"]);
+    assert_eq!(asked.lines(), [json!({"username": "fox", "waiting": true})]);
+    fox.runs_with(pond, &["login", "fox"], "password\n").fails(1, "waiting for approval");
+    fox.runs_with(pond, &["login", "fox"], "another one\n").fails(1, "(602)");
+    create("gil", &[]).1.succeeds();
+    assert!(operator(pond, &["requests"]).succeeds().starts_with("@fox  fox  a@b"));
+    assert_eq!(operator(pond, &["requests", "--json"]).lines()[1]["username"], "gil");
+    assert_eq!(operator(pond, &["approve", "fox"]).succeeds(), "approved @fox, who can log in now\n");
+    assert_eq!(operator(pond, &["refuse", "gil"]).succeeds(), "refused @gil\n");
+    operator(pond, &["refuse", "gil"]).fails(1, "(694)");
+    fox.runs_with(pond, &["login", "fox"], "password\n").succeeds();
+
+    // An invitation works in every mode, until it is used up or revoked.
+    operator(pond, &["registration", "closed"]).succeeds();
+    fox.runs(pond, &["room-create", "den", "--by-invitation"]).succeeds();
+    let made = operator(pond, &["invite", "--uses", "2", "--room", "den", "--json"]).lines().remove(0);
+    let (id, code) = (made["id"].to_string(), made["code"].as_str().unwrap());
+    assert_eq!(made["link"], format!("/create?invitation={code}"));
+    create("hal", &[]).1.fails(1, "(650)");
+    create("hal", &["--invitation", &"0".repeat(32)]).1.fails(1, "(691)");
+    let (hal, welcome) =
+        create("hal", &["--invitation", &format!("http://board1{}", made["link"].as_str().unwrap())]);
+    welcome.succeeds();
+    assert_eq!(hal.runs(pond, &["rooms", "--json"]).lines()[0]["room"], "den");
+    let listed = operator(pond, &["invitations", "--json"]).lines().remove(0);
+    assert_eq!((&listed["used"], &listed["by"], &listed["room"]), (&json!(1), &Value::Null, &json!("den")));
+    assert!(operator(pond, &["invitations"]).succeeds().contains("1 of 2 used, 7 days left  joins #den"));
+    assert_eq!(operator(pond, &["uninvite", &id]).succeeds(), format!("revoked invitation {id}\n"));
+    operator(pond, &["uninvite", &id]).fails(1, "(693)");
+    create("ivo", &["--invitation", code]).1.fails(1, "(691)");
+    assert_eq!(operator(pond, &["invite", "--expires", "400d"]).code, 2);
+    assert_eq!(operator(pond, &["invite", "--uses", "0"]).code, 2);
+    let link = operator(pond, &["invite", "--pages", "http://board1:8080/"]).succeeds();
+    assert!(link.contains("\nhttp://board1:8080/create?invitation="), "{link}");
+    assert_eq!(operator(pond, &["inviters", "everyone"]).succeeds(), "everyone may invite people\n");
+    operator(pond, &["registration", "invitation"]).succeeds();
+    create("ivo", &[]).1.fails(1, "(690)");
+    operator(pond, &["registration", "open"]).succeeds();
+    for name in ["fox", "hal"] {
+        operator(pond, &["delete", name, "--yes"]).succeeds();
+    }
+}
+
 #[test]
 fn an_operator_looks_after_accounts() {
     let pond = TestCluster::start();
@@ -85,6 +137,7 @@ fn an_operator_looks_after_accounts() {
     CliUser::new().runs_with(&pond, &create, "password\n").fails(1, "(650)");
     operator(&pond, &["registration", "open"]).succeeds();
     CliUser::new().runs_with(&pond, &create, "password\n").succeeds();
+    registration_modes(&pond);
 
     operator(&pond, &["delete", "bob"]).fails(2, "--yes");
     assert_eq!(listed(&pond, "bob").len(), 1);

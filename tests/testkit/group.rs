@@ -16,7 +16,7 @@ use ribbit_net::secret::stored_token;
 use ribbit_replica::event_ring::{EventReader, EventRing};
 use ribbit_state::command::Proposal;
 use ribbit_state::facts::event;
-use ribbit_state::lookup::{account_named, session_account};
+use ribbit_state::lookup::{account_named, account_requested, session_account};
 use ribbit_state::model::Model;
 use ribbit_state::{
     AccessCommand, AccountCommand, ClusterId, Code, Command, Denied, HistoryId, Interest, LogIndex, Page,
@@ -96,8 +96,9 @@ impl Store {
             Ask::Write(request) => self.write(request.id, request.submitted_at, request.command),
             Ask::CreateAccount { id, submitted_at, form } => {
                 let (username, name, email) = (form.username, form.name, form.email);
-                let password_hash = form.password.0;
-                self.write(id, submitted_at, Command::CreateAccount { username, name, email, password_hash })
+                let (password_hash, invitation) = (form.password.0, form.invitation);
+                let command = Command::CreateAccount { username, name, email, password_hash, invitation };
+                self.write(id, submitted_at, command)
             }
             Ask::LogIn { id, submitted_at, username, password, token, device, app } => {
                 let username = match ribbit_state::text::fold_username(&username) {
@@ -105,7 +106,10 @@ impl Store {
                     Err(denied) => return Answer::Refused(denied),
                 };
                 match account_named(&self.model, &username).expect("a map can be read") {
-                    None => Answer::Refused(Denied::new(Code::NoSuchUser)),
+                    None => match account_requested(&self.model, &username).expect("a map can be read") {
+                        Some(_) => Answer::Refused(Denied::new(Code::AwaitingApproval)),
+                        None => Answer::Refused(Denied::new(Code::NoSuchUser)),
+                    },
                     Some((_, row)) if row.credential.password_hash().is_none() => {
                         Answer::Refused(Denied::new(Code::NoPassword))
                     }

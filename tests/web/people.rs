@@ -1,6 +1,6 @@
 //! The pages of people, messages and settings over real sockets: HTTP clients without scripts, the web role, and a simulated cluster.
 
-use ribbit_state::{AccountId, Code, Denied, OperatorCommand};
+use ribbit_state::{AccountId, Code, Denied, OperatorCommand, Registration};
 use ribbit_ui::words::refusal;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -341,7 +341,7 @@ fn a_closed_sign_up_page_says_so() {
     let landing = Browser::new(&site.address).get("/");
     landing.says(200, "Croaks of the &#60;rowing&#62; club.");
     landing.says(200, "strong\" href=\"/create\"");
-    site.group.operate(OperatorCommand::SetRegistration { open: false });
+    site.group.operate(OperatorCommand::SetRegistration { registration: Registration::Closed });
     let landing = Browser::new(&site.address).get("/");
     landing.says(200, "Ask them if you would like one.");
     assert!(!landing.body.contains("strong\" href=\"/create\""), "{}", landing.body);
@@ -353,7 +353,7 @@ fn a_closed_sign_up_page_says_so() {
     // A form that was already open.
     let fields = [("name", "A"), ("username", "ada"), ("email", "a@b"), ("password", "password")];
     ada.post("/create", &fields).refuses(Code::RegistrationClosed);
-    site.group.operate(OperatorCommand::SetRegistration { open: true });
+    site.group.operate(OperatorCommand::SetRegistration { registration: Registration::Open });
     ada.post("/create", &fields).leads_to("/main?note=welcome");
 }
 

@@ -5,7 +5,7 @@
 
 use ribbit_net::protocol::UnavailableReason;
 use ribbit_net::secret::token_hash;
-use ribbit_state::{AccountId, OperatorCommand};
+use ribbit_state::{AccountId, OperatorCommand, Registration};
 use std::path::Path;
 use testkit::api::ApiApp;
 use testkit::group::Mood;
@@ -171,7 +171,7 @@ fn every_page_matches_its_golden_file() {
     views.see("nothing-here", &ada.get("/nothing"));
     bob.post("/delete", &[("password", "password")]).leads_to("/login?note=deleted");
     views.see("talk-deleted", &ada.get("/messages/~3"));
-    site.group.operate(OperatorCommand::SetRegistration { open: false });
+    site.group.operate(OperatorCommand::SetRegistration { registration: Registration::Closed });
     views.see("search-empty", &ada.get("/search"));
     views.see("search-refused", &ada.get("/search?q=%21"));
     views.see("search-none", &ada.get("/search?q=zebra"));

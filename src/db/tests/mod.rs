@@ -70,7 +70,10 @@ fn apply(store: &mut Store, command: Command) {
 fn join(store: &mut Store, number: u64) {
     let username = format!("person-{number}");
     let (name, email) = ("Somebody".to_string(), format!("{username}@example.org"));
-    apply(store, Command::CreateAccount { username, name, email, password_hash: "$".into() });
+    apply(
+        store,
+        Command::CreateAccount { username, name, email, password_hash: "$".into(), invitation: None },
+    );
 }
 
 fn counted(store: &Store) -> u64 {

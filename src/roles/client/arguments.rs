@@ -167,6 +167,9 @@ pub struct CreateArgs {
     /// Email address [default: asked for at a terminal]
     #[arg(long, value_name = "ADDRESS")]
     pub email: Option<String>,
+    /// Code of an invitation, or its link
+    #[arg(long, value_name = "CODE")]
+    pub invitation: Option<String>,
     #[command(flatten)]
     pub user: UserNameArgs,
 }
@@ -454,8 +457,11 @@ Examples:
 
 /// Text below the flags in `--help`.
 const CREATE_HELP: &str = "\
+Where accounts wait for approval, you can log in once yours is approved.
+
 Examples:
   ribbit client create ada
+  ribbit client create ada --invitation 0123456789abcdef0123456789abcdef
   ribbit client create ada --full-name 'Ada L' --email ada@pond < password-file";
 
 /// Text below the flags in `--help`.

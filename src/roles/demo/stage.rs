@@ -193,7 +193,8 @@ impl DemoCluster {
     /// Returns the form for a new account.
     pub(crate) fn form(&self, username: &str, name: &str) -> NewAccount {
         let email = format!("{username}@example.org");
-        NewAccount { name: name.into(), username: username.into(), email, password: self.password.clone() }
+        let (name, username, password) = (name.into(), username.into(), self.password.clone());
+        NewAccount { name, username, email, password, invitation: None }
     }
 
     /// Connects to the balancer, as a newly started program does, and logs in.

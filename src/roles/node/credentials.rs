@@ -42,9 +42,9 @@ impl NodeRequest<'_> {
         }
         match self.until_deadline(self.node.passwords.hash(form.password.0, id.0)).await {
             Ok(password_hash) => {
-                let NewAccount { name, username, email, .. } = form;
-                self.submit(id, submitted_at, Command::CreateAccount { username, name, email, password_hash })
-                    .await
+                let NewAccount { name, username, email, invitation, .. } = form;
+                let command = Command::CreateAccount { username, name, email, password_hash, invitation };
+                self.submit(id, submitted_at, command).await
             }
             Err(Busy) => Answer::Unavailable(UnavailableReason::Busy),
         }
@@ -72,16 +72,25 @@ impl NodeRequest<'_> {
             Ok(account) => account,
             Err(error) => return store_unreadable(&error),
         };
-        let hash = account.as_ref().and_then(|(_, row)| row.credential.password_hash().map(str::to_string));
+        // A person who waits for approval is told so, with the right password.
+        let waiting = match account.is_none().then(|| self.account_requested(username)).transpose() {
+            Ok(waiting) => waiting.flatten(),
+            Err(error) => return store_unreadable(&error),
+        };
+        let row = account.as_ref().map(|(_, row)| row).or(waiting.as_ref());
+        let hash = row.and_then(|row| row.credential.password_hash().map(str::to_string));
         let has_password = hash.is_some();
         let fits = self.until_deadline(self.node.passwords.check(password.0.clone(), hash)).await;
         match (account, fits) {
             (_, Err(Busy)) => Answer::Unavailable(UnavailableReason::Busy),
-            (None, _) => Answer::Refused(Denied::of(Code::NoSuchUser, Field::Username)),
+            (None, Ok(true)) => Answer::Refused(Denied::new(Code::AwaitingApproval)),
+            (None, Ok(false)) if waiting.is_none() => {
+                Answer::Refused(Denied::of(Code::NoSuchUser, Field::Username))
+            }
             (Some(_), Ok(_)) if !has_password => {
                 Answer::Refused(Denied::of(Code::NoPassword, Field::Username))
             }
-            (Some(_), Ok(false)) => Answer::Refused(Denied::of(Code::WrongPassword, Field::Password)),
+            (_, Ok(false)) => Answer::Refused(Denied::of(Code::WrongPassword, Field::Password)),
             (Some((account, row)), Ok(true)) => {
                 let credential_version = row.credential_version;
                 let answer = self
@@ -117,6 +126,12 @@ impl NodeRequest<'_> {
     fn account_named(&self, username: &str) -> Result<Option<(AccountId, Account)>, DbError> {
         let Ok(username) = text::fold_username(username) else { return Ok(None) };
         lookup::account_named(&self.member.replica.reader().view()?, &username)
+    }
+
+    /// Returns the account that a person with this name waits for.
+    fn account_requested(&self, username: &str) -> Result<Option<Account>, DbError> {
+        let Ok(username) = text::fold_username(username) else { return Ok(None) };
+        lookup::account_requested(&self.member.replica.reader().view()?, &username)
     }
 
     /// Deletes the account of the session's owner after checking its password. For an account without a password, the session is

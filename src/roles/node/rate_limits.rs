@@ -372,7 +372,8 @@ mod tests {
         let from: IpAddr = "192.0.2.9".parse().unwrap();
         let create = |number: usize| {
             let (name, username, email) = ("a".to_string(), "a".to_string(), "a@b".to_string());
-            let form = NewAccount { name, username, email, password: Password(word(number)) };
+            let form =
+                NewAccount { name, username, email, password: Password(word(number)), invitation: None };
             limits.address(from, &Ask::CreateAccount { id: RequestId(4), submitted_at: 0, form }).is_ok()
         };
         let made = (0..1_000).filter(|number| create(*number)).count();

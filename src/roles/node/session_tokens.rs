@@ -32,6 +32,7 @@ pub(crate) fn stored(mut ask: Ask) -> Ask {
             app.iter_mut().for_each(|app| hash(&mut app.key));
         }
         Ask::ResetPassword { code, .. } => hash(code),
+        Ask::CreateAccount { form, .. } => form.invitation.iter_mut().for_each(hash),
         Ask::DeleteAccount { session, .. }
         | Ask::ChangePassword { session, .. }
         | Ask::Confirm { session, .. } => hash(session),
@@ -42,7 +43,6 @@ pub(crate) fn stored(mut ask: Ask) -> Ask {
         | Ask::Lose { .. }
         | Ask::Drain { .. }
         | Ask::Transfer { .. }
-        | Ask::CreateAccount { .. }
         | Ask::Renew { .. }
         | Ask::GetServer { .. }
         | Ask::History

@@ -235,6 +235,7 @@ mod tests {
                 name: username.into(),
                 email: "a@b".into(),
                 password_hash: String::new(),
+                invitation: None,
             };
             let (_, Reply::Created { account }) = self.run(create).await else { panic!("not created") };
             self.run(Command::LogIn {

@@ -20,6 +20,7 @@ impl Operations {
         let made = self.requests.submit(|id, submitted_at| Ask::CreateAccount { id, submitted_at, form });
         match made.await? {
             Reply::Created { account } => Ok(account),
+            Reply::Requested => Err(Refusal::Denied(Code::AwaitingApproval)),
             other => Err(unexpected(&other)),
         }
     }

@@ -13,7 +13,7 @@ use ribbit_net::protocol::{Ask, NewAccount, Password};
 use ribbit_state::limits::FEED_PAGE_MAX;
 use ribbit_state::query::{FeedCroak, FollowSide, Profile};
 use ribbit_state::text::{check_croak, check_password, fold_username};
-use ribbit_state::{Code, Command, Denied, Page, Query, TokenHash};
+use ribbit_state::{Code, Command, Denied, Page, Query, Reply, TokenHash};
 use ribbit_ui::form::{Form, FormRequest};
 use ribbit_ui::pages::NavEntry;
 use ribbit_ui::pages::chirper::{ChirperFollow, ChirperFormPage, ChirperPage};
@@ -64,6 +64,7 @@ async fn create(context: &mut RequestContext, form: &Form) -> Result<(), (PageEr
         email: format!("{username}@localhost"),
         username,
         password: Password(password.to_string()),
+        invitation: None,
     };
     let made = match context.request_of(form).await {
         Ok(FormRequest { id, submitted_at }) => {
@@ -72,6 +73,7 @@ async fn create(context: &mut RequestContext, form: &Form) -> Result<(), (PageEr
         Err(error) => Err(error),
     };
     match made {
+        Ok(Reply::Requested) => Err(denied(Denied::new(Code::AwaitingApproval))),
         Ok(_) => Ok(()),
         Err(error) => {
             let words = match &error {

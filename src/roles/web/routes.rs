@@ -171,7 +171,7 @@ routes! {
     Home "/" Anyone
         GET |it| account::show_landing(it.context).await;
     Create "/create" Anyone
-        GET |it| account::show_create(it.context).await,
+        GET |it| account::show_create(it.context, it.query).await,
         POST |it| account::create(it.context, it.form).await;
     Login "/login" Anyone
         GET |it| account::show_login(it.context, it.query).await,

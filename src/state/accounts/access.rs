@@ -10,8 +10,9 @@
 //! password, and with its time in the cluster's age: a day, or 30 days if nothing opens the account yet. Once an account has
 //! a password, the password alone opens it.
 
+use super::registration;
 use super::sessions::{end_reset_link, end_sessions, open_session, remove_all};
-use super::social::{new_account, registration_open};
+use super::social::new_account;
 use crate::code::{Code, Denied, Field};
 use crate::command::{AccessCommand, Reply};
 use crate::ids::{AccountId, TokenHash};
@@ -41,7 +42,7 @@ pub(crate) fn change<V: View>(
             new_password(bounds, view, owner, account, password_hash, None)
         }
         AccessCommand::CreateByName { username } => {
-            checked!(registration_open(view)?);
+            checked!(registration::is_open(view)?);
             new_account(view, context, username, username, None, Credential::Name)
         }
         AccessCommand::OpenByName { username, session } => {

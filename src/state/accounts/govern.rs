@@ -36,11 +36,16 @@ impl OperatorCommand {
             | OperatorCommand::WithdrawAnnouncement { .. }
             | OperatorCommand::MakeResetLink { .. }
             | OperatorCommand::CreateWithLink { .. }
+            | OperatorCommand::DecideRequest { .. }
+            | OperatorCommand::SetInviters { .. }
+            | OperatorCommand::Uninvite { .. }
             | OperatorCommand::SetRole { .. } => Some(AccountRole::Admin),
             // It contains the result of a backend's work, and would tell the admin the password. A reset link does not.
             OperatorCommand::SetPassword { .. } => None,
             // What it records is done with the cluster key.
             OperatorCommand::Record { .. } => None,
+            // An account makes invitations of its own.
+            OperatorCommand::Invite { .. } => None,
         }
     }
 }
@@ -51,6 +56,7 @@ impl OperatorQuery {
         match self {
             OperatorQuery::Accounts { .. } | OperatorQuery::Reports { .. } => AccountRole::Moderator,
             OperatorQuery::Audit { .. } => AccountRole::Admin,
+            OperatorQuery::JoinRequests { .. } | OperatorQuery::Invitations { .. } => AccountRole::Admin,
         }
     }
 }
@@ -118,6 +124,10 @@ fn concerned<V: View>(view: &V, change: &OperatorCommand) -> Result<Option<Accou
         | OperatorCommand::Announce { .. }
         | OperatorCommand::WithdrawAnnouncement { .. }
         | OperatorCommand::Record { .. }
+        | OperatorCommand::DecideRequest { .. }
+        | OperatorCommand::SetInviters { .. }
+        | OperatorCommand::Invite { .. }
+        | OperatorCommand::Uninvite { .. }
         | OperatorCommand::CreateWithLink { .. } => None,
     })
 }

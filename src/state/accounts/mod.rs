@@ -11,6 +11,8 @@ mod app_keys;
 pub(crate) mod apps;
 pub(crate) mod feed_addresses;
 pub mod govern;
+pub(crate) mod invitations;
+pub(crate) mod registration;
 pub(crate) mod relations;
 pub(crate) mod reports;
 pub(crate) mod sessions;
@@ -26,8 +28,8 @@ use crate::ids::{AccountId, LogIndex, TokenHash};
 use crate::lookup::{live_account, profile_of, session_account, settings};
 use crate::rooms::messages::remove_by_operators;
 use crate::rows::{
-    Account, AccountProfile, Accounts, Bookkeeping, Change, Credential, Profiles, RoomNames, Session,
-    Sessions, SessionsOf, Settings, SettingsRow, Suspended, View, get,
+    Account, AccountProfile, Accounts, Bookkeeping, Change, Credential, OPERATORS, Profiles, RoomNames,
+    Session, Sessions, SessionsOf, Settings, SettingsRow, Suspended, View, get,
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
@@ -52,6 +54,8 @@ pub(crate) fn change<V: View>(
         | AccountCommand::MakeFeedAddress { session, .. }
         | AccountCommand::EndFeedAddress { session, .. }
         | AccountCommand::Confirm { session, .. }
+        | AccountCommand::Invite { session, .. }
+        | AccountCommand::Uninvite { session, .. }
         | AccountCommand::Pin { session, .. } => *session,
     };
     let Some((me, account)) = session_account(view, session, context.age_ms())? else {
@@ -87,6 +91,10 @@ pub(crate) fn change<V: View>(
             feed_addresses::make(bounds, view, context, me, *address, room.as_deref())
         }
         AccountCommand::EndFeedAddress { made, .. } => feed_addresses::end(view, me, *made),
+        AccountCommand::Invite { code, terms, .. } => {
+            invitations::make(bounds, view, context, me, *code, terms)
+        }
+        AccountCommand::Uninvite { invitation, .. } => invitations::end(bounds, view, Some(me), *invitation),
     }
 }
 
@@ -101,10 +109,21 @@ pub(crate) fn operate<V: View>(
     match command {
         OperatorCommand::RemoveCroak { croak } => remove_croak(bounds, view, books, *croak, None),
         OperatorCommand::RemoveRoomMessage { room, message } => remove_room_message(view, room, *message),
-        OperatorCommand::SetRegistration { open } => {
-            let settings = Settings { registration_open: *open, ..settings(view)? };
+        OperatorCommand::SetRegistration { registration } => {
+            let settings = Settings { registration: *registration, ..settings(view)? };
             Ok(Ok((vec![Change::put::<SettingsRow>(&(), &settings)], Reply::Done)))
         }
+        OperatorCommand::SetInviters { inviters } => {
+            let settings = Settings { inviters: *inviters, ..settings(view)? };
+            Ok(Ok((vec![Change::put::<SettingsRow>(&(), &settings)], Reply::Done)))
+        }
+        OperatorCommand::DecideRequest { username, approved } => {
+            registration::decide(view, context, username, *approved)
+        }
+        OperatorCommand::Invite { code, terms } => {
+            invitations::make(bounds, view, context, OPERATORS, *code, terms)
+        }
+        OperatorCommand::Uninvite { invitation } => invitations::end(bounds, view, None, *invitation),
         OperatorCommand::DescribeSite { name, welcome } => {
             describe_site(view, name.as_deref(), welcome.as_deref())
         }

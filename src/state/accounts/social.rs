@@ -18,41 +18,20 @@ use crate::command::{AppLogIn, Reply};
 use crate::conversation::removal::Tally;
 use crate::croaks;
 use crate::ids::{AccountId, LogIndex, RoomId, TokenHash};
-use crate::lookup::{is_live, live_account, me_and, range_of, session_account, settings};
+use crate::lookup::{is_live, live_account, me_and, range_of, session_account};
 use crate::messages;
 use crate::notices;
 use crate::rooms;
 use crate::rows::{
     Account, Accounts, AppCodes, AppCodesOf, Bookkeeping, Books, Change, Credential, CroaksBy, Dismissals,
-    FeedAddresses, FeedAddressesOf, Followers, Friends, LikedBy, Names, NoticeKind, Order, Profiles, Rooms,
-    Sessions, SessionsOf, Sweeps, View, get, scan,
+    FeedAddresses, FeedAddressesOf, Followers, Friends, Invitations, InvitationsOf, JoinRequests, LikedBy,
+    Names, NoticeKind, Order, Profiles, Rooms, Sessions, SessionsOf, Sweeps, View, get, scan,
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
 use crate::visibility::blocks::check_contact;
 
 const NOT_LOGGED_IN: Denied = Denied::new(Code::NotLoggedIn);
-
-pub(crate) fn create_account<V: View>(
-    view: &V,
-    context: ApplyContext,
-    username: &str,
-    name: &str,
-    email: &str,
-    password_hash: &str,
-) -> Result<Decision, V::Error> {
-    checked!(registration_open(view)?);
-    let credential = Credential::Password(password_hash.to_string());
-    new_account(view, context, username, name, Some(email), credential)
-}
-
-/// Refuses unless everybody may create an account.
-pub(super) fn registration_open<V: View>(view: &V) -> Result<Result<(), Denied>, V::Error> {
-    Ok(match settings(view)?.registration_open {
-        true => Ok(()),
-        false => Err(Denied::new(Code::RegistrationClosed)),
-    })
-}
 
 pub(super) fn new_account<V: View>(
     view: &V,
@@ -62,18 +41,36 @@ pub(super) fn new_account<V: View>(
     email: Option<&str>,
     credential: Credential,
 ) -> Result<Decision, V::Error> {
+    let id = AccountId(context.index);
+    let account = checked!(checked_account(view, context, username, name, email, credential)?);
+    Ok(Ok((account_rows(id, &account).to_vec(), Reply::Created { account: id })))
+}
+
+/// Returns the changes that add an account.
+pub(super) fn account_rows(id: AccountId, account: &Account) -> [Change; 2] {
+    [Change::put::<Accounts>(&id, account), Change::put::<Names>(&account.username, &id)]
+}
+
+/// Returns a new account, if its texts are valid and no other account has the name or asks for it.
+pub(super) fn checked_account<V: View>(
+    view: &V,
+    context: ApplyContext,
+    username: &str,
+    name: &str,
+    email: Option<&str>,
+    credential: Credential,
+) -> Result<Result<Account, Denied>, V::Error> {
     let name = checked!(text::check_name(name));
     let username = checked!(text::fold_username(username));
     let email = match email {
         Some(email) => checked!(text::check_email(email)),
         None => String::new(),
     };
-    if get::<Names, V>(view, &username)?.is_some() {
+    if get::<Names, V>(view, &username)?.is_some() || get::<JoinRequests, V>(view, &username)?.is_some() {
         return Ok(Err(Denied::of(Code::UsernameTaken, Field::Username)));
     }
-    let id = AccountId(context.index);
-    let account = Account {
-        username: username.clone(),
+    Ok(Ok(Account {
+        username,
         name,
         email,
         credential,
@@ -82,9 +79,7 @@ pub(super) fn new_account<V: View>(
         avatar: Avatar::Drawn,
         role: AccountRole::Person,
         deleted: false,
-    };
-    let changes = vec![Change::put::<Accounts>(&id, &account), Change::put::<Names>(&username, &id)];
-    Ok(Ok((changes, Reply::Created { account: id })))
+    }))
 }
 
 pub(crate) fn log_in<V: View>(
@@ -228,6 +223,7 @@ pub(crate) fn sweep<V: View>(
     remove_all::<AppCodes, AppCodesOf, V>(view, account, left(&changes), &mut changes)?;
     remove_all::<Sessions, SessionsOf, V>(view, account, left(&changes), &mut changes)?;
     remove_all::<FeedAddresses, FeedAddressesOf, V>(view, account, left(&changes), &mut changes)?;
+    remove_all::<Invitations, InvitationsOf, V>(view, account, left(&changes), &mut changes)?;
     for (key, _) in scan::<Friends, V>(view, &from, &to, Order::OldestFirst, left(&changes))? {
         changes.push(Change::remove::<Friends>(&key));
         changes.push(Change::remove::<Followers>(&(AccountId(key.1), account.0)));

@@ -10,6 +10,7 @@ use crate::avatar::Avatar;
 use crate::coordination::Owner;
 use crate::ids::{AccountId, AppId, LogIndex, RaftId, TokenHash};
 use crate::path::TreePath;
+use crate::registration::{Inviters, Registration};
 use crate::room_rows::RoomRank;
 use crate::scopes::Scopes;
 use serde::{Deserialize, Serialize};
@@ -304,6 +305,21 @@ pub enum AccountCommand {
     /// Notes that the password was checked for this session, at this credential version. Permits changes that need a role for
     /// `CONFIRMATION_AGE_MS_MAX`.
     Confirm { session: TokenHash, credential_version: u32 },
+    /// Makes an invitation, identified by the hash of a code that the client made. Answers `Invited`.
+    Invite { session: TokenHash, code: TokenHash, terms: InvitationTerms },
+    /// Ends the invitation of the account that was made at this index.
+    Uninvite { session: TokenHash, invitation: LogIndex },
+}
+
+/// Bounds of an invitation, and the room that it leads to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvitationTerms {
+    /// Number of accounts that it creates, 1 to `INVITATION_USES_MAX`.
+    pub uses: u16,
+    /// Time in milliseconds of cluster age after which it ends, 1 to `INVITATION_MS_MAX`.
+    pub for_ms: u64,
+    /// Name of a room that the new accounts join.
+    pub room: Option<String>,
 }
 
 /// New values of the fields of an account; `None` for those that stay.
@@ -387,7 +403,7 @@ pub enum OperatorCommand {
         croak: LogIndex,
     },
     SetRegistration {
-        open: bool,
+        registration: Registration,
     },
     /// Changes the texts of the first page that are given. An empty text removes one.
     DescribeSite {
@@ -434,15 +450,32 @@ pub enum OperatorCommand {
     Record {
         act: UnreplicatedAct,
     },
+    /// Decides about a request for an account. Answers `Created` if it is approved.
+    DecideRequest {
+        username: String,
+        approved: bool,
+    },
+    SetInviters {
+        inviters: Inviters,
+    },
+    /// Makes an invitation of the operators, identified by the hash of a code that the client made. Answers `Invited`.
+    Invite {
+        code: TokenHash,
+        terms: InvitationTerms,
+    },
+    /// Ends the invitation that was made at this index, of operators or of an account.
+    Uninvite {
+        invitation: LogIndex,
+    },
 }
 
 impl OperatorCommand {
     /// Returns the hash of the secret that the change contains, if any: the code of a link.
     pub(crate) fn secret_mut(&mut self) -> Option<&mut TokenHash> {
         match self {
-            OperatorCommand::MakeResetLink { code, .. } | OperatorCommand::CreateWithLink { code, .. } => {
-                Some(code)
-            }
+            OperatorCommand::MakeResetLink { code, .. }
+            | OperatorCommand::CreateWithLink { code, .. }
+            | OperatorCommand::Invite { code, .. } => Some(code),
             OperatorCommand::SetPassword { .. }
             | OperatorCommand::Suspend { .. }
             | OperatorCommand::RemoveAccount { .. }
@@ -454,7 +487,10 @@ impl OperatorCommand {
             | OperatorCommand::WithdrawAnnouncement { .. }
             | OperatorCommand::SetRole { .. }
             | OperatorCommand::RemoveRoomMessage { .. }
-            | OperatorCommand::Record { .. } => None,
+            | OperatorCommand::Record { .. }
+            | OperatorCommand::DecideRequest { .. }
+            | OperatorCommand::SetInviters { .. }
+            | OperatorCommand::Uninvite { .. } => None,
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::ids::{AccountId, AppId, HistoryId, LogIndex, RaftId, RequestId, Token
 use crate::limits::{REGIONS_MAX, REQUEST_BYTES_MAX};
 pub use groups::{
     AccessCommand, AccountChanges, AccountCommand, AppCommand, AppLogIn, ConversationCommand, Guard,
-    LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand, OperatorCommand, RelationCommand, ReportSubject,
-    RoomCommand, TreeCommand, UnreplicatedAct, Verdict,
+    InvitationTerms, LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand, OperatorCommand, RelationCommand,
+    ReportSubject, RoomCommand, TreeCommand, UnreplicatedAct, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -137,12 +137,14 @@ impl FromStr for MemberName {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
     /// Creates an account. `password_hash` is an argon2id PHC string made outside the rules. Its salt is derived from
-    /// the request id, so a retry through another backend is the same command.
+    /// the request id, so a retry through another backend is the same command. Answers `Created`, or `Requested`.
     CreateAccount {
         username: String,
         name: String,
         email: String,
         password_hash: String,
+        /// Hash of the code of an invitation.
+        invitation: Option<TokenHash>,
     },
     /// Opens a session. A backend has checked the password against this account at this credential version.
     LogIn {
@@ -392,6 +394,12 @@ pub enum Reply {
     /// The app is registered.
     Registered {
         app: AppId,
+    },
+    /// The account waits for the decision of an operator.
+    Requested,
+    /// The invitation works; its id is its log index.
+    Invited {
+        invitation: LogIndex,
     },
 }
 

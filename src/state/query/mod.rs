@@ -157,6 +157,10 @@ pub enum Query {
     Operator(OperatorQuery),
     /// The same, for an account with a role. Only an admin gets the e-mail addresses of accounts.
     Govern { session: TokenHash, query: OperatorQuery },
+    /// The invitation with this code, if it works. Needs no session.
+    Invitation { code: TokenHash },
+    /// Invitations that the session's owner has made.
+    Invitations { session: TokenHash },
 }
 
 /// A read of operators. New variants go at the end.
@@ -169,6 +173,10 @@ pub enum OperatorQuery {
     /// Acts of operators: those behind `after`, or else the newest ones before `before`, or of all. `limit` is lowered to
     /// `AUDIT_PAGE_MAX`.
     Audit { after: Option<LogIndex>, before: Option<LogIndex>, limit: u16 },
+    /// People who wait for the approval of their account, in the order of their user names, starting after `after` if it is given.
+    JoinRequests { after: Option<String> },
+    /// Invitations of operators and of accounts, starting after the one of this account and index if it is given.
+    Invitations { after: Option<(AccountId, LogIndex)> },
 }
 
 impl From<OperatorQuery> for Query {
@@ -392,6 +400,44 @@ pub enum Page {
         /// There are more rows: newer ones if the query names `after`, else older ones.
         more: bool,
     },
+    JoinRequests {
+        requests: Vec<JoinRequestItem>,
+        /// The `after` of the next page, if there is one.
+        more: Option<String>,
+    },
+    Invitation(InvitationItem),
+    /// Of one maker the oldest first.
+    Invitations {
+        /// True if the reader may make another one.
+        may_invite: bool,
+        invitations: Vec<InvitationItem>,
+        /// The `after` of the next page, if there is one.
+        more: Option<(AccountId, LogIndex)>,
+    },
+}
+
+/// A request for an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinRequestItem {
+    pub username: String,
+    pub name: String,
+    pub email: String,
+    pub wall_ms: u64,
+}
+
+/// An invitation, without its code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InvitationItem {
+    pub id: LogIndex,
+    /// `None` if operators made it, or if the account is deleted.
+    pub by: Option<Person>,
+    pub wall_ms: u64,
+    /// Time for which it works, in milliseconds of cluster age.
+    pub left_ms: u64,
+    pub uses_max: u16,
+    pub used: u16,
+    /// Name of the room that the new accounts join. `None` also if it is closed.
+    pub room: Option<String>,
 }
 
 /// An app as it has registered.

@@ -18,7 +18,7 @@ pub(crate) mod ties;
 use self::ties::{Actor, close, counts_of, forget_guest, rooms_of, take_out, totals};
 use crate::code::{Code, Denied, Field};
 use crate::command::{Reply, RoomCommand};
-use crate::ids::{RoomId, TokenHash};
+use crate::ids::{AccountId, RoomId, TokenHash};
 use crate::lookup::session_owner;
 use crate::rows::{
     Change, Room, RoomCounts, RoomCountsOf, RoomGuest, RoomGuests, RoomMember, RoomMembers, RoomNames,
@@ -26,7 +26,7 @@ use crate::rows::{
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
-use crate::visibility::rooms::{RoomAccess, SeenRoom, room_named};
+use crate::visibility::rooms::{RoomAccess, SeenRoom, may_read_room, room_named};
 
 pub(crate) fn change<V: View>(
     bounds: &Bounds,
@@ -181,6 +181,38 @@ fn join<V: View>(
     changes.push(Change::put::<RoomCountsOf>(&id, &counts));
     people::forget_invitation(bounds, view, &mut changes, (id, me), guest)?;
     Ok(Ok((changes, Reply::Done)))
+}
+
+/// Returns the id of a room into which an account may invite people who have no account yet.
+pub(crate) fn invitable_room<V: View>(
+    view: &V,
+    by: AccountId,
+    room: &str,
+) -> Result<Result<RoomId, Denied>, V::Error> {
+    let actor = Actor { me: by, seen: checked!(room_named(view, by, room)?) };
+    Ok(actor.invites().map(|_| actor.seen.id))
+}
+
+/// Returns the changes by which the account of this command, which is new, joins a room; none if it is closed or full, or if
+/// `by` may not invite into it now. Operators are no `by`, and may.
+pub(crate) fn join_invited<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    context: ApplyContext,
+    by: Option<AccountId>,
+    id: RoomId,
+) -> Result<Vec<Change>, V::Error> {
+    let Some(room) = get::<Rooms, V>(view, &id)?.filter(|room| !room.closed) else { return Ok(Vec::new()) };
+    if let Some(by) = by {
+        let access = may_read_room(view, by, id, &room)?;
+        let inviter = Actor { me: by, seen: SeenRoom { id, room: room.clone(), access } };
+        if inviter.invites().is_err() {
+            return Ok(Vec::new());
+        }
+    }
+    let seen = SeenRoom { id, room, access: RoomAccess::Front(None) };
+    let joined = join(bounds, view, context, &Actor { me: AccountId(context.index), seen })?;
+    Ok(joined.map_or_else(|_| Vec::new(), |(changes, _)| changes))
 }
 
 fn leave<V: View>(bounds: &Bounds, view: &V, actor: &Actor) -> Result<Decision, V::Error> {

@@ -25,10 +25,7 @@ pub(crate) fn invite<V: View>(
     actor: &Actor,
     username: &str,
 ) -> Result<Decision, V::Error> {
-    let rank = checked!(actor.rank());
-    if !actor.seen.room.open {
-        checked!(actor.moderates());
-    }
+    let rank = checked!(actor.invites());
     let (id, who) = (actor.seen.id, checked!(named(view, username)?).0);
     checked!(check_contact(view, actor.me, who)?);
     if get::<RoomMembers, V>(view, &(id, who))?.is_some() {

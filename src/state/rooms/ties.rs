@@ -33,6 +33,17 @@ impl Actor {
         if self.rank()? >= RoomRank::Moderator { Ok(()) } else { Err(Denied::new(Code::NotRoomModerator)) }
     }
 
+    /// Checks that the account may invite people, and returns its rank.
+    ///
+    /// # Errors
+    /// 656 if it is no member, 664 if it is no moderator and the room is not open.
+    pub(crate) fn invites(&self) -> Result<RoomRank, Denied> {
+        if !self.seen.room.open {
+            self.moderates()?;
+        }
+        self.rank()
+    }
+
     /// Checks that the account is the owner.
     ///
     /// # Errors

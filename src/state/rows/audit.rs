@@ -96,4 +96,9 @@ acts! {
     Backup = "backup", "made a backup:";
     SetRole = "set-role", "set the role of";
     DeleteRoomMessage = "delete-room-message", "deleted a message in a room:";
+    ApproveRequest = "approve-request", "approved";
+    RefuseRequest = "refuse-request", "refused an account:";
+    SetInviters = "set-inviters", "set the people who may invite to";
+    Invite = "invite", "made an invitation:";
+    Uninvite = "uninvite", "revoked an invitation:";
 }

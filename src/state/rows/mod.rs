@@ -4,6 +4,7 @@
 
 mod apps;
 mod audit;
+mod registration;
 
 use crate::account_role::AccountRole;
 pub use crate::audience::Audience;
@@ -23,6 +24,7 @@ pub use crate::view::{
 };
 pub use apps::{App, AppAccess, AppCode};
 pub use audit::{Act, Actor, AuditPerson, AuditRow, AuditThing};
+pub use registration::{Invitation, Inviters, Registration, Settings};
 use serde::{Deserialize, Serialize};
 
 macro_rules! tables {
@@ -149,6 +151,12 @@ tables! {
     72 AuditLog: LogIndex => AuditRow;
     /// What was refused to accounts without permission.
     73 RefusedActs: LogIndex => AuditRow;
+    /// Folded user name → account that its owner asks for. It waits for the decision of an operator and has the name.
+    59 JoinRequests: String => Account;
+    /// Hash of an invitation's code → the invitation.
+    60 Invitations: TokenHash => Invitation;
+    /// (account that made it or `OPERATORS`, index at which it was made) → invitation, oldest first.
+    61 InvitationsOf: (AccountId, LogIndex) => TokenHash;
     /// Read through [`crate::croaks`]. It has the largest id for the reason given there.
     255 Croaks: LogIndex => StoredCroak;
 }
@@ -487,23 +495,6 @@ pub enum ReportedThing {
         room: RoomId,
         message: LogIndex,
     },
-}
-
-/// Settings of the installation, decided by its operators.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settings {
-    /// True while anyone may create an account.
-    pub registration_open: bool,
-    /// Name of the installation on its first page, 1 to `NAME_CHARS_MAX` characters; empty for "ribbit".
-    pub site_name: String,
-    /// Sentence below the name, up to `WELCOME_CHARS_MAX` characters; may be empty.
-    pub welcome: String,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        Settings { registration_open: true, site_name: String::new(), welcome: String::new() }
-    }
 }
 
 /// Record of a croak's request: [`RequestRecord`] without the outcome, which the croak itself implies.

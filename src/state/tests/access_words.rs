@@ -1,8 +1,8 @@
 //! Words of the golden scripts for one-time links, accounts without a password, feed addresses and announcements: commands,
 //! queries and rows.
 
-use super::app_words;
 use super::audit_words;
+use super::registration_words;
 use super::scripts::{first, label, session};
 use super::token;
 use crate::account_role::AccountRole;
@@ -75,7 +75,7 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
         }
         _ => match audit_words::command(name, args)? {
             Some(command) => command.into(),
-            None => return app_words::command(name, args),
+            None => return registration_words::command(name, args),
         },
     }))
 }
@@ -90,7 +90,7 @@ pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Qu
         "public" => Query::PublicCroaks { username: first(args)? },
         "audit" => audit_words::query(args)?,
         "linkof" => Query::ResetLink { code: token(&first(args)?) },
-        _ => return app_words::query(name, args),
+        _ => return registration_words::query(name, args),
     }))
 }
 
@@ -102,7 +102,7 @@ pub(super) fn key(table: TableId, key: &[u8]) -> Option<String> {
             let (account, made) = <(AccountId, LogIndex)>::from_bytes(key)?;
             format!("{} {made}", account.0)
         }
-        _ => return audit_words::key(table, key).or_else(|| app_words::key(table, key)),
+        _ => return audit_words::key(table, key).or_else(|| registration_words::key(table, key)),
     })
 }
 
@@ -124,6 +124,6 @@ pub(super) fn row(table: TableId, row: &[u8]) -> Option<String> {
         }
         FeedAddressesOf::ID => format!(": {}", label(decode::<TokenHash>(row)?)),
         ResetLinks::ID => format!(": {}", label(decode::<TokenHash>(row)?)),
-        _ => return audit_words::row(table, row).or_else(|| app_words::row(table, row)),
+        _ => return audit_words::row(table, row).or_else(|| registration_words::row(table, row)),
     })
 }

@@ -94,7 +94,6 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
             password_hash: first(args)?,
             credential_version: args.lookup_parse("version")?.unwrap_or(1),
         },
-        "registration" => OperatorCommand::SetRegistration { open: first(args)? == "open" }.into(),
         "site" => {
             let (name, welcome) = (args.lookup_parse("name")?, args.lookup_parse("welcome")?);
             OperatorCommand::DescribeSite { name, welcome }.into()
@@ -328,7 +327,8 @@ pub(super) fn row(table: TableId, row: &[u8]) -> Option<String> {
         SettingsRow::ID => {
             let row = decode::<<SettingsRow as Table>::Row>(row)?;
             let (name, welcome) = (row.site_name, row.welcome);
-            format!(": registration open: {}, name {name:?}, welcome {welcome:?}", row.registration_open)
+            let (registration, inviters) = (row.registration.name(), row.inviters.name());
+            format!(": registration {registration}, {inviters} invite, name {name:?}, welcome {welcome:?}")
         }
         Waiting::ID => format!(": {}", decode::<String>(row)?),
         TalkOf::ID | Suspended::ID => String::new(),

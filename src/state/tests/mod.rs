@@ -9,6 +9,7 @@ mod feeds;
 mod message_words;
 mod notice_words;
 mod properties;
+mod registration_words;
 mod regressions;
 mod roles;
 mod room_words;
@@ -64,6 +65,9 @@ const SMALL: Bounds = Bounds {
     audit_rows_max: 4,
     refused_acts_max: 2,
     apps_max: 3,
+    join_requests_max: 2,
+    invitations_max: 4,
+    invitations_per_person_max: 2,
     app_codes_max: 2,
 };
 
@@ -182,6 +186,7 @@ fn create(username: &str) -> Command {
         name: username.to_uppercase(),
         email: format!("{username}@example.org"),
         password_hash: format!("hash of {username}"),
+        invitation: None,
     }
 }
 

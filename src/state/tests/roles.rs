@@ -3,10 +3,11 @@
 use super::{Log, token};
 use crate::account_role::AccountRole;
 use crate::code::{Code, Denied};
-use crate::command::{Command, OperatorCommand, UnreplicatedAct, Verdict};
+use crate::command::{Command, InvitationTerms, OperatorCommand, UnreplicatedAct, Verdict};
 use crate::ids::AccountId;
 use crate::limits::CONFIRMATION_AGE_MS_MAX;
 use crate::query::{OperatorQuery, Query};
+use crate::registration::{Inviters, Registration};
 use std::collections::BTreeSet;
 
 /// Every change of operators, about `about`, with the least role for it. The match has no `_` arm, so a new change does not
@@ -21,7 +22,7 @@ fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
         OperatorCommand::Suspend { account: about, suspended: false },
         OperatorCommand::RemoveAccount { account: about },
         OperatorCommand::RemoveCroak { croak: 1 },
-        OperatorCommand::SetRegistration { open: true },
+        OperatorCommand::SetRegistration { registration: Registration::Open },
         OperatorCommand::DescribeSite { name: None, welcome: None },
         OperatorCommand::DecideReport { report: 1, verdict: Verdict::Nothing },
         OperatorCommand::Announce { text: "rain".into(), for_ms: None },
@@ -31,6 +32,10 @@ fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
         OperatorCommand::SetRole { account: about, role: Admin },
         OperatorCommand::RemoveRoomMessage { room: "pond".into(), message: 1 },
         OperatorCommand::Record { act: UnreplicatedAct::Backup { through: 1, rows: 1 } },
+        OperatorCommand::DecideRequest { username: "fox".into(), approved: true },
+        OperatorCommand::SetInviters { inviters: Inviters::Everyone },
+        OperatorCommand::Invite { code, terms: InvitationTerms { uses: 1, for_ms: 1, room: None } },
+        OperatorCommand::Uninvite { invitation: 1 },
     ];
     let kinds: BTreeSet<_> = samples.iter().map(|change| format!("{change:?}")).collect();
     assert_eq!(kinds.len(), samples.len());
@@ -51,6 +56,10 @@ fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
             OperatorCommand::SetRole { .. } => (11, Some(Admin)),
             OperatorCommand::RemoveRoomMessage { .. } => (12, Some(Moderator)),
             OperatorCommand::Record { .. } => (13, None),
+            OperatorCommand::DecideRequest { .. } => (14, Some(Admin)),
+            OperatorCommand::SetInviters { .. } => (15, Some(Admin)),
+            OperatorCommand::Invite { .. } => (16, None),
+            OperatorCommand::Uninvite { .. } => (17, Some(Admin)),
         };
         met.insert(kind);
         (change, least)
@@ -66,6 +75,8 @@ fn reads() -> Vec<(OperatorQuery, AccountRole)> {
         (OperatorQuery::Accounts { names: "*".into(), after: None }, AccountRole::Moderator),
         (OperatorQuery::Reports { after: None }, AccountRole::Moderator),
         (OperatorQuery::Audit { after: None, before: None, limit: 10 }, AccountRole::Admin),
+        (OperatorQuery::JoinRequests { after: None }, AccountRole::Admin),
+        (OperatorQuery::Invitations { after: None }, AccountRole::Admin),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use crate::version;
 use ribbit_state::limits::CROAK_CHARS_MAX;
-use ribbit_state::rows::Settings;
+use ribbit_state::rows::{Inviters, Registration, Settings};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -20,6 +20,11 @@ pub struct InstanceFacts<'a> {
 }
 
 impl InstanceFacts<'_> {
+    /// Returns true if people may sign up without an invitation, or ask to.
+    fn may_sign_up(&self) -> bool {
+        matches!(self.settings.registration, Registration::Open | Registration::Request)
+    }
+
     fn title(&self) -> &str {
         if self.settings.site_name.is_empty() { "ribbit" } else { &self.settings.site_name }
     }
@@ -110,9 +115,9 @@ pub fn version_1(facts: &InstanceFacts<'_>) -> Value {
         "stats": { "user_count": 0, "status_count": 0, "domain_count": 0 },
         "thumbnail": facts.thumbnail(),
         "languages": ["en"],
-        "registrations": facts.settings.registration_open,
-        "approval_required": false,
-        "invites_enabled": false,
+        "registrations": facts.may_sign_up(),
+        "approval_required": facts.settings.registration == Registration::Request,
+        "invites_enabled": facts.settings.inviters == Inviters::Everyone,
         "configuration": CONFIGURATION,
         "max_toot_chars": CROAK_CHARS_MAX,
         "contact_account": null,
@@ -139,8 +144,8 @@ pub fn version_2(facts: &InstanceFacts<'_>) -> Value {
         "languages": ["en"],
         "configuration": configuration,
         "registrations": {
-            "enabled": facts.settings.registration_open,
-            "approval_required": false,
+            "enabled": facts.may_sign_up(),
+            "approval_required": facts.settings.registration == Registration::Request,
             "message": null,
             "url": format!("{}/create", facts.base),
         },

@@ -62,7 +62,9 @@ pub struct FormPage {
     /// Path that the form is posted to.
     pub action: Cow<'static, str>,
     /// Text above the form; may be empty.
-    pub intro: &'static str,
+    pub intro: Cow<'static, str>,
+    /// Code of the invitation with which a person signs up; may be empty.
+    pub invitation: String,
     pub inputs: Vec<FormField>,
     pub general: Vec<String>,
     pub button: &'static str,
@@ -87,7 +89,8 @@ impl FormPage {
         FormPage {
             frame,
             action: action.into(),
-            intro: "",
+            intro: Cow::Borrowed(""),
+            invitation: String::new(),
             inputs,
             general: Vec::new(),
             button,
@@ -111,6 +114,11 @@ impl FormPage {
         FormPage { beside, ..FormPage::new(frame, "/create", inputs, "Sign up") }
     }
 
+    /// Adds the code of an invitation to the sign-up page.
+    pub fn invited(self, code: &str) -> FormPage {
+        FormPage { invitation: code.to_string(), ..self }
+    }
+
     /// Makes the log-in page.
     pub fn login(frame: PageFrame, username: &str) -> FormPage {
         let beside = ("/create", "New here? Sign up");
@@ -123,14 +131,14 @@ impl FormPage {
             "Choose a new password. You will be logged out everywhere else, and this link stops working.";
         let account = FormField::new(Field::Username, "Username", "username", username).without_hint();
         let inputs = vec![FormField { fixed: true, ..account }, FormField::new_password()];
-        FormPage { intro, ..FormPage::new(frame, path, inputs, "Set password") }
+        FormPage { intro: intro.into(), ..FormPage::new(frame, path, inputs, "Set password") }
     }
 
     /// Makes the page that asks for confirmation of a log-out.
     pub fn logout(frame: PageFrame) -> FormPage {
         let intro = "You will be logged out in this browser.";
         let beside = ("/main", "Stay logged in");
-        FormPage { intro, beside, ..FormPage::new(frame, "/logout", Vec::new(), "Log out") }
+        FormPage { intro: intro.into(), beside, ..FormPage::new(frame, "/logout", Vec::new(), "Log out") }
     }
 
     /// Makes the page that deletes the account.
@@ -140,7 +148,7 @@ impl FormPage {
         let inputs = vec![FormField::password("current-password", String::new())];
         let beside = ("/main", "Keep my account");
         let page = FormPage::new(frame, "/delete", inputs, "Delete account");
-        FormPage { intro, beside, danger: true, ..page }
+        FormPage { intro: intro.into(), beside, danger: true, ..page }
     }
 
     /// Makes the page that deletes a croak, for when the croak itself cannot be shown.

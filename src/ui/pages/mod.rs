@@ -47,7 +47,7 @@ use super::rooms::rooms_badge;
 use super::words::{Note, ServiceError};
 use askama::Template;
 use ribbit_state::query::Unread;
-use ribbit_state::{Code, Denied, Token};
+use ribbit_state::{Code, Denied, Registration, Token};
 use std::sync::Arc;
 
 /// Text of `/style.css`.
@@ -176,7 +176,7 @@ pub struct LandingPage {
     pub frame: PageFrame,
     /// Sentence of the operators; may be empty.
     pub welcome: String,
-    pub registration_open: bool,
+    pub registration: Registration,
 }
 
 /// `/about`: description of the service.

@@ -38,6 +38,7 @@ static POND: LazyLock<Model> = LazyLock::new(|| {
             name: (*name).into(),
             email: "a@b".into(),
             password_hash: "$argon2id$".into(),
+            invitation: None,
         };
         let request = Request { id: RequestId(u128::from(at)), submitted_at: 0, origin: None, command };
         let proposal = Proposal { stamp: Stamp { wall_ms: 0, age_ms: at }, request };

@@ -40,6 +40,7 @@ pub fn beginning(at: LogIndex) -> Vec<Command> {
         name: name.into(),
         email: format!("{name}@pond"),
         password_hash: "$argon2id$".into(),
+        invitation: None,
     };
     // An account is the index of its creation.
     let log_in = |account, token| Command::LogIn {

@@ -167,6 +167,7 @@ fn create(client: usize) -> Command {
         name: format!("Frog {client}"),
         email: "frog@pond".into(),
         password_hash: "hash".into(),
+        invitation: None,
     }
 }
 

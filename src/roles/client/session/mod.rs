@@ -27,7 +27,7 @@ use request_error::RequestError;
 use ribbit_net::client::Client;
 use ribbit_net::discovery::OnConnectionEvent;
 use ribbit_net::protocol::{Answer, Ask, NewAccount, Password, UnavailableReason};
-use ribbit_net::secret::{new_request_id, new_token, token_hash};
+use ribbit_net::secret::{code_hash, new_request_id, new_token, token_hash};
 use ribbit_net::subscription::Subscription;
 use ribbit_state::limits::DEVICE_CHARS_MAX;
 use ribbit_state::query::{AnnouncementItem, ReactionKind};
@@ -72,6 +72,15 @@ pub(crate) struct QueryResult<T> {
     pub(crate) value: T,
     /// True when the server that answered is out of touch with the leader, so `value` may be out of date.
     pub(crate) stale: bool,
+}
+
+/// Returns the hash of the code of an invitation, or of its whole link.
+///
+/// # Errors
+/// `InvitationNotValid` (691) if it is none.
+pub(crate) fn invitation_hash(typed: &str) -> Result<TokenHash, RequestError> {
+    let typed = typed.rsplit('=').next().unwrap_or_default();
+    code_hash(typed).ok_or(Denied::new(Code::InvitationNotValid).into())
 }
 
 impl UserSession {
@@ -153,18 +162,20 @@ impl UserSession {
         self.session.take().map_or(Ok(()), |session| self.file.remove(&session))
     }
 
-    /// Creates an account. Does not log in.
+    /// Creates an account. Returns false if it waits for approval. Does not log in.
     ///
     /// # Errors
-    /// `InvalidEntry` (606), `UsernameTaken` (607); unreachable when no server answers.
-    pub(crate) async fn create(&self, form: NewAccount) -> Result<AccountId, RequestError> {
+    /// `InvalidEntry` (606), `UsernameTaken` (607), or the account may not be created (650, 690, 691, 695); unreachable when no
+    /// server answers.
+    pub(crate) async fn create(&self, form: NewAccount) -> Result<bool, RequestError> {
         check_name(&form.name)?;
         fold_username(&form.username)?;
         check_email(&form.email)?;
         check_password(&form.password.0)?;
         let (id, submitted_at) = (new_request_id(), self.seen_index());
         match self.submit(Ask::CreateAccount { id, submitted_at, form }).await? {
-            Reply::Created { account } => Ok(account),
+            Reply::Created { .. } => Ok(true),
+            Reply::Requested => Ok(false),
             other => Err(unexpected(&other)),
         }
     }

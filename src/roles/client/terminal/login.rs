@@ -1,8 +1,8 @@
 //! Log-in at the start of the terminal client: the stored session, otherwise a log-in, otherwise a new account. Nothing else
 //! runs while a question waits for its answer.
 
-use crate::client::session::UserSession;
 use crate::client::session::request_error::RequestError;
+use crate::client::session::{UserSession, invitation_hash};
 use crate::common::editor::{LineEditor, LineInput};
 use crate::common::failure::{Exit, Failure};
 use crate::common::secret_input::{self, SecretInput};
@@ -117,6 +117,7 @@ async fn create(
     editor: &mut LineEditor,
     mut username: Option<String>,
 ) -> Result<(), Failure> {
+    let mut invitation = None;
     loop {
         let username = match username.take() {
             Some(username) => username,
@@ -134,13 +135,30 @@ async fn create(
         };
         let email = checked(editor, "email: ", check_email)?;
         let password = new_password(editor)?;
-        let form =
-            NewAccount { name, username: username.clone(), email, password: Password(password.clone()) };
+        let form = NewAccount {
+            name,
+            username: username.clone(),
+            email,
+            password: Password(password.clone()),
+            invitation,
+        };
         match user.create(form).await {
-            Ok(_) => {
+            Ok(true) => {
                 println!("welcome, @{username}! Your account is ready.");
                 user.log_in(&username, Password(password)).await?;
                 return Ok(());
+            }
+            Ok(false) => {
+                println!("@{username}, your account is waiting for approval. Log in once it is approved.");
+                return Err(not_logged_in());
+            }
+            Err(error @ RequestError::Denied(Denied { code: Code::InvitationNeeded, .. })) => {
+                println!("{error}");
+                let code = line(editor, "code or link of your invitation: ")?;
+                match invitation_hash(&code) {
+                    Ok(code) => invitation = Some(code),
+                    Err(error) => println!("{error}"),
+                }
             }
             Err(error @ RequestError::Denied(Denied { code: Code::UsernameTaken, .. })) => {
                 println!("{error}: please choose another one");

@@ -3,6 +3,7 @@
 //! One session is stored per cluster. A new log-in first stores the new session and then ends the previous one.
 
 use super::{VerbContext, VerbError, input, usage};
+use crate::client::session::invitation_hash;
 use crate::client::session::request_error::RequestError;
 use crate::common::failure::Failure;
 use ribbit_net::protocol::{Ask, NewAccount, Password};
@@ -62,14 +63,16 @@ pub(crate) async fn log_out(context: &mut VerbContext) -> Result<(), VerbError> 
     context.print(&format!("logged out of @{username}"), &json!({ "username": username }))
 }
 
-/// Creates an account and logs in. Asks on the terminal for missing details.
+/// Creates an account and logs in, unless the account waits for approval. Asks on the terminal for missing details.
 pub(crate) async fn create(
     context: &mut VerbContext,
     username: &str,
     name: Option<&str>,
     email: Option<&str>,
+    invitation: Option<&str>,
 ) -> Result<(), VerbError> {
     let username = fold_username(username).map_err(RequestError::from)?;
+    let invitation = invitation.map(invitation_hash).transpose()?;
     let name = match name {
         Some(name) => name.to_string(),
         None => input::line(&format!("Your name, as others see it [{username}]: "))?.unwrap_or_default(),
@@ -84,8 +87,11 @@ pub(crate) async fn create(
     check_email(&email).map_err(RequestError::from)?;
     let password = input::new_password("Password (at least 8 characters): ")?;
     check_password(&password.0).map_err(RequestError::from)?;
-    let form = NewAccount { name, username: username.clone(), email, password: password.clone() };
-    context.user.create(form).await?;
+    let form = NewAccount { name, username: username.clone(), email, password: password.clone(), invitation };
+    if !context.user.create(form).await? {
+        let words = format!("asked for the account @{username}: you can log in once it is approved");
+        return context.print(&words, &json!({ "username": username, "waiting": true }));
+    }
     let account = enter(context, &username, password).await.map_err(|halt| match halt {
         VerbError::Failed(Failure { exit, message }) => Failure::new(
             exit,

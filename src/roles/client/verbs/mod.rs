@@ -124,7 +124,7 @@ impl VerbContext {
             SessionVerb::Logout(_) => account::log_out(self).await,
             SessionVerb::Create(create) => {
                 let (name, email) = (create.full_name.as_deref(), create.email.as_deref());
-                account::create(self, &create.user.username, name, email).await
+                account::create(self, &create.user.username, name, email, create.invitation.as_deref()).await
             }
             SessionVerb::Reset(named) => account::reset(self, &named.username).await,
             SessionVerb::Delete(_) => account::delete(self).await,

@@ -167,6 +167,7 @@ impl Chirper {
             email: format!("{username}@localhost"),
             username,
             password: Password(password.to_string()),
+            invitation: None,
         };
         match self.operations.create(from, form).await {
             Ok(_) => Ok(()),

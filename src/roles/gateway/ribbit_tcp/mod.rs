@@ -132,7 +132,8 @@ impl RibbitTcp {
         let otherwise = refused(&request);
         let done = match request {
             Request::Create { username, name, email, password } => {
-                self.create(from, NewAccount { name, username, email, password: Password(password) }).await
+                let password = Password(password);
+                self.create(from, NewAccount { name, username, email, password, invitation: None }).await
             }
             Request::LogIn { username, password } => self.log_in(from, &username, Password(password)).await,
             Request::Post { username, text } => self.post(from, &username, &text).await,

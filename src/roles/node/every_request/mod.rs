@@ -92,6 +92,7 @@ impl Server {
             name: "Ada".into(),
             email: "a@b".into(),
             password_hash: String::new(),
+            invitation: None,
         };
         let Ok(Reply::Created { account }) = server.run(create).await else { panic!("not created") };
         let token = stored_token(SESSION);

@@ -230,7 +230,7 @@ fn people_commands(table: &mut RequestTable) {
         table.command(ConversationCommand::SweepCroak { croak });
     }
     let create = |name: String, username: String, email: String, password_hash: String| {
-        Command::CreateAccount { username, name, email, password_hash }
+        Command::CreateAccount { username, name, email, password_hash, invitation: Some(TOKEN) }
     };
     let (name, mail) = ("n".to_string(), "a@b".to_string());
     let is_name = |text: &str| text::check_name(text).is_ok();
@@ -301,7 +301,9 @@ fn members_commands(table: &mut RequestTable) {
         let register = LeaseCommand::Register { raft_id, incarnation: number, address: String::new() };
         table.command(register);
     }
-    table.command(OperatorCommand::SetRegistration { open: true });
+    for registration in Registration::ALL {
+        table.command(OperatorCommand::SetRegistration { registration });
+    }
     operators::first_page(table);
     table.command(LeaseCommand::NumberClient);
     table.command(LeaseCommand::Close { token: TOKEN });
@@ -457,7 +459,7 @@ fn submitted_at(table: &mut RequestTable) {
     let fine = || password("long enough");
     for submitted_at in NUMBERS {
         let (username, name, email) = ("eve".to_string(), "n".to_string(), "a@b".to_string());
-        let form = NewAccount { name, username: username.clone(), email, password: fine() };
+        let form = NewAccount { name, username: username.clone(), email, password: fine(), invitation: None };
         let asks = [
             Ask::CreateAccount { id: id(), submitted_at, form },
             Ask::LogIn {

@@ -161,6 +161,7 @@ async fn new_person(client: &Client) -> Result<BenchAccount, Failure> {
         username: username.clone(),
         email: "bench@localhost".to_string(),
         password: password.clone(),
+        invitation: None,
     };
     settle(
         client,

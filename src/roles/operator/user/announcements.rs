@@ -64,7 +64,7 @@ fn until(text: &str) -> Result<Until, String> {
     duration_ms(text).map(Until::After).or_else(|| time_ms(text).map(Until::At)).ok_or_else(expected)
 }
 
-fn duration_ms(text: &str) -> Option<u64> {
+pub(super) fn duration_ms(text: &str) -> Option<u64> {
     let unit = match text.chars().last()? {
         'm' => 60_000,
         'h' => 3_600_000,

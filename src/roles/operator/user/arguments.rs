@@ -1,6 +1,7 @@
 //! Arguments of `ribbit user`.
 
 use super::announcements::{self, AnnounceArgs, WithdrawArgs};
+use super::invitations::{self, DecideRequestArgs, InviteArgs, InvitersArgs, RegistrationArgs, UninviteArgs};
 use crate::client::arguments::OutputArgs;
 use crate::common::cluster_selection::ClusterFlags;
 use clap::builder::BoolishValueParser;
@@ -47,9 +48,30 @@ pub(crate) enum UserVerb {
     /// Decide about a report; the person who reported it is told
     #[command(after_help = DECIDE_HELP)]
     Decide(DecideArgs),
-    /// Open or close registration of new accounts
-    #[command(after_help = REGISTRATION_HELP)]
+    /// Decide who may create an account
+    #[command(after_help = invitations::REGISTRATION_HELP)]
     Registration(RegistrationArgs),
+    /// List the people who wait for the approval of their account
+    #[command(after_help = invitations::REQUESTS_HELP)]
+    Requests(OutputArgs),
+    /// Approve people who wait
+    #[command(after_help = invitations::APPROVE_HELP)]
+    Approve(DecideRequestArgs),
+    /// Refuse people who wait
+    #[command(after_help = invitations::REFUSE_HELP)]
+    Refuse(DecideRequestArgs),
+    /// Make a link with which people create accounts
+    #[command(after_help = invitations::INVITE_HELP)]
+    Invite(InviteArgs),
+    /// List the invitations of operators and of people
+    #[command(after_help = invitations::INVITATIONS_HELP)]
+    Invitations(OutputArgs),
+    /// Revoke an invitation
+    #[command(after_help = invitations::UNINVITE_HELP)]
+    Uninvite(UninviteArgs),
+    /// Decide who may make invitations on the pages
+    #[command(after_help = invitations::INVITERS_HELP)]
+    Inviters(InvitersArgs),
     /// Tell everyone something, on every page and in the terminal
     #[command(after_help = announcements::ANNOUNCE_HELP)]
     Announce(AnnounceArgs),
@@ -180,16 +202,6 @@ impl From<RoleArg> for AccountRole {
     }
 }
 
-/// Arguments of `user registration`.
-#[derive(Debug, Args)]
-pub(crate) struct RegistrationArgs {
-    /// Whether new accounts can be created
-    #[arg(value_enum)]
-    pub state: RegistrationState,
-    #[command(flatten)]
-    pub cluster: ClusterFlags,
-}
-
 /// Arguments of `user site`.
 #[derive(Debug, Args)]
 #[group(id = "texts", required = true, multiple = true, args = ["name", "welcome"])]
@@ -241,13 +253,6 @@ impl From<VerdictArg> for Verdict {
     }
 }
 
-/// State of the registration of new accounts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum RegistrationState {
-    Open,
-    Closed,
-}
-
 impl UserVerb {
     /// Returns the flags that select the cluster.
     pub(crate) fn cluster(&self) -> ClusterFlags {
@@ -267,6 +272,11 @@ impl UserVerb {
             UserVerb::Withdraw(arguments) => &arguments.output.cluster,
             UserVerb::Decide(arguments) => &arguments.cluster,
             UserVerb::Registration(arguments) => &arguments.cluster,
+            UserVerb::Requests(output) | UserVerb::Invitations(output) => &output.cluster,
+            UserVerb::Approve(arguments) | UserVerb::Refuse(arguments) => &arguments.cluster,
+            UserVerb::Invite(arguments) => &arguments.output.cluster,
+            UserVerb::Uninvite(arguments) => &arguments.cluster,
+            UserVerb::Inviters(arguments) => &arguments.cluster,
             UserVerb::Site(arguments) => &arguments.cluster,
         }
         .clone()
@@ -369,12 +379,6 @@ Examples:
   ribbit user decide 1234 remove         Deletes the reported croak
   ribbit user decide 1234 warn           Tells the reported person to be kind
   ribbit user decide 1234 suspend        As ribbit user suspend does";
-
-/// Text below the flags in `--help`.
-const REGISTRATION_HELP: &str = "\
-Examples:
-  ribbit user registration closed
-  ribbit user registration open";
 
 /// Text below the flags in `--help`.
 const SITE_HELP: &str = "\

@@ -6,6 +6,7 @@
 
 pub(crate) mod announcements;
 pub(crate) mod arguments;
+pub(crate) mod invitations;
 
 use crate::client::session::request_error::RequestError;
 use crate::client::verbs::{VerbError, ended, input, say, usage};
@@ -13,8 +14,8 @@ use crate::common::cluster_selection::ClusterAccess;
 use crate::common::failure::{Exit, Failure};
 use crate::common::survey;
 use arguments::{
-    AccountArgs, CreateArgs, DecideArgs, DeleteArgs, DeleteCroakArgs, ListArgs, RegistrationArgs,
-    RegistrationState, ResetArgs, RoleArgs, SiteArgs, UnsayArgs, UserVerb,
+    AccountArgs, CreateArgs, DecideArgs, DeleteArgs, DeleteCroakArgs, ListArgs, ResetArgs, RoleArgs,
+    SiteArgs, UnsayArgs, UserVerb,
 };
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{Answer, Ask, UnavailableReason};
@@ -89,11 +90,14 @@ impl Operator {
                 self.write(OperatorCommand::DecideReport { report, verdict }.into()).await?;
                 say(&format!("decided report {report}: {}", verdict.name()))
             }
-            UserVerb::Registration(RegistrationArgs { state, .. }) => {
-                let open = state == RegistrationState::Open;
-                self.write(OperatorCommand::SetRegistration { open }.into()).await?;
-                say(if open { "registration is open" } else { "registration is closed" })
-            }
+            UserVerb::Registration(arguments) => self.set_registration(arguments.mode.into()).await,
+            UserVerb::Requests(output) => self.requests(output.json).await,
+            UserVerb::Approve(arguments) => self.decide_requests(arguments.usernames, true).await,
+            UserVerb::Refuse(arguments) => self.decide_requests(arguments.usernames, false).await,
+            UserVerb::Invite(arguments) => self.invite(arguments).await,
+            UserVerb::Invitations(output) => self.invitations(output.json).await,
+            UserVerb::Uninvite(arguments) => self.uninvite(arguments.invitation).await,
+            UserVerb::Inviters(arguments) => self.set_inviters(arguments.who.into()).await,
             UserVerb::Site(SiteArgs { name, welcome, .. }) => {
                 self.write(OperatorCommand::DescribeSite { name, welcome }.into()).await?;
                 say("changed the texts of the first page")
@@ -179,8 +183,13 @@ impl Operator {
             code: token_hash(&code),
         };
         self.write(command.into()).await?;
-        let link = Link { username: &username, code: to_hex(&code), pages: pages.as_deref() };
-        link.say(output.json, &format!("created @{username}, who can set a password"), "30 days")
+        let link = Link { path: "/reset/", code: to_hex(&code), pages: pages.as_deref() };
+        link.say_password(
+            &username,
+            output.json,
+            &format!("created @{username}, who can set a password"),
+            "30 days",
+        )
     }
 
     /// Makes a one-time link to set a new password, and prints it. It is known nowhere else.
@@ -189,8 +198,8 @@ impl Operator {
         let code = new_code();
         let command = OperatorCommand::MakeResetLink { account, code: token_hash(&code) };
         self.write(command.into()).await?;
-        let link = Link { username: &username, code: to_hex(&code), pages };
-        link.say(json, &format!("@{username} can set a new password"), "a day")
+        let link = Link { path: "/reset/", code: to_hex(&code), pages };
+        link.say_password(&username, json, &format!("@{username} can set a new password"), "a day")
     }
 
     /// Returns the id of the account with this name, and the name as stored.
@@ -274,26 +283,36 @@ fn page_of(answer: Answer) -> Result<Page, RequestError> {
     }
 }
 
-/// A one-time link to set a password.
+/// A link with a secret code.
 struct Link<'a> {
-    username: &'a str,
+    /// Path before the code.
+    path: &'static str,
     code: String,
     /// Address of the pages, if the operator gave it.
     pages: Option<&'a str>,
 }
 
 impl Link<'_> {
-    /// Prints the link after what the person can do with it, and in what time.
-    fn say(&self, json: bool, can: &str, within: &str) -> Result<(), VerbError> {
-        let Link { username, code, pages } = self;
-        let link = format!("{}/reset/{code}", pages.unwrap_or_default().trim_end_matches('/'));
+    /// Returns the whole address, or the path of it without the address of the pages.
+    fn address(&self) -> String {
+        format!("{}{}{}", self.pages.unwrap_or_default().trim_end_matches('/'), self.path, self.code)
+    }
+
+    /// Returns where the path belongs, if it is no whole address.
+    fn place(&self) -> &'static str {
+        if self.pages.is_none() { " on the pages" } else { "" }
+    }
+
+    /// Prints a link to set a password, after what the person can do with it, and in what time.
+    fn say_password(&self, username: &str, json: bool, can: &str, within: &str) -> Result<(), VerbError> {
+        let (code, link) = (&self.code, self.address());
         if json {
             return say(&json!({ "username": username, "code": code, "link": link }).to_string());
         }
-        let place = if pages.is_none() { " on the pages" } else { "" };
         say(&format!(
-            "{can}{place}, once, within {within}:\n{link}\n\
-             or with `ribbit client reset {username}` and the code {code}"
+            "{can}{}, once, within {within}:\n{link}\n\
+             or with `ribbit client reset {username}` and the code {code}",
+            self.place()
         ))
     }
 }

@@ -6,18 +6,24 @@ use crate::web::limits::READ_DEADLINE;
 use crate::web::request_context::{PageError, ReadPage, RequestContext};
 use hyper::StatusCode;
 use ribbit_net::protocol::{Ask, NewAccount, Password};
-use ribbit_net::secret::{new_token, token_hash};
+use ribbit_net::secret::{code_hash, new_token, token_hash};
+use ribbit_state::query::InvitationItem;
 use ribbit_state::rows::Settings;
 use ribbit_state::text::{check_email, check_name, check_password, fold_username};
-use ribbit_state::{Code, Command, Denied, Field, Page, Query};
+use ribbit_state::{Code, Command, Denied, Field, Page, Query, Registration, Reply};
 use ribbit_ui::form::{Form, FormRequest};
+use ribbit_ui::invitations::welcome as invitation_words;
 use ribbit_ui::pages::{FormPage, LandingPage, MessagePage, NavEntry};
 use ribbit_ui::words::{Note, refusal};
+
+/// Field of the sign-up page with the code of an invitation, and its parameter in the address.
+const INVITATION: &str = "invitation";
 
 fn create_page(context: &RequestContext, form: &Form) -> FormPage {
     let frame = context.frame("Sign up", NavEntry::Create);
     let text = |field: Field| form.text(field.name());
     let page = FormPage::create(frame, text(Field::Name), text(Field::Username), text(Field::Email));
+    let page = page.invited(form.text(INVITATION));
     FormPage { in_the_clear: context.origin().is_unencrypted(), ..page }
 }
 
@@ -65,28 +71,67 @@ pub(in crate::web) async fn show_landing(context: &mut RequestContext) -> WebRes
             let name = if settings.site_name.is_empty() { "ribbit" } else { &settings.site_name };
             let mut frame = context.frame(name, NavEntry::Nowhere);
             frame.old = old;
-            let Settings { registration_open, welcome, .. } = settings;
-            response::page(StatusCode::OK, &LandingPage { frame, welcome, registration_open })
+            let Settings { registration, welcome, .. } = settings;
+            response::page(StatusCode::OK, &LandingPage { frame, welcome, registration })
         }
         Ok(_) => error_page(context, NavEntry::Nowhere, WRONG_PAGE),
         Err(error) => error_page(context, NavEntry::Nowhere, error),
     }
 }
 
-/// Shows the sign-up page.
-pub(in crate::web) async fn show_create(context: &mut RequestContext) -> WebResponse {
-    match context.read(Query::Settings, READ_DEADLINE).await {
-        Ok(ReadPage { page: Page::Settings(Settings { registration_open: false, .. }), .. }) => {
-            let words = refusal(Denied::new(Code::RegistrationClosed));
-            let frame = context.frame("Sign-up is closed", NavEntry::Create);
-            response::page(StatusCode::OK, &MessagePage { frame, words })
-        }
-        Ok(_) => {
-            let page = create_page(context, &Form::default());
-            response::page(StatusCode::OK, &FormPage { request: Some(context.request_here()), ..page })
-        }
-        Err(error) => error_page(context, NavEntry::Create, error),
+/// Shows the sign-up page, or why there is none for this visitor.
+pub(in crate::web) async fn show_create(context: &mut RequestContext, query: &Form) -> WebResponse {
+    let invited = match query.get(INVITATION) {
+        Some(typed) => match invitation(context, typed).await {
+            Ok(item) => Some(item),
+            Err(PageError::Denied(denied)) => return no_sign_up(context, denied.code),
+            Err(error) => return error_page(context, NavEntry::Create, error),
+        },
+        None => None,
+    };
+    let registration = match context.read(Query::Settings, READ_DEADLINE).await {
+        Ok(ReadPage { page: Page::Settings(settings), .. }) => settings.registration,
+        Ok(_) => return error_page(context, NavEntry::Create, WRONG_PAGE),
+        Err(error) => return error_page(context, NavEntry::Create, error),
+    };
+    match (registration, &invited) {
+        (Registration::Closed, None) => return no_sign_up(context, Code::RegistrationClosed),
+        (Registration::Invitation, None) => return no_sign_up(context, Code::InvitationNeeded),
+        _ => {}
     }
+    let intro = match invited {
+        Some(item) => invitation_words(&item),
+        None if registration == Registration::Request => {
+            "Someone who runs this place looks at every new account. You can log in once yours is approved."
+                .to_string()
+        }
+        None => String::new(),
+    };
+    let page = create_page(context, query);
+    let request = Some(context.request_here());
+    response::page(StatusCode::OK, &FormPage { request, intro: intro.into(), ..page })
+}
+
+/// Returns the invitation with this code.
+///
+/// # Errors
+/// `InvitationNotValid` if it does not work, or why it could not be read.
+async fn invitation(context: &mut RequestContext, typed: &str) -> Result<InvitationItem, PageError> {
+    let code = code_hash(typed).ok_or(PageError::Denied(Denied::new(Code::InvitationNotValid)))?;
+    match context.read(Query::Invitation { code }, READ_DEADLINE).await?.page {
+        Page::Invitation(item) => Ok(item),
+        _ => Err(WRONG_PAGE),
+    }
+}
+
+fn no_sign_up(context: &RequestContext, code: Code) -> WebResponse {
+    let (title, status) = match code {
+        Code::RegistrationClosed => ("Sign-up is closed", StatusCode::OK),
+        Code::InvitationNeeded => ("Sign-up is by invitation", StatusCode::OK),
+        _ => ("This invitation doesn't work", StatusCode::NOT_FOUND),
+    };
+    let frame = context.frame(title, NavEntry::Create);
+    response::page(status, &MessagePage { frame, words: refusal(Denied::new(code)) })
 }
 
 /// Creates an account.
@@ -121,9 +166,18 @@ pub(in crate::web) async fn create(context: &mut RequestContext, form: &Form) ->
         username: text(Field::Username),
         email: text(Field::Email),
         password: Password(password),
+        invitation: None,
+    };
+    let account = match form.text(INVITATION) {
+        "" => account,
+        typed => match code_hash(typed) {
+            Some(code) => NewAccount { invitation: Some(code), ..account },
+            None => return no_sign_up(context, Code::InvitationNotValid),
+        },
     };
     let password = account.password.clone();
     match context.write(Ask::CreateAccount { id, submitted_at, form: account }).await {
+        Ok(Reply::Requested) => response::see_other(&format!("/login?note={}", Note::Requested.name())),
         Ok(_) => match open_session(context, &username, password).await {
             Ok(()) => response::see_other(&format!("/main?note={}", Note::Welcome.name())),
             // The account is there: what is left is to log in, now or later.

@@ -126,6 +126,10 @@ impl From<Denied> for ApiError {
             | Code::BlockedByThem
             | Code::AccountSuspended
             | Code::RegistrationClosed
+            | Code::InvitationNeeded
+            | Code::AwaitingApproval
+            | Code::NotAllowed
+            | Code::ConfirmPassword
             | Code::NotInRoom
             | Code::RemovedFromRoom
             | Code::NotRoomModerator

@@ -1,4 +1,4 @@
-//! `POST /api/v1/accounts`: an app creates an account for a person, where registration is open.
+//! `POST /api/v1/accounts`: an app creates an account for a person, where registration is open or the person is invited.
 
 use super::admission::{Caller, own_app};
 use super::error::{ApiError, json};
@@ -8,8 +8,9 @@ use crate::web::http::response::WebResponse;
 use crate::web::request_context::PageError;
 use hyper::StatusCode;
 use ribbit_net::protocol::{Ask, NewAccount, Password};
+use ribbit_net::secret::code_hash;
 use ribbit_state::text::{check_email, check_password, fold_username};
-use ribbit_state::{Code, Denied, Field};
+use ribbit_state::{Code, Denied, Field, Reply};
 use ribbit_ui::api::oauth::TokenJson;
 use ribbit_ui::form::FormRequest;
 use ribbit_ui::words::refusal;
@@ -36,8 +37,14 @@ pub(super) async fn create(request: ApiRequest<'_>) -> Result<WebResponse, ApiEr
     }
     if wrong.is_empty() {
         let FormRequest { id, submitted_at } = context.new_request().await?;
-        let form = NewAccount { name, username: username.clone(), email, password: password.clone() };
+        let invitation = match params.text("invite_code") {
+            "" => None,
+            typed => Some(code_hash(typed).ok_or(Denied::new(Code::InvitationNotValid))?),
+        };
+        let form =
+            NewAccount { name, username: username.clone(), email, password: password.clone(), invitation };
         match context.write(Ask::CreateAccount { id, submitted_at, form }).await {
+            Ok(Reply::Requested) => return Err(Denied::new(Code::AwaitingApproval).into()),
             Ok(_) => {}
             Err(PageError::Denied(denied)) if field_of(denied).is_some() => wrong.push(denied),
             Err(error) => return Err(error.into()),

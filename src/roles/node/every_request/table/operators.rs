@@ -2,14 +2,16 @@
 
 use super::{Expected, NUMBERS, RequestTable, SESSION, TOKEN, denied, is_username, read, write};
 use ribbit_net::frame::Plane;
+use ribbit_state::command::InvitationTerms;
 use ribbit_state::limits::{
-    ANNOUNCEMENT_CHARS_MAX, ANNOUNCEMENT_MS_MAX, EMAIL_CHARS_MAX, NAME_CHARS_MAX, PASSWORD_HASH_BYTES_MAX,
-    TYPED_BYTES_MAX, USERNAME_CHARS_MAX, WELCOME_CHARS_MAX,
+    ANNOUNCEMENT_CHARS_MAX, ANNOUNCEMENT_MS_MAX, EMAIL_CHARS_MAX, INVITATION_MS_MAX, INVITATION_USES_MAX,
+    NAME_CHARS_MAX, PASSWORD_HASH_BYTES_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX, WELCOME_CHARS_MAX,
 };
+use ribbit_state::query::OperatorQuery;
 use ribbit_state::text;
 use ribbit_state::{
-    AccessCommand, AccountCommand, AccountId, AccountRole, Code, Command, Denied, Field, OperatorCommand,
-    Query,
+    AccessCommand, AccountCommand, AccountId, AccountRole, Code, Command, Denied, Field, Inviters,
+    OperatorCommand, Query,
 };
 
 /// Adds texts of the first page.
@@ -74,10 +76,56 @@ fn feed_addresses(table: &mut RequestTable) {
     });
 }
 
+/// Adds commands and queries about invitations and requests for accounts.
+fn invitations(table: &mut RequestTable) {
+    let (code, session) = (TOKEN, SESSION);
+    let odd = denied(Code::InvalidEntry, None);
+    for (uses, for_ms, fits) in [
+        (1, 1, true),
+        (INVITATION_USES_MAX, INVITATION_MS_MAX, true),
+        (0, 1, false),
+        (1, 0, false),
+        (INVITATION_USES_MAX + 1, 1, false),
+        (1, INVITATION_MS_MAX + 1, false),
+        (u16::MAX, u64::MAX, false),
+    ] {
+        let terms = InvitationTerms { uses, for_ms, room: None };
+        let expected = || if fits { Expected::Answered } else { Expected::Refused(odd) };
+        let invite = AccountCommand::Invite { session, code, terms: terms.clone() };
+        table.0.push((Plane::Client, write(invite.into()), expected()));
+        table.0.push((Plane::Control, write(OperatorCommand::Invite { code, terms }.into()), expected()));
+    }
+    let odd = Denied::of(Code::InvalidEntry, Field::Room);
+    table.command_text(USERNAME_CHARS_MAX, is_username, odd, |room| {
+        let terms = InvitationTerms { uses: 1, for_ms: 1, room: Some(room) };
+        OperatorCommand::Invite { code, terms }.into()
+    });
+    let odd = Denied::of(Code::InvalidEntry, Field::Username);
+    table.command_text(USERNAME_CHARS_MAX, is_username, odd, |username| {
+        OperatorCommand::DecideRequest { username, approved: true }.into()
+    });
+    for invitation in NUMBERS {
+        table.command(AccountCommand::Uninvite { session, invitation });
+        table.command(OperatorCommand::Uninvite { invitation });
+        let after = Some((AccountId(invitation), invitation));
+        table.query(OperatorQuery::Invitations { after }.into());
+    }
+    for inviters in Inviters::ALL {
+        table.command(OperatorCommand::SetInviters { inviters });
+    }
+    table.query(Query::Invitation { code });
+    table.query(Query::Invitations { session });
+    let odd = Denied::of(Code::InvalidEntry, Field::Names);
+    table.text(Plane::Control, USERNAME_CHARS_MAX, is_username, odd, |after| {
+        read(OperatorQuery::JoinRequests { after: Some(after) }.into())
+    });
+}
+
 /// Adds commands about one-time links and accounts without a password, and announcements.
 pub(super) fn access_commands(table: &mut RequestTable) {
     announcements(table);
     feed_addresses(table);
+    invitations(table);
     let (code, session) = (TOKEN, TOKEN);
     for number in NUMBERS {
         let account = AccountId(number);

@@ -29,7 +29,7 @@ pub(super) fn asks_with_passwords(table: &mut RequestTable) {
     });
     let form = |name: &str, username: &str, email: &str, typed: &str| {
         let (name, username, email) = (name.to_string(), username.to_string(), email.to_string());
-        let form = NewAccount { name, username, email, password: password(typed) };
+        let form = NewAccount { name, username, email, password: password(typed), invitation: Some(TOKEN) };
         Ask::CreateAccount { id: id(), submitted_at, form }
     };
     let (is_name, is_email) =
