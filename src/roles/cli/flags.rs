@@ -19,6 +19,7 @@ use crate::operator::backup::{self, BackupArgs};
 use crate::operator::bench::arguments::{self as bench, BenchArgs};
 use crate::operator::directory::BalancerQuery;
 use crate::operator::doctor::arguments::{self as doctor, DoctorArgs};
+use crate::operator::health::{self, HealthArgs};
 use crate::operator::init::{self, InitArgs};
 use crate::operator::key::{self, KeyArgs};
 use crate::operator::member::{self, MemberVerb, TransferArgs};
@@ -26,7 +27,7 @@ use crate::operator::recover::{self, RecoverArgs};
 use crate::operator::restore::{self, RestoreArgs};
 use crate::operator::user::arguments::UserVerb;
 use crate::operator::watch::{self, WatchArgs};
-use crate::operator::{health, status, verify};
+use crate::operator::{status, verify};
 use crate::up::arguments::{self as up, UpArgs};
 use crate::web::http::cert::{self, CertArgs};
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -85,7 +86,7 @@ pub(crate) enum Verb {
     Watch(WatchArgs),
     /// Check the cluster's health and report it as text and exit code
     #[command(after_help = health::HELP)]
-    Health(ReportArgs),
+    Health(HealthArgs),
     /// Diagnose this machine and its connections to the cluster
     #[command(after_help = doctor::HELP)]
     Doctor(DoctorArgs),

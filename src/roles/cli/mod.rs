@@ -46,6 +46,7 @@ use crate::{demo, up};
 use clap::{ArgMatches, FromArgMatches};
 use config::Config;
 use flags::{BalancerFlags, Flags, Verb, command};
+use smol::future::pending;
 use std::ffi::OsString;
 use task::Task;
 
@@ -137,7 +138,11 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
         Verb::Watch(arguments) => watch_task(arguments.options(matches)?),
         Verb::Health(arguments) => {
             let options = arguments.options(matches)?;
-            Task::command("health", async move { health::run(&options).await })
+            match options.notify {
+                Some(_) => Task::stoppable("health", |stop| async move { health::run(&options, stop).await }),
+                // Ctrl-C kills it.
+                None => Task::command("health", async move { health::run(&options, pending()).await }),
+            }
         }
         Verb::Doctor(arguments) => {
             Task::command("doctor", async move { doctor::run(&arguments.options()).await })

@@ -6,7 +6,7 @@ use crate::common::probe;
 use ribbit_net::survey::{Survey, survey};
 use smol::Timer;
 use smol::future::or;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Timeout of a whole survey; each request to a member has a shorter one.
 const SURVEY_MAX: Duration = Duration::from_secs(5);
@@ -20,6 +20,24 @@ pub(crate) async fn surveyed(cluster: &ClusterAccess) -> Survey {
         book.write([survey.answering(), survey.silent()].concat());
     }
     survey
+}
+
+/// Time to wait for a leader. A running election is not a failure.
+const ELECTION_TIMEOUT: Duration = Duration::from_secs(2);
+/// Pause between two surveys.
+const PAUSE: Duration = Duration::from_millis(150);
+
+/// Surveys the cluster, and waits for the end of an election.
+pub(crate) async fn settled(cluster: &ClusterAccess) -> Survey {
+    let began = Instant::now();
+    loop {
+        let survey = surveyed(cluster).await;
+        let electing = survey.has_answers() && survey.leader.is_none();
+        if !electing || began.elapsed() >= ELECTION_TIMEOUT {
+            return survey;
+        }
+        Timer::after(PAUSE).await;
+    }
 }
 
 /// Surveys the cluster; at least one member is alive in the result.

@@ -49,6 +49,17 @@ pub fn span(text: &str) -> Result<Duration, String> {
     number.map(Duration::from_secs).ok_or_else(expected)
 }
 
+/// Parses an interval between 1 s and a day.
+///
+/// # Errors
+/// A message if the text is not a time, or out of range.
+pub fn every(text: &str) -> Result<Duration, String> {
+    match span(text)? {
+        time if (1..=24 * 3_600).contains(&time.as_secs()) => Ok(time),
+        _ => Err("expected between 1s and 24h".to_string()),
+    }
+}
+
 /// Parses a lease, `2s` to `5m`: long enough for an election and a busy machine.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 //!
 //! - [`init`], [`key`]: a new cluster file, and its key
 //! - [`status`] (also as `members`), [`health`], [`watch`], [`doctor`]: the state of the cluster and of this machine
+//! - [`notify`]: a program that is run when the health changes
 //! - [`member`]: drains, removes and transfers members; [`recover`]: a new history from one store
 //! - [`backup`], [`restore`]: everything in a file, and back; [`verify`]: compares the rows of all members;
 //!   [`pinned`] and [`progress`] help them
@@ -18,6 +19,7 @@ pub(crate) mod health;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod member;
+pub(crate) mod notify;
 pub(crate) mod pinned;
 pub(crate) mod progress;
 pub(crate) mod recover;
