@@ -52,6 +52,7 @@ pub mod notice_words;
 pub mod pages;
 pub mod person_json;
 pub mod plain;
+pub mod qr;
 pub mod report_words;
 pub mod rooms;
 pub mod scope_words;

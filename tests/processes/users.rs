@@ -67,7 +67,10 @@ fn registration_modes(pond: &TestCluster) {
     create("ivo", &["--invitation", code]).1.fails(1, "(691)");
     assert_eq!(operator(pond, &["invite", "--expires", "400d"]).code, 2);
     assert_eq!(operator(pond, &["invite", "--uses", "0"]).code, 2);
-    let link = operator(pond, &["invite", "--pages", "http://board1:8080/"]).succeeds();
+    let link = operator(pond, &["invite", "--pages", "http://board1:8080/", "--qr"]).succeeds();
+    let (_, after) = link.split_once("within 7 days:\n").unwrap();
+    let (address, code) = after.split_once('\n').unwrap();
+    testkit::qr::half_blocks_say(code.split_once('\n').unwrap().1, address);
     assert!(link.contains("\nhttp://board1:8080/create?invitation="), "{link}");
     assert_eq!(operator(pond, &["inviters", "everyone"]).succeeds(), "everyone may invite people\n");
     operator(pond, &["registration", "invitation"]).succeeds();
@@ -213,7 +216,7 @@ fn an_operator_creates_an_account_whose_owner_sets_the_password() {
     assert_eq!(lines[2], format!("or with `ribbit client reset hana` and the code {code}"));
     let [hana] = &listed(&pond, "hana")[..] else { panic!("one account") };
     let expected = json!({"username": "hana", "name": "Hana R", "email": "h@pond.example", "suspended": false,
-        "sessions": 0, "password": false});
+        "role": "person", "sessions": 0, "password": false});
     assert_eq!(*hana, expected);
     let table = operator(&pond, &["list", "hana"]).succeeds();
     assert!(table.trim_end().ends_with("link not used yet"), "{table}");

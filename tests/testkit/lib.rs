@@ -28,6 +28,7 @@ pub mod keys;
 pub mod network;
 pub mod page_text;
 pub mod python;
+pub mod qr;
 pub mod rig;
 pub mod sim;
 pub mod site;

@@ -74,6 +74,7 @@ fn other_sites_can_neither_send_forms_nor_load_private_data() {
         ("/rooms/pond/members", "choice=invite&username=ada"),
         ("/settings", "choice=profile&name=gotcha&email=a%40b"),
         ("/settings/feeds", "choice=make&of=feed"),
+        ("/invitations", "choice=make&uses=1&days=7&room="),
         ("/croak/6", ""),
         ("/keep-away", "username=ada&choice=block"),
         ("/report", "person=ada&words=gotcha"),

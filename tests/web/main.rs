@@ -12,6 +12,7 @@ mod conversation;
 mod feeds;
 mod guard;
 mod hostile;
+mod invitations;
 mod notices;
 mod pages;
 mod people;

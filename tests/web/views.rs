@@ -5,7 +5,8 @@
 
 use ribbit_net::protocol::UnavailableReason;
 use ribbit_net::secret::token_hash;
-use ribbit_state::{AccountId, OperatorCommand, Registration};
+use ribbit_state::command::InvitationTerms;
+use ribbit_state::{AccountId, Inviters, OperatorCommand, Registration};
 use std::path::Path;
 use testkit::api::ApiApp;
 use testkit::group::Mood;
@@ -38,6 +39,8 @@ impl Views {
             ("<span class=\"ago\">", "</span>"),
             ("<b>ribbit</b> ", ","),
             ("<code class=\"address\">", "</code>"),
+            // The QR code of such an address.
+            ("<path d=\"M4 4h7v1h-7z", "\""),
         ] {
             text = without(&text, begin, end);
         }
@@ -161,6 +164,16 @@ fn every_page_matches_its_golden_file() {
     views.see("feed-addresses-empty", &ada.get("/settings/feeds"));
     views.see("feed-addresses-made", &ada.post("/settings/feeds", &[("choice", "make"), ("of", "pond")]));
     views.see("feed-addresses-refused", &ada.post("/settings/feeds", &[("choice", "make"), ("of", "a b")]));
+    views.see("invitations-none", &ada.get("/invitations"));
+    site.group.operate(OperatorCommand::SetInviters { inviters: Inviters::Everyone });
+    let make = [("choice", "make"), ("uses", "3"), ("days", "7"), ("room", "pond")];
+    views.see("invitations-made", &ada.post("/invitations", &make));
+    views.see("invitations-refused", &ada.post("/invitations", &[("choice", "other")]));
+    let terms = InvitationTerms { uses: 3, for_ms: 86_400_000, room: Some("pond".into()) };
+    site.group.operate(OperatorCommand::Invite { code: token_hash(&[8; 16]), terms });
+    let invited = format!("/create?invitation={}", "08".repeat(16));
+    views.see("create-invited", &Browser::new(&site.address).get(&invited));
+    views.see("create-invited-none", &Browser::new(&site.address).get("/create?invitation=none"));
     let code = OperatorCommand::MakeResetLink { account: AccountId(1), code: token_hash(&[7; 16]) };
     site.group.operate(code);
     views.see("reset", &Browser::new(&site.address).get(&format!("/reset/{}", "07".repeat(16))));
@@ -178,6 +191,10 @@ fn every_page_matches_its_golden_file() {
     views.see("search", &ada.get("/search?q=b"));
     views.see("tag", &ada.get("/tag/rain"));
     views.see("create-closed", &ada.get("/create"));
+    site.group.operate(OperatorCommand::SetRegistration { registration: Registration::Invitation });
+    views.see("landing-invitation", &Browser::new(&site.address).get("/"));
+    site.group.operate(OperatorCommand::SetRegistration { registration: Registration::Request });
+    views.see("create-request", &Browser::new(&site.address).get("/create"));
     site.group.be(Mood::Minority);
     views.see("main-old", &ada.get("/main"));
     let request = ada.get("/main").requests()[0].clone();

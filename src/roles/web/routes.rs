@@ -7,6 +7,7 @@ use crate::web::accounts::authorize;
 use crate::web::accounts::feed_addresses;
 use crate::web::accounts::feed_addresses::FEED_SUFFIX;
 use crate::web::accounts::friends;
+use crate::web::accounts::invitations;
 use crate::web::accounts::keep_away;
 use crate::web::accounts::people;
 use crate::web::accounts::reset;
@@ -255,6 +256,10 @@ routes! {
     Settings "/settings" Session
         GET |it| settings::show(it.context, it.query).await,
         POST |it| settings::change(it.context, it.form).await;
+
+    Invitations "/invitations" Session
+        GET |it| invitations::show(it.context, it.query).await,
+        POST |it| invitations::change(it.context, it.form).await;
 
     Authorize "/oauth/authorize" Anyone of Api
         GET |it| authorize::show(it.context, it.query).await,

@@ -5,7 +5,7 @@
 //! - [`form_page`]: sign up, log in, log out, delete; [`feed`]: `/main`, `/everyone`; [`friends`]: `/manage`
 //! - [`notices`]: `/notifications`, muted and blocked people, reports
 //! - [`people`]: `/people`, `/@name`; [`thread`]: `/croak/ID`; [`messages`]: `/messages` and below; [`settings`]: `/settings`;
-//!   [`feed_addresses`]: `/settings/feeds`
+//!   [`feed_addresses`]: `/settings/feeds`; [`invitations`]: `/invitations`
 //! - [`rooms`]: `/rooms` and below; [`bubble`]: groups of messages there and in conversations
 //! - [`authorize`], at `/oauth/authorize`
 //! - [`search`]: `/search` and `/tag/NAME`; [`chirper`]: the addresses of Chirper
@@ -25,6 +25,7 @@ pub mod feed;
 pub mod feed_addresses;
 pub mod form_page;
 pub mod friends;
+pub mod invitations;
 mod markup;
 pub mod messages;
 pub mod notices;

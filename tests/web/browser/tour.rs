@@ -1,7 +1,7 @@
 //! A user goes through every page.
 
 use super::Visit;
-use ribbit_state::{Code, Denied};
+use ribbit_state::{Code, Denied, Inviters, OperatorCommand};
 use ribbit_ui::words::refusal;
 use testkit::group::Mood;
 use testkit::http::Browser;
@@ -272,6 +272,29 @@ fn people_and_settings(visit: &Visit) {
     visit.look("feed-addresses");
     visit.driver.click("button[value=end]");
     visit.shows("/settings/feeds?note=feed-address-ended", "You have none.");
+    inviting(visit);
+}
+
+fn inviting(visit: &Visit) {
+    visit.site.group.operate(OperatorCommand::SetInviters { inviters: Inviters::Everyone });
+    visit.go("/settings");
+    visit.driver.click("main a[href='/invitations']");
+    visit.shows("/invitations", "You have none.");
+    visit.look("invitations");
+    visit.driver.click("button[value=make]");
+    visit.shows("/invitations", "0 of 1 used, 7 days left");
+    // The code differs each time, so there is no picture of it.
+    let size = visit.driver.run(
+        "const box = document.querySelector('svg.qr').getBoundingClientRect(); \
+                                 return box.width === box.height && box.width >= 200",
+    );
+    assert_eq!(size, true, "the QR code is too small");
+    if let Some(axe) = &visit.axe {
+        let found = axe.violations(&visit.driver);
+        assert!(found.is_empty(), "{found:?}");
+    }
+    visit.driver.click("button[value=revoke]");
+    visit.shows("/invitations?note=uninvited", "You have none.");
 }
 
 /// Text stays, and is sent when the servers are back.

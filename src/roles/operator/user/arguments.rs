@@ -106,6 +106,17 @@ pub(crate) struct AccountArgs {
     pub cluster: ClusterFlags,
 }
 
+/// Where a link leads.
+#[derive(Debug, Args)]
+pub(crate) struct PagesArgs {
+    /// Address of the pages, to print the whole link, at a terminal with its QR code
+    #[arg(long, value_name = "URL")]
+    pub pages: Option<String>,
+    /// Print the QR code also where the output is no terminal
+    #[arg(long, requires = "pages", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub qr: bool,
+}
+
 /// Arguments of `user create`.
 #[derive(Debug, Args)]
 pub(crate) struct CreateArgs {
@@ -118,9 +129,8 @@ pub(crate) struct CreateArgs {
     /// E-mail address, which operators alone see
     #[arg(long, value_name = "ADDRESS")]
     pub email: Option<String>,
-    /// Address of the pages, to print the whole link
-    #[arg(long, value_name = "URL")]
-    pub pages: Option<String>,
+    #[command(flatten)]
+    pub pages: PagesArgs,
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -131,9 +141,8 @@ pub(crate) struct ResetArgs {
     /// User name
     #[arg(value_name = "NAME")]
     pub username: String,
-    /// Address of the pages, to print the whole link
-    #[arg(long, value_name = "URL")]
-    pub pages: Option<String>,
+    #[command(flatten)]
+    pub pages: PagesArgs,
     #[command(flatten)]
     pub output: OutputArgs,
 }

@@ -2,6 +2,7 @@
 //! `inviters`: invitations.
 
 use super::announcements::duration_ms;
+use super::arguments::PagesArgs;
 use super::{Link, Operator};
 use crate::client::arguments::OutputArgs;
 use crate::client::session::request_error::RequestError;
@@ -74,9 +75,8 @@ pub(crate) struct InviteArgs {
     /// Room that the new people join
     #[arg(long, value_name = "ROOM")]
     pub room: Option<String>,
-    /// Address of the pages, to print the whole link
-    #[arg(long, value_name = "URL")]
-    pub pages: Option<String>,
+    #[command(flatten)]
+    pub pages: PagesArgs,
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -186,7 +186,12 @@ impl Operator {
         let Reply::Invited { invitation } = self.write(command.into()).await? else {
             return Err(RequestError::undecided_write(UnavailableReason::NotServing).into());
         };
-        let link = Link { path: "/create?invitation=", code: to_hex(&code), pages: pages.as_deref() };
+        let link = Link {
+            path: "/create?invitation=",
+            code: to_hex(&code),
+            pages: pages.pages.as_deref(),
+            qr: pages.qr,
+        };
         if output.json {
             let (code, link) = (&link.code, link.address());
             return say(&json!({ "id": invitation, "code": code, "link": link }).to_string());
@@ -194,11 +199,12 @@ impl Operator {
         let uses = if uses == 1 { "one account".to_string() } else { format!("{uses} accounts") };
         let left = invitations::lasting(expires);
         say(&format!(
-            "invitation {invitation}: whoever has this link can create {uses}{}, within {left}:\n{}\n\
-             or with `ribbit client create NAME --invitation CODE` and the code {}",
+            "invitation {invitation}: people with this link can create {uses}{}, within {left}:\n{}\n\
+             or with `ribbit client create NAME --invitation CODE` and the code {}{}",
             link.place(),
             link.address(),
-            link.code
+            link.code,
+            link.code().trim_end()
         ))
     }
 
@@ -269,7 +275,7 @@ The link is shown only here. It works until it is used up, until its time in whi
 the cluster is running is over, or until `ribbit user uninvite ID`.
 
 Examples:
-  ribbit user invite --pages http://board1:8080
+  ribbit user invite --pages http://board1:8080         With a QR code
   ribbit user invite --uses 30 --expires 2d --room class-4b
   ribbit user invite --json
     {\"id\":N,\"code\":\"…\",\"link\":\"/create?invitation=…\"}";

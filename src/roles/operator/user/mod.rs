@@ -14,8 +14,8 @@ use crate::common::cluster_selection::ClusterAccess;
 use crate::common::failure::{Exit, Failure};
 use crate::common::survey;
 use arguments::{
-    AccountArgs, CreateArgs, DecideArgs, DeleteArgs, DeleteCroakArgs, ListArgs, ResetArgs, RoleArgs,
-    SiteArgs, UnsayArgs, UserVerb,
+    AccountArgs, CreateArgs, DecideArgs, DeleteArgs, DeleteCroakArgs, ListArgs, PagesArgs, ResetArgs,
+    RoleArgs, SiteArgs, UnsayArgs, UserVerb,
 };
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{Answer, Ask, UnavailableReason};
@@ -26,6 +26,7 @@ use ribbit_state::{
     AccountId, AccountRole, Code, Command, Consistency, Denied, Field, OperatorCommand, Page, Query, Reply,
     Request,
 };
+use ribbit_ui::qr::QrCode;
 use ribbit_ui::{lines, person_json, report_words};
 use serde_json::json;
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -67,7 +68,7 @@ impl Operator {
             UserVerb::Create(arguments) => self.create(arguments).await,
             UserVerb::Passwd(AccountArgs { username, .. }) => self.set_password(&username).await,
             UserVerb::Reset(ResetArgs { username, pages, output }) => {
-                self.reset(&username, pages.as_deref(), output.json).await
+                self.reset(&username, &pages, output.json).await
             }
             UserVerb::Suspend(AccountArgs { username, .. }) => self.suspend(&username, true).await,
             UserVerb::Resume(AccountArgs { username, .. }) => self.suspend(&username, false).await,
@@ -172,7 +173,7 @@ impl Operator {
 
     /// Creates an account with a one-time link to set its password, and prints the link. It is known nowhere else.
     async fn create(&self, arguments: CreateArgs) -> Result<(), VerbError> {
-        let CreateArgs { username, name, email, pages, output } = arguments;
+        let CreateArgs { username, name, email, pages: PagesArgs { pages, qr }, output } = arguments;
         let username = fold_username(&username).map_err(RequestError::from)?;
         let code = new_code();
         let name = name.unwrap_or_else(|| username.clone());
@@ -183,7 +184,7 @@ impl Operator {
             code: token_hash(&code),
         };
         self.write(command.into()).await?;
-        let link = Link { path: "/reset/", code: to_hex(&code), pages: pages.as_deref() };
+        let link = Link { path: "/reset/", code: to_hex(&code), pages: pages.as_deref(), qr };
         link.say_password(
             &username,
             output.json,
@@ -193,12 +194,12 @@ impl Operator {
     }
 
     /// Makes a one-time link to set a new password, and prints it. It is known nowhere else.
-    async fn reset(&self, username: &str, pages: Option<&str>, json: bool) -> Result<(), VerbError> {
+    async fn reset(&self, username: &str, pages: &PagesArgs, json: bool) -> Result<(), VerbError> {
         let (account, username) = self.account(username).await?;
         let code = new_code();
         let command = OperatorCommand::MakeResetLink { account, code: token_hash(&code) };
         self.write(command.into()).await?;
-        let link = Link { path: "/reset/", code: to_hex(&code), pages };
+        let link = Link { path: "/reset/", code: to_hex(&code), pages: pages.pages.as_deref(), qr: pages.qr };
         link.say_password(&username, json, &format!("@{username} can set a new password"), "a day")
     }
 
@@ -290,6 +291,8 @@ struct Link<'a> {
     code: String,
     /// Address of the pages, if the operator gave it.
     pages: Option<&'a str>,
+    /// Prints the QR code of the whole address also if standard output is no terminal.
+    qr: bool,
 }
 
 impl Link<'_> {
@@ -303,6 +306,13 @@ impl Link<'_> {
         if self.pages.is_none() { " on the pages" } else { "" }
     }
 
+    /// Returns the lines of the QR code of the whole address, if it is to be shown.
+    fn code(&self) -> String {
+        let shown = self.pages.is_some() && (self.qr || io::stdout().is_terminal());
+        let code = if shown { QrCode::of(&self.address()) } else { None };
+        code.map_or_else(String::new, |code| format!("\n{}", code.half_blocks()))
+    }
+
     /// Prints a link to set a password, after what the person can do with it, and in what time.
     fn say_password(&self, username: &str, json: bool, can: &str, within: &str) -> Result<(), VerbError> {
         let (code, link) = (&self.code, self.address());
@@ -311,8 +321,9 @@ impl Link<'_> {
         }
         say(&format!(
             "{can}{}, once, within {within}:\n{link}\n\
-             or with `ribbit client reset {username}` and the code {code}",
-            self.place()
+             or with `ribbit client reset {username}` and the code {code}{}",
+            self.place(),
+            self.code().trim_end()
         ))
     }
 }
