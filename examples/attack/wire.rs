@@ -28,7 +28,7 @@ pub fn garbage(raid: &Raid) {
 
 /// First message of a client connection, with a public key without a known private key: the server computes its part.
 fn opening(raid: &Raid, plane: Plane) -> Vec<u8> {
-    let preface = Preface { plane, cluster: Some(raid.cluster) }.to_bytes();
+    let preface = Preface { plane, cluster: Some(raid.cluster), key: 0 }.to_bytes();
     [&preface[..], &[9; 32]].concat()
 }
 
@@ -58,7 +58,7 @@ pub fn half_records(raid: &Raid) {
 
 /// Sends unauthenticated records on planes that need the cluster key from the first byte on.
 pub fn strangers(raid: &Raid) {
-    let preface = Preface { plane: Plane::Peer, cluster: Some(raid.cluster) }.to_bytes();
+    let preface = Preface { plane: Plane::Peer, cluster: Some(raid.cluster), key: 0 }.to_bytes();
     let bytes = [&preface[..], &[9; 48], &[7; 1_000]].concat();
     raid.each(64, async |number| {
         while raid.goes_on() {

@@ -91,6 +91,7 @@ mod tests {
             address: address.into(),
             machine: machine.into(),
             rules_level: 1,
+            key: Default::default(),
         };
         let first = open().joining(RequestId(1), member(2, "a:1", "boot 1")).unwrap();
         assert_eq!(first, (RequestId(1), member(2, "a:1", "boot 1")));

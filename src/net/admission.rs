@@ -130,7 +130,11 @@ impl Ask {
             Ask::Directory(DirectoryAsk::Down { address }) => check::address(address),
             Ask::Pin(ask) => ask.check(),
             Ask::Subscribe { wanted, .. } => wanted.check(),
+            // The first key of a cluster follows none.
+            Ask::TakeKey(key) if key.generation < 2 => Err(INVALID),
             Ask::NodeStatus
+            | Ask::NewestKey
+            | Ask::TakeKey(_)
             | Ask::Renew { .. }
             | Ask::History
             | Ask::Directory(DirectoryAsk::Read { .. } | DirectoryAsk::Write | DirectoryAsk::Left { .. }) => {
@@ -143,13 +147,15 @@ impl Ask {
     pub(crate) fn is_read(&self) -> bool {
         match self {
             Ask::NodeStatus
+            | Ask::NewestKey
             | Ask::Read { .. }
             | Ask::Subscribe { .. }
             | Ask::GetServer { .. }
             | Ask::History
             | Ask::Directory(_)
             | Ask::Pin(_) => true,
-            Ask::Join { .. }
+            Ask::TakeKey(_)
+            | Ask::Join { .. }
             | Ask::Lose { .. }
             | Ask::Drain { .. }
             | Ask::Transfer { .. }

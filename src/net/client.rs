@@ -362,7 +362,8 @@ impl Inner {
                     self.target.report(ConnectionEvent::Reached(server));
                     return Ok(connection);
                 }
-                Err(FrameError::Mistrusted(why)) if route.mistrusted != why => {
+                Err(error) if error.is_stranger() && route.mistrusted != error.to_string() => {
+                    let why = error.to_string();
                     match self.target.discovers() {
                         true => self.target.report(ConnectionEvent::Mistrusted(why.clone())),
                         false => log::warn!("{why}"),

@@ -72,7 +72,10 @@ pub enum FrameError {
     #[error("the other side is of cluster {theirs}, this one of {ours}")]
     OtherCluster { theirs: ClusterId, ours: ClusterId },
     /// The other side has another key.
-    #[error("the other side has another key of the same cluster: one of the two cluster files is wrong")]
+    #[error(
+        "the other side has another key of the same cluster: after `ribbit key rotate`, copy the cluster file from a machine with the \
+         new key"
+    )]
     OtherKey,
     /// This process has no cluster key, which the plane needs.
     #[error("this needs the cluster file: name it with --cluster-file, or its folder with --data-dir")]

@@ -2,10 +2,10 @@
 //!
 //! ```text
 //!   dialler                                         acceptor
-//!   preface: "ribbit", version, plane, cluster ──┐
-//!   first Noise message ─────────────────────────┴▶  preface: "ribbit", version, plane, cluster ─┐
-//!                        ◀──────────────────────────  second Noise message: its cluster ─────────┘
-//!   records ◀─────────────────────────────────────▶  records                     (super::channel)
+//!   preface: "ribbit", version, plane, cluster, key ─┐
+//!   first Noise message ─────────────────────────────┴▶  preface: "ribbit", version, plane, cluster, key ─┐
+//!                        ◀──────────────────────────────  second Noise message: its cluster and key ──────┘
+//!   records ◀─────────────────────────────────────────▶  records                      (super::channel)
 //! ```
 //!
 //! - **Closed planes** (peer, control, snapshot): `NNpsk0`. Both sides have the members' key. Without it the first message
@@ -15,6 +15,9 @@
 //!   themselves by a session, inside the connection.
 //! - On the control plane the dialler's first message contains the name under which it acts, for the audit log. The name is
 //!   what the dialler says; whoever has the members' key may say any.
+//! - **Rotation.** The dialler's preface names the key that it has or knows, by the first bytes of the public key. The acceptor
+//!   uses that key if it still authenticates members, or on open planes if it has ever had it. Its second message names the key
+//!   that clients should know, so the old key vouches for the new one.
 //! - The dialler's preface is the prologue of the handshake, so the handshake fails unless both sides agree on version,
 //!   plane and cluster. A dialler that does not know the cluster sends zero. It learns the cluster from the second message,
 //!   which is authenticated. The acceptor's preface is not authenticated and only serves for better error messages.
@@ -31,7 +34,7 @@
 use super::channel::Channel;
 use super::frame::{self, FrameError, Plane, WIRE_VERSION, closed};
 use super::http::GET;
-use super::keys::{Keys, PublicKey, SEAL_BYTES};
+use super::keys::{DerivedKeys, HandshakeKeys, Keys, PublicKey, SEAL_BYTES};
 use super::limits::CONNECT_DEADLINE;
 use super::{socket, tasks};
 use async_net::TcpStream;
@@ -51,8 +54,10 @@ const MAGIC: &[u8; 6] = b"ribbit";
 const CLUSTER_BYTES: usize = 16;
 /// Size of the head of a preface, in bytes: magic, version and plane, in every version of the protocol.
 pub(crate) const HEAD_BYTES: usize = 8;
+/// Size of the first bytes of a public key, in bytes.
+const KEY_TAG_BYTES: usize = 8;
 /// Size of a preface, in bytes.
-pub const PREFACE_BYTES: usize = HEAD_BYTES + CLUSTER_BYTES;
+pub const PREFACE_BYTES: usize = HEAD_BYTES + CLUSTER_BYTES + KEY_TAG_BYTES;
 
 /// Noise pattern of the closed planes.
 const CLOSED: &str = "Noise_NNpsk0_25519_ChaChaPoly_BLAKE2s";
@@ -63,7 +68,7 @@ const PROXY_HEAD: [u8; HEAD_BYTES] = [b'r', b'i', b'b', b'b', b'i', b't', WIRE_V
 /// Size of an address on the wire, in bytes: an IPv6 address, or an IPv4 address mapped to one.
 const ADDRESS_BYTES: usize = 16;
 /// Size of a buffer for any message of the handshake, in bytes.
-const MESSAGE_BYTES_MAX: usize = 128;
+const MESSAGE_BYTES_MAX: usize = 160;
 
 /// First message of each side, not encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +76,8 @@ pub struct Preface {
     pub plane: Plane,
     /// `None` while the side does not know its cluster.
     pub cluster: Option<ClusterId>,
+    /// First bytes of the public key of the cluster that the side uses, or knows; 0 for none.
+    pub key: u64,
 }
 
 impl Preface {
@@ -80,7 +87,9 @@ impl Preface {
         bytes[..6].copy_from_slice(MAGIC);
         bytes[6] = WIRE_VERSION;
         bytes[7] = self.plane as u8;
-        bytes[HEAD_BYTES..].copy_from_slice(&self.cluster.map_or(0, |cluster| cluster.0).to_be_bytes());
+        let (cluster, key) = bytes[HEAD_BYTES..].split_at_mut(CLUSTER_BYTES);
+        cluster.copy_from_slice(&self.cluster.map_or(0, |cluster| cluster.0).to_be_bytes());
+        key.copy_from_slice(&self.key.to_be_bytes());
         bytes
     }
 
@@ -89,10 +98,12 @@ impl Preface {
     /// # Errors
     /// `NotRibbit` for other magic bytes, `OtherVersion`, or `Malformed` for an unknown plane.
     pub fn parse(bytes: &[u8; PREFACE_BYTES]) -> Result<Preface, FrameError> {
-        let (head, cluster) = bytes.split_at(HEAD_BYTES);
+        let (head, rest) = bytes.split_at(HEAD_BYTES);
+        let (cluster, key) = rest.split_at(CLUSTER_BYTES);
         let plane = plane_of(head.try_into().expect("the head is split off"))?;
-        let cluster = u128::from_be_bytes(cluster.try_into().expect("the rest is the cluster"));
-        Ok(Preface { plane, cluster: (cluster != 0).then_some(ClusterId(cluster)) })
+        let cluster = u128::from_be_bytes(cluster.try_into().expect("the cluster is split off"));
+        let key = u64::from_be_bytes(key.try_into().expect("the rest is the key"));
+        Ok(Preface { plane, cluster: (cluster != 0).then_some(ClusterId(cluster)), key })
     }
 }
 
@@ -150,7 +161,7 @@ pub async fn read_opening(stream: &mut TcpStream) -> Result<Opening, FrameError>
     if let Err(error) = plane_of(head) {
         if let FrameError::OtherVersion(_) = error {
             // The answer lets the other side report the versions. Failing to send it does not matter.
-            let ours = Preface { plane: Plane::Client, cluster: None };
+            let ours = Preface { plane: Plane::Client, cluster: None, key: 0 };
             let _ = stream.write_all(&ours.to_bytes()).await;
         }
         return Err(error);
@@ -229,30 +240,50 @@ fn sealed_bytes(from: IpAddr, first: &[u8]) -> Vec<u8> {
 /// - `NoKey` when this process lacks the cluster key.
 pub async fn connect(address: &str, plane: Plane, keys: &Keys) -> Result<Channel, FrameError> {
     let connecting = async {
-        let mut stream = TcpStream::connect(address).await?;
-        socket::tune(&stream)?;
-        let (state, answer) = dial(&mut stream, plane, keys).await?;
         if !plane.is_closed() {
+            let Dialled { stream, state, cluster, announced } = dial(address, plane, keys, None).await?;
             let key = state.get_remote_static().and_then(|key| key.try_into().ok());
-            keys.judge(address, answer, PublicKey(key.ok_or(FrameError::Malformed)?))?;
+            keys.judge(address, cluster, PublicKey(key.ok_or(FrameError::Malformed)?), announced)?;
+            return channel(stream, state);
         }
-        Ok(Channel::new(stream, state.into_transport_mode().map_err(|_| FrameError::Malformed)?))
+        let [first, second] = keys.to_dial().ok_or(FrameError::NoKey)?;
+        let dialled = match (dial(address, plane, keys, first).await, second) {
+            // A rotation is about to end, and the other side has noticed first.
+            (Err(FrameError::OtherKey), Some(second)) => dial(address, plane, keys, Some(second)).await,
+            (dialled, _) => dialled,
+        }?;
+        channel(dialled.stream, dialled.state)
     };
     frame::with_timeout(CONNECT_DEADLINE, connecting).await
 }
 
-/// Performs the dialler's side. Returns the cluster that the acceptor has named.
+fn channel(stream: TcpStream, state: HandshakeState) -> Result<Channel, FrameError> {
+    Ok(Channel::new(stream, state.into_transport_mode().map_err(|_| FrameError::Malformed)?))
+}
+
+/// Connection after the dialler's side of the handshake.
+struct Dialled {
+    stream: TcpStream,
+    state: HandshakeState,
+    /// Cluster that the acceptor has named.
+    cluster: ClusterId,
+    /// Key that the acceptor has named.
+    announced: PublicKey,
+}
+
+/// Connects and performs the dialler's side, on a closed plane with these keys.
 async fn dial(
-    stream: &mut TcpStream,
+    address: &str,
     plane: Plane,
     keys: &Keys,
-) -> Result<(HandshakeState, ClusterId), FrameError> {
-    let ours = Preface { plane, cluster: keys.cluster() };
+    own: Option<HandshakeKeys>,
+) -> Result<Dialled, FrameError> {
+    let mut stream = TcpStream::connect(address).await?;
+    socket::tune(&stream)?;
+    let key = own.as_ref().map_or_else(|| keys.known_tag(address), HandshakeKeys::tag);
+    let ours = Preface { plane, cluster: keys.cluster(), key };
     let prologue = ours.to_bytes();
-    let mut state = match plane.is_closed() {
-        true => Side::Dialler.closed(&prologue, keys)?,
-        false => Side::Dialler.open(&prologue, keys)?,
-    };
+    let mut state = Side::Dialler.build(plane, &prologue, own.as_ref().map(HandshakeKeys::get));
     let mut first = prologue.to_vec();
     match plane {
         Plane::Control => first.extend(written(&mut state, &operator_bytes(keys.operator()))?),
@@ -281,12 +312,13 @@ async fn dial(
     }
     let mut payload = [0; MESSAGE_BYTES_MAX];
     let read = state.read_message(message, &mut payload).map_err(|_| FrameError::OtherKey)?;
-    let cluster = payload[..read].try_into().map_err(|_| FrameError::Malformed)?;
-    let cluster = ClusterId(u128::from_be_bytes(cluster));
+    let (cluster, announced) = payload[..read].split_first_chunk().ok_or(FrameError::Malformed)?;
+    let cluster = ClusterId(u128::from_be_bytes(*cluster));
+    let announced = PublicKey(announced.try_into().map_err(|_| FrameError::Malformed)?);
     if keys.cluster().is_some_and(|ours| ours != cluster) {
         return Err(FrameError::Malformed);
     }
-    Ok((state, cluster))
+    Ok(Dialled { stream, state, cluster, announced })
 }
 
 /// Accepted connection after its handshake.
@@ -297,6 +329,8 @@ pub struct Accepted {
     pub from: IpAddr,
     /// Name under which the dialler acts, on the control plane; may be empty.
     pub operator: Arc<str>,
+    /// Tag of the key by which the dialler has authenticated itself; 0 on open planes.
+    pub key: u64,
 }
 
 /// Performs the acceptor's side, after the opening was read.
@@ -307,7 +341,12 @@ pub struct Accepted {
 pub async fn accept(mut stream: TcpStream, arrival: Arrival, keys: &Keys) -> Result<Accepted, FrameError> {
     let Arrival { preface, proxy } = arrival;
     let cluster = keys.cluster().ok_or(FrameError::NoKey)?;
-    let ours = Preface { plane: preface.plane, cluster: Some(cluster) }.to_bytes();
+    let own = match preface.plane.is_closed() {
+        true => keys.closed(preface.key),
+        false => keys.open(preface.key),
+    };
+    let key = own.as_ref().map_or(0, HandshakeKeys::tag);
+    let ours = Preface { plane: preface.plane, cluster: Some(cluster), key }.to_bytes();
     if let Some(theirs) = preface.cluster.filter(|theirs| *theirs != cluster) {
         stream.write_all(&ours).await?;
         return Err(FrameError::OtherCluster { theirs, ours: cluster });
@@ -316,13 +355,14 @@ pub async fn accept(mut stream: TcpStream, arrival: Arrival, keys: &Keys) -> Res
     let first = &mut message[..first_bytes(preface.plane)];
     stream.read_exact(first).await.map_err(closed)?;
     let from = origin(&stream, proxy, first, keys)?;
-    let answered = match preface.plane.is_closed() {
+    let answered = match own {
+        None => Err(FrameError::OtherKey),
         // A dialler without the key is refused before any computation on the curve.
-        true => answer(preface, first, keys, cluster),
+        Some(own) if preface.plane.is_closed() => answer(preface, first, &own, cluster),
         // Any client can cause this computation, so it does not run on the thread of the Raft core.
-        false => {
-            let (first, keys) = (first.to_vec(), keys.clone());
-            tasks::spawn_reader(async move { answer(preface, &first, &keys, cluster) }).await
+        Some(own) => {
+            let first = first.to_vec();
+            tasks::spawn_reader(async move { answer(preface, &first, &own, cluster) }).await
         }
     };
     let (state, second, operator) = match answered {
@@ -333,25 +373,21 @@ pub async fn accept(mut stream: TcpStream, arrival: Arrival, keys: &Keys) -> Res
         }
     };
     stream.write_all(&[&ours[..], &second].concat()).await?;
-    let state = state.into_transport_mode().map_err(|_| FrameError::Malformed)?;
-    Ok(Accepted { channel: Channel::new(stream, state), from, operator })
+    let key = if preface.plane.is_closed() { key } else { 0 };
+    Ok(Accepted { channel: channel(stream, state)?, from, operator, key })
 }
 
 /// Reads the first message of the handshake and returns the second, and the name of the operator.
 fn answer(
     preface: Preface,
     first: &[u8],
-    keys: &Keys,
+    own: &HandshakeKeys,
     cluster: ClusterId,
 ) -> Result<(HandshakeState, Vec<u8>, Arc<str>), FrameError> {
-    let prologue = preface.to_bytes();
-    let mut state = match preface.plane.is_closed() {
-        true => Side::Acceptor.closed(&prologue, keys)?,
-        false => Side::Acceptor.open(&prologue, keys)?,
-    };
+    let mut state = Side::Acceptor.build(preface.plane, &preface.to_bytes(), Some(own.get()));
     let mut payload = [0; MESSAGE_BYTES_MAX];
     let read = state.read_message(first, &mut payload).map_err(|_| FrameError::OtherKey)?;
-    let second = written(&mut state, &cluster.0.to_be_bytes())?;
+    let second = written(&mut state, &[&cluster.0.to_be_bytes()[..], &own.announced().0].concat())?;
     Ok((state, second, operator_of(&payload[..read])))
 }
 
@@ -362,27 +398,18 @@ enum Side {
 }
 
 impl Side {
-    /// Creates the handshake of a closed plane.
-    fn closed(self, prologue: &[u8], keys: &Keys) -> Result<HandshakeState, FrameError> {
-        let members = keys.members().ok_or(FrameError::NoKey)?;
-        self.build(builder(CLOSED, prologue).psk(0, members))
-    }
-
-    /// Creates the handshake of an open plane.
-    fn open(self, prologue: &[u8], keys: &Keys) -> Result<HandshakeState, FrameError> {
-        let builder = builder(OPEN, prologue);
-        self.build(match self {
-            Side::Dialler => Ok(builder),
-            Side::Acceptor => builder.local_private_key(keys.private().ok_or(FrameError::NoKey)?),
-        })
-    }
-
-    fn build(self, builder: Result<Builder<'_>, snow::Error>) -> Result<HandshakeState, FrameError> {
+    /// Creates the handshake of a plane. Only the dialler of an open plane has no keys.
+    fn build(self, plane: Plane, prologue: &[u8], keys: Option<&DerivedKeys>) -> HandshakeState {
+        let builder = match (plane.is_closed(), keys) {
+            (true, Some(keys)) => builder(CLOSED, prologue).psk(0, &keys.members),
+            (false, Some(keys)) => builder(OPEN, prologue).local_private_key(&keys.private),
+            (_, None) => Ok(builder(OPEN, prologue)),
+        };
         let built = builder.and_then(|builder| match self {
             Side::Dialler => builder.build_initiator(),
             Side::Acceptor => builder.build_responder(),
         });
-        Ok(built.expect("the patterns are fixed, and have the keys that they need"))
+        built.expect("the patterns are fixed, and have the keys that they need")
     }
 }
 
@@ -452,10 +479,10 @@ fn first_bytes(plane: Plane) -> usize {
 }
 
 /// Returns the size of the acceptor's message: an ephemeral key, on open planes the encrypted public key of the cluster,
-/// and the encrypted cluster id.
+/// and the encrypted cluster id and key.
 fn second_bytes(plane: Plane) -> usize {
     let shown = if plane.is_closed() { 0 } else { KEY + TAG };
-    KEY + shown + CLUSTER_BYTES + TAG
+    KEY + shown + CLUSTER_BYTES + KEY + TAG
 }
 
 #[cfg(test)]

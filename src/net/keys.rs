@@ -5,64 +5,34 @@
 //!   (the cluster file)      └─▶ private key ─▶ public key    client, status, directory planes: the server proves it
 //! ```
 //!
-//! One secret is copied to every machine. All other keys are derived from it, each under its own label, so that none
-//! reveals another. A process with the cluster file is trusted: it may open connections on every plane, and serve users. A
+//! One secret is copied to every machine. All other keys are derived from it, each under its own label, so that none reveals
+//! another. A rotation replaces the secret: for a while two are valid ([`KeyRing`]). A process with the cluster file is trusted: it may open connections on every plane, and serve users. A
 //! process with the public key can only tell the cluster's servers from others.
 //!
 //! `Debug` shows the public key only. The files with the keys are up to the roles.
 
 use super::frame::FrameError;
-use super::secret::{TOKEN_BYTES, from_hex, to_hex};
-use blake2::Blake2sMac256;
-use blake2::digest::{KeyInit, Mac};
-use ribbit_state::ClusterId;
+use super::key_ring::{KeyRing, SERVERS, derived, mac, public_of};
+use super::secret::TOKEN_BYTES;
+use blake2::digest::Mac;
+use event_listener::Event;
 use ribbit_state::limits::OPERATOR_BYTES_MAX;
-use snow::params::DHChoice;
-use snow::resolvers::{CryptoResolver, DefaultResolver};
+use ribbit_state::sync::MutexExt;
+use ribbit_state::{ClusterId, KeyId};
 use std::fmt;
-use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-/// Size of a key, in bytes.
-pub const KEY_BYTES: usize = 32;
+pub use super::key_ring::{KEY_BYTES, PublicKey};
 
 /// Size of a seal, in bytes.
 pub(crate) const SEAL_BYTES: usize = 16;
 
 /// Label of the members' key. Part of the wire format.
 const MEMBERS: &[u8] = b"ribbit members 1";
-/// Label of the servers' private key. Part of the wire format.
-const SERVERS: &[u8] = b"ribbit servers 1";
 /// Label of the key for seals. Part of the wire format.
 const SEALS: &[u8] = b"ribbit seals 1";
 /// Label of the key for the session tokens of gateways. Gateways of different builds share sessions by it.
 const GATEWAYS: &[u8] = b"ribbit gateways 1";
-
-/// Public key of a cluster's servers; 64 hexadecimal digits as text.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PublicKey(pub [u8; KEY_BYTES]);
-
-impl fmt::Display for PublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&to_hex(&self.0))
-    }
-}
-
-impl fmt::Debug for PublicKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl FromStr for PublicKey {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<PublicKey, &'static str> {
-        from_hex(text)
-            .map(PublicKey)
-            .ok_or("a public key has 64 hexadecimal digits: copy it from the output of `ribbit key`")
-    }
-}
 
 /// Policy on servers' keys for a process without a configured key.
 pub trait Trust: Send + Sync {
@@ -71,9 +41,15 @@ pub trait Trust: Send + Sync {
     /// # Errors
     /// A text for the user when another key is known for this address.
     fn judge(&self, address: &str, cluster: ClusterId, key: PublicKey) -> Result<(), String>;
+
+    /// Returns the key that is known for this address.
+    fn known(&self, address: &str) -> Option<PublicKey>;
+
+    /// Replaces a key by its successor, which a server with the old key has named.
+    fn follow(&self, old: PublicKey, new: PublicKey);
 }
 
-/// Keys of a process, and the name under which it acts. Cheap to clone.
+/// Keys of a process, and the name under which it acts. Cheap to clone; all clones follow a rotation together.
 #[derive(Clone)]
 pub struct Keys {
     source: Arc<KeySource>,
@@ -83,28 +59,95 @@ pub struct Keys {
 
 enum KeySource {
     /// All keys, from the cluster file.
-    Cluster(Box<ClusterKeys>),
-    /// The configured public key.
-    Pinned(PublicKey),
+    Cluster(OwnKeys),
+    /// The configured public key, or the one that has followed it.
+    Pinned(Mutex<PublicKey>),
     /// No key; the policy decides.
     Trusting(Box<dyn Trust>),
 }
 
-/// Keys derived from the cluster key.
-struct ClusterKeys {
+/// Keys of a process with the cluster file.
+struct OwnKeys {
     cluster: ClusterId,
-    members: [u8; KEY_BYTES],
-    private: [u8; KEY_BYTES],
+    current: Mutex<Arc<DerivedRing>>,
+    /// Notified when the old key is refused.
+    refused: Event,
+}
+
+/// A ring with all keys that are derived from it.
+struct DerivedRing {
+    ring: KeyRing,
+    newest: DerivedKeys,
+    old: Option<DerivedKeys>,
+}
+
+/// Keys derived from one cluster key.
+pub(super) struct DerivedKeys {
+    pub(super) members: [u8; KEY_BYTES],
+    pub(super) private: [u8; KEY_BYTES],
     seals: [u8; KEY_BYTES],
     gateways: [u8; KEY_BYTES],
     public: PublicKey,
 }
 
+impl DerivedKeys {
+    fn of(key: &[u8; KEY_BYTES]) -> DerivedKeys {
+        let private = derived(key, SERVERS);
+        let (members, seals, gateways) = (derived(key, MEMBERS), derived(key, SEALS), derived(key, GATEWAYS));
+        DerivedKeys { members, private, seals, gateways, public: public_of(&private) }
+    }
+}
+
+impl DerivedRing {
+    fn of(ring: KeyRing) -> Arc<DerivedRing> {
+        let newest = DerivedKeys::of(&ring.newest.secret);
+        let old = ring.old.as_ref().map(DerivedKeys::of);
+        Arc::new(DerivedRing { ring, newest, old })
+    }
+
+    /// Returns the old keys while they authenticate members.
+    fn accepted_old(&self) -> Option<&DerivedKeys> {
+        self.old.as_ref().filter(|_| self.ring.accepts_old)
+    }
+
+    /// Returns the keys that servers prove to a client that knows none.
+    fn announced(&self) -> &DerivedKeys {
+        self.accepted_old().unwrap_or(&self.newest)
+    }
+}
+
+/// Keys of one handshake.
+pub(super) struct HandshakeKeys {
+    ring: Arc<DerivedRing>,
+    is_old: bool,
+}
+
+impl HandshakeKeys {
+    pub(super) fn get(&self) -> &DerivedKeys {
+        match &self.ring.old {
+            Some(old) if self.is_old => old,
+            _ => &self.ring.newest,
+        }
+    }
+
+    pub(super) fn tag(&self) -> u64 {
+        self.get().public.tag()
+    }
+
+    /// Returns the key that clients should know: this one, or the one that has replaced it. A client that knows the new key before
+    /// this server refuses the old one keeps it.
+    pub(super) fn announced(&self) -> PublicKey {
+        if self.is_old { self.ring.announced().public } else { self.ring.newest.public }
+    }
+}
+
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.source {
-            KeySource::Cluster(own) => write!(f, "Keys of {} ({})", own.cluster, own.public),
-            KeySource::Pinned(public) => write!(f, "Keys pinned to {public}"),
+            KeySource::Cluster(own) => {
+                write!(f, "Keys of {} ({})", own.cluster, own.current.locked().newest.public)
+            }
+            KeySource::Pinned(public) => write!(f, "Keys pinned to {}", public.locked()),
             KeySource::Trusting(_) => f.write_str("Keys on trust"),
         }
     }
@@ -126,18 +169,20 @@ impl From<KeySource> for Keys {
 }
 
 impl Keys {
-    /// Derives all keys from the cluster key.
+    /// Derives all keys from the only key of a cluster.
     pub fn of_cluster(cluster: ClusterId, key: &[u8; KEY_BYTES]) -> Keys {
-        let private = derived(key, SERVERS);
-        let (members, seals, gateways) = (derived(key, MEMBERS), derived(key, SEALS), derived(key, GATEWAYS));
-        let public = public_of(&private);
-        let own = ClusterKeys { cluster, members, private, seals, gateways, public };
-        Keys::from(KeySource::Cluster(Box::new(own)))
+        Keys::of_ring(cluster, KeyRing::first(*key))
+    }
+
+    /// Derives all keys from the keys of a cluster.
+    pub fn of_ring(cluster: ClusterId, ring: KeyRing) -> Keys {
+        let current = Mutex::new(DerivedRing::of(ring));
+        Keys::from(KeySource::Cluster(OwnKeys { cluster, current, refused: Event::new() }))
     }
 
     /// Creates the keys of a client with the servers' public key.
     pub fn pinned(public: PublicKey) -> Keys {
-        Keys::from(KeySource::Pinned(public))
+        Keys::from(KeySource::Pinned(Mutex::new(public)))
     }
 
     /// Creates the keys of a client without a key, which trusts servers by a policy.
@@ -160,90 +205,171 @@ impl Keys {
 
     /// Returns the cluster, for a process with the cluster key.
     pub fn cluster(&self) -> Option<ClusterId> {
-        self.own().map(|own| own.cluster)
+        match &*self.source {
+            KeySource::Cluster(own) => Some(own.cluster),
+            KeySource::Pinned(_) | KeySource::Trusting(_) => None,
+        }
     }
 
-    /// Returns the servers' public key, unless servers are trusted by a policy.
+    /// Returns the servers' newest public key, unless servers are trusted by a policy.
     pub fn public(&self) -> Option<PublicKey> {
         match &*self.source {
-            KeySource::Cluster(own) => Some(own.public),
-            KeySource::Pinned(public) => Some(*public),
+            KeySource::Cluster(own) => Some(own.current.locked().newest.public),
+            KeySource::Pinned(public) => Some(*public.locked()),
             KeySource::Trusting(_) => None,
+        }
+    }
+
+    /// Returns the keys of the cluster file.
+    pub fn ring(&self) -> Option<KeyRing> {
+        self.own().map(|own| own.ring.clone())
+    }
+
+    /// Returns the id of the newest key; that of no key without the cluster file.
+    pub fn id(&self) -> KeyId {
+        self.own().map_or(KeyId::default(), |own| KeyId {
+            generation: own.ring.newest.generation,
+            tag: own.newest.public.tag(),
+        })
+    }
+
+    /// Replaces the keys of a process with the cluster file, in all clones. Connections under a key that is no longer accepted end.
+    pub fn adopt(&self, ring: KeyRing) {
+        if let KeySource::Cluster(own) = &*self.source {
+            *own.current.locked() = DerivedRing::of(ring);
+            own.refused.notify(usize::MAX);
+        }
+    }
+
+    /// Waits until the key with this tag no longer authenticates members.
+    pub(super) async fn refused(&self, tag: u64) {
+        let KeySource::Cluster(own) = &*self.source else { return std::future::pending().await };
+        loop {
+            let changed = own.refused.listen();
+            if self.closed(tag).is_none() {
+                return;
+            }
+            changed.await;
         }
     }
 
     /// Returns the session token under which every gateway of the cluster acts for the same client, `None` without the
     /// cluster key. `client` names the protocol and the client, each part without a zero byte.
     pub fn gateway_token(&self, client: &[&str]) -> Option<[u8; TOKEN_BYTES]> {
-        Some(derived(&self.own()?.gateways, client.join("\0").as_bytes()))
+        Some(derived(&self.own()?.newest.gateways, client.join("\0").as_bytes()))
     }
 
-    /// Returns the pre-shared key of the members.
-    pub(super) fn members(&self) -> Option<&[u8; KEY_BYTES]> {
-        self.own().map(|own| &own.members)
+    /// Returns the keys with which a dialler of a closed plane tries to authenticate, one after the other. While a rotation is in
+    /// progress every member has the old key.
+    pub(super) fn to_dial(&self) -> Option<[Option<HandshakeKeys>; 2]> {
+        let ring = self.own()?;
+        let old = ring.accepted_old().is_some().then(|| HandshakeKeys { ring: ring.clone(), is_old: true });
+        let newest = HandshakeKeys { ring, is_old: false };
+        Some(match old {
+            Some(old) => [Some(old), Some(newest)],
+            None => [Some(newest), None],
+        })
     }
 
-    /// Returns the private key of the servers.
-    pub(super) fn private(&self) -> Option<&[u8; KEY_BYTES]> {
-        self.own().map(|own| &own.private)
+    /// Returns the keys with this tag that authenticate a member.
+    pub(super) fn closed(&self, tag: u64) -> Option<HandshakeKeys> {
+        let ring = self.own()?;
+        let is_old = ring.newest.public.tag() != tag;
+        let known = !is_old || ring.accepted_old().is_some_and(|old| old.public.tag() == tag);
+        known.then_some(HandshakeKeys { ring, is_old })
+    }
+
+    /// Returns the keys that a server proves to a client that knows the key with this tag: those, or the announced ones.
+    pub(super) fn open(&self, tag: u64) -> Option<HandshakeKeys> {
+        let ring = self.own()?;
+        let is_tagged = |keys: &DerivedKeys| keys.public.tag() == tag;
+        let is_old = match (is_tagged(&ring.newest), ring.old.as_ref().is_some_and(is_tagged)) {
+            (true, _) => false,
+            (_, true) => true,
+            _ => ring.ring.accepts_old && ring.old.is_some(),
+        };
+        Some(HandshakeKeys { ring, is_old })
+    }
+
+    /// Returns the tag of the key that this process knows of the server at this address, 0 if none.
+    pub(super) fn known_tag(&self, address: &str) -> u64 {
+        let known = match &*self.source {
+            KeySource::Cluster(own) => Some(own.current.locked().newest.public),
+            KeySource::Pinned(public) => Some(*public.locked()),
+            KeySource::Trusting(trust) => trust.known(address),
+        };
+        known.map_or(0, PublicKey::tag)
     }
 
     /// Returns a seal (a message authentication code) of these bytes, with which a process of the cluster proves to another
     /// that it has sent them.
     pub(super) fn seal(&self, bytes: &[u8]) -> Option<[u8; SEAL_BYTES]> {
-        let seal = derived(&self.own()?.seals, bytes);
+        let seal = derived(&self.own()?.announced().seals, bytes);
         seal.first_chunk().copied()
     }
 
     /// Verifies a seal, in constant time.
     pub(super) fn verify_seal(&self, bytes: &[u8], seal: &[u8; SEAL_BYTES]) -> bool {
-        self.own().is_some_and(|own| mac(&own.seals, bytes).verify_truncated_left(seal).is_ok())
+        let fits = |keys: &DerivedKeys| mac(&keys.seals, bytes).verify_truncated_left(seal).is_ok();
+        self.own().is_some_and(|own| fits(&own.newest) || own.accepted_old().is_some_and(fits))
     }
 
-    fn own(&self) -> Option<&ClusterKeys> {
+    fn own(&self) -> Option<Arc<DerivedRing>> {
         match &*self.source {
-            KeySource::Cluster(own) => Some(own),
+            KeySource::Cluster(own) => Some(own.current.locked().clone()),
             KeySource::Pinned(_) | KeySource::Trusting(_) => None,
         }
     }
 
-    /// Decides whether a server at this address, of this cluster and with this key, is trusted.
+    /// Decides whether a server at this address, of this cluster and with this key, is trusted. A server with a trusted key may
+    /// name another one, which has followed it and is trusted from now on.
     ///
     /// # Errors
     /// `Mistrusted` with a text for the user.
-    pub(super) fn judge(&self, address: &str, cluster: ClusterId, key: PublicKey) -> Result<(), FrameError> {
-        match &*self.source {
-            KeySource::Trusting(trust) => trust.judge(address, cluster, key).map_err(FrameError::Mistrusted),
-            _ if self.public() == Some(key) => Ok(()),
-            _ => Err(FrameError::Mistrusted(format!(
+    pub(super) fn judge(
+        &self,
+        address: &str,
+        cluster: ClusterId,
+        key: PublicKey,
+        announced: PublicKey,
+    ) -> Result<(), FrameError> {
+        let trusted = match &*self.source {
+            KeySource::Trusting(trust) => {
+                trust.judge(address, cluster, key).map_err(FrameError::Mistrusted)?;
+                true
+            }
+            KeySource::Pinned(public) => *public.locked() == key,
+            // A server that proves an old key after the end of a rotation may be its thief.
+            KeySource::Cluster(_) => self.closed(key.tag()).is_some_and(|own| own.get().public == key),
+        };
+        if !trusted {
+            return Err(FrameError::Mistrusted(format!(
                 "the server at {address} has the key {key}, which is not this cluster's key: it belongs to another \
                  cluster, or it is an impostor"
-            ))),
+            )));
         }
+        match &*self.source {
+            KeySource::Pinned(public) if announced != key => {
+                let mut public = public.locked();
+                if *public == key {
+                    *public = announced;
+                    log::warn!(
+                        "the cluster has a new key, {announced}, and a server with the old key has named it: use it as \
+                         --public-key from now on"
+                    );
+                }
+            }
+            KeySource::Trusting(trust) if announced != key => trust.follow(key, announced),
+            _ => {}
+        }
+        Ok(())
     }
-}
-
-/// Derives a key under a label.
-fn derived(key: &[u8; KEY_BYTES], name: &[u8]) -> [u8; KEY_BYTES] {
-    mac(key, name).finalize().into_bytes().into()
-}
-
-fn mac(key: &[u8; KEY_BYTES], bytes: &[u8]) -> Blake2sMac256 {
-    let mac = <Blake2sMac256 as KeyInit>::new_from_slice(key);
-    mac.expect("a key of 32 bytes is one for BLAKE2s").chain_update(bytes)
-}
-
-/// Computes the public key of a private key.
-fn public_of(private: &[u8; KEY_BYTES]) -> PublicKey {
-    let curve = DefaultResolver.resolve_dh(&DHChoice::Curve25519);
-    let mut curve = curve.expect("the crate is built with this curve");
-    curve.set(private);
-    PublicKey(curve.pubkey().try_into().expect("a key of this curve has 32 bytes"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::secret::to_hex;
 
     /// Files and handshakes of other builds use these keys, so they must never change.
     #[test]
@@ -252,9 +378,9 @@ mod tests {
         let public = "1c0e1f9c59abbda803de037240eb03f66a4ebae40c628c4cc88c75a75a3ddd48";
         assert_eq!(keys.public().unwrap().to_string(), public);
         assert_eq!(public.parse(), Ok(keys.public().unwrap()));
-        assert_ne!(keys.members(), keys.private());
+        let own = keys.own().unwrap();
+        assert_ne!(own.newest.members, own.newest.private);
         assert_ne!(Keys::of_cluster(ClusterId(7), &[2; KEY_BYTES]), keys);
-        assert_eq!(Keys::pinned(keys.public().unwrap()).members(), None);
     }
 
     #[test]
@@ -269,7 +395,8 @@ mod tests {
     fn debug_does_not_show_secrets() {
         let keys = Keys::of_cluster(ClusterId(7), &[1; KEY_BYTES]);
         let shown = format!("{keys:?}");
-        for secret in [keys.members().unwrap(), keys.private().unwrap(), &[1; KEY_BYTES]] {
+        let own = keys.own().unwrap();
+        for secret in [&own.newest.members, &own.newest.private, &[1; KEY_BYTES]] {
             assert!(!shown.contains(&to_hex(secret)), "{shown}");
         }
         assert!(shown.contains(&keys.public().unwrap().to_string()), "{shown}");
@@ -279,8 +406,15 @@ mod tests {
     fn a_server_with_another_key_than_the_pinned_one_is_mistrusted() {
         let (one, other) = (PublicKey([1; KEY_BYTES]), PublicKey([2; KEY_BYTES]));
         let keys = Keys::pinned(one);
-        assert!(keys.judge("board1:9000", ClusterId(7), one).is_ok());
-        let error = keys.judge("board1:9000", ClusterId(7), other).unwrap_err().to_string();
+        assert!(keys.judge("board1:9000", ClusterId(7), one, one).is_ok());
+        let error = keys.judge("board1:9000", ClusterId(7), other, other).unwrap_err().to_string();
         assert!(error.contains("board1:9000") && error.contains(&other.to_string()), "{error}");
+        assert!(keys.judge("board1:9000", ClusterId(7), other, one).is_err(), "no stranger names a key");
+        assert!(
+            keys.judge("board1:9000", ClusterId(7), one, other).is_ok(),
+            "the old key vouches for the new one"
+        );
+        assert!(keys.judge("board1:9000", ClusterId(7), other, other).is_ok());
+        assert!(keys.judge("board1:9000", ClusterId(7), one, one).is_err(), "and is no longer trusted");
     }
 }

@@ -19,7 +19,7 @@
 //!
 //! - [`limits`]: bounds of sockets and queues, and timeouts
 //! - [`socket`]: socket options, and reading from a socket
-//! - [`keys`]: keys derived from the cluster key, and trust in servers
+//! - [`key_ring`]: the keys of a cluster; [`keys`]: the keys of a process, derived from them, and its trust in servers
 //! - [`handshake`]: the beginning of a connection; [`channel`]: its encrypted records
 //! - [`frame`]: length-prefixed frames; the length is checked before memory is allocated
 //! - [`protocol`]: the requests and answers; [`peer`]: the messages between members; [`pinned`]: reading a snapshot of the
@@ -62,6 +62,7 @@ pub mod frame;
 pub mod handshake;
 pub mod health;
 pub mod http;
+pub mod key_ring;
 pub mod keys;
 pub mod lan;
 pub mod limits;

@@ -321,16 +321,32 @@ async fn connection<S: Service>(
             Plane::Client => Some(limits.count_client().ok_or(FrameError::Closed)?),
             _ => None,
         };
-        let Accepted { channel, from, operator } = handshake::accept(stream, arrival, keys).await?;
+        let Accepted { channel, from, operator, key } = handshake::accept(stream, arrival, keys).await?;
         let present = match plane.is_closed() {
             true => None,
             false => Some(limits.admit_address(from).ok_or(FrameError::Closed)?),
         };
-        Ok(Some((Caller { plane, from, operator }, channel, (counted, present))))
+        Ok(Some((Caller { plane, from, operator }, channel, key, (counted, present))))
     });
-    let Some((caller, channel, _counted)) = opened.await? else {
+    let Some((caller, channel, key, _counted)) = opened.await? else {
         return http::answer(&mut { http }, |path| node.page(path)).await;
     };
+    let is_closed = caller.plane.is_closed();
+    let serving = serve_channel(caller, channel, node);
+    match is_closed {
+        true => {
+            let refused = async {
+                keys.refused(key).await;
+                Err(FrameError::OtherKey)
+            };
+            serving.or(refused).await
+        }
+        false => serving.await,
+    }
+}
+
+/// Serves a connection after its handshake.
+async fn serve_channel<S: Service>(caller: Caller, channel: Channel, node: Arc<S>) -> Result<(), FrameError> {
     let plane = caller.plane;
     match plane {
         Plane::Client | Plane::Control | Plane::Status | Plane::Directory => {

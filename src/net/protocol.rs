@@ -2,11 +2,12 @@
 //!
 //! The wire format numbers enum variants by their position, so new variants go at the end.
 
+use super::key_ring::ClusterKey;
 use super::pinned::{PinAnswer, PinAsk};
 use ribbit_state::command::NewMember;
 use ribbit_state::{
-    AppLogIn, ClusterId, Consistency, Denied, Event, HOME_REGION, HistoryId, LogIndex, MemberName, Outcome,
-    Page, Query, RaftId, Request, RequestId, Role, Token, TokenHash, Topic,
+    AppLogIn, ClusterId, Consistency, Denied, Event, HOME_REGION, HistoryId, KeyId, LogIndex, MemberName,
+    Outcome, Page, Query, RaftId, Request, RequestId, Role, Token, TokenHash, Topic,
 };
 use serde::{Deserialize, Serialize};
 
@@ -89,6 +90,10 @@ pub enum Ask {
     ResetPassword { id: RequestId, submitted_at: LogIndex, code: TokenHash, password: Password },
     /// Permits the session changes that need a role, for some minutes. The backend checks the password and proposes.
     Confirm { id: RequestId, submitted_at: LogIndex, session: TokenHash, password: Password },
+    /// Returns the newest key of the cluster. Answered by every member. Control plane only.
+    NewestKey,
+    /// Stores a new key of the cluster, which follows the newest one of this member. Control plane only.
+    TakeKey(ClusterKey),
 }
 
 /// Request to a balancer.
@@ -182,6 +187,7 @@ pub enum Answer {
     /// Answer of a balancer. It answers `Unavailable` when there is no suitable backend.
     Directory(DirectoryAnswer),
     Pin(PinAnswer),
+    Key(ClusterKey),
 }
 
 /// Backend that was assigned to a client.
@@ -289,6 +295,8 @@ pub struct NodeStatus {
     pub others: Vec<MemberInfo>,
     pub store: StoreStatus,
     pub leases: LeaseStatus,
+    /// True while this member accepts an older key than `me.key`, too.
+    pub accepts_old_key: bool,
 }
 
 /// Leases, as far as the reporting member has applied.
@@ -357,6 +365,8 @@ pub struct MemberInfo {
     pub load_hundredths: u32,
     /// Incarnation of its process, new at each start; 0 if no report was received.
     pub incarnation: u64,
+    /// The newest key of the cluster that it has stored.
+    pub key: KeyId,
 }
 
 impl Default for MemberInfo {
@@ -377,6 +387,7 @@ impl Default for MemberInfo {
             in_sync: false,
             load_hundredths: 0,
             incarnation: 0,
+            key: KeyId::default(),
         }
     }
 }

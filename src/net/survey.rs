@@ -267,6 +267,7 @@ mod tests {
             others: (1..=5).filter(|other| *other != raft_id).map(|other| info(other, machine)).collect(),
             store: StoreStatus::default(),
             leases: Default::default(),
+            accepts_old_key: false,
         }
     }
 

@@ -190,13 +190,14 @@ fn decide<V: View>(
         Command::IndexCroaks => social::index_croaks(bounds, view, books),
         Command::FoundCluster { history, member } => members::found_cluster(books, *history, member),
         Command::Join { region, member } => members::join(view, books, *region, member),
-        Command::DescribeMember { raft_id, address, machine, rules_level } => {
-            members::describe(view, *raft_id, address, machine, *rules_level)
+        Command::DescribeMember { raft_id, address, machine, rules_level, key } => {
+            members::describe(view, *raft_id, address, machine, *rules_level, *key)
         }
         Command::MarkLost { name } => members::mark_lost(view, *name),
         Command::Drain { name, drained } => members::drain(view, *name, *drained),
         Command::RemoveMember { raft_id } => members::remove(bounds, view, context, *raft_id),
         Command::RaiseRules { level } => members::raise_rules(view, books, *level),
+        Command::RaiseKey { key } => members::raise_key(view, books, *key),
         Command::Tree(command) => namespace::change(bounds, view, context, command),
         Command::Lease(command) => leases::change(bounds, view, context, command),
         Command::Conversation(command) => reactions::change(bounds, view, context, books, command),

@@ -84,6 +84,7 @@ fn act(command: &Command) -> Option<Described<'_>> {
         | Command::DescribeMember { .. }
         | Command::RemoveMember { .. }
         | Command::RaiseRules { .. }
+        | Command::RaiseKey { .. }
         | Command::Tree(_)
         | Command::Message(_)
         | Command::Account(_)
@@ -154,6 +155,9 @@ fn operator_act(command: &OperatorCommand) -> Option<Described<'_>> {
         }
         OperatorCommand::Record { act: UnreplicatedAct::Transfer { to } } => {
             plain(Act::Transfer, Named::Member(*to))
+        }
+        OperatorCommand::Record { act: UnreplicatedAct::RotateKey { generation } } => {
+            (Act::RotateKey, Named::Nothing, format!("key {generation}").into())
         }
     })
 }

@@ -296,7 +296,8 @@ impl Command {
             | Command::Sweep { .. }
             | Command::IndexCroaks
             | Command::RemoveMember { .. }
-            | Command::RaiseRules { .. } => Ok(()),
+            | Command::RaiseRules { .. }
+            | Command::RaiseKey { .. } => Ok(()),
         }
     }
 }
@@ -464,7 +465,9 @@ impl OperatorCommand {
         match self {
             OperatorCommand::SetPassword { password_hash, .. } => hash(password_hash),
             OperatorCommand::Suspend { .. }
-            | OperatorCommand::Record { act: UnreplicatedAct::Backup { .. } }
+            | OperatorCommand::Record {
+                act: UnreplicatedAct::Backup { .. } | UnreplicatedAct::RotateKey { .. },
+            }
             | OperatorCommand::RemoveAccount { .. }
             | OperatorCommand::RemoveCroak { .. }
             | OperatorCommand::DecideReport { .. }

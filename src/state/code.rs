@@ -140,6 +140,10 @@ codes! {
     NoSuchInvitation = 693, "there is no such invitation";
     NoSuchJoinRequest = 694, "there is no such request for an account";
     TooManyJoinRequests = 695, "too many people are waiting for approval; try again later";
+    OldKey = 696, "the cluster has a newer key: copy the cluster file from one of its machines again";
+    KeyNotEverywhere = 697, "not every member of the cluster has that key yet";
+    /// Not an outcome: a member has a key that this one neither follows nor precedes.
+    OtherRotation = 698, "another key rotation is in progress: `ribbit key status` shows it";
 }
 
 impl Code {

@@ -167,6 +167,7 @@ commands! {
     Drain: 1, none, never, Members, stays, SmallWrite, none;
     RemoveMember: 1, none, never, Members, stays, SmallWrite, none;
     RaiseRules: 1, none, never, Members, stays, SmallWrite, none;
+    RaiseKey: 1, none, never, Members, stays, SmallWrite, none;
     Tree(TreeCommand::MakeFolder): 1, none, never, Operators, grows, SmallWrite, nodes_changed;
     Tree(TreeCommand::Touch): 1, none, never, Operators, grows, SmallWrite, nodes_changed;
     Tree(TreeCommand::Write): 1, none, never, Operators, grows, SmallWrite, nodes_changed;

@@ -60,6 +60,15 @@ hex_id! {
     HistoryId
 }
 
+/// Identifier of one key of the cluster. The key itself never enters the log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct KeyId {
+    /// 1 for the first key of the cluster; 0 is no key.
+    pub generation: u32,
+    /// First bytes of its public key.
+    pub tag: u64,
+}
+
 /// Hash of a session token. The token itself never enters the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TokenHash(pub [u8; 32]);

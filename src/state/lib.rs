@@ -113,7 +113,7 @@ pub use command::{
 };
 pub use events::{Event, EventKind};
 pub use ids::{
-    AccountId, AppId, ClusterId, HistoryId, LogIndex, RaftId, RequestId, RoomId, Token, TokenHash,
+    AccountId, AppId, ClusterId, HistoryId, KeyId, LogIndex, RaftId, RequestId, RoomId, Token, TokenHash,
 };
 pub use interest::{Interest, Topic};
 pub use path::TreePath;

@@ -279,6 +279,7 @@ mod tests {
             others: vec![],
             store: StoreStatus { scrubbed_s: Some(9), ..StoreStatus::default() },
             leases: Default::default(),
+            accepts_old_key: false,
         };
         let said = member(&status, ProcessMetrics::default(), ConnectionMetrics::default());
         assert!((20..50).contains(&series(&said)), "{said}");

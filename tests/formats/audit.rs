@@ -10,10 +10,14 @@ pub(crate) fn origin() -> Box<Origin> {
     Box::new(Origin { operator: "pi@board1".into(), address: "10.0.0.1".into() })
 }
 
-pub(crate) fn commands() -> [Command; 2] {
+pub(crate) fn commands() -> [Command; 3] {
     let to = MemberName::at_home(Role::Backend, 2);
-    [UnreplicatedAct::Backup { through: 300, rows: 7 }, UnreplicatedAct::Transfer { to }]
-        .map(|act| OperatorCommand::Record { act }.into())
+    [
+        UnreplicatedAct::Backup { through: 300, rows: 7 },
+        UnreplicatedAct::Transfer { to },
+        UnreplicatedAct::RotateKey { generation: 2 },
+    ]
+    .map(|act| OperatorCommand::Record { act }.into())
 }
 
 pub(crate) fn row() -> AuditRow {

@@ -27,7 +27,7 @@ use ribbit_state::command::{
 };
 
 use ribbit_state::croaks::CroakHeader;
-use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, RoomId, TokenHash};
+use ribbit_state::ids::{AccountId, ClusterId, HistoryId, KeyId, RequestId, RoomId, TokenHash};
 use ribbit_state::path::TreePath;
 use ribbit_state::rows::InlineRecord;
 use ribbit_state::rows::*;
@@ -39,6 +39,7 @@ const ENTRIES_1: &str = include_str!("entries-1.txt");
 const BACKUP_1: &str = include_str!("backup-1.txt");
 
 pub(crate) const TOKEN: TokenHash = TokenHash([0xab; 32]);
+pub(crate) const KEY: KeyId = KeyId { generation: 2, tag: u64::MAX };
 pub(crate) const HISTORY: u128 = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef;
 
 pub(crate) fn hex(bytes: &[u8]) -> String {
@@ -138,6 +139,7 @@ fn rows() -> Vec<String> {
         address: "host:9001".into(),
         machine: "board".into(),
         rules_level: 1,
+        key: KEY,
         standing: Standing::Wanted,
         region: HOME_REGION,
     };
@@ -147,6 +149,7 @@ fn rows() -> Vec<String> {
         next_raft_id: 7,
         history: HISTORY,
         rules_level: 1,
+        key: KEY,
     };
     let mut rows = vec![
         line::<Accounts>("Accounts", id, account.clone()),
@@ -433,7 +436,7 @@ macro_rules! variants {
 fn check_complete(commands: &[Command]) {
     let (name, all) = variants!(Command: CreateAccount LogIn LogOut Croak AddFriend RemoveFriend DeleteAccount Sweep
         IndexCroaks FoundCluster Join DescribeMember MarkLost Drain RemoveMember RaiseRules Tree Lease Message Account Operator Rehash
-        Notice Room Relation Conversation Access App Govern);
+        Notice Room Relation Conversation Access App Govern RaiseKey);
     assert_eq!(commands.iter().map(name).collect::<BTreeSet<_>>(), all);
     macro_rules! inside {
         ($command:ident, $type:ident: $($variant:ident)*) => {
@@ -468,6 +471,7 @@ pub(crate) fn commands() -> Vec<Command> {
         address: "host:10002".into(),
         machine: "board".into(),
         rules_level: 1,
+        key: KEY,
     };
     let commands = [
         Command::CreateAccount {
@@ -504,11 +508,13 @@ pub(crate) fn commands() -> Vec<Command> {
             address: "host:1".into(),
             machine: "board".into(),
             rules_level: 1,
+            key: KEY,
         },
         Command::MarkLost { name: MemberName { role: Role::Backend, region: 2, id: 3 } },
         Command::Drain { name: MemberName::at_home(Role::Backend, 3), drained: true },
         Command::RemoveMember { raft_id: 6 },
         Command::RaiseRules { level: 2 },
+        Command::RaiseKey { key: KEY },
     ];
     let later = coordination_commands().into_iter().chain(message_commands()).chain([rehash_command()]);
     let later =

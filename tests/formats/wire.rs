@@ -4,13 +4,14 @@
 //! understand each other. A new variant does not compile here until it has a sample (`samples!`).
 //! The frames of a snapshot link are in `src/roles/node/snapshots.rs`.
 
-use crate::records::{HISTORY, TOKEN, compare, hex, path};
+use crate::records::{HISTORY, KEY, TOKEN, compare, hex, path};
 use crate::rooms;
 use protobuf::Message as _;
 use raft::eraftpb::{Entry, EntryType, MessageType};
 use ribbit_net::frame::{self, Plane};
 use ribbit_net::handshake::{self, Opening, Preface};
-use ribbit_net::keys::Keys;
+use ribbit_net::key_ring::ClusterKey;
+use ribbit_net::keys::{KEY_BYTES, Keys};
 use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreReport};
 use ribbit_net::pinned::{PinAnswer, PinAsk, PinHead};
 use ribbit_net::protocol::*;
@@ -112,6 +113,7 @@ fn asks() -> Vec<(&'static str, Ask)> {
         address: "host:10002".into(),
         machine: "board".into(),
         rules_level: 1,
+        key: KEY,
     };
     let form = NewAccount {
         name: "Ada".into(),
@@ -160,6 +162,8 @@ fn asks() -> Vec<(&'static str, Ask)> {
         Pin: Ask::Pin(PinAsk::Begin { at_least: None }),
         ResetPassword: Ask::ResetPassword { id, submitted_at, code: TOKEN, password: password("newts") },
         Confirm: Ask::Confirm { id, submitted_at, session: TOKEN, password: password("frogs") },
+        NewestKey: Ask::NewestKey,
+        TakeKey: Ask::TakeKey(cluster_key()),
     })
 }
 
@@ -292,7 +296,12 @@ fn member_info() -> MemberInfo {
         in_sync: true,
         load_hundredths: 150,
         incarnation: u64::MAX,
+        key: KEY,
     }
+}
+
+fn cluster_key() -> ClusterKey {
+    ClusterKey { generation: 2, secret: [7; KEY_BYTES] }
 }
 
 fn node_status() -> NodeStatus {
@@ -320,6 +329,7 @@ fn node_status() -> NodeStatus {
             active: vec![1, 6],
             masters: vec![Master { region: 2, raft_id: 6, fence: 300 }],
         },
+        accepts_old_key: true,
     }
 }
 
@@ -352,6 +362,7 @@ fn answers() -> Vec<(&'static str, Answer)> {
         History: Answer::History(vec![HistoryLine { wall_ms: 3_000, words: "backend-2 leads".into() }]),
         Directory: Answer::Directory(DirectoryAnswer::Left { known: true }),
         Pin: Answer::Pin(PinAnswer::Ended),
+        Key: Answer::Key(cluster_key()),
     })
 }
 
@@ -860,7 +871,7 @@ fn openings() -> Vec<String> {
     });
     let mut lines = Vec::new();
     for (name, plane) in planes {
-        let preface = Preface { plane, cluster: Some(CLUSTER) };
+        let preface = Preface { plane, cluster: Some(CLUSTER), key: 0 };
         assert_eq!(Preface::parse(&preface.to_bytes()).unwrap(), preface);
         lines.push(format!("{name} {}", hex(&preface.to_bytes())));
     }
@@ -874,7 +885,7 @@ fn openings() -> Vec<String> {
 async fn carried(plane: Plane) -> Vec<u8> {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut dialler = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    let preface = Preface { plane, cluster: Some(CLUSTER) };
+    let preface = Preface { plane, cluster: Some(CLUSTER), key: 0 };
     dialler.write_all(&preface.to_bytes()).await.unwrap();
     dialler.write_all(&[7; 128]).await.unwrap();
     let (mut accepted, _) = listener.accept().await.unwrap();

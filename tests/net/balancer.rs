@@ -93,6 +93,7 @@ async fn member(role: Role, id: u32) -> Arc<Member> {
         applied: 1,
         clients: 0,
         rules_level: 1,
+        key: Default::default(),
         ..MemberInfo::default()
     };
     let status = NodeStatus {
@@ -109,6 +110,7 @@ async fn member(role: Role, id: u32) -> Arc<Member> {
         others: vec![],
         store: Default::default(),
         leases: Default::default(),
+        accepts_old_key: false,
     };
     let (told, tellings) = channel::bounded(1);
     let gate = ConnectionLimits::new();
@@ -502,7 +504,7 @@ fn hostile_bytes_and_slow_prefaces_end_their_connection_alone() {
     smol::block_on(async {
         let (coordinator, members) = group(1).await;
         let (address, _balancer) = balance(&[&coordinator], &members).await;
-        let directory = Preface { plane: Plane::Directory, cluster: None }.to_bytes();
+        let directory = Preface { plane: Plane::Directory, cluster: None, key: 0 }.to_bytes();
         for bytes in
             [&b"GET / HTTP/1.1\r\n\r\n"[..], b"\0\0\0\0\0\0\0\0", b"ribbit\x01\x63", b"rib", b"", &directory]
         {

@@ -169,7 +169,10 @@ fn a_server_that_stops_answering_costs_about_a_second() {
             let mut open = Vec::new();
             loop {
                 let (mut stream, _) = hole.accept().await.unwrap();
-                stream.write_all(&Preface { plane: Plane::Client, cluster: None }.to_bytes()).await.unwrap();
+                stream
+                    .write_all(&Preface { plane: Plane::Client, cluster: None, key: 0 }.to_bytes())
+                    .await
+                    .unwrap();
                 open.push(stream);
             }
         });

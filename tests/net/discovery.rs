@@ -54,6 +54,7 @@ impl Service for Puppet {
                 others: self.others.iter().map(|address| member(Role::Backend, address, 0)).collect(),
                 store: StoreStatus::default(),
                 leases: LeaseStatus::default(),
+                accepts_old_key: false,
             }));
         }
         self.asked.lock().unwrap().push(ask);

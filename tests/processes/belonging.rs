@@ -16,6 +16,7 @@ fn join(address: &str, cluster: ClusterId, id: u32) -> Answer {
         address: "127.0.0.1:1".into(),
         machine: String::new(),
         rules_level: RULES_LEVEL,
+        key: Default::default(),
     };
     let ask = Ask::Join { cluster, id: RequestId(u128::from(id)), region: 1, member };
     let keys = keys();

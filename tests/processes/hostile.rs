@@ -30,7 +30,7 @@ fn noise(mut seed: u64, length: usize) -> Vec<u8> {
 /// Returns valid prefixes of the protocol, for each plane, followed by invalid bytes.
 fn greetings() -> Vec<Vec<u8>> {
     use Plane::{Client, Control, Directory, Peer, Snapshot, Status};
-    let preface = |plane| Preface { plane, cluster: None }.to_bytes();
+    let preface = |plane| Preface { plane, cluster: None, key: 0 }.to_bytes();
     let planes = [Peer, Client, Control, Snapshot, Status, Directory];
     let wrong: [&[u8]; 4] = [&[0xff; 64], &[3, 0, 0, 0, 0xff, 0xff, 0xff], &[0; 64], b"\x20\0\0\0half a fr"];
     let mut all: Vec<Vec<u8>> = Vec::new();

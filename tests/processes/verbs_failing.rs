@@ -98,7 +98,7 @@ fn whatever_dies_each_croak_is_done_once_and_told_once_and_in_order() {
 
 /// Number of bytes that a server sends before its first record: an ephemeral key, its sealed static key and the sealed
 /// cluster id.
-const HANDSHAKE_BYTES: usize = PREFACE_BYTES + 32 + 48 + 32;
+const HANDSHAKE_BYTES: usize = PREFACE_BYTES + 32 + 48 + 64;
 
 /// Starts a proxy in front of a server. It cuts the first connection instead of forwarding the second answer. All later
 /// connections are forwarded unchanged.

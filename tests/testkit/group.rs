@@ -185,6 +185,8 @@ impl Store {
             | Ask::Renew { .. }
             | Ask::GetServer { .. }
             | Ask::SetPassword { .. }
+            | Ask::NewestKey
+            | Ask::TakeKey(_)
             | Ask::Pin(_) => {
                 unreachable!("pages ask no such thing, or the mood has answered")
             }
@@ -440,6 +442,7 @@ fn status(store: &Store, well: bool) -> NodeStatus {
         applied: store.index,
         clients: 1,
         rules_level: 1,
+        key: Default::default(),
         ..MemberInfo::default()
     };
     NodeStatus {
@@ -456,5 +459,6 @@ fn status(store: &Store, well: bool) -> NodeStatus {
         others: Vec::new(),
         store: Default::default(),
         leases: Default::default(),
+        accepts_old_key: false,
     }
 }

@@ -281,7 +281,7 @@ fn pages() -> Vec<Answer> {
 }
 
 fn frames() -> Seeds {
-    let mut asked = Preface { plane: Plane::Client, cluster: Some(ClusterId(1)) }.to_bytes().to_vec();
+    let mut asked = Preface { plane: Plane::Client, cluster: Some(ClusterId(1)), key: 0 }.to_bytes().to_vec();
     asked.extend(
         asks().into_iter().flat_map(|ask| frame::encode(&AskFrame { tag: 1, deadline_ms: 1_000, ask })),
     );
@@ -311,12 +311,12 @@ fn handshake() -> Seeds {
         [Plane::Peer, Plane::Client, Plane::Control, Plane::Snapshot, Plane::Status, Plane::Directory]
     {
         for cluster in [Some(ClusterId(1)), None, Some(ClusterId(2))] {
-            let preface = Preface { plane, cluster }.to_bytes();
+            let preface = Preface { plane, cluster, key: 0 }.to_bytes();
             seeds.push([&[0][..], &preface, &[9; 48], &[17, 0], &[7; 17]].concat());
             seeds.push([&[1, plane as u8][..], &preface, &[9; 96]].concat());
         }
     }
-    let preface = Preface { plane: Plane::Client, cluster: Some(ClusterId(1)) }.to_bytes();
+    let preface = Preface { plane: Plane::Client, cluster: Some(ClusterId(1)), key: 0 }.to_bytes();
     seeds
         .push([&[0][..], b"ribbit", &[WIRE_VERSION, 0xff], &[10; 16], &[5; 32], &preface, &[9; 48]].concat());
     seeds.push([&[2, 2, 17, 0][..], &[7; 17], &[0, 0]].concat());

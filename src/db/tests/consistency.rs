@@ -110,7 +110,10 @@ fn entry(index: LogIndex, command: Command) -> LogEntry {
 /// Creates one account and logs it in.
 fn inhabit(store: &mut Store) {
     let (address, machine, level) = ("a:1".to_string(), String::new(), RULES_LEVEL);
-    apply(store, Command::DescribeMember { raft_id: 1, address, machine, rules_level: level });
+    apply(
+        store,
+        Command::DescribeMember { raft_id: 1, address, machine, rules_level: level, key: Default::default() },
+    );
     apply(store, Command::RaiseRules { level });
     join(store, 1);
     let account = AccountId(store.applied().index);

@@ -52,6 +52,7 @@ fn found(mut store: Store) -> Store {
         address: "a:1".into(),
         machine: String::new(),
         rules_level: 1,
+        key: Default::default(),
     };
     apply(&mut store, Command::FoundCluster { history: HistoryId(2), member });
     store
@@ -235,7 +236,8 @@ fn another_history_begins_behind_all_that_the_log_holds() {
     assert_eq!(store.apply_whole_log().unwrap(), 0);
 
     let view = store.reader().view().unwrap();
-    let (raft_id, changes) = members::begin_history(&view, HistoryId(9), Role::Backend, 3).unwrap().unwrap();
+    let (raft_id, changes) =
+        members::begin_history(&view, HistoryId(9), Role::Backend, 3, Default::default()).unwrap().unwrap();
     drop(view);
     let cluster = ClusterId(1);
     let identity =
@@ -362,7 +364,16 @@ fn the_longest_path_that_the_rules_allow_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = founded(folder.path());
     let (address, machine) = ("a:1".to_string(), String::new());
-    apply(&mut store, Command::DescribeMember { raft_id: 1, address, machine, rules_level: RULES_LEVEL });
+    apply(
+        &mut store,
+        Command::DescribeMember {
+            raft_id: 1,
+            address,
+            machine,
+            rules_level: RULES_LEVEL,
+            key: Default::default(),
+        },
+    );
     apply(&mut store, Command::RaiseRules { level: RULES_LEVEL });
     let name = format!("/{}", "n".repeat(127));
     let path: TreePath = name.repeat(PATH_BYTES_MAX / name.len()).parse().unwrap();
@@ -396,6 +407,7 @@ fn the_writer_stops_where_a_pin_is_wanted() {
                 address: "a:1".into(),
                 machine: String::new(),
                 rules_level: 1,
+                key: Default::default(),
             };
             let index = begin + u64::from(number);
             let request = Request {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::frame::{read, write};
+use crate::key_ring::{ClusterKey, KeyRing};
 use crate::limits::{RECORD_BYTES_MAX, REKEY_RECORDS};
 use async_net::TcpListener;
 use smol::future::zip;
@@ -33,7 +34,7 @@ async fn meet(
 
 #[test]
 fn prefaces_are_decoded_and_invalid_ones_refused() {
-    let preface = Preface { plane: Plane::Control, cluster: Some(CLUSTER) };
+    let preface = Preface { plane: Plane::Control, cluster: Some(CLUSTER), key: 0 };
     assert_eq!(Preface::parse(&preface.to_bytes()).unwrap(), preface);
     let unknown = Preface { cluster: None, ..preface };
     assert_eq!(Preface::parse(&unknown.to_bytes()).unwrap(), unknown);
@@ -53,11 +54,12 @@ fn both_sides_can_talk_on_every_plane_for_which_they_have_the_keys() {
     use Plane::{Client, Control, Directory, Peer, Snapshot, Status};
     for plane in [Peer, Client, Control, Snapshot, Status, Directory] {
         for dialler in [cluster(1), pinned.clone()] {
-            let (one, other) = smol::block_on(meet(plane, &dialler, &cluster(1)));
             if plane.is_closed() && dialler.cluster().is_none() {
+                let one = smol::block_on(connect("127.0.0.1:1", plane, &dialler));
                 assert!(matches!(one, Err(FrameError::NoKey)), "{plane:?}: {one:?}");
                 continue;
             }
+            let (one, other) = smol::block_on(meet(plane, &dialler, &cluster(1)));
             let (mut one, mut other) = (one.unwrap(), other.unwrap());
             smol::block_on(async {
                 write(&mut one.writer, &"over there".to_string()).await.unwrap();
@@ -112,10 +114,11 @@ fn a_handshake_that_was_changed_on_the_way_fails() {
                 bytes[at] = if at == 7 { Plane::Status as u8 } else { bytes[at] ^ 1 };
                 let (head, first) = bytes.split_at(PREFACE_BYTES);
                 let mut preface = Preface::parse(head.try_into().unwrap()).unwrap();
-                let answered = answer(preface, first, &cluster(1), CLUSTER);
+                let own = cluster(1).open(preface.key).unwrap();
+                let answered = answer(preface, first, &own, CLUSTER);
                 let Ok((_, second, _)) = answered else { return };
                 // The attacker undoes the change in the answer.
-                preface = Preface { plane: Plane::Client, cluster: Some(CLUSTER) };
+                preface = Preface { plane: Plane::Client, cluster: Some(CLUSTER), key: 0 };
                 stream.write_all(&[&preface.to_bytes()[..], &second].concat()).await.unwrap();
             };
             let pinned = Keys::pinned(cluster(1).public().unwrap());
@@ -187,8 +190,8 @@ fn only_a_balancer_with_the_cluster_key_can_name_the_client_address() {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap().to_string();
             let carrying = async {
-                let prologue = Preface { plane: Plane::Client, cluster: None };
-                let mut state = Side::Dialler.open(&prologue.to_bytes(), &cluster(1)).unwrap();
+                let prologue = Preface { plane: Plane::Client, cluster: None, key: 0 };
+                let mut state = Side::Dialler.build(Plane::Client, &prologue.to_bytes(), None);
                 let first = written(&mut state, &[]).unwrap();
                 let seal = cluster(keys).seal(&sealed_bytes(somewhere, &first)).unwrap();
                 let mut bytes = [&PROXY_HEAD[..], &address_bytes(somewhere), &seal].concat();
@@ -252,5 +255,77 @@ fn a_record_that_was_changed_repeated_or_cut_ends_the_connection() {
             };
             assert_eq!(kind, std::io::ErrorKind::InvalidData, "{harm}");
         }
+    });
+}
+
+fn ring(accepts_old: bool) -> Keys {
+    let first = KeyRing::first([1; 32]);
+    let next = first.with(&ClusterKey { generation: 2, secret: [2; 32] }).unwrap();
+    Keys::of_ring(CLUSTER, if accepts_old { next } else { next.settled() })
+}
+
+#[test]
+fn members_talk_while_their_key_is_replaced() {
+    // The steps of a rotation: only the old key, both, only the new one. Members are at most one step apart.
+    let steps = || [cluster(1), ring(true), ring(false)];
+    for (at, dialler) in steps().iter().enumerate() {
+        for (other, acceptor) in steps().iter().enumerate() {
+            let one = smol::block_on(dialled(dialler, acceptor));
+            assert_eq!(one.is_ok(), at.abs_diff(other) < 2, "{at} {other}: {one:?}");
+        }
+    }
+}
+
+/// Connects to an acceptor that accepts again and again, since the dialler may try two keys.
+async fn dialled(dialler: &Keys, acceptor: &Keys) -> Result<Channel, FrameError> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let accepting = async {
+        let mut kept = Vec::new();
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let Opening::Ribbit(arrival) = read_opening(&mut stream).await.unwrap() else { panic!() };
+            kept.push(accept(stream, arrival, acceptor).await);
+        }
+    };
+    smol::future::or(connect(&address, Plane::Peer, dialler), accepting).await
+}
+
+#[test]
+fn a_client_with_the_old_key_learns_the_new_one_when_the_rotation_is_complete() {
+    let (old, new) = (cluster(1).public().unwrap(), cluster(2).public().unwrap());
+    let pinned = Keys::pinned(old);
+    smol::block_on(async {
+        let (one, _) = meet(Plane::Client, &pinned, &ring(true)).await;
+        assert!(one.is_ok());
+        assert_eq!(pinned.public(), Some(old), "some servers may not have the new key yet");
+        let (one, _) = meet(Plane::Client, &pinned, &ring(false)).await;
+        assert!(one.is_ok());
+        assert_eq!(pinned.public(), Some(new));
+        let (one, _) = meet(Plane::Client, &pinned, &ring(true)).await;
+        assert!(one.is_ok(), "a server that has not noticed the end yet");
+        assert_eq!(pinned.public(), Some(new));
+        let (one, _) = meet(Plane::Client, &pinned, &cluster(1)).await;
+        assert!(matches!(one, Err(FrameError::Mistrusted(_))), "the old key opens nothing any more: {one:?}");
+    });
+}
+
+#[test]
+fn a_connection_under_the_old_key_is_noticed_when_that_is_refused() {
+    smol::block_on(async {
+        let acceptor = ring(true);
+        let tag = cluster(1).public().unwrap().tag();
+        let late = async {
+            smol::Timer::after(std::time::Duration::from_millis(50)).await;
+            false
+        };
+        let refused = async {
+            acceptor.refused(tag).await;
+            true
+        };
+        assert!(!smol::future::or(refused, late).await);
+        let settled = acceptor.ring().unwrap().settled();
+        let settling = async { acceptor.adopt(settled) };
+        zip(acceptor.refused(tag), settling).await;
     });
 }

@@ -420,6 +420,7 @@ mod tests {
             applied: 1,
             clients: 0,
             rules_level: 1,
+            key: Default::default(),
             ..MemberInfo::default()
         }
     }
@@ -439,6 +440,7 @@ mod tests {
             others: others.iter().map(|other| info(Role::Coordinator, 9, other)).collect(),
             store: Default::default(),
             leases: Default::default(),
+            accepts_old_key: false,
         })
     }
 

@@ -34,6 +34,7 @@ mod splice;
 
 use crate::balancer::arguments::BalancerOptions;
 use crate::common::failure::{Exit, Failure};
+use crate::common::key_following::KeyFollower;
 use crate::common::network::Network;
 use crate::common::process;
 use crate::common::systemd::{self, sockets};
@@ -114,8 +115,8 @@ pub async fn serve(
     let board = Arc::new(Mutex::new(Board::new(seeds, region)));
     let keeper = floating.map(|floating| AddressKeeper::new(floating, board.clone(), &keys).start());
     let (look, looked) = (Arc::default(), Arc::default());
-    let state =
-        BalancerState { board, keys, look, looked, has_floating: keeper.as_ref().map(KeeperHandle::is_held) };
+    let (has_floating, follower) = (keeper.as_ref().map(KeeperHandle::is_held), Arc::default());
+    let state = BalancerState { board, keys, look, looked, has_floating, follower };
     let accepting = accept(listener, &gate, |client, place| {
         let (state, gate) = (state.clone(), gate.clone());
         tasks::spawn(async move {
@@ -163,6 +164,7 @@ struct BalancerState {
     looked: Arc<Event>,
     /// True while this balancer holds the floating address. `None` without `--floating`.
     has_floating: Option<Arc<AtomicBool>>,
+    follower: Arc<KeyFollower>,
 }
 
 impl BalancerState {
@@ -241,6 +243,9 @@ async fn watch(state: BalancerState, address: String, changed: Sender<()>) {
         let wanted = state.look.listen();
         let begin = Instant::now();
         let status = node_status(&mut line, &address, &state.keys).await.ok();
+        if let Some(status) = &status {
+            state.follower.follow(&state.keys, &address, status).await;
+        }
         if state.board().record_answer_at(&address, status, begin) {
             let _ = changed.try_send(()); // if full, a look at the addresses is already due
         }

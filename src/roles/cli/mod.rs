@@ -170,7 +170,7 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
             Task::command("verify", async move { verify::run(&options).await })
         }
         Verb::WebCert(arguments) => Task::command("web-cert", async move { cert::run(&arguments) }),
-        Verb::Key(arguments) => Task::command("key", async move { key::run(arguments) }),
+        Verb::Key(arguments) => Task::command("key", async move { key::run(arguments).await }),
         Verb::Completions(flags) => print_task(completions::text(&flags, command())),
         Verb::Man => print_task(man::page(command())),
         Verb::Bench(arguments) => {

@@ -4,20 +4,27 @@
 //!   NAME=frogs
 //!   CLUSTER=2f…     id of the installation, 128 bits
 //!   KEY=9c…         secret key that authenticates members, 256 bits
+//!   KEY_GENERATION=2  number of the key among those that the cluster has had
+//!   OLD_KEY=41…     the key before it, while it still authenticates members
+//!   FORMER_KEY=41…  the same, once it no longer does; it vouches for its successor
 //!   COORDINATORS=board1:9000,board2:9001
 //! ```
 //!
 //! It is the file `cluster.ribbit` in the data folder, with mode 0600. A file that other users can open is refused, because
-//! its key grants full access to the cluster. `init` or `up` creates it once, and it never changes: its coordinators are
+//! its key grants full access to the cluster. `init` or `up` creates it once. Only `key rotate` changes it: its coordinators are
 //! hints, and the cluster itself knows the addresses of its members.
+//!
+//! A member that takes over a new key keeps it in a file of its own in the data folder, such as `backend-2.key`, because the cluster
+//! file may be read-only for it. The file with the later key counts.
 
 use crate::common::address;
 use crate::common::env_file;
 use crate::common::failure::{Exit, Failure};
 use crate::common::write_file;
+use ribbit_net::key_ring::{ClusterKey, KeyRing};
 use ribbit_net::keys::Keys;
 use ribbit_net::secret;
-use ribbit_state::ClusterId;
+use ribbit_state::{ClusterId, MemberName};
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -26,6 +33,8 @@ use std::path::{Path, PathBuf};
 
 /// Name of the file in a data folder.
 pub const FILE_NAME: &str = "cluster.ribbit";
+/// End of the name of a file with a member's newer key.
+const MEMBER_SUFFIX: &str = ".key";
 /// Bytes read of a cluster file; more than any has.
 const BYTES_MAX: u64 = 64 * 1024;
 
@@ -35,8 +44,8 @@ pub struct ClusterFile {
     /// Name of the cluster, for display only.
     pub name: String,
     pub cluster: ClusterId,
-    /// Secret key of the cluster.
-    pub key: [u8; 32],
+    /// Secret keys of the cluster.
+    pub ring: KeyRing,
     /// Coordinator addresses, HOST:PORT. Empty in a cluster of `up`, whose addresses are in the ports file.
     pub coordinators: Vec<String>,
 }
@@ -59,12 +68,17 @@ impl ClusterFile {
             let random = secret::new_token();
             move |i| random[i]
         }));
-        ClusterFile { name, cluster: ClusterId(cluster), key: secret::new_token(), coordinators }
+        ClusterFile {
+            name,
+            cluster: ClusterId(cluster),
+            ring: KeyRing::first(secret::new_token()),
+            coordinators,
+        }
     }
 
     /// Returns the keys with which members authenticate each other and clients authenticate servers.
     pub fn keys(&self) -> Keys {
-        Keys::of_cluster(self.cluster, &self.key)
+        Keys::of_ring(self.cluster, self.ring.clone())
     }
 
     /// Returns the path of the cluster file in a data folder.
@@ -78,6 +92,36 @@ impl ClusterFile {
     /// `AlreadyExists` if the path exists, or an I/O error.
     pub fn create(&self, path: &Path) -> io::Result<()> {
         write_file::create(path, &self.to_text())
+    }
+
+    /// Replaces the file.
+    ///
+    /// # Errors
+    /// An I/O error.
+    pub fn replace(&self, path: &Path) -> io::Result<()> {
+        write_file::replace(path, &self.to_text())
+    }
+
+    /// Returns the path of the file in which the member of this name keeps a newer key.
+    pub(crate) fn path_of_member(data_dir: &Path, name: MemberName) -> PathBuf {
+        data_dir.join(format!("{name}{MEMBER_SUFFIX}"))
+    }
+
+    /// Returns this file with the keys of the member's own file if those are newer.
+    ///
+    /// # Errors
+    /// 78: the member's own file exists and cannot be read, or is malformed.
+    pub(crate) fn with_own_key(self, own: &Path) -> Result<ClusterFile, Failure> {
+        match File::open(own) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(self),
+            Err(error) => Err(wrong(format!("cannot read {}: {error}", own.display()))),
+            Ok(file) => match ClusterFile::read_opened(file, own)? {
+                kept if kept.cluster == self.cluster && kept.ring.age() > self.ring.age() => {
+                    Ok(ClusterFile { ring: kept.ring, ..self })
+                }
+                _ => Ok(self),
+            },
+        }
     }
 
     /// Reads a cluster file.
@@ -139,14 +183,19 @@ impl ClusterFile {
 
     /// Returns the text of the file.
     pub fn to_text(&self) -> String {
-        let hex: String = self.key.iter().map(|byte| format!("{byte:02x}")).collect();
+        let KeyRing { newest, old, accepts_old } = &self.ring;
+        let old_name = if *accepts_old { "OLD_KEY" } else { "FORMER_KEY" };
         let head = "# A ribbit cluster. Secret: this file gives full access to the cluster.\n";
-        let entries = [
+        let mut entries = vec![
             ("NAME", self.name.clone()),
             ("CLUSTER", self.cluster.to_string()),
-            ("KEY", hex),
+            ("KEY", secret::to_hex(&newest.secret)),
             ("COORDINATORS", self.coordinators.join(",")),
         ];
+        if let Some(old) = old {
+            entries.push(("KEY_GENERATION", newest.generation.to_string()));
+            entries.push((old_name, secret::to_hex(old)));
+        }
         head.to_string() + &env_file::format(entries)
     }
 
@@ -162,12 +211,22 @@ impl ClusterFile {
         };
         let id = value("CLUSTER")?;
         let cluster = id.parse().ok().filter(|_| id.len() == 32).ok_or("CLUSTER is not 32 hex digits")?;
-        let key = key_of(value("KEY")?).ok_or("KEY is not 64 hex digits")?;
+        let key = |name: &str| secret::from_hex(value(name)?).ok_or(format!("{name} is not 64 hex digits"));
+        let has = |name: &str| entries.iter().any(|entry| entry.key == name);
+        let generation = match has("KEY_GENERATION") {
+            true => value("KEY_GENERATION")?.parse().ok().filter(|number| *number > 0),
+            false => Some(1),
+        };
+        let generation = generation.ok_or("KEY_GENERATION is not a number from 1")?;
+        let accepts_old = has("OLD_KEY");
+        let old_name = if accepts_old { "OLD_KEY" } else { "FORMER_KEY" };
+        let old = has(old_name).then(|| key(old_name)).transpose()?;
+        let ring = KeyRing { newest: ClusterKey { generation, secret: key("KEY")? }, old, accepts_old };
         let mut coordinators = Vec::new();
         for text in value("COORDINATORS")?.split(',').map(str::trim).filter(|text| !text.is_empty()) {
             coordinators.push(address::peer(text).map_err(|what| format!("COORDINATORS: {text}: {what}"))?);
         }
-        Ok(ClusterFile { name: value("NAME")?.to_string(), cluster, key, coordinators })
+        Ok(ClusterFile { name: value("NAME")?.to_string(), cluster, ring, coordinators })
     }
 }
 
@@ -182,20 +241,10 @@ fn others(path: &Path) -> u32 {
     if credentials.is_some_and(|folder| path.starts_with(folder)) { 0o037 } else { 0o077 }
 }
 
-fn key_of(hex: &str) -> Option<[u8; 32]> {
-    if hex.len() != 64 || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut key = [0; 32];
-    for (i, byte) in key.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).ok()?;
-    }
-    Some(key)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ribbit_state::Role;
     use std::fs;
 
     #[test]
@@ -206,7 +255,7 @@ mod tests {
         made.create(&path).unwrap();
         assert_eq!(ClusterFile::read(&path).unwrap(), made);
         assert_eq!(made.create(&path).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
-        assert!(!format!("{made:?}").contains(&format!("{:02x}{:02x}", made.key[0], made.key[1])));
+        assert!(!format!("{made:?}").contains(&secret::to_hex(&made.ring.newest.secret[..2])));
         assert_ne!(ClusterFile::new(String::new(), Vec::new()).cluster, made.cluster);
     }
 
@@ -226,12 +275,34 @@ mod tests {
     }
 
     #[test]
+    fn the_file_with_the_later_key_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let own = ClusterFile::path_of_member(folder.path(), MemberName::at_home(Role::Backend, 2));
+        let first = ClusterFile::new("frogs".into(), vec!["a:1".into()]);
+        assert_eq!(first.clone().with_own_key(&own).unwrap(), first, "there is no other file");
+        let key = ClusterKey { generation: 2, secret: [7; 32] };
+        let second = ClusterFile { ring: first.ring.with(&key).unwrap(), ..first.clone() };
+        second.replace(&own).unwrap();
+        assert_eq!(ClusterFile::read(&own).unwrap(), second);
+        assert_eq!(first.clone().with_own_key(&own).unwrap(), second);
+        let settled = ClusterFile { ring: second.ring.settled(), ..first.clone() };
+        assert_eq!(settled.clone().with_own_key(&own).unwrap(), settled, "the old key is refused by now");
+        settled.replace(&own).unwrap();
+        assert_eq!(ClusterFile::read(&own).unwrap(), settled);
+        assert_eq!(second.with_own_key(&own).unwrap(), settled);
+        let other = ClusterFile::new("toads".into(), Vec::new());
+        assert_eq!(other.clone().with_own_key(&own).unwrap(), other, "the key of another cluster");
+    }
+
+    #[test]
     fn a_missing_or_malformed_entry_is_named() {
         let good = ClusterFile::new("frogs".into(), vec!["a:1".into()]).to_text();
         for (from, to, named) in [
             ("NAME=", "TITLE=", "NAME"),
             ("CLUSTER=", "CLUSTER=0", "CLUSTER"),
             ("KEY=", "KEY=+", "KEY"),
+            ("NAME=", "KEY_GENERATION=0\nNAME=", "KEY_GENERATION"),
+            ("NAME=", "OLD_KEY=1\nNAME=", "OLD_KEY"),
             ("a:1", "a", "COORDINATORS"),
             ("NAME=", "NAME", "line 2"),
         ] {

@@ -149,7 +149,7 @@ pub(crate) fn keys_without_file(public_key: Option<PublicKey>) -> Keys {
 }
 
 /// Returns the keys of a cluster file, under the name of the user and machine for the audit log: `ada@board1`.
-fn keys_of(file: &ClusterFile) -> Keys {
+pub(crate) fn keys_of(file: &ClusterFile) -> Keys {
     // Under sudo the person is of interest, not root.
     let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
     let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));

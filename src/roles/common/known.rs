@@ -54,19 +54,8 @@ impl KnownServers {
         let shown = file.display();
         let failed =
             |error: io::Error| format!("cannot save the key of {} in {shown}: {error}", line.address);
-        write_file::make_folder(folder).map_err(failed)?;
-        let lock = File::open(folder).map_err(failed)?;
-        flock(&lock, FlockOperation::LockExclusive).map_err(|error| failed(error.into()))?;
-        let text = match fs::read_to_string(&file) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            read => read.map_err(failed)?,
-        };
-        let mut lines = Vec::new();
-        for (number, text) in text.lines().enumerate() {
-            let known = KnownServer::parse(text)
-                .ok_or_else(|| format!("line {} of {shown} is damaged: fix or delete it", number + 1))?;
-            lines.push(known);
-        }
+        let _lock = locked(folder).map_err(failed)?;
+        let mut lines = read(&file)?;
         match lines.iter().position(|known| known.address == line.address) {
             Some(at) if lines[at].key == line.key => Ok(()),
             Some(at) => Err(format!(
@@ -81,12 +70,46 @@ impl KnownServers {
             None => {
                 log::info!("saved the key {} of {} in {shown}", line.key, line.address);
                 lines.push(line.clone());
-                let first = lines.len().saturating_sub(KNOWN_SERVERS_MAX);
-                let text: String = lines[first..].iter().map(KnownServer::to_text).collect();
-                write_file::replace(&file, &text).map_err(failed)
+                write(&file, &lines).map_err(failed)
             }
         }
     }
+
+    /// Replaces a saved key at all its addresses.
+    fn replace(folder: &Path, old: PublicKey, new: PublicKey) -> Result<(), String> {
+        let file = folder.join(FILE_NAME);
+        let failed = |error: io::Error| format!("cannot save it in {}: {error}", file.display());
+        let _lock = locked(folder).map_err(failed)?;
+        let mut lines = read(&file)?;
+        lines.iter_mut().filter(|known| known.key == old).for_each(|known| known.key = new);
+        write(&file, &lines).map_err(failed)
+    }
+}
+
+/// Locks the settings folder against other processes.
+fn locked(folder: &Path) -> io::Result<File> {
+    write_file::make_folder(folder)?;
+    let lock = File::open(folder)?;
+    flock(&lock, FlockOperation::LockExclusive)?;
+    Ok(lock)
+}
+
+/// Reads the saved keys; none if there is no file.
+fn read(file: &Path) -> Result<Vec<KnownServer>, String> {
+    let shown = file.display();
+    let text = match fs::read_to_string(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        read => read.map_err(|error| format!("cannot read {shown}: {error}"))?,
+    };
+    let damaged = |number: usize| format!("line {} of {shown} is damaged: fix or delete it", number + 1);
+    let lines = text.lines().enumerate();
+    lines.map(|(number, text)| KnownServer::parse(text).ok_or_else(|| damaged(number))).collect()
+}
+
+fn write(file: &Path, lines: &[KnownServer]) -> io::Result<()> {
+    let first = lines.len().saturating_sub(KNOWN_SERVERS_MAX);
+    let text: String = lines[first..].iter().map(KnownServer::to_text).collect();
+    write_file::replace(file, &text)
 }
 
 impl Trust for KnownServers {
@@ -110,6 +133,28 @@ impl Trust for KnownServers {
             met.addresses.push(line.address);
         }
         Ok(())
+    }
+
+    fn known(&self, address: &str) -> Option<PublicKey> {
+        let met = self.met.locked().key;
+        met.or_else(|| {
+            let lines = read(&self.folder.as_ref()?.join(FILE_NAME)).ok()?;
+            lines.into_iter().find(|known| known.address == address).map(|known| known.key)
+        })
+    }
+
+    fn follow(&self, old: PublicKey, new: PublicKey) {
+        let mut met = self.met.locked();
+        if met.key != Some(old) {
+            return;
+        }
+        met.key = Some(new);
+        log::warn!("the cluster has a new key, {new}; a server with the old key has named it");
+        if let Some(folder) = &self.folder
+            && let Err(why) = KnownServers::replace(folder, old, new)
+        {
+            log::warn!("the new key is used by this process only: {why}");
+        }
     }
 }
 
@@ -167,6 +212,25 @@ mod tests {
         servers.judge("board2:8081", ClusterId(1), PublicKey([1; 32])).unwrap();
         let why = servers.judge("board3:8081", ClusterId(1), PublicKey([2; 32])).unwrap_err();
         assert!(why.contains("board3:8081") && why.contains("board1:8081"), "{why}");
+    }
+
+    #[test]
+    fn the_successor_of_a_key_replaces_it_at_all_addresses() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two, other) = (PublicKey([1; 32]), PublicKey([2; 32]), PublicKey([3; 32]));
+        known(folder.path()).judge("elsewhere:8081", ClusterId(2), other).unwrap();
+        known(folder.path()).judge("board2:8081", ClusterId(1), one).unwrap();
+        let servers = known(folder.path());
+        servers.judge("board1:8081", ClusterId(1), one).unwrap();
+        servers.follow(one, two);
+        servers.follow(one, other);
+        assert_eq!(servers.known("board1:8081"), Some(two));
+        servers.judge("board3:8081", ClusterId(1), two).unwrap();
+        assert!(servers.judge("board4:8081", ClusterId(1), one).is_err());
+        let later = known(folder.path());
+        assert_eq!(later.known("board2:8081"), Some(two));
+        assert_eq!(later.known("elsewhere:8081"), Some(other));
+        later.judge("board2:8081", ClusterId(1), two).unwrap();
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub(crate) mod disk_space;
 pub(crate) mod editor;
 pub mod env_file;
 pub mod failure;
+pub(crate) mod key_following;
 pub(crate) mod known;
 pub(crate) mod linger;
 pub(crate) mod log_lines;

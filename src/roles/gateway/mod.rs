@@ -29,6 +29,7 @@ pub mod sns;
 mod table;
 
 use crate::common::failure::Failure;
+use crate::common::key_following::KeyFollower;
 use crate::common::service::limits::STOP_DEADLINE;
 use crate::common::service::{self, Connections, is_loopback};
 use crate::common::shutdown::Shutdown;
@@ -68,11 +69,13 @@ pub(crate) async fn run(options: GatewayOptions, stop: impl Future<Output = ()>)
         bound.push(BoundProtocol::bind(of).await?);
     }
     let of_namespace = servers.clone();
+    let followed = servers.clone();
     let namespace = Namespace::with_members(move || of_namespace.clone(), &keys, &found_in);
     let served = bound.iter().map(BoundProtocol::served).collect();
     let registry = Arc::new(Registry::new(namespace.clone(), served, advertise));
     let presence = Presence::new(namespace);
     let shared = Operations::new(Requests::on(Plane::Control, servers, keys.clone()), DEVICE);
+    let following = keys.clone();
     let operations = Arc::new(GatewayOperations::new(shared, keys, presence.clone(), registry.clone()));
     let (shutdown, connections): (Arc<Shutdown>, Arc<Connections>) = Default::default();
     let (mut accepting, mut words) = (Vec::new(), Vec::new());
@@ -90,7 +93,9 @@ pub(crate) async fn run(options: GatewayOptions, stop: impl Future<Output = ()>)
     }
     let words = format!("serving {}", words.join("; "));
     log::info!("{words}");
-    or(stop, or(systemd::serving(|| words.clone()), registry.keep())).await;
+    let follower = KeyFollower::default();
+    let working = or(registry.keep(), follower.run(&following, &followed));
+    or(stop, or(systemd::serving(|| words.clone()), working)).await;
     connections.end(&shutdown).await;
     drop(accepting);
     let closed = async {

@@ -1,6 +1,7 @@
 //! Arguments of `ribbit backend` and `ribbit coordinator`.
 
 use crate::common::address;
+use crate::common::cluster_file::ClusterFile;
 use crate::common::cluster_selection::without_duplicates;
 use crate::common::defaults::{
     DISK_QUOTA, EVICT_AFTER, HEARTBEAT, MEMBER_ID_MAX, POSTS_PER_MINUTE, listed, usual_listen,
@@ -201,7 +202,9 @@ impl NodeArgs {
         coordinators.extend(ports.map(Ports::everyone).unwrap_or_default());
         let own = |address: &String| *address == listen || Some(address) == advertise.as_ref();
         let coordinators = without_duplicates(coordinators.into_iter().filter(|address| !own(address)));
-        let (cluster, keys) = (common.cluster.cluster, common.cluster.keys().acting_as(&name.to_string()));
+        let own_key = ClusterFile::path_of_member(&common.data_dir, name);
+        let (cluster, keys) = (common.cluster.cluster, common.cluster.with_own_key(&own_key)?.keys());
+        let keys = keys.acting_as(&name.to_string());
         let (found, found_only) = (self.founding.found, self.founding.found_only);
         let data_dir = common.data_dir;
         Ok(NodeOptions {

@@ -1,8 +1,9 @@
-//! Background commands that the leader proposes: entering the founder, removing lost members, raising the rules level,
+//! Background commands that the leader proposes: entering the founder, removing lost members, raising the rules level, refusing old keys,
 //! sweeping deleted accounts and croaks, indexing old croaks, recording new addresses.
 //!
 //! Each is an ordinary command of bounded size. An idle cluster has none to propose.
 
+use super::key_rotation::KeyOverlap;
 use super::{NodeState, join};
 use ribbit_db::DbError;
 use ribbit_net::secret::new_request_id;
@@ -27,11 +28,13 @@ const DEADLINE: Duration = Duration::from_secs(5);
 const UNINDEXED_MAX: usize = RING_CROAKS / 4 * 3;
 
 /// Proposes background commands while this node leads. `founding`: this node founded the cluster.
-pub(crate) async fn run(node: Arc<NodeState>, founding: bool) {
+pub(crate) async fn run(node: Arc<NodeState>, founding: bool, overlap: Duration) {
     let Some(member) = node.membership.get() else { return };
+    let mut rotation = KeyOverlap::new(overlap);
     loop {
         let progress = member.replica.next_progress();
-        let next = if member.replica.status().leads { next(&node, founding) } else { Ok(None) };
+        let next =
+            if member.replica.status().leads { next(&node, founding, &mut rotation) } else { Ok(None) };
         match next {
             Ok(Some(command)) => {
                 let request = Request {
@@ -64,7 +67,7 @@ pub(crate) async fn run(node: Arc<NodeState>, founding: bool) {
 ///
 /// # Errors
 /// The store cannot be read.
-fn next(node: &NodeState, founding: bool) -> Result<Option<Command>, DbError> {
+fn next(node: &NodeState, founding: bool, rotation: &mut KeyOverlap) -> Result<Option<Command>, DbError> {
     let Some(member) = node.membership.get() else { return Ok(None) };
     let reader = member.replica.reader();
     let view = reader.view()?;
@@ -82,6 +85,9 @@ fn next(node: &NodeState, founding: bool) -> Result<Option<Command>, DbError> {
     if level < RULES_LEVEL && rows.iter().all(|(_, row)| row.rules_level >= RULES_LEVEL) {
         return Ok(Some(Command::RaiseRules { level: RULES_LEVEL }));
     }
+    if let Some(key) = rotation.ends(books(&view)?.key, &rows, Instant::now()) {
+        return Ok(Some(Command::RaiseKey { key }));
+    }
     let sweeps = scan::<Sweeps, _>(&view, &AccountId(0), &AccountId(u64::MAX), Order::OldestFirst, 1)?;
     if let Some((account, ())) = sweeps.first() {
         return Ok(Some(Command::Sweep { account: *account }));
@@ -98,8 +104,8 @@ fn next(node: &NodeState, founding: bool) -> Result<Option<Command>, DbError> {
     for (raft_id, row) in rows {
         let said = heard.iter().find(|info| info.raft_id == raft_id && info.pid != 0);
         if let Some(info) = said
-            && (&info.address, &info.machine, info.rules_level)
-                != (&row.address, &row.machine, row.rules_level)
+            && (&info.address, &info.machine, info.rules_level, info.key)
+                != (&row.address, &row.machine, row.rules_level, row.key)
         {
             let (address, machine) = (info.address.clone(), info.machine.clone());
             return Ok(Some(Command::DescribeMember {
@@ -107,6 +113,7 @@ fn next(node: &NodeState, founding: bool) -> Result<Option<Command>, DbError> {
                 address,
                 machine,
                 rules_level: info.rules_level,
+                key: info.key,
             }));
         }
     }

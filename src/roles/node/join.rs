@@ -72,6 +72,7 @@ pub(crate) fn introduction(node: &NodeState) -> NewMember {
         address: node.advertised.address(),
         machine: node.machine.clone(),
         rules_level: RULES_LEVEL,
+        key: node.options.keys.id(),
     }
 }
 

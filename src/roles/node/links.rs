@@ -155,6 +155,7 @@ fn read_members(node: &NodeState, links: &mut BTreeMap<RaftId, smol::Task<()>>) 
             applied: 0,
             clients: 0,
             rules_level: row.rules_level,
+            key: row.key,
             region: row.region,
             ..MemberInfo::default()
         });

@@ -23,6 +23,7 @@
 //! - [`member_list`]: the member list
 //! - [`links`]: one ordered link to each other member; [`hello`]: the handshake of members
 //! - [`process_ends`]: notices that the process of another member has ended
+//! - [`key_rotation`]: takes over new keys of the cluster
 //! - [`snapshots`]: full state transfer over a link of its own
 //! - [`coordination`]: heartbeats, leases and one master per region
 //! - [`digest_comparison`]: stops a member when its state differs from the majority's
@@ -55,6 +56,7 @@ mod duplicate_id_check;
 mod every_request;
 mod hello;
 mod join;
+mod key_rotation;
 mod links;
 mod low_priority;
 mod member_list;
@@ -120,6 +122,7 @@ struct NodeState {
     pub(crate) incarnation: u64,
     pub(crate) gate: Arc<ConnectionLimits>,
     pub(crate) passwords: PasswordHasher,
+    pub(crate) keys: key_rotation::KeyStore,
     pub(crate) limits: RateLimits,
     pub(crate) disk: DiskQuota,
     /// Takes the reason why this process must end.
@@ -175,6 +178,7 @@ impl NodeState {
             in_sync: member.is_some_and(|it| it.replica.status().in_sync),
             load_hundredths: self.load.hundredths(),
             incarnation: self.incarnation,
+            key: self.options.keys.id(),
         }
     }
 

@@ -226,6 +226,8 @@ impl RateLimits {
             | Ask::History
             | Ask::Directory(_)
             | Ask::SetPassword { .. }
+            | Ask::NewestKey
+            | Ask::TakeKey(_)
             | Ask::Pin(_) => Ok(()),
         }
     }

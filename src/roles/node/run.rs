@@ -4,6 +4,7 @@ use super::advertised_address::{self, AdvertisedAddress};
 use super::coordination::{self, CoordinationState};
 use super::digest_comparison::{self, DigestComparison};
 use super::disk_quota::{self, DiskQuota};
+use super::key_rotation::KeyStore;
 use super::links;
 use super::member_list::MemberList;
 use super::passwords;
@@ -12,9 +13,10 @@ use super::rate_limits::RateLimits;
 use super::seeds::SeedAddresses;
 use super::service::NodeService;
 use super::supervisor_status::{self, MainThreadPulse};
-use super::{Membership, NodeState, background_commands, join, open_store, scrub};
+use super::{Membership, NodeState, background_commands, join, key_rotation, open_store, scrub};
 use crate::common::disk_space::RESERVE_BYTES;
 use crate::common::failure::{Exit, Failure};
+use crate::common::key_following::{KEY_OVERLAP, TEST_KEY_OVERLAP_MS};
 use crate::common::machine::{LoadAverage, boot_id, host_name};
 use crate::common::network::Network;
 use crate::common::random::random_u64;
@@ -139,6 +141,7 @@ fn new_node(
         incarnation: random_u64().max(1),
         gate: ConnectionLimits::with_address_limit(move |address| Network::crowded(&trusted, address)),
         passwords: passwords::start()?,
+        keys: KeyStore::default(),
         limits: RateLimits::new(options.posts_per_minute),
         failed,
         subscribers: Semaphore::new(SUBSCRIBERS_MAX),
@@ -245,6 +248,7 @@ async fn become_member(
         evict_ticks: ticks_of(node.options.evict_after),
     };
     let reader = store.reader();
+    key_rotation::check(&node.options, &reader)?;
     let disk = store.disk();
     let writer = Writer::new(store);
     let members = writer.members().map_err(broken)?;
@@ -261,17 +265,20 @@ async fn become_member(
     let member =
         Membership { identity, replica, member_list, digest_comparison, scrubbed, disk, coordination };
     assert!(node.membership.set(member).is_ok(), "a node becomes a member once");
+    let overlap = test_hooks::number(TEST_KEY_OVERLAP_MS)?.map_or(KEY_OVERLAP, Duration::from_millis);
     let links = links::run(node.clone(), wanted);
-    let commands = background_commands::run(node.clone(), founding);
+    let commands = background_commands::run(node.clone(), founding, overlap);
     let coordinating = coordination::run(node.clone());
     let comparing = digest_comparison::watch(node.clone());
     let measuring = disk_quota::watch(node.clone());
     let pause = test_hooks::number(TEST_SCRUB_MS)?.map_or(scrub::PAUSE, Duration::from_millis);
     let scrubbing = scrub::run(node.clone(), pause);
+    let rotating = key_rotation::run(node.clone());
     Ok(async move {
         let work =
             smol::future::zip(smol::future::zip(links, commands), smol::future::zip(measuring, coordinating));
-        smol::future::zip(work, smol::future::zip(comparing, scrubbing)).await;
+        let slow = smol::future::zip(comparing, smol::future::zip(scrubbing, rotating));
+        smol::future::zip(work, slow).await;
     })
 }
 

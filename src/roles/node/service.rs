@@ -6,7 +6,7 @@
 use super::consistency::READ_WAIT;
 use super::coordination::{self, server_choice};
 use super::request::{NodeRequest, store_unreadable};
-use super::{NodeState, links, monitoring, session_tokens, snapshots, subscriptions};
+use super::{NodeState, key_rotation, links, monitoring, session_tokens, snapshots, subscriptions};
 use ribbit_db::DbError;
 use ribbit_net::channel::Channel;
 use ribbit_net::frame::{FrameError, Plane};
@@ -112,6 +112,8 @@ impl NodeService {
             Ask::History => Answer::History(context.member.coordination.history.locked().lines()),
             Ask::Renew { token } => coordination::renew(&self.node, token, context.deadline).await,
             Ask::Pin(ask) => context.pinned(ask).await,
+            Ask::NewestKey => key_rotation::newest(&self.node),
+            Ask::TakeKey(key) => key_rotation::take(&self.node, key).await,
             Ask::GetServer { client, before } => context.server_of(client, before.as_deref()),
             Ask::Subscribe { .. } | Ask::Directory(_) => Answer::Refused(Denied::new(Code::InvalidEntry)),
             Ask::Write(request) if is_operator => context.write_as_operator(request).await,
@@ -164,6 +166,7 @@ impl NodeService {
             others: member.map_or_else(|| self.node.seeds.heard_members(), |it| it.member_list.known()),
             store: self.node.store_status(),
             leases: member.map(|it| it.coordination.status()).unwrap_or_default(),
+            accepts_old_key: self.node.options.keys.ring().is_some_and(|ring| ring.accepts_old),
         }
     }
 }
@@ -190,9 +193,13 @@ impl Access {
     fn of(ask: &Ask) -> Access {
         match ask {
             Ask::NodeStatus | Ask::History | Ask::Renew { .. } | Ask::GetServer { .. } => Access::AllMembers,
-            Ask::Join { .. } | Ask::Lose { .. } | Ask::Drain { .. } | Ask::Transfer { .. } | Ask::Pin(_) => {
-                Access::Operators
-            }
+            Ask::Join { .. }
+            | Ask::Lose { .. }
+            | Ask::Drain { .. }
+            | Ask::Transfer { .. }
+            | Ask::NewestKey
+            | Ask::TakeKey(_)
+            | Ask::Pin(_) => Access::Operators,
             Ask::Write(_) | Ask::Read { .. } => Access::OperatorsAndUsers,
             Ask::CreateAccount { .. }
             | Ask::LogIn { .. }

@@ -48,6 +48,8 @@ pub(crate) fn stored(mut ask: Ask) -> Ask {
         | Ask::History
         | Ask::Directory(_)
         | Ask::SetPassword { .. }
+        | Ask::NewestKey
+        | Ask::TakeKey(_)
         | Ask::Pin(_) => {}
     }
     ask

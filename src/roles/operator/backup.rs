@@ -21,8 +21,8 @@ use ribbit_db::Position;
 use ribbit_db::backup::{BackupError, BackupHead, BackupWriter};
 use ribbit_net::pinned::PinAsk;
 use ribbit_net::survey::MemberView;
+use ribbit_state::Token;
 use ribbit_state::command::UnreplicatedAct;
-use ribbit_state::{OperatorCommand, Token};
 use smol::future::FutureExt;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -138,7 +138,7 @@ async fn take(options: &BackupOptions) -> Result<String, Failure> {
         match from_member(options, member, at_least).await {
             Ok((said, act)) => {
                 if at_least.is_some() {
-                    record(&options.cluster, act).await;
+                    Operator::record(&options.cluster, act, "backup").await;
                 }
                 return Ok(said);
             }
@@ -182,18 +182,6 @@ async fn from_member(
     let act = UnreplicatedAct::Backup { through: pinned.head.index, rows: pinned.head.rows };
     pinned.end().await;
     Ok((said, act))
-}
-
-/// Enters the backup in the audit log. The backup is good without it.
-async fn record(cluster: &ClusterAccess, act: UnreplicatedAct) {
-    let recorded = async {
-        let operator = Operator::reach(cluster).await?;
-        operator.write(OperatorCommand::Record { act }.into()).await?;
-        Ok::<(), Failure>(())
-    };
-    if let Err(failure) = recorded.await {
-        eprintln!("warning: the audit log does not record this backup: {failure}");
-    }
 }
 
 /// Writes all rows; the writer checks them against the member's row count and digest.

@@ -25,7 +25,7 @@ use ribbit_db::{self, DbError, FileDisk, Identity, Store};
 use ribbit_state::ClusterId;
 use ribbit_state::cluster::members;
 use ribbit_state::rows::{Accounts, Croaks, Messages, Order, Table, View, scan};
-use ribbit_state::{AccountId, HOME_REGION, HistoryId, LogIndex, MemberName, Role};
+use ribbit_state::{AccountId, HOME_REGION, HistoryId, KeyId, LogIndex, MemberName, Role};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
@@ -60,6 +60,10 @@ pub(crate) struct RecoverOptions {
     pub cluster: ClusterId,
     /// Cluster file, if named.
     pub cluster_file: Option<PathBuf>,
+    /// Newest key of the cluster.
+    pub key: KeyId,
+    /// Keys that the new member has to have in a file of its own, because they are newer than the cluster file's.
+    pub keep_key: Option<ClusterFile>,
 }
 
 /// Text below the flags in `--help`.
@@ -83,9 +87,17 @@ impl RecoverArgs {
     pub(crate) fn options(self) -> Result<RecoverOptions, Failure> {
         let data_dir = data_dir_or_default(self.data_dir);
         let path = path_of_cluster_file(self.cluster_file.clone(), &data_dir);
-        let cluster = ClusterFile::read(&path)?;
-        let (cluster, cluster_file) = (cluster.cluster, self.cluster_file);
-        Ok(RecoverOptions { from: self.from, id: self.id, data_dir, cluster, cluster_file })
+        let file = ClusterFile::read(&path)?;
+        let (before, cluster, cluster_file) = (file.ring.age(), file.cluster, self.cluster_file);
+        // The member has a newer key if the cluster file was not copied after the last rotation.
+        let name = self.from.file_name().and_then(|name| name.to_str()?.parse().ok());
+        let theirs =
+            name.zip(self.from.parent()).map(|(name, parent)| ClusterFile::path_of_member(parent, name));
+        let own = ClusterFile::path_of_member(&data_dir, MemberName::at_home(Role::Backend, self.id));
+        let file = theirs.into_iter().chain([own]).try_fold(file, |file, own| file.with_own_key(&own))?;
+        let key = file.ring.newest.id();
+        let keep_key = (file.ring.age() > before).then_some(file);
+        Ok(RecoverOptions { from: self.from, id: self.id, data_dir, cluster, cluster_file, key, keep_key })
     }
 }
 
@@ -125,7 +137,8 @@ pub(crate) fn run(options: &RecoverOptions) -> Result<(), Failure> {
             true => write_file::give_to_owner_of(&options.data_dir, &work),
             false => Ok(()),
         };
-        given.and_then(|()| move_to(&work, &target)).map_err(|error| unwritable(&target, &error))?;
+        given.and_then(|()| keep_key(options)).map_err(|error| unwritable(&options.data_dir, &error))?;
+        move_to(&work, &target).map_err(|error| unwritable(&target, &error))?;
         Ok(recovered)
     });
     if recovered.is_err() {
@@ -133,6 +146,17 @@ pub(crate) fn run(options: &RecoverOptions) -> Result<(), Failure> {
     }
     output::line(&recovered?.words(options, &name));
     Ok(())
+}
+
+/// Writes the new member's own key file if the cluster file is older.
+fn keep_key(options: &RecoverOptions) -> io::Result<()> {
+    let Some(file) = &options.keep_key else { return Ok(()) };
+    let own = ClusterFile::path_of_member(&options.data_dir, MemberName::at_home(Role::Backend, options.id));
+    file.replace(&own)?;
+    match rustix::process::geteuid().is_root() {
+        true => write_file::give_to_owner_of(&options.data_dir, &own),
+        false => Ok(()),
+    }
 }
 
 /// Result of a recovery, for the report.
@@ -178,7 +202,8 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
     let through = store.applied().index;
     let now = random_history();
     let view = store.reader().view().map_err(unusable)?;
-    let begun = members::begin_history(&view, now, Role::Backend, options.id).map_err(unusable)?;
+    let begun = members::begin_history(&view, now, Role::Backend, options.id, options.key);
+    let begun = begun.map_err(unusable)?;
     let Ok((raft_id, changes)) = begun else {
         let text =
             format!("{} was written by a newer version of ribbit: use that version", options.from.display());

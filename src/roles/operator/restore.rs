@@ -29,7 +29,7 @@ use ribbit_db::{self, Configuration, DbError, FileDisk, HardState, Identity, Sto
 use ribbit_state::cluster::members;
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::rows::{Sessions, SessionsOf, Table};
-use ribbit_state::{ClusterId, HOME_REGION, HistoryId, MemberName, Role};
+use ribbit_state::{ClusterId, HOME_REGION, HistoryId, KeyId, MemberName, Role};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -179,7 +179,7 @@ fn restore_in(work: &Path, options: &RestoreOptions) -> Result<Restored, Failure
 
     let file = ClusterFile::new(options.name.clone(), options.coordinators.clone());
     let (cluster, history) = (file.cluster, random_history());
-    let counts = found(&mut store, cluster, history).map_err(broken)?;
+    let counts = found(&mut store, cluster, history, file.ring.newest.id()).map_err(broken)?;
     let Some(counts) = counts else {
         let text = format!("{from} was written by a newer version of ribbit: use that version");
         return Err(Failure::new(Exit::Refused, text));
@@ -228,9 +228,14 @@ fn check(store: &Store, expected: u64) -> Result<(), DbError> {
 }
 
 /// Begins the new history. Returns `None` if this version of ribbit does not understand the store.
-fn found(store: &mut Store, cluster: ClusterId, history: HistoryId) -> Result<Option<RowCounts>, DbError> {
+fn found(
+    store: &mut Store,
+    cluster: ClusterId,
+    history: HistoryId,
+    key: KeyId,
+) -> Result<Option<RowCounts>, DbError> {
     let view = store.reader().view()?;
-    let Ok((raft_id, changes)) = members::begin_history(&view, history, Role::Backend, FIRST)? else {
+    let Ok((raft_id, changes)) = members::begin_history(&view, history, Role::Backend, FIRST, key)? else {
         return Ok(None);
     };
     let counts = counts(&view)?;

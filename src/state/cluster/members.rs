@@ -6,7 +6,7 @@
 use super::leases;
 use crate::code::{Code, Denied};
 use crate::command::{HOME_REGION, MemberName, NewMember, Reply, Role};
-use crate::ids::{HistoryId, RaftId};
+use crate::ids::{HistoryId, KeyId, RaftId};
 use crate::limits::{ADDRESS_BYTES_MAX, MEMBERS_MAX, REGIONS_MAX, RULES_LEVEL};
 use crate::rows::{self, Bookkeeping, Books, Change, Member, Members, Order, Standing, View, scan};
 use crate::rule::{ApplyContext, Bounds, Decision};
@@ -38,9 +38,9 @@ pub fn named<V: View>(view: &V, name: MemberName) -> Result<Option<(RaftId, Memb
 }
 
 fn enter(books: &mut Bookkeeping, raft_id: RaftId, region: u32, member: &NewMember) -> Vec<Change> {
-    let NewMember { role, id, address, machine, rules_level } = member.clone();
+    let NewMember { role, id, address, machine, rules_level, key } = member.clone();
     books.next_raft_id = raft_id + 1;
-    let row = Member { role, id, address, machine, rules_level, standing: Standing::Wanted, region };
+    let row = Member { role, id, address, machine, rules_level, standing: Standing::Wanted, region, key };
     vec![Change::put::<Members>(&raft_id, &row), Change::put::<Books>(&(), books)]
 }
 
@@ -61,12 +61,13 @@ pub(crate) fn found_cluster<E>(
     }
     books.history = history.0;
     books.rules_level = member.rules_level;
+    books.key = member.key;
     Ok(Ok((enter(books, 1, HOME_REGION, member), Reply::Joined { raft_id: 1, history })))
 }
 
 /// Returns the changes that turn the membership of an old history into that of a new one: the store's own member becomes
 /// the only one. It gets a Raft id that the old history never assigned and keeps its last known address. All other rows
-/// stay. This is not a command, because there is no Raft group yet that could commit one.
+/// stay. `key` is the key of its cluster file. This is not a command, because there is no Raft group yet that could commit one.
 ///
 /// # Errors
 /// The view's error. The refusal is `TooOld`: the store needs a later version of ribbit.
@@ -75,6 +76,7 @@ pub fn begin_history<V: View>(
     history: HistoryId,
     role: Role,
     id: u32,
+    key: KeyId,
 ) -> Result<Result<(RaftId, Vec<Change>), Denied>, V::Error> {
     let mut books = rows::books(view)?;
     if books.rules_level > RULES_LEVEL {
@@ -89,9 +91,11 @@ pub fn begin_history<V: View>(
         address: address.map(|(_, member)| member.address.clone()).unwrap_or_default(),
         machine: String::new(),
         rules_level: RULES_LEVEL,
+        key,
     };
     let raft_id = books.next_raft_id.max(1);
     books.history = history.0;
+    books.key = key;
     let mut changes: Vec<Change> = before.iter().map(|(id, _)| Change::remove::<Members>(id)).collect();
     changes.extend(enter(&mut books, raft_id, HOME_REGION, &member));
     Ok(Ok((raft_id, changes)))
@@ -108,6 +112,9 @@ pub(crate) fn join<V: View>(
     }
     if member.rules_level < books.rules_level {
         return Ok(Err(Denied::new(Code::TooOld)));
+    }
+    if member.key.generation < books.key.generation {
+        return Ok(Err(Denied::new(Code::OldKey)));
     }
     if named(view, MemberName { role: member.role, region, id: member.id })?.is_some() {
         return Ok(Err(Denied::new(Code::MemberExists)));
@@ -126,13 +133,14 @@ pub(crate) fn describe<V: View>(
     address: &str,
     machine: &str,
     rules_level: u32,
+    key: KeyId,
 ) -> Result<Decision, V::Error> {
     let Some(member) = get(view, raft_id)? else { return Ok(Err(NO_SUCH_MEMBER)) };
     if address.len() > ADDRESS_BYTES_MAX || machine.len() > ADDRESS_BYTES_MAX {
         return Ok(Err(Denied::new(Code::InvalidEntry)));
     }
     let described =
-        Member { address: address.to_string(), machine: machine.to_string(), rules_level, ..member };
+        Member { address: address.to_string(), machine: machine.to_string(), rules_level, key, ..member };
     Ok(Ok((vec![Change::put::<Members>(&raft_id, &described)], Reply::Done)))
 }
 
@@ -184,5 +192,19 @@ pub(crate) fn raise_rules<V: View>(
         return Ok(Err(Denied::new(Code::TooNew)));
     }
     books.rules_level = books.rules_level.max(level);
+    Ok(Ok((vec![Change::put::<Books>(&(), books)], Reply::Done)))
+}
+
+/// Refuses the keys of the cluster before this one, which every member has to have.
+pub(crate) fn raise_key<V: View>(
+    view: &V,
+    books: &mut Bookkeeping,
+    key: KeyId,
+) -> Result<Decision, V::Error> {
+    let has_all = all(view)?.iter().all(|(_, member)| member.key == key);
+    if !has_all || books.next_raft_id == 0 {
+        return Ok(Err(Denied::new(Code::KeyNotEverywhere)));
+    }
+    books.key = books.key.max(key);
     Ok(Ok((vec![Change::put::<Books>(&(), books)], Reply::Done)))
 }

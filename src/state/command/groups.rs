@@ -502,4 +502,6 @@ pub enum UnreplicatedAct {
     Backup { through: LogIndex, rows: u64 },
     /// A member was asked to take over leadership.
     Transfer { to: MemberName },
+    /// The members were handed the cluster's key of this generation.
+    RotateKey { generation: u32 },
 }

@@ -8,7 +8,7 @@ mod groups;
 
 pub use crate::audience::Audience;
 use crate::code::Denied;
-use crate::ids::{AccountId, AppId, HistoryId, LogIndex, RaftId, RequestId, TokenHash};
+use crate::ids::{AccountId, AppId, HistoryId, KeyId, LogIndex, RaftId, RequestId, TokenHash};
 use crate::limits::{REGIONS_MAX, REQUEST_BYTES_MAX};
 pub use groups::{
     AccessCommand, AccountChanges, AccountCommand, AppCommand, AppLogIn, ConversationCommand, Guard,
@@ -198,12 +198,13 @@ pub enum Command {
         region: u32,
         member: NewMember,
     },
-    /// Updates what a member reports about itself: its address, its machine and its rules level.
+    /// Updates what a member reports about itself: its address, its machine, its rules level and its key.
     DescribeMember {
         raft_id: RaftId,
         address: String,
         machine: String,
         rules_level: u32,
+        key: KeyId,
     },
     /// Marks a member whose store is lost, damaged or older than it was: it has to leave. Answers `Stepped` while the
     /// Raft group still contains it and `Done` once it is gone. Proposed by the process that runs under its name, or
@@ -259,6 +260,10 @@ pub enum Command {
     Govern {
         session: TokenHash,
         change: OperatorCommand,
+    },
+    /// Refuses all keys of the cluster before this one. Proposed by the leader once every member has it.
+    RaiseKey {
+        key: KeyId,
     },
 }
 
@@ -347,6 +352,8 @@ pub struct NewMember {
     pub machine: String,
     /// The newest rules level that it understands.
     pub rules_level: u32,
+    /// The newest key of the cluster that it has.
+    pub key: KeyId,
 }
 
 /// Reply to a command that was carried out. Contains no secrets.

@@ -101,4 +101,5 @@ acts! {
     SetInviters = "set-inviters", "set the people who may invite to";
     Invite = "invite", "made an invitation:";
     Uninvite = "uninvite", "revoked an invitation:";
+    RotateKey = "rotate-key", "replaced the cluster's key by";
 }

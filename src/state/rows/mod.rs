@@ -11,7 +11,7 @@ pub use crate::audience::Audience;
 use crate::avatar::Avatar;
 use crate::command::{MemberName, Outcome, Role, Verdict};
 pub use crate::coordination::{Coordination, Lease, NodeKind, Owner, TreeNode};
-use crate::ids::{AccountId, AppId, LogIndex, RaftId, RequestId, RoomId, TokenHash};
+use crate::ids::{AccountId, AppId, KeyId, LogIndex, RaftId, RequestId, RoomId, TokenHash};
 use crate::limits::{APP_SESSION_AGE_MS_MAX, SESSION_AGE_MS_MAX};
 use crate::path::TreePath;
 pub use crate::room_rows::{
@@ -540,6 +540,8 @@ pub struct Member {
     pub standing: Standing,
     /// The region that it serves.
     pub region: u32,
+    /// The newest key of the cluster that it has stored.
+    pub key: KeyId,
 }
 
 /// Role that the cluster intends for a member in the Raft group.
@@ -576,6 +578,8 @@ pub struct Bookkeeping {
     pub history: u128,
     /// Commands up to this rules level are accepted; 0 before the cluster is founded.
     pub rules_level: u32,
+    /// The key of the cluster that every member has. Earlier ones are refused.
+    pub key: KeyId,
 }
 
 /// Returns the bookkeeping row, or its defaults if it was never written.

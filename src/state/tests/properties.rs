@@ -5,7 +5,7 @@ use super::*;
 use crate::code::{Code, Denied};
 use crate::command::AccountCommand;
 use crate::command::{NewMember, Role};
-use crate::ids::HistoryId;
+use crate::ids::{HistoryId, KeyId};
 use crate::limits::RULES_LEVEL;
 use crate::lookup::{account_named, profile_of};
 use crate::query::{FeedCroak, Person};
@@ -196,6 +196,7 @@ impl History {
             address: String::new(),
             machine: String::new(),
             rules_level: 1,
+            key: KeyId::default(),
         };
         history.run(Command::FoundCluster { history: HistoryId(7), member }).unwrap();
         // Begins with some people: random steps alone would mostly create accounts.
@@ -218,7 +219,14 @@ impl History {
             Step::Raise => {
                 let (address, machine) = (String::new(), String::new());
                 let rules_level = RULES_LEVEL;
-                self.run(Command::DescribeMember { raft_id: 1, address, machine, rules_level }).unwrap();
+                self.run(Command::DescribeMember {
+                    raft_id: 1,
+                    address,
+                    machine,
+                    rules_level,
+                    key: KeyId::default(),
+                })
+                .unwrap();
                 self.run(Command::RaiseRules { level: rules_level }).unwrap();
             }
             step => drop(self.run(self.command(step))),

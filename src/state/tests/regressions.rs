@@ -3,7 +3,7 @@
 use super::*;
 use crate::code::Code;
 use crate::command::{HOME_REGION, NewMember, Role};
-use crate::ids::HistoryId;
+use crate::ids::{HistoryId, KeyId};
 use crate::limits::{ADDRESS_BYTES_MAX, PEOPLE_PAGE_MAX, SESSION_AGE_MS_MAX};
 use crate::rows::{Accounts, Credential, Followers, Friends, Order, Requests, books};
 
@@ -93,7 +93,14 @@ fn the_window_never_exceeds_its_maximum() {
 }
 
 fn member(id: u32, address: &str) -> NewMember {
-    NewMember { role: Role::Backend, id, address: address.into(), machine: String::new(), rules_level: 1 }
+    NewMember {
+        role: Role::Backend,
+        id,
+        address: address.into(),
+        machine: String::new(),
+        rules_level: 1,
+        key: KeyId::default(),
+    }
 }
 
 fn found(log: &mut Log, address: &str) -> Outcome {

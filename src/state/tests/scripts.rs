@@ -12,7 +12,7 @@ use crate::code::Denied;
 use crate::command::{Guard, TreeCommand};
 use crate::command::{LeaseCommand, LeaseEnd};
 use crate::command::{MemberName, NewMember, Role};
-use crate::ids::HistoryId;
+use crate::ids::{HistoryId, KeyId};
 use crate::lookup::account_named;
 use crate::path::TreePath;
 use crate::query::Person;
@@ -153,7 +153,9 @@ impl Script {
                 address: first(args)?,
                 machine: "board".into(),
                 rules_level: args.lookup_parse("level")?.unwrap_or(1),
+                key: key(args)?,
             },
+            "raise-key" => Command::RaiseKey { key: key(args)? },
             "raise" => Command::RaiseRules { level: first(args)?.parse()? },
             "mkdir" => TreeCommand::MakeFolder {
                 path: path(args)?,
@@ -370,7 +372,14 @@ fn new_member(args: &mut ArgumentConsumer) -> Result<NewMember, Box<dyn Error>> 
     let times = args.lookup_parse("times")?.unwrap_or(1);
     let address = args.lookup("address").map_or("host:1", |arg| &arg.value).repeat(times);
     let rules_level = args.lookup_parse("level")?.unwrap_or(1);
-    Ok(NewMember { role, id, address, machine: "board".into(), rules_level })
+    Ok(NewMember { role, id, address, machine: "board".into(), rules_level, key: key(args)? })
+}
+
+/// Parses `key=GENERATION.TAG`; the first key without.
+fn key(args: &mut ArgumentConsumer) -> Result<KeyId, Box<dyn Error>> {
+    let text = args.lookup("key").map_or("1.1", |arg| &arg.value);
+    let (generation, tag) = text.split_once('.').ok_or("a key is GENERATION.TAG")?;
+    Ok(KeyId { generation: generation.parse()?, tag: tag.parse()? })
 }
 
 fn name_from(args: &mut ArgumentConsumer) -> Result<MemberName, Box<dyn Error>> {
@@ -533,17 +542,19 @@ fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
         }
         Members::ID => {
             let row = of::<Members>(row);
-            format!(": {} {} {}", row.member_name(), row.address, row.machine)
+            let key = key_id_words(row.key);
+            format!(": {} {} {}{key}", row.member_name(), row.address, row.machine)
         }
         Requests::ID => {
             let row = of::<Requests>(row);
             format!(": {} age {}", outcome_words(&row.outcome), row.age_ms)
         }
         Books::ID => {
-            let Bookkeeping { expired_through, indexed_through, next_raft_id, history, rules_level: _ } =
+            let Bookkeeping { expired_through, indexed_through, next_raft_id, history, rules_level: _, key } =
                 of::<Books>(row);
             format!(
-                ": forgotten {expired_through}, indexed {indexed_through}, next id {next_raft_id}, history {history:x}"
+                ": forgotten {expired_through}, indexed {indexed_through}, next id {next_raft_id}, history {history:x}{}",
+                key_id_words(key)
             )
         }
         Nodes::ID => node_words(&of::<Nodes>(row)),
@@ -581,4 +592,9 @@ fn every_table_is_listed() {
     let ids: std::collections::BTreeSet<_> = TABLES.iter().map(|(id, _)| id).collect();
     assert_eq!(ids.len(), TABLES.len(), "two tables have the same id");
     assert!(Log::small().model.get(Books::ID, &[]).unwrap().is_none());
+}
+
+/// Returns a key after the first one.
+fn key_id_words(key: KeyId) -> String {
+    if key.generation > 1 { format!(", key {}.{}", key.generation, key.tag) } else { String::new() }
 }

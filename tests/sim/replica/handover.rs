@@ -10,7 +10,19 @@ use testkit::rig::{ME, Rig, message, request, sent};
 fn backend(raft_id: RaftId) -> (RaftId, Member) {
     let (address, machine) = (String::new(), String::new());
     let (id, standing) = (u32::try_from(raft_id).expect("small"), Standing::Wanted);
-    (raft_id, Member { role: Role::Backend, id, address, machine, rules_level: 1, standing, region: 1 })
+    (
+        raft_id,
+        Member {
+            role: Role::Backend,
+            id,
+            address,
+            machine,
+            rules_level: 1,
+            standing,
+            region: 1,
+            key: Default::default(),
+        },
+    )
 }
 
 fn acknowledge(rig: &mut Rig, from: RaftId, index: u64) -> Vec<u64> {

@@ -112,7 +112,13 @@ fn background_command(reader: &Reader, configuration: &Configuration) -> Option<
     if let Some((raft_id, row)) = rows.iter().find(|(_, row)| row.rules_level < RULES_LEVEL) {
         let (address, machine) = (row.address.clone(), row.machine.clone());
         let raft_id = *raft_id;
-        return Some(Command::DescribeMember { raft_id, address, machine, rules_level: RULES_LEVEL });
+        return Some(Command::DescribeMember {
+            raft_id,
+            address,
+            machine,
+            rules_level: RULES_LEVEL,
+            key: Default::default(),
+        });
     }
     if books(&view).expect(READABLE).rules_level < RULES_LEVEL {
         return Some(Command::RaiseRules { level: RULES_LEVEL });

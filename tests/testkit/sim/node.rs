@@ -118,6 +118,7 @@ impl World {
             address: format!("node-{node}:1"),
             machine: format!("machine-{node}"),
             rules_level: RULES_LEVEL,
+            key: Default::default(),
         }
     }
 

@@ -178,7 +178,19 @@ mod tests {
 
     fn member(id: u32, role: Role, region: u32) -> (RaftId, Member) {
         let (address, machine) = (String::new(), String::new());
-        (id.into(), Member { role, id, address, machine, rules_level: 2, standing: Standing::Wanted, region })
+        (
+            id.into(),
+            Member {
+                role,
+                id,
+                address,
+                machine,
+                rules_level: 2,
+                standing: Standing::Wanted,
+                region,
+                key: Default::default(),
+            },
+        )
     }
 
     fn info(raft_id: RaftId, incarnation: u64) -> MemberInfo {

@@ -7,6 +7,8 @@ mod passwords;
 mod people_texts;
 
 use ribbit_net::frame::Plane;
+use ribbit_net::key_ring::ClusterKey;
+use ribbit_net::keys::KEY_BYTES;
 use ribbit_net::limits::PIN_KEY_BYTES_MAX;
 use ribbit_net::pinned::PinAsk;
 use ribbit_net::protocol::{Ask, DirectoryAsk, NewAccount, Password};
@@ -114,7 +116,14 @@ pub(crate) fn password(text: &str) -> Password {
 
 fn member(address: &str, machine: &str) -> NewMember {
     let (address, machine) = (address.into(), machine.into());
-    NewMember { role: Role::Backend, id: u32::MAX, address, machine, rules_level: u32::MAX }
+    NewMember {
+        role: Role::Backend,
+        id: u32::MAX,
+        address,
+        machine,
+        rules_level: u32::MAX,
+        key: Default::default(),
+    }
 }
 
 fn queries(table: &mut RequestTable) {
@@ -288,6 +297,7 @@ fn members_commands(table: &mut RequestTable) {
         table.command(Command::Drain { name, drained: true });
         table.command(Command::RemoveMember { raft_id });
         table.command(Command::RaiseRules { level });
+        table.command(Command::RaiseKey { key: KeyId { generation: level, tag: number } });
         table.command(OperatorCommand::Suspend { account: AccountId(number), suspended: true });
         table.command(OperatorCommand::Suspend { account: AccountId(number), suspended: false });
         table.command(OperatorCommand::RemoveAccount { account: AccountId(number) });
@@ -357,12 +367,14 @@ fn bounded_members_commands(table: &mut RequestTable) {
         address,
         machine: String::new(),
         rules_level: u32::MAX,
+        key: Default::default(),
     });
     table.command_text(ADDRESS_BYTES_MAX, is_address, odd, |machine| Command::DescribeMember {
         raft_id: 1,
         address: String::new(),
         machine,
         rules_level: 1,
+        key: Default::default(),
     });
     table.command_text(
         PASSWORD_HASH_BYTES_MAX,
@@ -410,6 +422,10 @@ fn asks(table: &mut RequestTable) {
         table.add(Plane::Client, ask.clone());
         table.add(Plane::Control, ask);
     }
+    table.add(Plane::Control, Ask::NewestKey);
+    let key = |generation| Ask::TakeKey(ClusterKey { generation, secret: [7; KEY_BYTES] });
+    table.add(Plane::Control, key(u32::MAX));
+    table.0.push((Plane::Control, key(1), Expected::Refused(odd)));
     for ask in
         [DirectoryAsk::Read { client: Some(u64::MAX) }, DirectoryAsk::Write, DirectoryAsk::Left { client: 0 }]
     {

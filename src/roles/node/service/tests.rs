@@ -74,6 +74,7 @@ fn backend_with(folder: &Path, voters: &[u64], quota_bytes: u64) -> Arc<NodeServ
         clusters: None,
     };
     let node = NodeState {
+        keys: Default::default(),
         advertised: AdvertisedAddress::new(&options, "192.0.2.1:1".parse().unwrap()),
         seeds: SeedAddresses::new(&options),
         options,
@@ -110,6 +111,7 @@ fn a_join_before_the_founder_is_recorded_is_not_refused_permanently() {
         address: "b:1".into(),
         machine: String::new(),
         rules_level: 1,
+        key: Default::default(),
     };
     let ask = Ask::Join { cluster: ClusterId(1), id: RequestId(7), region: 1, member };
     let answer = asked(&service, Plane::Control, ask, Duration::from_secs(5));

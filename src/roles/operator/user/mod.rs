@@ -20,6 +20,7 @@ use arguments::{
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{Answer, Ask, UnavailableReason};
 use ribbit_net::secret::{new_code, new_request_id, to_hex, token_hash};
+use ribbit_state::command::UnreplicatedAct;
 use ribbit_state::query::{AccountSummary, OperatorQuery};
 use ribbit_state::text::{check_password, fold_username};
 use ribbit_state::{
@@ -60,6 +61,18 @@ impl Operator {
         let survey = survey::reached(cluster).await?;
         let client = Client::operating(survey.answering(), survey.silent(), cluster.keys.clone());
         Ok(Operator { client })
+    }
+
+    /// Enters an act that changes nothing in the replicated state in the audit log. It stays done without. `what` names it.
+    pub(super) async fn record(cluster: &ClusterAccess, act: UnreplicatedAct, what: &str) {
+        let recorded = async {
+            let operator = Operator::reach(cluster).await?;
+            operator.write(OperatorCommand::Record { act }.into()).await?;
+            Ok::<(), Failure>(())
+        };
+        if let Err(failure) = recorded.await {
+            eprintln!("warning: the audit log does not record this {what}: {failure}");
+        }
     }
 
     async fn perform(&self, verb: UserVerb) -> Result<(), VerbError> {
