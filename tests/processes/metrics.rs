@@ -1,9 +1,11 @@
 //! Metrics and health of every process, on its main port.
 
 use crate::test_cluster::{TestCluster, awaited};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use testkit::http::{Reply, exchange};
 
@@ -38,9 +40,33 @@ fn metrics(address: &str) -> BTreeMap<String, f64> {
     series
 }
 
+/// Asserts that the rules and the dashboard of packaging/monitoring name only metrics that these processes have.
+#[track_caller]
+fn monitoring_names_existing_metrics(addresses: &[&str]) {
+    let name_of = |series: String| series.split('{').next().unwrap_or_default().to_string();
+    let mut existing: BTreeSet<String> =
+        addresses.iter().flat_map(|address| metrics(address).into_keys().map(name_of)).collect();
+    // The one metric that needs an interface of its own.
+    existing.insert("ribbit_floating_held".to_string());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/monitoring");
+    let mut named = BTreeSet::new();
+    for file in ["alerts.yml", "alerts-test.yml", "dashboard.json"] {
+        let text = fs::read_to_string(folder.join(file)).expect("it is there");
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        named.extend(words.filter(|word| word.starts_with("ribbit_")).map(str::to_string));
+    }
+    let unknown: Vec<_> = named.difference(&existing).collect();
+    assert!(unknown.is_empty() && named.len() > 25, "{unknown:?} do not exist; {named:?} are named");
+    // Each metric is somewhere on the dashboard.
+    let unused: Vec<_> = existing.difference(&named).collect();
+    assert!(unused.is_empty(), "the dashboard shows nothing of {unused:?}");
+}
+
 #[test]
 fn every_process_shows_its_figures_and_whether_it_is_well() {
-    let pond = TestCluster::start_with(&["--restart", "never"]);
+    let mut pond = TestCluster::empty();
+    pond.environment.push(("RIBBIT_TEST_SCRUB_MS", "20".into()));
+    pond.up(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let mut ada = pond.browser();
     ada.join("adalovelace");
@@ -74,6 +100,10 @@ fn every_process_shows_its_figures_and_whether_it_is_well() {
         let said = get(address, "/metrics").body;
         assert!(!said.contains("adalovelace") && !said.contains("127.0.0.1"), "{said}");
     }
+
+    let scrubbed = || metrics(&pond.address("BACKEND_1")).remove("ribbit_scrub_age_seconds");
+    awaited("the store was checked once", scrubbed);
+    monitoring_names_existing_metrics(&[&balancer, &pond.web(), &pond.address("BACKEND_1")]);
 
     // A slow request times out and does not block other requests.
     let mut slow = TcpStream::connect(&balancer).expect("it listens");

@@ -236,3 +236,52 @@ fn a_damaged_archive_or_an_unknown_machine_installs_nothing() {
     fs::write(archive.path().join("etc/web.conf"), "changed").unwrap();
     refused(&[], "a file is damaged");
 }
+
+/// The alert rules are valid, and each fires when it should and not before.
+#[test]
+fn the_alert_rules_do_what_their_tests_say() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/monitoring");
+    for arguments in [
+        ["check", "rules", "alerts.yml"],
+        ["check", "config", "prometheus.yml"],
+        ["test", "rules", "alerts-test.yml"],
+    ] {
+        match Command::new("promtool").args(arguments).current_dir(&folder).output() {
+            Ok(output) => assert!(output.status.success(), "{arguments:?}: {output:?}"),
+            Err(_) => return println!("skipped: there is no promtool"),
+        }
+    }
+    let text = |file: &str| fs::read_to_string(folder.join(file)).unwrap();
+    let (rules, tests) = (text("alerts.yml"), text("alerts-test.yml"));
+    for alert in rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: ")) {
+        assert!(tests.contains(&format!("- name: {alert}\n")), "{alert} has no test");
+    }
+}
+
+/// What docs/boards.md says to type for a download: the signature of the checksums, then the checksums.
+#[test]
+fn a_signed_release_is_verified_and_a_changed_one_refused() {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let bash = |script: &str| {
+        let script = format!("set -euo pipefail; {script}");
+        Command::new("bash").args(["-c", &script]).current_dir(here).output().unwrap().status.success()
+    };
+    if !bash("command -v ssh-keygen") {
+        return println!("skipped: there is no ssh-keygen");
+    }
+    fs::write(here.join("ribbit"), "a binary").unwrap();
+    assert!(bash("sha256sum ribbit >SHA256SUMS; ssh-keygen -q -t ed25519 -N '' -f key"));
+    assert!(bash(&format!("SIGN_KEY=key {}/scripts/sign SHA256SUMS", sources.display())));
+    assert!(bash("echo \"ribbit-release $(cut -d ' ' -f 1,2 key.pub)\" >ribbit-signers"));
+    let text = fs::read_to_string(sources.join("docs/boards.md")).unwrap();
+    let lines: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    let verify = lines.iter().find(|line| line.starts_with("ssh-keygen -Y verify")).unwrap();
+    let check = lines.iter().find(|line| line.starts_with("sha256sum --check")).unwrap();
+    assert!(bash(verify) && bash(check));
+    fs::write(here.join("ribbit"), "another one").unwrap();
+    assert!(bash(verify) && !bash(check));
+    assert!(bash("sha256sum ribbit >SHA256SUMS") && bash(check) && !bash(verify));
+    assert!(!bash(&format!("{}/scripts/sign SHA256SUMS", sources.display())), "no key was given");
+}
