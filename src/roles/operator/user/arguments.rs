@@ -2,6 +2,7 @@
 
 use super::announcements::{self, AnnounceArgs, WithdrawArgs};
 use super::invitations::{self, DecideRequestArgs, InviteArgs, InvitersArgs, RegistrationArgs, UninviteArgs};
+use super::links::PagesArgs;
 use crate::client::arguments::OutputArgs;
 use crate::common::cluster_selection::ClusterFlags;
 use clap::builder::BoolishValueParser;
@@ -104,17 +105,6 @@ pub(crate) struct AccountArgs {
     pub username: String,
     #[command(flatten)]
     pub cluster: ClusterFlags,
-}
-
-/// Where a link leads.
-#[derive(Debug, Args)]
-pub(crate) struct PagesArgs {
-    /// Address of the pages, to print the whole link, at a terminal with its QR code
-    #[arg(long, value_name = "URL")]
-    pub pages: Option<String>,
-    /// Print the QR code also where the output is no terminal
-    #[arg(long, requires = "pages", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
-    pub qr: bool,
 }
 
 /// Arguments of `user create`.

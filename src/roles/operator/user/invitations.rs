@@ -1,9 +1,9 @@
 //! `user registration`, `requests`, `approve` and `refuse`: who may create an account. `user invite`, `invitations`, `uninvite` and
 //! `inviters`: invitations.
 
+use super::Operator;
 use super::announcements::duration_ms;
-use super::arguments::PagesArgs;
-use super::{Link, Operator};
+use super::links::{Link, PagesArgs};
 use crate::client::arguments::OutputArgs;
 use crate::client::session::request_error::RequestError;
 use crate::client::verbs::{VerbError, say};

@@ -7,6 +7,7 @@
 pub(crate) mod announcements;
 pub(crate) mod arguments;
 pub(crate) mod invitations;
+mod links;
 
 use crate::client::session::request_error::RequestError;
 use crate::client::verbs::{VerbError, ended, input, say, usage};
@@ -14,9 +15,10 @@ use crate::common::cluster_selection::ClusterAccess;
 use crate::common::failure::{Exit, Failure};
 use crate::common::survey;
 use arguments::{
-    AccountArgs, CreateArgs, DecideArgs, DeleteArgs, DeleteCroakArgs, ListArgs, PagesArgs, ResetArgs,
-    RoleArgs, SiteArgs, UnsayArgs, UserVerb,
+    AccountArgs, CreateArgs, DecideArgs, DeleteArgs, DeleteCroakArgs, ListArgs, ResetArgs, RoleArgs,
+    SiteArgs, UnsayArgs, UserVerb,
 };
+use links::{Link, PagesArgs};
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{Answer, Ask, UnavailableReason};
 use ribbit_net::secret::{new_code, new_request_id, to_hex, token_hash};
@@ -27,9 +29,7 @@ use ribbit_state::{
     AccountId, AccountRole, Code, Command, Consistency, Denied, Field, OperatorCommand, Page, Query, Reply,
     Request,
 };
-use ribbit_ui::qr::QrCode;
 use ribbit_ui::{lines, person_json, report_words};
-use serde_json::json;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
@@ -294,50 +294,6 @@ fn page_of(answer: Answer) -> Result<Page, RequestError> {
         Answer::Read { page, .. } => Ok(page?),
         Answer::Refused(denied) => Err(denied.into()),
         _ => Err(RequestError::undecided_write(UnavailableReason::NotServing)),
-    }
-}
-
-/// A link with a secret code.
-struct Link<'a> {
-    /// Path before the code.
-    path: &'static str,
-    code: String,
-    /// Address of the pages, if the operator gave it.
-    pages: Option<&'a str>,
-    /// Prints the QR code of the whole address also if standard output is no terminal.
-    qr: bool,
-}
-
-impl Link<'_> {
-    /// Returns the whole address, or the path of it without the address of the pages.
-    fn address(&self) -> String {
-        format!("{}{}{}", self.pages.unwrap_or_default().trim_end_matches('/'), self.path, self.code)
-    }
-
-    /// Returns where the path belongs, if it is no whole address.
-    fn place(&self) -> &'static str {
-        if self.pages.is_none() { " on the pages" } else { "" }
-    }
-
-    /// Returns the lines of the QR code of the whole address, if it is to be shown.
-    fn code(&self) -> String {
-        let shown = self.pages.is_some() && (self.qr || io::stdout().is_terminal());
-        let code = if shown { QrCode::of(&self.address()) } else { None };
-        code.map_or_else(String::new, |code| format!("\n{}", code.half_blocks()))
-    }
-
-    /// Prints a link to set a password, after what the person can do with it, and in what time.
-    fn say_password(&self, username: &str, json: bool, can: &str, within: &str) -> Result<(), VerbError> {
-        let (code, link) = (&self.code, self.address());
-        if json {
-            return say(&json!({ "username": username, "code": code, "link": link }).to_string());
-        }
-        say(&format!(
-            "{can}{}, once, within {within}:\n{link}\n\
-             or with `ribbit client reset {username}` and the code {code}{}",
-            self.place(),
-            self.code().trim_end()
-        ))
     }
 }
 
