@@ -115,6 +115,7 @@ fn operated<V: View>(view: &V, query: &OperatorQuery) -> Result<Result<Page, Den
     match query {
         OperatorQuery::Accounts { names, after } => people::accounts(view, names, after.as_deref()),
         OperatorQuery::Reports { after } => Ok(Ok(reports::list(view, *after)?)),
+        OperatorQuery::RoomNames { of, after } => Ok(Ok(rooms::names(view, *of, after.as_deref())?)),
         OperatorQuery::Audit { after, before, limit } => Ok(Ok(audit::list(view, *after, *before, *limit)?)),
         OperatorQuery::JoinRequests { after } => Ok(Ok(registration::list(view, after.as_deref())?)),
         OperatorQuery::Invitations { after } => Ok(Ok(invitations::list(view, *after)?)),

@@ -11,6 +11,7 @@
 //!   them: they must not push out what was done.
 //! - A command without an origin is a member's own and has no row.
 
+use super::account_role::AccountRole;
 use super::code::Code;
 use super::command::{Command, LeaseCommand, MemberName, OperatorCommand, Origin, UnreplicatedAct};
 use super::croaks;
@@ -141,8 +142,9 @@ fn operator_act(command: &OperatorCommand) -> Option<Described<'_>> {
         OperatorCommand::MakeResetLink { account, code: _ } => {
             plain(Act::MakeResetLink, Named::Account(*account))
         }
-        OperatorCommand::CreateWithLink { username, .. } => {
-            plain(Act::CreateAccount, Named::NewAccount(username))
+        OperatorCommand::CreateWithLink { person, code: _ } => {
+            let role = if person.role == AccountRole::Person { "" } else { person.role.name() };
+            (Act::CreateAccount, Named::NewAccount(&person.username), role.into())
         }
         OperatorCommand::SetRole { account, role } => {
             (Act::SetRole, Named::Account(*account), role.name().into())

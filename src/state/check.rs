@@ -10,14 +10,14 @@
 use super::code::{Code, Denied, Field};
 use super::command::{
     AccessCommand, AccountChanges, AccountCommand, AppCommand, Command, HOME_REGION, InvitationTerms,
-    LeaseCommand, MessageCommand, NewMember, NoticeCommand, OperatorCommand, Origin, RelationCommand,
-    ReportSubject, Request, RoomCommand, TreeCommand, UnreplicatedAct,
+    LeaseCommand, MessageCommand, NewMember, NewPerson, NoticeCommand, OperatorCommand, Origin,
+    RelationCommand, ReportSubject, Request, RoomCommand, TreeCommand, UnreplicatedAct,
 };
 use super::limits::{
     ADDRESS_BYTES_MAX, ANNOUNCEMENT_MS_MAX, CROAKS_NAMED_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX,
     LEASE_MS_MAX, LEASE_MS_MIN, NODE_BYTES_MAX, OPERATOR_BYTES_MAX, PASSWORD_CHARS_MAX,
     PASSWORD_HASH_BYTES_MAX, PERSONS_NAMED_MAX, PROFILES_NAMED_MAX, REDIRECT_BYTES_MAX, REGIONS_MAX,
-    TYPED_BYTES_MAX, USERNAME_CHARS_MAX,
+    ROOMS_AT_CREATION_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX,
 };
 use super::pages::search::Terms;
 use super::query::{OperatorQuery, Query, TalkPartner};
@@ -164,6 +164,10 @@ impl Query {
                 username(typed).map_err(|_| Denied::of(Code::NoSuchUser, Field::Username))
             }
             Query::Room { room, .. } | Query::RoomPeople { room, .. } => room_name(room),
+            Query::Operator(OperatorQuery::RoomNames { after: Some(after), .. })
+            | Query::Govern { query: OperatorQuery::RoomNames { after: Some(after), .. }, .. } => {
+                room_name(after)
+            }
             Query::OpenRooms { after, .. } => match after {
                 Some(after) => hold(
                     text::fold_room_name(after).is_ok_and(|it| it == *after),
@@ -204,6 +208,8 @@ impl Query {
             | Query::Govern { query: OperatorQuery::Invitations { .. }, .. }
             | Query::Invitation { .. }
             | Query::Invitations { .. }
+            | Query::Operator(OperatorQuery::RoomNames { after: None, .. })
+            | Query::Govern { query: OperatorQuery::RoomNames { after: None, .. }, .. }
             | Query::Thread { .. }
             | Query::Everyone { .. }
             | Query::Reactions { .. }
@@ -480,7 +486,10 @@ impl OperatorCommand {
             OperatorCommand::RemoveRoomMessage { room, .. } => room_name(room),
             OperatorCommand::DecideRequest { username: typed, .. } => username(typed),
             OperatorCommand::Invite { terms, .. } => terms.check(),
-            OperatorCommand::CreateWithLink { username: typed, name: shown, email: mail, code: _ } => {
+            OperatorCommand::CreateWithLink { person, code: _ } => {
+                let NewPerson { username: typed, name: shown, email: mail, rooms, role: _ } = &**person;
+                hold(rooms.len() <= ROOMS_AT_CREATION_MAX, Denied::of(Code::InvalidEntry, Field::Room))?;
+                rooms.iter().try_for_each(|room| room_name(room))?;
                 name(shown)?;
                 username(typed)?;
                 mail.as_deref().map_or(Ok(()), email)

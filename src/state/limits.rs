@@ -195,6 +195,10 @@ pub const ROOMS_MAX: usize = 1_000;
 pub const ROOM_MEMBERS_MAX: usize = 1_000;
 /// Maximum number of rooms that one person is in.
 pub const ROOMS_PER_PERSON_MAX: usize = 100;
+/// Maximum number of rooms that an operator puts a new account into.
+pub const ROOMS_AT_CREATION_MAX: usize = 32;
+/// Maximum number of names in a page of rooms for operators.
+pub(crate) const ROOM_NAMES_PAGE_MAX: usize = 500;
 /// Maximum number of people who are invited to one room or were removed from it.
 pub(crate) const ROOM_GUESTS_MAX: usize = 1_000;
 /// Maximum number of invitations of one person.
@@ -279,4 +283,9 @@ const _: () = assert!(
 );
 const _: () =
     assert!(4 * APP_NAME_CHARS_MAX + LINK_BYTES_MAX + REDIRECT_BYTES_MAX + 256 <= REQUEST_BYTES_MAX);
+const _: () = assert!(
+    4 * (NAME_CHARS_MAX + EMAIL_CHARS_MAX) + ROOMS_AT_CREATION_MAX * (USERNAME_CHARS_MAX + 1) + 256
+        <= REQUEST_BYTES_MAX
+);
+const _: () = assert!(ROOMS_PER_PERSON_MAX <= ROOM_NAMES_PAGE_MAX);
 const _: () = assert!(SWEEP_STEP >= 2, "a sweep removes rows in pairs");

@@ -20,7 +20,7 @@ use ribbit_state::command::{
 use ribbit_state::command::{
     Command, HOME_REGION, MemberName, NewMember, Proposal, Reply, Request, Role, Stamp,
 };
-use ribbit_state::command::{Guard, TreeCommand};
+use ribbit_state::command::{Guard, NewPerson, TreeCommand};
 use ribbit_state::command::{LeaseCommand, LeaseEnd};
 use ribbit_state::command::{
     MessageCommand, NoticeCommand, RelationCommand, ReportSubject, RoomCommand, Verdict,
@@ -363,9 +363,13 @@ fn message_commands() -> Vec<Command> {
         OperatorCommand::Uninvite { invitation: 300 }.into(),
         OperatorCommand::MakeResetLink { account, code: TOKEN }.into(),
         OperatorCommand::CreateWithLink {
-            username: "bob".into(),
-            name: "Bob".into(),
-            email: Some("b@b".into()),
+            person: Box::new(NewPerson {
+                username: "bob".into(),
+                name: "Bob".into(),
+                email: Some("b@b".into()),
+                rooms: vec!["pond".into()],
+                role: AccountRole::Moderator,
+            }),
             code: TOKEN,
         }
         .into(),

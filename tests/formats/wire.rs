@@ -551,6 +551,7 @@ fn pages() -> Vec<(&'static str, Page)> {
         PublicCroaks: Page::PublicCroaks { person: person(), croaks: Vec::new() },
         App: Page::App(crate::apps::info()),
         Caller: crate::apps::caller(person()),
+        RoomNames: Page::RoomNames { names: vec!["pond".into()], more: None },
         Audit: Page::Audit { rows: vec![(300, crate::audit::row())], more: true },
         JoinRequests: Page::JoinRequests {
             requests: vec![JoinRequestItem {

@@ -3,13 +3,13 @@
 //! - Helpers: [`pond`], a test cluster in a temporary folder; [`writers`], users who post under load; [`preload`], a wall clock
 //!   and a disk under the control of a test; [`pages`], the content of web pages; [`pty`], a terminal.
 //! - Users: [`people`], [`letters`], [`sessions`], [`passwords`], [`limits`], [`races`], [`following`], [`hostile`], [`browser`].
-//! - Command line: [`verbs`], [`verbs_failing`], [`chat`], [`terminal`], [`shell`], [`locks`], [`users`], [`audit`], [`watch`], [`demo`].
+//! - Command line: [`verbs`], [`verbs_failing`], [`chat`], [`terminal`], [`shell`], [`locks`], [`users`], [`import`], [`audit`], [`watch`], [`demo`].
 //! - Older clients: [`gateway`]; IRC clients: [`irc`].
 //! - Membership and failures: [`belonging`], [`failover`], [`power`], [`stopped`], [`moved`], [`away`], [`members`], [`masters`],
 //!   [`sites`], [`minority`], [`directory`], [`even`].
 //! - Disks and stores: [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`], [`log_tail`], [`harmed`],
 //!   [`rolled_back`], [`earlier_build`], [`recover`], [`backup`], [`verify`].
-//! - Operation and security: [`status`], [`metrics`], [`doctor`], [`clock`], [`wire`], [`secrets`], [`key_rotation`].
+//! - Operation and security: [`status`], [`notify`], [`metrics`], [`doctor`], [`clock`], [`wire`], [`secrets`], [`key_rotation`].
 //!
 //! Each cluster has seven processes, so one test runs at a time, regardless of `--test-threads`. `RIBBIT_POWER_CUTS=20` raises
 //! the number of power cuts from five.
@@ -42,6 +42,7 @@ mod full;
 mod gateway;
 mod harmed;
 mod hostile;
+mod import;
 mod irc;
 mod keep_away;
 mod key_rotation;
@@ -56,6 +57,7 @@ mod members;
 mod metrics;
 mod minority;
 mod moved;
+mod notify;
 mod packaging;
 mod passwords;
 mod people;

@@ -4,7 +4,7 @@
 //! - [`server_arguments`]: arguments that all servers share; [`defaults`]: default settings; [`cluster_selection`]: flags
 //!   that select a cluster, and its addresses and keys
 //! - [`values`]: parsers of single flag values; [`address`]: HOST:PORT; [`network`]: IP networks of trusted proxies
-//! - [`command_line`]: command lines shown to users
+//! - [`command_line`]: command lines shown to users; [`csv`]: tables of spreadsheets
 //! - [`address_book`]: addresses at which members were last reached; [`known`]: keys of servers, as first seen
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
 //! - [`stop`]: signals that end a process; [`shutdown`]: the signal to its connections; [`panics`]: a panic ends its
@@ -25,6 +25,7 @@ pub mod address_rates;
 pub mod cluster_file;
 pub(crate) mod cluster_selection;
 pub(crate) mod command_line;
+pub(crate) mod csv;
 pub(crate) mod defaults;
 pub(crate) mod descriptors;
 pub(crate) mod disk_space;

@@ -12,13 +12,14 @@
 
 use super::registration;
 use super::sessions::{end_reset_link, end_sessions, open_session, remove_all};
-use super::social::new_account;
+use super::social::{account_rows, checked_account, new_account};
 use crate::code::{Code, Denied, Field};
-use crate::command::{AccessCommand, Reply};
+use crate::command::{AccessCommand, NewPerson, Reply};
 use crate::ids::{AccountId, TokenHash};
 use crate::limits::{FEED_ADDRESSES_MAX, FIRST_LINK_AGE_MS_MAX, RESET_LINK_AGE_MS_MAX};
 use crate::lookup::{is_live, live_account, named, person_of};
 use crate::query::Person;
+use crate::rooms::enter_all;
 use crate::rows::{
     Account, Accounts, Change, Credential, FeedAddresses, FeedAddressesOf, LinkPurpose, OneTimeLink,
     OneTimeLinks, ResetLinks, View, get,
@@ -61,17 +62,20 @@ pub(crate) fn change<V: View>(
 }
 
 pub(super) fn create_with_link<V: View>(
+    bounds: &Bounds,
     view: &V,
     context: ApplyContext,
-    username: &str,
-    name: &str,
-    email: Option<&str>,
+    person: &NewPerson,
     code: TokenHash,
 ) -> Result<Decision, V::Error> {
-    let created = new_account(view, context, username, name, email, Credential::Nothing)?;
-    let (mut changes, reply) = checked!(created);
-    changes.extend(checked!(link_to(view, context, AccountId(context.index), code)?));
-    Ok(Ok((changes, reply)))
+    let NewPerson { username, name, email, rooms, role } = person;
+    let created = checked_account(view, context, username, name, email.as_deref(), Credential::Nothing)?;
+    let row = Account { role: *role, ..checked!(created) };
+    let account = AccountId(context.index);
+    let mut changes = account_rows(account, &row).to_vec();
+    changes.extend(checked!(link_to(view, context, account, code)?));
+    changes.extend(checked!(enter_all(bounds, view, context, account, rooms)?));
+    Ok(Ok((changes, Reply::Created { account })))
 }
 
 pub(super) fn make_reset_link<V: View>(

@@ -55,7 +55,7 @@ impl OperatorQuery {
     pub fn least_role(&self) -> AccountRole {
         match self {
             OperatorQuery::Accounts { .. } | OperatorQuery::Reports { .. } => AccountRole::Moderator,
-            OperatorQuery::Audit { .. } => AccountRole::Admin,
+            OperatorQuery::Audit { .. } | OperatorQuery::RoomNames { .. } => AccountRole::Admin,
             OperatorQuery::JoinRequests { .. } | OperatorQuery::Invitations { .. } => AccountRole::Admin,
         }
     }

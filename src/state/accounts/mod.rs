@@ -136,8 +136,8 @@ pub(crate) fn operate<V: View>(
         OperatorCommand::WithdrawAnnouncement { announcement } => {
             announcements::withdraw(view, *announcement)
         }
-        OperatorCommand::CreateWithLink { username, name, email, code } => {
-            access::create_with_link(view, context, username, name, email.as_deref(), *code)
+        OperatorCommand::CreateWithLink { person, code } => {
+            access::create_with_link(bounds, view, context, person, *code)
         }
         OperatorCommand::Record { .. } => Ok(Ok((Vec::new(), Reply::Done))),
         OperatorCommand::MakeResetLink { account, code } => {

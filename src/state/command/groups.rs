@@ -432,9 +432,7 @@ pub enum OperatorCommand {
     /// Creates an account that nothing opens, and a one-time link to set its first password, identified by the hash of a code
     /// that the client made. Needs no open registration. Answers `Created`.
     CreateWithLink {
-        username: String,
-        name: String,
-        email: Option<String>,
+        person: Box<NewPerson>,
         code: TokenHash,
     },
     SetRole {
@@ -493,6 +491,18 @@ impl OperatorCommand {
             | OperatorCommand::Uninvite { .. } => None,
         }
     }
+}
+
+/// A person for whom operators create an account.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewPerson {
+    pub username: String,
+    /// Display name.
+    pub name: String,
+    pub email: Option<String>,
+    /// Names of the rooms that the account is in from the beginning, at most `ROOMS_AT_CREATION_MAX`.
+    pub rooms: Vec<String>,
+    pub role: AccountRole,
 }
 
 /// An act that changes nothing in the replicated state.

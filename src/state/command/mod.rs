@@ -12,8 +12,8 @@ use crate::ids::{AccountId, AppId, HistoryId, KeyId, LogIndex, RaftId, RequestId
 use crate::limits::{REGIONS_MAX, REQUEST_BYTES_MAX};
 pub use groups::{
     AccessCommand, AccountChanges, AccountCommand, AppCommand, AppLogIn, ConversationCommand, Guard,
-    InvitationTerms, LeaseCommand, LeaseEnd, MessageCommand, NoticeCommand, OperatorCommand, RelationCommand,
-    ReportSubject, RoomCommand, TreeCommand, UnreplicatedAct, Verdict,
+    InvitationTerms, LeaseCommand, LeaseEnd, MessageCommand, NewPerson, NoticeCommand, OperatorCommand,
+    RelationCommand, ReportSubject, RoomCommand, TreeCommand, UnreplicatedAct, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;

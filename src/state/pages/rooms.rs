@@ -2,13 +2,15 @@
 
 use crate::code::{Code, Denied};
 use crate::ids::{AccountId, LogIndex, RoomId};
-use crate::limits::{OPEN_ROOMS_PAGE_MAX, ROOM_MEMBERS_PAGE_MAX, ROOMS_MAX, UNREAD_ROOM_MESSAGES_MAX};
+use crate::limits::{
+    OPEN_ROOMS_PAGE_MAX, ROOM_MEMBERS_PAGE_MAX, ROOM_NAMES_PAGE_MAX, ROOMS_MAX, UNREAD_ROOM_MESSAGES_MAX,
+};
 use crate::lookup::person;
 use crate::query::{
     Page, Person, RoomBody, RoomGuestEntry, RoomInfo, RoomInvitation, RoomMemberEntry, RoomPage, RoomPeople,
     RoomStanding, RoomSummary, RoomText,
 };
-use crate::rooms::ties::{counts_of, ties_of};
+use crate::rooms::ties::{counts_of, rooms_of, ties_of};
 use crate::rows::{
     BadRow, Key, Order, Room, RoomGuest, RoomGuests, RoomMember, RoomMembers, RoomMessage, RoomMessages,
     RoomNames, RoomRank, RoomTie, Rooms, Table, View, body, get, scan,
@@ -17,6 +19,26 @@ use crate::rule::checked;
 use crate::visibility::blocks::{is_blocked_pair, is_muted};
 use crate::visibility::rooms::{RoomAccess, SeenRoom, room_named, room_of};
 use std::collections::BTreeMap;
+
+/// Returns a page of the names of all rooms, or of those that an account is in, for operators.
+pub(crate) fn names<V: View>(view: &V, of: Option<AccountId>, after: Option<&str>) -> Result<Page, V::Error> {
+    if let Some(account) = of {
+        let mut names = Vec::new();
+        for id in rooms_of(view, account, RoomTie::Member)? {
+            names.extend(get::<Rooms, V>(view, &id)?.map(|room| room.name));
+        }
+        names.sort_unstable();
+        names.retain(|name| after.is_none_or(|after| name.as_str() > after));
+        return Ok(Page::RoomNames { names, more: None });
+    }
+    // Behind the name itself; names have no byte as large as the last one.
+    let from = after.map_or(String::new(), |after| format!("{after}\0"));
+    let to = "\u{7f}".to_string();
+    let rows = scan::<RoomNames, V>(view, &from, &to, Order::OldestFirst, ROOM_NAMES_PAGE_MAX)?;
+    let names: Vec<String> = rows.into_iter().map(|(name, _)| name).collect();
+    let more = names.last().filter(|_| names.len() == ROOM_NAMES_PAGE_MAX).cloned();
+    Ok(Page::RoomNames { names, more })
+}
 
 /// The people who wrote the messages of an answer. Each is looked up once.
 struct Authors<'a, V> {

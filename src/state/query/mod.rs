@@ -177,6 +177,8 @@ pub enum OperatorQuery {
     JoinRequests { after: Option<String> },
     /// Invitations of operators and of accounts, starting after the one of this account and index if it is given.
     Invitations { after: Option<(AccountId, LogIndex)> },
+    /// Names of all rooms, or of those that an account is in, in their order, starting after `after` if it is given.
+    RoomNames { of: Option<AccountId>, after: Option<String> },
 }
 
 impl From<OperatorQuery> for Query {
@@ -399,6 +401,11 @@ pub enum Page {
         rows: Vec<(LogIndex, AuditRow)>,
         /// There are more rows: newer ones if the query names `after`, else older ones.
         more: bool,
+    },
+    RoomNames {
+        names: Vec<String>,
+        /// The `after` of the next page, if there is one.
+        more: Option<String>,
     },
     JoinRequests {
         requests: Vec<JoinRequestItem>,

@@ -27,6 +27,7 @@ use crate::rows::{
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
 use crate::visibility::rooms::{RoomAccess, SeenRoom, may_read_room, room_named};
+use std::collections::BTreeSet;
 
 pub(crate) fn change<V: View>(
     bounds: &Bounds,
@@ -161,24 +162,16 @@ fn join<V: View>(
         RoomAccess::Front(guest) => guest,
         RoomAccess::Hidden => return Ok(Err(Denied::of(Code::NoSuchRoom, Field::Room))),
     };
-    let mut counts = counts_of(view, id)?;
-    if counts.members as usize >= bounds.room_members_max {
-        return Ok(Err(Denied::new(Code::RoomFull)));
-    }
+    let mut counts = checked!(with_a_seat(bounds, view, id)?);
     if rooms_of(view, me, RoomTie::Member)?.len() >= bounds.rooms_per_person_max {
         return Ok(Err(Denied::new(Code::InTooManyRooms)));
     }
-    counts.members += 1;
-    let member = RoomMember { joined: context.index, rank: RoomRank::Member, read_through: context.index };
-    let mut changes = vec![
-        Change::put::<RoomMembers>(&(id, me), &member),
-        Change::put::<RoomsOf>(&(me, id), &RoomTie::Member),
-    ];
+    let mut changes = Vec::new();
     if guest.is_some() {
         counts.guests = counts.guests.saturating_sub(1);
         changes.push(Change::remove::<RoomGuests>(&(id, me)));
     }
-    changes.push(Change::put::<RoomCountsOf>(&id, &counts));
+    changes.extend(seated(context, id, me, counts));
     people::forget_invitation(bounds, view, &mut changes, (id, me), guest)?;
     Ok(Ok((changes, Reply::Done)))
 }
@@ -213,6 +206,53 @@ pub(crate) fn join_invited<V: View>(
     let seen = SeenRoom { id, room, access: RoomAccess::Front(None) };
     let joined = join(bounds, view, context, &Actor { me: AccountId(context.index), seen })?;
     Ok(joined.map_or_else(|_| Vec::new(), |(changes, _)| changes))
+}
+
+/// Returns the counts of a room that has a place for another member.
+fn with_a_seat<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    id: RoomId,
+) -> Result<Result<RoomCounts, Denied>, V::Error> {
+    let counts = counts_of(view, id)?;
+    let full = counts.members as usize >= bounds.room_members_max;
+    Ok(if full { Err(Denied::new(Code::RoomFull)) } else { Ok(counts) })
+}
+
+/// Returns the changes that make an account a member of a room with these counts.
+fn seated(context: ApplyContext, id: RoomId, me: AccountId, counts: RoomCounts) -> [Change; 3] {
+    let member = RoomMember { joined: context.index, rank: RoomRank::Member, read_through: context.index };
+    let counts = RoomCounts { members: counts.members + 1, ..counts };
+    [
+        Change::put::<RoomMembers>(&(id, me), &member),
+        Change::put::<RoomsOf>(&(me, id), &RoomTie::Member),
+        Change::put::<RoomCountsOf>(&id, &counts),
+    ]
+}
+
+/// Returns the changes that put a new account into these rooms in the name of operators, also into those by invitation.
+pub(crate) fn enter_all<V: View>(
+    bounds: &Bounds,
+    view: &V,
+    context: ApplyContext,
+    me: AccountId,
+    rooms: &[String],
+) -> Result<Result<Vec<Change>, Denied>, V::Error> {
+    let mut ids = BTreeSet::new();
+    let mut changes = Vec::new();
+    for room in rooms {
+        let name = checked!(text::fold_room_name(room));
+        let no_such = Denied::of(Code::NoSuchRoom, Field::Room);
+        let id = or_deny!(get::<RoomNames, V>(view, &name)?, no_such);
+        if ids.insert(id) {
+            let counts = checked!(with_a_seat(bounds, view, id)?);
+            changes.extend(seated(context, id, me, counts));
+        }
+    }
+    if ids.len() > bounds.rooms_per_person_max {
+        return Ok(Err(Denied::of(Code::InTooManyRooms, Field::Room)));
+    }
+    Ok(Ok(changes))
 }
 
 fn leave<V: View>(bounds: &Bounds, view: &V, actor: &Actor) -> Result<Decision, V::Error> {

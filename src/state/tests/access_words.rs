@@ -6,9 +6,9 @@ use super::registration_words;
 use super::scripts::{first, label, session};
 use super::token;
 use crate::account_role::AccountRole;
-use crate::command::{AccessCommand, AccountCommand, Command, OperatorCommand};
+use crate::command::{AccessCommand, AccountCommand, Command, NewPerson, OperatorCommand};
 use crate::ids::{AccountId, LogIndex, TokenHash};
-use crate::query::Query;
+use crate::query::{OperatorQuery, Query};
 use crate::rows::{
     Announcements, Dismissals, FeedAddresses, FeedAddressesOf, Key, OneTimeLinks, ResetLinks, Table, TableId,
     decode,
@@ -29,17 +29,20 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
             AccessCommand::ResetPassword { code: token(&first(args)?), password_hash: first(args)? }.into()
         }
         "createbyname" => AccessCommand::CreateByName { username: first(args)? }.into(),
-        // `createwithlink NAME CODE [email=EMAIL]`
+        // `createwithlink NAME CODE [email=EMAIL] [rooms="ROOM …"] [role=ROLE]`
         "createwithlink" => {
             let (username, code) = (first(args)?, token(&first(args)?));
             let email = args.lookup_parse("email")?;
-            OperatorCommand::CreateWithLink { name: username.clone(), username, email, code }.into()
+            let rooms: String = args.lookup_parse("rooms")?.unwrap_or_default();
+            let rooms = rooms.split_whitespace().map(str::to_string).collect();
+            let role = args.lookup_parse("role")?.map_or(Ok(AccountRole::Person), |name| role(&name))?;
+            let person = NewPerson { name: username.clone(), username, email, rooms, role };
+            OperatorCommand::CreateWithLink { person: Box::new(person), code }.into()
         }
         // `role ACCOUNT ROLE`
         "role" => {
             let (account, name) = (AccountId(first(args)?.parse()?), first(args)?);
-            let role = AccountRole::ALL.into_iter().find(|role| role.name() == name);
-            OperatorCommand::SetRole { account, role: role.ok_or("no such role")? }.into()
+            OperatorCommand::SetRole { account, role: role(&name)? }.into()
         }
         // `confirm SESSION [version=N]`
         "confirm" => {
@@ -80,6 +83,10 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
     }))
 }
 
+fn role(name: &String) -> Result<AccountRole, Box<dyn Error>> {
+    Ok(AccountRole::ALL.into_iter().find(|role| role.name() == name).ok_or("no such role")?)
+}
+
 /// Returns the query that a line names, if this module knows it.
 pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Query>, Box<dyn Error>> {
     Ok(Some(match name {
@@ -88,6 +95,10 @@ pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Qu
         "addresses" => Query::FeedAddresses { session: session(args)? },
         "addressed" => Query::AddressedFeed { address: token(&first(args)?) },
         "public" => Query::PublicCroaks { username: first(args)? },
+        "roomnames" => {
+            let of = args.lookup_parse("of")?.map(AccountId);
+            OperatorQuery::RoomNames { of, after: args.lookup_parse("after")? }.into()
+        }
         "audit" => audit_words::query(args)?,
         "linkof" => Query::ResetLink { code: token(&first(args)?) },
         _ => return registration_words::query(name, args),

@@ -3,7 +3,7 @@
 use super::{Log, token};
 use crate::account_role::AccountRole;
 use crate::code::{Code, Denied};
-use crate::command::{Command, InvitationTerms, OperatorCommand, UnreplicatedAct, Verdict};
+use crate::command::{Command, InvitationTerms, NewPerson, OperatorCommand, UnreplicatedAct, Verdict};
 use crate::ids::AccountId;
 use crate::limits::CONFIRMATION_AGE_MS_MAX;
 use crate::query::{OperatorQuery, Query};
@@ -28,7 +28,10 @@ fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
         OperatorCommand::Announce { text: "rain".into(), for_ms: None },
         OperatorCommand::WithdrawAnnouncement { announcement: 1 },
         OperatorCommand::MakeResetLink { account: about, code },
-        OperatorCommand::CreateWithLink { username, name, email: None, code },
+        OperatorCommand::CreateWithLink {
+            person: Box::new(NewPerson { username, name, ..NewPerson::default() }),
+            code,
+        },
         OperatorCommand::SetRole { account: about, role: Admin },
         OperatorCommand::RemoveRoomMessage { room: "pond".into(), message: 1 },
         OperatorCommand::Record { act: UnreplicatedAct::Backup { through: 1, rows: 1 } },
@@ -74,6 +77,7 @@ fn reads() -> Vec<(OperatorQuery, AccountRole)> {
     vec![
         (OperatorQuery::Accounts { names: "*".into(), after: None }, AccountRole::Moderator),
         (OperatorQuery::Reports { after: None }, AccountRole::Moderator),
+        (OperatorQuery::RoomNames { of: None, after: None }, AccountRole::Admin),
         (OperatorQuery::Audit { after: None, before: None, limit: 10 }, AccountRole::Admin),
         (OperatorQuery::JoinRequests { after: None }, AccountRole::Admin),
         (OperatorQuery::Invitations { after: None }, AccountRole::Admin),

@@ -83,7 +83,7 @@ impl Runner for Script {
             }
             "thread" | "everyone" | "search" | "likers" | "sharers" | "linkof" | "announcements"
             | "myannouncements" | "addresses" | "addressed" | "public" | "app" | "ownapp" | "caller"
-            | "audit" | "joinrequests" | "allinvitations" | "invitation" | "invitations" => {
+            | "audit" | "roomnames" | "joinrequests" | "allinvitations" | "invitation" | "invitations" => {
                 self.query(&command.name, &mut args)?
             }
             "rows" => self.rows(&mut args)?,

@@ -1,6 +1,7 @@
 //! Arguments of `ribbit user`.
 
 use super::announcements::{self, AnnounceArgs, WithdrawArgs};
+use super::import::{self, ImportArgs};
 use super::invitations::{self, DecideRequestArgs, InviteArgs, InvitersArgs, RegistrationArgs, UninviteArgs};
 use super::links::PagesArgs;
 use crate::client::arguments::OutputArgs;
@@ -19,6 +20,12 @@ pub(crate) enum UserVerb {
     /// Create an account, and a one-time link with which its owner sets a password
     #[command(after_help = CREATE_HELP)]
     Create(CreateArgs),
+    /// Create accounts from a table, each with a one-time link
+    #[command(after_help = import::IMPORT_HELP)]
+    Import(ImportArgs),
+    /// Print a table of all accounts
+    #[command(after_help = import::EXPORT_HELP)]
+    Export(OutputArgs),
     /// Set the password of an account and end its sessions
     #[command(after_help = PASSWD_HELP)]
     Passwd(AccountArgs),
@@ -266,7 +273,10 @@ impl UserVerb {
             UserVerb::Role(arguments) => &arguments.account.cluster,
             UserVerb::Uncroak(arguments) => &arguments.cluster,
             UserVerb::Unsay(arguments) => &arguments.cluster,
-            UserVerb::Reports(output) | UserVerb::Announcements(output) => &output.cluster,
+            UserVerb::Import(arguments) => &arguments.cluster,
+            UserVerb::Export(output) | UserVerb::Reports(output) | UserVerb::Announcements(output) => {
+                &output.cluster
+            }
             UserVerb::Announce(arguments) => &arguments.output.cluster,
             UserVerb::Withdraw(arguments) => &arguments.output.cluster,
             UserVerb::Decide(arguments) => &arguments.cluster,

@@ -6,6 +6,7 @@
 
 pub(crate) mod announcements;
 pub(crate) mod arguments;
+pub(crate) mod import;
 pub(crate) mod invitations;
 mod links;
 
@@ -22,7 +23,7 @@ use links::{Link, PagesArgs};
 use ribbit_net::client::{Client, ClientError};
 use ribbit_net::protocol::{Answer, Ask, UnavailableReason};
 use ribbit_net::secret::{new_code, new_request_id, to_hex, token_hash};
-use ribbit_state::command::UnreplicatedAct;
+use ribbit_state::command::{NewPerson, UnreplicatedAct};
 use ribbit_state::query::{AccountSummary, OperatorQuery};
 use ribbit_state::text::{check_password, fold_username};
 use ribbit_state::{
@@ -33,6 +34,8 @@ use ribbit_ui::{lines, person_json, report_words};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
+/// Path of the page on which a link sets a password, before its code.
+const RESET_PATH: &str = "/reset/";
 /// Timeout of a request.
 const ASK_MAX: Duration = Duration::from_secs(10);
 /// Timeout of a linearizable read, after which a stale one may be made.
@@ -79,6 +82,8 @@ impl Operator {
         match verb {
             UserVerb::List(ListArgs { names, output }) => self.list(&names, output.json).await,
             UserVerb::Create(arguments) => self.create(arguments).await,
+            UserVerb::Import(arguments) => self.import(arguments).await,
+            UserVerb::Export(output) => self.export(&output).await,
             UserVerb::Passwd(AccountArgs { username, .. }) => self.set_password(&username).await,
             UserVerb::Reset(ResetArgs { username, pages, output }) => {
                 self.reset(&username, &pages, output.json).await
@@ -190,14 +195,10 @@ impl Operator {
         let username = fold_username(&username).map_err(RequestError::from)?;
         let code = new_code();
         let name = name.unwrap_or_else(|| username.clone());
-        let command = OperatorCommand::CreateWithLink {
-            username: username.clone(),
-            name,
-            email,
-            code: token_hash(&code),
-        };
+        let person = NewPerson { username: username.clone(), name, email, ..NewPerson::default() };
+        let command = OperatorCommand::CreateWithLink { person: Box::new(person), code: token_hash(&code) };
         self.write(command.into()).await?;
-        let link = Link { path: "/reset/", code: to_hex(&code), pages: pages.as_deref(), qr };
+        let link = Link { path: RESET_PATH, code: to_hex(&code), pages: pages.as_deref(), qr };
         link.say_password(
             &username,
             output.json,
@@ -212,7 +213,8 @@ impl Operator {
         let code = new_code();
         let command = OperatorCommand::MakeResetLink { account, code: token_hash(&code) };
         self.write(command.into()).await?;
-        let link = Link { path: "/reset/", code: to_hex(&code), pages: pages.pages.as_deref(), qr: pages.qr };
+        let link =
+            Link { path: RESET_PATH, code: to_hex(&code), pages: pages.pages.as_deref(), qr: pages.qr };
         link.say_password(&username, json, &format!("@{username} can set a new password"), "a day")
     }
 

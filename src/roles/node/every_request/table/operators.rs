@@ -2,7 +2,7 @@
 
 use super::{Expected, NUMBERS, RequestTable, SESSION, TOKEN, denied, is_username, read, write};
 use ribbit_net::frame::Plane;
-use ribbit_state::command::InvitationTerms;
+use ribbit_state::command::{InvitationTerms, NewPerson};
 use ribbit_state::limits::{
     ANNOUNCEMENT_CHARS_MAX, ANNOUNCEMENT_MS_MAX, EMAIL_CHARS_MAX, INVITATION_MS_MAX, INVITATION_USES_MAX,
     NAME_CHARS_MAX, PASSWORD_HASH_BYTES_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX, WELCOME_CHARS_MAX,
@@ -151,7 +151,8 @@ pub(super) fn access_commands(table: &mut RequestTable) {
         OperatorCommand::RemoveRoomMessage { room, message: 1 }.into()
     });
     let create = |username: String, name: String, email: Option<String>| {
-        OperatorCommand::CreateWithLink { username, name, email, code }.into()
+        let person = Box::new(NewPerson { username, name, email, ..NewPerson::default() });
+        OperatorCommand::CreateWithLink { person, code }.into()
     };
     let (ada, name) = (|| "ada".to_string(), || "Ada".to_string());
     table.command_text(USERNAME_CHARS_MAX, is_username, odd, |username| create(username, name(), None));
