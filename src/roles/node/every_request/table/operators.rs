@@ -2,7 +2,7 @@
 
 use super::{Expected, NUMBERS, RequestTable, SESSION, TOKEN, denied, is_username, read, write};
 use ribbit_net::frame::Plane;
-use ribbit_state::command::{InvitationTerms, NewPerson};
+use ribbit_state::command::{InvitationTerms, NewPerson, UnreplicatedAct};
 use ribbit_state::limits::{
     ANNOUNCEMENT_CHARS_MAX, ANNOUNCEMENT_MS_MAX, EMAIL_CHARS_MAX, INVITATION_MS_MAX, INVITATION_USES_MAX,
     NAME_CHARS_MAX, PASSWORD_HASH_BYTES_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX, WELCOME_CHARS_MAX,
@@ -107,6 +107,8 @@ fn invitations(table: &mut RequestTable) {
     for invitation in NUMBERS {
         table.command(AccountCommand::Uninvite { session, invitation });
         table.command(OperatorCommand::Uninvite { invitation });
+        let act = UnreplicatedAct::Backup { through: invitation, rows: invitation };
+        table.command(OperatorCommand::Record { act });
         let after = Some((AccountId(invitation), invitation));
         table.query(OperatorQuery::Invitations { after }.into());
     }
