@@ -107,6 +107,12 @@ pub fn invitation_code(session: TokenHash, request: RequestId) -> [u8; CODE_BYTE
     *hash.first_chunk().expect("a hash has 32 bytes")
 }
 
+/// Returns the code of the one-time link that a session makes with this request, as [`feed_secret`] does.
+pub fn link_code(session: TokenHash, request: RequestId) -> [u8; CODE_BYTES] {
+    let long = token_hash(&[b"ribbit link ", &session.0[..], &request.0.to_le_bytes()].concat()).0;
+    std::array::from_fn(|at| long[at])
+}
+
 /// Returns a new request id, for a write that is not a retry.
 pub fn new_request_id() -> RequestId {
     let mut id = [0; 16];

@@ -9,6 +9,15 @@ use serde_json::json;
 /// Returns an act for the terminal: when, who, from where, what.
 pub fn line(row: &AuditRow) -> String {
     let at = shown(row.wall_ms).map_or_else(|| "-".to_string(), |time| time.machine);
+    format!("{at}  {}  {}", who(row), what(row))
+}
+
+/// Returns an act as a sentence: who, from where, what.
+pub fn sentence(row: &AuditRow) -> String {
+    format!("{} {}", who(row), what(row))
+}
+
+fn who(row: &AuditRow) -> String {
     let actor = match &row.actor {
         Actor::Operator { name } if name.is_empty() => "unknown".to_string(),
         Actor::Operator { name } => plain::line(name),
@@ -16,7 +25,11 @@ pub fn line(row: &AuditRow) -> String {
     };
     let from =
         if row.address.is_empty() { String::new() } else { format!(" ({})", plain::line(&row.address)) };
-    let mut line = format!("{at}  {actor}{from}  ");
+    actor + &from
+}
+
+fn what(row: &AuditRow) -> String {
+    let mut line = String::new();
     if let Some(code) = row.refused {
         line += &format!("was refused ({}): ", code.number());
     }

@@ -23,6 +23,11 @@ impl Form {
         self.0.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str())
     }
 
+    /// Returns all fields in their order.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(field, value)| (field.as_str(), value.as_str()))
+    }
+
     /// Returns the value of a field, or an empty text if it is missing.
     pub fn text(&self, name: &str) -> &str {
         self.get(name).unwrap_or_default()

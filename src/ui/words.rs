@@ -147,11 +147,19 @@ pub enum Note {
     Reported,
     Requested,
     Uninvited,
+    Decided,
+    Suspended,
+    Resumed,
+    AccountDeleted,
+    Approved,
+    TurnedDown,
+    Announced,
+    Withdrawn,
 }
 
 impl Note {
     /// All notes.
-    pub const ALL: [Note; 16] = [
+    pub const ALL: [Note; 24] = [
         Note::Welcome,
         Note::Added,
         Note::Removed,
@@ -168,6 +176,14 @@ impl Note {
         Note::Reported,
         Note::Requested,
         Note::Uninvited,
+        Note::Decided,
+        Note::Suspended,
+        Note::Resumed,
+        Note::AccountDeleted,
+        Note::Approved,
+        Note::TurnedDown,
+        Note::Announced,
+        Note::Withdrawn,
     ];
 
     /// Returns the value of `?note=` in the address.
@@ -187,6 +203,14 @@ impl Note {
             Note::Blocked => "blocked",
             Note::Unblocked => "unblocked",
             Note::Reported => "reported",
+            Note::Decided => "decided",
+            Note::Suspended => "suspended",
+            Note::Resumed => "resumed",
+            Note::AccountDeleted => "account-deleted",
+            Note::Approved => "approved",
+            Note::TurnedDown => "turned-down",
+            Note::Announced => "announced",
+            Note::Withdrawn => "withdrawn",
             Note::Requested => "requested",
             Note::Uninvited => "uninvited",
         }
@@ -217,6 +241,14 @@ impl Note {
             Note::Unmuted => "Unmuted.",
             Note::Blocked => "Blocked. You no longer see each other.",
             Note::Unblocked => "Unblocked. You no longer follow each other.",
+            Note::Decided => "Decided. Whoever reported it is told.",
+            Note::Suspended => "Suspended. They are logged out everywhere.",
+            Note::Resumed => "The suspension is lifted. They can log in again.",
+            Note::AccountDeleted => "The account is deleted.",
+            Note::Approved => "Approved. They can log in now.",
+            Note::TurnedDown => "Turned down.",
+            Note::Announced => "Announced. Everyone sees it.",
+            Note::Withdrawn => "Withdrawn.",
             Note::Reported => "Reported. The people who run the servers will look at it and tell you.",
             Note::Requested => {
                 "Thank you! Your account is waiting for approval. You can log in here once it is approved."

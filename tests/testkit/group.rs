@@ -14,7 +14,7 @@ use ribbit_net::protocol::{
 };
 use ribbit_net::secret::stored_token;
 use ribbit_replica::event_ring::{EventReader, EventRing};
-use ribbit_state::command::Proposal;
+use ribbit_state::command::{Origin, Proposal};
 use ribbit_state::facts::event;
 use ribbit_state::lookup::{account_named, account_requested, session_account};
 use ribbit_state::model::Model;
@@ -55,6 +55,8 @@ struct Store {
     index: LogIndex,
     history: u128,
     wall_ms: u64,
+    /// Time that passed without a write, in milliseconds of cluster age.
+    passed_ms: u64,
 }
 
 impl Store {
@@ -64,9 +66,12 @@ impl Store {
 
     fn write(&mut self, id: RequestId, submitted_at: LogIndex, command: Command) -> Answer {
         self.index += 1;
-        let stamp = Stamp { wall_ms: self.wall_ms + self.index * 1000, age_ms: self.index };
+        let stamp = Stamp { wall_ms: self.wall_ms + self.index * 1000, age_ms: self.index + self.passed_ms };
+        let origin = command
+            .is_audited()
+            .then(|| Box::new(Origin { operator: "operator@board".into(), address: "10.0.0.1".into() }));
         let proposal =
-            Proposal { stamp, request: ribbit_state::Request { id, submitted_at, origin: None, command } };
+            Proposal { stamp, request: ribbit_state::Request { id, submitted_at, origin, command } };
         let applied = self.model.decide(self.index, &proposal);
         let event = event(self.index, &proposal.request.command, &applied.outcome, &applied.changes);
         self.model.commit(self.index, &applied.changes);
@@ -255,8 +260,14 @@ impl Group {
         let address = listener.local_addr().expect("bound").to_string();
         // 2026-07-01, so that croaks have a time.
         let live = Arc::new(EventRing::new(0, EVENTS_MAX));
-        let store =
-            Store { model: Model::new(), live, index: 0, history: 0xf00d, wall_ms: 1_782_900_000_000 };
+        let store = Store {
+            model: Model::new(),
+            live,
+            index: 0,
+            history: 0xf00d,
+            wall_ms: 1_782_900_000_000,
+            passed_ms: 0,
+        };
         let shared = Shared { store, mood: Mood::Well, lagging: None, asked: Vec::new(), croaks_read: 0 };
         let shared = Arc::new(Mutex::new(shared));
         let serving = shared.clone();
@@ -296,6 +307,11 @@ impl Group {
     /// Answers a query of an operator.
     pub fn read(&self, query: &Query) -> Page {
         self.shared.lock().unwrap().store.model.answer(query).expect("the query is answered")
+    }
+
+    /// Lets cluster age pass.
+    pub fn wait(&self, ms: u64) {
+        self.shared.lock().unwrap().store.passed_ms += ms;
     }
 
     /// Simulates clocks that were never set.

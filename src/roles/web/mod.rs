@@ -12,7 +12,7 @@
 //!   routes
 //! - `request_context`: cookies, deadline, queries and commands of one request; `services`: what all requests share;
 //!   `error_pages`: refusals
-//! - `accounts`, `croaks`, `talks`, `monitoring`: the handlers of pages, by subject
+//! - `accounts`, `admin`, `croaks`, `talks`, `monitoring`: the handlers of pages, by subject
 //! - `chirper`: the addresses of Chirper's web server
 //! - [`api`]: the Mastodon client API
 //!
@@ -23,6 +23,7 @@
 //! answered within four seconds; only live streams and downloads take longer.
 
 mod accounts;
+mod admin;
 pub mod api;
 pub mod arguments;
 mod chirper;

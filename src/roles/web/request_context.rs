@@ -118,7 +118,7 @@ pub(super) struct RequestContext {
     gave_up_waiting: bool,
     /// True if something on this page may be out of date.
     old: bool,
-    /// True once the log has decided about the form's request, so the next one needs a new id.
+    /// True once the log has decided about the last request, so the next one needs a new id.
     decided: bool,
     /// Value of the `seen` cookie as it was sent.
     seen_text: Option<String>,
@@ -369,6 +369,7 @@ impl RequestContext {
     /// # Errors
     /// `Denied` if it is refused, `Service` if it is not decided in time or the rate limit is exceeded.
     pub(super) async fn write(&mut self, ask: Ask) -> Result<Reply, PageError> {
+        self.decided = false;
         self.check_rate(rate_class(&ask))?;
         match self.ask(ask, self.time_left()).await? {
             protocol::Answer::Written { token, outcome } => {

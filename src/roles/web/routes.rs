@@ -12,6 +12,7 @@ use crate::web::accounts::keep_away;
 use crate::web::accounts::people;
 use crate::web::accounts::reset;
 use crate::web::accounts::settings;
+use crate::web::admin;
 use crate::web::chirper;
 use crate::web::croaks::complete;
 use crate::web::croaks::croak;
@@ -260,6 +261,22 @@ routes! {
     Invitations "/invitations" Session
         GET |it| invitations::show(it.context, it.query).await,
         POST |it| invitations::change(it.context, it.form).await;
+    Admin "/admin" Session
+        GET |it| admin::reports::show(it.context, it.query).await,
+        POST |it| admin::reports::decide(it.context, it.form).await;
+    AdminPeople "/admin/people" Session
+        GET |it| admin::people::list(it.context, it.query).await;
+    AdminPerson "/admin/people/{name}" Session
+        GET |it| admin::people::show(it.context, it.named, it.query).await,
+        POST |it| admin::people::change(it.context, it.named, it.form).await;
+    AdminRequests "/admin/requests" Session
+        GET |it| admin::requests::show(it.context, it.query).await,
+        POST |it| admin::requests::decide(it.context, it.form).await;
+    AdminSite "/admin/site" Session
+        GET |it| admin::site::show(it.context, it.query).await,
+        POST |it| admin::site::change(it.context, it.form).await;
+    AdminAudit "/admin/audit" Session
+        GET |it| admin::audit::show(it.context, it.query).await;
 
     Authorize "/oauth/authorize" Anyone of Api
         GET |it| authorize::show(it.context, it.query).await,

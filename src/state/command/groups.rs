@@ -242,6 +242,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    pub const ALL: [Verdict; 4] = [Verdict::Nothing, Verdict::Remove, Verdict::Warn, Verdict::Suspend];
+
     /// Returns the word for it on the command line and in JSON.
     pub fn name(self) -> &'static str {
         match self {

@@ -7,7 +7,7 @@
 //! - [`people`]: `/people`, `/@name`; [`thread`]: `/croak/ID`; [`messages`]: `/messages` and below; [`settings`]: `/settings`;
 //!   [`feed_addresses`]: `/settings/feeds`; [`invitations`]: `/invitations`
 //! - [`rooms`]: `/rooms` and below; [`bubble`]: groups of messages there and in conversations
-//! - [`authorize`], at `/oauth/authorize`
+//! - [`authorize`], at `/oauth/authorize`; [`admin`]: `/admin` and below
 //! - [`search`]: `/search` and `/tag/NAME`; [`chirper`]: the addresses of Chirper
 //! - [`croak`]: a croak on any page; [`composer`]: the form for one;
 //!   [`text`]: a user's text, with links for mentions, tags and addresses
@@ -15,6 +15,7 @@
 //! A refused form comes back with its text, except for passwords. Its request id comes back too when sending the form
 //! again must not take effect twice.
 
+pub mod admin;
 pub mod announcement;
 pub mod authorize;
 pub mod bubble;

@@ -115,6 +115,8 @@ pub enum SettingsSection {
 #[template(path = "settings.html")]
 pub struct SettingsPage {
     pub frame: PageFrame,
+    /// True if the person is a moderator or an admin.
+    pub governs: bool,
     /// Stored name, or the one from a refused form. So are the other texts.
     pub name: String,
     pub bio: String,

@@ -1,6 +1,6 @@
 //! The pages in headless Chromium, with scripts and without. Skipped if Chromium is not installed.
 //!
-//! - `tour`: a user goes through every page; each is checked for layout and accessibility
+//! - `tour`, `admin`: a user, and an admin, go through every page; each is checked for layout and accessibility
 //! - `script`: features of the script: live croaks, retries, the counter; `live`: what else arrives on open pages; `rooms`
 //! - `keyboard`: use without a mouse
 //! - `network`: over a network, without encryption
@@ -9,6 +9,7 @@
 //! there at full size, narrow and wide, light and dark, as PNG in base64. With RIBBIT_AXE=FILE, or where .ci/run has put it,
 //! axe-core checks every page; without it this check is skipped.
 
+mod admin;
 mod keyboard;
 mod live;
 mod network;

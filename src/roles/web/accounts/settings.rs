@@ -9,7 +9,8 @@ use ribbit_net::protocol::{Ask, Password};
 use ribbit_state::query::{OpenSession, OwnAccount};
 use ribbit_state::text::check_password;
 use ribbit_state::{
-    AccountChanges, AccountCommand, Audience, Avatar, Code, Denied, Field, LogIndex, Page, Query, TokenHash,
+    AccountChanges, AccountCommand, AccountRole, Audience, Avatar, Code, Denied, Field, LogIndex, Page,
+    Query, TokenHash,
 };
 use ribbit_ui::form::{Form, FormRequest};
 use ribbit_ui::pages::settings::{SessionRow, SettingsPage, SettingsSection};
@@ -34,6 +35,7 @@ pub(in crate::web) async fn show(context: &mut RequestContext, query: &Form) -> 
 /// Shows what is stored in the forms.
 fn fill(page: &mut SettingsPage, account: OwnAccount) {
     page.offer_pictures(account.person.avatar, &account.person.username);
+    page.governs = account.role > AccountRole::Person;
     page.name = account.person.name;
     page.bio = account.bio;
     page.links = account.links.join("\n");
@@ -61,6 +63,7 @@ fn page(context: &RequestContext, frame: PageFrame, sessions: &[OpenSession]) ->
     let row = |session| SessionRow::new(session, now_ms, context.request_here());
     SettingsPage {
         frame,
+        governs: false,
         name: String::new(),
         bio: String::new(),
         links: String::new(),

@@ -1,0 +1,137 @@
+//! `/admin` and below: the pages of moderators and admins.
+//!
+//! ```text
+//!   form ──▶ password in it? ──▶ Confirm ──▶ Govern { session, change } ──▶ done ──▶ the page again, with a note
+//!                                                      └──▶ ConfirmPassword ──▶ a page that asks for the password and
+//!                                                                               carries the fields of the form
+//! ```
+//!
+//! The rules decide by the role that the account has when the command is applied; nothing here is a permission. Each act is a row
+//! of the audit log.
+//!
+//! - here: what all pages share; `reports`, `people`, `requests`, `site`, `audit`: one page each
+
+pub(in crate::web) mod audit;
+pub(in crate::web) mod people;
+pub(in crate::web) mod reports;
+pub(in crate::web) mod requests;
+pub(in crate::web) mod site;
+
+use crate::web::error_pages::{self, NO_SESSION, WRONG_PAGE, error_page, status};
+use crate::web::http::response::{self, WebResponse};
+use crate::web::limits::READ_DEADLINE;
+use crate::web::request_context::{PageError, RequestContext};
+use hyper::StatusCode;
+use ribbit_net::protocol::{Ask, Password};
+use ribbit_state::command::{OperatorCommand, Reply};
+use ribbit_state::query::OperatorQuery;
+use ribbit_state::{AccountRole, Code, Command, Denied, Field, Page, Query};
+use ribbit_ui::form::{Form, FormRequest, REQUEST_FIELD};
+use ribbit_ui::pages::admin::{AdminHead, AdminTab, ConfirmPage};
+use ribbit_ui::pages::{NavEntry, PageFrame, lacks_session};
+use ribbit_ui::words::{Note, Refusals, refusal};
+
+const HERE: NavEntry = NavEntry::Settings;
+
+/// A page that was read for somebody with a role.
+struct AdminRead {
+    frame: PageFrame,
+    head: AdminHead,
+    page: Page,
+}
+
+/// Reads what a page shows, and who looks at it.
+async fn read(
+    context: &mut RequestContext,
+    query: OperatorQuery,
+    (title, tab): (&str, AdminTab),
+    asked: &Form,
+) -> Result<AdminRead, PageError> {
+    let session = context.session().ok_or(NO_SESSION)?;
+    let Page::Account(own) = context.read(Query::Account { session }, READ_DEADLINE).await?.page else {
+        return Err(WRONG_PAGE);
+    };
+    let got = context.read(Query::Govern { session, query }, READ_DEADLINE).await?;
+    let mut frame = context.frame(title, HERE);
+    frame.old = got.old;
+    frame.me = Some(own.person.username);
+    frame.take_note(asked);
+    context.count_unread(&mut frame).await;
+    let head = AdminHead {
+        tab,
+        admin: own.role == AccountRole::Admin,
+        refusals: Refusals::default(),
+        log_in: false,
+    };
+    Ok(AdminRead { frame, head, page: got.page })
+}
+
+/// Answers a GET whose page cannot be read.
+fn unreadable(context: &RequestContext, error: PageError) -> WebResponse {
+    match error {
+        PageError::Denied(denied) if denied.code == Code::NotAllowed => {
+            error_pages::message(StatusCode::FORBIDDEN, "Not allowed", &refusal(denied), true)
+        }
+        error => error_page(context, HERE, error),
+    }
+}
+
+/// Makes a change. With the field of a password, that is checked first.
+async fn govern(
+    context: &mut RequestContext,
+    form: &Form,
+    change: OperatorCommand,
+) -> Result<Reply, PageError> {
+    let session = context.session().ok_or(NO_SESSION)?;
+    if let Some(password) = form.get(Field::Password.name()) {
+        let FormRequest { id, submitted_at } = context.new_request().await?;
+        let password = Password(password.to_string());
+        context.write(Ask::Confirm { id, submitted_at, session, password }).await?;
+    }
+    let request = context.request_of(form).await?;
+    context.command(request, Command::Govern { session, change }).await
+}
+
+/// Answers a form whose change was made, or was not.
+async fn answered(
+    context: &mut RequestContext,
+    form: &Form,
+    (action, note): (&str, Note),
+    done: Result<Reply, PageError>,
+) -> WebResponse {
+    match done {
+        Ok(_) => response::see_other(&format!("{action}?note={}", note.name())),
+        Err(error) => refused(context, form, action, error).await,
+    }
+}
+
+/// Answers a form whose change was not made: asks for the password if that is what is missing, else tells the reason.
+async fn refused(context: &mut RequestContext, form: &Form, action: &str, error: PageError) -> WebResponse {
+    let asks = error.denied().iter().any(|denied| {
+        matches!(denied.code, Code::ConfirmPassword | Code::WrongPassword)
+            || denied.field == Some(Field::Password)
+    });
+    let tried = form.get(Field::Password.name()).is_some() && error.service_error().is_some();
+    if lacks_session(error.denied()) || !(asks || tried) {
+        return unreadable(context, error);
+    }
+    let request = context.request_again(form, None, &error).await;
+    let first = |denied: &&Denied| denied.code == Code::ConfirmPassword;
+    let told: Vec<Denied> = error.denied().iter().filter(|denied| !first(denied)).copied().collect();
+    let mut frame = context.frame("Confirm it's you", HERE);
+    frame.service_error = error.service_error();
+    let carried = |(name, _): &(&str, &str)| *name != REQUEST_FIELD && *name != Field::Password.name();
+    let page = ConfirmPage {
+        frame,
+        action: action.to_string(),
+        fields: form.fields().filter(carried).map(|(name, value)| (name.into(), value.into())).collect(),
+        request,
+        refusals: Refusals::on(&[Field::Password.name()], &told),
+    };
+    response::page(status(&error), &page)
+}
+
+/// Answers a form that no page of the site makes.
+fn unknown_form(context: &RequestContext) -> WebResponse {
+    error_page(context, HERE, PageError::Denied(Denied::new(Code::InvalidEntry)))
+}

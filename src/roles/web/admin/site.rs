@@ -1,0 +1,110 @@
+//! `/admin/site`: the texts of the first page, who can join, and announcements.
+
+use super::{answered, govern, read, unknown_form, unreadable};
+use crate::web::error_pages::WRONG_PAGE;
+use crate::web::http::response::{self, WebResponse};
+use crate::web::limits::READ_DEADLINE;
+use crate::web::request_context::{PageError, RequestContext};
+use hyper::StatusCode;
+use ribbit_state::command::OperatorCommand;
+use ribbit_state::query::OperatorQuery;
+use ribbit_state::{Inviters, Page, Query, Registration};
+use ribbit_ui::form::Form;
+use ribbit_ui::pages::admin::{AdminTab, AnnouncementRow, SitePage, registrations};
+use ribbit_ui::words::Note;
+
+const PATH: &str = "/admin/site";
+
+/// Shows the settings of the site.
+pub(in crate::web) async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
+    match page(context, query).await {
+        Ok(page) => response::page(StatusCode::OK, &page),
+        Err(error) => unreadable(context, error),
+    }
+}
+
+async fn page(context: &mut RequestContext, query: &Form) -> Result<SitePage, PageError> {
+    // What an admin alone may read: the settings themselves are open to everyone.
+    let asked = OperatorQuery::Audit { after: None, before: None, limit: 1 };
+    let got = read(context, asked, ("Site", AdminTab::Site), query).await?;
+    let settings = context.read(Query::Settings, READ_DEADLINE).await?.page;
+    let Page::Settings(settings) = settings else { return Err(WRONG_PAGE) };
+    let announced = context.read(Query::Announcements, READ_DEADLINE).await?.page;
+    let Page::Announcements(items) = announced else { return Err(WRONG_PAGE) };
+    let now_ms = got.frame.now_ms;
+    let row = |item| AnnouncementRow::new(item, now_ms, context.request_here());
+    Ok(SitePage {
+        name: settings.site_name,
+        welcome: settings.welcome,
+        registrations: registrations(settings.registration),
+        inviters: Inviters::ALL.map(|one| (one.name(), one == settings.inviters)).into(),
+        announcement: String::new(),
+        announcements: items.into_iter().map(row).collect(),
+        texts_request: context.request_if_read(),
+        joining_request: context.request_if_read(),
+        announce_request: context.request_if_read(),
+        frame: got.frame,
+        head: got.head,
+    })
+}
+
+/// Changes what a form asks for.
+pub(in crate::web) async fn change(context: &mut RequestContext, form: &Form) -> WebResponse {
+    let text = |field| form.text(field).to_string();
+    let (command, note) = match form.get("choice") {
+        Some("texts") => {
+            let (name, welcome) = (Some(text("name")), Some(text("welcome")));
+            (OperatorCommand::DescribeSite { name, welcome }, Note::Saved)
+        }
+        Some("joining") => {
+            let inviters = Inviters::ALL.into_iter().find(|one| one.name() == form.text("inviters"));
+            let registration =
+                Registration::ALL.into_iter().find(|one| one.name() == form.text("registration"));
+            let (Some(inviters), Some(registration)) = (inviters, registration) else {
+                return unknown_form(context);
+            };
+            return join_by(context, form, registration, inviters).await;
+        }
+        Some("announce") => {
+            (OperatorCommand::Announce { text: text("announcement"), for_ms: None }, Note::Announced)
+        }
+        Some("withdraw") => match form.text("item").parse() {
+            Ok(announcement) => (OperatorCommand::WithdrawAnnouncement { announcement }, Note::Withdrawn),
+            Err(_) => return unknown_form(context),
+        },
+        _ => return unknown_form(context),
+    };
+    let done = govern(context, form, command).await;
+    answered(context, form, (PATH, note), done).await
+}
+
+/// Sets who can join and who invites: two commands, of which each that changes nothing is not sent.
+async fn join_by(
+    context: &mut RequestContext,
+    form: &Form,
+    registration: Registration,
+    inviters: Inviters,
+) -> WebResponse {
+    let current = match context.read(Query::Settings, READ_DEADLINE).await {
+        Ok(read) => match read.page {
+            Page::Settings(settings) => settings,
+            _ => return unreadable(context, WRONG_PAGE),
+        },
+        Err(error) => return unreadable(context, error),
+    };
+    let mut form_left = form;
+    let without_request = Form::default();
+    if current.registration != registration {
+        if let Err(error) = govern(context, form, OperatorCommand::SetRegistration { registration }).await {
+            return super::refused(context, form, PATH, error).await;
+        }
+        // The second command is another request.
+        form_left = &without_request;
+    }
+    if current.inviters != inviters
+        && let Err(error) = govern(context, form_left, OperatorCommand::SetInviters { inviters }).await
+    {
+        return super::refused(context, form, PATH, error).await;
+    }
+    response::see_other(&format!("{PATH}?note={}", Note::Saved.name()))
+}

@@ -1,0 +1,198 @@
+//! The pages of moderators and admins, without scripts.
+
+use ribbit_state::limits::CONFIRMATION_AGE_MS_MAX;
+use ribbit_state::query::OperatorQuery;
+use ribbit_state::{AccountId, AccountRole, Code, OperatorCommand, Page, Registration};
+use testkit::http::Browser;
+use testkit::site::Site;
+
+const PAGES: [&str; 6] =
+    ["/admin", "/admin/people", "/admin/people/carl", "/admin/requests", "/admin/site", "/admin/audit"];
+
+/// Every form of these pages, the fields that it sends, and the least role that may send it.
+const FORMS: [(&str, &[(&str, &str)], AccountRole); 13] = [
+    ("/admin", &[("report", "1"), ("choice", "nothing")], AccountRole::Moderator),
+    ("/admin/people/carl", &[("choice", "suspend")], AccountRole::Moderator),
+    ("/admin/people/carl", &[("choice", "resume")], AccountRole::Moderator),
+    ("/admin/people/carl", &[("choice", "role"), ("role", "admin")], AccountRole::Admin),
+    ("/admin/people/carl", &[("choice", "link")], AccountRole::Admin),
+    ("/admin/people/carl", &[("choice", "delete"), ("confirm", "carl")], AccountRole::Admin),
+    ("/admin/requests", &[("asked", "dora"), ("choice", "approve")], AccountRole::Admin),
+    ("/admin/requests", &[("asked", "dora"), ("choice", "refuse")], AccountRole::Admin),
+    ("/admin/site", &[("choice", "texts"), ("name", "Pond")], AccountRole::Admin),
+    (
+        "/admin/site",
+        &[("choice", "joining"), ("registration", "closed"), ("inviters", "admins")],
+        AccountRole::Admin,
+    ),
+    (
+        "/admin/site",
+        &[("choice", "joining"), ("registration", "open"), ("inviters", "everyone")],
+        AccountRole::Admin,
+    ),
+    ("/admin/site", &[("choice", "announce"), ("announcement", "Quiet, please")], AccountRole::Admin),
+    ("/admin/site", &[("choice", "withdraw"), ("item", "1")], AccountRole::Admin),
+];
+
+/// Starts a site with an admin, a moderator and a person.
+pub(crate) fn three(site: &Site) -> [Browser; 3] {
+    let people = ["ada", "bob", "carl"].map(|name| {
+        let mut browser = Browser::new(&site.address);
+        browser.join(name);
+        browser
+    });
+    for (account, role) in [(1, AccountRole::Admin), (3, AccountRole::Moderator)] {
+        site.group.operate(OperatorCommand::SetRole { account: AccountId(account), role });
+    }
+    people
+}
+
+fn reports(site: &Site) -> usize {
+    let Page::Reports { reports, .. } = site.group.read(&OperatorQuery::Reports { after: None }.into())
+    else {
+        panic!("no reports")
+    };
+    reports.len()
+}
+
+#[test]
+fn every_page_and_form_asks_for_its_role() {
+    let site = Site::start();
+    let [mut ada, mut bob, mut carl] = three(&site);
+    for page in PAGES {
+        carl.get(page).says(403, "Your account may not do that.");
+        ada.get(page).says(200, "Administration");
+    }
+    let of_admins = ["/admin/requests", "/admin/site", "/admin/audit"];
+    for page in PAGES {
+        let expected = if of_admins.contains(&page) { 403 } else { 200 };
+        assert_eq!(bob.get(page).status, expected, "{page}");
+    }
+    for (path, fields, least) in FORMS {
+        let refused = carl.post(path, fields);
+        assert_eq!(refused.status, 403, "{path} {fields:?} by a person: {}", refused.body);
+        if least == AccountRole::Admin {
+            let refused = bob.post(path, fields);
+            assert_eq!(refused.status, 403, "{path} {fields:?} by a moderator: {}", refused.body);
+        }
+    }
+    // The person is still there, and the site is as it was.
+    Browser::new(&site.address).get("/create").says(200, "Sign up");
+    ada.get("/admin/people/carl").says(200, "@carl");
+    // Nobody touches those of the same role.
+    assert_eq!(bob.post("/admin/people/ada", &[("choice", "suspend")]).status, 403);
+    carl.get("/settings").says(200, "Danger zone");
+    assert!(!carl.get("/settings").body.contains("/admin") && ada.get("/settings").body.contains("/admin"));
+}
+
+#[test]
+fn a_password_is_asked_for_after_ten_minutes_and_the_form_goes_on() {
+    let site = Site::start();
+    let [mut ada, ..] = three(&site);
+    site.group.wait(CONFIRMATION_AGE_MS_MAX);
+    let request = ada.get("/admin/site").requests()[0].clone();
+    let texts = [
+        ("choice", "texts"),
+        ("name", "The <pond>"),
+        ("welcome", "Ask \"ada\""),
+        ("request", request.as_str()),
+    ];
+    let asked = ada.post("/admin/site", &texts);
+    asked.says(422, "Enter your password");
+    asked.says(422, "name=\"welcome\" value=\"Ask &#34;ada&#34;\"");
+    assert_eq!(asked.body.matches("name=\"request\"").count(), 1, "{}", asked.body);
+    let request = asked.requests()[0].clone();
+    let with = |password| {
+        let mut fields = texts.to_vec();
+        fields[3] = ("request", request.as_str());
+        fields.push(("password", password));
+        fields
+    };
+    let wrong = ada.post("/admin/site", &with("not it at all"));
+    wrong.refuses(Code::WrongPassword);
+    assert!(!wrong.body.contains("not it at all"), "{}", wrong.body);
+    ada.post("/admin/site", &with("password")).leads_to("/admin/site?note=saved");
+    Browser::new(&site.address).get("/").says(200, "The &#60;pond&#62;");
+    // For ten minutes nothing is asked.
+    ada.post("/admin/people/carl", &[("choice", "suspend")]).leads_to("/admin/people/carl?note=suspended");
+    site.group.wait(CONFIRMATION_AGE_MS_MAX);
+    ada.post("/admin/people/carl", &[("choice", "resume")]).says(422, "Enter your password");
+}
+
+#[test]
+fn a_moderator_decides_reports_and_suspends() {
+    let site = Site::start();
+    let [mut ada, mut bob, mut carl] = three(&site);
+    carl.croak("buy my <swamp>");
+    let report = [("person", "carl"), ("words", "sells swamps")];
+    ada.post("/report", &report).leads_to("/@carl?note=reported");
+    bob.get("/admin").says(200, "Why: sells swamps");
+    let id = {
+        let body = bob.get("/admin").body;
+        body.split("name=\"report\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_string()
+    };
+    bob.post("/admin", &[("report", &id), ("choice", "warn")]).leads_to("/admin?note=decided");
+    assert_eq!(reports(&site), 0);
+    bob.get("/admin").says(200, "No report waits for a decision.");
+    ada.get("/notifications").says(200, "report");
+    bob.post("/admin/people/carl", &[("choice", "suspend")]).leads_to("/admin/people/carl?note=suspended");
+    carl.get("/main").leads_to("/login");
+    bob.get("/admin/people?names=ca").says(200, "Suspended");
+    // Moderators see no e-mail addresses.
+    assert!(!bob.get("/admin/people/carl").body.contains("carl@"));
+    bob.get("/admin/people/nobody").says(404, "Nobody has this username");
+}
+
+#[test]
+fn an_admin_does_the_rest_and_the_audit_log_has_it() {
+    let site = Site::start();
+    let [mut ada, _, mut carl] = three(&site);
+    let mut go = |path: &str, fields: &[(&str, &str)], to: &str| ada.post(path, fields).leads_to(to);
+    go("/admin/people/carl", &[("choice", "role"), ("role", "moderator")], "/admin/people/carl?note=saved");
+    go(
+        "/admin/site",
+        &[("choice", "joining"), ("registration", "request"), ("inviters", "everyone")],
+        "/admin/site?note=saved",
+    );
+    go(
+        "/admin/site",
+        &[("choice", "announce"), ("announcement", "The boats are out")],
+        "/admin/site?note=announced",
+    );
+    carl.get("/admin").says(200, "The boats are out");
+    let Page::Settings(settings) = site.group.read(&ribbit_state::Query::Settings) else { panic!() };
+    assert_eq!(settings.registration, Registration::Request);
+    // Somebody asks for an account.
+    let form = [("name", "Dora"), ("username", "dora"), ("email", "dora@pond"), ("password", "password")];
+    let mut dora = Browser::new(&site.address);
+    dora.post("/create", &form);
+    ada.get("/admin/requests").says(200, "@dora");
+    ada.post("/admin/requests", &[("asked", "dora"), ("choice", "approve")])
+        .leads_to("/admin/requests?note=approved");
+    dora.post("/login", &[("username", "dora"), ("password", "password")]).leads_to("/main");
+    // A link is shown once, and the same form shows the same one.
+    let request = ada.get("/admin/people/dora").requests()[2].clone();
+    let link = [("choice", "link"), ("request", request.as_str())];
+    let made = ada.post("/admin/people/dora", &link);
+    made.says(200, "/reset/");
+    let shown = |body: &str| body.split("<code class=\"address\">").nth(1).unwrap()[..60].to_string();
+    assert_eq!(shown(&made.body), shown(&ada.post("/admin/people/dora", &link).body));
+    ada.post("/admin/people/dora", &[("choice", "delete"), ("confirm", "carl")])
+        .says(422, "Type dora to delete the account.");
+    ada.post("/admin/people/dora", &[("choice", "delete"), ("confirm", "Dora")])
+        .leads_to("/admin/people?note=account-deleted");
+    ada.get("/@dora").says(404, "Nobody has this username");
+    let log = ada.get("/admin/audit");
+    for words in [
+        "@ada (10.0.0.1) set the role of @carl moderator",
+        "set registration to request",
+        "announced: The boats are out",
+        "made a link to set the password of @dora",
+        "deleted @dora",
+        "operator@board (10.0.0.1) set the role of @ada admin",
+    ] {
+        log.says(200, words);
+    }
+    let newest = log.body.find("deleted @dora").unwrap();
+    assert!(newest < log.body.find("set the role of @carl").unwrap(), "newest first");
+}

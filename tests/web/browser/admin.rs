@@ -1,0 +1,72 @@
+//! An admin goes through the pages of those who run the cluster.
+
+use super::Visit;
+use ribbit_state::limits::CONFIRMATION_AGE_MS_MAX;
+use ribbit_state::{AccountId, AccountRole, OperatorCommand, Registration};
+use testkit::http::Browser;
+
+#[test]
+fn an_admin_goes_through_every_page_with_scripts() {
+    if let Some(visit) = Visit::start(true) {
+        administration(&visit);
+    }
+}
+
+#[test]
+fn an_admin_goes_through_every_page_without_scripts() {
+    if let Some(visit) = Visit::start(false) {
+        administration(&visit);
+    }
+}
+
+fn administration(visit: &Visit) {
+    let site = &visit.site;
+    visit.join("Ada Lovelace", "ada");
+    let mut bob = Browser::new(&site.address);
+    bob.join("bob");
+    bob.croak("Buy my swamp");
+    let mut carl = Browser::new(&site.address);
+    carl.join("carl");
+    carl.post("/report", &[("person", "bob"), ("words", "Sells swamps to newts")]);
+    site.group.operate(OperatorCommand::SetRegistration { registration: Registration::Request });
+    let dora = [("name", "Dora"), ("username", "dora"), ("email", "dora@pond"), ("password", "password")];
+    Browser::new(&site.address).post("/create", &dora);
+    site.group.operate(OperatorCommand::SetRole { account: AccountId(1), role: AccountRole::Admin });
+    visit.go("/settings");
+    visit.driver.click("a[href='/admin']");
+    visit.shows("/admin", "Sells swamps to newts");
+    visit.look("admin-reports");
+    visit.driver.click("button[value=warn]");
+    visit.shows("/admin?note=decided", "No report waits for a decision.");
+    visit.look("admin-reports-empty");
+    visit.driver.click("main nav a[href='/admin/people']");
+    visit.shows("/admin/people", "@bob");
+    visit.look("admin-people");
+    visit.driver.click("main a[href='/admin/people/bob']");
+    visit.look("admin-person");
+    site.group.wait(CONFIRMATION_AGE_MS_MAX);
+    visit.driver.click("button[value=suspend]");
+    visit.shows("/admin/people/bob", "Enter your password");
+    visit.look("admin-confirm");
+    visit.fill(&[("password", "password")]);
+    visit.shows("/admin/people/bob?note=suspended", "They are logged out everywhere.");
+    visit.driver.click("button[value=link]");
+    visit.shows("/admin/people/bob", "/reset/");
+    visit.driver.click("main nav a[href='/admin/requests']");
+    visit.shows("/admin/requests", "dora@pond");
+    visit.look("admin-requests");
+    visit.driver.click("button[value=approve]");
+    visit.shows("/admin/requests?note=approved", "They can log in now.");
+    visit.driver.click("main nav a[href='/admin/site']");
+    visit.shows("/admin/site", "Who can join");
+    visit.look("admin-site");
+    visit.driver.type_into("[name=announcement]", "The boats are out");
+    visit.driver.click("button[value=announce]");
+    visit.shows("/admin/site?note=announced", "The boats are out");
+    visit.driver.click("main nav a[href='/admin/audit']");
+    visit.shows("/admin/audit", "@ada (10.0.0.1) suspended @bob");
+    visit.look("admin-audit");
+    for complaint in visit.driver.complaints() {
+        assert!(complaint.contains("Failed to load resource"), "{complaint}");
+    }
+}
