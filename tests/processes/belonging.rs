@@ -10,16 +10,16 @@ use ribbit_state::{ClusterId, RequestId, Role};
 use std::time::Duration;
 
 fn join(address: &str, cluster: ClusterId, id: u32) -> Answer {
+    let keys = keys();
     let member = NewMember {
         role: Role::Coordinator,
         id,
         address: "127.0.0.1:1".into(),
         machine: String::new(),
         rules_level: RULES_LEVEL,
-        key: Default::default(),
+        key: keys.id(),
     };
     let ask = Ask::Join { cluster, id: RequestId(u128::from(id)), region: 1, member };
-    let keys = keys();
     let answer = ask_once(address, Plane::Control, &keys, ask, Duration::from_secs(5));
     smol::block_on(answer).expect("it answers")
 }
