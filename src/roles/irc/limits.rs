@@ -37,6 +37,8 @@ pub(super) const RECIPIENTS_MAX: usize = 4;
 pub(super) const NAMES_AT_ONCE_MAX: usize = 5;
 /// Maximum size of the names in one line of a list of members, in bytes.
 pub(super) const NAMES_BYTES_MAX: usize = 380;
+/// Maximum number of reads for a page of a history, behind messages that are not shown. Each read has up to `HISTORY_MAX` messages.
+pub(super) const HISTORY_READS_MAX: u32 = 40;
 /// Maximum number of messages in an answer to CHATHISTORY, and of those that are replayed when a channel is joined.
 pub(super) const HISTORY_MAX: usize = 40;
 /// Maximum number of pages of talks that are searched for CHATHISTORY TARGETS.

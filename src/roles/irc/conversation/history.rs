@@ -14,7 +14,7 @@ use crate::irc::SERVER;
 use crate::irc::codec::clock;
 use crate::irc::codec::line::Line;
 use crate::irc::codec::message::Message;
-use crate::irc::limits::{HISTORY_MAX, TALK_PAGES_MAX};
+use crate::irc::limits::{HISTORY_MAX, HISTORY_READS_MAX, TALK_PAGES_MAX};
 use crate::operations::Refusal;
 use crate::operations::messages::Message as DirectMessage;
 use ribbit_state::query::TalkPartner;
@@ -224,11 +224,12 @@ struct History<'a, 'b> {
 
 impl History<'_, '_> {
     /// Reads up to `limit` messages before a place, newest first, down to `since`. Pages may be short, because messages of people who
-    /// are kept away and those that were removed are left out, so further ones are read.
+    /// are kept away and those that were removed are left out, so further ones are read, at most `HISTORY_READS_MAX`.
     async fn page(&self, before: Option<LogIndex>, since: LogIndex, limit: usize) -> Result<Page, Refusal> {
         let read = |before, limit| self.conversation.history_page(self.target, before, limit);
         let (mut messages, mut older) = read(before, limit).await?;
-        while let Some(next) = older.filter(|older| messages.len() < limit && *older > since) {
+        for _ in 1..HISTORY_READS_MAX {
+            let Some(next) = older.filter(|older| messages.len() < limit && *older > since) else { break };
             let (further, rest) = read(Some(next), HISTORY_MAX).await?;
             messages.extend(further);
             older = rest;
