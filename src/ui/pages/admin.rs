@@ -1,4 +1,4 @@
-//! `/admin` and below: what moderators and admins see and change.
+//! `/admin` and below: the pages of moderators and admins.
 
 use super::super::audit;
 use super::super::avatar;
@@ -22,11 +22,11 @@ pub enum AdminTab {
     Audit,
 }
 
-/// What stands above every page of those who run the cluster.
+/// Tabs and refusals above the content of each of these pages.
 #[derive(Debug)]
 pub struct AdminHead {
     pub tab: AdminTab,
-    /// True if the viewer is an admin, who also sees the site and the audit log.
+    /// True if the viewer is an admin. A moderator has the first two tabs only.
     pub admin: bool,
     pub refusals: Refusals,
     pub log_in: bool,
@@ -38,7 +38,7 @@ pub struct ReportRow {
     pub id: LogIndex,
     pub from: Option<String>,
     pub about: Option<String>,
-    /// What was reported, before the name of the person: `a croak of`; empty for the person.
+    /// Kind of the reported thing, before the name of its author: `a croak of`. Empty if the person was reported.
     pub thing: &'static str,
     /// Text of the thing when it was reported.
     pub text: String,
@@ -106,7 +106,7 @@ pub struct AccountRow {
     pub email: String,
     pub role: AccountRole,
     pub suspended: bool,
-    /// What opens the account.
+    /// Words for the credential.
     pub opens: &'static str,
     pub sessions: u32,
     pub joined: Option<RelativeTime>,
@@ -151,7 +151,7 @@ pub struct AccountsPage {
     pub more: Option<String>,
 }
 
-/// `/admin/people/NAME`: one account, and what can be done about it.
+/// `/admin/people/NAME`: one account, with the forms that change it.
 #[derive(Debug, Template)]
 #[template(path = "admin-person.html")]
 pub struct AccountPage {
@@ -202,7 +202,7 @@ pub struct JoinRequestsPage {
     pub more: Option<String>,
 }
 
-/// Returns the choices of who may create an account, with the current one marked.
+/// Returns the values and words of the registration modes, with the current one marked.
 pub fn registrations(current: Registration) -> Vec<(&'static str, &'static str, bool)> {
     let words = |registration| match registration {
         Registration::Open => "everyone",
@@ -244,7 +244,7 @@ pub struct SitePage {
     pub announcements: Vec<AnnouncementRow>,
     /// Request id of the form with the texts.
     pub texts_request: Option<FormRequest>,
-    /// Request id of the form about who can join.
+    /// Request id of the form of the registration mode.
     pub joining_request: Option<FormRequest>,
     /// Request id of the form of an announcement.
     pub announce_request: Option<FormRequest>,
@@ -264,7 +264,7 @@ impl AuditLine {
     }
 }
 
-/// `/admin/audit`: what operators, moderators and admins did, newest first.
+/// `/admin/audit`: the acts of operators, moderators and admins, newest first.
 #[derive(Debug, Template)]
 #[template(path = "admin-audit.html")]
 pub struct AuditPage {
@@ -275,7 +275,7 @@ pub struct AuditPage {
     pub older: Option<String>,
 }
 
-/// The question for the password, before an act of a moderator or admin. It carries the fields of the form that was sent.
+/// Form that asks for the password before an act. It carries the fields of the form that was sent.
 #[derive(Debug, Template)]
 #[template(path = "admin-confirm.html")]
 pub struct ConfirmPage {

@@ -9,7 +9,7 @@
 //! The rules decide by the role that the account has when the command is applied; nothing here is a permission. Each act is a row
 //! of the audit log.
 //!
-//! - here: what all pages share; `reports`, `people`, `requests`, `site`, `audit`: one page each
+//! - here: shared steps of all pages; `reports`, `people`, `requests`, `site`, `audit`: one page each
 
 pub(in crate::web) mod audit;
 pub(in crate::web) mod people;
@@ -33,14 +33,14 @@ use ribbit_ui::words::{Note, Refusals, refusal};
 
 const HERE: NavEntry = NavEntry::Settings;
 
-/// A page that was read for somebody with a role.
+/// Result of reading a page: its frame, its tabs and its content.
 struct AdminRead {
     frame: PageFrame,
     head: AdminHead,
     page: Page,
 }
 
-/// Reads what a page shows, and who looks at it.
+/// Reads the content of a page, and the viewer's account and role.
 async fn read(
     context: &mut RequestContext,
     query: OperatorQuery,
@@ -76,7 +76,7 @@ fn unreadable(context: &RequestContext, error: PageError) -> WebResponse {
     }
 }
 
-/// Makes a change. With the field of a password, that is checked first.
+/// Makes a change. A password in the form is checked first.
 async fn govern(
     context: &mut RequestContext,
     form: &Form,
@@ -92,7 +92,7 @@ async fn govern(
     context.command(request, Command::Govern { session, change }).await
 }
 
-/// Answers a form whose change was made, or was not.
+/// Answers a form after its change: leads to the page with a note, or tells why the change failed.
 async fn answered(
     context: &mut RequestContext,
     form: &Form,
@@ -105,7 +105,7 @@ async fn answered(
     }
 }
 
-/// Answers a form whose change was not made: asks for the password if that is what is missing, else tells the reason.
+/// Answers a form whose change failed: asks for the password if the session needs a confirmation, else tells the reason.
 async fn refused(context: &mut RequestContext, form: &Form, action: &str, error: PageError) -> WebResponse {
     let asks = error.denied().iter().any(|denied| {
         matches!(denied.code, Code::ConfirmPassword | Code::WrongPassword)

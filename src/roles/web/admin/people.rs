@@ -1,4 +1,4 @@
-//! `/admin/people` and `/admin/people/NAME`: accounts, and what moderators and admins do about them.
+//! `/admin/people` and `/admin/people/NAME`: accounts and the forms that change them.
 
 use super::{AdminRead, answered, govern, read, refused, unknown_form, unreadable};
 use crate::web::error_pages::{self, NO_SESSION, WRONG_PAGE};
@@ -92,7 +92,7 @@ fn page(context: &RequestContext, got: AdminRead, account: AccountSummary) -> Ac
     }
 }
 
-/// Changes what a form asks for.
+/// Makes the change of a form.
 pub(in crate::web) async fn change(context: &mut RequestContext, name: &str, form: &Form) -> WebResponse {
     let (got, found) = match account(context, name, &Form::default()).await {
         Ok(found) => found,
@@ -136,7 +136,8 @@ pub(in crate::web) async fn change(context: &mut RequestContext, name: &str, for
     }
 }
 
-/// Makes a one-time link to set a password. The form that is sent again makes the same one.
+/// Makes a one-time link to set a password. Its code derives from the session and the request id, so a repeated form gives the
+/// same link.
 async fn make_link(
     context: &mut RequestContext,
     form: &Form,

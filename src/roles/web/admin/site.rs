@@ -1,4 +1,4 @@
-//! `/admin/site`: the texts of the first page, who can join, and announcements.
+//! `/admin/site`: the texts of the first page, the registration mode, and announcements.
 
 use super::{answered, govern, read, unknown_form, unreadable};
 use crate::web::error_pages::WRONG_PAGE;
@@ -24,7 +24,7 @@ pub(in crate::web) async fn show(context: &mut RequestContext, query: &Form) -> 
 }
 
 async fn page(context: &mut RequestContext, query: &Form) -> Result<SitePage, PageError> {
-    // What an admin alone may read: the settings themselves are open to everyone.
+    // Settings and announcements are public, so this read checks that the viewer is an admin.
     let asked = OperatorQuery::Audit { after: None, before: None, limit: 1 };
     let got = read(context, asked, ("Site", AdminTab::Site), query).await?;
     let settings = context.read(Query::Settings, READ_DEADLINE).await?.page;
@@ -48,7 +48,7 @@ async fn page(context: &mut RequestContext, query: &Form) -> Result<SitePage, Pa
     })
 }
 
-/// Changes what a form asks for.
+/// Makes the change of a form.
 pub(in crate::web) async fn change(context: &mut RequestContext, form: &Form) -> WebResponse {
     let text = |field| form.text(field).to_string();
     let (command, note) = match form.get("choice") {
@@ -78,7 +78,7 @@ pub(in crate::web) async fn change(context: &mut RequestContext, form: &Form) ->
     answered(context, form, (PATH, note), done).await
 }
 
-/// Sets who can join and who invites: two commands, of which each that changes nothing is not sent.
+/// Sets the registration mode and the inviters. Each is a command of its own, sent only if it changes something.
 async fn join_by(
     context: &mut RequestContext,
     form: &Form,
