@@ -249,7 +249,8 @@ fn an_export_holds_everything() {
         (expected.iter().map(|key| (*key).to_string()).collect::<Vec<_>>().iter().collect(), &json!(1))
     );
     let account = without(export["account"].clone(), &["account", "created"]);
-    let texts = json!({"username": "ada", "name": "ada", "email": "a@b", "bio": "", "links": []});
+    let texts =
+        json!({"username": "ada", "name": "ada", "email": "a@b", "bio": "", "links": [], "role": "person"});
     assert_eq!(without(account.clone(), &["avatar", "audience"]), texts);
     assert_eq!((&account["avatar"], &account["audience"]), (&json!("drawn"), &json!("everyone")));
     let texts = |list: &str| -> Vec<String> {

@@ -348,11 +348,11 @@ mod tests {
 
     #[test]
     fn a_share_is_a_status_of_its_own_around_that_of_the_croak() {
-        let share = Some(Box::new(CroakShare { id: 12, by: person(5, "carl"), wall_ms: 61_000 }));
+        let share = Some(Box::new(CroakShare { id: 12, by: person(5, "carl"), wall_ms: 1_709_251_260_000 }));
         let status = value(&entities().status(&FeedCroak { share, ..reply() }));
         assert_eq!(status["id"], "12");
         assert_eq!(status["account"]["acct"], "carl");
-        assert_eq!(status["created_at"], "1970-01-01T00:01:01.000Z");
+        assert_eq!(status["created_at"], "2024-03-01T00:01:00.000Z");
         assert_eq!(status["in_reply_to_id"], Value::Null);
         assert_eq!(status["reblog"], value(&entities().status(&reply())));
     }
