@@ -36,8 +36,8 @@ pub struct Request {
 impl Request {
     /// Returns true if the request is small enough for one log entry. The wire sets no such bound.
     pub fn fits(&self) -> bool {
-        let counted = postcard::serialize_with_flavor(self, postcard::ser_flavors::Size::default());
-        counted.is_ok_and(|bytes| bytes <= REQUEST_BYTES_MAX)
+        let bytes = postcard::to_extend(self, Vec::new());
+        bytes.is_ok_and(|bytes| bytes.len() <= REQUEST_BYTES_MAX)
     }
 }
 
