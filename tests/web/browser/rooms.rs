@@ -23,6 +23,10 @@ fn a_room_is_live_and_enter_sends() {
     driver.type_into("#message", "hello\u{e008}\u{e007}\u{e000}all");
     driver.keys(&["\u{e007}"]);
     driver.awaits("return document.querySelector('.mine .text')?.textContent == 'hello\\nall'");
+    // The stream may show the message before the form is answered. Until then nothing can be typed.
+    driver.awaits(
+        "const field = document.querySelector('#message'); return !field.readOnly && field.value == ''",
+    );
     assert_eq!(driver.run("return document.activeElement.id"), "message");
     // Messages of others arrive, grouped by author, while something is typed.
     driver.type_into("#message", "half a mess");
