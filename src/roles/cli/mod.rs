@@ -219,7 +219,8 @@ fn balancer_task(flags: BalancerFlags, matches: &ArgMatches) -> Result<Task, Ref
     Ok(match flags.query {
         None => {
             let options = flags.balancer.options()?;
-            Task::server("balancer".to_string(), |stop| crate::balancer::run(options, stop))
+            let task = Task::server("balancer".to_string(), |stop| crate::balancer::run(options, stop));
+            Task { polls_sockets: true, ..task }
         }
         Some(query) => {
             let options = query.options(matches)?;
