@@ -94,23 +94,30 @@ fn labelled(label: &[u8], secret: &[u8]) -> TokenHash {
     token_hash(&[label, secret].concat())
 }
 
-/// Returns the secret of the feed address that a session makes with this request. A form that is sent again, through whichever
-/// web process, makes the same one, and only who has the session can know it.
+/// Returns the secret that a session makes with this request. A form that is sent again, through whichever web process, makes the
+/// same one, and only who has the session can know it.
+fn made_by(label: &[u8], session: TokenHash, request: RequestId) -> [u8; TOKEN_BYTES] {
+    labelled(&[label, &session.0].concat(), &request.0.to_le_bytes()).0
+}
+
+/// Returns the beginning of such a secret, as long as the code of a link.
+fn code_by(label: &[u8], session: TokenHash, request: RequestId) -> [u8; CODE_BYTES] {
+    *made_by(label, session, request).first_chunk().expect("a secret is longer than a code")
+}
+
+/// Returns the secret of the feed address that a session makes with this request.
 pub fn feed_secret(session: TokenHash, request: RequestId) -> [u8; TOKEN_BYTES] {
-    token_hash(&[b"ribbit feed ", &session.0[..], &request.0.to_le_bytes()].concat()).0
+    made_by(b"ribbit feed ", session, request)
 }
 
-/// Returns the code of the invitation that a session makes with this request, as [`feed_secret`] does.
+/// Returns the code of the invitation that a session makes with this request.
 pub fn invitation_code(session: TokenHash, request: RequestId) -> [u8; CODE_BYTES] {
-    let TokenHash(hash) =
-        labelled(&[b"ribbit invitation ", &session.0[..]].concat(), &request.0.to_le_bytes());
-    *hash.first_chunk().expect("a hash has 32 bytes")
+    code_by(b"ribbit invitation ", session, request)
 }
 
-/// Returns the code of the one-time link that a session makes with this request, as [`feed_secret`] does.
+/// Returns the code of the one-time link that a session makes with this request.
 pub fn link_code(session: TokenHash, request: RequestId) -> [u8; CODE_BYTES] {
-    let long = token_hash(&[b"ribbit link ", &session.0[..], &request.0.to_le_bytes()].concat()).0;
-    std::array::from_fn(|at| long[at])
+    code_by(b"ribbit link ", session, request)
 }
 
 /// Returns a new request id, for a write that is not a retry.

@@ -28,8 +28,7 @@ pub struct AdminHead {
     pub tab: AdminTab,
     /// True if the viewer is an admin. A moderator has the first two tabs only.
     pub admin: bool,
-    pub refusals: Refusals,
-    pub log_in: bool,
+    pub refusals: Vec<String>,
 }
 
 /// A report, with the request id of the buttons below it.
@@ -235,12 +234,10 @@ impl AnnouncementRow {
 pub struct SitePage {
     pub frame: PageFrame,
     pub head: AdminHead,
-    /// Stored name, or the one from a refused form. So are the other texts.
     pub name: String,
     pub welcome: String,
     pub registrations: Vec<(&'static str, &'static str, bool)>,
     pub inviters: Vec<(&'static str, bool)>,
-    pub announcement: String,
     pub announcements: Vec<AnnouncementRow>,
     /// Request id of the form with the texts.
     pub texts_request: Option<FormRequest>,

@@ -57,12 +57,7 @@ async fn read(
     frame.me = Some(own.person.username);
     frame.take_note(asked);
     context.count_unread(&mut frame).await;
-    let head = AdminHead {
-        tab,
-        admin: own.role == AccountRole::Admin,
-        refusals: Refusals::default(),
-        log_in: false,
-    };
+    let head = AdminHead { tab, admin: own.role == AccountRole::Admin, refusals: Vec::new() };
     Ok(AdminRead { frame, head, page: got.page })
 }
 
@@ -76,31 +71,46 @@ fn unreadable(context: &RequestContext, error: PageError) -> WebResponse {
     }
 }
 
-/// Makes a change. A password in the form is checked first.
+/// Makes the change of a form.
 async fn govern(
     context: &mut RequestContext,
     form: &Form,
     change: OperatorCommand,
 ) -> Result<Reply, PageError> {
+    let request = confirmed(context, form).await?;
+    carry_out(context, request, change).await
+}
+
+/// Checks the password in the form, if there is one, and returns the request id for the change.
+async fn confirmed(context: &mut RequestContext, form: &Form) -> Result<FormRequest, PageError> {
     let session = context.session().ok_or(NO_SESSION)?;
     if let Some(password) = form.get(Field::Password.name()) {
         let FormRequest { id, submitted_at } = context.new_request().await?;
         let password = Password(password.to_string());
         context.write(Ask::Confirm { id, submitted_at, session, password }).await?;
     }
-    let request = context.request_of(form).await?;
+    context.request_of(form).await
+}
+
+async fn carry_out(
+    context: &mut RequestContext,
+    request: FormRequest,
+    change: OperatorCommand,
+) -> Result<Reply, PageError> {
+    let session = context.session().ok_or(NO_SESSION)?;
     context.command(request, Command::Govern { session, change }).await
 }
 
-/// Answers a form after its change: leads to the page with a note, or tells why the change failed.
+/// Answers a form of `action` after its change: leads to `to` with a note, or tells why the change failed.
 async fn answered(
     context: &mut RequestContext,
     form: &Form,
-    (action, note): (&str, Note),
+    action: &str,
+    (to, note): (&str, Note),
     done: Result<Reply, PageError>,
 ) -> WebResponse {
     match done {
-        Ok(_) => response::see_other(&format!("{action}?note={}", note.name())),
+        Ok(_) => response::see_other(&format!("{to}?note={}", note.name())),
         Err(error) => refused(context, form, action, error).await,
     }
 }

@@ -1,18 +1,21 @@
 //! `/admin/people` and `/admin/people/NAME`: accounts and the forms that change them.
 
-use super::{AdminRead, answered, govern, read, refused, unknown_form, unreadable};
+use super::{AdminRead, answered, carry_out, confirmed, govern, read, refused, unknown_form, unreadable};
 use crate::web::error_pages::{self, NO_SESSION, WRONG_PAGE};
 use crate::web::http::response::{self, WebResponse};
+use crate::web::limits::READ_DEADLINE;
 use crate::web::request_context::{PageError, RequestContext};
 use hyper::StatusCode;
 use ribbit_net::secret::{link_code, to_hex, token_hash};
 use ribbit_state::command::OperatorCommand;
 use ribbit_state::query::{AccountSummary, OperatorQuery};
 use ribbit_state::text::fold_username;
-use ribbit_state::{AccountId, AccountRole, Code, Denied, Field, Page};
+use ribbit_state::{AccountId, AccountRole, Code, Denied, Field, Page, Query};
 use ribbit_ui::form::Form;
 use ribbit_ui::pages::admin::{AccountPage, AccountRow, AccountsPage, AdminTab};
 use ribbit_ui::words::Note;
+
+const NO_SUCH_USER: Denied = Denied::of(Code::NoSuchUser, Field::Username);
 
 /// Lists accounts.
 pub(in crate::web) async fn list(context: &mut RequestContext, query: &Form) -> WebResponse {
@@ -48,8 +51,8 @@ async fn accounts(context: &mut RequestContext, query: &Form) -> Result<Accounts
 
 /// Shows an account.
 pub(in crate::web) async fn show(context: &mut RequestContext, name: &str, query: &Form) -> WebResponse {
-    match account(context, name, query).await {
-        Ok((got, account)) => response::page(StatusCode::OK, &page(context, got, account)),
+    match page(context, name, query).await {
+        Ok(page) => response::page(StatusCode::OK, &page),
         Err(error) => not_shown(context, error),
     }
 }
@@ -63,76 +66,95 @@ fn not_shown(context: &RequestContext, error: PageError) -> WebResponse {
     }
 }
 
-/// Reads the account with this user name.
-async fn account(
-    context: &mut RequestContext,
-    name: &str,
-    query: &Form,
-) -> Result<(AdminRead, AccountSummary), PageError> {
-    let no_such = Denied::of(Code::NoSuchUser, Field::Username);
-    let username = fold_username(name).map_err(|_| no_such)?;
-    // A user name contains no wildcard character, so it matches itself only.
-    let asked = OperatorQuery::Accounts { names: username.clone(), after: None };
-    let mut got = read(context, asked, (&format!("@{username}"), AdminTab::People), query).await?;
-    let Page::Accounts { accounts, .. } = &mut got.page else { return Err(WRONG_PAGE) };
-    let account = accounts.pop().ok_or(no_such)?;
-    Ok((got, account))
+/// Returns the query for the account with this user name. It contains no wildcard character, so it matches itself only.
+fn named(name: &str) -> Result<OperatorQuery, Denied> {
+    let names = fold_username(name).map_err(|_| NO_SUCH_USER)?;
+    Ok(OperatorQuery::Accounts { names, after: None })
 }
 
-fn page(context: &RequestContext, got: AdminRead, account: AccountSummary) -> AccountPage {
-    AccountPage {
-        account: AccountRow::new(account, got.frame.now_ms),
+/// Returns the account in the answer to [`named`].
+fn found(page: Page) -> Result<AccountSummary, PageError> {
+    let Page::Accounts { mut accounts, .. } = page else { return Err(WRONG_PAGE) };
+    Ok(accounts.pop().ok_or(NO_SUCH_USER)?)
+}
+
+async fn page(context: &mut RequestContext, name: &str, query: &Form) -> Result<AccountPage, PageError> {
+    let AdminRead { mut frame, head, page } =
+        read(context, named(name)?, ("Account", AdminTab::People), query).await?;
+    let account = AccountRow::new(found(page)?, frame.now_ms);
+    frame.title = format!("@{}", account.username);
+    Ok(AccountPage {
+        account,
         link: None,
         suspend_request: context.request_if_read(),
         role_request: context.request_if_read(),
         link_request: context.request_if_read(),
         delete_request: context.request_if_read(),
-        frame: got.frame,
-        head: got.head,
-    }
+        frame,
+        head,
+    })
+}
+
+/// Reads the id and the user name of an account.
+async fn account(context: &mut RequestContext, name: &str) -> Result<(AccountId, String), PageError> {
+    let session = context.session().ok_or(NO_SESSION)?;
+    let got = context.read(Query::Govern { session, query: named(name)? }, READ_DEADLINE).await?;
+    let person = found(got.page)?.person;
+    Ok((person.account, person.username))
 }
 
 /// Makes the change of a form.
 pub(in crate::web) async fn change(context: &mut RequestContext, name: &str, form: &Form) -> WebResponse {
-    let (got, found) = match account(context, name, &Form::default()).await {
-        Ok(found) => found,
+    let (account, username) = match account(context, name).await {
+        Ok(account) => account,
         Err(error) => return not_shown(context, error),
     };
-    let (account, username) = (found.person.account, found.person.username.clone());
     let path = format!("/admin/people/{username}");
-    let (command, to, note) = match form.get("choice") {
-        Some("suspend") => {
-            (OperatorCommand::Suspend { account, suspended: true }, path.as_str(), Note::Suspended)
-        }
-        Some("resume") => {
-            (OperatorCommand::Suspend { account, suspended: false }, path.as_str(), Note::Resumed)
-        }
+    let here = |note| (path.as_str(), note);
+    let (command, to) = match form.get("choice") {
+        Some("suspend") => (OperatorCommand::Suspend { account, suspended: true }, here(Note::Suspended)),
+        Some("resume") => (OperatorCommand::Suspend { account, suspended: false }, here(Note::Resumed)),
         Some("role") => {
             let role = AccountRole::ALL.into_iter().find(|role| role.name() == form.text("role"));
             let Some(role) = role else { return unknown_form(context) };
-            (OperatorCommand::SetRole { account, role }, path.as_str(), Note::Saved)
+            (OperatorCommand::SetRole { account, role }, here(Note::Saved))
         }
         Some("link") => {
             return match make_link(context, form, account).await {
                 Ok(link) => {
-                    let page = AccountPage { link: Some(link), ..page(context, got, found) };
-                    response::page(StatusCode::OK, &page)
+                    let made = |page| AccountPage { link: Some(link), ..page };
+                    again(context, &username, StatusCode::OK, made).await
                 }
                 Err(error) => refused(context, form, &path, error).await,
             };
         }
         Some("delete") if fold_username(form.text("confirm")).as_ref() != Ok(&username) => {
-            let mut page = page(context, got, found);
-            page.head.refusals.general.push(format!("Type {username} to delete the account."));
-            return response::page(StatusCode::UNPROCESSABLE_ENTITY, &page);
+            let words = format!("Type {username} to delete the account.");
+            let refused = |mut page: AccountPage| {
+                page.head.refusals.push(words);
+                page
+            };
+            return again(context, &username, StatusCode::UNPROCESSABLE_ENTITY, refused).await;
         }
-        Some("delete") => (OperatorCommand::RemoveAccount { account }, "/admin/people", Note::AccountDeleted),
+        Some("delete") => {
+            (OperatorCommand::RemoveAccount { account }, ("/admin/people", Note::AccountDeleted))
+        }
         _ => return unknown_form(context),
     };
     let done = govern(context, form, command).await;
-    match done {
-        Err(error) => refused(context, form, &path, error).await,
-        done => answered(context, form, (to, note), done).await,
+    answered(context, form, &path, to, done).await
+}
+
+/// Shows the account again, with a change to its page.
+async fn again(
+    context: &mut RequestContext,
+    username: &str,
+    status: StatusCode,
+    change: impl FnOnce(AccountPage) -> AccountPage,
+) -> WebResponse {
+    match page(context, username, &Form::default()).await {
+        Ok(page) => response::page(status, &change(page)),
+        Err(error) => not_shown(context, error),
     }
 }
 
@@ -144,9 +166,8 @@ async fn make_link(
     account: AccountId,
 ) -> Result<String, PageError> {
     let session = context.session().ok_or(NO_SESSION)?;
-    let request = context.request_of(form).await?;
+    let request = confirmed(context, form).await?;
     let code = link_code(session, request.id);
-    let command = OperatorCommand::MakeResetLink { account, code: token_hash(&code) };
-    govern(context, form, command).await?;
+    carry_out(context, request, OperatorCommand::MakeResetLink { account, code: token_hash(&code) }).await?;
     Ok(format!("{}/reset/{}", context.site_address(), to_hex(&code)))
 }

@@ -41,5 +41,5 @@ pub(in crate::web) async fn decide(context: &mut RequestContext, form: &Form) ->
         return unknown_form(context);
     };
     let done = govern(context, form, OperatorCommand::DecideReport { report, verdict }).await;
-    answered(context, form, ("/admin", Note::Decided), done).await
+    answered(context, form, "/admin", ("/admin", Note::Decided), done).await
 }

@@ -45,5 +45,5 @@ pub(in crate::web) async fn decide(context: &mut RequestContext, form: &Form) ->
     };
     let Ok(username) = fold_username(form.text("asked")) else { return unknown_form(context) };
     let done = govern(context, form, OperatorCommand::DecideRequest { username, approved }).await;
-    answered(context, form, ("/admin/requests", note), done).await
+    answered(context, form, "/admin/requests", ("/admin/requests", note), done).await
 }

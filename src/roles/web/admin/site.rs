@@ -1,12 +1,12 @@
 //! `/admin/site`: the texts of the first page, the registration mode, and announcements.
 
-use super::{answered, govern, read, unknown_form, unreadable};
+use super::{answered, carry_out, confirmed, govern, read, unknown_form, unreadable};
 use crate::web::error_pages::WRONG_PAGE;
 use crate::web::http::response::{self, WebResponse};
 use crate::web::limits::READ_DEADLINE;
 use crate::web::request_context::{PageError, RequestContext};
 use hyper::StatusCode;
-use ribbit_state::command::OperatorCommand;
+use ribbit_state::command::{OperatorCommand, Reply};
 use ribbit_state::query::OperatorQuery;
 use ribbit_state::{Inviters, Page, Query, Registration};
 use ribbit_ui::form::Form;
@@ -38,7 +38,6 @@ async fn page(context: &mut RequestContext, query: &Form) -> Result<SitePage, Pa
         welcome: settings.welcome,
         registrations: registrations(settings.registration),
         inviters: Inviters::ALL.map(|one| (one.name(), one == settings.inviters)).into(),
-        announcement: String::new(),
         announcements: items.into_iter().map(row).collect(),
         texts_request: context.request_if_read(),
         joining_request: context.request_if_read(),
@@ -63,7 +62,8 @@ pub(in crate::web) async fn change(context: &mut RequestContext, form: &Form) ->
             let (Some(inviters), Some(registration)) = (inviters, registration) else {
                 return unknown_form(context);
             };
-            return join_by(context, form, registration, inviters).await;
+            let done = join_by(context, form, registration, inviters).await;
+            return answered(context, form, PATH, (PATH, Note::Saved), done).await;
         }
         Some("announce") => {
             (OperatorCommand::Announce { text: text("announcement"), for_ms: None }, Note::Announced)
@@ -75,7 +75,7 @@ pub(in crate::web) async fn change(context: &mut RequestContext, form: &Form) ->
         _ => return unknown_form(context),
     };
     let done = govern(context, form, command).await;
-    answered(context, form, (PATH, note), done).await
+    answered(context, form, PATH, (PATH, note), done).await
 }
 
 /// Sets the registration mode and the inviters. Each is a command of its own, sent only if it changes something.
@@ -84,27 +84,16 @@ async fn join_by(
     form: &Form,
     registration: Registration,
     inviters: Inviters,
-) -> WebResponse {
-    let current = match context.read(Query::Settings, READ_DEADLINE).await {
-        Ok(read) => match read.page {
-            Page::Settings(settings) => settings,
-            _ => return unreadable(context, WRONG_PAGE),
-        },
-        Err(error) => return unreadable(context, error),
-    };
-    let mut form_left = form;
-    let without_request = Form::default();
+) -> Result<Reply, PageError> {
+    let settings = context.read(Query::Settings, READ_DEADLINE).await?.page;
+    let Page::Settings(current) = settings else { return Err(WRONG_PAGE) };
+    let mut request = confirmed(context, form).await?;
     if current.registration != registration {
-        if let Err(error) = govern(context, form, OperatorCommand::SetRegistration { registration }).await {
-            return super::refused(context, form, PATH, error).await;
-        }
-        // The second command is another request.
-        form_left = &without_request;
+        carry_out(context, request, OperatorCommand::SetRegistration { registration }).await?;
+        request = context.new_request().await?;
     }
-    if current.inviters != inviters
-        && let Err(error) = govern(context, form_left, OperatorCommand::SetInviters { inviters }).await
-    {
-        return super::refused(context, form, PATH, error).await;
+    if current.inviters != inviters {
+        carry_out(context, request, OperatorCommand::SetInviters { inviters }).await?;
     }
-    response::see_other(&format!("{PATH}?note={}", Note::Saved.name()))
+    Ok(Reply::Done)
 }
