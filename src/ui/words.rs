@@ -128,133 +128,60 @@ pub fn invalid(field: Field) -> String {
     }
 }
 
-/// Confirmation of a change, as the next page shows it. The address carries its [name](Note::name), never a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Note {
-    Welcome,
-    Added,
-    Removed,
-    Deleted,
-    Saved,
-    NewPassword,
-    Ended,
-    FeedAddressEnded,
-    TakenBack,
-    Muted,
-    Unmuted,
-    Blocked,
-    Unblocked,
-    Reported,
-    Requested,
-    Uninvited,
-    Decided,
-    Suspended,
-    Resumed,
-    AccountDeleted,
-    Approved,
-    TurnedDown,
-    Announced,
-    Withdrawn,
+macro_rules! notes {
+    ($($note:ident = $name:literal, $words:literal;)*) => {
+        /// Confirmation of a change, as the next page shows it. The address carries its [name](Note::name), never a text.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Note { $($note,)* }
+
+        impl Note {
+            /// All notes.
+            pub const ALL: &[Note] = &[$(Note::$note,)*];
+
+            /// Returns the value of `?note=` in the address.
+            pub fn name(self) -> &'static str {
+                match self { $(Note::$note => $name,)* }
+            }
+
+            /// Returns the text for people.
+            pub fn words(self) -> &'static str {
+                match self { $(Note::$note => $words,)* }
+            }
+        }
+    };
+}
+
+notes! {
+    Welcome = "welcome", "Welcome! Your account is ready. Find people to follow, or write your first croak.";
+    Added = "added", "Now following. Their croaks appear in your feed.";
+    Removed = "removed", "Unfollowed. Their croaks no longer appear in your feed.";
+    Deleted = "deleted", "Your account and your croaks are deleted. Messages you sent stay with the people who received them, without your name.";
+    Saved = "saved", "Saved.";
+    NewPassword = "new-password", "Password changed. You have been logged out everywhere else.";
+    Ended = "ended", "Logged out there.";
+    FeedAddressEnded = "feed-address-ended", "Deleted. Nothing can be read at that address any more.";
+    TakenBack = "taken-back", "Croak deleted.";
+    Muted = "muted", "Muted. You no longer see them in feeds and notifications.";
+    Unmuted = "unmuted", "Unmuted.";
+    Blocked = "blocked", "Blocked. You no longer see each other.";
+    Unblocked = "unblocked", "Unblocked. You no longer follow each other.";
+    Reported = "reported", "Reported. The people who run the servers will look at it and tell you.";
+    Requested = "requested", "Thank you! Your account is waiting for approval. You can log in here once it is approved.";
+    Uninvited = "uninvited", "Revoked. No more people can sign up with that link.";
+    Decided = "decided", "Decided. Whoever reported it is told.";
+    Suspended = "suspended", "Suspended. They are logged out everywhere.";
+    Resumed = "resumed", "The suspension is lifted. They can log in again.";
+    AccountDeleted = "account-deleted", "The account is deleted.";
+    Approved = "approved", "Approved. They can log in now.";
+    TurnedDown = "turned-down", "Turned down.";
+    Announced = "announced", "Announced. Everyone sees it.";
+    Withdrawn = "withdrawn", "Withdrawn.";
 }
 
 impl Note {
-    /// All notes.
-    pub const ALL: [Note; 24] = [
-        Note::Welcome,
-        Note::Added,
-        Note::Removed,
-        Note::Deleted,
-        Note::Saved,
-        Note::NewPassword,
-        Note::Ended,
-        Note::FeedAddressEnded,
-        Note::TakenBack,
-        Note::Muted,
-        Note::Unmuted,
-        Note::Blocked,
-        Note::Unblocked,
-        Note::Reported,
-        Note::Requested,
-        Note::Uninvited,
-        Note::Decided,
-        Note::Suspended,
-        Note::Resumed,
-        Note::AccountDeleted,
-        Note::Approved,
-        Note::TurnedDown,
-        Note::Announced,
-        Note::Withdrawn,
-    ];
-
-    /// Returns the value of `?note=` in the address.
-    pub fn name(self) -> &'static str {
-        match self {
-            Note::Welcome => "welcome",
-            Note::Added => "added",
-            Note::Removed => "removed",
-            Note::Deleted => "deleted",
-            Note::Saved => "saved",
-            Note::NewPassword => "new-password",
-            Note::Ended => "ended",
-            Note::FeedAddressEnded => "feed-address-ended",
-            Note::TakenBack => "taken-back",
-            Note::Muted => "muted",
-            Note::Unmuted => "unmuted",
-            Note::Blocked => "blocked",
-            Note::Unblocked => "unblocked",
-            Note::Reported => "reported",
-            Note::Decided => "decided",
-            Note::Suspended => "suspended",
-            Note::Resumed => "resumed",
-            Note::AccountDeleted => "account-deleted",
-            Note::Approved => "approved",
-            Note::TurnedDown => "turned-down",
-            Note::Announced => "announced",
-            Note::Withdrawn => "withdrawn",
-            Note::Requested => "requested",
-            Note::Uninvited => "uninvited",
-        }
-    }
-
     /// Returns the note with this [name](Note::name).
     pub fn from_name(name: &str) -> Option<Note> {
-        Note::ALL.into_iter().find(|note| note.name() == name)
-    }
-
-    /// Returns the text for people.
-    pub fn words(self) -> &'static str {
-        match self {
-            Note::Welcome => {
-                "Welcome! Your account is ready. Find people to follow, or write your first croak."
-            }
-            Note::Added => "Now following. Their croaks appear in your feed.",
-            Note::Removed => "Unfollowed. Their croaks no longer appear in your feed.",
-            Note::Deleted => {
-                "Your account and your croaks are deleted. Messages you sent stay with the people who received them, without your name."
-            }
-            Note::Saved => "Saved.",
-            Note::NewPassword => "Password changed. You have been logged out everywhere else.",
-            Note::Ended => "Logged out there.",
-            Note::FeedAddressEnded => "Deleted. Nothing can be read at that address any more.",
-            Note::TakenBack => "Croak deleted.",
-            Note::Muted => "Muted. You no longer see them in feeds and notifications.",
-            Note::Unmuted => "Unmuted.",
-            Note::Blocked => "Blocked. You no longer see each other.",
-            Note::Unblocked => "Unblocked. You no longer follow each other.",
-            Note::Decided => "Decided. Whoever reported it is told.",
-            Note::Suspended => "Suspended. They are logged out everywhere.",
-            Note::Resumed => "The suspension is lifted. They can log in again.",
-            Note::AccountDeleted => "The account is deleted.",
-            Note::Approved => "Approved. They can log in now.",
-            Note::TurnedDown => "Turned down.",
-            Note::Announced => "Announced. Everyone sees it.",
-            Note::Withdrawn => "Withdrawn.",
-            Note::Reported => "Reported. The people who run the servers will look at it and tell you.",
-            Note::Requested => {
-                "Thank you! Your account is waiting for approval. You can log in here once it is approved."
-            }
-            Note::Uninvited => "Revoked. No more people can sign up with that link.",
-        }
+        Note::ALL.iter().copied().find(|note| note.name() == name)
     }
 }
 
@@ -377,7 +304,7 @@ mod tests {
     #[test]
     fn a_note_is_found_by_its_name() {
         for note in Note::ALL {
-            assert_eq!(Note::from_name(note.name()), Some(note));
+            assert_eq!(Note::from_name(note.name()), Some(*note));
         }
         assert_eq!(Note::from_name("<script>"), None);
     }
