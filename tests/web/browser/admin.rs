@@ -57,15 +57,16 @@ fn administration(visit: &Visit) {
     visit.look("admin-requests");
     visit.driver.click("button[value=approve]");
     visit.shows("/admin/requests?note=approved", "They can log in now.");
+    visit.driver.click("main nav a[href='/admin/audit']");
+    visit.shows("/admin/audit", "@ada (10.0.0.1) suspended @bob");
+    // Before the announcement, which appears above the pages within a second.
+    visit.look("admin-audit");
     visit.driver.click("main nav a[href='/admin/site']");
     visit.shows("/admin/site", "Who can join");
     visit.look("admin-site");
     visit.driver.type_into("[name=announcement]", "The boats are out");
     visit.driver.click("button[value=announce]");
     visit.shows("/admin/site?note=announced", "The boats are out");
-    visit.driver.click("main nav a[href='/admin/audit']");
-    visit.shows("/admin/audit", "@ada (10.0.0.1) suspended @bob");
-    visit.look("admin-audit");
     for complaint in visit.driver.complaints() {
         assert!(complaint.contains("Failed to load resource"), "{complaint}");
     }
