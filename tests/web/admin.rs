@@ -2,7 +2,7 @@
 
 use ribbit_state::limits::CONFIRMATION_AGE_MS_MAX;
 use ribbit_state::query::OperatorQuery;
-use ribbit_state::{AccountId, AccountRole, Code, OperatorCommand, Page, Registration};
+use ribbit_state::{AccountId, AccountRole, Code, Inviters, OperatorCommand, Page, Registration};
 use testkit::http::Browser;
 use testkit::site::Site;
 
@@ -195,4 +195,24 @@ fn an_admin_does_the_rest_and_the_audit_log_has_it() {
     }
     let newest = log.body.find("deleted @dora").unwrap();
     assert!(newest < log.body.find("set the role of @carl").unwrap(), "newest first");
+}
+
+#[test]
+fn a_form_of_two_settings_is_completed_when_it_is_sent_again() {
+    let site = Site::start();
+    let [mut ada, ..] = three(&site);
+    let request = ada.get("/admin/site").requests()[1].clone();
+    let form = |inviters| {
+        [
+            ("choice", "joining"),
+            ("registration", "request"),
+            ("inviters", inviters),
+            ("request", request.as_str()),
+        ]
+    };
+    // As if only the first of its two commands had been decided.
+    ada.post("/admin/site", &form("admins")).leads_to("/admin/site?note=saved");
+    ada.post("/admin/site", &form("everyone")).leads_to("/admin/site?note=saved");
+    let Page::Settings(settings) = site.group.read(&ribbit_state::Query::Settings) else { panic!() };
+    assert_eq!((settings.registration, settings.inviters), (Registration::Request, Inviters::Everyone));
 }

@@ -87,12 +87,13 @@ async fn join_by(
 ) -> Result<Reply, PageError> {
     let settings = context.read(Query::Settings, READ_DEADLINE).await?.page;
     let Page::Settings(current) = settings else { return Err(WRONG_PAGE) };
-    let mut request = confirmed(context, form).await?;
+    let request = confirmed(context, form).await?;
     if current.registration != registration {
         carry_out(context, request, OperatorCommand::SetRegistration { registration }).await?;
-        request = context.new_request().await?;
     }
     if current.inviters != inviters {
+        // An earlier try of this form may have used its id for the registration mode. Sent twice, this sets the same.
+        let request = context.new_request().await?;
         carry_out(context, request, OperatorCommand::SetInviters { inviters }).await?;
     }
     Ok(Reply::Done)
