@@ -109,17 +109,8 @@ pub(crate) async fn run(node: Arc<NodeState>) {
     let Some(member) = node.membership.get() else { return };
     let mut warned = false;
     loop {
-        let own = node.options.keys.id();
-        let newer = member.member_list.known().into_iter().find(|info| info.pid != 0 && info.key > own);
-        if let Some(info) = newer {
-            if let Err(why) = fetch(&node, &info.address).await {
-                log::debug!(
-                    "cannot fetch key {} of the cluster from {}: {why}",
-                    info.key.generation,
-                    info.name()
-                );
-            }
-        } else if node.options.keys.ring().is_some_and(|ring| ring.accepts_old) {
+        // Before a newer key: a ring takes one over only after the end of its own rotation.
+        if node.options.keys.ring().is_some_and(|ring| ring.accepts_old) {
             match settle(&node).await {
                 Ok(()) => warned = false,
                 Err(why) if !warned => {
@@ -128,6 +119,17 @@ pub(crate) async fn run(node: Arc<NodeState>) {
                 }
                 Err(_) => {}
             }
+        }
+        let own = node.options.keys.id();
+        let newer = member.member_list.known().into_iter().find(|info| info.pid != 0 && info.key > own);
+        if let Some(info) = newer
+            && let Err(why) = fetch(&node, &info.address).await
+        {
+            log::debug!(
+                "cannot fetch key {} of the cluster from {}: {why}",
+                info.key.generation,
+                info.name()
+            );
         }
         tasks::aligned_pause(LOOK).await;
     }

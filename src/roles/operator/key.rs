@@ -274,7 +274,8 @@ async fn fetched(target: &KeyTarget, newest: KeyId) -> Result<KeyRing, Failure> 
     for member in survey.members.iter().filter(|member| member.alive && member.info.key == newest) {
         let (address, keys) = (&member.info.address, &target.cluster.keys);
         if let Ok(Answer::Key(key)) = ask_once(address, Plane::Control, keys, Ask::NewestKey, HAND_MAX).await
-            && let Some(next) = target.file.ring.with(&key)
+            // A rotation from whose middle the file is has ended, because another one has begun.
+            && let Some(next) = target.file.ring.settled().with(&key)
         {
             return Ok(next);
         }
