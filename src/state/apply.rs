@@ -101,13 +101,7 @@ pub(crate) fn apply_within<V: WriteView>(
         _ => decide(bounds, view, context, &mut books, &request.command)?,
     };
     let (mut changes, outcome) = match decided {
-        Ok((mut changes, reply)) => {
-            // Of a secret that is no open session nothing is noted.
-            if let Some((token, session)) = session {
-                sessions::note_use(context, token, session, &mut changes);
-            }
-            (changes, Ok(reply))
-        }
+        Ok((changes, reply)) => (changes, Ok(reply)),
         Err(denied) => {
             books = before; // a refusal changes nothing
             (Vec::new(), Err(denied))
@@ -116,6 +110,12 @@ pub(crate) fn apply_within<V: WriteView>(
     if let Some(origin) = &request.origin {
         let refused = outcome.as_ref().err().map(|denied| denied.code);
         audit::record(bounds, view, context, (origin, &request.command), refused, &mut changes)?;
+    }
+    // Of a secret that is no open session nothing is noted, and a refusal changes nothing.
+    if let Some((token, session)) = session
+        && outcome.is_ok()
+    {
+        sessions::note_use(context, token, session, &mut changes);
     }
     if !matches!(changes.first(), Some(Change::Put { table, .. }) if *table == Croaks::ID) {
         let row = RequestRecord { id: request.id, digest, age_ms, outcome: outcome.clone() };

@@ -142,15 +142,8 @@ impl Query {
                 hold(words.len() <= TYPED_BYTES_MAX, Denied::of(Code::InvalidEntry, Field::Search))?;
                 Terms::parse(words).map(drop)
             }
-            Query::People { names, after, .. }
-            | Query::Operator(OperatorQuery::Accounts { names, after })
-            | Query::Govern { query: OperatorQuery::Accounts { names, after }, .. } => {
-                listed(names, after.as_deref())
-            }
-            Query::Operator(OperatorQuery::JoinRequests { after })
-            | Query::Govern { query: OperatorQuery::JoinRequests { after }, .. } => {
-                listed("", after.as_deref())
-            }
+            Query::People { names, after, .. } => listed(names, after.as_deref()),
+            Query::Operator(query) | Query::Govern { query, .. } => query.check(),
             Query::Croaks { ids, .. } => hold(ids.len() <= CROAKS_NAMED_MAX, INVALID),
             Query::Profiles { accounts, .. } => hold(accounts.len() <= PROFILES_NAMED_MAX, INVALID),
             Query::Persons { usernames, .. } => {
@@ -164,10 +157,6 @@ impl Query {
                 username(typed).map_err(|_| Denied::of(Code::NoSuchUser, Field::Username))
             }
             Query::Room { room, .. } | Query::RoomPeople { room, .. } => room_name(room),
-            Query::Operator(OperatorQuery::RoomNames { after: Some(after), .. })
-            | Query::Govern { query: OperatorQuery::RoomNames { after: Some(after), .. }, .. } => {
-                room_name(after)
-            }
             Query::OpenRooms { after, .. } => match after {
                 Some(after) => hold(
                     text::fold_room_name(after).is_ok_and(|it| it == *after),
@@ -200,16 +189,8 @@ impl Query {
             | Query::RoomMessage { .. }
             | Query::Muted { .. }
             | Query::Blocked { .. }
-            | Query::Operator(OperatorQuery::Reports { .. })
-            | Query::Govern { query: OperatorQuery::Reports { .. }, .. }
-            | Query::Operator(OperatorQuery::Audit { .. })
-            | Query::Govern { query: OperatorQuery::Audit { .. }, .. }
-            | Query::Operator(OperatorQuery::Invitations { .. })
-            | Query::Govern { query: OperatorQuery::Invitations { .. }, .. }
             | Query::Invitation { .. }
             | Query::Invitations { .. }
-            | Query::Operator(OperatorQuery::RoomNames { after: None, .. })
-            | Query::Govern { query: OperatorQuery::RoomNames { after: None, .. }, .. }
             | Query::Thread { .. }
             | Query::Everyone { .. }
             | Query::Reactions { .. }
@@ -463,6 +444,19 @@ impl InvitationTerms {
     fn check(&self) -> Result<(), Denied> {
         hold(self.are_bounded(), INVALID)?;
         self.room.as_deref().map_or(Ok(()), room_name)
+    }
+}
+
+impl OperatorQuery {
+    fn check(&self) -> Result<(), Denied> {
+        match self {
+            OperatorQuery::Accounts { names, after } => listed(names, after.as_deref()),
+            OperatorQuery::JoinRequests { after } => listed("", after.as_deref()),
+            OperatorQuery::RoomNames { after, .. } => after.as_deref().map_or(Ok(()), room_name),
+            OperatorQuery::Reports { .. }
+            | OperatorQuery::Audit { .. }
+            | OperatorQuery::Invitations { .. } => Ok(()),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ use crate::limits::CONFIRMATION_AGE_MS_MAX;
 use crate::lookup::live_account;
 use crate::query::OperatorQuery;
 use crate::rows::{Bookkeeping, Reports, Session, Sessions, View, get};
-use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
+use crate::rule::{ApplyContext, Bounds, Decision, or_deny};
 
 impl OperatorCommand {
     /// Returns the least role with which an account may make this change, or `None` if it needs the cluster key.
@@ -139,6 +139,5 @@ pub(crate) fn may_read<V: View>(
     query: &OperatorQuery,
 ) -> Result<Result<AccountRole, Denied>, V::Error> {
     let (_, role) = or_deny!(role_of(view, session, view.age_ms())?, Denied::new(Code::NotLoggedIn));
-    checked!(if role >= query.least_role() { Ok(()) } else { Err(Denied::new(Code::NotAllowed)) });
-    Ok(Ok(role))
+    Ok(if role >= query.least_role() { Ok(role) } else { Err(Denied::new(Code::NotAllowed)) })
 }

@@ -10,7 +10,7 @@
 //! - An invitation needs no approval. While registration is closed only those of operators work.
 //! - One that is over stays listed until its place is needed, so that its maker sees how often it was used.
 
-use crate::code::{Code, Denied, Field};
+use crate::code::{Code, Denied};
 use crate::command::{InvitationTerms, Reply};
 use crate::ids::{AccountId, LogIndex, RoomId, TokenHash};
 use crate::limits::{INVITATION_MS_MAX, INVITATION_USES_MAX, INVITATIONS_PAGE_MAX};
@@ -18,11 +18,10 @@ use crate::lookup::{is_suspended, live_account, person, settings};
 use crate::query::{InvitationItem, Page};
 use crate::rooms::{invitable_room, join_invited};
 use crate::rows::{
-    Change, Invitation, Invitations, InvitationsOf, OPERATORS, Order, Registration, RoomNames, Rooms, View,
-    get, scan,
+    Change, Invitation, Invitations, InvitationsOf, OPERATORS, Order, Registration, Rooms, View, get, scan,
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
-use crate::text;
+use crate::visibility::rooms::room_id;
 
 const NOT_VALID: Denied = Denied::new(Code::InvitationNotValid);
 
@@ -83,11 +82,7 @@ pub(super) fn make<V: View>(
 
 /// Returns the room of an invitation. Operators may invite into every room.
 fn room_of<V: View>(view: &V, by: AccountId, name: &str) -> Result<Result<RoomId, Denied>, V::Error> {
-    if by != OPERATORS {
-        return invitable_room(view, by, name);
-    }
-    let name = checked!(text::fold_room_name(name));
-    Ok(get::<RoomNames, V>(view, &name)?.ok_or(Denied::of(Code::NoSuchRoom, Field::Room)))
+    if by == OPERATORS { room_id(view, name) } else { invitable_room(view, by, name) }
 }
 
 /// Returns true if the account may invite people now.

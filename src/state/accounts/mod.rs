@@ -21,19 +21,20 @@ pub(crate) mod social;
 use self::access::new_password;
 use self::sessions::{end_sessions, ended, suspended};
 use self::social::deleted;
-use crate::code::{Code, Denied, Field};
+use crate::code::{Code, Denied};
 use crate::command::{AccountChanges, AccountCommand, OperatorCommand, Reply};
 use crate::conversation::remove_croak;
 use crate::ids::{AccountId, LogIndex, TokenHash};
 use crate::lookup::{live_account, profile_of, session_account, settings};
 use crate::rooms::messages::remove_by_operators;
 use crate::rows::{
-    Account, AccountProfile, Accounts, Bookkeeping, Change, Credential, OPERATORS, Profiles, RoomNames,
-    Session, Sessions, SessionsOf, Settings, SettingsRow, Suspended, View, get,
+    Account, AccountProfile, Accounts, Bookkeeping, Change, Credential, OPERATORS, Profiles, Session,
+    Sessions, SessionsOf, Settings, SettingsRow, Suspended, View, get,
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
 use crate::visibility::Reader;
+use crate::visibility::rooms::room_id;
 
 const NO_SUCH_USER: Denied = Denied::new(Code::NoSuchUser);
 
@@ -170,8 +171,7 @@ pub(crate) fn operate<V: View>(
 }
 
 fn remove_room_message<V: View>(view: &V, room: &str, message: LogIndex) -> Result<Decision, V::Error> {
-    let room = checked!(text::fold_room_name(room));
-    let room = or_deny!(get::<RoomNames, V>(view, &room)?, Denied::of(Code::NoSuchRoom, Field::Room));
+    let room = checked!(room_id(view, room)?);
     let changes = remove_by_operators(view, room, message)?;
     Ok(if changes.is_empty() { Err(Denied::new(Code::NoSuchMessage)) } else { Ok((changes, Reply::Done)) })
 }

@@ -31,10 +31,11 @@ pub(crate) fn note_use(context: ApplyContext, token: TokenHash, session: Session
 
 /// Returns true if a session may send a command that needs this of an app. One that has ended is left to the rule of the command.
 pub(crate) fn permits(session: &Session, needs: AppUse, age_ms: u64) -> bool {
-    match (session.app, needs) {
-        (None, _) | (_, AppUse::Any) => true,
-        (Some(_), AppUse::Never) => !session.is_open_at(age_ms),
-        (Some(access), AppUse::Scope(scope)) => access.scopes.allows(scope) || !session.is_open_at(age_ms),
+    let Some(access) = session.app.filter(|_| session.is_open_at(age_ms)) else { return true };
+    match needs {
+        AppUse::Any => true,
+        AppUse::Never => false,
+        AppUse::Scope(scope) => access.scopes.allows(scope),
     }
 }
 

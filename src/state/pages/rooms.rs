@@ -10,7 +10,7 @@ use crate::query::{
     Page, Person, RoomBody, RoomGuestEntry, RoomInfo, RoomInvitation, RoomMemberEntry, RoomPage, RoomPeople,
     RoomStanding, RoomSummary, RoomText,
 };
-use crate::rooms::ties::{counts_of, rooms_of, ties_of};
+use crate::rooms::ties::{counts_of, ties_of};
 use crate::rows::{
     BadRow, Key, Order, Room, RoomGuest, RoomGuests, RoomMember, RoomMembers, RoomMessage, RoomMessages,
     RoomNames, RoomRank, RoomTie, Rooms, Table, View, body, get, scan,
@@ -24,8 +24,11 @@ use std::collections::BTreeMap;
 pub(crate) fn names<V: View>(view: &V, of: Option<AccountId>, after: Option<&str>) -> Result<Page, V::Error> {
     if let Some(account) = of {
         let mut names = Vec::new();
-        for id in rooms_of(view, account, RoomTie::Member)? {
-            names.extend(get::<Rooms, V>(view, &id)?.map(|room| room.name));
+        for (id, tie) in ties_of(view, account)? {
+            if tie == RoomTie::Member {
+                let room = get::<Rooms, V>(view, &id)?.filter(|room| !room.closed);
+                names.extend(room.map(|room| room.name));
+            }
         }
         names.sort_unstable();
         names.retain(|name| after.is_none_or(|after| name.as_str() > after));

@@ -26,7 +26,7 @@ use crate::rows::{
 };
 use crate::rule::{ApplyContext, Bounds, Decision, checked, or_deny};
 use crate::text;
-use crate::visibility::rooms::{RoomAccess, SeenRoom, may_read_room, room_named};
+use crate::visibility::rooms::{RoomAccess, SeenRoom, may_read_room, room_id, room_named};
 use std::collections::BTreeSet;
 
 pub(crate) fn change<V: View>(
@@ -198,14 +198,13 @@ pub(crate) fn join_invited<V: View>(
     let Some(room) = get::<Rooms, V>(view, &id)?.filter(|room| !room.closed) else { return Ok(Vec::new()) };
     if let Some(by) = by {
         let access = may_read_room(view, by, id, &room)?;
-        let inviter = Actor { me: by, seen: SeenRoom { id, room: room.clone(), access } };
+        let inviter = Actor { me: by, seen: SeenRoom { id, room, access } };
         if inviter.invites().is_err() {
             return Ok(Vec::new());
         }
     }
-    let seen = SeenRoom { id, room, access: RoomAccess::Front(None) };
-    let joined = join(bounds, view, context, &Actor { me: AccountId(context.index), seen })?;
-    Ok(joined.map_or_else(|_| Vec::new(), |(changes, _)| changes))
+    let Ok(counts) = with_a_seat(bounds, view, id)? else { return Ok(Vec::new()) };
+    Ok(seated(context, id, AccountId(context.index), counts).to_vec())
 }
 
 /// Returns the counts of a room that has a place for another member.
@@ -241,9 +240,7 @@ pub(crate) fn enter_all<V: View>(
     let mut ids = BTreeSet::new();
     let mut changes = Vec::new();
     for room in rooms {
-        let name = checked!(text::fold_room_name(room));
-        let no_such = Denied::of(Code::NoSuchRoom, Field::Room);
-        let id = or_deny!(get::<RoomNames, V>(view, &name)?, no_such);
+        let id = checked!(room_id(view, room)?);
         if ids.insert(id) {
             let counts = checked!(with_a_seat(bounds, view, id)?);
             changes.extend(seated(context, id, me, counts));

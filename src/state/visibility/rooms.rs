@@ -67,11 +67,14 @@ pub(crate) fn room_named<V: View>(
     reader: AccountId,
     name: &str,
 ) -> Result<Result<SeenRoom, Denied>, V::Error> {
+    let id = checked!(room_id(view, name)?);
+    room_of(view, reader, id)
+}
+
+/// Returns the id of the room with this name, whether or not the reader may see it.
+pub(crate) fn room_id<V: View>(view: &V, name: &str) -> Result<Result<RoomId, Denied>, V::Error> {
     let name = checked!(text::fold_room_name(name));
-    match get::<RoomNames, V>(view, &name)? {
-        Some(id) => room_of(view, reader, id),
-        None => Ok(Err(Denied::of(Code::NoSuchRoom, Field::Room))),
-    }
+    Ok(get::<RoomNames, V>(view, &name)?.ok_or(Denied::of(Code::NoSuchRoom, Field::Room)))
 }
 
 /// As [`room_named`], by id.
