@@ -286,7 +286,7 @@ impl Keys {
         let is_old = match (is_tagged(&ring.newest), ring.old.as_ref().is_some_and(is_tagged)) {
             (true, _) => false,
             (_, true) => true,
-            _ => ring.ring.accepts_old && ring.old.is_some(),
+            _ => ring.accepted_old().is_some(),
         };
         Some(HandshakeKeys { ring, is_old })
     }
@@ -294,9 +294,8 @@ impl Keys {
     /// Returns the tag of the key that this process knows of the server at this address, 0 if none.
     pub(super) fn known_tag(&self, address: &str) -> u64 {
         let known = match &*self.source {
-            KeySource::Cluster(own) => Some(own.current.locked().newest.public),
-            KeySource::Pinned(public) => Some(*public.locked()),
             KeySource::Trusting(trust) => trust.known(address),
+            KeySource::Cluster(_) | KeySource::Pinned(_) => self.public(),
         };
         known.map_or(0, PublicKey::tag)
     }

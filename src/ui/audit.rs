@@ -40,8 +40,11 @@ fn what(row: &AuditRow) -> String {
             (username, _) => format!(" @{}", plain::line(username)),
         };
     }
-    if let Some((kind, id)) = thing(row.thing) {
-        line += &format!(" {kind} {id}").replace(" member ", " ");
+    match thing(row.thing) {
+        // The words of the act say that it is a member.
+        Some(("member", name)) => line += &format!(" {name}"),
+        Some((kind, id)) => line += &format!(" {kind} {id}"),
+        None => {}
     }
     if !row.detail.is_empty() {
         line += &format!(" {}", plain::line(&row.detail));

@@ -81,11 +81,11 @@ fn next(node: &NodeState, founding: bool, rotation: &mut KeyOverlap) -> Result<O
     if let Some((raft_id, _)) = gone {
         return Ok(Some(Command::RemoveMember { raft_id: *raft_id }));
     }
-    let level = books(&view)?.rules_level;
-    if level < RULES_LEVEL && rows.iter().all(|(_, row)| row.rules_level >= RULES_LEVEL) {
+    let books = books(&view)?;
+    if books.rules_level < RULES_LEVEL && rows.iter().all(|(_, row)| row.rules_level >= RULES_LEVEL) {
         return Ok(Some(Command::RaiseRules { level: RULES_LEVEL }));
     }
-    if let Some(key) = rotation.ends(books(&view)?.key, &rows, Instant::now()) {
+    if let Some(key) = rotation.ends(books.key, &rows, Instant::now()) {
         return Ok(Some(Command::RaiseKey { key }));
     }
     let sweeps = scan::<Sweeps, _>(&view, &AccountId(0), &AccountId(u64::MAX), Order::OldestFirst, 1)?;
@@ -96,7 +96,7 @@ fn next(node: &NodeState, founding: bool, rotation: &mut KeyOverlap) -> Result<O
     if let Some((croak, ())) = sweeps.first() {
         return Ok(Some(ConversationCommand::SweepCroak { croak: *croak }.into()));
     }
-    if reader.ring_len_from(books(&view)?.indexed_through + 1) > UNINDEXED_MAX {
+    if reader.ring_len_from(books.indexed_through + 1) > UNINDEXED_MAX {
         return Ok(Some(Command::IndexCroaks));
     }
     let mut heard = member.member_list.known();

@@ -11,7 +11,6 @@ use crate::common::cluster_selection::{ClusterAccess, select_with_key};
 use crate::common::failure::Failure;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, ArgMatches, Args};
-use ribbit_net::protocol::UnavailableReason;
 use ribbit_state::limits::AUDIT_PAGE_MAX;
 use ribbit_state::query::OperatorQuery;
 use ribbit_state::rows::AuditRow;
@@ -131,6 +130,6 @@ fn query(after: Option<LogIndex>, before: Option<LogIndex>, limit: usize) -> Que
 fn page(page: Page) -> Result<(Vec<(LogIndex, AuditRow)>, bool), RequestError> {
     match page {
         Page::Audit { rows, more } => Ok((rows, more)),
-        _ => Err(RequestError::undecided_write(UnavailableReason::NotServing)),
+        _ => Err(RequestError::unexpected()),
     }
 }

@@ -132,11 +132,7 @@ pub(crate) fn run(options: &RecoverOptions) -> Result<(), Failure> {
         Failure::new(Exit::Refused, format!("{from} cannot be used: {why}"))
     });
     let recovered = begin_in(&work, options).and_then(|recovered| {
-        // If root recovers for a unit, the store must belong to the unit's user, as the data folder does.
-        let given = match rustix::process::geteuid().is_root() {
-            true => write_file::give_to_owner_of(&options.data_dir, &work),
-            false => Ok(()),
-        };
+        let given = give(options, &work);
         given.and_then(|()| keep_key(options)).map_err(|error| unwritable(&options.data_dir, &error))?;
         move_to(&work, &target).map_err(|error| unwritable(&target, &error))?;
         Ok(recovered)
@@ -153,8 +149,13 @@ fn keep_key(options: &RecoverOptions) -> io::Result<()> {
     let Some(file) = &options.keep_key else { return Ok(()) };
     let own = ClusterFile::path_of_member(&options.data_dir, MemberName::at_home(Role::Backend, options.id));
     file.replace(&own)?;
+    give(options, &own)
+}
+
+/// Gives a file or folder to the owner of the data folder, if root recovers: a unit runs as another user.
+fn give(options: &RecoverOptions, path: &Path) -> io::Result<()> {
     match rustix::process::geteuid().is_root() {
-        true => write_file::give_to_owner_of(&options.data_dir, &own),
+        true => write_file::give_to_owner_of(&options.data_dir, path),
         false => Ok(()),
     }
 }

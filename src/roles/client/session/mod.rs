@@ -465,5 +465,5 @@ fn device() -> String {
 
 fn unexpected(answer: &impl std::fmt::Debug) -> RequestError {
     log::warn!("a server sent an answer of the wrong kind: {answer:?}");
-    RequestError::undecided_write(UnavailableReason::NotServing)
+    RequestError::unexpected()
 }

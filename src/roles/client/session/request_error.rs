@@ -26,6 +26,10 @@ impl RequestError {
     pub(crate) fn undecided_write(why: UnavailableReason) -> RequestError {
         RequestError::UndecidedWrite(ClientError::Undecided(why))
     }
+    /// Creates the error of an answer of the wrong kind.
+    pub(crate) fn unexpected() -> RequestError {
+        RequestError::undecided_write(UnavailableReason::NotServing)
+    }
     /// Returns true if there is no session, or it is over.
     pub(crate) fn lacks_session(self) -> bool {
         matches!(self, RequestError::Denied(Denied { code: Code::NotLoggedIn, .. }))

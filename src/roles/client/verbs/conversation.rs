@@ -4,7 +4,6 @@ use super::{VerbContext, VerbError, feed, input, say};
 use crate::client::conversation_arguments::{ConversationVerb, ReactionArgs, ReplyArgs};
 use crate::client::session::request_error::RequestError;
 use crate::client::shared_arguments::{PostArgs, joined};
-use ribbit_net::protocol::UnavailableReason;
 use ribbit_state::limits::{FEED_PAGE_MAX, REPLIES_PAGE_MAX};
 use ribbit_state::query::{FeedCroak, ReactionKind, ThreadCroak};
 use ribbit_state::{LogIndex, Page, Query};
@@ -58,7 +57,7 @@ async fn thread(context: &mut VerbContext, id: LogIndex) -> Result<(), VerbError
     let mut after = None;
     loop {
         let read = context.user.read(Query::Thread { session, id, after, limit }).await?;
-        let Page::Thread(page) = read.value else { return Err(unexpected()) };
+        let Page::Thread(page) = read.value else { return Err(RequestError::unexpected().into()) };
         if after.is_none() {
             page.above.iter().try_for_each(|croak| show(context, croak, ""))?;
             show(context, &ThreadCroak::Croak(page.croak), "")?;
@@ -99,7 +98,9 @@ async fn everyone(
     while croaks.len() < limit {
         let page_len = u16::try_from((limit - croaks.len()).min(FEED_PAGE_MAX)).unwrap_or(u16::MAX);
         let read = context.user.read(Query::Everyone { session, before, limit: page_len }).await?;
-        let Page::Everyone { croaks: newest_first, older, .. } = read.value else { return Err(unexpected()) };
+        let Page::Everyone { croaks: newest_first, older, .. } = read.value else {
+            return Err(RequestError::unexpected().into());
+        };
         croaks.extend(newest_first);
         match older {
             Some(_) => before = older,
@@ -108,8 +109,4 @@ async fn everyone(
     }
     croaks.reverse();
     feed::show(context, &croaks)
-}
-
-fn unexpected() -> VerbError {
-    RequestError::undecided_write(UnavailableReason::NotServing).into()
 }

@@ -5,7 +5,6 @@ use crate::client::arguments::OutputArgs;
 use crate::client::session::request_error::RequestError;
 use crate::client::verbs::{VerbError, say, usage};
 use clap::Args;
-use ribbit_net::protocol::UnavailableReason;
 use ribbit_replica::wall_ms;
 use ribbit_state::limits::ANNOUNCEMENT_MS_MAX;
 use ribbit_state::{LogIndex, OperatorCommand, Page, Query, Reply};
@@ -104,7 +103,7 @@ impl Operator {
         };
         let command = OperatorCommand::Announce { text: text.join(" "), for_ms };
         let Reply::Announced { announcement } = self.write(command.into()).await? else {
-            return Err(RequestError::undecided_write(UnavailableReason::NotServing).into());
+            return Err(RequestError::unexpected().into());
         };
         match output.json {
             true => say(&json!({ "id": announcement }).to_string()),
@@ -115,7 +114,7 @@ impl Operator {
     /// Lists the announcements, oldest first.
     pub(super) async fn announcements(&self, json: bool) -> Result<(), VerbError> {
         let Page::Announcements(items) = self.read(Query::Announcements, true).await? else {
-            return Err(RequestError::undecided_write(UnavailableReason::NotServing).into());
+            return Err(RequestError::unexpected().into());
         };
         items.iter().rev().try_for_each(|item| match json {
             true => say(&announcements::json(item)),

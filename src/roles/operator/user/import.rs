@@ -18,7 +18,6 @@ use crate::common::csv;
 use crate::common::failure::{Exit, Failure};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
-use ribbit_net::protocol::UnavailableReason;
 use ribbit_net::secret::{new_code, to_hex, token_hash};
 use ribbit_state::command::NewPerson;
 use ribbit_state::limits::ROOMS_AT_CREATION_MAX;
@@ -189,7 +188,7 @@ impl Operator {
         loop {
             let page = self.read_on(OperatorQuery::JoinRequests { after }.into()).await?;
             let Page::JoinRequests { requests, more } = page else {
-                return Err(RequestError::undecided_write(UnavailableReason::NotServing));
+                return Err(RequestError::unexpected());
             };
             all.extend(requests.into_iter().map(|request| request.username));
             match more {
@@ -206,7 +205,7 @@ impl Operator {
             let Page::RoomNames { names, more } =
                 self.read_on(OperatorQuery::RoomNames { of, after }.into()).await?
             else {
-                return Err(RequestError::undecided_write(UnavailableReason::NotServing));
+                return Err(RequestError::unexpected());
             };
             all.extend(names);
             match more {

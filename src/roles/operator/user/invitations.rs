@@ -9,7 +9,6 @@ use crate::client::session::request_error::RequestError;
 use crate::client::verbs::{VerbError, say};
 use crate::common::cluster_selection::ClusterFlags;
 use clap::{Args, ValueEnum, value_parser};
-use ribbit_net::protocol::UnavailableReason;
 use ribbit_net::secret::{new_code, to_hex, token_hash};
 use ribbit_state::command::InvitationTerms;
 use ribbit_state::limits::{INVITATION_MS_MAX, INVITATION_USES_MAX};
@@ -146,7 +145,7 @@ impl Operator {
         loop {
             let page = self.read(OperatorQuery::JoinRequests { after }.into(), true).await?;
             let Page::JoinRequests { requests, more } = page else {
-                return Err(RequestError::undecided_write(UnavailableReason::NotServing).into());
+                return Err(RequestError::unexpected().into());
             };
             requests.iter().try_for_each(|request| match json {
                 true => say(&invitations::request_json(request)),
@@ -184,7 +183,7 @@ impl Operator {
         let terms = InvitationTerms { uses, for_ms: expires, room };
         let command = OperatorCommand::Invite { code: token_hash(&code), terms };
         let Reply::Invited { invitation } = self.write(command.into()).await? else {
-            return Err(RequestError::undecided_write(UnavailableReason::NotServing).into());
+            return Err(RequestError::unexpected().into());
         };
         let link = Link {
             path: "/create?invitation=",
@@ -213,7 +212,7 @@ impl Operator {
         loop {
             let page = self.read(OperatorQuery::Invitations { after }.into(), true).await?;
             let Page::Invitations { invitations, more, .. } = page else {
-                return Err(RequestError::undecided_write(UnavailableReason::NotServing).into());
+                return Err(RequestError::unexpected().into());
             };
             invitations.iter().try_for_each(|item| match json {
                 true => say(&invitations::json(item)),

@@ -21,7 +21,7 @@ use arguments::{
 };
 use links::{Link, PagesArgs};
 use ribbit_net::client::{Client, ClientError};
-use ribbit_net::protocol::{Answer, Ask, UnavailableReason};
+use ribbit_net::protocol::{Answer, Ask};
 use ribbit_net::secret::{new_code, new_request_id, to_hex, token_hash};
 use ribbit_state::command::{NewPerson, UnreplicatedAct};
 use ribbit_state::query::{AccountSummary, OperatorQuery};
@@ -163,7 +163,7 @@ impl Operator {
             let Page::Reports { reports, more } =
                 self.read(OperatorQuery::Reports { after }.into(), true).await?
             else {
-                return Err(RequestError::undecided_write(UnavailableReason::NotServing).into());
+                return Err(RequestError::unexpected().into());
             };
             for report in &reports {
                 say(&match json {
@@ -234,7 +234,7 @@ impl Operator {
             let page =
                 self.read(OperatorQuery::Accounts { names: names.to_string(), after }.into(), or_old).await?;
             let Page::Accounts { accounts, more } = page else {
-                return Err(RequestError::undecided_write(UnavailableReason::NotServing));
+                return Err(RequestError::unexpected());
             };
             all.extend(accounts);
             match more {
@@ -285,7 +285,7 @@ impl Operator {
         match self.client.ask(ask, ASK_MAX).await? {
             Answer::Written { outcome, .. } => Ok(outcome?),
             Answer::Refused(denied) => Err(denied.into()),
-            _ => Err(RequestError::undecided_write(UnavailableReason::NotServing)),
+            _ => Err(RequestError::unexpected()),
         }
     }
 }
@@ -295,7 +295,7 @@ fn page_of(answer: Answer) -> Result<Page, RequestError> {
     match answer {
         Answer::Read { page, .. } => Ok(page?),
         Answer::Refused(denied) => Err(denied.into()),
-        _ => Err(RequestError::undecided_write(UnavailableReason::NotServing)),
+        _ => Err(RequestError::unexpected()),
     }
 }
 
