@@ -43,5 +43,4 @@ pub struct FeedAddressesPage {
     pub rooms: Vec<String>,
     pub request: Option<FormRequest>,
     pub refusals: Refusals,
-    pub log_in: bool,
 }

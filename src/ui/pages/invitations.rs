@@ -58,5 +58,4 @@ pub struct InvitationsPage {
     pub rooms: Vec<String>,
     pub request: Option<FormRequest>,
     pub refusals: Refusals,
-    pub log_in: bool,
 }

@@ -94,22 +94,19 @@ pub(in crate::web) async fn show_create(context: &mut RequestContext, query: &Fo
         Ok(_) => return error_page(context, NavEntry::Create, WRONG_PAGE),
         Err(error) => return error_page(context, NavEntry::Create, error),
     };
-    match (registration, &invited) {
-        (Registration::Closed, None) => return no_sign_up(context, Code::RegistrationClosed),
-        (Registration::Invitation, None) => return no_sign_up(context, Code::InvitationNeeded),
-        _ => {}
-    }
-    let intro = match invited {
-        Some(item) => invitation_words(&item),
-        None if registration == Registration::Request => {
+    let intro = match (invited, registration) {
+        (Some(item), _) => invitation_words(&item).into(),
+        (None, Registration::Open) => "".into(),
+        (None, Registration::Request) => {
             "Someone who runs this place looks at every new account. You can log in once yours is approved."
-                .to_string()
+                .into()
         }
-        None => String::new(),
+        (None, Registration::Invitation) => return no_sign_up(context, Code::InvitationNeeded),
+        (None, Registration::Closed) => return no_sign_up(context, Code::RegistrationClosed),
     };
     let page = create_page(context, query);
     let request = Some(context.request_here());
-    response::page(StatusCode::OK, &FormPage { request, intro: intro.into(), ..page })
+    response::page(StatusCode::OK, &FormPage { request, intro, ..page })
 }
 
 /// Returns the invitation with this code.
@@ -161,19 +158,19 @@ pub(in crate::web) async fn create(context: &mut RequestContext, form: &Form) ->
         Err(error) => return again(context, page, form, None, error).await,
     };
     let FormRequest { id, submitted_at } = request;
+    let invitation = match form.text(INVITATION) {
+        "" => None,
+        typed => match code_hash(typed) {
+            Some(code) => Some(code),
+            None => return no_sign_up(context, Code::InvitationNotValid),
+        },
+    };
     let account = NewAccount {
         name: text(Field::Name),
         username: text(Field::Username),
         email: text(Field::Email),
         password: Password(password),
-        invitation: None,
-    };
-    let account = match form.text(INVITATION) {
-        "" => account,
-        typed => match code_hash(typed) {
-            Some(code) => NewAccount { invitation: Some(code), ..account },
-            None => return no_sign_up(context, Code::InvitationNotValid),
-        },
+        invitation,
     };
     let password = account.password.clone();
     match context.write(Ask::CreateAccount { id, submitted_at, form: account }).await {

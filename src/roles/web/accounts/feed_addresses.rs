@@ -8,7 +8,8 @@
 //!
 //! A feed reader has no session and keeps no cookies. An address that does not work is answered alike for every reason.
 
-use crate::web::error_pages::{NO_SESSION, WRONG_PAGE, error_page, status};
+use super::links::{self, LinksPage};
+use crate::web::error_pages::{NO_SESSION, WRONG_PAGE, error_page};
 use crate::web::http::files::tagged;
 use crate::web::http::response::{self, WebResponse};
 use crate::web::limits::{AROUND_DEADLINE, READ_DEADLINE};
@@ -20,7 +21,7 @@ use ribbit_state::{AccountCommand, Code, Denied, LogIndex, Page, Query, TokenHas
 use ribbit_ui::atom::AtomFeed;
 use ribbit_ui::form::{Form, FormRequest};
 use ribbit_ui::pages::feed_addresses::{FeedAddressRow, FeedAddressesPage};
-use ribbit_ui::pages::{NavEntry, lacks_session};
+use ribbit_ui::pages::{NavEntry, PageFrame};
 use ribbit_ui::words::{Note, Refusals};
 use std::time::Duration;
 
@@ -105,47 +106,51 @@ impl AddressChange {
 
 /// Shows the addresses.
 pub(in crate::web) async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
-    match page(context, READ_DEADLINE).await {
-        Ok(mut page) => {
-            page.frame.take_note(query);
-            response::page(StatusCode::OK, &page)
-        }
-        Err(error) => error_page(context, NavEntry::Settings, error),
-    }
+    links::show::<FeedAddressesPage>(context, query).await
 }
 
-async fn page(context: &mut RequestContext, limit: Duration) -> Result<FeedAddressesPage, PageError> {
-    let session = context.session().ok_or(NO_SESSION)?;
-    let got = context.read(Query::Rooms { session }, limit).await?;
-    let Page::Rooms { me, rooms, .. } = got.page else { return Err(WRONG_PAGE) };
-    let got = context.read(Query::FeedAddresses { session }, limit).await?;
-    let Page::FeedAddresses(addresses) = got.page else { return Err(WRONG_PAGE) };
-    let mut frame = context.frame("Feed addresses", NavEntry::Settings);
-    frame.old = got.old;
-    frame.me = Some(me.username);
-    context.count_unread(&mut frame).await;
-    let now_ms = frame.now_ms;
-    let row = |item| FeedAddressRow::new(item, now_ms, context.request_here());
-    Ok(FeedAddressesPage {
-        frame,
-        fresh: None,
-        addresses: addresses.iter().map(row).collect(),
-        rooms: rooms.into_iter().map(|one| one.room.name).collect(),
-        request: Some(context.request_here()),
-        refusals: Refusals::default(),
-        log_in: false,
-    })
+impl LinksPage for FeedAddressesPage {
+    async fn read(context: &mut RequestContext, limit: Duration) -> Result<FeedAddressesPage, PageError> {
+        let session = context.session().ok_or(NO_SESSION)?;
+        let asked = Query::FeedAddresses { session };
+        let (frame, rooms, page) = links::read(context, "Feed addresses", asked, limit).await?;
+        let Page::FeedAddresses(addresses) = page else { return Err(WRONG_PAGE) };
+        let now_ms = frame.now_ms;
+        let row = |item| FeedAddressRow::new(item, now_ms, context.request_here());
+        Ok(FeedAddressesPage {
+            frame,
+            fresh: None,
+            addresses: addresses.iter().map(row).collect(),
+            rooms,
+            request: Some(context.request_here()),
+            refusals: Refusals::default(),
+        })
+    }
+
+    fn frame_mut(&mut self) -> &mut PageFrame {
+        &mut self.frame
+    }
+
+    fn refuse(&mut self, request: Option<FormRequest>, refusals: Refusals) {
+        (self.request, self.refusals) = (request, refusals);
+    }
 }
 
 /// Makes or ends an address.
 pub(in crate::web) async fn change(context: &mut RequestContext, form: &Form) -> WebResponse {
     let Some(session) = context.session() else { return error_page(context, NavEntry::Settings, NO_SESSION) };
     let Some(change) = AddressChange::of(form) else {
-        return again(context, form, Denied::new(Code::InvalidEntry).into(), None).await;
+        return links::again::<FeedAddressesPage>(
+            context,
+            form,
+            Denied::new(Code::InvalidEntry).into(),
+            None,
+        )
+        .await;
     };
     let request = match context.request_of(form).await {
         Ok(request) => request,
-        Err(error) => return again(context, form, error, None).await,
+        Err(error) => return links::again::<FeedAddressesPage>(context, form, error, None).await,
     };
     let made = match change {
         AddressChange::Make { room } => make(context, session, request, room).await,
@@ -155,13 +160,13 @@ pub(in crate::web) async fn change(context: &mut RequestContext, form: &Form) ->
         }
     };
     match made {
-        Ok(Some(fresh)) => match page(context, AROUND_DEADLINE).await {
+        Ok(Some(fresh)) => match FeedAddressesPage::read(context, AROUND_DEADLINE).await {
             Ok(page) => response::page(StatusCode::OK, &FeedAddressesPage { fresh: Some(fresh), ..page }),
             // The address is made, and the same form shows it when it is sent again.
-            Err(error) => again(context, form, error, Some(request)).await,
+            Err(error) => links::again::<FeedAddressesPage>(context, form, error, Some(request)).await,
         },
         Ok(None) => response::see_other(&format!("/settings/feeds?note={}", Note::FeedAddressEnded.name())),
-        Err(error) => again(context, form, error, Some(request)).await,
+        Err(error) => links::again::<FeedAddressesPage>(context, form, error, Some(request)).await,
     }
 }
 
@@ -177,26 +182,4 @@ async fn make(
     let command = AccountCommand::MakeFeedAddress { session, address, room };
     context.command(request, command.into()).await?;
     Ok(Some(format!("{}/feed/{}{FEED_SUFFIX}", context.site_address(), to_hex(&secret))))
-}
-
-/// Shows the page again with the reason.
-async fn again(
-    context: &mut RequestContext,
-    form: &Form,
-    error: PageError,
-    tried: Option<FormRequest>,
-) -> WebResponse {
-    let request = context.request_again(form, tried, &error).await;
-    if error.service_error().is_some() || error.lacks_session() {
-        return error_page(context, NavEntry::Settings, error);
-    }
-    let mut page = match page(context, AROUND_DEADLINE).await {
-        Ok(page) => page,
-        Err(error) => return error_page(context, NavEntry::Settings, error),
-    };
-    let denied = error.denied();
-    page.request = request;
-    page.refusals = Refusals::on(&[], denied);
-    page.log_in = lacks_session(denied);
-    response::page(status(&error), &page)
 }

@@ -4,9 +4,10 @@
 //!   form ──▶ code = hash(session, request id) ──▶ its hash goes to the servers ──▶ shown once: SITE/create?invitation=CODE
 //! ```
 
-use crate::web::error_pages::{NO_SESSION, WRONG_PAGE, error_page, status};
+use super::links::{self, LinksPage};
+use crate::web::error_pages::{NO_SESSION, WRONG_PAGE, error_page};
 use crate::web::http::response::{self, WebResponse};
-use crate::web::limits::{AROUND_DEADLINE, READ_DEADLINE};
+use crate::web::limits::AROUND_DEADLINE;
 use crate::web::request_context::{PageError, RequestContext};
 use hyper::StatusCode;
 use ribbit_net::secret::{invitation_code, to_hex, token_hash};
@@ -14,7 +15,7 @@ use ribbit_state::command::InvitationTerms;
 use ribbit_state::{AccountCommand, Code, Denied, LogIndex, Page, Query, TokenHash};
 use ribbit_ui::form::{Form, FormRequest};
 use ribbit_ui::pages::invitations::{FreshInvitation, InvitationRow, InvitationsPage};
-use ribbit_ui::pages::{NavEntry, lacks_session};
+use ribbit_ui::pages::{NavEntry, PageFrame};
 use ribbit_ui::words::{Note, Refusals};
 use std::time::Duration;
 
@@ -47,48 +48,47 @@ impl InvitationChange {
 
 /// Shows the invitations.
 pub(in crate::web) async fn show(context: &mut RequestContext, query: &Form) -> WebResponse {
-    match page(context, READ_DEADLINE).await {
-        Ok(mut page) => {
-            page.frame.take_note(query);
-            response::page(StatusCode::OK, &page)
-        }
-        Err(error) => error_page(context, NavEntry::Settings, error),
-    }
+    links::show::<InvitationsPage>(context, query).await
 }
 
-async fn page(context: &mut RequestContext, limit: Duration) -> Result<InvitationsPage, PageError> {
-    let session = context.session().ok_or(NO_SESSION)?;
-    let got = context.read(Query::Rooms { session }, limit).await?;
-    let Page::Rooms { me, rooms, .. } = got.page else { return Err(WRONG_PAGE) };
-    let got = context.read(Query::Invitations { session }, limit).await?;
-    let Page::Invitations { may_invite, invitations, .. } = got.page else { return Err(WRONG_PAGE) };
-    let mut frame = context.frame("Invitations", NavEntry::Settings);
-    frame.old = got.old;
-    frame.me = Some(me.username);
-    context.count_unread(&mut frame).await;
-    let now_ms = frame.now_ms;
-    let row = |item| InvitationRow::new(item, now_ms, context.request_here());
-    Ok(InvitationsPage {
-        frame,
-        may_invite,
-        fresh: None,
-        invitations: invitations.iter().map(row).collect(),
-        rooms: rooms.into_iter().map(|one| one.room.name).collect(),
-        request: Some(context.request_here()),
-        refusals: Refusals::default(),
-        log_in: false,
-    })
+impl LinksPage for InvitationsPage {
+    async fn read(context: &mut RequestContext, limit: Duration) -> Result<InvitationsPage, PageError> {
+        let session = context.session().ok_or(NO_SESSION)?;
+        let asked = Query::Invitations { session };
+        let (frame, rooms, page) = links::read(context, "Invitations", asked, limit).await?;
+        let Page::Invitations { may_invite, invitations, .. } = page else { return Err(WRONG_PAGE) };
+        let now_ms = frame.now_ms;
+        let row = |item| InvitationRow::new(item, now_ms, context.request_here());
+        Ok(InvitationsPage {
+            frame,
+            may_invite,
+            fresh: None,
+            invitations: invitations.iter().map(row).collect(),
+            rooms,
+            request: Some(context.request_here()),
+            refusals: Refusals::default(),
+        })
+    }
+
+    fn frame_mut(&mut self) -> &mut PageFrame {
+        &mut self.frame
+    }
+
+    fn refuse(&mut self, request: Option<FormRequest>, refusals: Refusals) {
+        (self.request, self.refusals) = (request, refusals);
+    }
 }
 
 /// Makes or revokes an invitation.
 pub(in crate::web) async fn change(context: &mut RequestContext, form: &Form) -> WebResponse {
     let Some(session) = context.session() else { return error_page(context, NavEntry::Settings, NO_SESSION) };
     let Some(change) = InvitationChange::of(form) else {
-        return again(context, form, Denied::new(Code::InvalidEntry).into(), None).await;
+        return links::again::<InvitationsPage>(context, form, Denied::new(Code::InvalidEntry).into(), None)
+            .await;
     };
     let request = match context.request_of(form).await {
         Ok(request) => request,
-        Err(error) => return again(context, form, error, None).await,
+        Err(error) => return links::again::<InvitationsPage>(context, form, error, None).await,
     };
     let made = match change {
         InvitationChange::Make(terms) => make(context, session, request, terms).await,
@@ -98,13 +98,13 @@ pub(in crate::web) async fn change(context: &mut RequestContext, form: &Form) ->
         }
     };
     match made {
-        Ok(Some(fresh)) => match page(context, AROUND_DEADLINE).await {
+        Ok(Some(fresh)) => match InvitationsPage::read(context, AROUND_DEADLINE).await {
             Ok(page) => response::page(StatusCode::OK, &InvitationsPage { fresh: Some(fresh), ..page }),
             // The invitation is made, and the same form shows it when it is sent again.
-            Err(error) => again(context, form, error, Some(request)).await,
+            Err(error) => links::again::<InvitationsPage>(context, form, error, Some(request)).await,
         },
         Ok(None) => response::see_other(&format!("/invitations?note={}", Note::Uninvited.name())),
-        Err(error) => again(context, form, error, Some(request)).await,
+        Err(error) => links::again::<InvitationsPage>(context, form, error, Some(request)).await,
     }
 }
 
@@ -119,26 +119,4 @@ async fn make(
     let command = AccountCommand::Invite { session, code: token_hash(&code), terms };
     context.command(request, command.into()).await?;
     Ok(Some(FreshInvitation::new(format!("{}/create?invitation={}", context.site_address(), to_hex(&code)))))
-}
-
-/// Shows the page again with the reason.
-async fn again(
-    context: &mut RequestContext,
-    form: &Form,
-    error: PageError,
-    tried: Option<FormRequest>,
-) -> WebResponse {
-    let request = context.request_again(form, tried, &error).await;
-    if error.service_error().is_some() || error.lacks_session() {
-        return error_page(context, NavEntry::Settings, error);
-    }
-    let mut page = match page(context, AROUND_DEADLINE).await {
-        Ok(page) => page,
-        Err(error) => return error_page(context, NavEntry::Settings, error),
-    };
-    let denied = error.denied();
-    page.request = request;
-    page.refusals = Refusals::on(&[], denied);
-    page.log_in = lacks_session(denied);
-    response::page(status(&error), &page)
 }

@@ -2,7 +2,8 @@
 //!
 //! - `account`: sign-up, log-in, log-out, deletion; `reset`: one-time links; `settings`, `export`
 //! - `people`, `friends`, `keep_away`: profiles, who follows whom, mutes, blocks and reports
-//! - `feed_addresses`: feeds for feed readers, and the page that makes their secret addresses
+//! - `feed_addresses`: feeds for feed readers, and the page that makes their secret addresses; `links`: what it shares with
+//!   `invitations`
 //! - `invitations`: links with which others sign up
 //! - `authorize`: consent to apps; `known_tokens`: tokens of apps that were lately used
 
@@ -14,6 +15,7 @@ pub(in crate::web) mod friends;
 pub(in crate::web) mod invitations;
 pub(in crate::web) mod keep_away;
 pub(in crate::web) mod known_tokens;
+mod links;
 pub(in crate::web) mod people;
 pub(in crate::web) mod reset;
 pub(in crate::web) mod settings;
