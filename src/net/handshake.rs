@@ -14,7 +14,7 @@
 //!   the private key. [`Keys`] decides whether that key is trusted. The dialler stays anonymous; users authenticate
 //!   themselves by a session, inside the connection.
 //! - On the control plane the dialler's first message contains the name under which it acts, for the audit log. The name is
-//!   what the dialler says; whoever has the members' key may say any.
+//!   what the dialler says; a process with the members' key may say any.
 //! - **Rotation.** The dialler's preface names the key that it has or knows, by the first bytes of the public key. The acceptor
 //!   uses that key if it still authenticates members, or on open planes if it has ever had it. Its second message names the key
 //!   that clients should know, so the old key vouches for the new one.

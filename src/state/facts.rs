@@ -35,7 +35,7 @@ pub struct CommandFacts {
     pub(super) event: fn(&Command, &Outcome, &[Change]) -> Option<EventKind>,
 }
 
-/// What the session of an app needs to send a command. The session of a person who logged in by themselves needs nothing.
+/// Scope that the session of an app needs to send a command. A person's own session needs none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AppUse {
     /// No scope suffices. Commands that are sent without a session belong here, too.

@@ -3,7 +3,7 @@
 use crate::account_role::AccountRole;
 use serde::{Deserialize, Serialize};
 
-/// Who may create an account. Operators may in every case.
+/// Registration mode: the people who may create an account. Operators always may.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Registration {

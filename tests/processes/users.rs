@@ -26,7 +26,7 @@ fn account(username: &str, suspended: bool, sessions: u32) -> Value {
         "sessions": sessions, "password": true})
 }
 
-/// Who may create an account in each mode, and the verbs that let people in.
+/// The people who may create an account in each mode, and the verbs that let people in.
 fn registration_modes(pond: &TestCluster) {
     let create = |name: &str, more: &[&str]| {
         let arguments = [&["create", name, "--email", "a@b"], more].concat();

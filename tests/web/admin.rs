@@ -79,7 +79,7 @@ fn every_page_and_form_asks_for_its_role() {
     // The person is still there, and the site is as it was.
     Browser::new(&site.address).get("/create").says(200, "Sign up");
     ada.get("/admin/people/carl").says(200, "@carl");
-    // Nobody touches those of the same role.
+    // A moderator cannot suspend an admin.
     assert_eq!(bob.post("/admin/people/ada", &[("choice", "suspend")]).status, 403);
     carl.get("/settings").says(200, "Danger zone");
     assert!(!carl.get("/settings").body.contains("/admin") && ada.get("/settings").body.contains("/admin"));
@@ -162,7 +162,7 @@ fn an_admin_does_the_rest_and_the_audit_log_has_it() {
     carl.get("/admin").says(200, "The boats are out");
     let Page::Settings(settings) = site.group.read(&ribbit_state::Query::Settings) else { panic!() };
     assert_eq!(settings.registration, Registration::Request);
-    // Somebody asks for an account.
+    // A visitor asks for an account.
     let form = [("name", "Dora"), ("username", "dora"), ("email", "dora@pond"), ("password", "password")];
     let mut dora = Browser::new(&site.address);
     dora.post("/create", &form);

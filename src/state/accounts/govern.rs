@@ -42,7 +42,7 @@ impl OperatorCommand {
             | OperatorCommand::SetRole { .. } => Some(AccountRole::Admin),
             // It contains the result of a backend's work, and would tell the admin the password. A reset link does not.
             OperatorCommand::SetPassword { .. } => None,
-            // What it records is done with the cluster key.
+            // The recorded act needs the cluster key.
             OperatorCommand::Record { .. } => None,
             // An account makes invitations of its own.
             OperatorCommand::Invite { .. } => None,

@@ -57,8 +57,8 @@ pub(super) fn make<V: View>(
     };
     let mut changes = Vec::new();
     let of_maker = if by == OPERATORS { bounds.invitations_max } else { bounds.invitations_per_person_max };
-    for (whose, max) in [(Some(by), of_maker), (None, bounds.invitations_max)] {
-        let listed = listed(view, whose, max)?;
+    for (maker, max) in [(Some(by), of_maker), (None, bounds.invitations_max)] {
+        let listed = listed(view, maker, max)?;
         if changes.is_empty() && listed.len() == max {
             changes.extend(or_deny!(
                 place_of_one(view, context.age_ms(), listed)?,
@@ -92,8 +92,8 @@ pub(crate) fn may_invite<V: View>(view: &V, account: AccountId) -> Result<bool, 
 }
 
 /// Returns up to `max` invitations of an account, or of all.
-fn listed<V: View>(view: &V, whose: Option<AccountId>, max: usize) -> Result<Vec<Listed>, V::Error> {
-    let (first, last) = (whose.unwrap_or(OPERATORS), whose.unwrap_or(AccountId(u64::MAX)));
+fn listed<V: View>(view: &V, maker: Option<AccountId>, max: usize) -> Result<Vec<Listed>, V::Error> {
+    let (first, last) = (maker.unwrap_or(OPERATORS), maker.unwrap_or(AccountId(u64::MAX)));
     let (from, to) = ((first, 0), (last, LogIndex::MAX));
     scan::<InvitationsOf, V>(view, &from, &to, Order::OldestFirst, max)
 }
@@ -120,10 +120,10 @@ fn ended(key: (AccountId, LogIndex), code: TokenHash) -> [Change; 2] {
 pub(super) fn end<V: View>(
     bounds: &Bounds,
     view: &V,
-    whose: Option<AccountId>,
+    maker: Option<AccountId>,
     made: LogIndex,
 ) -> Result<Decision, V::Error> {
-    let listed = listed(view, whose, bounds.invitations_max)?;
+    let listed = listed(view, maker, bounds.invitations_max)?;
     let found = listed.into_iter().find(|((_, its), _)| *its == made);
     let (key, code) = or_deny!(found, Denied::new(Code::NoSuchInvitation));
     Ok(Ok((ended(key, code).to_vec(), Reply::Done)))

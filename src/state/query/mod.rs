@@ -153,7 +153,7 @@ pub enum Query {
     OwnApp { app: AppId, key: TokenHash },
     /// The owner of the session, with the app that it is for.
     Caller { session: TokenHash },
-    /// What operators read. Control plane only.
+    /// Read of operators. Control plane only.
     Operator(OperatorQuery),
     /// The same, for an account with a role. Only an admin gets the e-mail addresses of accounts.
     Govern { session: TokenHash, query: OperatorQuery },
@@ -413,7 +413,7 @@ pub enum Page {
         more: Option<String>,
     },
     Invitation(InvitationItem),
-    /// Of one maker the oldest first.
+    /// Oldest first within one maker.
     Invitations {
         /// True if the reader may make another one.
         may_invite: bool,

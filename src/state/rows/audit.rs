@@ -17,7 +17,7 @@ pub struct AuditRow {
     /// Account that it concerns.
     pub person: Option<AuditPerson>,
     pub thing: AuditThing,
-    /// What the act has done beyond its kind, at most `AUDIT_DETAIL_CHARS_MAX` characters; may be empty.
+    /// Detail of the act, at most `AUDIT_DETAIL_CHARS_MAX` characters; may be empty.
     pub detail: String,
     /// Why it was refused.
     pub refused: Option<Code>,

@@ -147,9 +147,9 @@ tables! {
     51 AppCodes: TokenHash => AppCode;
     /// (account, index at which the code was made) → code, oldest first.
     56 AppCodesOf: (AccountId, u64) => TokenHash;
-    /// What operators have done.
+    /// Acts of operators.
     72 AuditLog: LogIndex => AuditRow;
-    /// What was refused to accounts without permission.
+    /// Acts that were refused for lack of permission.
     73 RefusedActs: LogIndex => AuditRow;
     /// Folded user name → account that its owner asks for. It waits for the decision of an operator and has the name.
     59 JoinRequests: String => Account;

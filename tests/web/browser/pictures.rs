@@ -23,7 +23,7 @@ const CHANGED_PERCENT_MAX: f64 = 1.0;
 const GAP: usize = 4;
 /// Brightness where a sheet has no picture.
 const NOTHING: u8 = 0x88;
-/// What is drawn to see whether this machine draws letters as the references' did.
+/// Text whose drawn width shows whether this machine draws letters as the references' did.
 const SAMPLE: &str = "Heavy rain at the north pond 0123456789 \u{1f438}";
 
 /// Brightness of each pixel, row by row, in 16 levels.

@@ -19,7 +19,7 @@ const EVENTS_MAX: usize = 1024;
 /// After a longer time a wait ends as if with its timeout: the timers are looked at, and the next wait begins.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What a source waits for, or what has happened to it.
+/// Readiness that a source waits for, or that has occurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Event {
     pub(crate) key: usize,

@@ -28,7 +28,7 @@ pub(crate) struct RegistrationArgs {
     pub cluster: ClusterFlags,
 }
 
-/// Who may create an account.
+/// Registration mode, as on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RegistrationMode {
     /// Everyone
