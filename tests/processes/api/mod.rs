@@ -78,6 +78,19 @@ fn toot_logs_in_with_the_password_and_in_the_browser() {
 }
 
 #[test]
+fn statuses_of_toot_are_one_each_although_the_leader_dies() {
+    let Some(python) = python::with("toot", "RIBBIT_TOOT_PYTHON", "toot") else { return };
+    let pond = TestCluster::start();
+    pond.browser().join("ada");
+    let leader = pond.await_leading_backend();
+    run(&python, "toot_failover.py", &format!("http://{}", pond.web()), |what| {
+        assert_eq!(what, "kill leader");
+        pond.kill(&[&leader]);
+        String::new()
+    });
+}
+
+#[test]
 fn the_command_line_of_toot_reads_and_writes() {
     let Some(python) = python::with("toot", "RIBBIT_TOOT_PYTHON", "toot") else { return };
     let pond = TestCluster::start();

@@ -1,6 +1,7 @@
 //! Several clients in one room with the pages and the verbs: each line is shown once to each, in one order.
 
 use super::IrcServer;
+use crate::pty::Terminal;
 use crate::test_cluster::TestCluster;
 use crate::verbs::CliUser;
 use testkit::irc_client::IrcClient;
@@ -12,7 +13,7 @@ fn text(line: &str) -> &str {
 }
 
 #[test]
-fn two_people_talk_with_a_page_and_a_verb() {
+fn two_people_talk_with_a_page_a_verb_and_a_terminal() {
     let pond = TestCluster::start();
     let mut carl = pond.browser();
     carl.join("carl");
@@ -42,10 +43,22 @@ fn two_people_talk_with_a_page_and_a_verb() {
     }
     dora.runs(&pond, &["say", "pond", "three", "from", "a", "verb"]).succeeds();
     assert_eq!(text(&ada_irc.awaits("dora!")), "three from a verb");
+    let mut terminal = Terminal::of(dora.command(&pond, &[]));
+    terminal.await_text("you are logged in as @dora.");
+    terminal.press("/join pond\r");
+    terminal.await_text("three from a verb");
+    terminal.await_text("you are in #pond");
+    terminal.press("four at a terminal\r");
+    assert_eq!(text(&ada_irc.awaits("dora!")), "four at a terminal");
     bob_irc.send("PRIVMSG #pond :\u{1}ACTION waves\u{1}\r\nPRIVMSG #pond :five");
     assert_eq!(text(&ada_irc.awaits("bob!")), "\u{1}ACTION waves\u{1}");
     assert_eq!(text(&ada_irc.awaits("bob!")), "five");
     assert!(carl.get("/rooms/pond").body.contains("/me waves"));
+    for said in ["/me waves", "five"] {
+        terminal.await_text(said);
+    }
+    terminal.press("/quit\r");
+    assert_eq!(terminal.ended(), 0);
     // Texts that are longer than a line arrive whole, and those that are too long not at all.
     let long = "🐸".repeat(1_000);
     dora.runs(&pond, &["say", "pond", &long]).succeeds();
@@ -56,7 +69,7 @@ fn two_people_talk_with_a_page_and_a_verb() {
             let size =
                 line.strip_prefix('@').map_or(line.len(), |line| line.split_once(' ').unwrap().1.len());
             assert!(size + 2 <= 512, "{size}");
-            if text(&line) != "three from a verb" {
+            if !["three from a verb", "four at a terminal"].contains(&text(&line)) {
                 arrived.push_str(text(&line));
             }
         }

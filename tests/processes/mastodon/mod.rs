@@ -20,16 +20,25 @@ fn json(reply: &Reply) -> Value {
     serde_json::from_str(&reply.body).unwrap_or_else(|_| panic!("no JSON: {}", reply.body))
 }
 
-/// Runs clients of three people each until they have passed. `program` and `arguments` begin and go on in their command lines.
+/// Names of the people of each client of one cluster.
+const PEOPLE: [[&str; 3]; 3] = [["ada", "bob", "carl"], ["dora", "bobby", "carla"], ["ann", "ben", "cleo"]];
+
+/// Runs clients of three people each until they have passed. `program` and `arguments` begin and go on in their command lines. The
+/// leader is killed when a client asks for it.
 #[track_caller]
 fn run(program: &OsStr, clients: &[&str], arguments: &[&OsStr]) {
     let pond = TestCluster::start();
+    let leader = pond.await_leading_backend();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/processes/mastodon/clients");
-    for (client, people) in clients.iter().zip([["ada", "bob", "carl"], ["dora", "bobby", "carla"]]) {
+    for (client, people) in clients.iter().zip(PEOPLE) {
         let mut command = Command::new(program);
         command.arg(folder.join(client)).args(arguments).arg(format!("http://{}", pond.web()));
         command.args(people.map(|name| token(&pond, name)));
-        python::until_passed(command, |what| panic!("the client asks for {what}"));
+        python::until_passed(command, |what| {
+            assert_eq!(what, "kill leader");
+            pond.kill(&[&leader]);
+            String::new()
+        });
     }
 }
 
@@ -38,7 +47,7 @@ fn the_calls_and_streams_of_mastodon_py() {
     let Some(python) = python::with("Mastodon.py", "RIBBIT_MASTODON_PYTHON", "mastodon") else {
         return;
     };
-    run(python.as_ref(), &["mastodon_py.py", "mastodon_py_streams.py"], &[]);
+    run(python.as_ref(), &["mastodon_py.py", "mastodon_py_streams.py", "mastodon_py_failover.py"], &[]);
 }
 
 #[test]
@@ -46,7 +55,11 @@ fn the_calls_and_streams_of_megalodon() {
     let Some(folder) = installed("megalodon", "RIBBIT_MEGALODON", "npm/node_modules/megalodon") else {
         return;
     };
-    run("node".as_ref(), &["megalodon.cjs", "megalodon_streams.cjs"], &[folder.as_os_str()]);
+    run(
+        "node".as_ref(),
+        &["megalodon.cjs", "megalodon_streams.cjs", "megalodon_failover.cjs"],
+        &[folder.as_os_str()],
+    );
 }
 
 /// Posts until there is a status, as clients do that lose their answers.
