@@ -10,6 +10,7 @@ use super::accounts::registration;
 use super::accounts::reports;
 use super::audit;
 use super::caches::timelines::Caches;
+use super::cluster::join_codes;
 use super::cluster::leases;
 use super::code::{Code, Denied};
 use super::ids::{AccountId, LogIndex, TokenHash};
@@ -119,6 +120,7 @@ fn operated<V: View>(view: &V, query: &OperatorQuery) -> Result<Result<Page, Den
         OperatorQuery::Audit { after, before, limit } => Ok(Ok(audit::list(view, *after, *before, *limit)?)),
         OperatorQuery::JoinRequests { after } => Ok(Ok(registration::list(view, after.as_deref())?)),
         OperatorQuery::Invitations { after } => Ok(Ok(invitations::list(view, *after)?)),
+        OperatorQuery::JoinCodes => Ok(Ok(join_codes::list(view)?)),
     }
 }
 

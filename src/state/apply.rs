@@ -26,6 +26,7 @@ use super::accounts::relations;
 use super::accounts::sessions;
 use super::accounts::social;
 use super::audit;
+use super::cluster::join_codes;
 use super::cluster::leases;
 use super::cluster::members;
 use super::code::{Code, Denied};
@@ -198,6 +199,9 @@ fn decide<V: View>(
         Command::RemoveMember { raft_id } => members::remove(bounds, view, context, *raft_id),
         Command::RaiseRules { level } => members::raise_rules(view, books, *level),
         Command::RaiseKey { key } => members::raise_key(view, books, *key),
+        Command::TryJoinCode { slot, nonce, proven } => {
+            join_codes::record_try(view, context, *slot, *nonce, *proven)
+        }
         Command::Tree(command) => namespace::change(bounds, view, context, command),
         Command::Lease(command) => leases::change(bounds, view, context, command),
         Command::Conversation(command) => reactions::change(bounds, view, context, books, command),

@@ -12,6 +12,7 @@
 //! - A command without an origin is a member's own and has no row.
 
 use super::account_role::AccountRole;
+use super::cluster::join_codes;
 use super::code::Code;
 use super::command::{Command, LeaseCommand, MemberName, OperatorCommand, Origin, UnreplicatedAct};
 use super::croaks;
@@ -60,6 +61,10 @@ fn act(command: &Command) -> Option<Described<'_>> {
         Command::Drain { name, drained: false } => plain(Act::UndrainMember, Named::Member(*name)),
         Command::Lease(LeaseCommand::SetRegions { regions }) => {
             Some((Act::SetRegions, Named::Nothing, regions.to_string().into()))
+        }
+        Command::TryJoinCode { slot, proven, nonce: _ } => {
+            let act = if *proven { Act::UseJoinCode } else { Act::FailJoinCode };
+            Some((act, Named::Nothing, join_codes::letter(*slot).to_string().into()))
         }
         Command::Lease(
             LeaseCommand::Open { .. }
@@ -130,6 +135,10 @@ fn operator_act(command: &OperatorCommand) -> Option<Described<'_>> {
         }
         OperatorCommand::Uninvite { invitation } => {
             (Act::Uninvite, Named::Nothing, invitation.to_string().into())
+        }
+        OperatorCommand::MakeJoinCode { .. } => plain(Act::MakeJoinCode, Named::Nothing),
+        OperatorCommand::RevokeJoinCode { slot } => {
+            (Act::RevokeJoinCode, Named::Nothing, join_codes::letter(*slot).to_string().into())
         }
         OperatorCommand::DescribeSite { name, welcome } => {
             let texts = [name, welcome].map(|text| text.as_deref().unwrap_or_default().trim());

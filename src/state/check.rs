@@ -14,10 +14,10 @@ use super::command::{
     RelationCommand, ReportSubject, Request, RoomCommand, TreeCommand, UnreplicatedAct,
 };
 use super::limits::{
-    ADDRESS_BYTES_MAX, ANNOUNCEMENT_MS_MAX, CROAKS_NAMED_MAX, INDEX_MAX, LEASE_DESCRIPTION_BYTES_MAX,
-    LEASE_MS_MAX, LEASE_MS_MIN, NODE_BYTES_MAX, OPERATOR_BYTES_MAX, PASSWORD_CHARS_MAX,
-    PASSWORD_HASH_BYTES_MAX, PERSONS_NAMED_MAX, PROFILES_NAMED_MAX, REDIRECT_BYTES_MAX, REGIONS_MAX,
-    ROOMS_AT_CREATION_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX,
+    ADDRESS_BYTES_MAX, ANNOUNCEMENT_MS_MAX, CROAKS_NAMED_MAX, INDEX_MAX, JOIN_CODE_MS_MAX,
+    LEASE_DESCRIPTION_BYTES_MAX, LEASE_MS_MAX, LEASE_MS_MIN, NODE_BYTES_MAX, OPERATOR_BYTES_MAX,
+    PASSWORD_CHARS_MAX, PASSWORD_HASH_BYTES_MAX, PERSONS_NAMED_MAX, PROFILES_NAMED_MAX, REDIRECT_BYTES_MAX,
+    REGIONS_MAX, ROOMS_AT_CREATION_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX,
 };
 use super::pages::search::Terms;
 use super::query::{OperatorQuery, Query, TalkPartner};
@@ -284,7 +284,8 @@ impl Command {
             | Command::IndexCroaks
             | Command::RemoveMember { .. }
             | Command::RaiseRules { .. }
-            | Command::RaiseKey { .. } => Ok(()),
+            | Command::RaiseKey { .. }
+            | Command::TryJoinCode { .. } => Ok(()),
         }
     }
 }
@@ -455,7 +456,8 @@ impl OperatorQuery {
             OperatorQuery::RoomNames { after, .. } => after.as_deref().map_or(Ok(()), room_name),
             OperatorQuery::Reports { .. }
             | OperatorQuery::Audit { .. }
-            | OperatorQuery::Invitations { .. } => Ok(()),
+            | OperatorQuery::Invitations { .. }
+            | OperatorQuery::JoinCodes => Ok(()),
         }
     }
 }
@@ -476,10 +478,14 @@ impl OperatorCommand {
             | OperatorCommand::SetRole { .. }
             | OperatorCommand::SetInviters { .. }
             | OperatorCommand::Uninvite { .. }
+            | OperatorCommand::RevokeJoinCode { .. }
             | OperatorCommand::SetRegistration { .. } => Ok(()),
             OperatorCommand::RemoveRoomMessage { room, .. } => room_name(room),
             OperatorCommand::DecideRequest { username: typed, .. } => username(typed),
             OperatorCommand::Invite { terms, .. } => terms.check(),
+            OperatorCommand::MakeJoinCode { for_ms, .. } => {
+                hold((1..=JOIN_CODE_MS_MAX).contains(for_ms), INVALID)
+            }
             OperatorCommand::CreateWithLink { person, code: _ } => {
                 let NewPerson { username: typed, name: shown, email: mail, rooms, role: _ } = &**person;
                 hold(rooms.len() <= ROOMS_AT_CREATION_MAX, Denied::of(Code::InvalidEntry, Field::Room))?;

@@ -144,6 +144,15 @@ codes! {
     KeyNotEverywhere = 697, "not every member of the cluster has that key yet";
     /// Not an outcome: a member has a key that this one neither follows nor precedes.
     OtherRotation = 698, "another key rotation is in progress: `ribbit key status` shows it";
+    NoSuchJoinCode = 699, "the cluster has no such join code: it was mistyped or revoked; make another one with `ribbit invite-board`";
+    /// Not an outcome: the member has counted the try.
+    JoinCodeWrong = 700, "the join code is wrong; after three wrong tries it stops working";
+    JoinCodeExpired = 701, "the join code has expired; make another one with `ribbit invite-board`";
+    JoinCodeUsed = 702, "the join code was used already; make another one with `ribbit invite-board`";
+    JoinCodeDead = 703, "the join code was tried wrongly three times and does not work any more; make another one with `ribbit invite-board`";
+    /// Not an outcome: the key that the code is derived from does not open the cluster any more.
+    JoinCodeOldKey = 704, "the cluster has another key since the join code was made; make another one with `ribbit invite-board`";
+    TooManyJoinCodes = 705, "there are as many join codes as possible (32); revoke one first";
 }
 
 impl Code {
@@ -260,6 +269,7 @@ mod tests {
         says(Code::TooMuchContent, NODE_BYTES_MAX);
         says(Code::TooManyAnnouncements, ANNOUNCEMENTS_MAX);
         says(Code::TooManyFeedAddresses, FEED_ADDRESSES_MAX);
+        says(Code::TooManyJoinCodes, JOIN_CODE_SLOTS);
         says(Code::RoomFull, ROOM_MEMBERS_MAX);
         says(Code::TooManyRooms, ROOMS_MAX);
         says(Code::InTooManyRooms, ROOMS_PER_PERSON_MAX);

@@ -168,6 +168,7 @@ commands! {
     RemoveMember: 1, none, never, Members, stays, SmallWrite, none;
     RaiseRules: 1, none, never, Members, stays, SmallWrite, none;
     RaiseKey: 1, none, never, Members, stays, SmallWrite, none;
+    TryJoinCode: 1, none, never, Members, stays, SmallWrite, none;
     Tree(TreeCommand::MakeFolder): 1, none, never, Operators, grows, SmallWrite, nodes_changed;
     Tree(TreeCommand::Touch): 1, none, never, Operators, grows, SmallWrite, nodes_changed;
     Tree(TreeCommand::Write): 1, none, never, Operators, grows, SmallWrite, nodes_changed;
@@ -215,6 +216,8 @@ commands! {
     Operator(OperatorCommand::SetInviters): 1, none, never, Operators, stays, SmallWrite, none;
     Operator(OperatorCommand::Invite): 1, code, never, Operators, stays, SmallWrite, none;
     Operator(OperatorCommand::Uninvite): 1, none, never, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::MakeJoinCode): 1, none, never, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::RevokeJoinCode): 1, none, never, Operators, stays, SmallWrite, none;
     Govern: 1, session, never, People, stays, SmallWrite, governed;
     Operator(OperatorCommand::Record): 1, none, never, Operators, stays, SmallWrite, none;
     Rehash: 1, none, never, Backends, stays, SmallWrite, none;

@@ -68,6 +68,12 @@ pub const INVITATION_MS_MAX: u64 = 366 * 24 * 3600 * 1000;
 /// Maximum number of invitations in a page of a list.
 pub(crate) const INVITATIONS_PAGE_MAX: usize = 100;
 const _: () = assert!(INVITATIONS_PER_PERSON_MAX <= INVITATIONS_PAGE_MAX, "a person's fit a page");
+/// Number of join codes that are stored, with those that are over and were not replaced yet. One letter of a code names it.
+pub const JOIN_CODE_SLOTS: usize = 32;
+/// Number of wrong tries that end a join code.
+pub const JOIN_CODE_TRIES: u8 = 3;
+/// Maximum lifetime of a join code, in milliseconds of cluster age (30 days).
+pub const JOIN_CODE_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 /// Maximum number of feed addresses of one account.
 pub const FEED_ADDRESSES_MAX: usize = 16;
 /// Maximum number of announcements that are shown at once.

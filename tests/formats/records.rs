@@ -156,6 +156,7 @@ fn rows() -> Vec<String> {
         line::<JoinRequests>("JoinRequests", "ada".to_string(), account),
         line::<Invitations>("Invitations", TOKEN, invitation),
         line::<InvitationsOf>("InvitationsOf", (id, 300), TOKEN),
+        line::<JoinCodes>("JoinCodes", 19, join_code()),
         line::<Names>("Names", "ada".into(), id),
         line::<Profiles>("Profiles", id, profile),
         line::<OneTimeLinks>(
@@ -361,6 +362,8 @@ fn message_commands() -> Vec<Command> {
         OperatorCommand::DecideRequest { username: "bob".into(), approved: true }.into(),
         OperatorCommand::Invite { code: TOKEN, terms: terms.clone() }.into(),
         OperatorCommand::Uninvite { invitation: 300 }.into(),
+        OperatorCommand::MakeJoinCode { nonce: 0x0102, key: 0x0a0b, for_ms: 1_000 }.into(),
+        OperatorCommand::RevokeJoinCode { slot: 19 }.into(),
         OperatorCommand::MakeResetLink { account, code: TOKEN }.into(),
         OperatorCommand::CreateWithLink {
             person: Box::new(NewPerson {
@@ -425,6 +428,19 @@ fn coordination_commands() -> Vec<Command> {
     commands
 }
 
+/// A join code that was tried wrongly once.
+pub(crate) fn join_code() -> JoinCode {
+    JoinCode {
+        made: 300,
+        made_wall_ms: 2_000,
+        until_age_ms: 1_000,
+        nonce: 0x0102,
+        key: 0x0a0b,
+        tries_left: 2,
+        used: false,
+    }
+}
+
 /// The names of an enum's variants, and the name of a value. The match has no `_` arm: a new variant does not compile until it is
 /// in the list, and then fails until it has a sample.
 macro_rules! variants {
@@ -440,7 +456,7 @@ macro_rules! variants {
 fn check_complete(commands: &[Command]) {
     let (name, all) = variants!(Command: CreateAccount LogIn LogOut Croak AddFriend RemoveFriend DeleteAccount Sweep
         IndexCroaks FoundCluster Join DescribeMember MarkLost Drain RemoveMember RaiseRules Tree Lease Message Account Operator Rehash
-        Notice Room Relation Conversation Access App Govern RaiseKey);
+        Notice Room Relation Conversation Access App Govern RaiseKey TryJoinCode);
     assert_eq!(commands.iter().map(name).collect::<BTreeSet<_>>(), all);
     macro_rules! inside {
         ($command:ident, $type:ident: $($variant:ident)*) => {
@@ -461,7 +477,7 @@ fn check_complete(commands: &[Command]) {
     inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak Pin Dismiss MakeFeedAddress EndFeedAddress Confirm Invite
         Uninvite);
     inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport Announce WithdrawAnnouncement MakeResetLink
-        CreateWithLink SetRole RemoveRoomMessage Record DecideRequest SetInviters Invite Uninvite);
+        CreateWithLink SetRole RemoveRoomMessage Record DecideRequest SetInviters Invite Uninvite MakeJoinCode RevokeJoinCode);
     inside!(Access, AccessCommand: ResetPassword CreateByName OpenByName);
     inside!(App, AppCommand: Register Authorize Exchange Revoke);
     inside!(Conversation, ConversationCommand: Like Unlike Share Unshare SweepCroak);
@@ -519,6 +535,7 @@ pub(crate) fn commands() -> Vec<Command> {
         Command::RemoveMember { raft_id: 6 },
         Command::RaiseRules { level: 2 },
         Command::RaiseKey { key: KEY },
+        Command::TryJoinCode { slot: 19, nonce: 0x0102, proven: true },
     ];
     let later = coordination_commands().into_iter().chain(message_commands()).chain([rehash_command()]);
     let later =

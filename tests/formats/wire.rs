@@ -27,7 +27,7 @@ use ribbit_state::query::TreeEntry;
 use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelation, Profile};
 use ribbit_state::query::{
     AddressedThing, AnnouncementItem, CroakBody, FeedAddressItem, Found, FrontCroak, FrontPage,
-    InvitationItem, JoinRequestItem,
+    InvitationItem, JoinCodeItem, JoinRequestItem,
 };
 use ribbit_state::query::{Consistency, FeedCroak, OperatorQuery, Page, Person, Query, TalkPartner};
 use ribbit_state::query::{CroakNumbers, CroakShare, ReactionKind, Thread, ThreadCroak, ThreadReply};
@@ -568,6 +568,12 @@ fn pages() -> Vec<(&'static str, Page)> {
             invitations: vec![invitation],
             more: Some((ACCOUNT, 300)),
         },
+        JoinCodes: Page::JoinCodes(vec![JoinCodeItem {
+            slot: 19,
+            row: crate::records::join_code(),
+            over: Some(Code::JoinCodeUsed),
+            left_ms: 300,
+        }]),
     })
 }
 

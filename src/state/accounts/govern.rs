@@ -46,6 +46,8 @@ impl OperatorCommand {
             OperatorCommand::Record { .. } => None,
             // An account makes invitations of its own.
             OperatorCommand::Invite { .. } => None,
+            // The code is derived from the cluster key, and gives it.
+            OperatorCommand::MakeJoinCode { .. } | OperatorCommand::RevokeJoinCode { .. } => None,
         }
     }
 }
@@ -56,7 +58,9 @@ impl OperatorQuery {
         match self {
             OperatorQuery::Accounts { .. } | OperatorQuery::Reports { .. } => AccountRole::Moderator,
             OperatorQuery::Audit { .. } | OperatorQuery::RoomNames { .. } => AccountRole::Admin,
-            OperatorQuery::JoinRequests { .. } | OperatorQuery::Invitations { .. } => AccountRole::Admin,
+            OperatorQuery::JoinRequests { .. }
+            | OperatorQuery::Invitations { .. }
+            | OperatorQuery::JoinCodes => AccountRole::Admin,
         }
     }
 }
@@ -128,6 +132,8 @@ fn concerned<V: View>(view: &V, change: &OperatorCommand) -> Result<Option<Accou
         | OperatorCommand::SetInviters { .. }
         | OperatorCommand::Invite { .. }
         | OperatorCommand::Uninvite { .. }
+        | OperatorCommand::MakeJoinCode { .. }
+        | OperatorCommand::RevokeJoinCode { .. }
         | OperatorCommand::CreateWithLink { .. } => None,
     })
 }

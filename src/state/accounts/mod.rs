@@ -21,6 +21,7 @@ pub(crate) mod social;
 use self::access::new_password;
 use self::sessions::{end_sessions, ended, suspended};
 use self::social::deleted;
+use crate::cluster::join_codes;
 use crate::code::{Code, Denied};
 use crate::command::{AccountChanges, AccountCommand, OperatorCommand, Reply};
 use crate::conversation::remove_croak;
@@ -125,6 +126,10 @@ pub(crate) fn operate<V: View>(
             invitations::make(bounds, view, context, OPERATORS, *code, terms)
         }
         OperatorCommand::Uninvite { invitation } => invitations::end(bounds, view, None, *invitation),
+        OperatorCommand::MakeJoinCode { nonce, key, for_ms } => {
+            join_codes::make(view, context, *nonce, *key, *for_ms)
+        }
+        OperatorCommand::RevokeJoinCode { slot } => join_codes::revoke(view, *slot),
         OperatorCommand::DescribeSite { name, welcome } => {
             describe_site(view, name.as_deref(), welcome.as_deref())
         }

@@ -467,6 +467,16 @@ pub enum OperatorCommand {
     Uninvite {
         invitation: LogIndex,
     },
+    /// Makes a join code, which is derived from `nonce` and the cluster key that the first bytes of this public key name. It
+    /// works for this long in milliseconds of cluster age. Answers `Invited` with its slot.
+    MakeJoinCode {
+        nonce: u128,
+        key: u64,
+        for_ms: u64,
+    },
+    RevokeJoinCode {
+        slot: u8,
+    },
 }
 
 impl OperatorCommand {
@@ -490,7 +500,9 @@ impl OperatorCommand {
             | OperatorCommand::Record { .. }
             | OperatorCommand::DecideRequest { .. }
             | OperatorCommand::SetInviters { .. }
-            | OperatorCommand::Uninvite { .. } => None,
+            | OperatorCommand::Uninvite { .. }
+            | OperatorCommand::MakeJoinCode { .. }
+            | OperatorCommand::RevokeJoinCode { .. } => None,
         }
     }
 }

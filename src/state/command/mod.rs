@@ -265,6 +265,13 @@ pub enum Command {
     RaiseKey {
         key: KeyId,
     },
+    /// Records a try of the join code in a slot, before its result is told. `nonce` names the code, `proven` is true if the
+    /// other side knows it. Proposed by the member that was asked.
+    TryJoinCode {
+        slot: u8,
+        nonce: u128,
+        proven: bool,
+    },
 }
 
 impl Command {
@@ -404,7 +411,7 @@ pub enum Reply {
     },
     /// The account waits for the decision of an operator.
     Requested,
-    /// The invitation works; its id is its log index.
+    /// The invitation works; its id is its log index, or the slot of a join code.
     Invited {
         invitation: LogIndex,
     },

@@ -5,14 +5,15 @@ mod rooms;
 mod talks;
 
 use crate::account_role::AccountRole;
+use crate::code::Code;
 use crate::ids::{AccountId, AppId, LogIndex, RoomId, TokenHash};
 use crate::path::TreePath;
 pub use crate::person::{
     AddressedThing, FeedAddressItem, OpenSession, OwnAccount, Person, PersonRelation, Profile,
 };
 use crate::rows::{
-    AppAccess, Audience, AuditRow, Coordination, Credential, Lease, NoticeKind, Owner, ReportedThing,
-    Settings, TreeNode,
+    AppAccess, Audience, AuditRow, Coordination, Credential, JoinCode, Lease, NoticeKind, Owner,
+    ReportedThing, Settings, TreeNode,
 };
 use crate::scopes::Scopes;
 pub use croaks::{CroakBody, CroakNumbers, CroakShare, FeedCroak, Thread, ThreadCroak, ThreadReply};
@@ -179,6 +180,8 @@ pub enum OperatorQuery {
     Invitations { after: Option<(AccountId, LogIndex)> },
     /// Names of all rooms, or of those that an account is in, in their order, starting after `after` if it is given.
     RoomNames { of: Option<AccountId>, after: Option<String> },
+    /// All join codes.
+    JoinCodes,
 }
 
 impl From<OperatorQuery> for Query {
@@ -421,6 +424,19 @@ pub enum Page {
         /// The `after` of the next page, if there is one.
         more: Option<(AccountId, LogIndex)>,
     },
+    /// In the order of their slots.
+    JoinCodes(Vec<JoinCodeItem>),
+}
+
+/// A join code in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinCodeItem {
+    pub slot: u8,
+    pub row: JoinCode,
+    /// Why it does not work any more.
+    pub over: Option<Code>,
+    /// Time until it expires, in milliseconds of cluster age.
+    pub left_ms: u64,
 }
 
 /// A request for an account.

@@ -102,4 +102,8 @@ acts! {
     Invite = "invite", "made an invitation:";
     Uninvite = "uninvite", "revoked an invitation:";
     RotateKey = "rotate-key", "replaced the cluster's key by";
+    MakeJoinCode = "make-join-code", "made a join code";
+    RevokeJoinCode = "revoke-join-code", "revoked the join code that begins with";
+    UseJoinCode = "use-join-code", "got the cluster file by the join code that begins with";
+    FailJoinCode = "fail-join-code", "tried wrongly the join code that begins with";
 }

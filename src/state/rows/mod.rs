@@ -4,6 +4,7 @@
 
 mod apps;
 mod audit;
+mod join_codes;
 mod registration;
 
 use crate::account_role::AccountRole;
@@ -24,6 +25,7 @@ pub use crate::view::{
 };
 pub use apps::{App, AppAccess, AppCode};
 pub use audit::{Act, Actor, AuditPerson, AuditRow, AuditThing};
+pub use join_codes::JoinCode;
 pub use registration::{Invitation, Inviters, Registration, Settings};
 use serde::{Deserialize, Serialize};
 
@@ -157,6 +159,8 @@ tables! {
     60 Invitations: TokenHash => Invitation;
     /// (account that made it or `OPERATORS`, index at which it was made) → invitation, oldest first.
     61 InvitationsOf: (AccountId, LogIndex) => TokenHash;
+    /// Slot of a join code, below `JOIN_CODE_SLOTS`.
+    62 JoinCodes: u64 => JoinCode;
     /// Read through [`crate::croaks`]. It has the largest id for the reason given there.
     255 Croaks: LogIndex => StoredCroak;
 }

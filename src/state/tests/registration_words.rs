@@ -3,12 +3,14 @@
 use super::app_words;
 use super::scripts::{first, label, session};
 use super::token;
+use crate::cluster::join_codes;
 use crate::command::{AccountCommand, Command, InvitationTerms, OperatorCommand};
 use crate::ids::{AccountId, LogIndex, TokenHash};
-use crate::query::{InvitationItem, OperatorQuery, Page, Query};
+use crate::query::{InvitationItem, JoinCodeItem, OperatorQuery, Page, Query};
 use crate::registration::{Inviters, Registration};
 use crate::rows::{
-    Account, Invitation, Invitations, InvitationsOf, JoinRequests, Key, Table, TableId, decode,
+    Account, Invitation, Invitations, InvitationsOf, JoinCode, JoinCodes, JoinRequests, Key, Table, TableId,
+    decode,
 };
 use goldenscript::ArgumentConsumer;
 use std::error::Error;
@@ -46,6 +48,19 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
                 None => OperatorCommand::Uninvite { invitation }.into(),
             }
         }
+        // `makejoincode [nonce=N] [for=MS]`
+        "makejoincode" => {
+            let nonce = args.lookup_parse("nonce")?.unwrap_or(7);
+            let for_ms = args.lookup_parse("for")?.unwrap_or(1_000);
+            OperatorCommand::MakeJoinCode { nonce, key: 1, for_ms }.into()
+        }
+        "revokejoincode" => OperatorCommand::RevokeJoinCode { slot: first(args)?.parse()? }.into(),
+        // `tryjoincode SLOT [nonce=N] [wrong=true]`
+        "tryjoincode" => Command::TryJoinCode {
+            slot: first(args)?.parse()?,
+            nonce: args.lookup_parse("nonce")?.unwrap_or(7),
+            proven: !args.lookup_parse("wrong")?.unwrap_or(false),
+        },
         _ => return app_words::command(name, args),
     }))
 }
@@ -58,6 +73,7 @@ pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Qu
             OperatorQuery::JoinRequests { after }.into()
         }
         "allinvitations" => OperatorQuery::Invitations { after: None }.into(),
+        "joincodes" => OperatorQuery::JoinCodes.into(),
         "invitation" => Query::Invitation { code: token(&first(args)?) },
         "invitations" => Query::Invitations { session: session(args)? },
         _ => return app_words::query(name, args),
@@ -81,6 +97,14 @@ pub(super) fn page(page: &Page) -> Option<String> {
         Page::Invitations { may_invite, invitations, .. } => {
             invitations.iter().map(line).collect::<String>() + &format!("may invite: {may_invite}\n")
         }
+        Page::JoinCodes(items) => items
+            .iter()
+            .map(|JoinCodeItem { slot, row, over, left_ms }| {
+                let over = over.map_or(String::new(), |code| format!(", {code:?}"));
+                let letter = join_codes::letter(*slot);
+                format!("{slot} ({letter}): {} tries left, {left_ms} ms left{over}\n", row.tries_left)
+            })
+            .collect(),
         _ => return app_words::page(page),
     })
 }
@@ -89,6 +113,7 @@ pub(super) fn page(page: &Page) -> Option<String> {
 pub(super) fn key(table: TableId, key: &[u8]) -> Option<String> {
     Some(match table {
         JoinRequests::ID => String::from_bytes(key)?,
+        JoinCodes::ID => u64::from_bytes(key)?.to_string(),
         Invitations::ID => label(TokenHash::from_bytes(key)?),
         InvitationsOf::ID => {
             let (account, made) = <(AccountId, LogIndex)>::from_bytes(key)?;
@@ -111,6 +136,13 @@ pub(super) fn row(table: TableId, row: &[u8]) -> Option<String> {
             format!(
                 ": of {}, made at {made}, until age {until_age_ms}, {used} of {uses_max} used{room}",
                 by.0
+            )
+        }
+        JoinCodes::ID => {
+            let JoinCode { made, until_age_ms, nonce, key, tries_left, used, .. } = decode(row)?;
+            let used = if used { ", used" } else { "" };
+            format!(
+                ": {nonce} of key {key}, made at {made}, until age {until_age_ms}, {tries_left} tries left{used}"
             )
         }
         InvitationsOf::ID => format!(": {}", label(decode::<TokenHash>(row)?)),

@@ -39,6 +39,8 @@ fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
         OperatorCommand::SetInviters { inviters: Inviters::Everyone },
         OperatorCommand::Invite { code, terms: InvitationTerms { uses: 1, for_ms: 1, room: None } },
         OperatorCommand::Uninvite { invitation: 1 },
+        OperatorCommand::MakeJoinCode { nonce: 1, key: 1, for_ms: 1 },
+        OperatorCommand::RevokeJoinCode { slot: 1 },
     ];
     let kinds: BTreeSet<_> = samples.iter().map(|change| format!("{change:?}")).collect();
     assert_eq!(kinds.len(), samples.len());
@@ -63,6 +65,8 @@ fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
             OperatorCommand::SetInviters { .. } => (15, Some(Admin)),
             OperatorCommand::Invite { .. } => (16, None),
             OperatorCommand::Uninvite { .. } => (17, Some(Admin)),
+            OperatorCommand::MakeJoinCode { .. } => (18, None),
+            OperatorCommand::RevokeJoinCode { .. } => (19, None),
         };
         met.insert(kind);
         (change, least)
@@ -81,6 +85,7 @@ fn reads() -> Vec<(OperatorQuery, AccountRole)> {
         (OperatorQuery::Audit { after: None, before: None, limit: 10 }, AccountRole::Admin),
         (OperatorQuery::JoinRequests { after: None }, AccountRole::Admin),
         (OperatorQuery::Invitations { after: None }, AccountRole::Admin),
+        (OperatorQuery::JoinCodes, AccountRole::Admin),
     ]
 }
 

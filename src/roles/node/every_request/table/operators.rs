@@ -5,7 +5,8 @@ use ribbit_net::frame::Plane;
 use ribbit_state::command::{InvitationTerms, NewPerson, UnreplicatedAct};
 use ribbit_state::limits::{
     ANNOUNCEMENT_CHARS_MAX, ANNOUNCEMENT_MS_MAX, EMAIL_CHARS_MAX, INVITATION_MS_MAX, INVITATION_USES_MAX,
-    NAME_CHARS_MAX, PASSWORD_HASH_BYTES_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX, WELCOME_CHARS_MAX,
+    JOIN_CODE_MS_MAX, NAME_CHARS_MAX, PASSWORD_HASH_BYTES_MAX, TYPED_BYTES_MAX, USERNAME_CHARS_MAX,
+    WELCOME_CHARS_MAX,
 };
 use ribbit_state::query::OperatorQuery;
 use ribbit_state::text;
@@ -111,7 +112,15 @@ fn invitations(table: &mut RequestTable) {
         table.command(OperatorCommand::Record { act });
         let after = Some((AccountId(invitation), invitation));
         table.query(OperatorQuery::Invitations { after }.into());
+        let (nonce, slot) = (u128::from(invitation), invitation as u8);
+        table.command(OperatorCommand::RevokeJoinCode { slot });
+        table.command(Command::TryJoinCode { slot, nonce, proven: false });
+        let fits = (1..=JOIN_CODE_MS_MAX).contains(&invitation);
+        let expected = if fits { Expected::Answered } else { Expected::Refused(odd) };
+        let make = OperatorCommand::MakeJoinCode { nonce, key: invitation, for_ms: invitation };
+        table.0.push((Plane::Control, write(make.into()), expected));
     }
+    table.query(OperatorQuery::JoinCodes.into());
     for inviters in Inviters::ALL {
         table.command(OperatorCommand::SetInviters { inviters });
     }
