@@ -27,16 +27,21 @@ pub enum Plane {
     Status = 5,
     /// Where to read and write, answered by balancers.
     Directory = 6,
+    /// A new server gets the cluster file with a join code.
+    Join = 7,
 }
 
 impl Plane {
     /// Returns the plane of a number on the wire.
     pub fn of_number(number: u8) -> Option<Plane> {
-        use Plane::{Client, Control, Directory, Peer, Snapshot, Status};
-        [Peer, Client, Control, Snapshot, Status, Directory].into_iter().find(|plane| *plane as u8 == number)
+        use Plane::{Client, Control, Directory, Join, Peer, Snapshot, Status};
+        [Peer, Client, Control, Snapshot, Status, Directory, Join]
+            .into_iter()
+            .find(|plane| *plane as u8 == number)
     }
 
-    /// Returns true if both sides need the cluster key. On the other planes only the server authenticates itself.
+    /// Returns true if both sides need the cluster key. On the join plane they need a join code. On the other planes only the
+    /// server authenticates itself.
     pub fn is_closed(self) -> bool {
         matches!(self, Plane::Peer | Plane::Control | Plane::Snapshot)
     }

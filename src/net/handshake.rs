@@ -13,6 +13,7 @@
 //! - **Open planes** (client, status, directory): `NX`. The acceptor shows the cluster's public key and proves that it has
 //!   the private key. [`Keys`] decides whether that key is trusted. The dialler stays anonymous; users authenticate
 //!   themselves by a session, inside the connection.
+//! - The **join plane** has a handshake of its own ([`super::joining`]).
 //! - On the control plane the dialler's first message contains the name under which it acts, for the audit log. The name is
 //!   what the dialler says; a process with the members' key may say any.
 //! - **Rotation.** The dialler's preface names the key that it has or knows, by the first bytes of the public key. The acceptor
@@ -203,7 +204,7 @@ pub async fn proxy_opening(
 }
 
 /// Returns the address of the client: from a balancer's statement with a valid seal, or of the connection itself.
-fn origin(
+pub(super) fn origin(
     stream: &TcpStream,
     proxy: Option<ProxyHeader>,
     first: &[u8],
@@ -257,7 +258,7 @@ pub async fn connect(address: &str, plane: Plane, keys: &Keys) -> Result<Channel
     frame::with_timeout(CONNECT_DEADLINE, connecting).await
 }
 
-fn channel(stream: TcpStream, state: HandshakeState) -> Result<Channel, FrameError> {
+pub(super) fn channel(stream: TcpStream, state: HandshakeState) -> Result<Channel, FrameError> {
     Ok(Channel::new(stream, state.into_transport_mode().map_err(|_| FrameError::Malformed)?))
 }
 
@@ -337,10 +338,13 @@ pub struct Accepted {
 ///
 /// # Errors
 /// `OtherCluster` or `OtherKey` when the dialler is not of this cluster (it gets the preface as an answer), `NoKey` without
-/// the cluster key, `Malformed` for an invalid message, `Closed` or `Io` when the connection fails.
+/// the cluster key, `Malformed` for an invalid message or on the join plane, `Closed` or `Io` when the connection fails.
 pub async fn accept(mut stream: TcpStream, arrival: Arrival, keys: &Keys) -> Result<Accepted, FrameError> {
     let Arrival { preface, proxy } = arrival;
     let cluster = keys.cluster().ok_or(FrameError::NoKey)?;
+    if preface.plane == Plane::Join {
+        return Err(FrameError::Malformed);
+    }
     let own = match preface.plane.is_closed() {
         true => keys.closed(preface.key),
         false => keys.open(preface.key),
@@ -392,7 +396,7 @@ fn answer(
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
+pub(super) enum Side {
     Dialler,
     Acceptor,
 }
@@ -400,11 +404,19 @@ enum Side {
 impl Side {
     /// Creates the handshake of a plane. Only the dialler of an open plane has no keys.
     fn build(self, plane: Plane, prologue: &[u8], keys: Option<&DerivedKeys>) -> HandshakeState {
-        let builder = match (plane.is_closed(), keys) {
-            (true, Some(keys)) => builder(CLOSED, prologue).psk(0, &keys.members),
+        self.finish(match (plane.is_closed(), keys) {
+            (true, Some(keys)) => return self.under_key(prologue, &keys.members),
             (false, Some(keys)) => builder(OPEN, prologue).local_private_key(&keys.private),
             (_, None) => Ok(builder(OPEN, prologue)),
-        };
+        })
+    }
+
+    /// Creates a handshake in which both sides prove that they have a key.
+    pub(super) fn under_key(self, prologue: &[u8], key: &[u8; KEY]) -> HandshakeState {
+        self.finish(builder(CLOSED, prologue).psk(0, key))
+    }
+
+    fn finish(self, builder: Result<Builder<'_>, snow::Error>) -> HandshakeState {
         let built = builder.and_then(|builder| match self {
             Side::Dialler => builder.build_initiator(),
             Side::Acceptor => builder.build_responder(),
@@ -442,7 +454,7 @@ impl CryptoResolver for Primitives {
 }
 
 /// Returns the next message of the handshake.
-fn written(state: &mut HandshakeState, payload: &[u8]) -> Result<Vec<u8>, FrameError> {
+pub(super) fn written(state: &mut HandshakeState, payload: &[u8]) -> Result<Vec<u8>, FrameError> {
     let mut message = vec![0; MESSAGE_BYTES_MAX];
     let length = state.write_message(payload, &mut message).map_err(|_| FrameError::Malformed)?;
     message.truncate(length);
@@ -465,6 +477,8 @@ fn operator_of(payload: &[u8]) -> Arc<str> {
 
 /// Size of a public key in the handshake, in bytes.
 const KEY: usize = 32;
+/// Size of the first message of the join plane, in bytes: the slot of a code, and an element of SPAKE2 with the byte of its side.
+pub(super) const KNOCK_BYTES: usize = 1 + 1 + KEY;
 /// Size of an authentication tag, in bytes.
 const TAG: usize = 16;
 
@@ -475,6 +489,7 @@ fn first_bytes(plane: Plane) -> usize {
         Plane::Control => KEY + OPERATOR_BYTES_MAX + TAG,
         Plane::Peer | Plane::Snapshot => KEY + TAG,
         Plane::Client | Plane::Status | Plane::Directory => KEY,
+        Plane::Join => KNOCK_BYTES,
     }
 }
 

@@ -12,6 +12,7 @@
 //! `Debug` shows the public key only. The files with the keys are up to the roles.
 
 use super::frame::FrameError;
+use super::join_code::JoinCode;
 use super::key_ring::{KeyRing, SERVERS, derived, mac, public_of};
 use super::secret::TOKEN_BYTES;
 use blake2::digest::Mac;
@@ -31,6 +32,8 @@ pub(crate) const SEAL_BYTES: usize = 16;
 const MEMBERS: &[u8] = b"ribbit members 1";
 /// Label of the key for seals. Part of the wire format.
 const SEALS: &[u8] = b"ribbit seals 1";
+/// Label of the key for join codes. Members of different builds derive the same codes by it.
+const JOIN_CODES: &[u8] = b"ribbit join codes 1";
 /// Label of the key for the session tokens of gateways. Gateways of different builds share sessions by it.
 const GATEWAYS: &[u8] = b"ribbit gateways 1";
 
@@ -87,14 +90,21 @@ pub(super) struct DerivedKeys {
     pub(super) private: [u8; KEY_BYTES],
     seals: [u8; KEY_BYTES],
     gateways: [u8; KEY_BYTES],
+    join_codes: [u8; KEY_BYTES],
     public: PublicKey,
 }
 
 impl DerivedKeys {
     fn of(key: &[u8; KEY_BYTES]) -> DerivedKeys {
         let private = derived(key, SERVERS);
-        let (members, seals, gateways) = (derived(key, MEMBERS), derived(key, SEALS), derived(key, GATEWAYS));
-        DerivedKeys { members, private, seals, gateways, public: public_of(&private) }
+        DerivedKeys {
+            members: derived(key, MEMBERS),
+            private,
+            seals: derived(key, SEALS),
+            gateways: derived(key, GATEWAYS),
+            join_codes: derived(key, JOIN_CODES),
+            public: public_of(&private),
+        }
     }
 }
 
@@ -257,6 +267,13 @@ impl Keys {
     /// cluster key. `client` names the protocol and the client, each part without a zero byte.
     pub fn gateway_token(&self, client: &[&str]) -> Option<[u8; TOKEN_BYTES]> {
         Some(derived(&self.own()?.newest.gateways, client.join("\0").as_bytes()))
+    }
+
+    /// Returns the join code of the row in this slot that names the key with this tag; `None` if that key does not authenticate
+    /// members.
+    pub fn join_code(&self, tag: u64, nonce: u128, slot: u8) -> Option<JoinCode> {
+        let keys = self.closed(tag)?;
+        (keys.tag() == tag).then(|| JoinCode::derive(&keys.get().join_codes, nonce, slot))
     }
 
     /// Returns the keys with which a dialler of a closed plane tries to authenticate, one after the other. While a rotation is in

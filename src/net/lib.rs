@@ -13,6 +13,7 @@
 //!   Control    holders of the cluster key   the same; for operators, and for nodes that join
 //!   Peer       holders of the cluster key   PeerHello, PeerWelcome, then PeerFrame one way
 //!   Snapshot   holders of the cluster key   SnapshotHello, then chunks one way
+//!   Join       holders of a join code       an exchange of its own, then JoinFiles one way
 //! ```
 //!
 //! From the bytes up:
@@ -21,6 +22,7 @@
 //! - [`socket`]: socket options, and reading from a socket
 //! - [`key_ring`]: the keys of a cluster; [`keys`]: the keys of a process, derived from them, and its trust in servers
 //! - [`handshake`]: the beginning of a connection; [`channel`]: its encrypted records
+//! - [`join_code`]: codes with which new servers join; [`joining`]: how one gets the cluster file with a code
 //! - [`frame`]: length-prefixed frames; the length is checked before memory is allocated
 //! - [`protocol`]: the requests and answers; [`peer`]: the messages between members; [`pinned`]: reading a snapshot of the
 //!   rows of a member
@@ -62,6 +64,8 @@ pub mod frame;
 pub mod handshake;
 pub mod health;
 pub mod http;
+pub mod join_code;
+pub mod joining;
 pub mod key_ring;
 pub mod keys;
 pub mod lan;

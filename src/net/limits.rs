@@ -29,6 +29,12 @@ pub const PREFACE_DEADLINE: Duration = Duration::from_secs(2);
 /// Timeout for opening a connection, preface and handshake included. Through a balancer this takes four round trips, so
 /// round trips of 200 ms are fast enough.
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(1);
+/// Timeout for the whole exchange on the join plane, in which the cluster decides once.
+pub const JOIN_DEADLINE: Duration = Duration::from_secs(15);
+/// Timeout for the proof of a new server.
+pub(crate) const PROOF_DEADLINE: Duration = Duration::from_secs(3);
+/// Maximum size of an answer on the join plane before the other side is authenticated, in bytes.
+pub(crate) const JOIN_ANSWER_BYTES_MAX: usize = 128;
 /// Timeout for a member's answer to a status request, on an open connection.
 pub const STATUS_DEADLINE: Duration = Duration::from_millis(500);
 /// Timeout for the head of an HTTP request.

@@ -3,7 +3,8 @@
 //! ```text
 //!   accept ──▶ handshake ──▶ Client, Control, Status, Directory: reader ──▶ a task per request ──▶ queue ──▶ writer
 //!         │             │       └── the first request is Subscribe ──▶ Service::stream owns the connection
-//!         │             └──▶ Peer, Snapshot: Service::peer owns the connection
+//!         │             ├──▶ Peer, Snapshot: Service::peer owns the connection
+//!         │             └──▶ Join: Service::invite owns the connection
 //!         └──▶ `GET `: one page, Service::page
 //! ```
 //!
@@ -22,10 +23,11 @@ use super::channel::{Channel, ChannelReader, ChannelWriter};
 use super::frame::{self, FrameError, Plane};
 use super::handshake::{self, Accepted, Opening};
 use super::http::{self, HttpResponse};
+use super::joining::{JoinAnswer, Knock};
 use super::keys::Keys;
 use super::limits::{
     ACCEPT_PAUSE, ACCEPT_WARN_EVERY, ADDRESS_CONNECTIONS_MAX, ANSWERS_QUEUED_MAX, ASK_DEADLINE_MAX,
-    ASKS_PER_CONNECTION_MAX, CONNECTIONS_MAX, LIVE_SEND_BUFFER_BYTES, LIVE_SILENT_BYTES,
+    ASKS_PER_CONNECTION_MAX, CONNECTIONS_MAX, JOIN_DEADLINE, LIVE_SEND_BUFFER_BYTES, LIVE_SILENT_BYTES,
     MEMBER_CONNECTIONS_MIN, PREFACE_DEADLINE,
 };
 use super::protocol::{Answer, AnswerFrame, Ask, AskFrame, UnavailableReason};
@@ -80,6 +82,11 @@ pub trait Service: Send + Sync + 'static {
     fn page(&self, path: &str) -> Option<HttpResponse> {
         let _ = path;
         None
+    }
+
+    /// Decides about a server that asks to join with a join code.
+    fn invite(self: Arc<Self>, knock: Knock) -> impl Future<Output = Result<(), FrameError>> + Send {
+        knock.refuse(JoinAnswer::Unavailable(UnavailableReason::NotServing))
     }
 
     /// Serves a connection of another member, on the peer or snapshot plane.
@@ -305,6 +312,13 @@ async fn accept_failed(error: &io::Error, warned: &mut Option<Instant>) {
     smol::Timer::after(ACCEPT_PAUSE).await;
 }
 
+/// Connection after its opening, with the slots that it takes.
+enum Opened {
+    Http,
+    Join(Knock, (Option<ClientSlot>, AddressSlot)),
+    Channel(Caller, Channel, u64, (Option<ClientSlot>, Option<AddressSlot>)),
+}
+
 /// Serves one connection.
 async fn connection<S: Service>(
     mut stream: TcpStream,
@@ -314,22 +328,33 @@ async fn connection<S: Service>(
 ) -> Result<(), FrameError> {
     let http = stream.clone();
     let opened = frame::with_timeout(PREFACE_DEADLINE, async {
-        let Opening::Ribbit(arrival) = handshake::read_opening(&mut stream).await? else { return Ok(None) };
+        let Opening::Ribbit(arrival) = handshake::read_opening(&mut stream).await? else {
+            return Ok(Opened::Http);
+        };
         let plane = arrival.preface.plane;
         // Counted before the preface is sent, so that every client that has received it is in the count.
         let counted = match plane {
-            Plane::Client => Some(limits.count_client().ok_or(FrameError::Closed)?),
+            Plane::Client | Plane::Join => Some(limits.count_client().ok_or(FrameError::Closed)?),
             _ => None,
         };
+        if plane == Plane::Join {
+            let knock = Knock::read(stream, arrival, keys).await?;
+            let present = limits.admit_address(knock.from()).ok_or(FrameError::Closed)?;
+            return Ok(Opened::Join(knock, (counted, present)));
+        }
         let Accepted { channel, from, operator, key } = handshake::accept(stream, arrival, keys).await?;
         let present = match plane.is_closed() {
             true => None,
             false => Some(limits.admit_address(from).ok_or(FrameError::Closed)?),
         };
-        Ok(Some((Caller { plane, from, operator }, channel, key, (counted, present))))
+        Ok(Opened::Channel(Caller { plane, from, operator }, channel, key, (counted, present)))
     });
-    let Some((caller, channel, key, _counted)) = opened.await? else {
-        return http::answer(&mut { http }, |path| node.page(path)).await;
+    let (caller, channel, key, _counted) = match opened.await? {
+        Opened::Http => return http::answer(&mut { http }, |path| node.page(path)).await,
+        Opened::Join(knock, _counted) => {
+            return frame::with_timeout(JOIN_DEADLINE, node.invite(knock)).await;
+        }
+        Opened::Channel(caller, channel, key, counted) => (caller, channel, key, counted),
     };
     let is_closed = caller.plane.is_closed();
     let serving = serve_channel(caller, channel, node);
@@ -371,6 +396,7 @@ async fn serve_channel<S: Service>(caller: Caller, channel: Channel, node: Arc<S
             node.peer(plane, channel).await;
             Ok(())
         }
+        Plane::Join => Err(FrameError::Malformed),
     }
 }
 

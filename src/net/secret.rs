@@ -127,7 +127,7 @@ pub fn new_request_id() -> RequestId {
     RequestId(u128::from_le_bytes(id))
 }
 
-fn fill(bytes: &mut [u8]) {
+pub(super) fn fill(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the kernel gives random bytes once it has booted");
 }
 

@@ -10,6 +10,7 @@ use protobuf::Message as _;
 use raft::eraftpb::{Entry, EntryType, MessageType};
 use ribbit_net::frame::{self, Plane};
 use ribbit_net::handshake::{self, Opening, Preface};
+use ribbit_net::joining::{JoinAnswer, JoinFiles};
 use ribbit_net::key_ring::ClusterKey;
 use ribbit_net::keys::{KEY_BYTES, Keys};
 use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreReport};
@@ -875,6 +876,7 @@ fn openings() -> Vec<String> {
         Snapshot: Plane::Snapshot,
         Status: Plane::Status,
         Directory: Plane::Directory,
+        Join: Plane::Join,
     });
     let mut lines = Vec::new();
     for (name, plane) in planes {
@@ -902,10 +904,23 @@ async fn carried(plane: Plane) -> Vec<u8> {
     handshake::proxy_opening(&mut accepted, arrival, &Keys::of_cluster(CLUSTER, &[9; 32])).await.unwrap()
 }
 
+/// What a member answers to a server that joins with a code.
+fn joining() -> Vec<String> {
+    let answers = samples!(JoinAnswer {
+        Message: JoinAnswer::Message(vec![7; 33]),
+        Refused: JoinAnswer::Refused(Denied::new(Code::JoinCodeWrong)),
+        Unavailable: JoinAnswer::Unavailable(UnavailableReason::NoLeader),
+    });
+    let mut lines: Vec<String> = answers.into_iter().map(|(name, answer)| line(name, &answer)).collect();
+    let files = JoinFiles { cluster_file: "NAME=frogs\n".into(), members: vec!["board1:10001".into()] };
+    lines.push(line("JoinFiles", &files));
+    lines
+}
+
 #[test]
 fn frames_of_wire_version_1_stay_readable() {
     assert_eq!(frame::WIRE_VERSION, 1, "another version has a file of its own");
-    let made = [openings(), asked(), answered(), live(), peer_frames()].concat();
+    let made = [openings(), asked(), answered(), live(), peer_frames(), joining()].concat();
     compare("wire-1.txt", WIRE_1, made);
 }
 

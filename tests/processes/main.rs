@@ -9,7 +9,7 @@
 //!   [`sites`], [`minority`], [`directory`], [`even`].
 //! - Disks and stores: [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`], [`log_tail`], [`harmed`],
 //!   [`rolled_back`], [`earlier_build`], [`recover`], [`backup`], [`verify`].
-//! - Operation and security: [`status`], [`notify`], [`metrics`], [`doctor`], [`clock`], [`wire`], [`secrets`], [`key_rotation`].
+//! - Operation and security: [`status`], [`notify`], [`metrics`], [`doctor`], [`clock`], [`wire`], [`secrets`], [`joining`], [`key_rotation`].
 //!
 //! Each cluster has seven processes, so one test runs at a time, regardless of `--test-threads`. `RIBBIT_POWER_CUTS=20` raises
 //! the number of power cuts from five.
@@ -44,6 +44,7 @@ mod harmed;
 mod hostile;
 mod import;
 mod irc;
+mod joining;
 mod keep_away;
 mod key_rotation;
 mod letters;

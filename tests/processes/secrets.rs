@@ -167,11 +167,22 @@ fn no_secret_of_a_run_is_found_where_it_need_not_be() {
     needles.push(Needle::of("the bytes of a code".into(), &unhex(&code)));
     pond.browser().get(&format!("/reset/{code}")).says(200, "bob");
     assert_eq!(said("reset", bob.runs_with(&pond, &["reset", "bob"], &format!("{code}\n{renewed}\n"))), 0);
+    // A join code, which is shown to the operator alone.
+    let join = ran(pond.plain(&["invite-board", "--json"]), "");
+    let code = join.out.split('"').nth(3).expect("a code").to_string();
+    said("invite-board", crate::verbs::Ran { out: String::new(), ..join });
+    needles.push(Needle::text("a join code", &code));
+    needles.push(Needle::text("a join code", &code.replace('-', "")));
     // Actions of an operator.
     let saved = tempfile::tempdir().expect("a temporary folder");
     let (dump, file) = (saved.path().join("dump"), saved.path().join("backup"));
     let (dump, file) = (dump.to_str().expect("text"), file.to_str().expect("text"));
-    let verbs: [&[&str]; 10] = [
+    let mut joined = pond.plain(&["init"]);
+    joined.env("RIBBIT_JOIN", format!("{code}@{}", pond.address("COORDINATOR_1")));
+    joined.env("RIBBIT_DATA_DIR", saved.path());
+    assert_eq!(said("init", ran(joined, "")), 0);
+    let verbs: [&[&str]; 11] = [
+        &["invite-board", "--list"],
         &["status"],
         &["members", "--json"],
         &["health"],

@@ -12,6 +12,7 @@ use ribbit_fuzz::bodies::{TARGETS, journal, part, rules};
 use ribbit_net::frame::{self, Plane, WIRE_VERSION};
 use ribbit_net::handshake::Preface;
 use ribbit_net::http;
+use ribbit_net::joining::JoinAnswer;
 use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreReport};
 use ribbit_net::protocol::{
     Answer, AnswerFrame, Ask, AskFrame, DirectoryAsk, MemberInfo, NewAccount, Password, UnavailableReason,
@@ -321,6 +322,13 @@ fn handshake() -> Seeds {
         .push([&[0][..], b"ribbit", &[WIRE_VERSION, 0xff], &[10; 16], &[5; 32], &preface, &[9; 48]].concat());
     seeds.push([&[2, 2, 17, 0][..], &[7; 17], &[0, 0]].concat());
     seeds.push([&[2, 1, 0xff, 0xff][..], &[7; 64]].concat());
+    let mut element = [0; 33];
+    (element[0], element[1]) = (b'A', 1);
+    seeds.push([&[4, 19][..], &element, &[7; 48]].concat());
+    element[0] = b'B';
+    let preface = Preface { plane: Plane::Join, cluster: None, key: 0 }.to_bytes();
+    let answer = |bytes: &[u8]| ribbit_net::frame::encode(&JoinAnswer::Message(bytes.to_vec()));
+    seeds.push([&[3][..], &preface, &answer(&element), &answer(&[7; 48]), &[17, 0], &[7; 17]].concat());
     seeds.push([&[0][..], b"ribbit\x02\x01"].concat());
     seeds
 }

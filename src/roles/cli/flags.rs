@@ -21,6 +21,7 @@ use crate::operator::directory::BalancerQuery;
 use crate::operator::doctor::arguments::{self as doctor, DoctorArgs};
 use crate::operator::health::{self, HealthArgs};
 use crate::operator::init::{self, InitArgs};
+use crate::operator::invite_board::{self, InviteBoardArgs};
 use crate::operator::key::{self, KeyArgs};
 use crate::operator::member::{self, MemberVerb, TransferArgs};
 use crate::operator::recover::{self, RecoverArgs};
@@ -114,6 +115,9 @@ pub(crate) enum Verb {
     /// Compare the data of all members, row by row
     #[command(after_help = verify::HELP)]
     Verify(ReportArgs),
+    /// Print a one-time code with which a new board gets the cluster file
+    #[command(after_help = invite_board::HELP)]
+    InviteBoard(InviteBoardArgs),
     /// Print the cluster's public key
     #[command(after_help = key::HELP)]
     Key(KeyArgs),

@@ -6,7 +6,8 @@
 //!   --config ───┘
 //! ```
 //!
-//! This stage reads files (cluster file, ports file), writes none and opens no socket. A wrong command line is an error
+//! This stage reads files (cluster file, ports file). It writes none and opens no socket, except that a server with a join code gets
+//! the cluster file first. A wrong command line is an error
 //! of clap and exits 2. A wrong file is a [`Failure`] and exits 78.
 //!
 //! Each verb owns its arguments, its help and its `run`, in [`crate::operator`], [`crate::locks`], [`crate::up`],
@@ -38,8 +39,8 @@ use crate::operator::member::MemberOptions;
 use crate::operator::status::StatusOptions;
 use crate::operator::watch::WatchOptions;
 use crate::operator::{
-    audit, backup, bench, directory, doctor, health, init, key, member, recover, restore, status, user,
-    verify, watch,
+    audit, backup, bench, directory, doctor, health, init, invite_board, key, member, recover, restore,
+    status, user, verify, watch,
 };
 use crate::web::http::cert;
 use crate::{demo, up};
@@ -168,6 +169,10 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
         Verb::Verify(arguments) => {
             let options = arguments.options_with_key(matches)?;
             Task::command("verify", async move { verify::run(&options).await })
+        }
+        Verb::InviteBoard(arguments) => {
+            let options = arguments.options(matches)?;
+            Task::command("invite-board", async move { invite_board::run(&options).await })
         }
         Verb::WebCert(arguments) => Task::command("web-cert", async move { cert::run(&arguments) }),
         Verb::Key(arguments) => Task::command("key", async move { key::run(arguments).await }),

@@ -6,6 +6,7 @@ use crate::common::cluster_file::ClusterFile;
 use crate::common::cluster_selection::path_of_cluster_file;
 use crate::common::defaults::data_dir_or_default;
 use crate::common::failure::Failure;
+use crate::common::joining::JoinArgs;
 use crate::common::network::Network;
 use crate::common::ports::Ports;
 use clap::{Args, value_parser};
@@ -27,6 +28,8 @@ pub(crate) struct ServerArgs {
     /// Cluster file [default: cluster.ribbit in the data folder]
     #[arg(long, value_name = "FILE")]
     pub cluster_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub join: JoinArgs,
     /// Addresses of web processes and other proxies that serve many users: not rate limited as a single client;
     /// loopback is always included
     #[arg(long, value_name = "ADDR[/BITS]", value_delimiter = ',', value_parser = Network::parse)]
@@ -43,25 +46,29 @@ pub(crate) struct ServerSettings {
     pub(crate) cluster: ClusterFile,
     pub(crate) ports: Option<Ports>,
     pub(crate) trusted_proxies: Vec<Network>,
-    /// Addresses from `--coordinator`, else from the cluster file.
+    /// Addresses from `--coordinator`, else from the cluster file, else from the address book.
     pub(crate) coordinators: Vec<String>,
     /// Members' addresses from the address book.
     pub(crate) kept: Vec<String>,
 }
 
 impl ServerArgs {
-    /// Reads the cluster file, the ports file and the address book, and returns the settings that all servers share.
+    /// Gets the cluster file if a join code is given, reads it, the ports file and the address book, and returns the settings that all servers share.
     ///
     /// # Errors
-    /// 78: the cluster file or the ports file is missing or malformed.
+    /// 78: the cluster file or the ports file is missing or malformed. With a join code, as [`JoinArgs::fetch_to`].
     pub(crate) fn settings(self) -> Result<ServerSettings, Failure> {
         let data_dir = data_dir_or_default(self.data_dir);
         let path = path_of_cluster_file(self.cluster_file, &data_dir);
+        self.join.fetch_to(&path)?;
         let cluster = ClusterFile::read(&path)?;
         let kept = AddressBook::beside(&path, Some(&data_dir), cluster.cluster).read();
         let ports = Ports::read(&data_dir)?;
-        let coordinators =
-            if self.coordinator.is_empty() { cluster.coordinators.clone() } else { self.coordinator };
+        let coordinators = match (self.coordinator.is_empty(), cluster.coordinators.is_empty()) {
+            (false, _) => self.coordinator,
+            (true, false) => cluster.coordinators.clone(),
+            (true, true) => kept.clone(),
+        };
         let (listen, trusted_proxies) = (self.listen, self.trusted_proxies);
         Ok(ServerSettings { listen, data_dir, cluster, ports, trusted_proxies, coordinators, kept })
     }

@@ -4,8 +4,10 @@ use super::protocol::Protocol;
 use super::registry::Advertised;
 use super::table::PROTOCOLS;
 use crate::common::address;
-use crate::common::cluster_selection::{ClusterFlags, select_with_key};
+use crate::common::cluster_selection::{ClusterFlags, path_of_cluster_file, select_with_key};
+use crate::common::defaults::data_dir_or_default;
 use crate::common::failure::{Exit, Failure};
+use crate::common::joining::JoinArgs;
 use crate::common::service::is_loopback;
 use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
@@ -30,6 +32,8 @@ pub struct GatewayArgs {
     /// Open protocols without passwords on addresses that other machines can reach
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub yes_without_encryption: bool,
+    #[command(flatten)]
+    pub join: JoinArgs,
     #[command(flatten)]
     pub cluster: ClusterFlags,
 }
@@ -109,6 +113,8 @@ impl GatewayArgs {
     /// 2: listeners that do not fit together. 3, 78: as [`select_with_key`], and 78 if no server is known.
     pub(crate) fn options(self, matches: &ArgMatches) -> Result<GatewayOptions, Failure> {
         let listeners = self.listeners()?;
+        let data_dir = data_dir_or_default(self.cluster.data_dir.clone());
+        self.join.fetch_to(&path_of_cluster_file(self.cluster.cluster_file.clone(), &data_dir))?;
         let cluster = select_with_key(self.cluster, matches)?;
         if cluster.servers.is_empty() {
             let message =

@@ -171,6 +171,8 @@ mod tests {
             keys: Keys::of_cluster(ClusterId(1), &[1; ribbit_net::keys::KEY_BYTES]),
             trusted_proxies: Vec::new(),
             coordinators: coordinators.iter().map(ToString::to_string).collect(),
+            cluster_name: String::new(),
+            listed: Vec::new(),
             found_only: false,
             found: false,
             evict_after: Duration::from_secs(10),

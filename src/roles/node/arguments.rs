@@ -101,6 +101,10 @@ pub struct NodeOptions {
     pub trusted_proxies: Vec<Network>,
     /// Addresses of coordinators or other members, without this node's own.
     pub coordinators: Vec<String>,
+    /// Name of the cluster, as in the cluster file.
+    pub cluster_name: String,
+    /// Addresses of coordinators, as in the cluster file.
+    pub listed: Vec<String>,
     /// Create the cluster if the store is empty.
     pub found: bool,
     /// Silence after which a learner may take a voter's seat; the leader's setting applies.
@@ -144,8 +148,14 @@ Default listen address: 0.0.0.0:10000+N. In a data folder of `ribbit up`, the
 address that `up` assigned to this member; the last example below restarts a
 backend that died under `ribbit up`.
 
+A board without the cluster file gets it with a code of `ribbit invite-board`:
+--join CODE@HOST. The code works once. Once the file is there it is not used again,
+so the flag may stay. RIBBIT_JOIN in the environment or in the file of --config
+keeps the code off the list of processes.
+
 Examples:
   ribbit backend --id 2
+  ribbit backend --id 3 --join K7QX2-9MRT4@board1
   ribbit backend --id 2 --coordinator board1:9000 --advertise board2:10002
   ribbit backend --id 2 --data-dir ribbit-data";
 
@@ -203,6 +213,7 @@ impl NodeArgs {
         let own = |address: &String| *address == listen || Some(address) == advertise.as_ref();
         let coordinators = without_duplicates(coordinators.into_iter().filter(|address| !own(address)));
         let own_key = ClusterFile::path_of_member(&common.data_dir, name);
+        let (cluster_name, listed) = (common.cluster.name.clone(), common.cluster.coordinators.clone());
         let (cluster, keys) = (common.cluster.cluster, common.cluster.with_own_key(&own_key)?.keys());
         let keys = keys.acting_as(&name.to_string());
         let (found, found_only) = (self.founding.found, self.founding.found_only);
@@ -217,6 +228,8 @@ impl NodeArgs {
             keys,
             trusted_proxies: common.trusted_proxies,
             coordinators,
+            cluster_name,
+            listed,
             found,
             found_only,
             evict_after,

@@ -31,6 +31,7 @@
 //!
 //! Requests:
 //! - [`service`]: entry point for all requests; [`request`]: context of one request
+//! - [`join_codes`]: answers new servers that ask for the cluster file
 //! - [`consistency`]: consistency levels of queries
 //! - [`credentials`]: requests that carry a password; [`passwords`]: the hashing threads
 //! - [`session_tokens`]: session tokens as stored
@@ -56,6 +57,7 @@ mod duplicate_id_check;
 mod every_request;
 mod hello;
 mod join;
+mod join_codes;
 mod key_rotation;
 mod links;
 mod low_priority;

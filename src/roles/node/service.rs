@@ -6,11 +6,14 @@
 use super::consistency::READ_WAIT;
 use super::coordination::{self, server_choice};
 use super::request::{NodeRequest, store_unreadable};
-use super::{NodeState, key_rotation, links, monitoring, session_tokens, snapshots, subscriptions};
+use super::{
+    NodeState, join_codes, key_rotation, links, monitoring, session_tokens, snapshots, subscriptions,
+};
 use ribbit_db::DbError;
 use ribbit_net::channel::Channel;
 use ribbit_net::frame::{FrameError, Plane};
 use ribbit_net::http::HttpResponse;
+use ribbit_net::joining::Knock;
 use ribbit_net::listener;
 use ribbit_net::listener::{Caller, SubscriptionSink};
 use ribbit_net::oneshot::ask_once;
@@ -46,7 +49,7 @@ impl listener::Service for NodeService {
         let fits = match plane {
             Plane::Status => matches!(ask, Ask::History),
             // Served by balancers only.
-            Plane::Directory => false,
+            Plane::Directory | Plane::Join => false,
             Plane::Client | Plane::Control | Plane::Peer | Plane::Snapshot => true,
         };
         if !fits {
@@ -87,11 +90,15 @@ impl listener::Service for NodeService {
         monitoring::page(&self.node, &self.status(), path)
     }
 
+    async fn invite(self: Arc<Self>, knock: Knock) -> Result<(), FrameError> {
+        join_codes::answer(&self.node, knock).await
+    }
+
     async fn peer(self: Arc<Self>, plane: Plane, channel: Channel) {
         match plane {
             Plane::Peer => links::accept(self.node.clone(), channel).await,
             Plane::Snapshot => snapshots::accept(self.node.clone(), channel).await,
-            Plane::Client | Plane::Control | Plane::Status | Plane::Directory => {}
+            Plane::Client | Plane::Control | Plane::Status | Plane::Directory | Plane::Join => {}
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::common::command_line::command_line;
 use crate::common::defaults::data_dir_or_default;
 use crate::common::defaults::{DATA_DIR, INSTALLED};
 use crate::common::failure::{Exit, Failure};
+use crate::common::joining::JoinArgs;
 use crate::common::output;
 use crate::common::write_file;
 use clap::Args;
@@ -23,7 +24,7 @@ pub(crate) struct InitArgs {
     #[arg(long, default_value = "ribbit")]
     pub name: String,
     /// Addresses of the coordinators, as every machine reaches them
-    #[arg(long, value_name = "HOST:PORT[,…]", required = true, value_delimiter = ',', value_parser = address::peer)]
+    #[arg(long, value_name = "HOST:PORT[,…]", required_unless_present = "join", conflicts_with = "join", value_delimiter = ',', value_parser = address::peer)]
     pub coordinator: Vec<String>,
     /// Write cluster.ribbit to this folder [default: ribbit-data]
     #[arg(long, value_name = "DIR")]
@@ -31,11 +32,15 @@ pub(crate) struct InitArgs {
     /// Write to this file instead
     #[arg(long, value_name = "FILE")]
     pub cluster_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub join: JoinArgs,
 }
 
 /// Options of `init`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InitOptions {
+    /// Join code with which to get the file of an existing cluster.
+    pub join: JoinArgs,
     /// Name of the cluster, for display only.
     pub name: String,
     /// Addresses of the coordinators, as every machine reaches them.
@@ -51,6 +56,10 @@ pub(crate) const HELP: &str = "\
 Examples:
   ribbit init --name frogs --coordinator board1:9000,board2:9001
   ribbit init --coordinator 10.0.0.4:9000 --cluster-file frogs.ribbit
+  sudo ribbit init --join K7QX2-9MRT4@board1 --cluster-file /etc/ribbit/cluster.ribbit
+
+The last one gets the file of an existing cluster with a code of
+`ribbit invite-board`.
 
 The file contains the cluster's secret key. Copy it to every machine of the
 cluster over an encrypted connection, such as scp.";
@@ -59,13 +68,13 @@ impl InitArgs {
     /// Returns the options, with the default folder filled in.
     pub(crate) fn options(self) -> InitOptions {
         let name = self.name;
-        let coordinators = self.coordinator;
+        let (coordinators, join) = (self.coordinator, self.join);
         match self.cluster_file {
-            Some(cluster_file) => InitOptions { name, coordinators, cluster_file, data_dir: None },
+            Some(cluster_file) => InitOptions { join, name, coordinators, cluster_file, data_dir: None },
             None => {
                 let data_dir = data_dir_or_default(self.data_dir);
                 let cluster_file = ClusterFile::path_in(&data_dir);
-                InitOptions { name, coordinators, cluster_file, data_dir: Some(data_dir) }
+                InitOptions { join, name, coordinators, cluster_file, data_dir: Some(data_dir) }
             }
         }
     }
@@ -74,9 +83,15 @@ impl InitArgs {
 /// Creates the cluster file and prints the next steps.
 ///
 /// # Errors
-/// 1: the file exists, or cannot be written.
+/// 1: the file exists, or cannot be written. With a join code, as [`JoinArgs::fetch_to`].
 pub(crate) fn run(options: &InitOptions) -> Result<(), Failure> {
     let path = &options.cluster_file;
+    if options.join.join.is_some() {
+        if !options.join.fetch_to(path)? {
+            output::line(&format!("{} exists already: the join code was not used", path.display()));
+        }
+        return Ok(());
+    }
     if let Some(data_dir) = &options.data_dir {
         write_file::make_folder(data_dir).map_err(|error| {
             Failure::new(Exit::Refused, format!("cannot create the folder {}: {error}", data_dir.display()))
@@ -162,6 +177,7 @@ mod tests {
     fn each_machine_gets_its_command_and_one_has_found() {
         let coordinators = vec!["board1:9000".to_string(), "board2:9500".to_string()];
         let options = InitOptions {
+            join: JoinArgs::default(),
             name: "frogs".into(),
             coordinators,
             cluster_file: "ribbit-data/cluster.ribbit".into(),

@@ -3,7 +3,9 @@
 
 use ribbit_net::channel::Channel;
 use ribbit_net::frame::{FrameError, Plane};
-use ribbit_net::handshake::{self, Accepted, Opening};
+use ribbit_net::handshake::{self, Accepted, Opening, Preface};
+use ribbit_net::join_code::JoinCode;
+use ribbit_net::joining::{self, Knock};
 use ribbit_net::keys::{KEY_BYTES, Keys};
 use ribbit_state::ClusterId;
 use smol::future::zip;
@@ -22,10 +24,12 @@ pub fn run(data: &[u8]) {
     let Some((kind, bytes)) = data.split_first() else { return };
     LISTENER.with(|listener| {
         smol::block_on(async {
-            match kind % 3 {
+            match kind % 5 {
                 0 => acceptor(listener, bytes).await,
                 1 => dialler(listener, bytes).await,
-                _ => records(listener, bytes).await,
+                2 => records(listener, bytes).await,
+                3 => joiner(listener, bytes).await,
+                _ => member(listener, bytes).await,
             }
         });
     });
@@ -78,6 +82,36 @@ async fn dialler(listener: &TcpListener, bytes: &[u8]) {
     };
     let (dialled, ()) = zip(handshake::connect(&address, plane_of(kind), &KEYS), answering).await;
     assert!(dialled.is_err(), "nobody but a server can answer");
+}
+
+fn code() -> JoinCode {
+    KEYS.join_code(KEYS.id().tag, 7, 19).expect("this key has the tag")
+}
+
+/// These bytes are the answers to a server that asks to join. Their sender does not know the code.
+async fn joiner(listener: &TcpListener, bytes: &[u8]) {
+    let address = address(listener);
+    let answering = async {
+        let (mut stream, _) = listener.accept().await.expect("somebody dials");
+        let _ = stream.write_all(bytes).await;
+        let _ = stream.shutdown(Shutdown::Write);
+        let mut heard = [0; 256];
+        while stream.read(&mut heard).await.is_ok_and(|length| length > 0) {}
+    };
+    let (got, ()) = zip(joining::fetch(&address, &code()), answering).await;
+    assert!(got.is_err(), "no files without the code");
+}
+
+/// These bytes come from a server that asks to join without knowing the code.
+async fn member(listener: &TcpListener, bytes: &[u8]) {
+    let (mut theirs, mut ours) = both(listener).await;
+    let preface = Preface { plane: Plane::Join, cluster: None, key: 0 };
+    let _ = theirs.write_all(&[&preface.to_bytes()[..], bytes].concat()).await;
+    let _ = theirs.shutdown(Shutdown::Write);
+    let Ok(Opening::Ribbit(arrival)) = handshake::read_opening(&mut ours).await else { return };
+    let Ok(knock) = Knock::read(ours, arrival, &KEYS).await else { return };
+    let Ok(meeting) = knock.meet(code()).await else { return };
+    assert!(!meeting.is_proven(), "nothing was proven");
 }
 
 /// Connects two genuine ends, and replaces what one of them sends by these bytes.
