@@ -33,6 +33,7 @@ mod directory;
 mod doctor;
 mod each_write;
 mod earlier_build;
+mod encrypted_backup;
 mod even;
 mod failing;
 mod failover;

@@ -16,6 +16,7 @@ pub(crate) fn random_history() -> HistoryId {
     HistoryId(u128::from_le_bytes(bytes))
 }
 
-fn fill(bytes: &mut [u8]) {
+/// Fills `bytes` with random ones.
+pub(crate) fn fill(bytes: &mut [u8]) {
     getrandom::fill(bytes).expect("the kernel has random bytes");
 }

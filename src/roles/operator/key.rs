@@ -11,6 +11,7 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::output;
 use crate::common::survey::reached;
 use crate::common::values;
+use crate::operator::backup::encryption;
 use crate::operator::user::Operator;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, Subcommand};
@@ -57,6 +58,17 @@ pub(crate) enum KeyVerb {
     /// Show which key each member has
     #[command(after_help = STATUS_HELP)]
     Status(KeyStatusArgs),
+    /// Create a key that decrypts backups
+    #[command(after_help = FOR_BACKUPS_HELP)]
+    ForBackups(BackupKeyArgs),
+}
+
+/// Arguments of `key for-backups`.
+#[derive(Debug, Args)]
+pub(crate) struct BackupKeyArgs {
+    /// File to create for the secret key
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// Arguments of `key rotate`.
@@ -106,6 +118,17 @@ Examples:
   ribbit key status
   ribbit key status --json";
 
+/// Text below the flags in `--help`.
+const FOR_BACKUPS_HELP: &str = "\
+Examples:
+  ribbit key for-backups backup.key
+  ribbit backup ribbit.backup --recipient age1…
+  ribbit restore ribbit.backup --key backup.key
+
+Prints the public key, which encrypts backups (`ribbit backup --recipient`) and is
+not secret. The file has the secret key, which decrypts them: keep it on a computer
+that is no board, and a copy on paper. The program `age` uses it, too.";
+
 /// Default of `--wait`.
 const WAIT: &str = "45s";
 /// Pause between two looks at the members.
@@ -113,10 +136,10 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Time limit of handing the key to one member.
 const HAND_MAX: Duration = Duration::from_secs(5);
 
-/// Prints the public key, rotates the key, or shows its state.
+/// Prints the public key, rotates the key or shows its state, or creates a key for backups.
 ///
 /// # Errors
-/// - 1: the cluster file cannot be written, or the members have another new key.
+/// - 1: the cluster file or the file of the new key cannot be written, or the members have another new key.
 /// - 3: no member answers.
 /// - 5: some members do not have the new key yet.
 /// - 78: the cluster file is missing or malformed.
@@ -131,6 +154,10 @@ pub(crate) async fn run(arguments: KeyArgs) -> Result<(), Failure> {
         }
         Some(KeyVerb::Rotate(arguments)) => rotate(&KeyTarget::of(arguments.file)?, arguments.wait).await,
         Some(KeyVerb::Status(arguments)) => status(&KeyTarget::of(arguments.file)?, arguments.json).await,
+        Some(KeyVerb::ForBackups(arguments)) => {
+            output::line(&encryption::new_key(&arguments.file)?.to_string());
+            Ok(())
+        }
     }
 }
 

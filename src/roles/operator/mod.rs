@@ -4,12 +4,13 @@
 //! - [`status`] (also as `members`), [`health`], [`watch`], [`doctor`]: the state of the cluster and of this machine
 //! - [`notify`]: a program that is run when the health changes
 //! - [`member`]: drains, removes and transfers members; [`recover`]: a new history from one store
-//! - [`backup`], [`restore`]: everything in a file, and back; [`verify`]: compares the rows of all members;
+//! - [`backup`], [`restore`]: everything in a file, and back; [`age`] encrypts it; [`verify`]: compares the rows of all members;
 //!   [`pinned`] and [`progress`] help them
 //! - [`user`]: accounts of people; [`audit`]: what operators have done
 //! - [`directory`]: `balancer read`, `write`, `down` and `left`, which ask a balancer
 //! - [`bench`]: measures a running cluster
 
+mod age;
 pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod bench;

@@ -20,9 +20,11 @@ use crate::common::output;
 use crate::common::panics;
 use crate::common::random::random_history;
 use crate::common::write_file;
+use crate::operator::backup::encryption::{self, BackupKeyFlag};
 use crate::operator::progress::Progress;
 use crate::operator::recover::{RowCounts, counts};
-use clap::Args;
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args};
 use ribbit_db::backup::{BackupError, BackupHead, BackupReader, digest_of};
 use ribbit_db::snapshot::{self, SnapshotHead, SnapshotWriter};
 use ribbit_db::{self, Configuration, DbError, FileDisk, HardState, Identity, Store};
@@ -31,7 +33,7 @@ use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::rows::{Sessions, SessionsOf, Table};
 use ribbit_state::{ClusterId, HOME_REGION, HistoryId, KeyId, MemberName, Role};
 use std::fs::{self, File};
-use std::io::{self, BufReader, Read};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// Arguments of `restore`.
@@ -40,6 +42,11 @@ pub(crate) struct RestoreArgs {
     /// Backup to read, or - for standard input
     #[arg(value_name = "FILE|-")]
     pub file: PathBuf,
+    #[command(flatten)]
+    pub key: BackupKeyFlag,
+    /// Check the whole backup, and create nothing
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub dry_run: bool,
     /// Data folder to create; it must be missing or empty [default: ribbit-data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
@@ -56,6 +63,10 @@ pub(crate) struct RestoreArgs {
 pub(crate) struct RestoreOptions {
     /// Backup to read; standard input if `None`.
     pub file: Option<PathBuf>,
+    /// File of the key that decrypts it.
+    pub key: Option<PathBuf>,
+    /// The backup is checked and nothing is created.
+    pub dry_run: bool,
     /// Data folder to create.
     pub data_dir: PathBuf,
     /// Name of the new cluster, for display only.
@@ -70,6 +81,7 @@ Examples:
   ribbit restore ribbit.backup --data-dir restored
   ssh elsewhere 'cat ribbit.backup' | ribbit restore - --data-dir restored
   ribbit restore ribbit.backup --coordinator board1:9000,board2:9001
+  ribbit restore ribbit.backup.age --key backup.key --dry-run
 
 A damaged, truncated or foreign file is refused before anything is created.
 All users have to log in again.";
@@ -78,9 +90,10 @@ impl RestoreArgs {
     /// Returns the options, with the default folder filled in.
     pub(crate) fn options(self) -> RestoreOptions {
         let file = Some(self.file).filter(|file| file != Path::new("-"));
+        let (key, dry_run) = (self.key.key, self.dry_run);
         let (data_dir, name, coordinators) =
             (data_dir_or_default(self.data_dir), self.name, self.coordinator);
-        RestoreOptions { file, data_dir, name, coordinators }
+        RestoreOptions { file, key, dry_run, data_dir, name, coordinators }
     }
 }
 
@@ -92,6 +105,9 @@ const FIRST: u32 = 1;
 /// # Errors
 /// 1: FILE cannot be used, or NEW is not empty. 74: the disk is full.
 pub(crate) fn run(options: &RestoreOptions) -> Result<(), Failure> {
+    if options.dry_run {
+        return dry_run(options);
+    }
     let target = target(&options.data_dir)?;
     let mut name = target.as_os_str().to_owned();
     name.push(".restoring");
@@ -117,6 +133,48 @@ pub(crate) fn run(options: &RestoreOptions) -> Result<(), Failure> {
     }
     output::line(&restored?.words(options));
     Ok(())
+}
+
+/// Reads the whole backup and says what it is.
+fn dry_run(options: &RestoreOptions) -> Result<(), Failure> {
+    let mut backup = begin(options)?;
+    let mut progress = Progress::begin();
+    let head = backup.head().clone();
+    while backup.next_rows().map_err(|error| unusable(options, &error))?.is_some() {
+        progress.rows(backup.so_far(), head.rows);
+    }
+    output::line(&format!("{}\nNothing was created, because of --dry-run.", is_intact(options, &head)));
+    Ok(())
+}
+
+/// Begins to read a backup, and checks that this version can restore it.
+fn begin(options: &RestoreOptions) -> Result<BackupReader<Box<dyn Read>>, Failure> {
+    let input = encryption::opened(options.file.as_deref(), options.key.as_deref())?;
+    let backup = BackupReader::begin(input).map_err(|error| unusable(options, &error))?;
+    let level = backup.head().rules_level;
+    if level > RULES_LEVEL {
+        let text = format!(
+            "{} is from another version of ribbit: it has rules level {level}, and this version knows levels up to \
+             {RULES_LEVEL}. Restore it with the version that made it",
+            shown(options)
+        );
+        return Err(Failure::new(Exit::Refused, text));
+    }
+    Ok(backup)
+}
+
+fn unusable(options: &RestoreOptions, error: &BackupError) -> Failure {
+    Failure::new(Exit::Refused, format!("cannot restore {}: {error}", shown(options)))
+}
+
+fn is_intact(options: &RestoreOptions, head: &BackupHead) -> String {
+    format!(
+        "{} is an intact backup of cluster {}, history {}, at index {}.",
+        shown(options),
+        head.cluster,
+        head.history,
+        head.position.index
+    )
 }
 
 /// Returns the absolute path of the target, which must be missing or an empty folder.
@@ -152,27 +210,17 @@ struct Restored {
 
 fn restore_in(work: &Path, options: &RestoreOptions) -> Result<Restored, Failure> {
     let from = shown(options);
-    let unusable =
-        |error: BackupError| Failure::new(Exit::Refused, format!("cannot restore {from}: {error}"));
     let broken = |error: DbError| {
         let exit = if error.is_full() { Exit::Disk } else { Exit::Refused };
         Failure::new(exit, format!("cannot write {}: {error}", work.display()))
     };
     // The header is checked before anything is created.
-    let mut backup = BackupReader::begin(opened(options)?).map_err(unusable)?;
+    let mut backup = begin(options)?;
     let head = backup.head().clone();
-    if head.rules_level > RULES_LEVEL {
-        let text = format!(
-            "{from} is from another version of ribbit: it has rules level {}, and this version knows levels up to \
-             {RULES_LEVEL}. Restore it with the version that made it",
-            head.rules_level
-        );
-        return Err(Failure::new(Exit::Refused, text));
-    }
     write_file::empty_folder(work).map_err(|error| unwritable(work, &error))?;
     let store_dir = work.join(MemberName::at_home(Role::Backend, FIRST).to_string());
     let mut store = FileDisk::new(&store_dir).and_then(Store::open).map_err(broken)?;
-    let left_out = fill(&mut backup, &store, unusable, broken)?;
+    let left_out = fill(&mut backup, &store, |error| unusable(options, &error), broken)?;
     let (term, commit) = (head.position.term, head.position.index);
     store.install(HardState { term, vote: 0, commit }).map_err(broken)?;
     check(&store, head.digest.wrapping_sub(left_out)).map_err(broken)?;
@@ -246,18 +294,6 @@ fn found(
     Ok(Some(counts))
 }
 
-fn opened(options: &RestoreOptions) -> Result<Box<dyn Read>, Failure> {
-    match &options.file {
-        None => Ok(Box::new(io::stdin().lock())),
-        Some(path) => match File::open(path) {
-            Ok(file) => Ok(Box::new(BufReader::new(file))),
-            Err(error) => {
-                Err(Failure::new(Exit::Refused, format!("cannot read {}: {error}", path.display())))
-            }
-        },
-    }
-}
-
 fn shown(options: &RestoreOptions) -> String {
     options.file.as_ref().map_or("standard input".into(), |path| path.display().to_string())
 }
@@ -279,14 +315,13 @@ impl Restored {
     /// Returns the report: the contents of the backup and the next steps.
     fn words(&self, options: &RestoreOptions) -> String {
         let Restored { head, cluster, history, counts } = self;
-        let (from, data_dir) = (shown(options), options.data_dir.display());
+        let data_dir = options.data_dir.display();
         let RowCounts { accounts, croaks, messages } = counts;
         let up = command_line(&["up".into(), "--data-dir".into(), options.data_dir.clone().into()]);
         let backend = ["backend", "--id", "1", "--data-dir"].map(Into::into);
         let backend = command_line(&[&backend[..], &[options.data_dir.clone().into()]].concat());
         format!(
-            "{from} is an intact backup of cluster {}, history {}, at index {}.\n\
-             It contains {accounts} accounts, {croaks} croaks and {messages} messages.\n\
+            "{}\nIt contains {accounts} accounts, {croaks} croaks and {messages} messages.\n\
              {data_dir} now holds them as the new cluster {cluster}, history {history}. Its keys are in {data_dir}/{}: \
              keep that file secret.\n\
              Passwords are unchanged, but all users have to log in again. The new cluster has another public key, which \
@@ -296,9 +331,7 @@ impl Restored {
              on several machines:   {backend}\n                         \
              then start the other members, each with a copy of that cluster file, once with \
              --coordinator THIS-MACHINE:10001",
-            head.cluster,
-            head.history,
-            head.position.index,
+            is_intact(options, head),
             crate::common::cluster_file::FILE_NAME,
         )
     }

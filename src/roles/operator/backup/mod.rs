@@ -1,4 +1,5 @@
-//! `ribbit backup FILE|-`: writes the whole state, as of one log index, to a file.
+//! `ribbit backup FILE|-`: writes the whole state, as of one log index, to a file. [`target`] has the places for it, [`encryption`]
+//! the keys.
 //!
 //! ```text
 //!   newest log index ─▶ a member that has applied it pins a snapshot ─▶ rows, step by step ─▶ FILE.new
@@ -8,15 +9,18 @@
 //! Users can go on writing; later writes are not in the backup. If the member dies or gives up, the backup starts again with
 //! another member. FILE appears only when it is complete, readable by its owner only; its old contents stay until then.
 
-use crate::common::cluster_selection::ClusterAccess;
-use crate::common::cluster_selection::{ClusterFlags, select_with_key};
+pub(crate) mod encryption;
+mod target;
+
+use crate::common::cluster_selection::{ClusterAccess, ClusterFlags, select_with_key};
 use crate::common::failure::{Exit, Failure};
 use crate::common::output;
-use crate::common::write_file::Beside;
+use crate::operator::age::Lock;
 use crate::operator::pinned::{PinError, Pinned, living, newest};
 use crate::operator::progress::Progress;
 use crate::operator::user::Operator;
-use clap::{ArgMatches, Args};
+use clap::{ArgMatches, Args, value_parser};
+use encryption::{Encryption, EncryptionFlags};
 use ribbit_db::Position;
 use ribbit_db::backup::{BackupError, BackupHead, BackupWriter};
 use ribbit_net::pinned::PinAsk;
@@ -24,16 +28,24 @@ use ribbit_net::survey::MemberView;
 use ribbit_state::Token;
 use ribbit_state::command::UnreplicatedAct;
 use smol::future::FutureExt;
-use std::io::{self, IsTerminal, Write};
-use std::path::Path;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
+use target::{BackupTo, Output};
 
 /// Arguments of `backup`.
 #[derive(Debug, Args)]
 pub(crate) struct BackupArgs {
     /// File to write, or - for standard output
     #[arg(value_name = "FILE|-")]
-    pub file: PathBuf,
+    pub file: Option<PathBuf>,
+    /// Write a numbered file into this folder
+    #[arg(long, value_name = "DIR")]
+    pub to_dir: Option<PathBuf>,
+    /// Number of backups of this cluster to keep in that folder; older ones are removed [default: all]
+    #[arg(long, value_name = "COUNT", value_parser = value_parser!(u32).range(1..))]
+    pub keep: Option<u32>,
+    #[command(flatten)]
+    pub encryption: EncryptionFlags,
     #[command(flatten)]
     pub cluster: ClusterFlags,
 }
@@ -43,14 +55,7 @@ pub(crate) struct BackupArgs {
 pub(crate) struct BackupOptions {
     pub cluster: ClusterAccess,
     pub to: BackupTo,
-}
-
-/// Target of a backup.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum BackupTo {
-    File(PathBuf),
-    /// Standard output.
-    Output,
+    pub encryption: Encryption,
 }
 
 /// Text below the flags in `--help`.
@@ -59,20 +64,39 @@ Examples:
   ribbit backup ribbit.backup
   ribbit backup --server board1:10001 /mnt/card/ribbit.backup
   ribbit backup - | ssh elsewhere 'cat > ribbit.backup'
+  ribbit backup --to-dir /mnt/stick --keep 7 --recipient age1…
 
 The backup contains every write acknowledged before it started; users can go on
 writing meanwhile. FILE appears when it is complete, readable by its owner only,
 and replaces an existing file. It contains no logs and no keys, but it contains
-password hashes: keep it secret.";
+password hashes: keep it secret, or encrypt it. `ribbit restore --dry-run` checks
+a backup and changes nothing.
+
+An encrypted backup is a file of age (age-encryption.org), which the program
+`age` reads as well. `ribbit key for-backups` makes a pair of keys: boards need
+the public one only. Without the secret key or the passphrase it is lost.";
 
 impl BackupArgs {
     /// Returns the options.
     ///
     /// # Errors
-    /// As [`select_with_key`].
+    /// As [`select_with_key`]; 2 if there is not one target, or more than one way of encryption.
     pub(crate) fn options(self, matches: &ArgMatches) -> Result<BackupOptions, Failure> {
-        let to = if self.file == Path::new("-") { BackupTo::Output } else { BackupTo::File(self.file) };
-        Ok(BackupOptions { cluster: select_with_key(self.cluster, matches)?, to })
+        let usage = |text: &str| Err(Failure::new(Exit::Usage, text));
+        let to = match (self.file, self.to_dir, self.keep) {
+            (None, Some(dir), keep) => BackupTo::Folder { dir, keep },
+            (_, None, Some(_)) => {
+                return usage("--keep counts the backups in a folder: name it with --to-dir");
+            }
+            (Some(file), None, None) if file == Path::new("-") => BackupTo::Output,
+            (Some(file), None, None) => BackupTo::File(file),
+            (None, None, None) => return usage("name a file for the backup, or a folder with --to-dir"),
+            (Some(_), Some(_), _) => {
+                return usage("a backup goes to a file or to a folder: leave out one of them");
+            }
+        };
+        let encryption = self.encryption.encryption()?;
+        Ok(BackupOptions { cluster: select_with_key(self.cluster, matches)?, to, encryption })
     }
 }
 
@@ -85,31 +109,18 @@ const ROUNDS: usize = 2;
 /// 1: FILE cannot be written, or the command was stopped. 2: standard output is a terminal. 3: no member answers. 74: the
 /// disk is full.
 pub(crate) async fn run(options: &BackupOptions, stop: impl Future<Output = ()>) -> Result<(), Failure> {
-    check(&options.to)?;
+    options.to.check()?;
+    let lock = options.encryption.lock()?;
     let stopped = async {
         stop.await;
         Err(Failure::new(Exit::Refused, "stopped: no backup was written"))
     };
-    let said = take(options).or(stopped).await?;
+    let said = take(options, lock.as_ref()).or(stopped).await?;
     match &options.to {
-        BackupTo::File(_) => output::line(&said),
+        BackupTo::File(_) | BackupTo::Folder { .. } => output::line(&said),
         BackupTo::Output => eprintln!("{said}"),
     }
     Ok(())
-}
-
-/// Checks the target before any member is asked.
-fn check(to: &BackupTo) -> Result<(), Failure> {
-    match to {
-        BackupTo::Output if io::stdout().is_terminal() => {
-            let text = "a backup cannot be written to a terminal: name a file, or pipe it with `ribbit backup - | …`";
-            Err(Failure::new(Exit::Usage, text))
-        }
-        BackupTo::File(path) if path.exists() && !path.is_file() => {
-            Err(Failure::new(Exit::Refused, format!("{} is not a file", path.display())))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Reason why one attempt failed.
@@ -126,7 +137,7 @@ impl From<PinError> for AttemptError {
     }
 }
 
-async fn take(options: &BackupOptions) -> Result<String, Failure> {
+async fn take(options: &BackupOptions, lock: Option<&Lock>) -> Result<String, Failure> {
     let members = living(&options.cluster).await?;
     let at_least = newest(&members, &options.cluster.keys).await;
     if at_least.is_none() {
@@ -135,7 +146,7 @@ async fn take(options: &BackupOptions) -> Result<String, Failure> {
         );
     }
     for member in members.iter().cycle().take(ROUNDS * members.len()) {
-        match from_member(options, member, at_least).await {
+        match from_member(options, lock, member, at_least).await {
             Ok((said, act)) => {
                 if at_least.is_some() {
                     Operator::record(&options.cluster, act, "backup").await;
@@ -151,45 +162,45 @@ async fn take(options: &BackupOptions) -> Result<String, Failure> {
 
 async fn from_member(
     options: &BackupOptions,
+    lock: Option<&Lock>,
     member: &MemberView,
     at_least: Option<Token>,
 ) -> Result<(String, UnreplicatedAct), AttemptError> {
     let pinned = Pinned::begin(member, &options.cluster.keys, PinAsk::Begin { at_least }).await?;
-    let said = match &options.to {
-        BackupTo::File(path) => {
-            let failed = |error| AttemptError::Here(unwritable(path, &error));
-            let file = write_all(Beside::begin(path).map_err(failed)?, &pinned, failed).await?;
-            let bytes = file.finish().map_err(failed)?;
-            words(&path.display().to_string(), &pinned, Some(bytes))
+    let cluster = pinned.head.cluster;
+    let unnamed = |error| AttemptError::Here(unwritable(options.to.shown(), &error));
+    let path = options.to.path(cluster, lock).map_err(unnamed)?;
+    let name = path.as_deref().unwrap_or(Path::new("standard output"));
+    let failed = |error| AttemptError::Here(unwritable(name, &error));
+    let output = Output::begin(path.as_deref(), lock).map_err(failed)?;
+    let output = match write_all(output, &pinned, failed).await {
+        Err(AttemptError::Member(why)) if path.is_none() => {
+            let text = format!(
+                "{}: {why}. The output is incomplete and `ribbit restore` will refuse it",
+                pinned.name
+            );
+            return Err(AttemptError::Here(Failure::new(Exit::Unreachable, text)));
         }
-        BackupTo::Output => {
-            let name = Path::new("standard output");
-            let written =
-                write_all(io::stdout(), &pinned, |error| AttemptError::Here(unwritable(name, &error)));
-            written.await.map_err(|halt| match halt {
-                AttemptError::Member(why) => {
-                    let text = format!(
-                        "{}: {why}. The output is incomplete and `ribbit restore` will refuse it",
-                        pinned.name
-                    );
-                    AttemptError::Here(Failure::new(Exit::Unreachable, text))
-                }
-                here @ AttemptError::Here(_) => here,
-            })?;
-            words("standard output", &pinned, None)
-        }
+        other => other?,
     };
+    let bytes = output.finish().map_err(failed)?;
+    let mut said = words(&name.display().to_string(), &pinned, bytes, lock.is_some());
+    match options.to.remove_old(cluster).map_err(unnamed)? {
+        0 => {}
+        1 => said.push_str("\nRemoved 1 older backup."),
+        old => said.push_str(&format!("\nRemoved {old} older backups.")),
+    }
     let act = UnreplicatedAct::Backup { through: pinned.head.index, rows: pinned.head.rows };
     pinned.end().await;
     Ok((said, act))
 }
 
 /// Writes all rows; the writer checks them against the member's row count and digest.
-async fn write_all<W: Write>(
-    out: W,
+async fn write_all(
+    out: Output,
     pinned: &Pinned,
     failed: impl Fn(io::Error) -> AttemptError,
-) -> Result<W, AttemptError> {
+) -> Result<Output, AttemptError> {
     let halted = |error: BackupError| match error {
         BackupError::Io(error) => failed(error),
         other => AttemptError::Member(other.to_string()),
@@ -220,12 +231,17 @@ fn head_of(pinned: &Pinned) -> BackupHead {
     }
 }
 
-fn words(what: &str, pinned: &Pinned, bytes: Option<u64>) -> String {
+fn words(what: &str, pinned: &Pinned, bytes: Option<u64>, encrypted: bool) -> String {
     let head = &pinned.head;
     let bytes = bytes.map(|bytes| format!(", {bytes} bytes")).unwrap_or_default();
+    let secret = match encrypted {
+        true => {
+            "The backup is encrypted. Without its key it cannot be restored: keep a copy of the key elsewhere."
+        }
+        false => "The backup contains all messages and the hashes of all passwords: keep it secret.",
+    };
     format!(
-        "{what}: {} rows{bytes}, from {} at index {} of history {}; digest {:016x}.\n\
-         The backup contains all messages and the hashes of all passwords: keep it secret.",
+        "{what}: {} rows{bytes}, from {} at index {} of history {}; digest {:016x}.\n{secret}",
         head.rows, pinned.name, head.index, head.history, head.digest
     )
 }
