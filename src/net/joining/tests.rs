@@ -95,7 +95,7 @@ fn what_is_changed_on_the_way_ends_the_exchange() {
                 match is_proven {
                     true => meeting.give(&files()).await.ok()?,
                     false => {
-                        meeting.refuse(JoinAnswer::Refused(Denied::new(Code::JoinCodeWrong))).await.ok()?
+                        meeting.refuse(JoinAnswer::Refused(Denied::new(Code::JoinCodeWrong))).await.ok()?;
                     }
                 }
                 Some(is_proven)

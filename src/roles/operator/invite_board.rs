@@ -15,7 +15,7 @@ use ribbit_net::secret::new_request_id;
 use ribbit_state::cluster::join_codes::{LETTERS, letter};
 use ribbit_state::limits::JOIN_CODE_MS_MAX;
 use ribbit_state::query::{JoinCodeItem, OperatorQuery};
-use ribbit_state::{OperatorCommand, Page, Reply};
+use ribbit_state::{Code, OperatorCommand, Page, Reply};
 use ribbit_ui::invitations::lasting;
 use ribbit_ui::qr::QrCode;
 use ribbit_ui::time::shown;
@@ -140,7 +140,7 @@ fn json(item: &JoinCodeItem) -> String {
         "time": shown(row.made_wall_ms).map(|time| time.machine),
         "left_s": left_ms.div_ceil(1_000),
         "tries_left": row.tries_left,
-        "over": over.map(|code| code.number()),
+        "over": over.map(Code::number),
     })
     .to_string()
 }
