@@ -131,7 +131,8 @@ fn operator_act(command: &OperatorCommand) -> Option<Described<'_>> {
             (Act::SetInviters, Named::Nothing, inviters.name().into())
         }
         OperatorCommand::Invite { code: _, terms } => {
-            (Act::Invite, Named::Nothing, format!("{} accounts", terms.uses).into())
+            let accounts = if terms.uses == 1 { "account" } else { "accounts" };
+            (Act::Invite, Named::Nothing, format!("{} {accounts}", terms.uses).into())
         }
         OperatorCommand::Uninvite { invitation } => {
             (Act::Uninvite, Named::Nothing, invitation.to_string().into())

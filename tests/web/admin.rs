@@ -1,16 +1,25 @@
 //! The pages of moderators and admins, without scripts.
 
+use ribbit_roles::web::routes::{ROUTES, RequestBody};
 use ribbit_state::limits::CONFIRMATION_AGE_MS_MAX;
 use ribbit_state::query::OperatorQuery;
 use ribbit_state::{AccountId, AccountRole, Code, Inviters, OperatorCommand, Page, Registration};
 use testkit::http::Browser;
 use testkit::site::Site;
 
-const PAGES: [&str; 6] =
-    ["/admin", "/admin/people", "/admin/people/carl", "/admin/requests", "/admin/site", "/admin/audit"];
+/// Every page, and the least role that may see it.
+const PAGES: [(&str, AccountRole); 7] = [
+    ("/admin", AccountRole::Moderator),
+    ("/admin/people", AccountRole::Moderator),
+    ("/admin/people/carl", AccountRole::Moderator),
+    ("/admin/requests", AccountRole::Admin),
+    ("/admin/invitations", AccountRole::Admin),
+    ("/admin/site", AccountRole::Admin),
+    ("/admin/audit", AccountRole::Admin),
+];
 
 /// Every form of these pages, the fields that it sends, and the least role that may send it.
-const FORMS: [(&str, &[(&str, &str)], AccountRole); 13] = [
+const FORMS: [(&str, &[(&str, &str)], AccountRole); 15] = [
     ("/admin", &[("report", "1"), ("choice", "nothing")], AccountRole::Moderator),
     ("/admin/people/carl", &[("choice", "suspend")], AccountRole::Moderator),
     ("/admin/people/carl", &[("choice", "resume")], AccountRole::Moderator),
@@ -19,6 +28,12 @@ const FORMS: [(&str, &[(&str, &str)], AccountRole); 13] = [
     ("/admin/people/carl", &[("choice", "delete"), ("confirm", "carl")], AccountRole::Admin),
     ("/admin/requests", &[("asked", "dora"), ("choice", "approve")], AccountRole::Admin),
     ("/admin/requests", &[("asked", "dora"), ("choice", "refuse")], AccountRole::Admin),
+    (
+        "/admin/invitations",
+        &[("choice", "make"), ("uses", "1"), ("days", "7"), ("room", "")],
+        AccountRole::Admin,
+    ),
+    ("/admin/invitations", &[("choice", "revoke"), ("invitation", "1")], AccountRole::Admin),
     ("/admin/site", &[("choice", "texts"), ("name", "Pond")], AccountRole::Admin),
     (
         "/admin/site",
@@ -59,14 +74,19 @@ fn reports(site: &Site) -> usize {
 fn every_page_and_form_asks_for_its_role() {
     let site = Site::start();
     let [mut ada, mut bob, mut carl] = three(&site);
-    for page in PAGES {
+    for (page, least) in PAGES {
         carl.get(page).says(403, "Your account may not do that.");
         ada.get(page).says(200, "Administration");
-    }
-    let of_admins = ["/admin/requests", "/admin/site", "/admin/audit"];
-    for page in PAGES {
-        let expected = if of_admins.contains(&page) { 403 } else { 200 };
+        let expected = if least == AccountRole::Admin { 403 } else { 200 };
         assert_eq!(bob.get(page).status, expected, "{page}");
+    }
+    // The tables have every page and form of the site.
+    for row in ROUTES.iter().filter(|row| row.path.starts_with("/admin")) {
+        let here = |path: &str| path.strip_prefix(row.path.split('{').next().unwrap()) == Some("");
+        let named = |path: &str| row.path.replace("{name}", "carl") == path;
+        assert!(PAGES.iter().any(|(path, _)| here(path) || named(path)), "{}", row.path);
+        let form = FORMS.iter().any(|(path, ..)| here(path) || named(path));
+        assert_eq!(form, row.body == RequestBody::Form, "{}", row.path);
     }
     for (path, fields, least) in FORMS {
         let refused = carl.post(path, fields);
@@ -215,4 +235,47 @@ fn a_form_of_two_settings_is_completed_when_it_is_sent_again() {
     ada.post("/admin/site", &form("everyone")).leads_to("/admin/site?note=saved");
     let Page::Settings(settings) = site.group.read(&ribbit_state::Query::Settings) else { panic!() };
     assert_eq!((settings.registration, settings.inviters), (Registration::Request, Inviters::Everyone));
+}
+
+#[test]
+fn an_admin_makes_and_revokes_invitations_of_the_operators() {
+    let site = Site::start();
+    let [mut ada, _, mut carl] = three(&site);
+    site.group.operate(OperatorCommand::SetInviters { inviters: Inviters::Everyone });
+    let own = [("choice", "make"), ("uses", "2"), ("days", "3"), ("room", "")];
+    carl.post("/invitations", &own).says(200, "2 used");
+    site.group.operate(OperatorCommand::SetRegistration { registration: Registration::Closed });
+    let request = ada.get("/admin/invitations").requests()[0].clone();
+    let make =
+        [("choice", "make"), ("uses", "1"), ("days", "7"), ("room", ""), ("request", request.as_str())];
+    let made = ada.post("/admin/invitations", &make);
+    made.says(200, "QR code of the link above");
+    made.says(200, "<a href=\"/admin/people/carl\">@carl</a>");
+    let address = |body: &str| {
+        body.split("<code class=\"address\">").nth(1).unwrap().split('<').next().unwrap().to_string()
+    };
+    let link = address(&made.body);
+    assert_eq!(link, address(&ada.post("/admin/invitations", &make).body), "the same form shows it again");
+    assert!(!ada.get("/admin/invitations").body.contains(&link));
+    let code = link.split("invitation=").nth(1).unwrap();
+    let form = [
+        ("name", "D"),
+        ("username", "dora"),
+        ("email", "d@b"),
+        ("password", "password"),
+        ("invitation", code),
+    ];
+    // It works although sign-up is closed, and once.
+    Browser::new(&site.address).post("/create", &form).leads_to("/main?note=welcome");
+    let page = ada.get("/admin/invitations");
+    page.says(200, "1 of 1 used, used up");
+    let id = page.body.split("name=\"invitation\" value=\"").nth(2).unwrap().split('"').next().unwrap();
+    let revoke = [("choice", "revoke"), ("invitation", id)];
+    ada.post("/admin/invitations", &revoke).leads_to("/admin/invitations?note=uninvited");
+    assert!(!ada.get("/admin/invitations").body.contains("@carl"));
+    ada.post("/admin/invitations", &[("choice", "make"), ("uses", "1"), ("days", "7"), ("room", "no-such")])
+        .says(422, "There is no such room.");
+    let log = ada.get("/admin/audit");
+    log.says(200, "@ada (10.0.0.1) made an invitation: 1 account");
+    log.says(200, "@ada (10.0.0.1) revoked an invitation:");
 }

@@ -6,7 +6,7 @@
 use ribbit_net::protocol::UnavailableReason;
 use ribbit_net::secret::token_hash;
 use ribbit_state::command::InvitationTerms;
-use ribbit_state::{AccountId, Inviters, OperatorCommand, Registration};
+use ribbit_state::{AccountId, AccountRole, Inviters, OperatorCommand, Registration};
 use std::path::Path;
 use testkit::api::ApiApp;
 use testkit::group::Mood;
@@ -182,6 +182,10 @@ fn every_page_matches_its_golden_file() {
     views.see("delete", &ada.get("/delete"));
     views.see("about", &ada.get("/about"));
     views.see("nothing-here", &ada.get("/nothing"));
+    site.group.operate(OperatorCommand::SetRole { account: AccountId(1), role: AccountRole::Admin });
+    views.see("admin-invitations", &ada.get("/admin/invitations"));
+    let make = [("choice", "make"), ("uses", "3"), ("days", "7"), ("room", "pond")];
+    views.see("admin-invitations-made", &ada.post("/admin/invitations", &make));
     bob.post("/delete", &[("password", "password")]).leads_to("/login?note=deleted");
     views.see("talk-deleted", &ada.get("/messages/~3"));
     site.group.operate(OperatorCommand::SetRegistration { registration: Registration::Closed });

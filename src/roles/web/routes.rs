@@ -272,6 +272,9 @@ routes! {
     AdminRequests "/admin/requests" Session
         GET |it| admin::requests::show(it.context, it.query).await,
         POST |it| admin::requests::decide(it.context, it.form).await;
+    AdminInvitations "/admin/invitations" Session
+        GET |it| admin::invitations::show(it.context, it.query).await,
+        POST |it| admin::invitations::change(it.context, it.form).await;
     AdminSite "/admin/site" Session
         GET |it| admin::site::show(it.context, it.query).await,
         POST |it| admin::site::change(it.context, it.form).await;

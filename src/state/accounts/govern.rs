@@ -38,14 +38,13 @@ impl OperatorCommand {
             | OperatorCommand::CreateWithLink { .. }
             | OperatorCommand::DecideRequest { .. }
             | OperatorCommand::SetInviters { .. }
+            | OperatorCommand::Invite { .. }
             | OperatorCommand::Uninvite { .. }
             | OperatorCommand::SetRole { .. } => Some(AccountRole::Admin),
             // It contains the result of a backend's work, and would tell the admin the password. A reset link does not.
             OperatorCommand::SetPassword { .. } => None,
             // The recorded act needs the cluster key.
             OperatorCommand::Record { .. } => None,
-            // An account makes invitations of its own.
-            OperatorCommand::Invite { .. } => None,
             // The code is derived from the cluster key, and gives it.
             OperatorCommand::MakeJoinCode { .. } | OperatorCommand::RevokeJoinCode { .. } => None,
         }

@@ -63,7 +63,7 @@ fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
             OperatorCommand::Record { .. } => (13, None),
             OperatorCommand::DecideRequest { .. } => (14, Some(Admin)),
             OperatorCommand::SetInviters { .. } => (15, Some(Admin)),
-            OperatorCommand::Invite { .. } => (16, None),
+            OperatorCommand::Invite { .. } => (16, Some(Admin)),
             OperatorCommand::Uninvite { .. } => (17, Some(Admin)),
             OperatorCommand::MakeJoinCode { .. } => (18, None),
             OperatorCommand::RevokeJoinCode { .. } => (19, None),

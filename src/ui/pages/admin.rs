@@ -5,6 +5,7 @@ use super::super::avatar;
 use super::super::form::FormRequest;
 use super::super::time::{self, RelativeTime};
 use super::super::words::{Refusals, capitalized};
+use super::invitations::{FreshInvitation, InvitationRow};
 use super::{NavEntry, PageFrame};
 use askama::Template;
 use ribbit_state::command::Verdict;
@@ -18,6 +19,7 @@ pub enum AdminTab {
     Reports,
     People,
     Requests,
+    Invitations,
     Site,
     Audit,
 }
@@ -199,6 +201,19 @@ pub struct JoinRequestsPage {
     pub requests: Vec<JoinRow>,
     /// Address of the next page, if there is one.
     pub more: Option<String>,
+}
+
+/// `/admin/invitations`: all invitations, those of operators first.
+#[derive(Debug, Template)]
+#[template(path = "admin-invitations.html")]
+pub struct AllInvitationsPage {
+    pub frame: PageFrame,
+    pub head: AdminHead,
+    pub fresh: Option<FreshInvitation>,
+    pub invitations: Vec<InvitationRow>,
+    /// Address of the next page, if there is one.
+    pub more: Option<String>,
+    pub request: Option<FormRequest>,
 }
 
 /// Returns the values and words of the registration modes, with the current one marked.

@@ -14,6 +14,8 @@ use ribbit_state::query::InvitationItem;
 #[derive(Debug)]
 pub struct InvitationRow {
     pub id: LogIndex,
+    /// Username of the person who made it. `None` if operators did.
+    pub by: Option<String>,
     /// `2 of 5 used, 3 days left`.
     pub state: String,
     pub room: Option<String>,
@@ -25,7 +27,8 @@ impl InvitationRow {
     /// Prepares an invitation for display. `now_ms` is the one of [`PageFrame::now_ms`].
     pub fn new(item: &InvitationItem, now_ms: u64, request: FormRequest) -> InvitationRow {
         let when = time::when(item.wall_ms, now_ms);
-        InvitationRow { id: item.id, state: state(item), room: item.room.clone(), when, request }
+        let by = item.by.as_ref().map(|person| person.username.clone());
+        InvitationRow { id: item.id, by, state: state(item), room: item.room.clone(), when, request }
     }
 }
 

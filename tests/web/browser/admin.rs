@@ -57,6 +57,11 @@ fn administration(visit: &Visit) {
     visit.look("admin-requests");
     visit.driver.click("button[value=approve]");
     visit.shows("/admin/requests?note=approved", "They can log in now.");
+    visit.driver.click("main nav a[href='/admin/invitations']");
+    visit.shows("/admin/invitations", "There are none.");
+    visit.look("admin-invitations");
+    visit.driver.click("button[value=make]");
+    visit.shows("/admin/invitations", "not shown again");
     visit.driver.click("main nav a[href='/admin/audit']");
     visit.shows("/admin/audit", "@ada (10.0.0.1) suspended @bob");
     // Before the announcement, which appears above the pages within a second.

@@ -23,13 +23,13 @@ use std::time::Duration;
 const DAY_MS: u64 = 24 * 3600 * 1000;
 
 /// Change that a form asks for.
-enum InvitationChange {
+pub(in crate::web) enum InvitationChange {
     Make(InvitationTerms),
     Revoke(LogIndex),
 }
 
 impl InvitationChange {
-    fn of(form: &Form) -> Option<InvitationChange> {
+    pub(in crate::web) fn of(form: &Form) -> Option<InvitationChange> {
         Some(match form.get("choice")? {
             "make" => {
                 let days: u64 = form.text("days").trim().parse().ok()?;
@@ -118,5 +118,10 @@ async fn make(
     let code = invitation_code(session, request.id);
     let command = AccountCommand::Invite { session, code: token_hash(&code), terms };
     context.command(request, command.into()).await?;
-    Ok(Some(FreshInvitation::new(format!("{}/create?invitation={}", context.site_address(), to_hex(&code)))))
+    Ok(Some(fresh(context, &code)))
+}
+
+/// Returns the link of an invitation with this code.
+pub(in crate::web) fn fresh(context: &RequestContext, code: &[u8]) -> FreshInvitation {
+    FreshInvitation::new(format!("{}/create?invitation={}", context.site_address(), to_hex(code)))
 }
