@@ -144,6 +144,7 @@ mod tests {
             in_sync: alive,
             stalled: false,
             store_open: alive,
+            accepts_old_key: false,
             store: alive.then(StoreStatus::default),
             has_lease: alive,
             master: None,

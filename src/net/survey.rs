@@ -48,6 +48,8 @@ pub struct MemberView {
     pub stalled: bool,
     /// True if it has joined the cluster and its store is open.
     pub store_open: bool,
+    /// True if an older key authenticates members there, too.
+    pub accepts_old_key: bool,
     /// Status of its store, if it has answered.
     pub store: Option<StoreStatus>,
     /// True if its lease is valid, so that it keeps its locks.
@@ -200,6 +202,7 @@ fn view(info: MemberInfo, status: Option<&NodeStatus>, lagging: &[RaftId]) -> Me
         in_sync: status.is_some_and(|status| status.in_sync) && !lagging.contains(&info.raft_id),
         stalled: status.is_some_and(|status| status.stalled_s > 0),
         store_open: status.is_some_and(|status| status.history.is_some()),
+        accepts_old_key: status.is_some_and(|status| status.accepts_old_key),
         store: status.map(|status| status.store),
         info,
         ..MemberView::default()

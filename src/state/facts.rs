@@ -263,6 +263,15 @@ pub fn event(index: LogIndex, command: &Command, outcome: &Outcome, changes: &[C
 }
 
 impl Command {
+    /// Returns true if applying it can make the store larger, so that it is refused while disks are full. A change that an account
+    /// with a role makes counts like that of an operator.
+    pub fn grows(&self) -> bool {
+        match self {
+            Command::Govern { change, .. } => Command::Operator(change.clone()).facts().grows,
+            other => other.facts().grows,
+        }
+    }
+
     /// Returns true if the command follows from heartbeats that this leader received, so that another leader must not
     /// propose it.
     pub fn depends_on_leader(&self) -> bool {

@@ -425,6 +425,7 @@ mod tests {
             in_sync: alive,
             stalled: false,
             store_open: alive,
+            accepts_old_key: false,
             store,
             has_lease,
             master,

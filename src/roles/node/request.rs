@@ -52,7 +52,7 @@ impl NodeRequest<'_> {
         if !request.fits() {
             return Answer::Refused(Denied::new(Code::InvalidEntry));
         }
-        if request.command.facts().grows && self.node.disks_are_full() {
+        if request.command.grows() && self.node.disks_are_full() {
             // A retry of a request that was already applied gets its outcome even while the disk is full.
             match self.first_outcome(id).await {
                 Ok(Some(_)) => {}

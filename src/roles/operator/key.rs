@@ -18,7 +18,7 @@ use clap::{ArgAction, Args, Subcommand};
 use ribbit_net::frame::Plane;
 use ribbit_net::key_ring::{ClusterKey, KeyRing};
 use ribbit_net::keys::Keys;
-use ribbit_net::oneshot::{ask_once, ask_status};
+use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_net::secret;
 use ribbit_net::survey::MemberView;
@@ -209,15 +209,13 @@ struct MemberKey {
 /// Returns the key of each member, as it or the others say.
 async fn keys_of_members(cluster: &ClusterAccess) -> Result<Vec<MemberKey>, Failure> {
     let survey = reached(cluster).await?;
-    let mut found = Vec::new();
-    for MemberView { info, alive, .. } in survey.members {
-        let mut accepts_old = false;
-        if alive && let Ok(status) = ask_status(&info.address, Plane::Status, &cluster.keys).await {
-            accepts_old = status.accepts_old_key;
-        }
-        found.push(MemberKey { name: info.name(), alive, key: info.key, accepts_old });
-    }
-    Ok(found)
+    let key_of = |member: MemberView| MemberKey {
+        name: member.info.name(),
+        alive: member.alive,
+        key: member.info.key,
+        accepts_old: member.accepts_old_key,
+    };
+    Ok(survey.members.into_iter().map(key_of).collect())
 }
 
 async fn rotate(target: &KeyTarget, wait: Duration) -> Result<(), Failure> {

@@ -150,3 +150,13 @@ fn no_read_of_operators_is_reached_by_a_lesser_role() {
         assert_eq!(log.model.answer(&asked).err(), Some(Denied::new(Code::NotLoggedIn)));
     }
 }
+
+/// While disks are full, an admin on the pages may do what an operator may.
+#[test]
+fn a_change_grows_the_store_whoever_makes_it() {
+    for (change, _) in changes(AccountId(2)) {
+        let by_account = Command::Govern { session: token("session"), change: change.clone() };
+        let expected = matches!(change, OperatorCommand::CreateWithLink { .. });
+        assert_eq!((by_account.grows(), Command::Operator(change).grows()), (expected, expected));
+    }
+}
