@@ -50,6 +50,7 @@
 //!
 //! Beside them:
 //!
+//! - [`mdns`]: servers of one network find each other
 //! - [`lan`]: network interfaces, temporary addresses on them, and ARP
 
 pub mod address_limit;
@@ -71,6 +72,7 @@ pub mod keys;
 pub mod lan;
 pub mod limits;
 pub mod listener;
+pub mod mdns;
 pub mod multiplexed;
 pub mod oneshot;
 pub mod peer;

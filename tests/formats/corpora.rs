@@ -42,7 +42,7 @@ macro_rules! replayed {
     };
 }
 
-replayed! { api asks chat commas files forms frames gob grpc handshake irc journal names pages protocol raft records rules shell snapshots store terminal typed }
+replayed! { api asks chat commas files forms frames gob grpc handshake irc journal mdns names pages protocol raft records rules shell snapshots store terminal typed }
 
 #[test]
 fn every_target_is_replayed_and_every_corpus_has_one() {

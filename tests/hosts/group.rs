@@ -21,7 +21,7 @@ use testkit::timeouts::{PAUSE, awaited, awaited_within};
 pub const HEAL_MAX: Duration = Duration::from_secs(90);
 
 /// Time limit until a new cluster is founded and whole.
-const FOUND_MAX: Duration = Duration::from_secs(120);
+pub const FOUND_MAX: Duration = Duration::from_secs(120);
 
 /// Number of log lines shown per host when a test fails.
 const LOG_LINES_SHOWN: usize = 60;

@@ -5,7 +5,7 @@
 //! - [`group`]: the processes on each host; power cuts
 //! - [`people`]: users that post during a fault, what the fault costs them, and the check of what they posted
 //! - one module per kind of fault: [`cables`], [`island`], [`wires`], [`delay`] (with [`relay`]), [`moved`], [`power`],
-//!   [`floating`], [`counted`], [`newcomers`], [`leases`]
+//!   [`floating`], [`counted`], [`newcomers`], [`leases`], [`discovery`]
 //! - [`boards`]: some faults again with emulated processors
 //!
 //! One cluster runs at a time, independent of `--test-threads`. `cargo test --test hosts -- --nocapture` prints the cost of
@@ -18,6 +18,7 @@ mod boards;
 mod cables;
 mod counted;
 mod delay;
+mod discovery;
 mod floating;
 mod group;
 mod island;

@@ -134,7 +134,15 @@ async fn group(backends: u32) -> (Arc<Member>, Vec<Arc<Member>>) {
 
 fn options(listen: &str, seeds: Vec<String>) -> BalancerOptions {
     let (listen, trusted_proxies) = (listen.to_string(), Vec::new());
-    BalancerOptions { listen, seeds, region: 1, keys: keys(), trusted_proxies, floating: None }
+    BalancerOptions {
+        listen,
+        seeds,
+        region: 1,
+        keys: keys(),
+        trusted_proxies,
+        floating: None,
+        discovery: false,
+    }
 }
 
 /// Starts a balancer that has queried all `members`. It ends with the task.

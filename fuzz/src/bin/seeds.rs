@@ -13,6 +13,7 @@ use ribbit_net::frame::{self, Plane, WIRE_VERSION};
 use ribbit_net::handshake::Preface;
 use ribbit_net::http;
 use ribbit_net::joining::JoinAnswer;
+use ribbit_net::mdns::packet::{Data, Message, Question, Record, encode};
 use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreReport};
 use ribbit_net::protocol::{
     Answer, AnswerFrame, Ask, AskFrame, DirectoryAsk, MemberInfo, NewAccount, Password, UnavailableReason,
@@ -99,6 +100,7 @@ fn seeds(target: &str) -> Seeds {
         "gob" => gob(),
         "handshake" => handshake(),
         "journal" => journal(),
+        "mdns" => mdns(),
         "names" => {
             lines(&["b*", "*", "?", "[a-c]*", "a[!b]*", "ada-?", "\\*", "**", "!a", "*b*b*", "ada", " B* "])
         }
@@ -331,6 +333,25 @@ fn handshake() -> Seeds {
     seeds.push([&[3][..], &preface, &answer(&element), &answer(&[7; 48]), &[17, 0], &[7; 17]].concat());
     seeds.push([&[0][..], b"ribbit\x02\x01"].concat());
     seeds
+}
+
+/// A question, an answer, and the same with a compressed name.
+fn mdns() -> Seeds {
+    let (service, instance) = ("_ribbit._tcp.local", "backend-2._ribbit._tcp.local");
+    let questions = vec![Question::services(service)];
+    let record = |name: &str, data| Record { name: name.into(), ttl_s: 120, data };
+    let records = vec![
+        record(service, Data::Pointer(instance.into())),
+        record(instance, Data::Service { port: 10_002, host: "board2.local".into() }),
+        record(instance, Data::Text(vec!["role=backend".into()])),
+        record("board2.local", Data::Address([10, 0, 0, 2].into())),
+    ];
+    let question = Message { id: 7, questions: questions.clone(), ..Message::default() };
+    let answer = Message { id: 7, is_response: true, questions, records };
+    let mut compressed = encode(&question);
+    compressed.extend([0xc0, 12, 0, 12, 0, 1, 0, 0, 0, 9, 0, 2, 0xc0, 20]);
+    compressed[7] = 1;
+    vec![encode(&question), encode(&answer), compressed]
 }
 
 /// The records of a real log, each as a part.

@@ -8,6 +8,7 @@ use crate::common::ports::Ports;
 use crate::common::server_arguments::ServerArgs;
 use clap::Args;
 use ribbit_net::keys::Keys;
+use ribbit_net::mdns::Found;
 use std::net::Ipv4Addr;
 
 /// Arguments of a running balancer.
@@ -33,6 +34,8 @@ pub struct BalancerOptions {
     pub trusted_proxies: Vec<Network>,
     /// Floating address to compete for.
     pub floating: Option<FloatingOptions>,
+    /// Announce it in its network.
+    pub discovery: bool,
 }
 
 /// Options of `balancer --floating`.
@@ -78,6 +81,10 @@ impl BalancerArgs {
         seeds.extend(ports.map(Ports::everyone).unwrap_or_default());
         seeds.extend(common.kept);
         if seeds.is_empty() {
+            let of_ours = |it: &Found| it.cluster == Some(common.cluster.cluster) && it.is_member();
+            seeds.extend(common.discovery.find().into_iter().filter(of_ours).map(|it| it.address));
+        }
+        if seeds.is_empty() {
             let message =
                 "no member is known: the cluster file lists no coordinators; pass one with --coordinator";
             return Err(Failure::new(Exit::Configuration, message));
@@ -89,6 +96,7 @@ impl BalancerArgs {
             keys,
             trusted_proxies: common.trusted_proxies,
             floating: self.floating.options(),
+            discovery: !common.discovery.no_discovery,
         })
     }
 }

@@ -33,8 +33,10 @@ mod rebalancing;
 mod splice;
 
 use crate::balancer::arguments::BalancerOptions;
+use crate::common::discovery;
 use crate::common::failure::{Exit, Failure};
 use crate::common::key_following::KeyFollower;
+use crate::common::machine::host_name;
 use crate::common::network::Network;
 use crate::common::process;
 use crate::common::systemd::{self, sockets};
@@ -88,7 +90,10 @@ pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Re
         Ok(address) => log::info!("balancer: listening on {address}"),
         Err(error) => log::warn!("balancer: listening on an unknown address: {error}"),
     }
-    serve(listener, options, rebalance_steps, stop).await;
+    let name = format!("balancer-{}", host_name());
+    let (bound, cluster) = (listener.local_addr(), options.keys.cluster());
+    let announcing = discovery::announce(options.discovery, bound, ("balancer", name), cluster);
+    serve(listener, options, rebalance_steps, stop).or(announcing).await;
     Ok(())
 }
 

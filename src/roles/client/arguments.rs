@@ -43,7 +43,7 @@ pub struct ClientArgs {
 impl ClientArgs {
     /// Accepts the flags that verbs share in front of the verb, too: `client --json feed`.
     pub(crate) fn before_verbs(client: Command) -> Command {
-        let shared = ["json", "data_dir", "cluster_file", "server", "public_key"];
+        let shared = ["json", "data_dir", "cluster_file", "server", "public_key", "no_discovery"];
         shared.into_iter().fold(client, |client, flag| client.mut_arg(flag, |flag| flag.global(true)))
     }
 

@@ -4,6 +4,7 @@ use crate::common::address;
 use crate::common::address_book::AddressBook;
 use crate::common::cluster_file::ClusterFile;
 use crate::common::defaults::{CREDENTIALS, INSTALLED, STATE_DIR, data_dir_or_default};
+use crate::common::discovery::{DiscoveryArgs, of_one_cluster};
 use crate::common::failure::{Exit, Failure};
 use crate::common::known::KnownServers;
 use crate::common::machine::host_name;
@@ -46,6 +47,8 @@ pub(crate) struct ClusterFlags {
     /// on the first connection]
     #[arg(long, value_name = "KEY")]
     pub public_key: Option<PublicKey>,
+    #[command(flatten)]
+    pub discovery: DiscoveryArgs,
 }
 
 /// Arguments of a command that prints a report about a cluster.
@@ -138,6 +141,28 @@ pub(crate) fn in_cluster_file(path: &Path, data_dir: Option<&Path>) -> Result<Cl
     })
 }
 
+/// Returns the cluster of this network, if servers of one cluster are found that serve clients.
+///
+/// # Errors
+/// 3: there are several clusters.
+fn in_network(
+    discovery: DiscoveryArgs,
+    public_key: Option<PublicKey>,
+) -> Result<Option<ClusterAccess>, Failure> {
+    let found = of_one_cluster(discovery.find())?;
+    let of_role = |role: &str| -> Vec<String> {
+        found.iter().filter(|it| it.role == role).map(|it| it.address.clone()).collect()
+    };
+    let (balancers, backends) = (of_role("balancer"), of_role("backend"));
+    let servers = if balancers.is_empty() { backends.clone() } else { balancers.clone() };
+    if servers.is_empty() {
+        return Ok(None);
+    }
+    eprintln!("ribbit: found {} in this network", servers.join(", "));
+    let (seeds, found_in) = ([balancers, backends].concat(), "this network".to_string());
+    Ok(Some(ClusterAccess { seeds, servers, found_in, keys: keys_without_file(public_key), book: None }))
+}
+
 /// Returns the cluster at these addresses of balancers or members.
 pub(crate) fn at_servers(servers: Vec<String>, keys: Keys) -> ClusterAccess {
     ClusterAccess { seeds: servers.clone(), servers, found_in: "--server".to_string(), keys, book: None }
@@ -166,7 +191,8 @@ pub(crate) fn settings_folder() -> Option<PathBuf> {
 }
 
 /// Returns the cluster that the flags select. The source decides first: command line, environment, config file. Within
-/// one source, `--server` takes precedence over `--cluster-file`, and that over `--data-dir`.
+/// one source, `--server` takes precedence over `--cluster-file`, and that over `--data-dir`. Without any it is the cluster of this
+/// network.
 ///
 /// # Errors
 /// 3: no cluster is known. 78: a file is missing or malformed.
@@ -186,7 +212,10 @@ pub(crate) fn select(flags: ClusterFlags, matches: &ArgMatches) -> Result<Cluste
         Some(path) if cluster_file >= data_dir => in_cluster_file(&path, flags.data_dir.as_deref()),
         _ => match in_data_dir(&data_dir_or_default(flags.data_dir.clone()), flags.public_key) {
             Err(not_found) if not_found.exit == Exit::Unreachable && flags.data_dir.is_none() => {
-                installed()?.map_or(Err(not_found), |_| in_cluster_file(Path::new(INSTALLED), None))
+                if installed()?.is_some() {
+                    return in_cluster_file(Path::new(INSTALLED), None);
+                }
+                in_network(flags.discovery, flags.public_key)?.ok_or(not_found)
             }
             found => found,
         },

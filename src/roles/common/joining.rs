@@ -12,12 +12,15 @@
 use crate::common::address;
 use crate::common::address_book::AddressBook;
 use crate::common::cluster_file::ClusterFile;
+use crate::common::discovery::{DiscoveryArgs, of_one_cluster};
 use crate::common::failure::{Exit, Failure};
 use crate::common::{test_hooks, write_file};
 use clap::Args;
 use ribbit_net::frame::FrameError;
 use ribbit_net::join_code::JoinCode;
 use ribbit_net::joining::{self, JoinError, JoinFiles};
+use ribbit_net::mdns::Found;
+use ribbit_net::protocol::UnavailableReason;
 use rustix::fs::FlockOperation;
 use std::fs::File;
 use std::io;
@@ -35,24 +38,29 @@ pub(crate) struct JoinArgs {
     /// Get the cluster file with a code of `ribbit invite-board`, unless the file exists; once used, the code opens
     /// nothing, so it may stay on a command line
     // Parsed later, so that an error does not print the code.
-    #[arg(long, value_name = "CODE@HOST[:PORT]")]
+    #[arg(long, value_name = "CODE[@HOST[:PORT]]")]
     pub join: Option<String>,
 }
 
 impl JoinArgs {
-    /// Gets the cluster file if the flag is given and the file does not exist. Returns true if it did.
+    /// Gets the cluster file if the flag is given and the file does not exist. Returns true if it did. Without a host, the members in
+    /// this network are asked.
     ///
     /// # Errors
     /// - 1: the file cannot be written.
     /// - 2: the flag is malformed.
     /// - 3: no member answers, or none can decide.
     /// - 78: the code is refused, or the other side is not of its cluster.
-    pub(crate) fn fetch_to(&self, path: &Path) -> Result<bool, Failure> {
+    pub(crate) fn fetch_to(&self, path: &Path, discovery: DiscoveryArgs) -> Result<bool, Failure> {
         let Some(text) = &self.join else { return Ok(false) };
         if path.exists() {
             return Ok(false);
         }
         let (code, addresses) = parse(text).map_err(|what| Failure::new(Exit::Usage, what))?;
+        let addresses = match addresses {
+            Some(addresses) => addresses,
+            None => members(discovery)?,
+        };
         let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
         let _lock = lock(folder).map_err(|error| unwritten(path, &error))?;
         if path.exists() {
@@ -84,33 +92,56 @@ fn lock(folder: &Path) -> io::Result<File> {
     Ok(folder)
 }
 
-/// Parses CODE@HOST[:PORT] and returns the addresses to try.
-fn parse(text: &str) -> Result<(JoinCode, Vec<String>), String> {
-    let expected = "--join needs CODE@HOST or CODE@HOST:PORT, as printed by `ribbit invite-board`";
-    let (code, host) = text.trim().split_once('@').ok_or(expected)?;
+/// Finds the members of the only cluster in this network.
+fn members(discovery: DiscoveryArgs) -> Result<Vec<String>, Failure> {
+    let found = of_one_cluster(discovery.find())?;
+    let addresses: Vec<String> = found.into_iter().filter(Found::is_member).map(|it| it.address).collect();
+    match addresses.is_empty() {
+        true => {
+            let text = "found no member in this network: name the host of one with --join CODE@HOST";
+            Err(Failure::new(Exit::Unreachable, text))
+        }
+        false => Ok(addresses),
+    }
+}
+
+/// Parses CODE[@HOST[:PORT]] and returns the addresses to try, if it has a host.
+fn parse(text: &str) -> Result<(JoinCode, Option<Vec<String>>), String> {
+    let expected = "--join needs CODE, CODE@HOST or CODE@HOST:PORT, as printed by `ribbit invite-board`";
+    let (code, host) = match text.trim().split_once('@') {
+        Some((code, host)) => (code, Some(host)),
+        None => (text, None),
+    };
     let code: JoinCode = code.parse().map_err(|error| format!("--join: {error}"))?;
+    let Some(host) = host else { return Ok((code, None)) };
     let addresses = match address::peer(host) {
         Ok(address) => vec![address],
         Err(_) => USUAL_PORTS.iter().map(|port| format!("{host}:{port}")).collect(),
     };
     match addresses.iter().all(|address| address::peer(address).is_ok()) {
-        true => Ok((code, addresses)),
+        true => Ok((code, Some(addresses))),
         false => Err(expected.to_string()),
     }
 }
 
-/// Gets the files from the first address at which a process listens, and returns the address, too.
+/// Gets the files from the first address at which a member listens, and returns the address, too.
 async fn fetch(code: &JoinCode, addresses: &[String]) -> Result<(String, JoinFiles), Failure> {
-    let mut refused = FrameError::Closed;
+    let mut refused = JoinError::Frame(FrameError::Closed);
     for address in addresses {
         let error = match joining::fetch(address, code).await {
             Ok(files) => return Ok((address.clone(), files)),
-            Err(JoinError::Frame(error)) if error.is_refused() => {
-                refused = error;
-                continue;
-            }
             Err(error) => error,
         };
+        // It does not listen, has not joined itself, or lags.
+        let unserved = matches!(&error, JoinError::Frame(error) if error.is_refused())
+            || matches!(
+                error,
+                JoinError::Unavailable(UnavailableReason::NotServing | UnavailableReason::Behind)
+            );
+        if unserved {
+            refused = error;
+            continue;
+        }
         let exit = match &error {
             JoinError::Refused(_) | JoinError::Impostor => Exit::Configuration,
             JoinError::Unavailable(_) | JoinError::Frame(_) => Exit::Unreachable,
@@ -128,12 +159,11 @@ mod tests {
     #[test]
     fn a_code_and_a_host_are_told_apart() {
         let (_, addresses) = parse("kp93x-j3hvb@board1:9000").unwrap();
-        assert_eq!(addresses, ["board1:9000"]);
-        let (_, addresses) = parse("KP93XJ3HVB@[::1]").unwrap();
+        assert_eq!(addresses.unwrap(), ["board1:9000"]);
+        assert_eq!(parse("KP93X-J3HVB").unwrap().1, None);
+        let addresses = parse("KP93XJ3HVB@[::1]").unwrap().1.unwrap();
         assert_eq!((addresses.len(), addresses[0].as_str()), (USUAL_PORTS.len(), "[::1]:9000"));
-        for wrong in
-            ["", "KP93X-J3HVB", "KP93X-J3HVC@a", "KP93X-J3HVB@", "KP93X-J3HVB@a b", "KP93X-J3HVB@a:0"]
-        {
+        for wrong in ["", "KP93X-J3HVC@a", "KP93X-J3HVB@", "KP93X-J3HVB@a b", "KP93X-J3HVB@a:0"] {
             let what = parse(wrong).unwrap_err();
             assert!(!what.contains("KP93X-J3HV"), "{what}");
         }

@@ -6,6 +6,7 @@
 //! - [`values`]: parsers of single flag values; [`address`]: HOST:PORT; [`network`]: IP networks of trusted proxies
 //! - [`command_line`]: command lines shown to users; [`csv`]: tables of spreadsheets
 //! - [`address_book`]: addresses at which members were last reached; [`known`]: keys of servers, as first seen
+//! - [`discovery`]: servers of one network find each other
 //! - [`joining`]: gets the cluster file with a join code
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
 //! - [`stop`]: signals that end a process; [`shutdown`]: the signal to its connections; [`panics`]: a panic ends its
@@ -29,6 +30,7 @@ pub(crate) mod command_line;
 pub(crate) mod csv;
 pub(crate) mod defaults;
 pub(crate) mod descriptors;
+pub(crate) mod discovery;
 pub(crate) mod disk_space;
 pub(crate) mod editor;
 pub mod env_file;

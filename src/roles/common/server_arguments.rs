@@ -5,6 +5,7 @@ use crate::common::address_book::AddressBook;
 use crate::common::cluster_file::ClusterFile;
 use crate::common::cluster_selection::path_of_cluster_file;
 use crate::common::defaults::data_dir_or_default;
+use crate::common::discovery::DiscoveryArgs;
 use crate::common::failure::Failure;
 use crate::common::joining::JoinArgs;
 use crate::common::network::Network;
@@ -30,6 +31,8 @@ pub(crate) struct ServerArgs {
     pub cluster_file: Option<PathBuf>,
     #[command(flatten)]
     pub join: JoinArgs,
+    #[command(flatten)]
+    pub discovery: DiscoveryArgs,
     /// Addresses of web processes and other proxies that serve many users: not rate limited as a single client;
     /// loopback is always included
     #[arg(long, value_name = "ADDR[/BITS]", value_delimiter = ',', value_parser = Network::parse)]
@@ -50,6 +53,8 @@ pub(crate) struct ServerSettings {
     pub(crate) coordinators: Vec<String>,
     /// Members' addresses from the address book.
     pub(crate) kept: Vec<String>,
+    /// Look for others in the network, and announce this server there.
+    pub(crate) discovery: DiscoveryArgs,
 }
 
 impl ServerArgs {
@@ -60,7 +65,7 @@ impl ServerArgs {
     pub(crate) fn settings(self) -> Result<ServerSettings, Failure> {
         let data_dir = data_dir_or_default(self.data_dir);
         let path = path_of_cluster_file(self.cluster_file, &data_dir);
-        self.join.fetch_to(&path)?;
+        self.join.fetch_to(&path, self.discovery)?;
         let cluster = ClusterFile::read(&path)?;
         let kept = AddressBook::beside(&path, Some(&data_dir), cluster.cluster).read();
         let ports = Ports::read(&data_dir)?;
@@ -69,7 +74,16 @@ impl ServerArgs {
             (true, false) => cluster.coordinators.clone(),
             (true, true) => kept.clone(),
         };
-        let (listen, trusted_proxies) = (self.listen, self.trusted_proxies);
-        Ok(ServerSettings { listen, data_dir, cluster, ports, trusted_proxies, coordinators, kept })
+        let (listen, trusted_proxies, discovery) = (self.listen, self.trusted_proxies, self.discovery);
+        Ok(ServerSettings {
+            listen,
+            data_dir,
+            cluster,
+            ports,
+            trusted_proxies,
+            coordinators,
+            kept,
+            discovery,
+        })
     }
 }

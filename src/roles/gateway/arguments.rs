@@ -114,7 +114,8 @@ impl GatewayArgs {
     pub(crate) fn options(self, matches: &ArgMatches) -> Result<GatewayOptions, Failure> {
         let listeners = self.listeners()?;
         let data_dir = data_dir_or_default(self.cluster.data_dir.clone());
-        self.join.fetch_to(&path_of_cluster_file(self.cluster.cluster_file.clone(), &data_dir))?;
+        let path = path_of_cluster_file(self.cluster.cluster_file.clone(), &data_dir);
+        self.join.fetch_to(&path, self.cluster.discovery)?;
         let cluster = select_with_key(self.cluster, matches)?;
         if cluster.servers.is_empty() {
             let message =

@@ -111,7 +111,7 @@ pub(crate) async fn watch(node: &NodeState) {
         let pause = if others.is_empty() { NO_NAMES_EVERY } else { NAMES_EVERY };
         if asked.is_none_or(|at| at.elapsed() >= pause) {
             asked = Some(Instant::now());
-            let found = resolved(&node.options.coordinators).await;
+            let found = resolved(&node.addresses_to_reach()).await;
             // After a failed resolution, the earlier result is still used.
             others = if found.is_empty() { others } else { found };
         }
@@ -171,6 +171,7 @@ mod tests {
             keys: Keys::of_cluster(ClusterId(1), &[1; ribbit_net::keys::KEY_BYTES]),
             trusted_proxies: Vec::new(),
             coordinators: coordinators.iter().map(ToString::to_string).collect(),
+            discovery: false,
             cluster_name: String::new(),
             listed: Vec::new(),
             found_only: false,

@@ -101,6 +101,8 @@ pub struct NodeOptions {
     pub trusted_proxies: Vec<Network>,
     /// Addresses of coordinators or other members, without this node's own.
     pub coordinators: Vec<String>,
+    /// Look for members in the network, and announce this one there.
+    pub discovery: bool,
     /// Name of the cluster, as in the cluster file.
     pub cluster_name: String,
     /// Addresses of coordinators, as in the cluster file.
@@ -228,6 +230,7 @@ impl NodeArgs {
             keys,
             trusted_proxies: common.trusted_proxies,
             coordinators,
+            discovery: !common.discovery.no_discovery,
             cluster_name,
             listed,
             found,

@@ -157,6 +157,9 @@ async fn join(
             told = true;
         }
         seeds::ask_around(node).await;
+        if backoff.is_longest() || node.seed_addresses().is_empty() {
+            seeds::look_around(node).await;
+        }
         backoff.wait().await;
     }
 }

@@ -23,7 +23,10 @@ use ribbit_net::tasks;
 use ribbit_state::cluster::{join_codes, members};
 use ribbit_state::{Code, Command, Denied, HOME_REGION, Role};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Time limit of catching up with the leader before a code is looked up.
+const CATCH_UP_MAX: Duration = Duration::from_secs(3);
 
 /// Answers one server.
 ///
@@ -34,6 +37,15 @@ pub(super) async fn answer(node: &Arc<NodeState>, knock: Knock) -> Result<(), Fr
     let Some(member) = node.membership.get() else {
         return knock.refuse(unavailable(UnavailableReason::NotServing)).await;
     };
+    // A member that lags does not know the code yet.
+    let soon = Instant::now() + CATCH_UP_MAX;
+    let caught_up = match member.replica.read_index(soon).await {
+        Ok(index) => member.replica.reach(index, soon).await.is_ok(),
+        Err(_) => return knock.refuse(unavailable(UnavailableReason::NoLeader)).await,
+    };
+    if !caught_up {
+        return knock.refuse(unavailable(UnavailableReason::Behind)).await;
+    }
     let slot = knock.slot();
     let reader = member.replica.reader().clone();
     let found =

@@ -162,6 +162,12 @@ impl NodeState {
         self.seeds.addresses(&self.advertised.address())
     }
 
+    /// Returns the addresses towards which this node looks up its own: those that were given, else all that are known.
+    pub(crate) fn addresses_to_reach(&self) -> Vec<String> {
+        let given = &self.options.coordinators;
+        if given.is_empty() { self.seed_addresses() } else { given.clone() }
+    }
+
     /// Returns this node's own entry of the member list.
     pub(crate) fn info(&self) -> MemberInfo {
         let member = self.membership.get();

@@ -10,10 +10,11 @@ use super::member_list::MemberList;
 use super::passwords;
 use super::pins::Pins;
 use super::rate_limits::RateLimits;
-use super::seeds::SeedAddresses;
+use super::seeds::{self, SeedAddresses};
 use super::service::NodeService;
 use super::supervisor_status::{self, MainThreadPulse};
 use super::{Membership, NodeState, background_commands, join, key_rotation, open_store, scrub};
+use crate::common::discovery;
 use crate::common::disk_space::RESERVE_BYTES;
 use crate::common::failure::{Exit, Failure};
 use crate::common::key_following::{KEY_OVERLAP, TEST_KEY_OVERLAP_MS};
@@ -85,7 +86,10 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         let store = open_store::open_trusted(&node).await?;
         drop(starting);
         let _supervised = supervisor_status::ready(&node).await?;
-        node.advertised.first_lookup(&node.options.coordinators).await;
+        if node.seed_addresses().is_empty() {
+            seeds::look_around(&node).await;
+        }
+        node.advertised.first_lookup(&node.addresses_to_reach()).await;
         let work = become_member(&node, store).await?;
         smol::future::zip(work, node.pulse.beat()).await;
         Ok(())
@@ -106,7 +110,9 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         advertised_address::watch(&node).await;
         Ok(())
     };
-    let ended = living.as_mut().or(failing).or(stopping).or(looking).await;
+    let (name, options) = ((node.options.role.name(), node.options.name()), &node.options);
+    let announcing = discovery::announce(options.discovery, Ok(bound), name, Some(options.cluster));
+    let ended = living.as_mut().or(failing).or(stopping).or(looking).or(announcing).await;
     if ended.is_ok() {
         log::info!("stopping");
         coordination::leave(&node).await;

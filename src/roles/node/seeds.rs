@@ -3,6 +3,7 @@
 //! ```text
 //!   given   coordinators from the cluster file or the command line
 //!   kept    the address book in the data folder
+//!   found   by mDNS, while no other address leads to a member
 //!   heard   members that dialled this node while it waits to join, and the members that those know
 //! ```
 //!
@@ -14,6 +15,7 @@ use crate::common::address_book::AddressBook;
 use crate::node::arguments::NodeOptions;
 use ribbit_net::frame::{FrameError, Plane};
 use ribbit_net::limits::PEERS_MAX;
+use ribbit_net::mdns;
 use ribbit_net::oneshot::ask_status;
 use ribbit_net::protocol::{MemberInfo, NodeStatus};
 use ribbit_net::tasks;
@@ -80,10 +82,24 @@ impl SeedAddresses {
     }
 }
 
+/// Queries the members and waiting nodes of this cluster that are found in the network, as [`ask_around`] does.
+pub(crate) async fn look_around(node: &Arc<NodeState>) {
+    if !node.options.discovery {
+        return;
+    }
+    let found = mdns::find().await.unwrap_or_default();
+    let found = found.into_iter().filter(|it| it.cluster == Some(node.options.cluster) && it.is_member());
+    ask(node, found.map(|it| it.address)).await;
+}
+
 /// Queries all seed addresses for the members they know. So a node that waits to join learns of members through other
 /// nodes that wait.
 pub(crate) async fn ask_around(node: &Arc<NodeState>) {
-    query_all(node, node.seed_addresses(), |node, address, answer| {
+    ask(node, node.seed_addresses()).await;
+}
+
+async fn ask(node: &Arc<NodeState>, addresses: impl IntoIterator<Item = String>) {
+    query_all(node, addresses, |node, address, answer| {
         let Ok(status) = answer.map_err(|error| not_answered(address, &error)) else { return };
         if status.cluster == node.options.cluster {
             std::iter::once(&status.me).chain(&status.others).for_each(|info| node.seeds.record(info));

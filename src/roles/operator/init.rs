@@ -6,6 +6,7 @@ use crate::common::cluster_file::ClusterFile;
 use crate::common::command_line::command_line;
 use crate::common::defaults::data_dir_or_default;
 use crate::common::defaults::{DATA_DIR, INSTALLED};
+use crate::common::discovery::DiscoveryArgs;
 use crate::common::failure::{Exit, Failure};
 use crate::common::joining::JoinArgs;
 use crate::common::output;
@@ -87,7 +88,7 @@ impl InitArgs {
 pub(crate) fn run(options: &InitOptions) -> Result<(), Failure> {
     let path = &options.cluster_file;
     if options.join.join.is_some() {
-        if !options.join.fetch_to(path)? {
+        if !options.join.fetch_to(path, DiscoveryArgs::default())? {
             output::line(&format!("{} exists already: the join code was not used", path.display()));
         }
         return Ok(());

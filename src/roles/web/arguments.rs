@@ -72,6 +72,8 @@ pub struct WebOptions {
     pub security_contact: Option<String>,
     /// Chirper's addresses are served, too.
     pub chirper_pages: bool,
+    /// Announce the pages in their network.
+    pub discovery: bool,
     /// Croaks for everyone can be read without logging in, in a feed reader.
     pub public_feeds: bool,
     /// The Mastodon client API is served, too.
@@ -83,6 +85,7 @@ impl WebOptions {
     pub fn new(listen: String, servers: Vec<String>, keys: Keys) -> WebOptions {
         WebOptions {
             listen,
+            discovery: false,
             servers,
             keys,
             tls: None,
@@ -131,9 +134,11 @@ impl WebArgs {
         let ports = ports.filter(|ports| ports.balancer.as_ref() == cluster.servers.first());
         let listen = self.listen.clone().or_else(|| ports?.web).unwrap_or_else(|| WEB_LISTEN.into());
         let WebArgs { host: hosts, trusted_proxies, http, hsts: hsts_days, security_contact, .. } = self;
+        let discovery = !self.cluster.discovery.no_discovery;
         let (chirper_pages, public_feeds, api) = (self.chirper_pages, self.public_feeds, !self.no_api);
         let (servers, keys) = (cluster.servers, cluster.keys);
         Ok(WebOptions {
+            discovery,
             listen,
             servers,
             keys,

@@ -40,8 +40,10 @@ mod site;
 mod talks;
 mod threads;
 
+use crate::common::discovery;
 use crate::common::failure::{Exit, Failure};
 use crate::common::linger;
+use crate::common::machine::host_name;
 use crate::common::shutdown::Shutdown;
 use crate::common::systemd::{self, sockets};
 use crate::common::tls::{ServerTls, reload_on_hangup};
@@ -140,6 +142,8 @@ pub async fn serve(
     let shutdown = Arc::new(Shutdown::default());
     let (servers, keys) = (options.servers.clone(), options.keys.clone());
     let workers = Workers::start(|executor| Client::direct(servers.clone(), keys.clone(), executor));
+    let name = ("web", format!("web-{}", host_name()));
+    let announcing = discovery::announce(options.discovery, listener.local_addr(), name, keys.cluster());
     let site = Site::new(workers.first.client.clone(), options, shutdown.clone());
     let server = WebServer::new(site, tls, shutdown);
     let local = LocalExecutor::new();
@@ -151,7 +155,7 @@ pub async fn serve(
                 None => pending().await,
             }
         };
-        let served = served.or(led).or(reload_on_hangup(server.tls.as_ref(), hangups));
+        let served = served.or(led).or(announcing).or(reload_on_hangup(server.tls.as_ref(), hangups));
         stop.or(served).or(systemd::serving(|| words.clone())).await;
         drop((listener, beside));
         server.shutdown.begin();

@@ -2,7 +2,7 @@
 //! asserts what has to hold for all bytes. None may panic, run for long or take much memory (libFuzzer watches the last two;
 //! see fuzz/run).
 //!
-//! - `handshake`, `frames`, `protocol`, `raft`: what comes over the network
+//! - `handshake`, `frames`, `protocol`, `raft`, `mdns`: what comes over the network
 //! - `rules`: commands and questions that can be said there; `asks`: the same put to a real store
 //! - `records`, `journal`, `store`, `snapshots`: files on this disk, or from another member's
 //! - `forms`, `pages`: from a browser, and back to one
@@ -24,6 +24,7 @@ pub mod grpc;
 pub mod handshake;
 pub mod irc;
 pub mod journal;
+pub mod mdns;
 mod memory;
 pub mod names;
 pub mod pages;
@@ -54,6 +55,7 @@ pub const TARGETS: &[Target] = &[
     ("handshake", handshake::run),
     ("irc", irc::run),
     ("journal", journal::run),
+    ("mdns", mdns::run),
     ("names", names::run),
     ("pages", pages::run),
     ("protocol", protocol::run),

@@ -63,6 +63,7 @@ fn backend_with(folder: &Path, voters: &[u64], quota_bytes: u64) -> Arc<NodeServ
         keys: Keys::of_cluster(cluster, &[1; KEY_BYTES]),
         trusted_proxies: Vec::new(),
         coordinators: Vec::new(),
+        discovery: false,
         cluster_name: String::new(),
         listed: Vec::new(),
         found_only: false,

@@ -2,11 +2,12 @@
 //! page has the same origin as this site and could read and do everything here. Its browser still sends the attacker's name.
 //!
 //! Accepted are names that cannot be made to resolve to this machine from outside: IP addresses, names of one label, `localhost`, and this
-//! machine's own name, also with `.local`. All others have to be named with `--host`.
+//! machine's own name, also with `.local`, and `ribbit.local`. All others have to be named with `--host`.
 
 use hyper::HeaderMap;
 use hyper::Uri;
 use hyper::header::HOST;
+use ribbit_net::mdns;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Maximum length of a host name in bytes.
@@ -29,7 +30,7 @@ impl AllowedHosts {
     /// Makes the list from the names given with `--host` and this machine's own name.
     pub(in crate::web) fn new(named: &[String], machine: &str) -> AllowedHosts {
         let label = machine.split('.').next().unwrap_or_default();
-        let own = [machine.to_string(), format!("{label}.local")];
+        let own = [machine.to_string(), format!("{label}.local"), mdns::SITE.to_string()];
         AllowedHosts(own.iter().chain(named).map(|name| plain(name)).collect())
     }
 
@@ -102,6 +103,7 @@ mod tests {
             "[fd00::7]",
             "board7:80",
             "BOARD1.local:8080",
+            "ribbit.local",
             "board1.school.lan",
             "frogs.example.org.:443",
         ] {

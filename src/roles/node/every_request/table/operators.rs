@@ -116,7 +116,8 @@ fn invitations(table: &mut RequestTable) {
         table.command(OperatorCommand::RevokeJoinCode { slot });
         table.command(Command::TryJoinCode { slot, nonce, proven: false });
         let fits = (1..=JOIN_CODE_MS_MAX).contains(&invitation);
-        let expected = if fits { Expected::Answered } else { Expected::Refused(odd) };
+        let refused = Expected::Refused(denied(Code::InvalidEntry, None));
+        let expected = if fits { Expected::Answered } else { refused };
         let make = OperatorCommand::MakeJoinCode { nonce, key: invitation, for_ms: invitation };
         table.0.push((Plane::Control, write(make.into()), expected));
     }
