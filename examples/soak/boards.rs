@@ -110,8 +110,19 @@ impl Boards {
     }
 
     pub fn balancers(&self) -> Vec<String> {
-        let balancers = self.boards.iter().filter(|board| !board.is_member());
-        balancers.map(|board| board.address.clone()).collect()
+        self.addresses(|board| !board.is_member())
+    }
+
+    pub fn members(&self) -> Vec<String> {
+        self.addresses(Board::is_member)
+    }
+
+    pub fn backends(&self) -> Vec<String> {
+        self.addresses(|board| board.name.starts_with("backend"))
+    }
+
+    fn addresses(&self, of: impl Fn(&Board) -> bool) -> Vec<String> {
+        self.boards.iter().filter(|board| of(board)).map(|board| board.address.clone()).collect()
     }
 
     /// Returns the keys of the cluster file.

@@ -5,7 +5,7 @@
 //!   cargo build --release && cargo run --release --example soak -- --minutes 60 --seed 1 [--folder DIR]
 //!
 //!   64 writers ──▶ 2 balancers ──▶ 3 backends, 2 coordinators      each in a network namespace of its own (as root)
-//!        │                              ▲ kill -9, SIGSTOP, partitions
+//!        │          15 oracles ──▶      ▲ kill -9, SIGSTOP, partitions
 //!        └─ history ──▶ checker: no acknowledged write lost or duplicated, order of each author kept
 //!        /proc ──▶ samples.csv ──▶ memory and descriptors are flat after the warm-up
 //! ```
@@ -14,6 +14,7 @@
 //! - [`plague`]: fault injection, drawn from the seed
 //! - [`writers`]: users that post croaks and send each other messages
 //! - [`history`]: answers, and the check of the final state
+//! - [`oracles`]: clients whose histories a crate checks for linearizability
 //! - [`samples`]: memory, descriptors, disk
 //!
 //! The seed draws the faults. Their timing relative to the processes depends on the machine, so the seed alone does not
@@ -21,6 +22,7 @@
 //! with 1 if a check failed.
 
 mod boards;
+mod oracles;
 mod plague;
 mod samples;
 mod writers;
@@ -40,8 +42,8 @@ use testkit::history::History;
 #[derive(Debug, Parser)]
 struct Options {
     /// Duration of the load in minutes
-    #[arg(long, default_value_t = 60)]
-    minutes: u64,
+    #[arg(long, default_value_t = 60.0)]
+    minutes: f64,
     /// Seed of the faults
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -50,6 +52,9 @@ struct Options {
     /// Croaks and messages per writer and second
     #[arg(long, default_value_t = 4.0)]
     rate: f64,
+    /// Longest pause between two operations of a client whose history is checked, in milliseconds
+    #[arg(long, default_value_t = 120)]
+    pause_ms: u64,
     /// Folder for all data; emptied first [default: a temporary folder]
     #[arg(long)]
     folder: Option<PathBuf>,
@@ -85,15 +90,18 @@ fn main() -> ExitCode {
     let mut boards = Boards::start(&binary, &folder);
     boards.await_whole(HEAL_MAX);
     let (balancers, keys) = (boards.balancers(), boards.keys());
+    let (members, backends) = (boards.members(), boards.backends());
     let ending = Arc::new(AtomicBool::new(false));
-    let time = Duration::from_secs(60 * options.minutes);
+    let time = Duration::from_secs_f64(60.0 * options.minutes);
     let keeper = std::thread::spawn({
         let ending = ending.clone();
         let plague = Plague::new(options.seed, &options.faults, &folder);
         let samples = Samples::new(&folder, time);
         move || keep(boards, plague, samples, &ending)
     });
+    let oracles = oracles::start(members, backends, keys.clone(), &options, time);
     let mut history = writers::run(&options, &balancers, &keys, &folder, time);
+    let oracles = oracles.join().expect("no request of an oracle is refused");
     ending.store(true, Ordering::Relaxed);
     let Kept { mut boards, samples, mut wrong, faults } = keeper.join().expect("the keeper does not panic");
     boards.await_whole(HEAL_MAX);
@@ -101,6 +109,8 @@ fn main() -> ExitCode {
     writers::check(&mut history, &balancers, &keys);
     boards.stop();
     wrong.extend(boards.differences());
+    println!("{}", oracles.summary());
+    wrong.extend(oracles.wrong);
     report(&options, &history, &samples, &faults, wrong)
 }
 

@@ -25,7 +25,7 @@ use testkit::history::{History, Kind, Outcome};
 /// Timeout of a request.
 const ANSWER_MAX: Duration = Duration::from_secs(4);
 /// Pause before a retry.
-const PAUSE: Duration = Duration::from_millis(100);
+pub const PAUSE: Duration = Duration::from_millis(100);
 /// Pause after a refusal by the rate limit.
 const REFUSED_PAUSE: Duration = Duration::from_secs(1);
 /// Time after the end for requests in flight to be decided.
@@ -106,7 +106,7 @@ async fn join(
     people.into_iter().enumerate().map(writer).collect()
 }
 
-async fn account(client: Client, username: String) -> (Client, AccountId, TokenHash) {
+pub async fn account(client: Client, username: String) -> (Client, AccountId, TokenHash) {
     let password = || Password("frogs all the way".into());
     let form = NewAccount {
         name: "Soaked".into(),
@@ -137,7 +137,7 @@ async fn account(client: Client, username: String) -> (Client, AccountId, TokenH
     (client, account, session)
 }
 
-async fn submitted_at(client: &Client) -> LogIndex {
+pub async fn submitted_at(client: &Client) -> LogIndex {
     loop {
         match client.position(ANSWER_MAX).await {
             Ok(token) => return token.index,
@@ -146,7 +146,7 @@ async fn submitted_at(client: &Client) -> LogIndex {
     }
 }
 
-enum Decided {
+pub enum Decided {
     /// Number of attempts.
     Done(Reply, u32),
     Refused(Code),
@@ -154,7 +154,7 @@ enum Decided {
 }
 
 /// Retries a request with the same idempotency key until it is decided, or `end`.
-async fn decide(client: &Client, ask: Ask, end: Option<Instant>) -> Decided {
+pub async fn decide(client: &Client, ask: Ask, end: Option<Instant>) -> Decided {
     let mut tries = 0;
     loop {
         tries += 1;

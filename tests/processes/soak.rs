@@ -7,6 +7,10 @@ use std::io::BufWriter;
 use std::process::Command;
 use std::time::Duration;
 use testkit::history::{History, Kind, Outcome};
+use testkit::linearizability::{
+    ListOp, ListSpec, LockedFileOp, LockedFileSpec, Record, RegisterOp, RegisterSpec, SetOp, SetSpec, check,
+};
+use todc_utils::specifications::Specification;
 
 /// Returns the history of one writer: the first croak was acknowledged as 5, the second as 9, the third was refused and the
 /// fourth is undecided.
@@ -69,6 +73,62 @@ fn a_session_that_travels_back_is_noticed() {
     assert!(history.wrong().is_empty());
     history.looked(0, 9, 5);
     assert_eq!(history.wrong().len(), 1);
+}
+
+/// Returns whether operations, each answered before the next is called, are linearizable.
+fn in_turn<S: Specification<Operation: Send + 'static>>(operations: &[S::Operation]) -> bool {
+    let mut record = Record::default();
+    for operation in operations {
+        let call = record.call(Some(operation.clone()));
+        record.answer(call, operation.clone());
+    }
+    check::<S>(&record).is_ok()
+}
+
+#[test]
+fn a_stale_read_and_a_lost_write_are_refused() {
+    use RegisterOp::{Read, Write};
+    assert!(in_turn::<RegisterSpec>(&[Read(None), Write(1), Read(Some(1)), Write(2), Read(Some(2))]));
+    assert!(!in_turn::<RegisterSpec>(&[Write(1), Write(2), Read(Some(1))]), "a stale read");
+    assert!(!in_turn::<RegisterSpec>(&[Write(1), Read(None)]), "a lost write");
+    assert!(in_turn::<ListSpec>(&[ListOp::Append(1), ListOp::Append(2), ListOp::Read(vec![1, 2])]));
+    assert!(!in_turn::<ListSpec>(&[ListOp::Append(1), ListOp::Append(2), ListOp::Read(vec![2])]));
+    assert!(!in_turn::<ListSpec>(&[ListOp::Append(1), ListOp::Append(2), ListOp::Read(vec![2, 1])]));
+    assert!(in_turn::<SetSpec>(&[SetOp::Add(1), SetOp::Read(2), SetOp::Remove(1), SetOp::Read(0)]));
+    assert!(!in_turn::<SetSpec>(&[SetOp::Add(1), SetOp::Remove(1), SetOp::Read(2)]));
+}
+
+#[test]
+fn two_holders_of_a_lock_and_a_write_under_an_old_token_are_refused() {
+    use LockedFileOp::{Acquired, Held, Read, Release, Write};
+    let (first, second) = (Acquired { client: 0, fence: 5 }, Acquired { client: 1, fence: 9 });
+    let released = Release { client: 0, took: Some(true) };
+    assert!(in_turn::<LockedFileSpec>(&[first, Held { client: 1 }, released, second]));
+    assert!(!in_turn::<LockedFileSpec>(&[first, second]), "two holders");
+    let smaller = Acquired { client: 1, fence: 4 };
+    assert!(!in_turn::<LockedFileSpec>(&[first, released, smaller]), "a token that does not grow");
+    let written = |took| Write { fence: 5, value: 1, took: Some(took) };
+    assert!(in_turn::<LockedFileSpec>(&[first, written(true), Read(Some(1)), released, written(false)]));
+    assert!(!in_turn::<LockedFileSpec>(&[first, released, second, written(true)]), "an old token");
+    assert!(!in_turn::<LockedFileSpec>(&[first, written(false)]), "refused to the holder");
+}
+
+#[test]
+fn a_write_without_an_answer_may_take_effect_late_or_never() {
+    let mut record = Record::default();
+    let read = |record: &mut Record<RegisterOp>, value| {
+        let call = record.call(None);
+        record.answer(call, RegisterOp::Read(value));
+    };
+    record.call(Some(RegisterOp::Write(1)));
+    record.call(None);
+    read(&mut record, None);
+    assert!(check::<RegisterSpec>(&record).is_ok(), "never");
+    read(&mut record, Some(1));
+    assert!(check::<RegisterSpec>(&record).is_ok(), "late");
+    assert_eq!((record.calls(), record.unanswered()), (4, 2));
+    read(&mut record, None);
+    assert!(check::<RegisterSpec>(&record).is_err(), "not for a while");
 }
 
 #[test]

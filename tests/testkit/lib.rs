@@ -7,6 +7,7 @@
 //!   post all the time; [`history`], what they were answered
 //! - clients: [`http`], [`stream`], [`tls`]; of older systems: [`chat_client`], [`chirper_client`], [`grpc`]; [`irc_client`]; a real browser
 //!   ([`driver`]) with accessibility checks ([`axe`])
+//! - [`linearizability`]: histories of concurrent clients, checked by a crate
 //! - [`page_text`] and [`status_json`]: read what pages and `ribbit status` print; [`timeouts`]: wait for other processes
 
 // Shared code of tests may panic where a test would.
@@ -25,6 +26,7 @@ pub mod history;
 pub mod http;
 pub mod irc_client;
 pub mod keys;
+pub mod linearizability;
 pub mod network;
 pub mod page_text;
 pub mod python;
