@@ -36,17 +36,19 @@ use super::channel::Channel;
 use super::frame::{self, FrameError, Plane, WIRE_VERSION, closed};
 use super::http::GET;
 use super::keys::{DerivedKeys, HandshakeKeys, Keys, PublicKey, SEAL_BYTES};
-use super::limits::CONNECT_DEADLINE;
+use super::limits::{CONNECT_AGAIN, CONNECT_DEADLINE};
 use super::{socket, tasks};
 use async_net::TcpStream;
 use ribbit_state::ClusterId;
 use ribbit_state::limits::OPERATOR_BYTES_MAX;
+use smol::future::FutureExt;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use snow::params::{CipherChoice, DHChoice, HashChoice};
 use snow::resolvers::{CryptoResolver, DefaultResolver, RingResolver};
 use snow::types::{Cipher, Dh, Hash, Random};
 use snow::{Builder, HandshakeState};
 use std::net::{IpAddr, Ipv6Addr};
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// First bytes of every preface.
@@ -272,6 +274,18 @@ struct Dialled {
     announced: PublicKey,
 }
 
+/// Opens a TCP connection, and another one each time `CONNECT_AGAIN` passes without an answer; the first that is open is used.
+/// The kernel would repeat a lost packet after a second, when most callers have given up. A refusal ends the attempt.
+fn connected(address: &str) -> Pin<Box<dyn Future<Output = std::io::Result<TcpStream>> + Send + '_>> {
+    Box::pin(async move {
+        let again = async {
+            smol::Timer::after(CONNECT_AGAIN).await;
+            connected(address).await
+        };
+        TcpStream::connect(address).or(again).await
+    })
+}
+
 /// Connects and performs the dialler's side, on a closed plane with these keys.
 async fn dial(
     address: &str,
@@ -279,7 +293,7 @@ async fn dial(
     keys: &Keys,
     own: Option<HandshakeKeys>,
 ) -> Result<Dialled, FrameError> {
-    let mut stream = TcpStream::connect(address).await?;
+    let mut stream = connected(address).await?;
     socket::tune(&stream)?;
     let key = own.as_ref().map_or_else(|| keys.known_tag(address), HandshakeKeys::tag);
     let ours = Preface { plane, cluster: keys.cluster(), key };

@@ -35,6 +35,8 @@ pub const JOIN_DEADLINE: Duration = Duration::from_secs(15);
 pub(crate) const PROOF_DEADLINE: Duration = Duration::from_secs(3);
 /// Maximum size of an answer on the join plane before the other side is authenticated, in bytes.
 pub(crate) const JOIN_ANSWER_BYTES_MAX: usize = 128;
+/// Time without an answer after which another TCP connection is tried beside the first, while one is opened.
+pub(crate) const CONNECT_AGAIN: Duration = Duration::from_millis(220);
 /// Timeout for a member's answer to a status request, on an open connection.
 pub const STATUS_DEADLINE: Duration = Duration::from_millis(500);
 /// Timeout for the head of an HTTP request.

@@ -20,6 +20,8 @@ use std::time::Duration;
 /// The error of the socket, which is closed already.
 pub fn tune(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
+    // A packet that is lost again and again is resent at the same interval, not after twice as long each time.
+    sockopt::set_tcp_thin_linear_timeouts(stream, true)?;
     sockopt::set_socket_keepalive(stream, true)?;
     sockopt::set_tcp_keepidle(stream, KEEPALIVE_IDLE)?;
     sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL)?;

@@ -16,13 +16,14 @@
 //!
 //! The parts: `io` has the inputs and outputs, `jobs` hands jobs to the store, `lead` does the work of a leader, `read`
 //! asks for read indexes, `progress` has the status, `snapshot` the messages that announce one, `timeout` draws election
-//! timeouts.
+//! timeouts, `slowdown` makes them longer on a bad network.
 
 mod io;
 mod jobs;
 mod lead;
 mod progress;
 mod read;
+mod slowdown;
 mod snapshot;
 mod timeout;
 
@@ -49,6 +50,7 @@ use ribbit_db::store::StoreContents;
 use ribbit_db::{Position, Reader};
 use ribbit_state::rows::Member;
 use ribbit_state::{LogIndex, RaftId, Request, RequestId};
+use slowdown::Slowdown;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// State machine around the Raft engine of one member.
@@ -106,6 +108,12 @@ pub struct Core {
     age_at_ms: u64,
     /// Tick of the newest message of a leader.
     leader_heard_tick: Option<u64>,
+    /// Term of the newest message of a leader.
+    leader_heard_term: u64,
+    /// Gaps between the messages of a leader.
+    leader_gaps: Slowdown,
+    /// Gaps between the messages of each follower, while this node leads.
+    follower_gaps: Slowdown,
     /// Tick of the newest message of each member.
     last_heard: BTreeMap<RaftId, u64>,
     /// Tick since which this node leads, if it does.
@@ -191,6 +199,9 @@ impl Core {
             age_ms,
             age_at_ms: 0,
             leader_heard_tick: None,
+            leader_heard_term: 0,
+            leader_gaps: Slowdown::default(),
+            follower_gaps: Slowdown::default(),
             last_heard: BTreeMap::new(),
             led_since: None,
             announced_commit: (0, 0),
@@ -301,7 +312,7 @@ impl Core {
         self.record_progress(ticks);
         let (leader, term) = (self.raw.raft.leader_id, self.raw.raft.term);
         if leader != 0 {
-            let due = self.requests.take_due(leader, term, self.ticks);
+            let due = self.requests.take_due(leader, term, self.ticks, self.resend_ticks());
             self.dispatch(leader, due);
         }
         if self.leads() {
@@ -368,13 +379,15 @@ impl Core {
         if needs_log && (self.installing.is_some() || self.raw.snap().is_some()) {
             return;
         }
-        self.last_heard.insert(from, self.ticks);
-        let from_leader = matches!(
+        let leads = matches!(
             message.msg_type(),
             MessageType::MsgAppend | MessageType::MsgHeartbeat | MessageType::MsgSnapshot
-        ) && message.term >= raft.term;
+        );
+        let from_leader = leads && message.term >= raft.term;
+        self.record_gap(from, leads.then_some(message.term));
+        self.last_heard.insert(from, self.ticks);
         if from_leader {
-            self.leader_heard_tick = Some(self.ticks);
+            (self.leader_heard_tick, self.leader_heard_term) = (Some(self.ticks), message.term);
             self.end_succession();
             let before = if self.announced_commit.0 == message.term { self.announced_commit.1 } else { 0 };
             let announced = message.commit.max(message.snapshot.metadata.index);
@@ -397,7 +410,7 @@ impl Core {
             self.requests.take_fresh(leader, term, self.ticks)
         } else {
             self.requests_sent_to = (leader, term);
-            self.requests.take_due(leader, term, self.ticks)
+            self.requests.take_due(leader, term, self.ticks, self.resend_ticks())
         };
         self.dispatch(leader, due);
     }

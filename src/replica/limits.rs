@@ -23,6 +23,12 @@ pub(crate) const COORDINATOR_ELECTION_TICKS: (usize, usize) =
 pub(crate) const ELECTION_TICKS_LIMIT: usize = 1_000 / TICK_MS as usize;
 /// Silence after which a follower reports that it has no leader.
 pub(crate) const LEADER_SILENT_TICKS: u64 = 275 / TICK_MS;
+/// Longest gap between two messages of a member that counts as a delay of the network. A longer one is an outage.
+pub(crate) const GAP_TICKS_MAX: u64 = 3_000 / TICK_MS;
+/// Time for which the longest gap is remembered, at least; at most twice as long.
+pub(crate) const GAP_WINDOW_TICKS: u64 = 20_000 / TICK_MS;
+/// Largest factor by which the timeouts for a silent member are longer on a network that delivers late.
+pub(crate) const SLOWDOWN_MAX: u64 = 12;
 /// Pause before a pre-vote is repeated, in ticks: drawn from [min, max). A pre-vote that comes too early for the others is
 /// ignored without an answer.
 pub(crate) const PRE_VOTE_TICKS: (usize, usize) = (30 / TICK_MS as usize, 80 / TICK_MS as usize);

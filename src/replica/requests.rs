@@ -1,10 +1,10 @@
 //! Pending requests of this node's clients.
 //!
 //! A request is pending until this node has applied it, its deadline passes, or the process ends. Meanwhile it is proposed
-//! (if this node leads) or forwarded to the leader: once per leader and term, and again after `RESEND_TICKS`, because
+//! (if this node leads) or forwarded to the leader: once per leader and term, and again after `RESEND_TICKS`, or later on a bad network, because
 //! messages may be lost. Forwarding takes at most one hop: a node proposes the requests forwarded to it, or drops them.
 
-use super::limits::{REQUESTS_MAX, RESEND_TICKS};
+use super::limits::REQUESTS_MAX;
 use ribbit_state::{RaftId, Request, RequestId};
 use std::collections::BTreeMap;
 
@@ -65,12 +65,18 @@ impl Requests {
     }
 
     /// Returns the requests to send now, and marks them as sent: new ones, and those last sent to another leader, in
-    /// another term, or `RESEND_TICKS` ago.
-    pub(crate) fn take_due(&mut self, leader: RaftId, term: u64, now: u64) -> Vec<Request> {
+    /// another term, or so many ticks ago.
+    pub(crate) fn take_due(
+        &mut self,
+        leader: RaftId,
+        term: u64,
+        now: u64,
+        resend_ticks: u64,
+    ) -> Vec<Request> {
         let mut due = self.take_fresh(leader, term, now);
         for waiting in self.waiting.values_mut() {
             let sent = match waiting.sent {
-                Some((to, in_term, at)) => to == leader && in_term == term && now < at + RESEND_TICKS,
+                Some((to, in_term, at)) => to == leader && in_term == term && now < at + resend_ticks,
                 None => false,
             };
             if !sent {
@@ -112,6 +118,7 @@ impl Requests {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::RESEND_TICKS;
     use ribbit_state::Command;
 
     fn request(id: u128) -> Request {
@@ -123,9 +130,9 @@ mod tests {
         let mut requests = Requests::default();
         assert!(requests.add(request(1), 100));
         assert_eq!(requests.take_fresh(7, 2, 0).len(), 1);
-        assert!(requests.take_due(7, 2, 1).is_empty());
-        assert_eq!(requests.take_due(7, 2, RESEND_TICKS).len(), 1);
-        assert_eq!(requests.take_due(8, 3, RESEND_TICKS + 1).len(), 1);
+        assert!(requests.take_due(7, 2, 1, RESEND_TICKS).is_empty());
+        assert_eq!(requests.take_due(7, 2, RESEND_TICKS, RESEND_TICKS).len(), 1);
+        assert_eq!(requests.take_due(8, 3, RESEND_TICKS + 1, RESEND_TICKS).len(), 1);
         assert_eq!(requests.expire(100), vec![RequestId(1)]);
         assert!(requests.waiting.is_empty());
     }

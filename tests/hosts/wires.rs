@@ -4,7 +4,7 @@ use crate::group::{Group, WEB, usual};
 use crate::people::{People, all_backends};
 use std::time::Duration;
 
-/// Loss rates. With the first, like a bad radio link, users are served. With the second hardly any are, but no data is lost.
+/// Loss rates: a bad radio link, and a worse one.
 const LOSS_PERCENT: [u32; 2] = [10, 30];
 
 #[test]

@@ -1,7 +1,7 @@
 //! Status of a core, and the progress of the members that it derives from.
 
 use super::{Core, CoreStatus};
-use crate::limits::{FOLLOW_TICKS, LEADER_SILENT_TICKS, SYNC_LAG_MAX, TICK_MS};
+use crate::limits::{FOLLOW_TICKS, SYNC_LAG_MAX, TICK_MS};
 use ribbit_state::{LogIndex, RaftId};
 use std::collections::BTreeMap;
 
@@ -40,8 +40,8 @@ impl Core {
     pub fn status(&self) -> CoreStatus {
         let raft = &self.raw.raft;
         let applied = raft.store().applied().index;
-        let heard =
-            self.leads() || self.leader_heard_tick.is_some_and(|at| self.ticks - at <= LEADER_SILENT_TICKS);
+        let heard = self.leads()
+            || self.leader_heard_tick.is_some_and(|at| self.ticks - at <= self.leader_silent_ticks());
         let behind = self.committed().max(self.own_progress.to).saturating_sub(applied);
         let stalled_ticks = self.own_progress.stalled_ticks(self.ticks);
         let leader = (raft.leader_id != 0 && heard).then_some(raft.leader_id);

@@ -19,8 +19,8 @@
 use super::Core;
 use crate::limits::{
     BACKEND_ELECTION_TICKS, CHECK_QUORUM_TICKS, COORDINATOR_ELECTION_TICKS, ELECTION_TICKS_LIMIT, LAST_TICKS,
-    LEADER_SILENT_TICKS, LEASE_TICKS, PRE_VOTE_TICKS, QUICK_PRE_VOTES_MAX, READ_RESEND_TICKS, STEP_TICKS,
-    SUCCESSOR_TICKS, TURN_TICKS_MAX,
+    LEADER_SILENT_TICKS, LEASE_TICKS, PRE_VOTE_TICKS, QUICK_PRE_VOTES_MAX, READ_RESEND_TICKS, RESEND_TICKS,
+    STEP_TICKS, SUCCESSOR_TICKS, TURN_TICKS_MAX,
 };
 use raft::StateRole;
 use raft::eraftpb::{Message, MessageType};
@@ -62,6 +62,41 @@ impl Core {
         raft.set_randomized_election_timeout((LEASE_TICKS + ticks).min(ELECTION_TICKS_LIMIT - 1));
     }
 
+    /// Records the time since a member was last heard. `led` is the term of a leader's message.
+    pub(super) fn record_gap(&mut self, from: RaftId, led: Option<u64>) {
+        let before = match led {
+            // Counts even if this member stands for election meanwhile: the message shows that it did so too early.
+            Some(term) => self.leader_heard_tick.filter(|_| term == self.leader_heard_term),
+            None => self.last_heard.get(&from).copied().filter(|at| Some(*at) >= self.led_since),
+        };
+        let Some(before) = before else { return };
+        let gaps = match led {
+            Some(_) => &mut self.leader_gaps,
+            None if self.leads() => &mut self.follower_gaps,
+            None => return,
+        };
+        gaps.record(self.ticks - before, self.ticks);
+    }
+
+    /// Returns the number of ticks that one tick of the election clock takes. A member that succeeds a leader, or repeats a
+    /// pre-vote, does not wait for a late message.
+    fn election_step(&self) -> u64 {
+        let waits =
+            matches!(self.raw.raft.state, StateRole::Follower | StateRole::Candidate) && !self.succeeds;
+        if waits { self.leader_gaps.factor(LEASE_TICKS as u64, self.ticks) } else { 1 }
+    }
+
+    /// Returns the time after which a request without an outcome is sent again. On a bad network it is late, not lost, and
+    /// another copy would delay it more.
+    pub(super) fn resend_ticks(&self) -> u64 {
+        RESEND_TICKS * self.leader_gaps.factor(LEASE_TICKS as u64, self.ticks)
+    }
+
+    /// Returns the silence after which this member reports that it has no leader.
+    pub(super) fn leader_silent_ticks(&self) -> u64 {
+        LEADER_SILENT_TICKS * self.leader_gaps.factor(LEASE_TICKS as u64, self.ticks)
+    }
+
     /// Passes one tick to the engine.
     pub(super) fn tick_engine(&mut self) {
         if self.installing.is_some() {
@@ -73,6 +108,9 @@ impl Core {
             return;
         }
         self.quorum_ticks = 0;
+        if !self.ticks.is_multiple_of(self.election_step()) {
+            return;
+        }
         let raft = &self.raw.raft;
         let stands = raft.promotable() && raft.election_elapsed + 1 >= raft.randomized_election_timeout();
         self.raw.tick();
@@ -83,13 +121,15 @@ impl Core {
         }
     }
 
-    /// Makes the leader check its quorum every `CHECK_QUORUM_TICKS`. The engine would do so every `LEASE_TICKS`.
+    /// Makes the leader check its quorum every `CHECK_QUORUM_TICKS`, or later on a bad network. The engine would do so every
+    /// `LEASE_TICKS`.
     fn delay_quorum_check(&mut self) {
+        let limit = CHECK_QUORUM_TICKS * self.follower_gaps.factor(CHECK_QUORUM_TICKS, self.ticks);
         let raft = &mut self.raw.raft;
         // The engine begins anew with a transfer of leadership, which the next check would abort.
         self.quorum_ticks = if raft.election_elapsed == 0 { 1 } else { self.quorum_ticks + 1 };
         raft.election_elapsed = match self.quorum_ticks {
-            ticks if ticks >= CHECK_QUORUM_TICKS => LEASE_TICKS - 1,
+            ticks if ticks >= limit => LEASE_TICKS - 1,
             _ => raft.election_elapsed.min(LEASE_TICKS - 2),
         };
     }
@@ -132,10 +172,11 @@ impl Core {
             raft.heartbeat_timeout().saturating_sub(raft.heartbeat_elapsed()) as u64
         } else if raft.promotable() && self.installing.is_none() {
             let left = raft.randomized_election_timeout().saturating_sub(raft.election_elapsed) as u64;
+            let left = left * self.election_step();
             if left > LAST_TICKS { left - LAST_TICKS } else { left.min(STEP_TICKS) }
         } else {
             // A member that does not vote notices in time that it has lost its leader.
-            let heard = self.leader_heard_tick.map_or(0, |at| at + LEADER_SILENT_TICKS + 1);
+            let heard = self.leader_heard_tick.map_or(0, |at| at + self.leader_silent_ticks() + 1);
             if heard > self.ticks { heard - self.ticks } else { TURN_TICKS_MAX }
         };
         let requests =

@@ -7,5 +7,6 @@ mod following;
 mod gathering;
 mod handover;
 mod hostile;
+mod late;
 mod slow;
 mod stalled;

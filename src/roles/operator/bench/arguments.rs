@@ -26,6 +26,9 @@ pub(crate) struct BenchArgs {
     /// Duration of the run in seconds
     #[arg(long, value_name = "S", default_value_t = 10, value_parser = value_parser!(u32).range(1..=SECONDS_MAX))]
     pub seconds: u32,
+    /// Pause of each client between an answer and its next request, in milliseconds
+    #[arg(long, value_name = "MS", default_value_t = 0, value_parser = value_parser!(u32).range(0..=60_000))]
+    pub pause: u32,
     /// Size of each croak in bytes; a croak has at most 100 characters
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = value_parser!(u32).range(1..=256))]
     pub bytes: u32,
@@ -108,6 +111,8 @@ pub(crate) struct BenchOptions {
     pub op: BenchOp,
     pub clients: u32,
     pub time: Duration,
+    /// Pause of a client between an answer and its next request.
+    pub pause: Duration,
     /// Size of each croak, in bytes.
     pub bytes: u32,
     /// Number of accounts that each account follows.
@@ -147,6 +152,7 @@ impl BenchArgs {
             op: self.op,
             clients: self.clients,
             time: Duration::from_secs(u64::from(self.seconds)),
+            pause: Duration::from_millis(u64::from(self.pause)),
             bytes: self.bytes,
             friends: self.friends,
             sessions: self.sessions,

@@ -146,6 +146,7 @@ mod tests {
             op: BenchOp::Post,
             clients: 2,
             time: Duration::from_secs(1),
+            pause: Duration::ZERO,
             bytes: 64,
             friends: 3,
             sessions: None,

@@ -248,6 +248,7 @@ async fn measure(options: &BenchOptions, servers: &[String], people: &[BenchAcco
             number: number as u64,
             bytes: options.bytes as usize,
             seen: None,
+            pause: options.pause,
             end,
         };
         executor.spawn(client.drive(Rc::clone(&tally))).detach();
@@ -278,6 +279,7 @@ struct BenchClient<'a> {
     number: u64,
     bytes: usize,
     seen: Option<Token>,
+    pause: Duration,
     end: Instant,
 }
 
@@ -286,6 +288,9 @@ impl BenchClient<'_> {
         self.seen = self.position().await;
         let mut count = 0;
         while Instant::now() < self.end {
+            if !self.pause.is_zero() {
+                Timer::after(self.pause).await;
+            }
             let asked = Instant::now();
             let ask = self.question(count);
             count += 1;
