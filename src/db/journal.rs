@@ -25,6 +25,8 @@
 //! - **Unsynced tail.** The last batch that is read back may exist only in the page cache: its process died before the
 //!   fsync, or the fsync failed. [`Journal::start`] therefore writes that batch again, into a new segment, and syncs it
 //!   before anything is acknowledged. A segment whose fsync failed is never appended to again.
+//! - **A segment that was cut short**, by a repair of the file system for example, ends within a step in which other records
+//!   begin. A crash leaves that only where a single record made the file grow, so it is damage.
 //! - `meta` stores a [`SyncPoint`]: a segment and the offset up to which it was synced. A segment that ends before that
 //!   offset, or is missing, is damage.
 //!
@@ -242,9 +244,19 @@ impl Journal {
                 return Err(segment.damaged(at));
             }
             (self.end, self.length) = (at, segment.backend.len()?);
+            if last.as_ref().is_some_and(|last| self.is_cut_short(last.at)) {
+                return Err(segment.damaged(self.length));
+            }
             self.unsynced = last.filter(|_| at > synced);
         }
         Ok(())
+    }
+
+    /// Returns true if the newest segment is shorter than it was synced. It grows in steps, and a crash while it grows may leave
+    /// any length. The record for which it grew begins before its former end, so one that begins behind the last whole step was
+    /// written to a longer file.
+    fn is_cut_short(&self, last_record: u64) -> bool {
+        last_record > self.length - self.length % LOG_SEGMENT_STEP_BYTES
     }
 
     /// Begins the next segment behind `start`; the newest one ends at `self.end`. Does not sync it.

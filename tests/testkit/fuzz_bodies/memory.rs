@@ -1,7 +1,8 @@
 //! A disk in memory whose files can be put there as bytes.
 
 use redb::{Database, StorageBackend};
-use ribbit_db::{DbError, Disk, StoreFile, disk::builder};
+use ribbit_db::disk::{builder, check_pages};
+use ribbit_db::{DbError, Disk, StoreFile};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,6 +76,8 @@ impl StorageBackend for Bytes {
 pub struct MemoryDisk {
     files: Arc<Mutex<BTreeMap<Name, Bytes>>>,
     cut: Arc<AtomicBool>,
+    /// The power was cut while the main file was in use: its pages are checked when it is opened.
+    pub was_cut_off: bool,
 }
 
 impl MemoryDisk {
@@ -100,6 +103,11 @@ impl MemoryDisk {
         self.file(name).lock().clone()
     }
 
+    /// Returns the names of the files.
+    pub fn names(&self) -> Vec<Name> {
+        self.files().keys().copied().collect()
+    }
+
     /// Another disk with the same in its files.
     pub fn copy(&self) -> MemoryDisk {
         let copy = MemoryDisk::default();
@@ -110,7 +118,11 @@ impl MemoryDisk {
 
 impl Disk for MemoryDisk {
     fn open(&self, which: StoreFile) -> Result<Database, DbError> {
-        Ok(builder().create_with_backend(self.file(Name::Store(which)))?)
+        let mut database = builder().create_with_backend(self.file(Name::Store(which)))?;
+        if self.was_cut_off && which == StoreFile::Main {
+            check_pages(&mut database)?;
+        }
+        Ok(database)
     }
     fn discard_incoming(&self) -> Result<(), DbError> {
         self.files().remove(&Name::Store(StoreFile::Incoming));

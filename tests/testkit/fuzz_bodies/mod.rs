@@ -25,7 +25,7 @@ pub mod handshake;
 pub mod irc;
 pub mod journal;
 pub mod mdns;
-mod memory;
+pub mod memory;
 pub mod names;
 pub mod pages;
 pub mod protocol;
