@@ -17,6 +17,9 @@ const STOP_MAX: Duration = Duration::from_secs(8);
 /// quorum is pointless, and no parent is left to kill this process.
 const ORPHAN_STOP_MAX: Duration = Duration::from_secs(1);
 
+/// Pause after a failed read of signals.
+const SIGNAL_PAUSE: Duration = Duration::from_millis(200);
+
 /// Returns a future that completes once this process has to stop. The process then exits within `STOP_MAX` or
 /// `ORPHAN_STOP_MAX` in any case.
 ///
@@ -40,10 +43,25 @@ pub(crate) fn requested(supervised: bool) -> io::Result<impl Future<Output = ()>
         ORPHAN_STOP_MAX
     };
     let told_to_stop = async move {
-        signals.next().await;
+        received(&mut signals).await;
         STOP_MAX
     };
     Ok(async move { end_within(or(told_to_stop, parent_is_gone).await) })
+}
+
+/// Waits for one of these signals and returns it; `None` if none can arrive any more. A failed read, for want of memory for
+/// example, is no signal.
+pub(crate) async fn received(signals: &mut Signals) -> Option<Signal> {
+    loop {
+        match signals.next().await {
+            Some(Ok(signal)) => return Some(signal),
+            Some(Err(error)) => {
+                log::warn!("cannot wait for signals: {error}");
+                smol::Timer::after(SIGNAL_PAUSE).await;
+            }
+            None => return None,
+        }
+    }
 }
 
 fn wait_for_end(mut input: impl Read) {

@@ -8,6 +8,7 @@ use super::keyboard::{InputEvent, InputRequest, Keyboard};
 use crate::client::session::request_error::RequestError;
 use crate::common::failure::{Exit, Failure};
 use crate::common::script_input::{LINE_BYTES_MAX, next_line};
+use crate::common::stop::received;
 use async_signal::{Signal, Signals};
 use ribbit_net::discovery::ConnectionEvent;
 use ribbit_net::protocol::Password;
@@ -15,7 +16,6 @@ use ribbit_state::LogIndex;
 use ribbit_ui::{lines, plain};
 use smol::channel::{self, Receiver, Sender};
 use smol::future::FutureExt;
-use smol::stream::StreamExt;
 use std::time::Duration;
 
 /// Maximum number of typed lines waiting for the command before them. The keyboard is not read while the queue is full.
@@ -62,8 +62,8 @@ pub(crate) async fn run(
 }
 
 async fn signalled(signals: &mut Signals) -> ExitReason {
-    match signals.next().await {
-        Some(Ok(Signal::Int)) => ExitReason::Interrupted,
+    match received(signals).await {
+        Some(Signal::Int) => ExitReason::Interrupted,
         _ => ExitReason::Terminated,
     }
 }

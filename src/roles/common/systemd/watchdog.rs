@@ -7,10 +7,10 @@
 use super::{is_for_another, notify, set};
 use crate::common::log_lines;
 use crate::common::panics;
+use crate::common::stop::received;
 use async_signal::{Signal, Signals};
 use ribbit_net::tasks;
 use smol::Timer;
-use smol::stream::StreamExt;
 use std::fs;
 use std::future::pending;
 use std::io;
@@ -63,7 +63,7 @@ pub(crate) async fn feed(well: impl Fn() -> Result<(), String>) {
 fn report_aborts() {
     let started = Signals::new([Signal::Abort]).and_then(|mut aborts| {
         let wait = move || {
-            if smol::future::block_on(aborts.next()).is_some() && !panics::is_ending() {
+            if smol::future::block_on(received(&mut aborts)).is_some() && !panics::is_ending() {
                 print_threads();
                 // The signal has its default effect now.
                 std::process::abort();

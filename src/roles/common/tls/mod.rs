@@ -10,6 +10,7 @@ pub(crate) mod validity;
 use crate::common::defaults::CREDENTIALS;
 use crate::common::failure::{Exit, Failure};
 use crate::common::machine::wall_ms;
+use crate::common::stop::received;
 use async_signal::Signals;
 use clap::Args;
 use ribbit_state::sync::MutexExt;
@@ -18,7 +19,6 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, SupportedProtocolVersion, version};
 use smol::future::pending;
-use smol::stream::StreamExt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
@@ -237,7 +237,7 @@ fn say_validity(chain: &[CertificateDer<'_>], path: &Path) {
 pub(crate) async fn reload_on_hangup(tls: Option<&ServerTls>, hangups: io::Result<Signals>) {
     match hangups {
         Ok(mut hangups) => {
-            while hangups.next().await.is_some() {
+            while received(&mut hangups).await.is_some() {
                 match tls {
                     Some(tls) => tls.read_again(),
                     None => log::info!("SIGHUP ignored: there is no certificate to read again"),

@@ -18,7 +18,7 @@ pub(crate) mod arguments;
 pub mod child;
 
 use crate::common::failure::{Exit, Failure};
-use crate::common::stop::ending_signals;
+use crate::common::stop::{ending_signals, received};
 use crate::locks::lease::HeldLease;
 use crate::locks::namespace::{self, Namespace, refused};
 use arguments::LockOptions;
@@ -30,7 +30,6 @@ use ribbit_state::{Code, Denied, Event, EventKind, LogIndex, Reply, TreeCommand,
 use rustix::process::Signal;
 use smol::Timer;
 use smol::future::{FutureExt, pending};
-use smol::stream::StreamExt;
 use std::time::Duration;
 
 /// Maximum time between SIGTERM and SIGKILL for CMD. Less if the lease is short.
@@ -87,9 +86,9 @@ async fn time_limit(wait: Option<Duration>) -> WaitResult {
 }
 
 async fn next_signal(signals: &mut Signals) -> Signal {
-    match signals.next().await {
-        Some(Ok(async_signal::Signal::Int)) => Signal::INT,
-        Some(Ok(async_signal::Signal::Hup)) => Signal::HUP,
+    match received(signals).await {
+        Some(async_signal::Signal::Int) => Signal::INT,
+        Some(async_signal::Signal::Hup) => Signal::HUP,
         _ => Signal::TERM,
     }
 }

@@ -26,7 +26,7 @@ pub(crate) mod watch;
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::script_input::next_line;
-use crate::common::stop::ending_signals;
+use crate::common::stop::{ending_signals, received};
 use crate::locks::lease::HeldLease;
 use crate::locks::namespace::{Namespace, shown};
 use arguments::ShellOptions;
@@ -35,7 +35,6 @@ use ribbit_net::tasks;
 use ribbit_state::TreePath;
 use ribbit_state::sync::MutexExt;
 use smol::future::FutureExt;
-use smol::stream::StreamExt;
 use std::io::{self, IsTerminal};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -166,7 +165,7 @@ impl ShellSession {
     /// Runs the lines of standard input until one fails.
     async fn script(&mut self) -> Result<u8, Failure> {
         let mut signals = ending_signals()?;
-        let stopped = async { Ok(if signals.next().await.is_some() { INTERRUPTED } else { 0 }) };
+        let stopped = async { Ok(if received(&mut signals).await.is_some() { INTERRUPTED } else { 0 }) };
         self.lines().or(stopped).await
     }
 

@@ -12,7 +12,7 @@ use super::commands::{self, ShellCommand, ShellLine};
 use super::{INTERRUPTED, ShellSession, explain, quoting};
 use crate::common::editor::{LineEditor, LineInput, history_file, pair};
 use crate::common::failure::Failure;
-use crate::common::stop::ending_signals;
+use crate::common::stop::{ending_signals, received};
 use crate::locks::namespace::Namespace;
 use async_signal::Signal;
 use clap::CommandFactory;
@@ -24,7 +24,6 @@ use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use rustyline::completion::Pair;
 use smol::channel::Receiver;
 use smol::future::FutureExt;
-use smol::stream::StreamExt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -99,8 +98,8 @@ fn end_on_signals(session: &ShellSession) -> Result<Receiver<()>, Failure> {
     let terminal = tcgetattr(io::stdin()).ok();
     let held = session.held.clone();
     let ending = async move {
-        while let Some(signal) = signals.next().await {
-            if matches!(signal, Ok(Signal::Int)) {
+        while let Some(signal) = received(&mut signals).await {
+            if let Signal::Int = signal {
                 let _ = interrupt.try_send(());
                 continue;
             }
