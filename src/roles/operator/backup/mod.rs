@@ -167,13 +167,22 @@ async fn from_member(
     at_least: Option<Token>,
 ) -> Result<(String, UnreplicatedAct), AttemptError> {
     let pinned = Pinned::begin(member, &options.cluster.keys, PinAsk::Begin { at_least }).await?;
+    let written = write_to(&options.to, lock, &pinned).await;
+    let act = UnreplicatedAct::Backup { through: pinned.head.index, rows: pinned.head.rows };
+    // Released after a failure, too: a member keeps few of them, and the backup is soon repeated.
+    pinned.end().await;
+    Ok((written?, act))
+}
+
+/// Writes the backup. Returns what to tell the operator.
+async fn write_to(to: &BackupTo, lock: Option<&Lock>, pinned: &Pinned) -> Result<String, AttemptError> {
     let cluster = pinned.head.cluster;
-    let unnamed = |error| AttemptError::Here(unwritable(options.to.shown(), &error));
-    let path = options.to.path(cluster, lock).map_err(unnamed)?;
+    let unnamed = |error| AttemptError::Here(unwritable(to.shown(), &error));
+    let path = to.path(cluster, lock).map_err(unnamed)?;
     let name = path.as_deref().unwrap_or(Path::new("standard output"));
     let failed = |error| AttemptError::Here(unwritable(name, &error));
     let output = Output::begin(path.as_deref(), lock).map_err(failed)?;
-    let output = match write_all(output, &pinned, failed).await {
+    let output = match write_all(output, pinned, failed).await {
         Err(AttemptError::Member(why)) if path.is_none() => {
             let text = format!(
                 "{}: {why}. The output is incomplete and `ribbit restore` will refuse it",
@@ -184,15 +193,13 @@ async fn from_member(
         other => other?,
     };
     let bytes = output.finish().map_err(failed)?;
-    let mut said = words(&name.display().to_string(), &pinned, bytes, lock.is_some());
-    match options.to.remove_old(cluster).map_err(unnamed)? {
+    let mut said = words(&name.display().to_string(), pinned, bytes, lock.is_some());
+    match to.remove_old(cluster).map_err(unnamed)? {
         0 => {}
         1 => said.push_str("\nRemoved 1 older backup."),
         old => said.push_str(&format!("\nRemoved {old} older backups.")),
     }
-    let act = UnreplicatedAct::Backup { through: pinned.head.index, rows: pinned.head.rows };
-    pinned.end().await;
-    Ok((said, act))
+    Ok(said)
 }
 
 /// Writes all rows; the writer checks them against the member's row count and digest.
