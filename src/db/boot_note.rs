@@ -12,7 +12,7 @@
 //! does not matter whether the process is killed or the power fails just before or after the removal.
 
 use super::DbError;
-use super::files::{file, private_file, sync_names};
+use super::files::{FileAction, failed, private_file, sync_folder};
 use ribbit_state::sync::MutexExt;
 use std::fs;
 use std::io::{self, Write};
@@ -62,7 +62,7 @@ impl BootNote {
     /// `File` if the note cannot be written.
     pub(crate) fn checked(&self) -> Result<(), DbError> {
         let _handles = self.handles.locked();
-        self.write().map_err(|source| file(&self.path(), source))
+        Ok(self.write()?)
     }
 
     /// Counts a handle of the main file.
@@ -84,14 +84,16 @@ impl BootNote {
 
     /// Writes the note, or syncs the one that a killed process of this boot has left and may not have synced.
     fn write(&self) -> io::Result<()> {
-        let boot = boot_id();
-        let mut note = private_file(&self.path())?;
-        if boot.is_empty() || fs::read_to_string(self.path())? != boot {
-            note.set_len(0)?;
-            note.write_all(boot.as_bytes())?;
-        }
-        note.sync_all()?;
-        sync_names(&self.folder)?;
+        let (boot, path) = (boot_id(), self.path());
+        let written = private_file(&path).and_then(|mut note| {
+            if boot.is_empty() || fs::read_to_string(&path)? != boot {
+                note.set_len(0)?;
+                note.write_all(boot.as_bytes())?;
+            }
+            note.sync_all()
+        });
+        written.map_err(|source| failed(FileAction::Write, &path, source))?;
+        sync_folder(&self.folder)?;
         self.noted.store(true, Ordering::Release);
         Ok(())
     }
@@ -102,7 +104,7 @@ impl BootNote {
     /// `File` if the note cannot be removed.
     pub(crate) fn settled(&self) -> Result<(), DbError> {
         let _handles = self.handles.locked();
-        self.remove().and_then(|()| sync_names(&self.folder)).map_err(|source| file(&self.path(), source))
+        Ok(self.remove().and_then(|()| sync_folder(&self.folder))?)
     }
 
     /// Removes the note with the last handle.
@@ -115,7 +117,9 @@ impl BootNote {
     fn remove(&self) -> io::Result<()> {
         self.noted.store(false, Ordering::Release);
         match fs::remove_file(self.path()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(failed(FileAction::Remove, &self.path(), error))
+            }
             _ => Ok(()),
         }
     }

@@ -3,18 +3,19 @@
 
 use super::DbError;
 use super::boot_note::BootNote;
-use super::files::{file, private_file, sync_folder};
-use super::limits::{CACHE_BYTES, PEEK_BYTES_MAX};
-use redb::backends::{FileBackend, InMemoryBackend};
+use super::files::{FileAction, failed, file, private_file, sync_folder};
+use super::limits::CACHE_BYTES;
+use redb::backends::FileBackend;
 use redb::{BackendError, Builder, Database, DatabaseError, StorageBackend, WriteTransaction};
+use ribbit_state::sync::MutexExt;
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions, TryLockError};
-use std::io::{self, Read};
+use std::io;
 use std::ops::Bound;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// The redb files that a store may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,13 +51,13 @@ pub trait Disk: Send + Sync + 'static {
     fn recycle_segment(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError>;
     /// Removes a log segment. The removal need not be durable.
     fn remove_segment(&self, number: u64) -> Result<(), DbError>;
-    /// Opens a copy of the main file, which stays as it is. Returns `None` if there is no such file, when another process has
-    /// it open, when it is too large for a copy, or when it is no file of redb's: then opening the file itself tells more. A disk
-    /// that never holds a store of another build needs no copy.
+    /// Opens the main file as it is, without a change to it. Returns `None` if there is no such file, when another process has
+    /// it open, or when it is no file of redb's: then opening the file itself tells more. A disk that never holds a store of
+    /// another version need not be able to.
     ///
     /// # Errors
     /// The disk fails.
-    fn copy_in_memory(&self) -> Result<Option<Database>, DbError> {
+    fn look(&self) -> Result<Option<Database>, DbError> {
         Ok(None)
     }
 }
@@ -117,7 +118,7 @@ impl FileDisk {
             .recursive(true)
             .mode(FOLDER_MODE)
             .create(folder)
-            .map_err(|source| file(folder, source))?;
+            .map_err(|source| file(FileAction::Create, folder, source))?;
         restrict(folder)?;
         Ok(FileDisk::untouched(folder))
     }
@@ -138,16 +139,16 @@ impl FileDisk {
         self.folder.join(format!("{LOG_PREFIX}{number:08}"))
     }
 
-    fn open_synced(&self, path: &Path) -> Result<MarkingBackend, DbError> {
-        let mark = self.folder.join(SUSPECT_FILE);
-        let opened = private_file(path).map_err(|source| file(path, source))?;
+    fn open_synced(&self, path: &Path) -> Result<StoreBackend, DbError> {
+        let action = if path.exists() { FileAction::Open } else { FileAction::Create };
+        let opened = private_file(path).map_err(|source| file(action, path, source))?;
+        let mark = Some(self.folder.join(SUSPECT_FILE));
         // A process that died may have left writes that were never synced, and everything read from now on is trusted.
         if let Err(source) = opened.sync_all() {
-            set_mark(&mark);
-            return Err(file(path, source));
+            mark.iter().for_each(|mark| set_mark(mark));
+            return Err(file(FileAction::Sync, path, source));
         }
-        let backend = FileBackend::new(opened)?;
-        Ok(MarkingBackend { backend, mark, boot: None, counted: Arc::default() })
+        Ok(StoreBackend { mark, ..StoreBackend::new(opened, path)? })
     }
 
     /// Copies the main file if a sync of it has failed in an earlier process. Some of its pages may then exist only in the
@@ -158,11 +159,12 @@ impl FileDisk {
             return Ok(());
         }
         if main.exists() {
-            let mut from = File::open(&main).map_err(|source| file(&main, source))?;
+            let opened = File::open(&main);
+            let mut from = opened.map_err(|source| file(FileAction::Open, &main, source))?;
             // The process that set the marker may still have the file open. redb locks it the same way.
             from.try_lock().map_err(|error| match error {
                 TryLockError::WouldBlock => DbError::InUse(main.display().to_string()),
-                TryLockError::Error(source) => file(&main, source),
+                TryLockError::Error(source) => file(FileAction::Open, &main, source),
             })?;
             self.discard_incoming()?;
             let copy = self.path(StoreFile::Incoming);
@@ -170,48 +172,60 @@ impl FileDisk {
                 io::copy(&mut from, &mut to)?;
                 to.sync_all()
             });
-            copied.map_err(|source| file(&copy, source))?;
+            copied.map_err(|source| file(FileAction::Write, &copy, source))?;
             self.promote_incoming()?;
         }
-        fs::remove_file(&mark).map_err(|source| file(&mark, source))
+        fs::remove_file(&mark).map_err(|source| file(FileAction::Remove, &mark, source))
     }
 }
 
-/// A file that sets the marker when a sync of it fails, so that later processes know. The main file is noted as in use before
-/// it is written to.
+/// A file of a store, which is named in its errors. A redb file sets the marker when a sync of it fails, so that later
+/// processes know. The main file is noted as in use before it is written to.
 #[derive(Debug)]
-struct MarkingBackend {
+struct StoreBackend {
     backend: FileBackend,
-    mark: PathBuf,
+    path: PathBuf,
+    mark: Option<PathBuf>,
     /// The note that the main file is in use.
     boot: Option<Arc<BootNote>>,
     /// Set once the main file was opened and its handle is counted.
     counted: Arc<AtomicBool>,
 }
 
-impl MarkingBackend {
+impl StoreBackend {
+    fn new(opened: File, path: &Path) -> Result<StoreBackend, DbError> {
+        let backend = FileBackend::new(opened)?;
+        Ok(StoreBackend { backend, path: path.into(), mark: None, boot: None, counted: Arc::default() })
+    }
+
     fn before_write(&self) -> io::Result<()> {
         self.boot.as_ref().map_or(Ok(()), |note| note.before_write())
     }
+
+    fn named<T>(&self, action: FileAction, result: io::Result<T>) -> io::Result<T> {
+        result.map_err(|source| failed(action, &self.path, source))
+    }
 }
 
-impl StorageBackend for MarkingBackend {
+impl StorageBackend for StoreBackend {
     fn len(&self) -> io::Result<u64> {
-        self.backend.len()
+        self.named(FileAction::Read, self.backend.len())
     }
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.backend.read(offset, out)
+        self.named(FileAction::Read, self.backend.read(offset, out))
     }
     fn set_len(&self, length: u64) -> io::Result<()> {
         self.before_write()?;
-        self.backend.set_len(length)
+        self.named(FileAction::Resize, self.backend.set_len(length))
     }
     fn sync_data(&self) -> io::Result<()> {
-        self.backend.sync_data().inspect_err(|_| set_mark(&self.mark))
+        let synced =
+            self.backend.sync_data().inspect_err(|_| self.mark.iter().for_each(|mark| set_mark(mark)));
+        self.named(FileAction::Sync, synced)
     }
     fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
         self.before_write()?;
-        self.backend.write(offset, bytes)
+        self.named(FileAction::Write, self.backend.write(offset, bytes))
     }
     fn close(&self) -> io::Result<()> {
         self.backend.close()?;
@@ -247,18 +261,19 @@ fn set_mark(mark: &Path) {
 
 /// Removes the access of group and others from a folder and everything in it. Symbolic links are not followed.
 fn restrict(path: &Path) -> Result<(), DbError> {
-    let metadata = fs::symlink_metadata(path).map_err(|source| file(path, source))?;
+    let read = |source| file(FileAction::Read, path, source);
+    let metadata = fs::symlink_metadata(path).map_err(read)?;
     if metadata.is_symlink() {
         return Ok(());
     }
     let mode = metadata.permissions().mode();
     if mode & 0o077 != 0 {
         fs::set_permissions(path, Permissions::from_mode(mode & FOLDER_MODE))
-            .map_err(|source| file(path, source))?;
+            .map_err(|source| file(FileAction::Write, path, source))?;
     }
     if metadata.is_dir() {
-        for entry in fs::read_dir(path).map_err(|source| file(path, source))? {
-            restrict(&entry.map_err(|source| file(path, source))?.path())?;
+        for entry in fs::read_dir(path).map_err(read)? {
+            restrict(&entry.map_err(read)?.path())?;
         }
     }
     Ok(())
@@ -300,16 +315,18 @@ impl Disk for FileDisk {
     fn discard_incoming(&self) -> Result<(), DbError> {
         let path = self.path(StoreFile::Incoming);
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file(&path, error)),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(file(FileAction::Remove, &path, error))
+            }
             _ => Ok(()),
         }
     }
 
     fn promote_incoming(&self) -> Result<(), DbError> {
-        let main = self.path(StoreFile::Main);
-        fs::rename(self.path(StoreFile::Incoming), &main).map_err(|source| file(&main, source))?;
+        let (from, main) = (self.path(StoreFile::Incoming), self.path(StoreFile::Main));
+        fs::rename(&from, main).map_err(|source| file(FileAction::Rename, &from, source))?;
         // The rename is durable only once the folder is synced.
-        sync_folder(&self.folder)
+        Ok(sync_folder(&self.folder)?)
     }
 
     fn settled(&self) -> Result<(), DbError> {
@@ -317,7 +334,8 @@ impl Disk for FileDisk {
     }
 
     fn log_segments(&self) -> Result<Vec<u64>, DbError> {
-        let names = segment_names(&self.folder).map_err(|source| file(&self.folder, source))?;
+        let names = segment_names(&self.folder);
+        let names = names.map_err(|source| file(FileAction::Read, &self.folder, source))?;
         let number = |name: &OsString| name.to_str()?.strip_prefix(LOG_PREFIX)?.parse::<u64>().ok();
         let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
         numbers.sort_unstable();
@@ -328,20 +346,20 @@ impl Disk for FileDisk {
         let path = self.log_path(number);
         let is_new = !path.exists();
         // An existing segment keeps its mode here: the format of a store is checked before anything in it is changed.
-        let opened = match is_new {
-            true => private_file(&path),
-            false => File::options().read(true).write(true).open(&path),
+        let (action, opened) = match is_new {
+            true => (FileAction::Create, private_file(&path)),
+            false => (FileAction::Open, File::options().read(true).write(true).open(&path)),
         };
-        let opened = opened.map_err(|source| file(&path, source))?;
+        let opened = opened.map_err(|source| file(action, &path, source))?;
         if is_new {
             sync_folder(&self.folder)?;
         }
-        Ok(Box::new(FileBackend::new(opened)?))
+        Ok(Box::new(StoreBackend::new(opened, &path)?))
     }
 
     fn recycle_segment(&self, number: u64, next: u64) -> Result<Box<dyn StorageBackend>, DbError> {
-        let path = self.log_path(next);
-        fs::rename(self.log_path(number), &path).map_err(|source| file(&path, source))?;
+        let path = self.log_path(number);
+        fs::rename(&path, self.log_path(next)).map_err(|source| file(FileAction::Rename, &path, source))?;
         // Synced before its content is overwritten: under its old name the segment would count as damaged.
         sync_folder(&self.folder)?;
         self.open_segment(next)
@@ -349,30 +367,67 @@ impl Disk for FileDisk {
 
     fn remove_segment(&self, number: u64) -> Result<(), DbError> {
         let path = self.log_path(number);
-        fs::remove_file(&path).map_err(|source| file(&path, source))
+        fs::remove_file(&path).map_err(|source| file(FileAction::Remove, &path, source))
     }
 
-    fn copy_in_memory(&self) -> Result<Option<Database>, DbError> {
+    fn look(&self) -> Result<Option<Database>, DbError> {
         let path = self.path(StoreFile::Main);
-        let mut opened = match File::open(&path) {
+        let opened = match File::open(&path) {
             Ok(opened) => opened,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(file(&path, source)),
+            Err(source) => return Err(file(FileAction::Open, &path, source)),
         };
-        // Redb locks its file the same way: a file that is being written to would be copied in the middle of a change.
+        // Redb locks its file the same way: a file that is being written to would be read in the middle of a change.
         if opened.try_lock().is_err() {
             return Ok(None);
         }
-        let mut bytes = Vec::new();
-        let length = opened.metadata().map_err(|source| file(&path, source))?.len();
-        if length == 0 || length > PEEK_BYTES_MAX {
-            return Ok(None);
+        let length = opened.metadata().map_err(|source| file(FileAction::Read, &path, source))?.len();
+        let unchanged = UnchangedFile { file: opened, written: Mutex::new((length, Vec::new())) };
+        Ok(if length == 0 { None } else { builder().create_with_backend(unchanged).ok() })
+    }
+}
+
+/// A file that stays as it is: what is written to it is kept in memory. Redb writes a little when it opens and closes a file.
+#[derive(Debug)]
+struct UnchangedFile {
+    file: File,
+    /// Length of the file, and offset and bytes of each write.
+    written: Mutex<(u64, Vec<(u64, Vec<u8>)>)>,
+}
+
+impl StorageBackend for UnchangedFile {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.written.locked().0)
+    }
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let mut at = 0;
+        while at < out.len() {
+            match self.file.read_at(&mut out[at..], offset + at as u64)? {
+                0 => break,
+                length => at += length,
+            }
         }
-        opened.read_to_end(&mut bytes).map_err(|source| file(&path, source))?;
-        let copy = InMemoryBackend::new();
-        let filled = copy.set_len(length).and_then(|()| copy.write(0, &bytes));
-        filled.map_err(|source| file(&path, source))?;
-        Ok(builder().create_with_backend(copy).ok())
+        out[at..].fill(0);
+        for (from, bytes) in &self.written.locked().1 {
+            let start = offset.max(*from);
+            let end = (offset + out.len() as u64).min(from + bytes.len() as u64);
+            if start < end {
+                let new = &bytes[(start - from) as usize..(end - from) as usize];
+                out[(start - offset) as usize..(end - offset) as usize].copy_from_slice(new);
+            }
+        }
+        Ok(())
+    }
+    fn set_len(&self, length: u64) -> io::Result<()> {
+        self.written.locked().0 = length;
+        Ok(())
+    }
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+    fn write(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.written.locked().1.push((offset, bytes.to_vec()));
+        Ok(())
     }
 }
 

@@ -24,16 +24,61 @@ pub fn private_file(path: &Path) -> io::Result<File> {
 }
 
 /// Makes the names in a folder durable.
-pub(super) fn sync_folder(folder: &Path) -> Result<(), DbError> {
-    sync_names(folder).map_err(|source| file(folder, source))
+///
+/// # Errors
+/// An error of the system with a [`FileError`] in it.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| failed(FileAction::Sync, folder, source))
 }
 
-/// As [`sync_folder`], with the error of the system.
-pub(super) fn sync_names(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+/// Operation on a file of a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileAction {
+    Create,
+    /// Open a file that exists.
+    Open,
+    Read,
+    Write,
+    Resize,
+    Sync,
+    Rename,
+    Remove,
 }
 
-/// Returns the error of a file.
-pub(super) fn file(path: &Path, source: io::Error) -> DbError {
-    DbError::File { path: path.display().to_string(), source }
+/// A failed operation on a file of a store.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {} {path}: {source}", words(*.action))]
+pub struct FileError {
+    pub action: FileAction,
+    pub path: String,
+    pub source: io::Error,
+}
+
+fn words(action: FileAction) -> &'static str {
+    match action {
+        FileAction::Create => "create",
+        FileAction::Open => "open",
+        FileAction::Read => "read",
+        FileAction::Write => "write to",
+        FileAction::Resize => "change the length of",
+        FileAction::Sync => "sync",
+        FileAction::Rename => "rename",
+        FileAction::Remove => "remove",
+    }
+}
+
+/// Returns the error of an operation on a file.
+pub(super) fn file(action: FileAction, path: &Path, source: io::Error) -> DbError {
+    failed(action, path, source).into()
+}
+
+/// Returns the same as an error of the system, because redb passes on only those. [`DbError`] takes the [`FileError`] out
+/// of it. An error that has one already stays as it is.
+pub(super) fn failed(action: FileAction, path: &Path, source: io::Error) -> io::Error {
+    let inner = source.get_ref().and_then(|inner| inner.downcast_ref::<FileError>());
+    if inner.is_some() {
+        return source;
+    }
+    io::Error::new(source.kind(), FileError { action, path: path.display().to_string(), source })
 }

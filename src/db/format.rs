@@ -1,13 +1,14 @@
-//! The format of a store, and the refusal of a store of another format before anything in it is changed.
+//! The format of a store, and the refusal of a store of another format or a newer rules level before anything in it is changed.
 //!
 //! - Builds before version 0.2.0 recorded no format. They are recognised by the heads of their log segments, whose frames had no
 //!   checksum of their own ([`Segment::open`]), or, without a log, by a `meta` table without a format.
 //! - Every other store has a record of its format in `meta`.
 //!
-//! Redb writes to a file when it opens it. So the log is looked at first, and a main file without a log is looked at in a copy in
-//! memory. A store of this format always has a log, from its first start on. A later format needs another version of the log's
-//! records, too: it is recognised by them before its main file is opened.
+//! Redb writes to a file when it opens it. So the log is looked at first, and then the main file, with redb's writes kept in
+//! memory ([`Disk::look`]). A store of this format always has a log, from its first start on. A later format needs another version
+//! of the log's records, too: it is recognised by them before its main file is looked at.
 
+use super::applying::check_level;
 use super::meta::{has_tables, read_meta};
 use super::segment::Segment;
 use super::tables::META;
@@ -16,33 +17,31 @@ use super::{DbError, Disk, FileDisk};
 use redb::{Database, ReadableDatabase};
 use std::path::Path;
 
-/// Checks that the store in this folder has this format, without a change to the folder. A folder without a store passes.
+/// Checks that the store in this folder has this format and at most this rules level, without a change to the folder. A
+/// folder without a store passes.
 ///
 /// # Errors
-/// `Format` if the store has another format; otherwise the disk fails, or the store is damaged.
-pub fn check_folder(folder: &Path) -> Result<(), DbError> {
+/// `Format` if the store has another format, `TooNew` if it has a higher level; otherwise the disk fails, or the store is
+/// damaged.
+pub fn check_folder(folder: &Path, level: u32) -> Result<(), DbError> {
     match folder.is_dir() {
-        true => super::catch_read_panics(|| check_untouched(&FileDisk::untouched(folder))),
+        true => super::catch_read_panics(|| check_untouched(&FileDisk::untouched(folder), level)),
         false => Ok(()),
     }
 }
 
-/// Checks that a store which is about to be opened has this format. An empty folder passes.
+/// Checks that a store which is about to be opened has this format and at most this rules level. An empty folder passes.
 ///
 /// # Errors
-/// `Format` if the store has another format; otherwise the disk fails, or the store is damaged.
-pub(super) fn check_untouched(disk: &dyn Disk) -> Result<(), DbError> {
+/// As [`check_folder`].
+pub(super) fn check_untouched(disk: &dyn Disk, level: u32) -> Result<(), DbError> {
     let segments = disk.log_segments()?;
     for number in &segments {
         Segment::open(disk, *number)?;
     }
-    if !segments.is_empty() {
-        return Ok(());
-    }
-    match disk.copy_in_memory()? {
-        Some(copy) => check(&copy, FormatMissing::IsEarlier),
-        None => Ok(()),
-    }
+    let Some(main) = disk.look()? else { return Ok(()) };
+    check(&main, if segments.is_empty() { FormatMissing::IsEarlier } else { FormatMissing::IsDamage })?;
+    check_level(&main, level)
 }
 
 /// Meaning of a missing format record in a store with tables.

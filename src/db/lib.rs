@@ -69,10 +69,12 @@ mod tests;
 
 pub use applying::AppliedEntry;
 pub use disk::{Disk, FileDisk, StoreFile};
+pub use files::{FileAction, FileError};
 pub use read::Reader;
 pub use record::{Configuration, EntryKind, HardState, Identity, LogEntry, Position};
 pub use store::Store;
 
+use self::tables::FORMAT_VERSION;
 use std::cell::Cell;
 use std::io::ErrorKind;
 use std::panic::PanicHookInfo;
@@ -86,8 +88,8 @@ pub enum DbError {
     Damaged(String),
     #[error("the store is damaged: {0}")]
     BadRow(#[from] ribbit_state::rows::BadRow),
-    #[error("{path}: {source}")]
-    File { path: String, source: std::io::Error },
+    #[error(transparent)]
+    File(FileError),
     #[error("another process has the store {0} open")]
     InUse(String),
     #[error("an earlier write to the log failed")]
@@ -104,7 +106,9 @@ pub enum DbError {
 fn refusal_of_format(format: Option<u32>) -> String {
     match format {
         None => "a version of ribbit before 0.2.0 wrote it, and this version starts a new format".into(),
-        Some(format) => format!("it has format {format}, which this version of ribbit does not read"),
+        Some(format) => {
+            format!("it has format {format}, and this version of ribbit reads format {FORMAT_VERSION}")
+        }
     }
 }
 
@@ -129,32 +133,24 @@ impl DbError {
                 | redb::Error::TableDoesNotExist(_) => true,
                 _ => false,
             },
-            DbError::File { .. }
-            | DbError::InUse(_)
-            | DbError::Suspect
-            | DbError::Format(_)
-            | DbError::TooNew(_) => false,
+            DbError::File(error) => {
+                error.action == FileAction::Read
+                    && matches!(error.source.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
+            }
+            DbError::InUse(_) | DbError::Suspect | DbError::Format(_) | DbError::TooNew(_) => false,
         }
     }
 }
 
 impl DbError {
-    /// Returns true if the device reported an I/O error for these bytes.
+    /// Returns true if the device reported an I/O error for stored bytes. An error of a write or a sync is none: what is
+    /// stored may be whole, and the member goes on once the disk is repaired.
     pub fn is_unreadable(&self) -> bool {
-        let code = match self {
-            DbError::Redb(error) => match error.as_ref() {
-                redb::Error::Io(error) => error.raw_os_error(),
-                _ => None,
-            },
-            DbError::File { source, .. } => source.raw_os_error(),
-            DbError::Damaged(_)
-            | DbError::BadRow(_)
-            | DbError::InUse(_)
-            | DbError::Suspect
-            | DbError::Format(_)
-            | DbError::TooNew(_) => None,
+        let DbError::File(FileError { action: FileAction::Open | FileAction::Read, source, .. }) = self
+        else {
+            return false;
         };
-        code == Some(rustix::io::Errno::IO.raw_os_error())
+        source.raw_os_error() == Some(rustix::io::Errno::IO.raw_os_error())
     }
 
     /// Returns true if there was no space to write.
@@ -164,7 +160,7 @@ impl DbError {
                 redb::Error::Io(error) => error.kind(),
                 _ => return false,
             },
-            DbError::File { source, .. } => source.kind(),
+            DbError::File(error) => error.source.kind(),
             DbError::Damaged(_)
             | DbError::BadRow(_)
             | DbError::InUse(_)
@@ -214,7 +210,7 @@ macro_rules! from_redb {
     ($($error:ident),*) => {$(
         impl From<redb::$error> for DbError {
             fn from(error: redb::$error) -> DbError {
-                DbError::Redb(Box::new(error.into()))
+                of_redb(error.into())
             }
         }
     )*};
@@ -229,9 +225,19 @@ from_redb!(
     TransactionError
 );
 
+fn of_redb(error: redb::Error) -> DbError {
+    match error {
+        redb::Error::Io(error) => error.into(),
+        error => DbError::Redb(Box::new(error)),
+    }
+}
+
 /// The files of a store are read and written through redb's `StorageBackend`, whose errors are those of the system.
 impl From<std::io::Error> for DbError {
     fn from(error: std::io::Error) -> DbError {
-        DbError::Redb(Box::new(redb::Error::Io(error)))
+        match error.downcast::<FileError>() {
+            Ok(error) => DbError::File(error),
+            Err(error) => DbError::Redb(Box::new(redb::Error::Io(error))),
+        }
     }
 }

@@ -52,7 +52,4 @@ pub(crate) const PIN_SUM_BYTES: usize = 256 * 1024;
 pub(crate) const PIN_HASHES_BYTES: usize = 64 * 1024;
 /// Maximum length of a row's key, in bytes. The longest consist of an owner and a path, plus the end of a range behind them.
 pub(crate) const KEY_BYTES_MAX: usize = ribbit_state::limits::PATH_BYTES_MAX + 16;
-/// Maximum size in bytes of a main file that is copied into memory to look at its format.
-pub(crate) const PEEK_BYTES_MAX: u64 = 64 * 1024 * 1024;
-
 const _: () = assert!(ribbit_state::limits::USERNAME_CHARS_MAX <= KEY_BYTES_MAX);

@@ -88,14 +88,14 @@ impl Store {
     /// As [`Store::open`], for a version that understands rules levels up to `level`.
     ///
     /// # Errors
-    /// As [`Store::open`]. `TooNew` if the cluster has a higher level; its log and rows are then left unchanged.
+    /// As [`Store::open`]. `TooNew` if the cluster has a higher level; nothing is changed then.
     pub fn open_at_level(disk: impl Disk, level: u32) -> Result<Store, DbError> {
         super::catch_read_panics(|| Store::open_trusting(disk, level))
     }
 
     fn open_trusting(disk: impl Disk, level: u32) -> Result<Store, DbError> {
-        // Before any file is opened for writing: a store of another format is not changed.
-        format::check_untouched(&disk)?;
+        // Before any file is opened for writing: a store of another format or a newer level is not changed.
+        format::check_untouched(&disk, level)?;
         let database = disk.open(StoreFile::Main)?;
         format::check(&database, FormatMissing::IsDamage)?;
         check_level(&database, level)?;
@@ -290,6 +290,9 @@ impl Store {
         if self.log_noted.is_none_or(|noted| noted.number != self.journal.note().number) {
             self.note_log()?;
         }
+        if injected(Fault::EarlyCut) {
+            return self.journal.cut(self.applied.index);
+        }
         let least = self.applied_durable.saturating_sub(keep.saturating_mul(LOG_KEEP_STRETCH));
         let wanted = self.applied_durable.saturating_sub(keep).min(self.log_wanted.max(least));
         self.journal.cut(wanted.max(self.journal.surplus().min(self.applied_durable)))
@@ -400,6 +403,9 @@ impl Store {
             let before = self.applied.index;
             for entry in entries.iter().filter(|entry| entry.index > before) {
                 self.applied = Position { index: entry.index, term: entry.term };
+                if injected(Fault::ShortWindow) && entry.index % 64 == 0 {
+                    *applying.dedup = std::mem::take(applying.dedup).emptied();
+                }
                 if is_command(entry) {
                     outcomes.push(applying.entry(entry)?);
                 }
@@ -410,7 +416,7 @@ impl Store {
             let mut meta = transaction.open_table(META)?;
             write_meta(&mut meta, APPLIED, &self.applied)?;
             write_meta(&mut meta, DIGEST, &(self.applied.index, digest))?;
-            if let Some(configuration) = configuration {
+            if let Some(configuration) = configuration.filter(|_| !injected(Fault::ForgottenConfiguration)) {
                 write_meta(&mut meta, CONFIGURATION, configuration)?;
             }
             if checkpoint {
@@ -478,7 +484,8 @@ impl Store {
             };
             write_meta(&mut meta, FLOOR, &applied)?;
             write_meta(&mut meta, HARD_STATE, &hard_state)?;
-            write_meta(&mut meta, EPOCH, &(self.journal.epoch() + 1))?;
+            let step = if injected(Fault::SameEpoch) { 0 } else { 1 };
+            write_meta(&mut meta, EPOCH, &(self.journal.epoch() + step))?;
             if let Some(identity) = &self.identity {
                 write_identity(&mut meta, identity)?;
             }

@@ -1,39 +1,25 @@
 //! A disk with write and read errors: the member stops and reports it, the others continue, and it recovers.
 
-use crate::preload::library;
+use crate::preload::FailingCalls;
 use crate::test_cluster::{Status, TestCluster, awaited, is_alive};
 use crate::writers::{Writers, stores_agree};
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 #[test]
 fn a_failing_disk_ends_its_member_alone_and_a_sector_that_cannot_be_read_is_damage() {
-    let tools = tempfile::tempdir().expect("a temporary folder");
-    let Some(library) = library(tools.path(), "disk") else { return };
-    let broken = tools.path().join("broken");
+    let Some(calls) = FailingCalls::new() else { return };
     let mut pond = TestCluster::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let id = if leader == "backend-1" { 2 } else { 1 };
     let name = format!("backend-{id}");
     let folder = pond.folder().join(&name);
-    let newest_log = || {
-        let files = fs::read_dir(&folder).expect("a folder").map(|file| file.expect("a folder").path());
-        let is_log = |path: &std::path::PathBuf| path.to_string_lossy().contains("/log-");
-        files.filter(is_log).max().expect("a log")
-    };
-    let breaks = |what: &str| {
-        // The file written at every croak, and the file read at the start.
-        let file = if what == "write" { newest_log() } else { folder.join("store.redb") };
-        let inode = fs::metadata(file).expect("a store").ino();
-        fs::write(tools.path().join("next"), format!("{what} {inode}")).expect("a file");
-        fs::rename(tools.path().join("next"), &broken).expect("a file");
+    let breaks = |call: &str, file: &str| {
+        calls.fail(&[format!("{call} {}/{file} EIO 0 -1", folder.display())]);
     };
     let writers = Writers::start(&pond.web(), 4);
     writers.await_progress();
     pond.kill(&[&name]);
-    let text = |path: &std::path::Path| path.to_str().expect("text").to_string();
-    pond.environment = vec![("LD_PRELOAD", text(&library)), ("TEST_DISK", text(&broken))];
+    pond.environment = calls.environment();
     let start = ["backend", "--id", &id.to_string()];
     let in_sync = |status: &Status| status.member(&name).alive && status.member(&name).in_sync;
 
@@ -41,7 +27,7 @@ fn a_failing_disk_ends_its_member_alone_and_a_sector_that_cannot_be_read_is_dama
     let (code, said) = std::thread::scope(|scope| {
         let ended = scope.spawn(|| pond.typed(&start));
         pond.await_status("it is in sync", in_sync);
-        breaks("write");
+        breaks("write", "log-*");
         ended.join().expect("it ends")
     });
     let line = said.lines().last().expect("something").to_string();
@@ -49,19 +35,20 @@ fn a_failing_disk_ends_its_member_alone_and_a_sector_that_cannot_be_read_is_dama
     assert_eq!(code, 74, "{said}");
     assert!(line.contains("Input/output error") && line.contains("Make room on the disk of"), "{said}");
     writers.await_progress();
-    fs::remove_file(&broken).expect("a file");
+    calls.mend();
     pond.backend_by_hand(id);
     pond.await_status("it is in sync again", in_sync);
     assert!(!folder.join("aside").join("store.redb").exists(), "it went on where it was");
 
     // A read error at the start.
     let pid = pond.pid(&name);
-    breaks("read");
+    breaks("pread", "store.redb");
     pond.kill(&[&name]);
     awaited("dead", || (!is_alive(pid)).then_some(()));
     let (code, said) = pond.typed(&start);
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("Input/output error") && said.contains("joins as a new member"), "{said}");
+    calls.mend();
     pond.backend_by_hand(id);
     pond.await_status("it is back as a new one", |status| {
         status.members.len() == 5 && status.members.iter().all(|member| member.alive && member.in_sync)

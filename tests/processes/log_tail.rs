@@ -1,9 +1,8 @@
 //! Tail of a member's log: damage before the tail is reported, and a batch that may not be synced is written again.
 
-use crate::preload::library;
+use crate::preload::FailingCalls;
 use crate::test_cluster::{TestCluster, awaited};
 use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 fn segments(folder: &Path) -> Vec<PathBuf> {
@@ -53,9 +52,7 @@ fn a_lone_backend_never_takes_damage_in_the_middle_of_its_log_for_a_torn_write()
 /// acknowledge it before it is synced, so it is written again, into another segment.
 #[test]
 fn a_member_that_is_killed_before_its_fsync_writes_the_batch_again() {
-    let tools = tempfile::tempdir().expect("a temporary folder");
-    let Some(library) = library(tools.path(), "disk") else { return };
-    let broken = tools.path().join("broken");
+    let Some(calls) = FailingCalls::new() else { return };
     let mut pond = TestCluster::start_with(&["--restart", "never"]);
     let leader = pond.await_leading_backend();
     let id = if leader == "backend-1" { 2 } else { 1 };
@@ -65,22 +62,16 @@ fn a_member_that_is_killed_before_its_fsync_writes_the_batch_again() {
     ada.join("ada");
 
     pond.kill(&[&name]);
-    let text = |path: &Path| path.to_str().expect("text").to_string();
-    let stalled = tools.path().join("stalled");
-    pond.environment = vec![
-        ("LD_PRELOAD", text(&library)),
-        ("TEST_DISK", text(&broken)),
-        ("TEST_DISK_STALLED", text(&stalled)),
-    ];
+    pond.environment = calls.environment();
     pond.backend_by_hand(id);
     pond.await_whole();
     let newest = segments(&folder).pop().expect("a log");
-    fs::write(&broken, format!("stall {}", fs::metadata(&newest).expect("a log").ino())).expect("a file");
+    calls.fail(&[format!("fdatasync {} stall 0 -1", newest.display())]);
     ada.croak("written, and synced by the others");
     // The batch of the croak, or one from the restart just before it.
-    awaited("a sync stalls", || stalled.exists().then_some(()));
+    awaited("a sync stalls", || (!calls.fired().is_empty()).then_some(()));
     pond.kill(&[&name]);
-    fs::remove_file(&broken).expect("a file");
+    calls.mend();
     // A new segment ends in zeros; before them is the end of the last batch, which is in the page cache.
     let bytes = fs::read(&newest).expect("a log");
     let end = bytes.iter().rposition(|byte| *byte != 0).expect("something was written") + 1;

@@ -90,7 +90,7 @@ fn wall_clocks_change_nothing_but_what_is_displayed() {
     assert_eq!(history, run(seed, Watch { steady_clocks: true, ..Watch::default() }).history);
 }
 
-/// Shows that the simulator finds what it is there to find: `scripts/injected-bugs`.
+/// Shows that the simulator finds what it is there to find: `scripts/planted-bugs`.
 #[cfg(feature = "planted")]
 #[test]
 fn every_planted_bug_is_found_within_500_seeds() {

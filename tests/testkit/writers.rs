@@ -103,7 +103,8 @@ impl Writers {
         Writers { shared, threads, reader }
     }
 
-    fn counts(&self) -> Vec<usize> {
+    /// Returns the number of acknowledged croaks of each writer.
+    pub fn counts(&self) -> Vec<usize> {
         self.shared.acknowledged.iter().map(|count| count.load(Ordering::SeqCst)).collect()
     }
 
@@ -150,10 +151,15 @@ impl Writers {
     }
 }
 
+/// Returns the text of a writer's croak, which is acknowledged before the next one is sent.
+pub fn text_of(number: usize, count: usize) -> String {
+    format!("croak {count} of writer {number}")
+}
+
 fn write(number: usize, mut browser: Browser, shared: &Shared) -> Log {
     let mut log = Log::default();
     for count in 0.. {
-        let text = format!("croak {count} of writer {number}");
+        let text = text_of(number, count);
         let submitted_at = browser.cookies["seen"].split('.').nth(1).expect("a position").to_string();
         let id = ((number as u128) << 64) + count as u128 + 1;
         let request = format!("{id:032x}.{submitted_at}");
@@ -241,6 +247,17 @@ impl Written {
 /// Returns the whole feed of one server: ids and texts, newest first.
 #[track_caller]
 pub fn feed_of(address: &str, keys: &Keys, session: TokenHash) -> Vec<(LogIndex, String)> {
+    feed_after(address, keys, session, 0)
+}
+
+/// Returns the feed of one server behind the log index `after`: ids and texts, newest first.
+#[track_caller]
+pub fn feed_after(
+    address: &str,
+    keys: &Keys,
+    session: TokenHash,
+    after: LogIndex,
+) -> Vec<(LogIndex, String)> {
     let client = Client::new(vec![address.to_string()], keys.clone());
     let mut all = Vec::new();
     let mut before = None;
@@ -251,8 +268,11 @@ pub fn feed_of(address: &str, keys: &Keys, session: TokenHash) -> Vec<(LogIndex,
         let Answer::Read { page: Ok(Page::Feed { croaks, older, .. }), .. } = answer else {
             panic!("{address}: {answer:?}")
         };
-        all.extend(croaks.into_iter().map(|croak| (croak.id, croak.body.text)));
-        match older {
+        let count = croaks.len();
+        let newer = croaks.into_iter().take_while(|croak| croak.id > after);
+        let had = all.len();
+        all.extend(newer.map(|croak| (croak.id, croak.body.text)));
+        match older.filter(|_| all.len() == had + count) {
             None => return all,
             older => before = older,
         }

@@ -9,7 +9,7 @@
 //! - [`discovery`]: servers of one network find each other
 //! - [`joining`]: gets the cluster file with a join code
 //! - files: [`cluster_file`] and [`ports`], in the syntax of [`env_file`], written by [`write_file`]
-//! - [`stop`]: signals that end a process; [`shutdown`]: the signal to its connections; [`panics`]: a panic ends its
+//! - [`stop`]: signals that end a process, [`signals`]: waiting for one; [`shutdown`]: the signal to its connections; [`panics`]: a panic ends its
 //!   process; [`process`]: age and resources of this process
 //! - [`machine`]: host name, boot id and load; [`disk_space`]: free and allocated bytes; [`random`]: random numbers
 //! - [`rate_limit`]: token buckets; [`address_rates`]: rates of clients' addresses; [`test_hooks`]: numbers that tests replace
@@ -54,6 +54,7 @@ pub(crate) mod secret_input;
 pub(crate) mod server_arguments;
 pub(crate) mod service;
 pub(crate) mod shutdown;
+pub(crate) mod signals;
 pub(crate) mod stop;
 pub(crate) mod survey;
 pub(crate) mod systemd;

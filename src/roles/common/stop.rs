@@ -4,9 +4,9 @@
 //! child outlives `up`, even if `up` is killed with SIGKILL.
 
 use crate::common::failure::{Exit, Failure};
+use crate::common::signals::received;
 use async_signal::{Signal, Signals};
 use smol::future::{or, pending};
-use smol::stream::StreamExt;
 use std::io::{self, Read};
 use std::time::Duration;
 
@@ -16,9 +16,6 @@ const STOP_MAX: Duration = Duration::from_secs(8);
 /// The same for a child whose parent is gone. The other members of its cluster stop at the same moment, so waiting for a
 /// quorum is pointless, and no parent is left to kill this process.
 const ORPHAN_STOP_MAX: Duration = Duration::from_secs(1);
-
-/// Pause after a failed read of signals.
-const SIGNAL_PAUSE: Duration = Duration::from_millis(200);
 
 /// Returns a future that completes once this process has to stop. The process then exits within `STOP_MAX` or
 /// `ORPHAN_STOP_MAX` in any case.
@@ -47,21 +44,6 @@ pub(crate) fn requested(supervised: bool) -> io::Result<impl Future<Output = ()>
         STOP_MAX
     };
     Ok(async move { end_within(or(told_to_stop, parent_is_gone).await) })
-}
-
-/// Waits for one of these signals and returns it; `None` if none can arrive any more. A failed read, for want of memory for
-/// example, is no signal.
-pub(crate) async fn received(signals: &mut Signals) -> Option<Signal> {
-    loop {
-        match signals.next().await {
-            Some(Ok(signal)) => return Some(signal),
-            Some(Err(error)) => {
-                log::warn!("cannot wait for signals: {error}");
-                smol::Timer::after(SIGNAL_PAUSE).await;
-            }
-            None => return None,
-        }
-    }
 }
 
 fn wait_for_end(mut input: impl Read) {

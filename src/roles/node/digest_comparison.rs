@@ -24,6 +24,7 @@ use ribbit_replica::ReplicaFailure;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{LogIndex, RaftId};
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -194,8 +195,9 @@ fn judge(node: &NodeState) -> Option<String> {
 }
 
 /// Returns the failure to end with if a member halted on this store before.
-pub(crate) fn halted_before(options: &NodeOptions) -> Option<Failure> {
-    store_loss::marked(&options.store_dir(), store_loss::HALTED).map(|why| failure(options, &why))
+pub(crate) fn halted_before(options: &NodeOptions) -> io::Result<Option<Failure>> {
+    let why = store_loss::marked(&options.store_dir(), store_loss::HALTED)?;
+    Ok(why.map(|why| failure(options, &why)))
 }
 
 /// Marks the store as halted, so that it is not used again. Returns the failure to end with.

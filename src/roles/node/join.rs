@@ -9,7 +9,7 @@
 //! the old member ([`super::store_loss`]), then this node joins under a new Raft id.
 
 use super::seeds::{self, SeedAddresses};
-use super::{NodeState, store_loss};
+use super::{NodeState, open_store, store_loss};
 use crate::common::failure::{Exit, Failure};
 use crate::common::random::random_history;
 use crate::node::arguments::NodeOptions;
@@ -47,7 +47,7 @@ pub(crate) async fn belong(node: &Arc<NodeState>, store: &mut Store) -> Result<b
         found(&node.options, store).await?;
         return Ok(true);
     }
-    let broken = |error: ribbit_db::DbError| Failure::new(Exit::Refused, error.to_string());
+    let broken = |error| open_store::unusable(&node.options, error);
     loop {
         let fresh = new_request_id();
         let (id, member) = store.joining(fresh, introduction(node)).map_err(broken)?;
@@ -115,7 +115,7 @@ fn identify(
         region: options.region,
         id: options.id,
     };
-    store.identify(identity, founded).map_err(|error| Failure::new(Exit::Refused, error.to_string()))
+    store.identify(identity, founded).map_err(|error| open_store::unusable(options, error))
 }
 
 /// Asks all known addresses until the cluster has added this node. Returns its Raft id and the history, or `None` if a

@@ -60,14 +60,18 @@ pub(crate) fn too_new(options: &NodeOptions, why: &str) -> Failure {
 pub(crate) async fn open_trusted(node: &Arc<NodeState>) -> Result<Store, Failure> {
     let options = &node.options;
     let folder = options.store_dir();
-    if let Some(failure) = digest_comparison::halted_before(options) {
+    let unreadable =
+        |error| disk_quota::failed(options, &format!("cannot read {}: {error}", folder.display()));
+    if let Some(failure) = digest_comparison::halted_before(options).map_err(unreadable)? {
         return Err(failure);
     }
-    if let Some(why) = store_loss::marked(&folder, store_loss::LOST) {
+    if let Some(why) = store_loss::marked(&folder, store_loss::LOST).map_err(unreadable)? {
         log::warn!("not using the store in {}: {why}", folder.display());
         store_loss::leave(node).await?;
-        store_loss::set_aside(&folder)
-            .map_err(|error| Failure::new(Exit::Refused, format!("{}: {error}", folder.display())))?;
+        store_loss::set_aside(&folder).map_err(|error| {
+            let why = format!("cannot move the lost store in {} aside: {error}", folder.display());
+            disk_quota::failed(options, &why)
+        })?;
         log::warn!("moved the old store aside in {}", folder.display());
     }
     let store = open(options).await?;
@@ -81,14 +85,15 @@ pub(crate) async fn open_trusted(node: &Arc<NodeState>) -> Result<Store, Failure
 
 pub(crate) async fn open(options: &NodeOptions) -> Result<Store, Failure> {
     let folder = options.store_dir();
-    // Before the folder is made private: a store of another format is not changed at all.
-    if let Err(error @ DbError::Format(_)) = format::check_folder(&folder) {
-        return Err(other_format(&folder, &error));
+    let level = test_hooks::number(TEST_RULES_LEVEL)?.and_then(|level| u32::try_from(level).ok());
+    let level = level.unwrap_or(RULES_LEVEL);
+    // Before the folder is made private: the store of another version is not changed at all.
+    if let Err(error @ (DbError::Format(_) | DbError::TooNew(_))) = format::check_folder(&folder, level) {
+        return Err(unusable(options, error));
     }
     let started = Instant::now();
     loop {
-        let level = test_hooks::number(TEST_RULES_LEVEL)?.and_then(|level| u32::try_from(level).ok());
-        let open_at_level = |disk| Store::open_at_level(disk, level.unwrap_or(RULES_LEVEL));
+        let open_at_level = |disk| Store::open_at_level(disk, level);
         match FileDisk::new(&folder).and_then(open_at_level) {
             Ok(mut store) => {
                 if let Some(entries) = test_hooks::number(TEST_LOG_KEEP)? {
@@ -96,26 +101,37 @@ pub(crate) async fn open(options: &NodeOptions) -> Result<Store, Failure> {
                 }
                 return Ok(store);
             }
-            // Retrying does not help: a sector that is unreadable at open stays unreadable.
-            Err(error) if error.is_damage() || error.is_unreadable() => {
-                return Err(lost_store(options, &error.to_string()));
-            }
             Err(DbError::InUse(_)) if started.elapsed() < STORE_WAIT => {
                 smol::Timer::after(STORE_PAUSE).await;
             }
-            Err(error @ DbError::Format(_)) => return Err(other_format(&folder, &error)),
-            Err(error @ DbError::InUse(_)) => {
-                let text = format!("{error}: is {} running already?", options.name());
-                return Err(Failure::new(Exit::Configuration, text));
-            }
-            Err(error) => {
-                return Err(match ReplicaFailure::from(error) {
-                    ReplicaFailure::Disk(why) => disk_quota::failed(options, &why),
-                    ReplicaFailure::TooNew(why) => too_new(options, &why),
-                    other => Failure::new(Exit::Refused, format!("{}: {other:?}", folder.display())),
-                });
-            }
+            Err(error) => return Err(unusable(options, error)),
         }
+    }
+}
+
+/// Returns the failure of a store that cannot be opened or begun with. Marks it as lost if it is damaged. Retrying does not
+/// help there: a sector that is unreadable at the start stays unreadable.
+pub(crate) fn unusable(options: &NodeOptions, error: DbError) -> Failure {
+    match error {
+        error if error.is_damage() || error.is_unreadable() => lost_store(options, &error.to_string()),
+        DbError::Format(_) => other_format(&options.store_dir(), &error),
+        DbError::InUse(_) => {
+            let text = format!("{error}: is {} running already?", options.name());
+            Failure::new(Exit::Configuration, text)
+        }
+        error => failure_of(options, ReplicaFailure::from(error)),
+    }
+}
+
+/// Returns the failure to end with. Marks the store where it must not be used again.
+pub(crate) fn failure_of(options: &NodeOptions, failing: ReplicaFailure) -> Failure {
+    match failing {
+        ReplicaFailure::Broken(why) => Failure::new(Exit::Refused, format!("{}: {why}", options.name())),
+        ReplicaFailure::Disk(why) => disk_quota::failed(options, &why),
+        ReplicaFailure::Lost(why) => lost_store(options, &why),
+        ReplicaFailure::Differs(why) => digest_comparison::halt(options, &why),
+        ReplicaFailure::TooNew(why) => too_new(options, &why),
+        ReplicaFailure::Removed(why) => removed(options, &why),
     }
 }
 

@@ -96,7 +96,7 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     };
     let failing = async {
         match failure.recv().await {
-            Ok(failing) => Err(failure_of(&node.options, failing)),
+            Ok(failing) => Err(open_store::failure_of(&node.options, failing)),
             Err(_) => std::future::pending().await,
         }
     };
@@ -121,6 +121,13 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
     gate.close();
     serving.cancel().await;
     checkpoint(&node).await;
+    // The disk may fail after the stop began, too.
+    let ended = match failure.try_recv() {
+        Ok(failing @ (ReplicaFailure::Disk(_) | ReplicaFailure::Lost(_))) if ended.is_ok() => {
+            Err(open_store::failure_of(&node.options, failing))
+        }
+        _ => ended,
+    };
     // Closing the store with its last reader would write to it again, and the process ends before that is done.
     let _open = ManuallyDrop::new(node.clone());
     ended
@@ -162,18 +169,6 @@ fn new_node(
         ),
         options,
     })
-}
-
-/// Returns the failure to end with. Marks the store where it must not be used again.
-fn failure_of(options: &NodeOptions, failing: ReplicaFailure) -> Failure {
-    match failing {
-        ReplicaFailure::Broken(why) => Failure::new(Exit::Refused, format!("{}: {why}", options.name())),
-        ReplicaFailure::Disk(why) => disk_quota::failed(options, &why),
-        ReplicaFailure::Lost(why) => open_store::lost_store(options, &why),
-        ReplicaFailure::Differs(why) => digest_comparison::halt(options, &why),
-        ReplicaFailure::TooNew(why) => open_store::too_new(options, &why),
-        ReplicaFailure::Removed(why) => open_store::removed(options, &why),
-    }
 }
 
 /// Founds a cluster in an unused store and returns without serving it (`--found-only`).
@@ -232,8 +227,8 @@ async fn become_member(
     mut store: Store,
 ) -> Result<impl Future<Output = ()> + use<>, Failure> {
     let founding = join::belong(node, &mut store).await?;
-    let broken = |error: DbError| Failure::new(Exit::Refused, error.to_string());
-    let loaded = store.loaded().map_err(broken)?;
+    let unusable = |error: DbError| open_store::unusable(&node.options, error);
+    let loaded = store.loaded().map_err(unusable)?;
     let Some(identity) = loaded.identity.clone() else {
         return Err(Failure::new(Exit::Refused, "the store has no identity after joining".to_string()));
     };
@@ -257,7 +252,7 @@ async fn become_member(
     key_rotation::check(&node.options, &reader)?;
     let disk = store.disk();
     let writer = Writer::new(store);
-    let members = writer.members().map_err(broken)?;
+    let members = writer.members().map_err(unusable)?;
     let core = Core::new(options, reader, &loaded, members)
         .map_err(|error| Failure::new(Exit::Refused, format!("cannot use the log: {error}")))?;
     let member_list = MemberList::new(&identity);

@@ -141,7 +141,9 @@ async fn expect(
 /// Receives a snapshot on an incoming link.
 pub(crate) async fn accept(node: Arc<NodeState>, mut channel: Channel) {
     if let Err(error) = try_accept(&node, &mut channel).await {
-        log::info!("could not receive a snapshot: {error}");
+        // The operator has to repair this member's own disk. Everything else passes.
+        let level = if let SnapshotError::Db(_) = error { log::Level::Warn } else { log::Level::Info };
+        log::log!(level, "could not receive a snapshot: {error}");
         let _ = frame::write(&mut channel.writer, &SnapshotVerdict::No(error.to_string())).await;
     }
 }

@@ -22,7 +22,7 @@ use ribbit_net::secret::new_request_id;
 use ribbit_state::{Code, Reply};
 use ribbit_ui::plain;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -50,21 +50,30 @@ const ALIVE_PATIENCE: Duration = Duration::from_secs(10);
 const SAY_EVERY: Duration = Duration::from_secs(30);
 
 /// Returns the reason why the store in this folder must not be used, or `None` if it does not have this mark.
-pub(crate) fn marked(folder: &Path, mark: &str) -> Option<String> {
-    match fs::read(folder.join(mark)) {
-        Ok(why) if why.is_empty() => Some("it is marked as unusable, and the mark gives no reason".into()),
-        Ok(why) => Some(plain::line(&String::from_utf8_lossy(&why))),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => None,
+///
+/// # Errors
+/// The folder cannot be read, so it is unknown whether the mark exists.
+pub(crate) fn marked(folder: &Path, mark: &str) -> io::Result<Option<String>> {
+    let path = folder.join(mark);
+    match path.symlink_metadata() {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
+        exists => exists?,
+    };
+    Ok(Some(match fs::read(&path) {
+        Ok(why) if why.is_empty() => "it is marked as unusable, and the mark gives no reason".into(),
+        Ok(why) => plain::line(&String::from_utf8_lossy(&why)),
         // The mark counts even if its text cannot be read.
-        Err(error) => Some(format!("it is marked as unusable, and the reason cannot be read: {error}")),
-    }
+        Err(error) => format!("it is marked as unusable, and the reason cannot be read: {error}"),
+    }))
 }
 
 /// Marks the store in this folder, durably. `why` becomes the content of the mark.
 ///
 /// # Errors
 /// The file cannot be written or synced.
-pub(crate) fn mark(folder: &Path, mark: &str, why: &str) -> std::io::Result<()> {
+pub(crate) fn mark(folder: &Path, mark: &str, why: &str) -> io::Result<()> {
     let mut file = private_file(&folder.join(mark))?;
     file.set_len(0)?;
     file.write_all(why.as_bytes())?;
@@ -76,7 +85,7 @@ pub(crate) fn mark(folder: &Path, mark: &str, why: &str) -> std::io::Result<()> 
 ///
 /// # Errors
 /// A file cannot be moved, removed or synced.
-pub(crate) fn set_aside(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn set_aside(folder: &Path) -> io::Result<()> {
     let aside = folder.join(ASIDE);
     // The mark is removed last, so a move that was interrupted is repeated with the remaining files. Log segments without a
     // store file are moved too.
@@ -94,7 +103,7 @@ pub(crate) fn set_aside(folder: &Path) -> std::io::Result<()> {
 }
 
 /// Moves the log segments first: log segments that stayed behind without the store file would belong to no store.
-fn move_store(folder: &Path, aside: &Path) -> std::io::Result<()> {
+fn move_store(folder: &Path, aside: &Path) -> io::Result<()> {
     for name in segment_names(folder)? {
         fs::rename(folder.join(&name), aside.join(&name))?;
     }

@@ -177,9 +177,16 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
         if let DbError::Format(_) = error {
             return crate::common::failure::other_format(&options.from, &error);
         }
-        match error.is_full() {
-            true => Failure::new(Exit::Disk, format!("not enough space for a copy of {from}: {error}")),
-            false => Failure::new(Exit::Refused, format!("{from} cannot be used: {error}")),
+        match error {
+            error if error.is_full() => {
+                Failure::new(Exit::Disk, format!("not enough space for a copy of {from}: {error}"))
+            }
+            // Of the copy, which was written completely before.
+            DbError::File(error) => Failure::new(Exit::Disk, format!("cannot recover from {from}: {error}")),
+            DbError::TooNew(why) => {
+                Failure::new(Exit::Configuration, format!("{from} cannot be used: {why}"))
+            }
+            error => Failure::new(Exit::Refused, format!("{from} cannot be used: {error}")),
         }
     };
     let disk = FileDisk::new(work).map_err(unusable)?;
@@ -208,7 +215,7 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
     let Ok((raft_id, changes)) = begun else {
         let text =
             format!("{} was written by a newer version of ribbit: use that version", options.from.display());
-        return Err(Failure::new(Exit::Refused, text));
+        return Err(Failure::new(Exit::Configuration, text));
     };
     let counts = counts(&view).map_err(unusable)?;
     drop(view);

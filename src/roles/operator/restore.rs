@@ -103,7 +103,7 @@ const FIRST: u32 = 1;
 /// Restores a backup and prints the next steps.
 ///
 /// # Errors
-/// 1: FILE cannot be used, or NEW is not empty. 74: the disk is full.
+/// 1: FILE cannot be used, or NEW is not empty. 74: the disk is full. 78: a newer version made FILE.
 pub(crate) fn run(options: &RestoreOptions) -> Result<(), Failure> {
     if options.dry_run {
         return dry_run(options);
@@ -158,13 +158,14 @@ fn begin(options: &RestoreOptions) -> Result<BackupReader<Box<dyn Read>>, Failur
              {RULES_LEVEL}. Restore it with the version that made it",
             shown(options)
         );
-        return Err(Failure::new(Exit::Refused, text));
+        return Err(Failure::new(Exit::Configuration, text));
     }
     Ok(backup)
 }
 
 fn unusable(options: &RestoreOptions, error: &BackupError) -> Failure {
-    Failure::new(Exit::Refused, format!("cannot restore {}: {error}", shown(options)))
+    let exit = if let BackupError::Newer(_) = error { Exit::Configuration } else { Exit::Refused };
+    Failure::new(exit, format!("cannot restore {}: {error}", shown(options)))
 }
 
 fn is_intact(options: &RestoreOptions, head: &BackupHead) -> String {
@@ -210,9 +211,9 @@ struct Restored {
 
 fn restore_in(work: &Path, options: &RestoreOptions) -> Result<Restored, Failure> {
     let from = shown(options);
-    let broken = |error: DbError| {
-        let exit = if error.is_full() { Exit::Disk } else { Exit::Refused };
-        Failure::new(exit, format!("cannot write {}: {error}", work.display()))
+    let broken = |error: DbError| match error {
+        DbError::File(error) => Failure::new(Exit::Disk, format!("cannot restore {from}: {error}")),
+        error => Failure::new(Exit::Refused, format!("cannot write {}: {error}", work.display())),
     };
     // The header is checked before anything is created.
     let mut backup = begin(options)?;
@@ -230,7 +231,7 @@ fn restore_in(work: &Path, options: &RestoreOptions) -> Result<Restored, Failure
     let counts = found(&mut store, cluster, history, file.ring.newest.id()).map_err(broken)?;
     let Some(counts) = counts else {
         let text = format!("{from} was written by a newer version of ribbit: use that version");
-        return Err(Failure::new(Exit::Refused, text));
+        return Err(Failure::new(Exit::Configuration, text));
     };
     drop(store);
     let path = ClusterFile::path_in(work);

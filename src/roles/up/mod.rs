@@ -68,7 +68,7 @@ const ARENAS: (&str, &str) = ("MALLOC_ARENA_MAX", "2");
 fn check_formats(data_dir: &Path, members: &[(Role, u32)]) -> Result<(), Failure> {
     for (role, id) in members {
         let store = data_dir.join(MemberName::at_home(*role, *id).to_string());
-        if let Err(error @ DbError::Format(_)) = format::check_folder(&store) {
+        if let Err(error @ DbError::Format(_)) = format::check_folder(&store, u32::MAX) {
             return Err(other_format(&store, &error));
         }
     }

@@ -8,7 +8,7 @@ use super::keyboard::{InputEvent, InputRequest, Keyboard};
 use crate::client::session::request_error::RequestError;
 use crate::common::failure::{Exit, Failure};
 use crate::common::script_input::{LINE_BYTES_MAX, next_line};
-use crate::common::stop::received;
+use crate::common::signals::received;
 use async_signal::{Signal, Signals};
 use ribbit_net::discovery::ConnectionEvent;
 use ribbit_net::protocol::Password;

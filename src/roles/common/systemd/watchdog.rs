@@ -7,7 +7,7 @@
 use super::{is_for_another, notify, set};
 use crate::common::log_lines;
 use crate::common::panics;
-use crate::common::stop::received;
+use crate::common::signals::received;
 use async_signal::{Signal, Signals};
 use ribbit_net::tasks;
 use smol::Timer;

@@ -10,7 +10,7 @@ pub(crate) mod validity;
 use crate::common::defaults::CREDENTIALS;
 use crate::common::failure::{Exit, Failure};
 use crate::common::machine::wall_ms;
-use crate::common::stop::received;
+use crate::common::signals::received;
 use async_signal::Signals;
 use clap::Args;
 use ribbit_state::sync::MutexExt;

@@ -18,7 +18,8 @@ pub(crate) mod arguments;
 pub mod child;
 
 use crate::common::failure::{Exit, Failure};
-use crate::common::stop::{ending_signals, received};
+use crate::common::signals::received;
+use crate::common::stop::ending_signals;
 use crate::locks::lease::HeldLease;
 use crate::locks::namespace::{self, Namespace, refused};
 use arguments::LockOptions;

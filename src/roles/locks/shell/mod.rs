@@ -26,7 +26,8 @@ pub(crate) mod watch;
 
 use crate::common::failure::{Exit, Failure};
 use crate::common::script_input::next_line;
-use crate::common::stop::{ending_signals, received};
+use crate::common::signals::received;
+use crate::common::stop::ending_signals;
 use crate::locks::lease::HeldLease;
 use crate::locks::namespace::{Namespace, shown};
 use arguments::ShellOptions;

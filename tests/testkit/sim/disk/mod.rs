@@ -375,7 +375,7 @@ impl SimDisk {
 }
 
 fn failed(source: io::Error) -> DbError {
-    DbError::File { path: "store".into(), source }
+    source.into()
 }
 
 /// Syncs files and the folder where [`ribbit_db::FileDisk`] does.
