@@ -283,8 +283,9 @@ impl Journal {
     fn put(&mut self, segment: &Segment, at: u64, mut record: Vec<u8>) -> Result<u64, DbError> {
         let end = at + record.len() as u64;
         self.digest = mixed(self.digest, sum_of(&record));
-        if end > self.length {
-            self.length = end.next_multiple_of(LOG_SEGMENT_STEP_BYTES);
+        // A crash while the file grew may have left it within a step, which would count as cut short.
+        if end > self.length || !self.length.is_multiple_of(LOG_SEGMENT_STEP_BYTES) {
+            self.length = self.length.max(end).next_multiple_of(LOG_SEGMENT_STEP_BYTES);
             segment.backend.set_len(self.length)?;
             record.resize((self.length - at) as usize, 0);
         }

@@ -3,6 +3,7 @@
 
 use crate::test_cluster::TestCluster;
 use crate::writers::{Writers, stores_agree};
+use ribbit_db::disk::segment_names;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -70,6 +71,25 @@ fn a_store_cut_short() {
         file.set_len(file.metadata().expect("a store").len() / 3).expect("a store");
         pond.kill(&[member]);
     });
+}
+
+/// Zeros at the end of a log look like a write that a crash has torn. The others know that more was committed.
+#[test]
+fn a_log_whose_last_blocks_are_zeroed() {
+    let mut hurt = String::new();
+    let pond = heals(|pond, member| {
+        hurt = member.to_string();
+        pond.signal(&[member], rustix::process::Signal::STOP);
+        let folder = pond.folder().join(member);
+        let newest = segment_names(&folder).expect("a folder").into_iter().max().expect("a log");
+        let path = folder.join(newest);
+        let mut bytes = fs::read(&path).expect("a log");
+        let last = bytes.iter().rposition(|byte| *byte != 0).expect("something was written");
+        bytes[(last / 512).saturating_sub(2) * 512..].fill(0);
+        fs::write(&path, bytes).expect("a log");
+        pond.kill(&[member]);
+    });
+    assert!(pond.folder().join(&hurt).join("aside").join("store.redb").exists(), "it must be noticed");
 }
 
 #[test]

@@ -47,9 +47,9 @@ const FILES: u64 = 40;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Left {
-    ByKill,
-    ByPowerCut,
-    ByCleanStop,
+    Kill,
+    PowerCut,
+    CleanStop,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,7 +60,7 @@ enum Harm {
     Truncated,
 }
 
-const LEFT: [Left; 3] = [Left::ByKill, Left::ByPowerCut, Left::ByCleanStop];
+const LEFT: [Left; 3] = [Left::Kill, Left::PowerCut, Left::CleanStop];
 const HARMS: [Harm; 4] = [Harm::Zeroed, Harm::BitFlipped, Harm::Earlier, Harm::Truncated];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -164,13 +164,13 @@ impl Truth {
 
     fn left(&self, left: Left) -> MemoryDisk {
         match left {
-            Left::ByKill => self.killed.copy(),
-            Left::ByPowerCut => {
+            Left::Kill => self.killed.copy(),
+            Left::PowerCut => {
                 let mut disk = self.killed.copy();
                 disk.was_cut_off = true;
                 disk
             }
-            Left::ByCleanStop => self.stopped.copy(),
+            Left::CleanStop => self.stopped.copy(),
         }
     }
 
@@ -396,9 +396,9 @@ fn is_allowed(
     match found {
         Found::Nothing | Found::SaidAtStart | Found::SaidWhenRead => true,
         // redb looks at no page of a file that was not cut off by a power cut.
-        Found::SaidByScrub => left != Left::ByPowerCut && matches!(file, Name::Store(StoreFile::Main)),
+        Found::SaidByScrub => left != Left::PowerCut && matches!(file, Name::Store(StoreFile::Main)),
         // Where the last record is, and nothing behind it.
-        Found::NewestGone(_) if left != Left::ByCleanStop && file == newest => match harm {
+        Found::NewestGone(_) if left != Left::CleanStop && file == newest => match harm {
             Harm::Truncated => at % STEP == 0,
             _ => at + BLOCK > last_record,
         },
@@ -408,7 +408,7 @@ fn is_allowed(
 
 fn print(table: &Table) {
     println!(
-        "| left | file | damage | cases | nothing lost | said at start | said when read | said by the scrub | newest batches gone |"
+        "| left by | file | damage | cases | nothing lost | said at start | said when read | said by the scrub | newest batches gone |"
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     for ((left, is_log, harm), found) in table {

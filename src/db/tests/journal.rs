@@ -346,6 +346,7 @@ fn a_crash_while_a_segment_grows_is_no_damage() {
         journal.append(&[long(index)], None, 1_000);
         index += 1;
     }
+    journal.note();
     let before = all_terms(&journal);
     let old_end = journal.end() as usize;
     journal.append(&[long(index)], None, 1_000);
@@ -353,12 +354,21 @@ fn a_crash_while_a_segment_grows_is_no_damage() {
     drop(journal);
     assert!(old_end <= step && end > step);
     let path = files(folder.path()).remove(0);
-    let bytes = fs::read(&path).unwrap();
+    let (bytes, note) = (fs::read(&path).unwrap(), fs::read(folder.path().join("note")).unwrap());
     for length in [step, step + 1, step + 700, end - 1, end, end + 1, end + 700, bytes.len()] {
         fs::write(&path, &bytes[..length]).unwrap();
-        let journal = read_only(folder.path(), 1).unwrap();
+        let mut journal = open(folder.path());
         let whole = before + u64::from(length >= end);
         assert_eq!(all_terms(&journal), whole, "{length}");
+        // It goes on in this file, or in another one.
+        for more in 1..=3 {
+            let next = journal.last().index + 1;
+            journal.append(&[entry(next, 1)], None, 1_000);
+            assert_eq!(all_terms(&read_only(folder.path(), 1).unwrap()), whole + more, "{length}");
+        }
+        drop(journal);
+        files(folder.path()).iter().skip(1).for_each(|file| fs::remove_file(file).unwrap());
+        fs::write(folder.path().join("note"), &note).unwrap();
     }
 }
 
