@@ -1,6 +1,6 @@
-//! Fault injection: deliberate bugs that show that the simulator finds such bugs (`scripts/injected-bugs`).
+//! Fault injection: deliberate bugs that show that the simulator finds such bugs (`scripts/planted-bugs`).
 //!
-//! Without the feature `injected`, [`injected`] is `false` at compile time. With it, a bug is active on the threads that
+//! Without the feature `planted`, [`injected`] is `false` at compile time. With it, a bug is active on the threads that
 //! activated it, and only there.
 
 /// A deliberate bug.
@@ -26,6 +26,16 @@ pub enum Fault {
     HastyVote,
     /// A failed sync is retried, and its batch is trusted when the retry succeeds.
     FailedSync,
+    /// The rows of a snapshot's last chunk are counted but not written.
+    LostChunk,
+    /// The deduplication window forgets everything at every 64th index.
+    ShortWindow,
+    /// The log is cut up to what is applied, not to what is applied durably.
+    EarlyCut,
+    /// A configuration that takes effect is not stored.
+    ForgottenConfiguration,
+    /// A snapshot is installed without another epoch of the log.
+    SameEpoch,
 }
 
 #[cfg(feature = "planted")]
@@ -33,7 +43,7 @@ mod awake {
     use super::Fault;
     use std::cell::Cell;
 
-    pub const ALL: [Fault; 10] = [
+    pub const ALL: [Fault; 15] = [
         Fault::AckBeforeFsync,
         Fault::ForgottenVote,
         Fault::AppliedTwice,
@@ -44,6 +54,11 @@ mod awake {
         Fault::UnsyncedTail,
         Fault::FailedSync,
         Fault::HastyVote,
+        Fault::LostChunk,
+        Fault::ShortWindow,
+        Fault::EarlyCut,
+        Fault::ForgottenConfiguration,
+        Fault::SameEpoch,
     ];
 
     thread_local! {
