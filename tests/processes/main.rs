@@ -37,6 +37,7 @@ mod encrypted_backup;
 mod even;
 mod failing;
 mod failover;
+mod faults;
 mod followed_output;
 mod following;
 mod full;
