@@ -21,7 +21,7 @@ use ribbit_net::protocol::{
 use ribbit_roles::client::terminal::commands::TABLE;
 use ribbit_roles::common::cluster_file::ClusterFile;
 use ribbit_state::command::Proposal;
-use ribbit_state::query::TalkPartner;
+use ribbit_state::query::{OperatorQuery, TalkPartner};
 use ribbit_state::{ClusterId, Consistency, HistoryId, Query, Request, RequestId, Token, Topic, TreePath};
 use serde::Serialize;
 use std::fs;
@@ -219,15 +219,20 @@ fn queries() -> Vec<Query> {
         Query::Talk { session, with: TalkPartner::Named("bob".into()), before, limit },
         Query::Message { session, id: 7 },
         Query::Settings,
-        Query::Accounts { names: "*".into(), after: None },
+        OperatorQuery::Accounts { names: "*".into(), after: None }.into(),
     ]
 }
 
 fn asks() -> Vec<Ask> {
     let (id, submitted_at, session) = (RequestId(7), 3, rules::ADA);
     let password = || Password("frogfrog".into());
-    let form =
-        NewAccount { name: "Ada".into(), username: "ada".into(), email: "a@b".into(), password: password() };
+    let form = NewAccount {
+        name: "Ada".into(),
+        username: "ada".into(),
+        email: "a@b".into(),
+        password: password(),
+        invitation: None,
+    };
     let cursor = Token { history: HistoryId(2), index: 7 };
     vec![
         Ask::NodeStatus,
