@@ -164,6 +164,12 @@ pub fn json(findings: &[Finding]) -> String {
     serde_json::to_string(&json).expect("plain data always serialises")
 }
 
+/// Returns the description of a finding, and what to do about it.
+pub(super) fn said(finding: &Finding) -> (String, Option<String>) {
+    let Check { words, fix, .. } = check(finding);
+    (words, fix)
+}
+
 fn check(finding: &Finding) -> Check {
     let (what, verdict, words, fix) = judged(finding);
     let verdict = match verdict {

@@ -65,6 +65,34 @@ pub fn problem_words(trouble: &Problem) -> String {
     }
 }
 
+/// Returns what to do about a problem, if its words do not say it.
+pub fn problem_fix(trouble: &Problem) -> Option<String> {
+    Some(match trouble {
+        Problem::NoAnswer | Problem::NoBackend => {
+            "On the boards run `systemctl status 'ribbit*'`, and start what is not running.".to_string()
+        }
+        Problem::NoLeader => {
+            "Start the members that are offline, or check the network between them.".to_string()
+        }
+        Problem::NoRoom => "Delete croaks, free space on the disks, or raise --disk-quota.".to_string(),
+        Problem::Missing(name) => {
+            format!(
+                "Check the power and the network of its board. If it never returns: `ribbit member remove {name}`."
+            )
+        }
+        Problem::Outside(name) => {
+            format!("Look at the log of {name}: it says what it waits for. It joins by itself.")
+        }
+        Problem::Behind(name) => {
+            format!(
+                "Wait while it catches up. If that takes long, run `ribbit doctor` on the board of {name}."
+            )
+        }
+        Problem::NoRedundancy => "Start the members that are offline, or add one.".to_string(),
+        Problem::NoMember | Problem::Stalled(_) | Problem::DiskFull(_) => return None,
+    })
+}
+
 /// Returns the JSON name of a problem, and the member it is about.
 fn kind(trouble: &Problem) -> (&'static str, Option<&str>) {
     match trouble {

@@ -8,7 +8,7 @@
 //! - [`avatar`]: the pictures beside names; [`device`]: the name of a browser
 //! - [`atom`]: feeds for feed readers
 //! - [`pages`]: the pages, with their templates in `templates/`; askama escapes all text
-//! - [`status_page`]: the page `/status`
+//! - [`status_page`]: the page `/status`; [`overview_page`]: the page `/admin`
 //! - [`form`]: form fields from a browser, and the request id of a form
 //!
 //! For programs of other makers:
@@ -49,6 +49,7 @@ pub mod lines;
 pub mod metrics;
 pub mod nearest;
 pub mod notice_words;
+pub mod overview_page;
 pub mod pages;
 pub mod person_json;
 pub mod plain;

@@ -132,18 +132,7 @@ impl StatusPage {
         StatusPage {
             frame: PageFrame { refresh: (!still).then_some(REFRESH_SECONDS), ..frame },
             state: overall(&troubles),
-            headline: match overall(&troubles) {
-                Health::Fine => "All is well.",
-                Health::Degraded => "It works, but something needs attention.",
-                Health::Down if !survey.has_answers() => "No servers are running.",
-                Health::Down
-                    if troubles.iter().all(|one| one.health() < Health::Down || *one == Problem::NoRoom) =>
-                {
-                    "You can read, but nothing new can be posted."
-                }
-                Health::Down => "It doesn't work at the moment.",
-                Health::Unknown => "No member of the cluster answers.",
-            },
+            headline: headline(survey, &troubles),
             leads: match &survey.leader {
                 Some(leader) => format!("{leader} is the leader."),
                 None => String::new(),
@@ -167,7 +156,21 @@ impl StatusPage {
     }
 }
 
-fn shown(survey: &Survey, member: &MemberView) -> MemberRow {
+/// Returns the state of the cluster as a sentence.
+pub(super) fn headline(survey: &Survey, troubles: &[Problem]) -> &'static str {
+    match overall(troubles) {
+        Health::Fine => "All is well.",
+        Health::Degraded => "It works, but something needs attention.",
+        Health::Down if !survey.has_answers() => "No servers are running.",
+        Health::Down if troubles.iter().all(|one| one.health() < Health::Down || *one == Problem::NoRoom) => {
+            "You can read, but nothing new can be posted."
+        }
+        Health::Down => "It doesn't work at the moment.",
+        Health::Unknown => "No member of the cluster answers.",
+    }
+}
+
+pub(super) fn shown(survey: &Survey, member: &MemberView) -> MemberRow {
     let leads = survey.leader.as_deref() == Some(&member.info.name());
     let (dot, is) = match (member.alive, leads, member.in_sync, member.voter) {
         (false, ..) => (MemberMark::Missing, "offline"),

@@ -10,7 +10,7 @@ use ribbit_net::handshake::{self, Accepted, Opening};
 use ribbit_net::limits::FRAME_BYTES_MAX;
 use ribbit_net::protocol::{
     Answer, AnswerFrame, Ask, AskFrame, HistoryLine, LapseReason, MemberInfo, NodeStatus, Password,
-    UnavailableReason,
+    StoreStatus, UnavailableReason,
 };
 use ribbit_net::secret::stored_token;
 use ribbit_replica::event_ring::{EventReader, EventRing};
@@ -473,7 +473,12 @@ fn status(store: &Store, well: bool) -> NodeStatus {
         stalled_s: 0,
         lagging: Vec::new(),
         others: Vec::new(),
-        store: Default::default(),
+        store: StoreStatus {
+            bytes: 20 << 20,
+            quota_bytes: 1 << 30,
+            free_bytes: 8 << 30,
+            ..StoreStatus::default()
+        },
         leases: Default::default(),
         accepts_old_key: false,
     }

@@ -4,12 +4,14 @@ use ribbit_roles::web::routes::{ROUTES, RequestBody};
 use ribbit_state::limits::CONFIRMATION_AGE_MS_MAX;
 use ribbit_state::query::OperatorQuery;
 use ribbit_state::{AccountId, AccountRole, Code, Inviters, OperatorCommand, Page, Registration};
+use testkit::group::Mood;
 use testkit::http::Browser;
 use testkit::site::Site;
 
 /// Every page, and the least role that may see it.
-const PAGES: [(&str, AccountRole); 7] = [
+const PAGES: [(&str, AccountRole); 8] = [
     ("/admin", AccountRole::Moderator),
+    ("/admin/reports", AccountRole::Moderator),
     ("/admin/people", AccountRole::Moderator),
     ("/admin/people/carl", AccountRole::Moderator),
     ("/admin/requests", AccountRole::Admin),
@@ -20,7 +22,7 @@ const PAGES: [(&str, AccountRole); 7] = [
 
 /// Every form of these pages, the fields that it sends, and the least role that may send it.
 const FORMS: [(&str, &[(&str, &str)], AccountRole); 15] = [
-    ("/admin", &[("report", "1"), ("choice", "nothing")], AccountRole::Moderator),
+    ("/admin/reports", &[("report", "1"), ("choice", "nothing")], AccountRole::Moderator),
     ("/admin/people/carl", &[("choice", "suspend")], AccountRole::Moderator),
     ("/admin/people/carl", &[("choice", "resume")], AccountRole::Moderator),
     ("/admin/people/carl", &[("choice", "role"), ("role", "admin")], AccountRole::Admin),
@@ -146,14 +148,16 @@ fn a_moderator_decides_reports_and_suspends() {
     carl.croak("buy my <swamp>");
     let report = [("person", "carl"), ("words", "sells swamps")];
     ada.post("/report", &report).leads_to("/@carl?note=reported");
-    bob.get("/admin").says(200, "Why: sells swamps");
+    bob.get("/admin").says(200, "1 report waits");
+    bob.get("/admin/reports").says(200, "Why: sells swamps");
     let id = {
-        let body = bob.get("/admin").body;
+        let body = bob.get("/admin/reports").body;
         body.split("name=\"report\" value=\"").nth(1).unwrap().split('"').next().unwrap().to_string()
     };
-    bob.post("/admin", &[("report", &id), ("choice", "warn")]).leads_to("/admin?note=decided");
+    bob.post("/admin/reports", &[("report", &id), ("choice", "warn")])
+        .leads_to("/admin/reports?note=decided");
     assert_eq!(reports(&site), 0);
-    bob.get("/admin").says(200, "No report waits for a decision.");
+    bob.get("/admin/reports").says(200, "No report waits for a decision.");
     ada.get("/notifications").says(200, "report");
     bob.post("/admin/people/carl", &[("choice", "suspend")]).leads_to("/admin/people/carl?note=suspended");
     carl.get("/main").leads_to("/login");
@@ -278,4 +282,16 @@ fn an_admin_makes_and_revokes_invitations_of_the_operators() {
     let log = ada.get("/admin/audit");
     log.says(200, "@ada (10.0.0.1) made an invitation: 1 account");
     log.says(200, "@ada (10.0.0.1) revoked an invitation:");
+}
+
+#[test]
+fn the_overview_says_what_is_wrong_and_what_to_do() {
+    let site = Site::start();
+    let [mut ada, mut bob, _] = three(&site);
+    site.group.be(Mood::Minority);
+    let page = bob.get("/admin");
+    page.says(200, "There is no leader.");
+    page.says(200, "Start the members that are offline, or check the network between them.");
+    page.says(200, "backend-1 uses 20 of 1024 MiB");
+    ada.get("/admin").says(200, "To decide");
 }

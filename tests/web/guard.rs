@@ -83,7 +83,7 @@ fn other_sites_can_neither_send_forms_nor_load_private_data() {
         ("/pin", "croak=6&choice=add"),
         ("/dismiss", "announcement=6"),
         ("/delete", "password=password"),
-        ("/admin", "report=6&choice=nothing"),
+        ("/admin/reports", "report=6&choice=nothing"),
         ("/admin/people/ada", "choice=suspend"),
         ("/admin/requests", "asked=ada&choice=approve"),
         ("/admin/invitations", "choice=make&uses=1&days=7&room="),

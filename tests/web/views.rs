@@ -183,6 +183,7 @@ fn every_page_matches_its_golden_file() {
     views.see("about", &ada.get("/about"));
     views.see("nothing-here", &ada.get("/nothing"));
     site.group.operate(OperatorCommand::SetRole { account: AccountId(1), role: AccountRole::Admin });
+    views.see("admin-overview", &ada.get("/admin"));
     views.see("admin-invitations", &ada.get("/admin/invitations"));
     let make = [("choice", "make"), ("uses", "3"), ("days", "7"), ("room", "pond")];
     views.see("admin-invitations-made", &ada.post("/admin/invitations", &make));

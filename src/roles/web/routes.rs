@@ -262,6 +262,8 @@ routes! {
         GET |it| invitations::show(it.context, it.query).await,
         POST |it| invitations::change(it.context, it.form).await;
     Admin "/admin" Session
+        GET |it| admin::overview::show(it.context, &it.services.cluster, it.query).await;
+    AdminReports "/admin/reports" Session
         GET |it| admin::reports::show(it.context, it.query).await,
         POST |it| admin::reports::decide(it.context, it.form).await;
     AdminPeople "/admin/people" Session

@@ -16,6 +16,7 @@ use ribbit_state::{AccountRole, LogIndex, Registration};
 /// Page with a tab of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdminTab {
+    Overview,
     Reports,
     People,
     Requests,
@@ -28,7 +29,7 @@ pub enum AdminTab {
 #[derive(Debug)]
 pub struct AdminHead {
     pub tab: AdminTab,
-    /// True if the viewer is an admin. A moderator has the first two tabs only.
+    /// True if the viewer is an admin. A moderator has the first three tabs only.
     pub admin: bool,
     pub refusals: Vec<String>,
 }
@@ -85,7 +86,7 @@ impl ReportRow {
     }
 }
 
-/// `/admin`: reports that wait for a decision, oldest first.
+/// `/admin/reports`: reports that wait for a decision, oldest first.
 #[derive(Debug, Template)]
 #[template(path = "admin-reports.html")]
 pub struct ReportsPage {

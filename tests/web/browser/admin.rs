@@ -34,10 +34,13 @@ fn administration(visit: &Visit) {
     site.group.operate(OperatorCommand::SetRole { account: AccountId(1), role: AccountRole::Admin });
     visit.go("/settings");
     visit.driver.click("a[href='/admin']");
-    visit.shows("/admin", "Sells swamps to newts");
+    visit.shows("/admin", "1 report waits");
+    visit.look("admin-overview");
+    visit.driver.click("main nav a[href='/admin/reports']");
+    visit.shows("/admin/reports", "Sells swamps to newts");
     visit.look("admin-reports");
     visit.driver.click("button[value=warn]");
-    visit.shows("/admin?note=decided", "No report waits for a decision.");
+    visit.shows("/admin/reports?note=decided", "No report waits for a decision.");
     visit.look("admin-reports-empty");
     visit.driver.click("main nav a[href='/admin/people']");
     visit.shows("/admin/people", "@bob");

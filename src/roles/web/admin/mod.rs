@@ -9,10 +9,11 @@
 //! The rules decide by the role that the account has when the command is applied; nothing here is a permission. Each act is a row
 //! of the audit log.
 //!
-//! - here: shared steps of all pages; `reports`, `people`, `requests`, `invitations`, `site`, `audit`: one page each
+//! - here: shared steps of all pages; `overview`, `reports`, `people`, `requests`, `invitations`, `site`, `audit`: one page each
 
 pub(in crate::web) mod audit;
 pub(in crate::web) mod invitations;
+pub(in crate::web) mod overview;
 pub(in crate::web) mod people;
 pub(in crate::web) mod reports;
 pub(in crate::web) mod requests;

@@ -1,4 +1,4 @@
-//! `/admin`: reports, and the decisions about them.
+//! `/admin/reports`: reports, and the decisions about them.
 
 use super::{answered, govern, read, unknown_form, unreadable};
 use crate::web::error_pages::WRONG_PAGE;
@@ -28,7 +28,7 @@ async fn page(context: &mut RequestContext, query: &Form) -> Result<ReportsPage,
     let row = |report| ReportRow::new(report, now_ms, context.request_here());
     Ok(ReportsPage {
         reports: reports.into_iter().map(row).collect(),
-        more: more.map(|more: LogIndex| format!("/admin?after={more}")),
+        more: more.map(|more: LogIndex| format!("/admin/reports?after={more}")),
         frame: got.frame,
         head: got.head,
     })
@@ -41,5 +41,5 @@ pub(in crate::web) async fn decide(context: &mut RequestContext, form: &Form) ->
         return unknown_form(context);
     };
     let done = govern(context, form, OperatorCommand::DecideReport { report, verdict }).await;
-    answered(context, form, "/admin", ("/admin", Note::Decided), done).await
+    answered(context, form, "/admin/reports", ("/admin/reports", Note::Decided), done).await
 }
