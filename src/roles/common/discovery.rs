@@ -55,7 +55,8 @@ pub(crate) async fn announce<T>(
         && !bound.ip().is_loopback()
     {
         let is_site = role == "web";
-        mdns::announce(Announced { role, name, cluster, port: bound.port(), is_site }).await;
+        // Boxed: its buffers would be in the future of each role that announces itself, which has to fit a thread's stack.
+        Box::pin(mdns::announce(Announced { role, name, cluster, port: bound.port(), is_site })).await;
     }
     std::future::pending().await
 }
