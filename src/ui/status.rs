@@ -323,7 +323,8 @@ fn furthest(survey: &Survey) -> LogIndex {
 /// Returns a line about the leader and the number of running members.
 pub(super) fn leader_line(survey: &Survey) -> String {
     let alive = survey.members.iter().filter(|member| member.alive).count();
-    let count = format!("{alive} of {} are up.", counted(survey.members.len(), "member"));
+    let are = if survey.members.len() == 1 { "is" } else { "are" };
+    let count = format!("{alive} of {} {are} up.", counted(survey.members.len(), "member"));
     match &survey.leader {
         Some(leader) => format!("Leader: {leader}, term {}. {count}", survey.term),
         None => format!("NO LEADER: nothing can be written, term {}. {count}", survey.term),
