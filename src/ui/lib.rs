@@ -46,6 +46,7 @@ pub mod health;
 pub mod invitations;
 pub mod length;
 pub mod lines;
+pub mod link_cards;
 pub mod metrics;
 pub mod nearest;
 pub mod notice_words;

@@ -104,6 +104,23 @@ fn a_class_gets_its_accounts_from_a_table() {
     assert_eq!(school.runs(&forced, "").code, 0);
     assert_eq!(fs::read_to_string(&links).expect("links"), "name,username,link\n");
 
+    // Cards to cut apart, each with its link as a QR code.
+    let cards = school.path("cards.html");
+    let import = ["import", "-", "--cards", &cards];
+    school.runs(&import, "").fails(2, "--pages");
+    let import = [&import[..], &["--pages", "http://pond"]].concat();
+    let made = school.runs(&import, "username,name\ndora,Dora <D>\n");
+    assert_eq!((made.code, made.out.as_str()), (0, ""), "{made:?}");
+    assert_eq!(fs::metadata(&cards).expect("a file").permissions().mode() & 0o777, 0o600);
+    let page = fs::read_to_string(&cards).expect("cards");
+    assert!(page.contains("Dora &#60;D&#62;") && page.contains("@dora"), "{page}");
+    let between = |begin: &str, end: &str| {
+        page.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).expect("it is there").0
+    };
+    let side = between("viewBox=\"0 0 ", " ").parse().expect("a number");
+    testkit::qr::path_says(side, between("<path d=\"", "\""), between("<code>", "</code>"));
+    school.runs(&["delete", "dora", "--yes"], "").succeeds();
+
     // What is exported can be imported: here, and where the accounts are gone.
     let export = school.runs(&["export"], "").succeeds();
     let expected = "name,username,email,room,role\nada,ada,a@b,pond reeds,person\n\"Bob; \"\"B\"\"\",bob,b@b,pond reeds,moderator\ncarl,carl,,,person\n";

@@ -8,11 +8,12 @@
 //! Each row is one command, so an account is there with its rooms and role or not at all. Accounts that exist are left, so an
 //! import that was interrupted is repeated. A link is written as soon as its account exists; it is known nowhere else.
 
+use super::link_files::LinkFiles;
 use super::links::Link;
 use super::{Operator, RESET_PATH};
 use crate::client::arguments::OutputArgs;
 use crate::client::session::request_error::RequestError;
-use crate::client::verbs::{VerbError, say, usage};
+use crate::client::verbs::{VerbError, say};
 use crate::common::cluster_selection::ClusterFlags;
 use crate::common::csv;
 use crate::common::failure::{Exit, Failure};
@@ -27,9 +28,8 @@ use ribbit_state::text::{check_email, check_name, fold_room_name, fold_username}
 use ribbit_state::{AccountId, AccountRole, OperatorCommand, Page};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 /// Arguments of `user import`.
@@ -44,8 +44,11 @@ pub(crate) struct ImportArgs {
     /// Write the one-time links to this new file, for its owner only, instead of standard output
     #[arg(long, value_name = "FILE")]
     pub links: Option<PathBuf>,
-    /// Replace an existing file of links
-    #[arg(long, requires = "links", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    /// Write a page to this new file, for its owner only: a card with a QR code for each person, to print and cut apart
+    #[arg(long, value_name = "FILE", requires = "pages")]
+    pub cards: Option<PathBuf>,
+    /// Replace existing files of links
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub force: bool,
     /// Address of the pages, for whole links
     #[arg(long, value_name = "URL")]
@@ -65,6 +68,7 @@ new account gets a one-time link, as `ribbit user create` makes it.
 Examples:
   ribbit user import people.csv --dry-run
   ribbit user import people.csv --links links.csv --pages http://board1:8080
+  ribbit user import people.csv --cards cards.html --pages http://board1:8080
 
   name,username,email,room,role
   Ada L,ada,ada@pond.example,pond,moderator
@@ -98,7 +102,7 @@ type LineError = (usize, String);
 
 impl Operator {
     pub(super) async fn import(&self, arguments: ImportArgs) -> Result<(), VerbError> {
-        let ImportArgs { file, dry_run, links, force, pages, cluster: _ } = arguments;
+        let ImportArgs { file, dry_run, links, cards, force, pages, cluster: _ } = arguments;
         let shown = file.display().to_string();
         let (people, mut errors) =
             people(&read(&file)?).map_err(|error| refused(&format!("{shown}: {error}")))?;
@@ -143,7 +147,7 @@ impl Operator {
         if dry_run {
             return say(&format!("{} would be created; nothing was done", accounts(new.len())));
         }
-        let mut links = LinkWriter::begin(links.as_deref(), force)?;
+        let mut links = LinkFiles::begin(links.as_deref(), cards.as_deref(), force)?;
         for PersonRow { line, person } in &new {
             let code = new_code();
             let command =
@@ -336,52 +340,6 @@ fn missing_rooms(people: &[PersonRow], known: &BTreeSet<String>) -> Vec<LineErro
         missing.map(|room| (*line, format!("room: there is no room {room}")))
     });
     missing.collect()
-}
-
-/// Writer of one-time links as CSV: to a new file, or to standard output.
-struct LinkWriter(Option<(File, PathBuf)>);
-
-impl LinkWriter {
-    fn begin(path: Option<&Path>, force: bool) -> Result<LinkWriter, VerbError> {
-        let Some(path) = path else {
-            let mut writer = LinkWriter(None);
-            writer.add("name", "username", "link")?;
-            return Ok(writer);
-        };
-        if force && path.is_file() {
-            fs::remove_file(path).map_err(|error| unwritable(path, &error))?;
-        }
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        let file = file.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => usage(format!(
-                "{} exists: name another file, or add --force to replace it and the links in it",
-                path.display()
-            )),
-            _ => unwritable(path, &error),
-        })?;
-        let mut writer = LinkWriter(Some((file, path.to_path_buf())));
-        writer.add("name", "username", "link")?;
-        Ok(writer)
-    }
-
-    fn add(&mut self, name: &str, username: &str, link: &str) -> Result<(), VerbError> {
-        let line = csv::line(&[name, username, link]);
-        match &mut self.0 {
-            None => say(&line),
-            Some((file, path)) => {
-                file.write_all(format!("{line}\n").as_bytes()).map_err(|error| unwritable(path, &error))
-            }
-        }
-    }
-
-    fn finish(self) -> Result<(), VerbError> {
-        let Some((file, path)) = self.0 else { return Ok(()) };
-        file.sync_all().map_err(|error| unwritable(&path, &error))
-    }
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> VerbError {
-    refused(&format!("cannot write {}: {error}", path.display()))
 }
 
 #[cfg(test)]

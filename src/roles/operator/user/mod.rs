@@ -8,6 +8,7 @@ pub(crate) mod announcements;
 pub(crate) mod arguments;
 pub(crate) mod import;
 pub(crate) mod invitations;
+mod link_files;
 mod links;
 
 use crate::client::session::request_error::RequestError;
