@@ -152,6 +152,7 @@ fn operator_act(command: &OperatorCommand) -> Option<Described<'_>> {
         OperatorCommand::MakeResetLink { account, code: _ } => {
             plain(Act::MakeResetLink, Named::Account(*account))
         }
+        OperatorCommand::RevokeResetLink { account } => plain(Act::RevokeResetLink, Named::Account(*account)),
         OperatorCommand::CreateWithLink { person, code: _ } => {
             let role = if person.role == AccountRole::Person { "" } else { person.role.name() };
             (Act::CreateAccount, Named::NewAccount(&person.username), role.into())

@@ -479,6 +479,7 @@ impl OperatorCommand {
             | OperatorCommand::SetInviters { .. }
             | OperatorCommand::Uninvite { .. }
             | OperatorCommand::RevokeJoinCode { .. }
+            | OperatorCommand::RevokeResetLink { .. }
             | OperatorCommand::SetRegistration { .. } => Ok(()),
             OperatorCommand::RemoveRoomMessage { room, .. } => room_name(room),
             OperatorCommand::DecideRequest { username: typed, .. } => username(typed),

@@ -218,6 +218,7 @@ commands! {
     Operator(OperatorCommand::Uninvite): 1, none, never, Operators, stays, SmallWrite, none;
     Operator(OperatorCommand::MakeJoinCode): 1, none, never, Operators, stays, SmallWrite, none;
     Operator(OperatorCommand::RevokeJoinCode): 1, none, never, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::RevokeResetLink): 1, none, never, Operators, stays, SmallWrite, none;
     Govern: 1, session, never, People, stays, SmallWrite, governed;
     Operator(OperatorCommand::Record): 1, none, never, Operators, stays, SmallWrite, none;
     Rehash: 1, none, never, Backends, stays, SmallWrite, none;

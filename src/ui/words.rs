@@ -176,6 +176,7 @@ notes! {
     TurnedDown = "turned-down", "Turned down.";
     Announced = "announced", "Announced. Everyone sees it.";
     Withdrawn = "withdrawn", "Withdrawn.";
+    LinkRevoked = "link-revoked", "No link sets their password any more.";
 }
 
 impl Note {

@@ -364,6 +364,7 @@ fn message_commands() -> Vec<Command> {
         OperatorCommand::Uninvite { invitation: 300 }.into(),
         OperatorCommand::MakeJoinCode { nonce: 0x0102, key: 0x0a0b, for_ms: 1_000 }.into(),
         OperatorCommand::RevokeJoinCode { slot: 19 }.into(),
+        OperatorCommand::RevokeResetLink { account }.into(),
         OperatorCommand::MakeResetLink { account, code: TOKEN }.into(),
         OperatorCommand::CreateWithLink {
             person: Box::new(NewPerson {
@@ -477,7 +478,8 @@ fn check_complete(commands: &[Command]) {
     inside!(Account, AccountCommand: Describe ChangePassword EndSession EndOtherSessions RemoveCroak Pin Dismiss MakeFeedAddress EndFeedAddress Confirm Invite
         Uninvite);
     inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport Announce WithdrawAnnouncement MakeResetLink
-        CreateWithLink SetRole RemoveRoomMessage Record DecideRequest SetInviters Invite Uninvite MakeJoinCode RevokeJoinCode);
+        CreateWithLink SetRole RemoveRoomMessage Record DecideRequest SetInviters Invite Uninvite MakeJoinCode RevokeJoinCode
+        RevokeResetLink);
     inside!(Access, AccessCommand: ResetPassword CreateByName OpenByName);
     inside!(App, AppCommand: Register Authorize Exchange Revoke);
     inside!(Conversation, ConversationCommand: Like Unlike Share Unshare SweepCroak);

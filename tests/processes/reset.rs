@@ -30,6 +30,12 @@ fn a_person_gets_back_in_with_a_code() {
     reset(format!("{old}\nfrogs in reeds\n")).fails(1, "this link does not work any more");
     reset(format!("{link}\nshort\n")).fails(1, "new-password: ");
     reset("x\nfrogs in reeds\n".to_string()).fails(1, "(674)");
+    let revoked = code(&pond, "ada");
+    let said = operator(&pond, &["reset", "ada", "--revoke"]).succeeds();
+    assert_eq!(said, "no link sets the password of @ada any more\n");
+    reset(format!("{revoked}\nfrogs in reeds\n")).fails(1, "(674)");
+    let said = operator(&pond, &["reset", "ada", "--pages", "https://pond.example/"]).succeeds();
+    let link = said.lines().nth(1).expect("a link");
     let out = reset(format!("{link}\nfrogs in reeds\n")).succeeds();
     assert_eq!(out, "password changed; you are logged in as @ada, and nowhere else\n");
     phone.runs(&pond, &["post", "back again"]).succeeds();

@@ -21,12 +21,13 @@ const PAGES: [(&str, AccountRole); 8] = [
 ];
 
 /// Every form of these pages, the fields that it sends, and the least role that may send it.
-const FORMS: [(&str, &[(&str, &str)], AccountRole); 15] = [
+const FORMS: [(&str, &[(&str, &str)], AccountRole); 16] = [
     ("/admin/reports", &[("report", "1"), ("choice", "nothing")], AccountRole::Moderator),
     ("/admin/people/carl", &[("choice", "suspend")], AccountRole::Moderator),
     ("/admin/people/carl", &[("choice", "resume")], AccountRole::Moderator),
     ("/admin/people/carl", &[("choice", "role"), ("role", "admin")], AccountRole::Admin),
     ("/admin/people/carl", &[("choice", "link")], AccountRole::Admin),
+    ("/admin/people/carl", &[("choice", "unlink")], AccountRole::Admin),
     ("/admin/people/carl", &[("choice", "delete"), ("confirm", "carl")], AccountRole::Admin),
     ("/admin/requests", &[("asked", "dora"), ("choice", "approve")], AccountRole::Admin),
     ("/admin/requests", &[("asked", "dora"), ("choice", "refuse")], AccountRole::Admin),
@@ -201,6 +202,11 @@ fn an_admin_does_the_rest_and_the_audit_log_has_it() {
     made.says(200, "/reset/");
     let shown = |body: &str| body.split("<code class=\"address\">").nth(1).unwrap()[..60].to_string();
     assert_eq!(shown(&made.body), shown(&ada.post("/admin/people/dora", &link).body));
+    let link = made.body.split("/reset/").nth(1).expect("a code")[..32].to_string();
+    let link = format!("/reset/{link}");
+    dora.get(&link).says(200, "new-password");
+    ada.post("/admin/people/dora", &[("choice", "unlink")]).leads_to("/admin/people/dora?note=link-revoked");
+    dora.get(&link).says(404, "");
     ada.post("/admin/people/dora", &[("choice", "delete"), ("confirm", "carl")])
         .says(422, "Type dora to delete the account.");
     ada.post("/admin/people/dora", &[("choice", "delete"), ("confirm", "Dora")])
@@ -212,6 +218,7 @@ fn an_admin_does_the_rest_and_the_audit_log_has_it() {
         "set registration to request",
         "announced: The boats are out",
         "made a link to set the password of @dora",
+        "revoked the link to set the password of @dora",
         "deleted @dora",
         "operator@board (10.0.0.1) set the role of @ada admin",
     ] {

@@ -93,6 +93,15 @@ pub(super) fn make_reset_link<V: View>(
     Ok(Ok((changes, Reply::Done)))
 }
 
+pub(super) fn revoke_reset_link<V: View>(view: &V, account: AccountId) -> Result<Decision, V::Error> {
+    if !is_live(view, account)? {
+        return Ok(Err(Denied::new(Code::NoSuchUser)));
+    }
+    let mut changes = Vec::new();
+    end_reset_link(view, account, &mut changes)?;
+    Ok(Ok((changes, Reply::Done)))
+}
+
 /// Returns the changes that add a link to an account that has none.
 fn link_to<V: View>(
     view: &V,

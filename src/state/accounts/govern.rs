@@ -35,6 +35,7 @@ impl OperatorCommand {
             | OperatorCommand::Announce { .. }
             | OperatorCommand::WithdrawAnnouncement { .. }
             | OperatorCommand::MakeResetLink { .. }
+            | OperatorCommand::RevokeResetLink { .. }
             | OperatorCommand::CreateWithLink { .. }
             | OperatorCommand::DecideRequest { .. }
             | OperatorCommand::SetInviters { .. }
@@ -113,6 +114,7 @@ fn concerned<V: View>(view: &V, change: &OperatorCommand) -> Result<Option<Accou
         | OperatorCommand::Suspend { account, .. }
         | OperatorCommand::RemoveAccount { account }
         | OperatorCommand::MakeResetLink { account, .. }
+        | OperatorCommand::RevokeResetLink { account }
         | OperatorCommand::SetRole { account, .. } => Some(*account),
         OperatorCommand::DecideReport { report, verdict: Verdict::Suspend } => {
             get::<Reports, V>(view, report)?.map(|report| report.about)

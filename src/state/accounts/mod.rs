@@ -149,6 +149,7 @@ pub(crate) fn operate<V: View>(
         OperatorCommand::MakeResetLink { account, code } => {
             access::make_reset_link(view, context, *account, *code)
         }
+        OperatorCommand::RevokeResetLink { account } => access::revoke_reset_link(view, *account),
         OperatorCommand::SetPassword { account, password_hash } => {
             let row = or_deny!(live_account(view, *account)?, NO_SUCH_USER);
             new_password(bounds, view, *account, row, password_hash, None)

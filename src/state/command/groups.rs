@@ -477,6 +477,10 @@ pub enum OperatorCommand {
     RevokeJoinCode {
         slot: u8,
     },
+    /// Ends the account's one-time link to set a password, if it has one.
+    RevokeResetLink {
+        account: AccountId,
+    },
 }
 
 impl OperatorCommand {
@@ -502,7 +506,8 @@ impl OperatorCommand {
             | OperatorCommand::SetInviters { .. }
             | OperatorCommand::Uninvite { .. }
             | OperatorCommand::MakeJoinCode { .. }
-            | OperatorCommand::RevokeJoinCode { .. } => None,
+            | OperatorCommand::RevokeJoinCode { .. }
+            | OperatorCommand::RevokeResetLink { .. } => None,
         }
     }
 }

@@ -106,4 +106,5 @@ acts! {
     RevokeJoinCode = "revoke-join-code", "revoked the join code that begins with";
     UseJoinCode = "use-join-code", "got the cluster file by the join code that begins with";
     FailJoinCode = "fail-join-code", "tried wrongly the join code that begins with";
+    RevokeResetLink = "revoke-reset-link", "revoked the link to set the password of";
 }

@@ -24,6 +24,10 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
             let account = AccountId(first(args)?.parse()?);
             OperatorCommand::MakeResetLink { account, code: token(&first(args)?) }.into()
         }
+        // `resetlink-revoke ACCOUNT`
+        "resetlink-revoke" => {
+            OperatorCommand::RevokeResetLink { account: AccountId(first(args)?.parse()?) }.into()
+        }
         // `reset CODE HASH`
         "reset" => {
             AccessCommand::ResetPassword { code: token(&first(args)?), password_hash: first(args)? }.into()

@@ -41,6 +41,7 @@ fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
         OperatorCommand::Uninvite { invitation: 1 },
         OperatorCommand::MakeJoinCode { nonce: 1, key: 1, for_ms: 1 },
         OperatorCommand::RevokeJoinCode { slot: 1 },
+        OperatorCommand::RevokeResetLink { account: about },
     ];
     let kinds: BTreeSet<_> = samples.iter().map(|change| format!("{change:?}")).collect();
     assert_eq!(kinds.len(), samples.len());
@@ -67,6 +68,7 @@ fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
             OperatorCommand::Uninvite { .. } => (17, Some(Admin)),
             OperatorCommand::MakeJoinCode { .. } => (18, None),
             OperatorCommand::RevokeJoinCode { .. } => (19, None),
+            OperatorCommand::RevokeResetLink { .. } => (20, Some(Admin)),
         };
         met.insert(kind);
         (change, least)

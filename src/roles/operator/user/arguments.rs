@@ -138,6 +138,9 @@ pub(crate) struct ResetArgs {
     /// User name
     #[arg(value_name = "NAME")]
     pub username: String,
+    /// Revoke the link that the account has, and make none
+    #[arg(long, conflicts_with_all = ["pages", "qr", "json"], action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub revoke: bool,
     #[command(flatten)]
     pub pages: PagesArgs,
     #[command(flatten)]
@@ -331,6 +334,7 @@ account without a password, made through a gateway, gets one in this way too.
 Examples:
   ribbit user reset ada
   ribbit user reset ada --pages http://board1:8080
+  ribbit user reset ada --revoke
   ribbit user reset ada --json
     {\"username\":\"ada\",\"code\":\"…\",\"link\":\"/reset/…\"}";
 

@@ -86,7 +86,8 @@ impl Operator {
             UserVerb::Import(arguments) => self.import(arguments).await,
             UserVerb::Export(output) => self.export(&output).await,
             UserVerb::Passwd(AccountArgs { username, .. }) => self.set_password(&username).await,
-            UserVerb::Reset(ResetArgs { username, pages, output }) => {
+            UserVerb::Reset(ResetArgs { username, revoke: true, .. }) => self.revoke_reset(&username).await,
+            UserVerb::Reset(ResetArgs { username, revoke: false, pages, output }) => {
                 self.reset(&username, &pages, output.json).await
             }
             UserVerb::Suspend(AccountArgs { username, .. }) => self.suspend(&username, true).await,
@@ -217,6 +218,13 @@ impl Operator {
         let link =
             Link { path: RESET_PATH, code: to_hex(&code), pages: pages.pages.as_deref(), qr: pages.qr };
         link.say_password(&username, json, &format!("@{username} can set a new password"), "a day")
+    }
+
+    /// Ends the account's link to set a password.
+    async fn revoke_reset(&self, username: &str) -> Result<(), VerbError> {
+        let (account, username) = self.account(username).await?;
+        self.write(OperatorCommand::RevokeResetLink { account }.into()).await?;
+        say(&format!("no link sets the password of @{username} any more"))
     }
 
     /// Returns the id of the account with this name, and the name as stored.

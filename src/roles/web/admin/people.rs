@@ -128,6 +128,7 @@ pub(in crate::web) async fn change(context: &mut RequestContext, name: &str, for
                 Err(error) => refused(context, form, &path, error).await,
             };
         }
+        Some("unlink") => (OperatorCommand::RevokeResetLink { account }, here(Note::LinkRevoked)),
         Some("delete") if fold_username(form.text("confirm")).as_ref() != Ok(&username) => {
             let words = format!("Type {username} to delete the account.");
             let refused = |mut page: AccountPage| {

@@ -142,6 +142,7 @@ pub(super) fn access_commands(table: &mut RequestTable) {
     for number in NUMBERS {
         let account = AccountId(number);
         table.command(OperatorCommand::MakeResetLink { account, code });
+        table.command(OperatorCommand::RevokeResetLink { account });
         table.command(OperatorCommand::SetRole { account, role: AccountRole::Moderator });
         table.command(AccountCommand::Confirm { session, credential_version: number as u32 });
         let change = OperatorCommand::Suspend { account, suspended: true };
