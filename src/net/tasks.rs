@@ -10,8 +10,11 @@
 //! without waking another thread, which would cost more than the work itself. Only this thread waits in epoll; the readers
 //! sleep on a plain parker. Work that blocks for seconds, such as writing a whole snapshot, belongs on neither and uses
 //! `smol::unblock`. The threads of a pool start with its first task.
+//!
+//! Futures are boxed before they are spawned, so the code around a task exists once for each result and not once for each future.
 
 use super::limits::READER_THREADS;
+use smol::future::FutureExt;
 use smol::{Executor, Task};
 use std::sync::{Once, OnceLock};
 use std::thread;
@@ -42,7 +45,7 @@ pub(crate) fn spawn_on<T: Send + 'static>(
     future: impl Future<Output = T> + Send + 'static,
 ) -> Task<T> {
     match executor {
-        Some(executor) => executor.spawn(future),
+        Some(executor) => executor.spawn(future.boxed()),
         None => spawn(future),
     }
 }
@@ -69,7 +72,7 @@ impl Pool {
 
     fn spawn<T: Send + 'static>(&'static self, future: impl Future<Output = T> + Send + 'static) -> Task<T> {
         self.started.call_once(|| self.start());
-        self.executor.spawn(future)
+        self.executor.spawn(future.boxed())
     }
 
     fn start(&'static self) {
