@@ -1,13 +1,18 @@
 //! A page of one-time links to print and to cut apart: a card for each person, with the link as a QR code.
 //!
-//! The page has neither scripts nor other files. It is written card by card, and is shown as far as it goes.
+//! The page has neither scripts nor other files, and no site serves it, so its style is in it. It is written card by card, and is shown
+//! as far as it goes.
 
 use crate::qr::QrCode;
 use askama::Template;
 
-#[derive(Template)]
-#[template(path = "link-cards.html")]
-struct Begin;
+/// Beginning of the page, around its style.
+const BEGIN: [&str; 2] = [
+    "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+     <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>One-time links</title>\n<style>\n",
+    "</style>\n",
+];
+const STYLE: &str = include_str!("templates/link-cards.css");
 
 #[derive(Template)]
 #[template(path = "link-card.html")]
@@ -20,7 +25,7 @@ struct Card<'a> {
 
 /// Returns the beginning of the page, up to the first card.
 pub fn begin() -> String {
-    Begin.render().expect("a template without fields")
+    BEGIN.join(STYLE)
 }
 
 /// Returns the card of a person.
