@@ -85,7 +85,8 @@ fn a_log_whose_last_blocks_are_zeroed() {
         let path = folder.join(newest);
         let mut bytes = fs::read(&path).expect("a log");
         let last = bytes.iter().rposition(|byte| *byte != 0).expect("something was written");
-        bytes[(last / 512).saturating_sub(2) * 512..].fill(0);
+        // More than the member may have written and not acknowledged yet: losing that alone is no loss.
+        bytes[(last / 512).saturating_sub(16) * 512..].fill(0);
         fs::write(&path, bytes).expect("a log");
         pond.kill(&[member]);
     });
