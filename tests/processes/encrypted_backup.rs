@@ -1,14 +1,11 @@
 //! Backups that are encrypted, with our own program and with `age`; numbered backups in a folder.
 
+use crate::backup::{names, text};
 use crate::test_cluster::TestCluster;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("text")
-}
 
 /// Starts a cluster of one backend with one account.
 fn with_ada() -> TestCluster {
@@ -24,14 +21,6 @@ fn says(pond: &TestCluster, words: &[&str], input: &str, expected: (i32, &str)) 
     let (code, said) = pond.ended(pond.plain(words), input);
     assert!(code == expected.0 && said.contains(expected.1), "{words:?}: {code} {said}");
     said
-}
-
-fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).expect("a folder").flatten();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
 }
 
 #[test]
