@@ -1,8 +1,8 @@
 //! Pending requests of this node's clients.
 //!
 //! A request is pending until this node has applied it, its deadline passes, or the process ends. Meanwhile it is proposed
-//! (if this node leads) or forwarded to the leader: once per leader and term, and again after `RESEND_TICKS`, or later on a bad network, because
-//! messages may be lost. Forwarding takes at most one hop: a node proposes the requests forwarded to it, or drops them.
+//! (if this node leads) or forwarded to the leader: once per leader and term, and again after `RESEND_TICKS`, or later on a
+//! bad network, because messages may be lost. Forwarding takes at most one hop: a node proposes the requests forwarded to it, or drops them.
 
 use super::limits::REQUESTS_MAX;
 use ribbit_state::{RaftId, Request, RequestId};

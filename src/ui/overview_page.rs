@@ -15,7 +15,7 @@ use ribbit_net::survey::{MemberView, Survey};
 #[derive(Debug)]
 pub struct ProblemLine {
     pub words: String,
-    /// What to do about it.
+    /// Advice to the operator.
     pub fix: Option<String>,
 }
 
@@ -37,7 +37,7 @@ pub struct OverviewPage {
     pub head: AdminHead,
     pub headline: &'static str,
     pub leader: String,
-    /// How many members may fail.
+    /// Sentence about the number of members that may fail.
     pub to_spare: String,
     pub problems: Vec<ProblemLine>,
     pub members: Vec<MemberLine>,

@@ -88,7 +88,7 @@ fn a_new_board_joins_with_a_code_which_works_once() {
     pond.await_whole();
     let code = invited(&pond, &[]);
     let mut board = Board::new();
-    // Through the balancer, as somebody types it.
+    // Through the balancer, as a person types it.
     let join = format!("{}@{}", code.to_lowercase().replace('-', ""), pond.address("BALANCER"));
     board.starts(&pond, "4", &join);
     pond.await_status("the new backend has everything", |status| {
@@ -198,7 +198,7 @@ fn a_board_that_is_killed_before_it_writes_the_file_needs_another_code() {
     let new = invited(&pond, &[]);
     late.joins(&pond, &new, "BACKEND_1");
     assert!(late.file().exists());
-    // Nobody listens there.
+    // Nothing listens there.
     let lone = Board::new();
     ran(lone.command(&pond, &["init", "--join", &format!("{new}@127.0.0.1:1")]), "")
         .fails(3, "no member answers");

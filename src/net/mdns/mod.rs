@@ -54,7 +54,7 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Maximum number of servers that are found.
 const FOUND_MAX: usize = 64;
 
-/// What a server says of itself.
+/// Description of a server that it announces itself.
 #[derive(Debug, Clone)]
 pub struct Announced {
     /// `backend`, `coordinator`, `balancer` or `web`.

@@ -58,7 +58,8 @@ pub(crate) struct ServerSettings {
 }
 
 impl ServerArgs {
-    /// Gets the cluster file if a join code is given, reads it, the ports file and the address book, and returns the settings that all servers share.
+    /// Gets the cluster file if a join code is given. Reads it, the ports file and the address book, and returns the settings
+    /// that all servers share.
     ///
     /// # Errors
     /// 78: the cluster file or the ports file is missing or malformed. With a join code, as [`JoinArgs::fetch_to`].

@@ -26,13 +26,13 @@ const WORK_MAX: u8 = 18;
 const X25519: &str = "age-encryption.org/v1/X25519";
 const SCRYPT: &str = "age-encryption.org/v1/scrypt";
 
-/// What a file is encrypted with.
+/// Keys or passphrase that a file is encrypted with.
 pub(crate) enum Lock {
     Recipients(Vec<Recipient>),
     Passphrase(String),
 }
 
-/// What a file is decrypted with.
+/// Keys or passphrase that a file is decrypted with.
 pub(crate) enum Unlock {
     Identities(Vec<Identity>),
     Passphrase(String),
