@@ -2,6 +2,7 @@
 
 use ribbit_db::DbError;
 use std::fmt;
+use std::io;
 use std::path::Path;
 
 /// Exit codes of failures. Success is 0; 101 and signals are bugs.
@@ -52,6 +53,15 @@ impl fmt::Display for Failure {
     }
 }
 impl std::error::Error for Failure {}
+
+/// Returns the failure for a file or folder that cannot be written; `Disk` if it is full.
+pub(crate) fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    let exit = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Exit::Disk,
+        _ => Exit::Refused,
+    };
+    Failure::new(exit, format!("cannot write {}: {error}", path.display()))
+}
 
 /// Returns the failure for the store in `folder`, which a build of another format wrote.
 pub fn other_format(folder: &Path, error: &DbError) -> Failure {

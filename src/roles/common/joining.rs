@@ -61,7 +61,7 @@ impl JoinArgs {
             Some(addresses) => addresses,
             None => members(discovery)?,
         };
-        let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        let folder = write_file::folder_of(path);
         let _lock = lock(folder).map_err(|error| unwritten(path, &error))?;
         if path.exists() {
             return Ok(false);

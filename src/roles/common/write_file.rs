@@ -186,11 +186,22 @@ fn write_synced(path: &Path, text: &str) -> io::Result<()> {
 /// # Errors
 /// An I/O error.
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    File::open(folder)?.sync_all()
+    File::open(folder_of(path))?.sync_all()
+}
+
+/// Returns the folder of a path; of a bare name, the working folder.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."))
+}
+
+/// Renames a finished folder to its target, which must be missing or empty, and makes the name durable.
+///
+/// # Errors
+/// An I/O error, also if the target exists and is not empty.
+pub(crate) fn move_folder(work: &Path, target: &Path) -> io::Result<()> {
+    File::open(work)?.sync_all()?;
+    fs::rename(work, target)?;
+    sync_folder(target)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::common::failure::{Exit, Failure};
 use crate::common::output;
 use crate::common::survey::reached;
 use crate::common::values;
+use crate::common::write_file;
 use crate::operator::backup::encryption;
 use crate::operator::user::Operator;
 use clap::builder::BoolishValueParser;
@@ -25,7 +26,7 @@ use ribbit_net::survey::MemberView;
 use ribbit_state::KeyId;
 use ribbit_state::command::UnreplicatedAct;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Arguments of `key`.
@@ -172,7 +173,7 @@ impl KeyTarget {
     fn of(flags: KeyFileArgs) -> Result<KeyTarget, Failure> {
         let path = path_to_ask(flags.cluster_file.clone(), flags.data_dir.clone());
         let file = ClusterFile::read(&path)?;
-        let folder = path.parent().filter(|parent| *parent != Path::new("")).unwrap_or(Path::new("."));
+        let folder = write_file::folder_of(&path);
         // A cluster of `up` has its addresses in the folder.
         let cluster = match flags.cluster_file {
             Some(_) => in_cluster_file(&path, flags.data_dir.as_deref())?,

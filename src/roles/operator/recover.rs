@@ -13,7 +13,7 @@ use crate::common::cluster_selection::path_of_cluster_file;
 use crate::common::command_line::command_line;
 use crate::common::defaults::default_port;
 use crate::common::defaults::{MEMBER_ID_MAX, data_dir_or_default};
-use crate::common::failure::{Exit, Failure};
+use crate::common::failure::{Exit, Failure, unwritable};
 use crate::common::output;
 use crate::common::panics;
 use crate::common::ports::Ports;
@@ -134,7 +134,7 @@ pub(crate) fn run(options: &RecoverOptions) -> Result<(), Failure> {
     let recovered = begin_in(&work, options).and_then(|recovered| {
         let given = give(options, &work);
         given.and_then(|()| keep_key(options)).map_err(|error| unwritable(&options.data_dir, &error))?;
-        move_to(&work, &target).map_err(|error| unwritable(&target, &error))?;
+        write_file::move_folder(&work, &target).map_err(|error| unwritable(&target, &error))?;
         Ok(recovered)
     });
     if recovered.is_err() {
@@ -235,7 +235,7 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
 fn copy_store(from: &Path, work: &Path) -> Result<(), Failure> {
     // The path may also name the store file; its log segments are beside it.
     let folder = match from.is_file() {
-        true => from.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new(".")),
+        true => write_file::folder_of(from),
         false => from,
     };
     // Keeps the store locked until everything is copied.
@@ -277,19 +277,6 @@ fn copy(from: &Path, to: &Path) -> Result<File, Failure> {
         .map_err(|error| unwritable(to, &error))?;
     io::copy(&mut source, &mut copy).and_then(|_| copy.sync_all()).map_err(|error| unwritable(to, &error))?;
     Ok(source)
-}
-
-/// Renames the finished store to its target and syncs the folder.
-fn move_to(work: &Path, target: &Path) -> io::Result<()> {
-    File::open(work)?.sync_all()?;
-    // Fails if the target exists and is not empty.
-    fs::rename(work, target)?;
-    File::open(target.parent().filter(|it| *it != Path::new("")).unwrap_or(Path::new(".")))?.sync_all()
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    let exit = if error.kind() == io::ErrorKind::StorageFull { Exit::Disk } else { Exit::Refused };
-    Failure::new(exit, format!("cannot write {}: {error}", path.display()))
 }
 
 /// Number of accounts, croaks and messages in a store.

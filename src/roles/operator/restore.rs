@@ -15,7 +15,7 @@ use crate::common::address;
 use crate::common::cluster_file::ClusterFile;
 use crate::common::command_line::command_line;
 use crate::common::defaults::data_dir_or_default;
-use crate::common::failure::{Exit, Failure};
+use crate::common::failure::{Exit, Failure, unwritable};
 use crate::common::output;
 use crate::common::panics;
 use crate::common::random::random_history;
@@ -32,8 +32,8 @@ use ribbit_state::cluster::members;
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::rows::{Sessions, SessionsOf, Table};
 use ribbit_state::{ClusterId, HOME_REGION, HistoryId, KeyId, MemberName, Role};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Arguments of `restore`.
@@ -125,7 +125,7 @@ pub(crate) fn run(options: &RestoreOptions) -> Result<(), Failure> {
         Failure::new(Exit::Refused, format!("cannot restore {from}: {why}"))
     });
     let restored = restore_in(&work, options).and_then(|restored| {
-        move_to(&work, &target).map_err(|error| unwritable(&target, &error))?;
+        write_file::move_folder(&work, &target).map_err(|error| unwritable(&target, &error))?;
         Ok(restored)
     });
     if restored.is_err() {
@@ -297,19 +297,6 @@ fn found(
 
 fn shown(options: &RestoreOptions) -> String {
     options.file.as_ref().map_or("standard input".into(), |path| path.display().to_string())
-}
-
-/// Renames the finished folder to its target and syncs the parent.
-fn move_to(work: &Path, target: &Path) -> io::Result<()> {
-    File::open(work)?.sync_all()?;
-    // Fails if the target exists and is not empty.
-    fs::rename(work, target)?;
-    write_file::sync_folder(target)
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    let exit = if error.kind() == io::ErrorKind::StorageFull { Exit::Disk } else { Exit::Refused };
-    Failure::new(exit, format!("cannot write {}: {error}", path.display()))
 }
 
 impl Restored {

@@ -10,7 +10,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 
-/// Minimum number of characters in a passphrase: whoever has the file can try as many as they like.
+/// Minimum number of characters in a passphrase: a thief of the file can try as many as they like.
 const PASSPHRASE_CHARS_MIN: usize = 12;
 /// Maximum length of a file of keys in bytes.
 const KEY_FILE_BYTES_MAX: u64 = 16 * 1024;

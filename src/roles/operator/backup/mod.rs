@@ -13,7 +13,7 @@ pub(crate) mod encryption;
 mod target;
 
 use crate::common::cluster_selection::{ClusterAccess, ClusterFlags, select_with_key};
-use crate::common::failure::{Exit, Failure};
+use crate::common::failure::{Exit, Failure, unwritable};
 use crate::common::output;
 use crate::operator::age::Lock;
 use crate::operator::pinned::{PinError, Pinned, living, newest};
@@ -251,12 +251,4 @@ fn words(what: &str, pinned: &Pinned, bytes: Option<u64>, encrypted: bool) -> St
         "{what}: {} rows{bytes}, from {} at index {} of history {}; digest {:016x}.\n{secret}",
         head.rows, pinned.name, head.index, head.history, head.digest
     )
-}
-
-fn unwritable(path: &Path, error: &io::Error) -> Failure {
-    let exit = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Exit::Disk,
-        _ => Exit::Refused,
-    };
-    Failure::new(exit, format!("cannot write {}: {error}", path.display()))
 }
