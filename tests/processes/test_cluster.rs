@@ -286,6 +286,11 @@ impl TestCluster {
         awaited("killed", || pids.iter().all(|pid| !is_alive(*pid)).then_some(()));
     }
 
+    /// Kills the leading backend with SIGKILL, once all members are there and equal.
+    pub fn kill_leader(&self) {
+        self.kill(&[&self.await_leading_backend()]);
+    }
+
     /// Kills `up` alone with SIGKILL, and returns the pids of its children.
     pub fn kill_up(&mut self) -> BTreeMap<String, u32> {
         let mut running = self.running.take().expect("up");

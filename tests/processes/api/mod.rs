@@ -53,11 +53,6 @@ fn consent(browser: &mut Browser, driver: Option<&Driver>, url: &str) -> String 
     }
 }
 
-fn kill_leader(pond: &TestCluster) {
-    pond.await_whole();
-    pond.kill(&[pond.await_leading_backend().as_str()]);
-}
-
 #[test]
 fn toot_logs_in_with_the_password_and_in_the_browser() {
     let Some(python) = python::with("toot", "RIBBIT_TOOT_PYTHON", "toot") else { return };
@@ -69,7 +64,7 @@ fn toot_logs_in_with_the_password_and_in_the_browser() {
         match what.strip_prefix("consent ") {
             Some(url) => consent(&mut ada, driver.as_ref(), url),
             None => {
-                kill_leader(&pond);
+                pond.kill_leader();
                 String::new()
             }
         }
@@ -126,7 +121,7 @@ fn a_code_gives_one_token_although_the_leader_dies() {
         let code =
             back.header("location").and_then(|to| to.split("code=").nth(1)).expect("a code").to_string();
         let before = ada.get("/settings").body.matches("<bdi>Toot</bdi>").count();
-        kill_leader(&pond);
+        pond.kill_leader();
         let parameters = json!({"grant_type": "authorization_code", "code": code, "redirect_uri": REDIRECT});
         let (reply, json) = app.token(parameters.clone());
         // An undecided exchange may have happened: then its token ends with the next try, and the person starts again.

@@ -37,18 +37,13 @@ fn with_a_room() -> (TestCluster, CliUser, IrcServer) {
     (pond, ada, server)
 }
 
-fn kill_leader(pond: &TestCluster) {
-    pond.await_whole();
-    pond.kill(&[&pond.await_leading_backend()]);
-}
-
 /// Says lines with `say`, kills the leader in between, and asserts that bob gets each once, in order.
 #[track_caller]
 fn says_lines(pond: &TestCluster, bob: &mut IrcClient, mut say: impl FnMut(&str)) {
     for number in 0..LINES {
         say(&format!("line {number}"));
         if number == LINES / 2 {
-            kill_leader(pond);
+            pond.kill_leader();
         }
     }
     for number in 0..LINES {
@@ -67,7 +62,7 @@ fn the_python_library() {
     command.arg(script).args([host, port]);
     python::until_passed(command, |what| {
         match what {
-            "kill leader" => kill_leader(&pond),
+            "kill leader" => pond.kill_leader(),
             "say from a verb" => {
                 ada.runs(&pond, &["say", "pond", "said with a verb"]).succeeds();
             }
