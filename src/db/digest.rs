@@ -76,7 +76,7 @@ fn push(stored: &mut VecDeque<DigestAt>, at: DigestAt, max: usize) {
 /// # Errors
 /// `Damaged` if the digest is missing or belongs to another index. Fatal: the store cannot be read.
 pub(super) fn stored(
-    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+    meta: &impl ReadableTable<&'static [u8], &'static [u8]>,
     applied: Position,
 ) -> Result<u64, DbError> {
     match read_meta::<DigestAt>(meta, DIGEST)? {

@@ -45,7 +45,7 @@ impl Store {
     /// Fatal: the store cannot be written.
     pub fn clear_join_request(&mut self) -> Result<(), DbError> {
         let transaction = begin_durable(&self.database())?;
-        transaction.open_table(META)?.remove(JOINING)?;
+        transaction.open_table(META)?.remove(JOINING.as_bytes())?;
         transaction.commit()?;
         Ok(())
     }

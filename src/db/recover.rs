@@ -79,7 +79,7 @@ impl Store {
             write_meta(&mut meta, EPOCH, &(self.epoch() + 1))?;
             write_meta(&mut meta, HARD_STATE, &HardState { term: start.term, vote: 0, commit: start.index })?;
             write_identity(&mut meta, identity)?;
-            meta.remove(JOINING)?;
+            meta.remove(JOINING.as_bytes())?;
         }
         transaction.commit()?;
         self.reopen(self.database())

@@ -107,7 +107,7 @@ impl Scrub {
                 }
                 for record in meta.iter()? {
                     let (name, value) = record?;
-                    unseal(name.value().as_bytes(), value.value())?;
+                    unseal(name.value(), value.value())?;
                 }
                 let Scrub { rows, entries, .. } = std::mem::take(self);
                 return Ok(Some(ScrubPass { rows, entries }));

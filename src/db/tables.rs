@@ -6,8 +6,9 @@ use ribbit_state::rows::TableId;
 
 /// Rows of the state: table id and key → row.
 pub(super) const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
-/// Records that a store keeps about itself: name → record.
-pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+/// Records that a store keeps about itself: name → record. Its types are those of the rows, because redb's code exists once for
+/// each pair of types, 40 KB each.
+pub(super) const META: TableDefinition<&[u8], &[u8]> = TableDefinition::new("meta");
 
 /// Identity of the member that the store belongs to.
 pub(super) const IDENTITY: &str = "identity";

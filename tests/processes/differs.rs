@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
-const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+const META: TableDefinition<&[u8], &[u8]> = TableDefinition::new("meta");
 
 /// Changes one croak in a member's store as a bug in the rules would, with valid checksums.
 fn tamper(pond: &TestCluster, member: &str) {
@@ -33,12 +33,12 @@ fn tamper(pond: &TestCluster, member: &str) {
         let changed = seal(&key, encode(&post));
         rows.insert(key.as_slice(), changed.as_slice()).expect("a store");
         let mut meta = transaction.open_table(META).expect("meta");
-        let stored = meta.get("digest").expect("meta").expect("a digest").value().to_vec();
+        let stored = meta.get(&b"digest"[..]).expect("meta").expect("a digest").value().to_vec();
         let (index, digest): (u64, u64) = unseal_record(b"digest", &stored).expect("a digest");
         // The digest is the wrapping sum of the checksums, which are the last four bytes of the values.
         let weight = |value: &[u8]| u64::from(u32::from_le_bytes(*value.last_chunk().expect("a checksum")));
         let digest = digest.wrapping_sub(weight(&value)).wrapping_add(weight(&changed));
-        meta.insert("digest", seal_record(b"digest", &(index, digest)).as_slice()).expect("a store");
+        meta.insert(&b"digest"[..], seal_record(b"digest", &(index, digest)).as_slice()).expect("a store");
     }
     transaction.commit().expect("a store");
 }

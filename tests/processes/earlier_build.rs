@@ -1,7 +1,7 @@
 //! A data folder that a build before version 0.2.0 wrote: refused with 78 and one sentence, and left as it is.
 
 use crate::test_cluster::TestCluster;
-use redb::TableDefinition;
+use redb::{ReadableTable, TableDefinition};
 use ribbit_db::{Disk, FileDisk, StoreFile};
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::Xxh3;
 
-const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+const META: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("meta");
+/// As those builds defined it.
+const OLD_META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const VERBS_LEFT: &str = "nothing in it was changed, and `ribbit client export` and `ribbit backup` of the version that wrote \
                           it still work";
 
@@ -49,13 +51,26 @@ fn old_segment(number: u64) -> Vec<u8> {
     bytes
 }
 
-/// Makes the store of a stopped member one of an earlier build: its `meta` notes no format, and its log has the old frames.
+/// Makes the store of a stopped member one of an earlier build: the names in its `meta` are text, none of them is the format, and its
+/// log has the old frames.
 fn make_old(store: &Path) {
     let disk = FileDisk::new(store).expect("a folder");
     let database = disk.open(StoreFile::Main).expect("a store");
     let transaction = database.begin_write().expect("a store");
-    let format = transaction.open_table(META).expect("meta").remove("format").expect("a disk").map(drop);
-    assert!(format.is_some(), "a store of this build notes its format");
+    let mut records = BTreeMap::new();
+    for record in transaction.open_table(META).expect("meta").iter().expect("a disk") {
+        let (name, value) = record.expect("a disk");
+        records.insert(String::from_utf8(name.value().to_vec()).expect("text"), value.value().to_vec());
+    }
+    assert!(records.remove("format").is_some(), "a store of this build notes its format");
+    transaction.delete_table(META).expect("a disk");
+    for (name, value) in records {
+        transaction
+            .open_table(OLD_META)
+            .expect("meta")
+            .insert(name.as_str(), value.as_slice())
+            .expect("a disk");
+    }
     transaction.commit().expect("a disk");
     drop(database);
     for number in disk.log_segments().expect("a folder") {

@@ -149,7 +149,7 @@ fn a_store_without_the_digest_of_its_applied_index_is_damaged() {
     let mut store = founded(folder.path());
     join(&mut store, 1);
     let transaction = store.database().begin_write().unwrap();
-    transaction.open_table(META).unwrap().remove("digest").unwrap();
+    transaction.open_table(META).unwrap().remove("digest".as_bytes()).unwrap();
     transaction.commit().unwrap();
     drop(store);
     let opened = Store::open(FileDisk::new(folder.path()).unwrap());
