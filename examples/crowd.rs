@@ -209,7 +209,7 @@ fn token(person: u64) -> TokenHash {
 
 fn main() -> Result<(), DbError> {
     let options = Options::parse();
-    let mut store = Store::open(FileDisk::new(&options.folder)?)?;
+    let mut store = Store::open(FileDisk::new(&options.folder))?;
     // Everything in the log of a single voter is committed.
     store.apply_whole_log()?;
     let loaded = store.loaded()?;

@@ -254,7 +254,7 @@ impl Boards {
 
 /// Returns applied index, number of rows and digest, with the whole log applied: in a complete cluster all of it is committed.
 fn state(folder: &Path) -> Result<(u64, u64, u64), ribbit_db::DbError> {
-    let mut store = Store::open(FileDisk::new(folder)?)?;
+    let mut store = Store::open(FileDisk::new(folder))?;
     store.apply_whole_log()?;
     let (applied, sum) = snapshot::digest(&store.reader())?;
     Ok((applied.index, sum.rows, sum.digest))

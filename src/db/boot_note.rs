@@ -141,7 +141,7 @@ mod tests {
     /// Leaves a store as a kill does, with rows, and returns its folder.
     fn killed() -> tempfile::TempDir {
         let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let store = Store::open(FileDisk::new(from.path()).unwrap()).unwrap();
+        let store = Store::open(FileDisk::new(from.path())).unwrap();
         let transaction = crate::disk::begin_durable(&store.database()).unwrap();
         {
             let mut rows = transaction.open_table(ROWS).unwrap();
@@ -167,7 +167,7 @@ mod tests {
     }
 
     fn opens(folder: &Path) -> Result<(), DbError> {
-        FileDisk::new(folder).unwrap().open(StoreFile::Main).map(drop)
+        FileDisk::new(folder).open(StoreFile::Main).map(drop)
     }
 
     #[test]
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn a_clean_stop_removes_the_note_while_readers_have_the_file_open() {
         let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let mut store = Store::open(FileDisk::new(from.path()).unwrap()).unwrap();
+        let mut store = Store::open(FileDisk::new(from.path())).unwrap();
         let reader = store.reader();
         assert!(from.path().join(BOOT_FILE).exists());
         store.settle().unwrap();
@@ -200,7 +200,7 @@ mod tests {
         for entry in fs::read_dir(from.path()).unwrap().map(|entry| entry.unwrap().path()) {
             fs::copy(&entry, to.path().join(entry.file_name().unwrap())).unwrap();
         }
-        assert!(!FileDisk::new(to.path()).unwrap().boot.was_cut_off());
+        assert!(!FileDisk::new(to.path()).boot.was_cut_off());
         opens(to.path()).unwrap();
 
         let transaction = crate::disk::begin_durable(&store.database()).unwrap();
@@ -214,7 +214,7 @@ mod tests {
     #[test]
     fn a_store_that_another_process_has_open_keeps_its_note() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(FileDisk::new(folder.path()).unwrap()).unwrap();
+        let store = Store::open(FileDisk::new(folder.path())).unwrap();
         assert!(matches!(opens(folder.path()), Err(DbError::InUse(_))));
         assert!(folder.path().join(BOOT_FILE).exists());
         drop(store);
@@ -226,7 +226,7 @@ mod tests {
         let folder = killed();
         opens(folder.path()).unwrap();
         assert!(!folder.path().join(BOOT_FILE).exists());
-        let disk = FileDisk::new(folder.path()).unwrap();
+        let disk = FileDisk::new(folder.path());
         let first = disk.open(StoreFile::Main).unwrap();
         fs::copy(folder.path().join(STORE_FILE), folder.path().join("incoming.redb")).unwrap();
         disk.promote_incoming().unwrap();

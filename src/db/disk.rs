@@ -28,6 +28,14 @@ pub enum StoreFile {
 
 /// Access to the files of one store.
 pub trait Disk: Send + Sync + 'static {
+    /// Makes the folder ready for writing, once it is known to hold no store of another version: it exists, and it and everything
+    /// in it are accessible to the owner alone. A disk without other users need do nothing.
+    ///
+    /// # Errors
+    /// The folder cannot be created, read or changed.
+    fn claim(&self) -> Result<(), DbError> {
+        Ok(())
+    }
     /// Opens a redb file, or creates it if it does not exist. Everything that can be read in it is durable. After a power
     /// cut, all of its pages were checked ([`check_pages`]).
     fn open(&self, which: StoreFile) -> Result<Database, DbError>;
@@ -109,22 +117,8 @@ pub struct FileDisk {
 }
 
 impl FileDisk {
-    /// Creates the folder if it does not exist. It and everything in it become accessible to the owner alone.
-    ///
-    /// # Errors
-    /// `File` if the folder cannot be created, read or changed.
-    pub fn new(folder: &Path) -> Result<FileDisk, DbError> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(FOLDER_MODE)
-            .create(folder)
-            .map_err(|source| file(FileAction::Create, folder, source))?;
-        restrict(folder)?;
-        Ok(FileDisk::untouched(folder))
-    }
-
-    /// The folder as it is: neither created nor made private.
-    pub(super) fn untouched(folder: &Path) -> FileDisk {
+    /// Returns the disk of a folder, which stays as it is until [`Disk::claim`]. It need not exist.
+    pub fn new(folder: &Path) -> FileDisk {
         FileDisk { folder: folder.to_path_buf(), boot: Arc::new(BootNote::new(folder)) }
     }
 
@@ -280,6 +274,15 @@ fn restrict(path: &Path) -> Result<(), DbError> {
 }
 
 impl Disk for FileDisk {
+    fn claim(&self) -> Result<(), DbError> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(FOLDER_MODE)
+            .create(&self.folder)
+            .map_err(|source| file(FileAction::Create, &self.folder, source))?;
+        restrict(&self.folder)
+    }
+
     fn open(&self, which: StoreFile) -> Result<Database, DbError> {
         let path = self.path(which);
         if which == StoreFile::Main {
@@ -334,8 +337,11 @@ impl Disk for FileDisk {
     }
 
     fn log_segments(&self) -> Result<Vec<u64>, DbError> {
-        let names = segment_names(&self.folder);
-        let names = names.map_err(|source| file(FileAction::Read, &self.folder, source))?;
+        let names = match segment_names(&self.folder) {
+            Ok(names) => names,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(file(FileAction::Read, &self.folder, source)),
+        };
         let number = |name: &OsString| name.to_str()?.strip_prefix(LOG_PREFIX)?.parse::<u64>().ok();
         let mut numbers: Vec<u64> = names.iter().filter_map(number).collect();
         numbers.sort_unstable();
@@ -462,19 +468,19 @@ mod tests {
     fn a_store_belongs_to_its_owner_alone_and_wider_modes_are_tightened() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("backend-1");
-        drop(Store::open(FileDisk::new(&path).unwrap()).unwrap());
+        drop(Store::open(FileDisk::new(&path)).unwrap());
         fs::create_dir(path.join("aside")).unwrap();
         fs::write(path.join("aside").join(STORE_FILE), "").unwrap();
         let is_private = |(at, mode): &(PathBuf, u32)| *mode == if at.is_dir() { 0o700 } else { 0o600 };
         for (at, mode) in modes(&path) {
             fs::set_permissions(&at, Permissions::from_mode(mode | 0o077)).unwrap();
         }
-        FileDisk::new(&path).unwrap();
+        FileDisk::new(&path).claim().unwrap();
         for (at, _) in modes(&path) {
             fs::set_permissions(&at, Permissions::from_mode(if at.is_dir() { 0o755 } else { 0o644 }))
                 .unwrap();
         }
-        drop(Store::open(FileDisk::new(&path).unwrap()).unwrap());
+        drop(Store::open(FileDisk::new(&path)).unwrap());
         let modes = modes(&path);
         assert!(modes.len() >= 5 && modes.iter().all(is_private), "{modes:?}");
     }
@@ -482,7 +488,7 @@ mod tests {
     #[test]
     fn a_main_file_whose_sync_failed_is_copied_before_it_is_trusted() {
         let folder = tempfile::tempdir().unwrap();
-        let disk = FileDisk::new(folder.path()).unwrap();
+        let disk = FileDisk::new(folder.path());
         let store = Store::open(disk.clone()).unwrap();
         let main = folder.path().join(STORE_FILE);
         let inode = || fs::metadata(&main).unwrap().ino();

@@ -24,10 +24,7 @@ use std::path::Path;
 /// `Format` if the store has another format, `TooNew` if it has a higher level; otherwise the disk fails, or the store is
 /// damaged.
 pub fn check_folder(folder: &Path, level: u32) -> Result<(), DbError> {
-    match folder.is_dir() {
-        true => super::catch_read_panics(|| check_untouched(&FileDisk::untouched(folder), level)),
-        false => Ok(()),
-    }
+    super::catch_read_panics(|| check_untouched(&FileDisk::new(folder), level))
 }
 
 /// Checks that a store which is about to be opened has this format and at most this rules level. An empty folder passes.

@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn asking_to_join_again_is_the_same_request_from_wherever_it_is_asked() {
         let folder = tempfile::tempdir().unwrap();
-        let open = || Store::open(FileDisk::new(&folder.path().join("backend-2")).unwrap()).unwrap();
+        let open = || Store::open(FileDisk::new(&folder.path().join("backend-2"))).unwrap();
         let member = |id, address: &str, machine: &str| NewMember {
             role: Role::Backend,
             id,

@@ -96,6 +96,7 @@ impl Store {
     fn open_trusting(disk: impl Disk, level: u32) -> Result<Store, DbError> {
         // Before any file is opened for writing: a store of another format or a newer level is not changed.
         format::check_untouched(&disk, level)?;
+        disk.claim()?;
         let database = disk.open(StoreFile::Main)?;
         format::check(&database, FormatMissing::IsDamage)?;
         check_level(&database, level)?;

@@ -15,7 +15,7 @@ const META: TableDefinition<&[u8], &[u8]> = TableDefinition::new("meta");
 /// Changes one croak in a member's store as a bug in the rules would, with valid checksums.
 fn tamper(pond: &TestCluster, member: &str) {
     let folder = pond.folder().join(member);
-    let mut store = Store::open(FileDisk::new(&folder).expect("a folder")).expect("a store");
+    let mut store = Store::open(FileDisk::new(&folder)).expect("a store");
     // Closing the store checkpoints the entries that are only in the log.
     store.apply_whole_log().expect("a store");
     drop(store);

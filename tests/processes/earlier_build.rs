@@ -54,7 +54,7 @@ fn old_segment(number: u64) -> Vec<u8> {
 /// Makes the store of a stopped member one of an earlier build: the names in its `meta` are text, none of them is the format, and its
 /// log has the old frames.
 fn make_old(store: &Path) {
-    let disk = FileDisk::new(store).expect("a folder");
+    let disk = FileDisk::new(store);
     let database = disk.open(StoreFile::Main).expect("a store");
     let transaction = database.begin_write().expect("a store");
     let mut records = BTreeMap::new();

@@ -14,7 +14,7 @@ use testkit::http::Browser;
 
 /// Returns the password hash of an account in a stopped member's store, and the version of the credentials.
 fn kept(pond: &TestCluster, member: &str, username: &str) -> (String, u32) {
-    let store = Store::open(FileDisk::new(&pond.folder().join(member)).expect("a folder")).expect("a store");
+    let store = Store::open(FileDisk::new(&pond.folder().join(member))).expect("a store");
     let view = store.reader().view().expect("it can be read");
     let (_, account) = account_named(&view, username).expect("it can be read").expect("an account");
     (account.credential.password_hash().expect("a password").to_string(), account.credential_version)

@@ -80,7 +80,7 @@ fn an_entry_of_a_newer_version_is_no_damage() {
     pond.up(&["--backends", "1", "--coordinators", "0"]);
     pond.stop();
     let folder = pond.folder().join("backend-1");
-    let mut store = Store::open(FileDisk::new(&folder).expect("a folder")).expect("a store");
+    let mut store = Store::open(FileDisk::new(&folder)).expect("a store");
     let last = store.loaded().expect("a store").last;
     let data = vec![0xee; 40].into();
     let entry = LogEntry { index: last.index + 1, term: last.term, kind: EntryKind::Normal, data };

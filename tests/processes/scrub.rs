@@ -24,7 +24,7 @@ fn stop_well(pond: &TestCluster, name: &str) -> PathBuf {
     pond.signal(&[name], Signal::TERM);
     awaited("ended", || (!is_alive(pid)).then_some(()));
     let folder = pond.folder().join(name);
-    let mut store = Store::open(FileDisk::new(&folder).expect("a folder")).expect("a store");
+    let mut store = Store::open(FileDisk::new(&folder)).expect("a store");
     store.apply_whole_log().expect("a store");
     folder
 }

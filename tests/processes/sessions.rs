@@ -29,7 +29,7 @@ fn what_is_stored_of_a_session_opens_none_and_a_session_outlives_a_stop() {
     pond.await_whole();
     pond.stop();
     let stored: Vec<TokenHash> = {
-        let disk = FileDisk::new(&pond.folder().join("backend-2")).expect("a folder");
+        let disk = FileDisk::new(&pond.folder().join("backend-2"));
         let store = Store::open(disk).expect("a store");
         let view = store.reader().view().expect("it can be read");
         let (first, last) = (TokenHash([0; 32]), TokenHash([0xff; 32]));

@@ -14,7 +14,7 @@ const ROWS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("rows");
 /// digest comparison does not show it. Returns the id of the croak.
 fn tamper(pond: &TestCluster, member: &str) -> u64 {
     let folder = pond.folder().join(member);
-    let mut store = Store::open(FileDisk::new(&folder).expect("a folder")).expect("a store");
+    let mut store = Store::open(FileDisk::new(&folder)).expect("a store");
     store.apply_whole_log().expect("a store");
     drop(store);
     let database = Database::open(folder.join("store.redb")).expect("a store that is not open");

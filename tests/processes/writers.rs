@@ -30,7 +30,7 @@ pub fn stores_agree(pond: &TestCluster) {
 }
 
 fn stored(pond: &TestCluster, name: &str) -> (LogIndex, BTreeMap<LogIndex, String>) {
-    let disk = FileDisk::new(&pond.folder().join(name)).expect("a folder");
+    let disk = FileDisk::new(&pond.folder().join(name));
     let store = Store::open(disk).expect("a store");
     let reader = store.reader();
     let view = reader.view().expect("it can be read");

@@ -301,7 +301,7 @@ fn frames() -> Seeds {
 
 fn store_with_a_log() -> (tempdir::Folder, u64) {
     let folder = tempdir::Folder::new();
-    let mut store = Store::open(FileDisk::new(&folder.0).expect("a folder")).expect("an empty store");
+    let mut store = Store::open(FileDisk::new(&folder.0)).expect("an empty store");
     journal::found(&mut store);
     let first = store.loaded().expect("a good store").last.index + 1;
     for (at, proposal) in (first..).zip(proposals().into_iter().take(3)) {
@@ -362,7 +362,7 @@ fn mdns() -> Seeds {
 /// The records of a real log, each as a part.
 fn journal() -> Seeds {
     let (folder, _) = store_with_a_log();
-    let disk = FileDisk::new(&folder.0).expect("a folder");
+    let disk = FileDisk::new(&folder.0);
     let number = disk.log_segments().expect("files")[0];
     let file = fs::read(folder.0.join(format!("log-{number:08}"))).expect("a log");
     let mut bodies = Vec::new();

@@ -31,7 +31,7 @@ struct HookedDisk {
 impl HookedDisk {
     fn new(folder: &Path) -> (HookedDisk, Hook) {
         let hook = Hook::default();
-        let files = FileDisk::new(folder).unwrap();
+        let files = FileDisk::new(folder);
         (HookedDisk { files, path: folder.join("hooked.redb"), hook: hook.clone() }, hook)
     }
 }

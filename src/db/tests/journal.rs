@@ -18,7 +18,7 @@ const BASE: Position = Position { index: 1, term: 1 };
 const PROMISED: HardState = HardState { term: 1, vote: 0, commit: 1 };
 
 fn read_only(folder: &Path, epoch: u64) -> Result<Journal, DbError> {
-    let disk: Arc<dyn Disk> = Arc::new(FileDisk::new(folder).unwrap());
+    let disk: Arc<dyn Disk> = Arc::new(FileDisk::new(folder));
     let note =
         fs::read(folder.join("note")).ok().map(|bytes| postcard::from_bytes::<SyncPoint>(&bytes).unwrap());
     let note = note.filter(|note| note.epoch == epoch);
@@ -210,7 +210,7 @@ fn a_segment_that_is_no_longer_needed_is_recycled() {
 #[test]
 fn a_segment_recycled_while_it_is_read_has_no_entries() {
     let folder = tempfile::tempdir().unwrap();
-    let disk = Disturbed { disk: FileDisk::new(folder.path()).unwrap(), before_read: Arc::default() };
+    let disk = Disturbed { disk: FileDisk::new(folder.path()), before_read: Arc::default() };
     let before_read = disk.before_read.clone();
     let spans = Arc::new(RwLock::new(Spans::default()));
     let mut journal = Journal::open(Arc::new(disk), 1, (BASE, PROMISED), None, spans.clone()).unwrap();

@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use xxhash_rust::xxh3::Xxh3;
 
 fn open(folder: &Path) -> Store {
-    Store::open(FileDisk::new(folder).unwrap()).unwrap()
+    Store::open(FileDisk::new(folder)).unwrap()
 }
 
 /// Returns the store of a founder.
@@ -99,7 +99,7 @@ fn scrub(store: &mut Store, joining: &mut dyn Iterator<Item = u64>) -> Result<u6
 
 /// Replaces one row on disk by another with a correct checksum, bypassing the store.
 fn tamper(folder: &Path) {
-    let database = FileDisk::new(folder).unwrap().open(StoreFile::Main).unwrap();
+    let database = FileDisk::new(folder).open(StoreFile::Main).unwrap();
     let transaction = database.begin_write().unwrap();
     {
         let mut rows = transaction.open_table(ROWS).unwrap();
@@ -119,7 +119,7 @@ fn the_clusters_age_stands_still_while_everything_is_off() {
     assert_eq!(age_ms, store.applied().index, "the age of the last stamp");
     store.checkpoint().unwrap();
     drop(store);
-    let store = Store::open(FileDisk::new(folder.path()).unwrap()).unwrap();
+    let store = Store::open(FileDisk::new(folder.path())).unwrap();
     assert_eq!(store.reader().age_ms(), age_ms);
     assert_eq!(store.reader().view().unwrap().age_ms, age_ms, "readers see the same age");
 }
@@ -152,7 +152,7 @@ fn a_store_without_the_digest_of_its_applied_index_is_damaged() {
     transaction.open_table(META).unwrap().remove("digest".as_bytes()).unwrap();
     transaction.commit().unwrap();
     drop(store);
-    let opened = Store::open(FileDisk::new(folder.path()).unwrap());
+    let opened = Store::open(FileDisk::new(folder.path()));
     assert!(matches!(&opened, Err(DbError::Damaged(text)) if text.contains("digest")));
 }
 
@@ -171,7 +171,7 @@ fn a_store_of_an_earlier_build_is_refused_and_left_as_it_is() {
     fs::write(&log, [&length[..], &sum, &body, &[0; 100]].concat()).unwrap();
     let before = contents(folder.path());
     for _ in 0..2 {
-        let refused = Store::open(FileDisk::new(folder.path()).unwrap()).err().expect("it is refused");
+        let refused = Store::open(FileDisk::new(folder.path())).err().expect("it is refused");
         assert!(matches!(refused, DbError::Format(None)), "{refused}");
         assert!(!refused.is_damage());
     }
@@ -186,7 +186,7 @@ fn a_store_of_a_later_format_is_refused() {
     write_meta(&mut transaction.open_table(META).unwrap(), FORMAT, &(FORMAT_VERSION + 1)).unwrap();
     transaction.commit().unwrap();
     drop(store);
-    let refused = Store::open(FileDisk::new(folder.path()).unwrap()).err().expect("it is refused");
+    let refused = Store::open(FileDisk::new(folder.path())).err().expect("it is refused");
     assert!(matches!(refused, DbError::Format(Some(found)) if found == FORMAT_VERSION + 1), "{refused}");
     assert!(!refused.is_damage());
 }
@@ -286,7 +286,7 @@ fn copied(folder: &Path) -> tempfile::TempDir {
 /// Opens a store and reads all of it.
 fn read_all(folder: &Path) -> Result<(), DbError> {
     catch_read_panics(|| {
-        let store = FileDisk::new(folder).and_then(Store::open)?;
+        let store = Store::open(FileDisk::new(folder))?;
         while store.reader().scrub()?.is_none() {}
         Ok(())
     })
@@ -463,10 +463,10 @@ fn a_log_that_is_gone_or_blank_is_no_log_that_was_never_begun() {
         let folder = tempfile::tempdir().unwrap();
         drop(founded(folder.path()));
         harm(&log(folder.path()));
-        let error = Store::open(FileDisk::new(folder.path()).unwrap()).err().unwrap();
+        let error = Store::open(FileDisk::new(folder.path())).err().unwrap();
         assert!(error.is_damage(), "{what}: {error}");
         // The next attempt finds the same.
-        assert!(Store::open(FileDisk::new(folder.path()).unwrap()).err().unwrap().is_damage(), "{what}");
+        assert!(Store::open(FileDisk::new(folder.path())).err().unwrap().is_damage(), "{what}");
     }
     // Missing rows, or an empty file in their place, beside a log.
     for empty in [false, true] {
@@ -478,7 +478,7 @@ fn a_log_that_is_gone_or_blank_is_no_log_that_was_never_begun() {
             fs::write(&store, b"").unwrap();
         }
         for _ in 0..2 {
-            let error = Store::open(FileDisk::new(folder.path()).unwrap()).err().unwrap();
+            let error = Store::open(FileDisk::new(folder.path())).err().unwrap();
             assert!(error.is_damage() && error.to_string().contains("its rows are missing"), "{error}");
         }
         assert!(log(folder.path()).exists(), "the log was not removed");

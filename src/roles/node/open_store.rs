@@ -4,7 +4,7 @@ use super::{NodeState, digest_comparison, disk_quota, duplicate_id_check, store_
 use crate::common::failure::{Exit, Failure, other_format};
 use crate::common::test_hooks;
 use crate::node::arguments::NodeOptions;
-use ribbit_db::{DbError, FileDisk, Identity, Store, format};
+use ribbit_db::{DbError, FileDisk, Identity, Store};
 use ribbit_replica::ReplicaFailure;
 use ribbit_state::limits::RULES_LEVEL;
 use std::sync::Arc;
@@ -87,14 +87,9 @@ pub(crate) async fn open(options: &NodeOptions) -> Result<Store, Failure> {
     let folder = options.store_dir();
     let level = test_hooks::number(TEST_RULES_LEVEL)?.and_then(|level| u32::try_from(level).ok());
     let level = level.unwrap_or(RULES_LEVEL);
-    // Before the folder is made private: the store of another version is not changed at all.
-    if let Err(error @ (DbError::Format(_) | DbError::TooNew(_))) = format::check_folder(&folder, level) {
-        return Err(unusable(options, error));
-    }
     let started = Instant::now();
     loop {
-        let open_at_level = |disk| Store::open_at_level(disk, level);
-        match FileDisk::new(&folder).and_then(open_at_level) {
+        match Store::open_at_level(FileDisk::new(&folder), level) {
             Ok(mut store) => {
                 if let Some(entries) = test_hooks::number(TEST_LOG_KEEP)? {
                     store.set_log_keep_entries(entries);

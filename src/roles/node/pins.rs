@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn pins_are_bounded_and_expire_even_while_they_are_in_use() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(FileDisk::new(folder.path()).unwrap()).unwrap();
+        let store = Store::open(FileDisk::new(folder.path())).unwrap();
         let pin = || store.reader().pin().unwrap();
         let many = pins(60_000, 60_000);
         let first = many.insert(pin()).unwrap();

@@ -21,7 +21,7 @@ use crate::common::random::random_history;
 use crate::common::write_file;
 use clap::{Args, value_parser};
 use ribbit_db::disk::{LOG_PREFIX, STORE_FILE, segment_names};
-use ribbit_db::{self, DbError, FileDisk, Identity, Store};
+use ribbit_db::{self, DbError, Disk, FileDisk, Identity, Store};
 use ribbit_state::ClusterId;
 use ribbit_state::cluster::members;
 use ribbit_state::rows::{Accounts, Croaks, Messages, Order, Table, View, scan};
@@ -189,7 +189,8 @@ fn begin_in(work: &Path, options: &RecoverOptions) -> Result<Recovered, Failure>
             error => Failure::new(Exit::Refused, format!("{from} cannot be used: {error}")),
         }
     };
-    let disk = FileDisk::new(work).map_err(unusable)?;
+    let disk = FileDisk::new(work);
+    disk.claim().map_err(unusable)?;
     copy_store(&options.from, work)?;
     let mut store = Store::open(disk).map_err(unusable)?;
     let Some(before) = store.identity().cloned() else {

@@ -220,7 +220,7 @@ fn restore_in(work: &Path, options: &RestoreOptions) -> Result<Restored, Failure
     let head = backup.head().clone();
     write_file::empty_folder(work).map_err(|error| unwritable(work, &error))?;
     let store_dir = work.join(MemberName::at_home(Role::Backend, FIRST).to_string());
-    let mut store = FileDisk::new(&store_dir).and_then(Store::open).map_err(broken)?;
+    let mut store = Store::open(FileDisk::new(&store_dir)).map_err(broken)?;
     let left_out = fill(&mut backup, &store, |error| unusable(options, &error), broken)?;
     let (term, commit) = (head.position.term, head.position.index);
     store.install(HardState { term, vote: 0, commit }).map_err(broken)?;

@@ -38,7 +38,7 @@ pub(in crate::node) fn backend(folder: &Path, voters: &[u64]) -> Arc<NodeService
 fn backend_with(folder: &Path, voters: &[u64], quota_bytes: u64) -> Arc<NodeService> {
     let (role, cluster) = (Role::Backend, ClusterId(1));
     let identity = Identity { cluster, history: HistoryId(2), raft_id: 1, role, region: 1, id: 1 };
-    let mut store = Store::open(FileDisk::new(folder).unwrap()).unwrap();
+    let mut store = Store::open(FileDisk::new(folder)).unwrap();
     let founded = Configuration { voters: voters.to_vec(), ..Configuration::default() };
     store.identify(identity.clone(), Some(&founded)).unwrap();
     let (loaded, reader, disk) = (store.loaded().unwrap(), store.reader(), store.disk());
