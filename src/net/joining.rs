@@ -74,7 +74,7 @@ impl fmt::Debug for JoinFiles {
 pub enum JoinError {
     #[error("{0}")]
     Refused(Denied),
-    #[error("the member cannot decide now: {0:?}")]
+    #[error("the member cannot decide now: {0}")]
     Unavailable(UnavailableReason),
     /// The other side has not proven the code.
     #[error(

@@ -256,18 +256,20 @@ pub enum LapseReason {
 }
 
 /// Reason why a server has no result for a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum UnavailableReason {
-    /// No leader is known.
+    #[error("no leader is known")]
     NoLeader,
-    /// Too many requests are pending.
+    #[error("too many requests are pending")]
     Busy,
-    /// This node lags too far behind.
+    #[error("this member lags too far behind")]
     Behind,
     /// The store is not open yet, or the process is ending.
+    #[error("this member is starting or stopping")]
     NotServing,
     /// The client's token belongs to another history, or lies beyond the commit index. The client has to start without a
     /// token.
+    #[error("this member has another history")]
     OtherHistory,
 }
 

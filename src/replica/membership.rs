@@ -18,6 +18,7 @@
 use super::limits::VOTERS_MAX;
 use ribbit_state::rows::Standing;
 use ribbit_state::{RaftId, Role};
+use std::fmt;
 
 /// Minimum number of voters that remain when silent voters are demoted without a replacement.
 const VOTERS_MIN: usize = 3;
@@ -59,6 +60,24 @@ pub(crate) struct SeatChange {
     pub(crate) demote: Vec<RaftId>,
     /// Lost members that are removed.
     pub(crate) remove: Vec<RaftId>,
+}
+
+/// For the log: what changes and the Raft ids of the members.
+impl fmt::Display for SeatChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            ("new learners", &self.learn),
+            ("learners to voters", &self.promote),
+            ("voters to learners", &self.demote),
+            ("removed", &self.remove),
+        ];
+        let mut separator = "";
+        for (what, ids) in parts.into_iter().filter(|(_, ids)| !ids.is_empty()) {
+            write!(f, "{separator}{what} {ids:?}")?;
+            separator = ", ";
+        }
+        Ok(())
+    }
 }
 
 impl SeatChange {

@@ -119,7 +119,7 @@ impl Core {
         if !configuration.is_joint() {
             let next = membership::next_change(self.options.me, &self.seats(&configuration));
             let Some(next) = next else { return };
-            what = format!("{next:?}");
+            what = next.to_string();
             let kinds = [
                 (ConfChangeType::AddLearnerNode, [next.learn, next.demote].concat()),
                 (ConfChangeType::AddNode, next.promote),

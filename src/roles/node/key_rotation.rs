@@ -144,9 +144,11 @@ async fn fetch(node: &Arc<NodeState>, address: &str) -> Result<(), String> {
     match ask_once(address, Plane::Control, keys, Ask::NewestKey, FETCH_MAX).await {
         Ok(Answer::Key(key)) => match take(node, key).await {
             Answer::Key(_) => Ok(()),
-            other => Err(format!("{other:?}")),
+            Answer::Refused(denied) => Err(denied.to_string()),
+            _ => Err("the key was not taken".into()),
         },
-        Ok(other) => Err(format!("{other:?}")),
+        Ok(Answer::Refused(denied)) => Err(denied.to_string()),
+        Ok(_) => Err("an unexpected answer".into()),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -323,7 +323,8 @@ async fn hand_out(target: &KeyTarget, ring: &KeyRing) -> Result<(), Failure> {
         match ask_once(&member.info.address, Plane::Control, &target.cluster.keys, ask, HAND_MAX).await {
             Ok(Answer::Key(key)) if key == ring.newest => taken = true,
             Ok(Answer::Refused(denied)) => why = format!("{} refuses it: {denied}", member.info.name()),
-            Ok(other) => why = format!("{} answered {other:?}", member.info.name()),
+            Ok(Answer::Unavailable(reason)) => why = format!("{}: {reason}", member.info.name()),
+            Ok(_) => why = format!("{} gave an unexpected answer", member.info.name()),
             Err(error) => why = format!("{}: {error}", member.info.name()),
         }
     }

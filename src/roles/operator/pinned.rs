@@ -159,7 +159,7 @@ async fn asked(
         Answer::Pin(PinAnswer::Passed { applied }) => Err(PinError::Passed(applied)),
         Answer::Pin(PinAnswer::Damaged { why }) => Err(PinError::Damaged(why)),
         Answer::Pin(answer) => Ok(answer),
-        Answer::Unavailable(why) => Err(PinError::Unavailable(format!("{why:?}"))),
+        Answer::Unavailable(why) => Err(PinError::Unavailable(why.to_string())),
         Answer::Refused(denied) => Err(PinError::Unavailable(denied.to_string())),
         _ => Err(PinError::Odd),
     }

@@ -28,6 +28,7 @@ use ribbit_ui::device;
 use ribbit_ui::form::{Form, FormRequest, REQUEST_FIELD};
 use ribbit_ui::pages::{AnnouncementMarkup, NavEntry, PageFrame};
 use ribbit_ui::words::ServiceError;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,6 +45,16 @@ pub(super) enum PageError {
     Denied(Denied),
     /// Not decided. Retrying with the same request id is safe.
     Service(ServiceError),
+}
+
+/// For the log.
+impl fmt::Display for PageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PageError::Denied(denied) => denied.fmt(f),
+            PageError::Service(error) => f.write_str(&error.words()),
+        }
+    }
 }
 
 impl PageError {

@@ -243,7 +243,7 @@ async fn end_the_one_before(context: &mut RequestContext) {
     if let Err(error) = context.command(request, Command::LogOut { session }).await
         && !error.lacks_session()
     {
-        log::warn!("could not end the previous session after a log-in: {error:?}");
+        log::warn!("could not end the previous session after a log-in: {error}");
     }
 }
 
