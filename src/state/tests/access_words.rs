@@ -3,7 +3,8 @@
 
 use super::audit_words;
 use super::registration_words;
-use super::scripts::{first, label, session};
+use super::row_words::label;
+use super::scripts::{first, session};
 use super::token;
 use crate::account_role::AccountRole;
 use crate::command::{AccessCommand, AccountCommand, Command, NewPerson, OperatorCommand};

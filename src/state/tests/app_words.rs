@@ -1,6 +1,7 @@
 //! Words of the golden scripts for apps: commands, queries and rows.
 
-use super::scripts::{first, label, session};
+use super::row_words::label;
+use super::scripts::{first, session};
 use super::token;
 use crate::command::{AppCommand, AppLogIn, Command};
 use crate::ids::{AccountId, AppId, LogIndex, TokenHash};

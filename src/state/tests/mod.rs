@@ -14,6 +14,7 @@ mod regressions;
 mod roles;
 mod room_words;
 mod rooms;
+mod row_words;
 mod scripts;
 mod searches;
 mod talks;

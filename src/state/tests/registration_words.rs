@@ -1,7 +1,8 @@
 //! Words of the golden scripts for registration, requests for accounts, and invitations: commands, queries, pages and rows.
 
 use super::app_words;
-use super::scripts::{first, label, session};
+use super::row_words::label;
+use super::scripts::{first, session};
 use super::token;
 use crate::cluster::join_codes;
 use crate::command::{AccountCommand, Command, InvitationTerms, OperatorCommand};
