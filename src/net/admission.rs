@@ -82,9 +82,7 @@ impl Ask {
                 check::region(*region)?;
                 check::new_member(member)
             }
-            Ask::Lose { name, .. } | Ask::Drain { name, .. } | Ask::Transfer { name, .. } => {
-                check::region(name.region)
-            }
+            Ask::Lose { name, .. } | Ask::Transfer { name } => check::region(name.region),
             Ask::Write(request) => request.check(),
             Ask::CreateAccount {
                 submitted_at,
@@ -157,7 +155,6 @@ impl Ask {
             Ask::TakeKey(_)
             | Ask::Join { .. }
             | Ask::Lose { .. }
-            | Ask::Drain { .. }
             | Ask::Transfer { .. }
             | Ask::Write(_)
             | Ask::CreateAccount { .. }

@@ -145,6 +145,7 @@ mod tests {
             stalled: false,
             store_open: alive,
             accepts_old_key: false,
+            build: String::new(),
             store: alive.then(StoreStatus::default),
             has_lease: alive,
             master: None,

@@ -39,12 +39,10 @@ pub enum Ask {
     Join { cluster: ClusterId, id: RequestId, region: u32, member: NewMember },
     /// Removes a member whose store is missing or damaged, so that it may join again. Refused while the member is alive,
     /// unless `alive` is set. Control plane only.
-    Lose { id: RequestId, name: MemberName, alive: bool },
-    /// Makes a member a learner without a vote (drained), or lets it vote again. Control plane only.
-    Drain { id: RequestId, name: MemberName, drained: bool },
-    /// Hands leadership to this member. `id` is that of the row in the audit log. The leader answers `Done` once the handover has begun; the status shows whether it
-    /// succeeded. Control plane only.
-    Transfer { id: RequestId, name: MemberName },
+    Lose { id: RequestId, name: MemberName },
+    /// Begins to hand leadership to this member, which the log has decided. Sent by members to the leader, which answers `Done`.
+    /// Control plane only.
+    Transfer { name: MemberName },
     /// Proposes a command as it is, for example a croak. Refused for commands with a password hash, and for commands that
     /// only members propose.
     Write(Request),
@@ -299,6 +297,8 @@ pub struct NodeStatus {
     pub leases: LeaseStatus,
     /// True while this member accepts an older key than `me.key`, too.
     pub accepts_old_key: bool,
+    /// Version and build: `0.1.0 (1a2b3c4d, aarch64-unknown-linux-musl)`.
+    pub build: String,
 }
 
 /// Leases, as far as the reporting member has applied.
@@ -335,6 +335,10 @@ pub struct StoreStatus {
     pub full: bool,
     /// Seconds since the last complete scrub of the store; `None` before the first one is complete.
     pub scrubbed_s: Option<u64>,
+    /// Bytes that the process has written to disks since it was started, as the kernel counts them; 0 if unknown.
+    pub written_bytes: u64,
+    /// Time over which they were written, in seconds.
+    pub written_s: u64,
 }
 
 /// Member as another member sees it.

@@ -50,6 +50,8 @@ pub struct MemberView {
     pub store_open: bool,
     /// True if an older key authenticates members there, too.
     pub accepts_old_key: bool,
+    /// Version and build, if it has answered.
+    pub build: String,
     /// Status of its store, if it has answered.
     pub store: Option<StoreStatus>,
     /// True if its lease is valid, so that it keeps its locks.
@@ -203,6 +205,7 @@ fn view(info: MemberInfo, status: Option<&NodeStatus>, lagging: &[RaftId]) -> Me
         stalled: status.is_some_and(|status| status.stalled_s > 0),
         store_open: status.is_some_and(|status| status.history.is_some()),
         accepts_old_key: status.is_some_and(|status| status.accepts_old_key),
+        build: status.map(|status| status.build.clone()).unwrap_or_default(),
         store: status.map(|status| status.store),
         info,
         ..MemberView::default()
@@ -271,6 +274,7 @@ mod tests {
             store: StoreStatus::default(),
             leases: Default::default(),
             accepts_old_key: false,
+            build: String::new(),
         }
     }
 

@@ -195,7 +195,6 @@ fn decide<V: View>(
             members::describe(view, *raft_id, address, machine, *rules_level, *key)
         }
         Command::MarkLost { name } => members::mark_lost(view, *name),
-        Command::Drain { name, drained } => members::drain(view, *name, *drained),
         Command::RemoveMember { raft_id } => members::remove(bounds, view, context, *raft_id),
         Command::RaiseRules { level } => members::raise_rules(view, books, *level),
         Command::RaiseKey { key } => members::raise_key(view, books, *key),

@@ -14,7 +14,9 @@
 use super::account_role::AccountRole;
 use super::cluster::join_codes;
 use super::code::Code;
-use super::command::{Command, LeaseCommand, MemberName, OperatorCommand, Origin, UnreplicatedAct};
+use super::command::{
+    Command, LeaseCommand, MemberChange, MemberName, OperatorCommand, Origin, UnreplicatedAct,
+};
 use super::croaks;
 use super::ids::{AccountId, LogIndex};
 use super::limits::{AUDIT_DETAIL_CHARS_MAX, AUDIT_PAGE_MAX};
@@ -57,8 +59,6 @@ fn act(command: &Command) -> Option<Described<'_>> {
     match command {
         Command::Operator(change) | Command::Govern { change, session: _ } => operator_act(change),
         Command::MarkLost { name } => plain(Act::RemoveMember, Named::Member(*name)),
-        Command::Drain { name, drained: true } => plain(Act::DrainMember, Named::Member(*name)),
-        Command::Drain { name, drained: false } => plain(Act::UndrainMember, Named::Member(*name)),
         Command::Lease(LeaseCommand::SetRegions { regions }) => {
             Some((Act::SetRegions, Named::Nothing, regions.to_string().into()))
         }
@@ -166,13 +166,28 @@ fn operator_act(command: &OperatorCommand) -> Option<Described<'_>> {
         OperatorCommand::Record { act: UnreplicatedAct::Backup { through, rows } } => {
             (Act::Backup, Named::Nothing, format!("{rows} rows at index {through}").into())
         }
-        OperatorCommand::Record { act: UnreplicatedAct::Transfer { to } } => {
-            plain(Act::Transfer, Named::Member(*to))
+        OperatorCommand::ChangeMember { name, change } => {
+            let act = match change {
+                MemberChange::Drain => Act::DrainMember,
+                MemberChange::Undrain => Act::UndrainMember,
+                MemberChange::Lead => Act::Transfer,
+                MemberChange::Remove { alive: _ } => Act::RemoveMember,
+            };
+            plain(act, Named::Member(*name))
         }
         OperatorCommand::Record { act: UnreplicatedAct::RotateKey { generation } } => {
             (Act::RotateKey, Named::Nothing, format!("key {generation}").into())
         }
     })
+}
+
+/// Returns true if what the command does is outside the replicated state.
+fn has_no_rows(command: &Command) -> bool {
+    let (Command::Operator(change) | Command::Govern { change, .. }) = command else { return false };
+    matches!(
+        change,
+        OperatorCommand::Record { .. } | OperatorCommand::ChangeMember { change: MemberChange::Lead, .. }
+    )
 }
 
 /// Adds the row of a command that has been decided, if it is an act: `changes` are those of its rule, `refused` the code of its
@@ -191,7 +206,7 @@ pub(crate) fn record<V: View>(
     let Some((act, named, detail)) = act(command) else { return Ok(()) };
     let recorded = match refused {
         Some(code) => code == Code::NotAllowed,
-        None => !changes.is_empty() || matches!(command, Command::Operator(OperatorCommand::Record { .. })),
+        None => !changes.is_empty() || has_no_rows(command),
     };
     if !recorded {
         return Ok(());

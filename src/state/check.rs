@@ -262,7 +262,7 @@ impl Command {
                 address(said)?;
                 address(machine)
             }
-            Command::MarkLost { name } | Command::Drain { name, .. } => region(name.region),
+            Command::MarkLost { name } => region(name.region),
             Command::Rehash { password_hash, .. } => hash(password_hash),
             Command::LogIn { device, .. } => text::check_device(device),
             Command::Tree(command) => command.check(),
@@ -495,7 +495,7 @@ impl OperatorCommand {
                 username(typed)?;
                 mail.as_deref().map_or(Ok(()), email)
             }
-            OperatorCommand::Record { act: UnreplicatedAct::Transfer { to } } => region(to.region),
+            OperatorCommand::ChangeMember { name, change: _ } => region(name.region),
             OperatorCommand::Announce { text, for_ms } => {
                 hold(for_ms.is_none_or(|ms| ms <= ANNOUNCEMENT_MS_MAX), INVALID)?;
                 text::check_announcement(text).map(drop)

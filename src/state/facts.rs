@@ -164,7 +164,6 @@ commands! {
     Join: 1, none, never, Members, stays, SmallWrite, none;
     DescribeMember: 1, none, never, Members, stays, SmallWrite, none;
     MarkLost: 1, none, never, Members, stays, SmallWrite, none;
-    Drain: 1, none, never, Members, stays, SmallWrite, none;
     RemoveMember: 1, none, never, Members, stays, SmallWrite, none;
     RaiseRules: 1, none, never, Members, stays, SmallWrite, none;
     RaiseKey: 1, none, never, Members, stays, SmallWrite, none;
@@ -219,6 +218,7 @@ commands! {
     Operator(OperatorCommand::MakeJoinCode): 1, none, never, Operators, stays, SmallWrite, none;
     Operator(OperatorCommand::RevokeJoinCode): 1, none, never, Operators, stays, SmallWrite, none;
     Operator(OperatorCommand::RevokeResetLink): 1, none, never, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::ChangeMember): 1, none, never, Operators, stays, SmallWrite, none;
     Govern: 1, session, never, People, stays, SmallWrite, governed;
     Operator(OperatorCommand::Record): 1, none, never, Operators, stays, SmallWrite, none;
     Rehash: 1, none, never, Backends, stays, SmallWrite, none;

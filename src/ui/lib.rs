@@ -8,7 +8,7 @@
 //! - [`avatar`]: the pictures beside names; [`device`]: the name of a browser
 //! - [`atom`]: feeds for feed readers
 //! - [`pages`]: the pages, with their templates in `templates/`; askama escapes all text
-//! - [`status_page`]: the page `/status`; [`overview_page`]: the page `/admin`
+//! - [`status_page`]: the page `/status`; [`overview_page`]: the page `/admin`; [`members_page`]: `/admin/members`
 //! - [`form`]: form fields from a browser, and the request id of a form
 //!
 //! For programs of other makers:
@@ -47,6 +47,7 @@ pub mod invitations;
 pub mod length;
 pub mod lines;
 pub mod link_cards;
+pub mod members_page;
 pub mod metrics;
 pub mod nearest;
 pub mod notice_words;

@@ -12,6 +12,8 @@ use std::fmt::Write;
 pub struct ProcessMetrics {
     pub uptime_s: u64,
     pub memory_bytes: u64,
+    /// Bytes written to disks; 0 if unknown.
+    pub written_bytes: u64,
 }
 
 /// Metrics of a listener.
@@ -104,6 +106,8 @@ impl MetricsText {
         self.sample("ribbit_info", &labels, 1);
         self.gauge("ribbit_uptime_seconds", "Seconds since this process was started.", process.uptime_s);
         self.gauge("ribbit_memory_bytes", "Resident memory of this process.", process.memory_bytes);
+        let help = "Bytes that this process has written to disks.";
+        self.counter("ribbit_written_bytes_total", help, process.written_bytes);
     }
 
     fn connections(&mut self, connections: ConnectionMetrics) {
@@ -280,6 +284,7 @@ mod tests {
             store: StoreStatus { scrubbed_s: Some(9), ..StoreStatus::default() },
             leases: Default::default(),
             accepts_old_key: false,
+            build: String::new(),
         };
         let said = member(&status, ProcessMetrics::default(), ConnectionMetrics::default());
         assert!((20..50).contains(&series(&said)), "{said}");

@@ -45,20 +45,22 @@ pub struct OverviewPage {
     pub reports: (usize, bool),
 }
 
+/// Returns the size of a member's store, judged as `ribbit doctor` does. `None` if the member does not answer.
+pub(crate) fn store_line(member: &MemberView) -> Option<ProblemLine> {
+    let StoreStatus { bytes, quota_bytes, free_bytes, .. } = member.store?;
+    let name = member.info.name();
+    let (words, fix) = doctor::said(&Finding::Store { name, bytes, quota_bytes, free_bytes });
+    Some(ProblemLine { words, fix })
+}
+
 impl OverviewPage {
     /// Makes the page. It has the judgements of `ribbit health`, and those of `ribbit doctor` about stores.
     pub fn new(frame: PageFrame, head: AdminHead, survey: &Survey, reports: (usize, bool)) -> OverviewPage {
         let problems = problems(survey);
-        let store = |member: &MemberView| {
-            let StoreStatus { bytes, quota_bytes, free_bytes, .. } = member.store?;
-            let name = member.info.name();
-            let (words, fix) = doctor::said(&Finding::Store { name, bytes, quota_bytes, free_bytes });
-            Some(ProblemLine { words, fix })
-        };
         let member = |member: &MemberView| MemberLine {
             row: status_page::shown(survey, member),
             host: member.info.host.clone(),
-            store: store(member),
+            store: store_line(member),
         };
         OverviewPage {
             headline: status_page::headline(survey, &problems),

@@ -85,6 +85,10 @@ struct DetailedJson<'a> {
     raft_id: RaftId,
     /// Newest rules level that it understands.
     rules_level: u32,
+    /// Version and build; empty if the member does not answer.
+    build: &'a str,
+    /// Bytes that it has written to disks since it was started; 0 if unknown.
+    written_bytes: u64,
     /// Host name of its machine; empty if unknown.
     host: &'a str,
     /// Load average of its machine over the last minute.
@@ -149,6 +153,8 @@ pub fn members_json(survey: &Survey) -> String {
         seat: seat(member),
         raft_id: member.info.raft_id,
         rules_level: member.info.rules_level,
+        build: &member.build,
+        written_bytes: member.store.map_or(0, |store| store.written_bytes),
         host: &member.info.host,
         load: f64::from(member.info.load_hundredths) / 100.0,
         has_lease: member.has_lease,
@@ -232,7 +238,7 @@ fn or_dash(number: u64) -> String {
 }
 
 /// Returns a size in megabytes, rounded up so that only 0 bytes are shown as 0 MB.
-fn megabytes(bytes: u64) -> String {
+pub(crate) fn megabytes(bytes: u64) -> String {
     format!("{} MB", bytes.div_ceil(1_000_000))
 }
 
@@ -416,6 +422,8 @@ mod tests {
             free_bytes: 7_000_000_000,
             full: false,
             scrubbed_s: Some(7_300),
+            written_bytes: 5_000,
+            written_s: 60,
         });
         let (has_lease, master) = (alive, (id == 1 && role == Role::Backend).then_some(7));
         MemberView {
@@ -427,6 +435,7 @@ mod tests {
             stalled: false,
             store_open: alive,
             accepts_old_key: false,
+            build: String::new(),
             store,
             has_lease,
             master,
@@ -493,7 +502,7 @@ backend-1@2         2  voter          yes              backend-1";
             .collect();
         assert!(left.join("\n").ends_with(expected), "{}", left.join("\n"));
         assert!(said.contains("Master of region 1: backend-1 at 127.0.0.1:40001, fence 7.\n"), "{said}");
-        let end = "\"seat\":\"voter\",\"raft_id\":1,\"rules_level\":1,\"host\":\"\",\"load\":0.0,\
+        let end = "\"seat\":\"voter\",\"raft_id\":1,\"rules_level\":1,\"build\":\"\",\"written_bytes\":5000,\"host\":\"\",\"load\":0.0,\
             \"has_lease\":true,\"master\":null,\"counterparts\":[\"backend-1\"]}]}";
         assert!(members_json(&survey).ends_with(end), "{}", members_json(&survey));
     }

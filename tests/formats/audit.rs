@@ -2,7 +2,7 @@
 
 use crate::records::line;
 use ribbit_state::code::Code;
-use ribbit_state::command::{Command, MemberName, OperatorCommand, Origin, Role, UnreplicatedAct};
+use ribbit_state::command::{Command, OperatorCommand, Origin, UnreplicatedAct};
 use ribbit_state::ids::AccountId;
 use ribbit_state::rows::{Act, Actor, AuditLog, AuditPerson, AuditRow, AuditThing, RefusedActs};
 
@@ -10,14 +10,9 @@ pub(crate) fn origin() -> Box<Origin> {
     Box::new(Origin { operator: "pi@board1".into(), address: "10.0.0.1".into() })
 }
 
-pub(crate) fn commands() -> [Command; 3] {
-    let to = MemberName::at_home(Role::Backend, 2);
-    [
-        UnreplicatedAct::Backup { through: 300, rows: 7 },
-        UnreplicatedAct::Transfer { to },
-        UnreplicatedAct::RotateKey { generation: 2 },
-    ]
-    .map(|act| OperatorCommand::Record { act }.into())
+pub(crate) fn commands() -> [Command; 2] {
+    [UnreplicatedAct::Backup { through: 300, rows: 7 }, UnreplicatedAct::RotateKey { generation: 2 }]
+        .map(|act| OperatorCommand::Record { act }.into())
 }
 
 pub(crate) fn row() -> AuditRow {

@@ -18,7 +18,7 @@ use ribbit_state::command::{
     AccessCommand, AccountChanges, AccountCommand, AppCommand, ConversationCommand, OperatorCommand,
 };
 use ribbit_state::command::{
-    Command, HOME_REGION, MemberName, NewMember, Proposal, Reply, Request, Role, Stamp,
+    Command, HOME_REGION, MemberChange, MemberName, NewMember, Proposal, Reply, Request, Role, Stamp,
 };
 use ribbit_state::command::{Guard, NewPerson, TreeCommand};
 use ribbit_state::command::{LeaseCommand, LeaseEnd};
@@ -365,6 +365,11 @@ fn message_commands() -> Vec<Command> {
         OperatorCommand::MakeJoinCode { nonce: 0x0102, key: 0x0a0b, for_ms: 1_000 }.into(),
         OperatorCommand::RevokeJoinCode { slot: 19 }.into(),
         OperatorCommand::RevokeResetLink { account }.into(),
+        OperatorCommand::ChangeMember {
+            name: MemberName::at_home(Role::Backend, 3),
+            change: MemberChange::Remove { alive: true },
+        }
+        .into(),
         OperatorCommand::MakeResetLink { account, code: TOKEN }.into(),
         OperatorCommand::CreateWithLink {
             person: Box::new(NewPerson {
@@ -456,7 +461,7 @@ macro_rules! variants {
 /// Fails unless every variant of every command is among these.
 fn check_complete(commands: &[Command]) {
     let (name, all) = variants!(Command: CreateAccount LogIn LogOut Croak AddFriend RemoveFriend DeleteAccount Sweep
-        IndexCroaks FoundCluster Join DescribeMember MarkLost Drain RemoveMember RaiseRules Tree Lease Message Account Operator Rehash
+        IndexCroaks FoundCluster Join DescribeMember MarkLost RemoveMember RaiseRules Tree Lease Message Account Operator Rehash
         Notice Room Relation Conversation Access App Govern RaiseKey TryJoinCode);
     assert_eq!(commands.iter().map(name).collect::<BTreeSet<_>>(), all);
     macro_rules! inside {
@@ -479,7 +484,7 @@ fn check_complete(commands: &[Command]) {
         Uninvite);
     inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport Announce WithdrawAnnouncement MakeResetLink
         CreateWithLink SetRole RemoveRoomMessage Record DecideRequest SetInviters Invite Uninvite MakeJoinCode RevokeJoinCode
-        RevokeResetLink);
+        RevokeResetLink ChangeMember);
     inside!(Access, AccessCommand: ResetPassword CreateByName OpenByName);
     inside!(App, AppCommand: Register Authorize Exchange Revoke);
     inside!(Conversation, ConversationCommand: Like Unlike Share Unshare SweepCroak);
@@ -533,7 +538,6 @@ pub(crate) fn commands() -> Vec<Command> {
             key: KEY,
         },
         Command::MarkLost { name: MemberName { role: Role::Backend, region: 2, id: 3 } },
-        Command::Drain { name: MemberName::at_home(Role::Backend, 3), drained: true },
         Command::RemoveMember { raft_id: 6 },
         Command::RaiseRules { level: 2 },
         Command::RaiseKey { key: KEY },

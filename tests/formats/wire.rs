@@ -126,9 +126,8 @@ fn asks() -> Vec<(&'static str, Ask)> {
     samples!(Ask {
         NodeStatus: Ask::NodeStatus,
         Join: Ask::Join { cluster: CLUSTER, id, region: HOME_REGION, member },
-        Lose: Ask::Lose { id, name: member_name(), alive: true },
-        Drain: Ask::Drain { id, name: member_name(), drained: true },
-        Transfer: Ask::Transfer { id, name: member_name() },
+        Lose: Ask::Lose { id, name: member_name() },
+        Transfer: Ask::Transfer { name: member_name() },
         Write: Ask::Write(request()),
         CreateAccount: Ask::CreateAccount { id, submitted_at, form },
         LogIn: Ask::LogIn {
@@ -264,7 +263,7 @@ fn asked() -> Vec<String> {
         End: PinAsk::End { pin },
     });
     let roles = samples!(Role { Backend: Role::Backend, Coordinator: Role::Coordinator });
-    let transfer = |role| Ask::Transfer { id: REQUEST, name: MemberName { role, region: 1, id: 1 } };
+    let transfer = |role| Ask::Transfer { name: MemberName { role, region: 1, id: 1 } };
     let mut lines: Vec<String> = asks().into_iter().map(|(name, ask)| ask_line(name, ask)).collect();
     lines
         .extend(queries().into_iter().map(|(name, query)| ask_line(name, read(Consistency::Session, query))));
@@ -324,6 +323,8 @@ fn node_status() -> NodeStatus {
             free_bytes: 302,
             full: true,
             scrubbed_s: Some(303),
+            written_bytes: 304,
+            written_s: 305,
         },
         leases: LeaseStatus {
             holds: true,
@@ -331,6 +332,7 @@ fn node_status() -> NodeStatus {
             masters: vec![Master { region: 2, raft_id: 6, fence: 300 }],
         },
         accepts_old_key: true,
+        build: "0.1.0 (1a2b3c4d, target)".into(),
     }
 }
 

@@ -111,6 +111,7 @@ async fn member(role: Role, id: u32) -> Arc<Member> {
         store: Default::default(),
         leases: Default::default(),
         accepts_old_key: false,
+        build: String::new(),
     };
     let (told, tellings) = channel::bounded(1);
     let gate = ConnectionLimits::new();

@@ -55,6 +55,7 @@ impl Service for Puppet {
                 store: StoreStatus::default(),
                 leases: LeaseStatus::default(),
                 accepts_old_key: false,
+                build: String::new(),
             }));
         }
         self.asked.lock().unwrap().push(ask);

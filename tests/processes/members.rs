@@ -49,6 +49,27 @@ fn leadership_goes_where_people_want_it() {
     }
     assert!(typed(&pond, "transfer backend-9", 1).contains("(621)"));
     assert!(typed(&pond, "transfer coordinator-1", 1).contains("coordinator"));
+    // An admin's page does the same.
+    let mut ada = pond.browser();
+    ada.join("ada");
+    let heir = follower(&pond.await_whole());
+    let page = format!("/admin/members/{heir}");
+    assert_eq!(ada.post(&page, &[("change", "lead")]).status, 403);
+    typed(&pond, "user role ada admin", 0);
+    ada.get(&format!("{page}?change=lead")).says(200, "takes over leadership");
+    ada.post(&page, &[("change", "lead")]).leads_to("/admin/members?note=member-changed");
+    pond.await_status("the heir leads", |status| status.leader.as_ref() == Some(&heir));
+    let running = [("change", "remove")];
+    ada.post(&page, &running).says(422, "A member of that name is still running.");
+    ada.post(&page, &[("change", "drain")]).leads_to("/admin/members?note=member-changed");
+    pond.await_status("it does not vote", |status| !status.member(&heir).voter && status.leader.is_some());
+    let list = ada.get("/admin/members");
+    list.says(200, "since it was started");
+    // The pages know it within a second.
+    let offered = format!("/admin/members/{heir}?change=undrain");
+    awaited("the page offers the way back", || {
+        ada.get("/admin/members").body.contains(&offered).then_some(())
+    });
     typed(&pond, "transfer frog-1", 2);
     typed(&pond, "transfer backend-1 --server 127.0.0.1:1", 3);
 }

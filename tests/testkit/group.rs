@@ -19,8 +19,8 @@ use ribbit_state::facts::event;
 use ribbit_state::lookup::{account_named, account_requested, session_account};
 use ribbit_state::model::Model;
 use ribbit_state::{
-    AccessCommand, AccountCommand, ClusterId, Code, Command, Denied, HistoryId, Interest, LogIndex, Page,
-    Query, RequestId, Role, Stamp, Token, TokenHash, Topic, View,
+    AccessCommand, AccountCommand, ClusterId, Code, Command, Consistency, Denied, HistoryId, Interest,
+    LogIndex, Page, Query, RequestId, Role, Stamp, Token, TokenHash, Topic, View,
 };
 use smol::future::FutureExt;
 use std::sync::{Arc, Mutex};
@@ -184,7 +184,6 @@ impl Store {
             Ask::NodeStatus
             | Ask::Join { .. }
             | Ask::Lose { .. }
-            | Ask::Drain { .. }
             | Ask::Transfer { .. }
             | Ask::Subscribe { .. }
             | Ask::Renew { .. }
@@ -405,6 +404,7 @@ async fn follow(
 fn answer(shared: &mut Shared, ask: Ask) -> Option<Answer> {
     let mood = shared.mood;
     let is_read = matches!(ask, Ask::Read { .. });
+    let needs_majority = matches!(ask, Ask::Read { consistency: Consistency::Linearizable, .. });
     if let Ask::Write(request) = &ask {
         shared.asked.push(request.id);
     }
@@ -429,7 +429,9 @@ fn answer(shared: &mut Shared, ask: Ask) -> Option<Answer> {
         Mood::Unavailable(why) => Some(Answer::Unavailable(why)),
         Mood::Busy if !is_read => Some(Answer::Refused(Denied::new(Code::Busy))),
         Mood::Refusing(code) if !is_read => Some(Answer::Refused(Denied::new(code))),
-        Mood::Minority if !is_read => Some(Answer::Unavailable(UnavailableReason::NoLeader)),
+        Mood::Minority if !is_read || needs_majority => {
+            Some(Answer::Unavailable(UnavailableReason::NoLeader))
+        }
         // Without a majority, it is unknown whether this token was ever issued.
         Mood::Minority if matches!(&ask, Ask::Read { seen: Some(seen), .. } if ahead(seen)) => {
             Some(Answer::Unavailable(UnavailableReason::Behind))
@@ -477,9 +479,12 @@ fn status(store: &Store, well: bool) -> NodeStatus {
             bytes: 20 << 20,
             quota_bytes: 1 << 30,
             free_bytes: 8 << 30,
+            written_bytes: 300 << 20,
+            written_s: 86_400,
             ..StoreStatus::default()
         },
         leases: Default::default(),
         accepts_old_key: false,
+        build: "0.1.0 (1a2b3c4d, aarch64-unknown-linux-musl)".into(),
     }
 }

@@ -1,27 +1,33 @@
 //! The pages of moderators and admins, without scripts.
 
 use ribbit_roles::web::routes::{ROUTES, RequestBody};
+use ribbit_state::command::NewMember;
 use ribbit_state::limits::CONFIRMATION_AGE_MS_MAX;
 use ribbit_state::query::OperatorQuery;
-use ribbit_state::{AccountId, AccountRole, Code, Inviters, OperatorCommand, Page, Registration};
+use ribbit_state::{
+    AccountId, AccountRole, Code, Command, HistoryId, Inviters, MemberName, OperatorCommand, Page,
+    Registration, Role,
+};
 use testkit::group::Mood;
 use testkit::http::Browser;
 use testkit::site::Site;
 
 /// Every page, and the least role that may see it.
-const PAGES: [(&str, AccountRole); 8] = [
+const PAGES: [(&str, AccountRole); 10] = [
     ("/admin", AccountRole::Moderator),
     ("/admin/reports", AccountRole::Moderator),
     ("/admin/people", AccountRole::Moderator),
     ("/admin/people/carl", AccountRole::Moderator),
     ("/admin/requests", AccountRole::Admin),
     ("/admin/invitations", AccountRole::Admin),
+    ("/admin/members", AccountRole::Admin),
+    ("/admin/members/backend-1?change=remove", AccountRole::Admin),
     ("/admin/site", AccountRole::Admin),
     ("/admin/audit", AccountRole::Admin),
 ];
 
 /// Every form of these pages, the fields that it sends, and the least role that may send it.
-const FORMS: [(&str, &[(&str, &str)], AccountRole); 16] = [
+const FORMS: [(&str, &[(&str, &str)], AccountRole); 20] = [
     ("/admin/reports", &[("report", "1"), ("choice", "nothing")], AccountRole::Moderator),
     ("/admin/people/carl", &[("choice", "suspend")], AccountRole::Moderator),
     ("/admin/people/carl", &[("choice", "resume")], AccountRole::Moderator),
@@ -37,6 +43,10 @@ const FORMS: [(&str, &[(&str, &str)], AccountRole); 16] = [
         AccountRole::Admin,
     ),
     ("/admin/invitations", &[("choice", "revoke"), ("invitation", "1")], AccountRole::Admin),
+    ("/admin/members/backend-1", &[("change", "lead")], AccountRole::Admin),
+    ("/admin/members/backend-1", &[("change", "drain")], AccountRole::Admin),
+    ("/admin/members/backend-1", &[("change", "undrain")], AccountRole::Admin),
+    ("/admin/members/backend-1", &[("change", "remove"), ("alive", "yes")], AccountRole::Admin),
     ("/admin/site", &[("choice", "texts"), ("name", "Pond")], AccountRole::Admin),
     (
         "/admin/site",
@@ -79,14 +89,17 @@ fn every_page_and_form_asks_for_its_role() {
     let [mut ada, mut bob, mut carl] = three(&site);
     for (page, least) in PAGES {
         carl.get(page).says(403, "Your account may not do that.");
-        ada.get(page).says(200, "Administration");
+        ada.get(page).says(200, "href=\"/admin");
         let expected = if least == AccountRole::Admin { 403 } else { 200 };
         assert_eq!(bob.get(page).status, expected, "{page}");
     }
     // The tables have every page and form of the site.
     for row in ROUTES.iter().filter(|row| row.path.starts_with("/admin")) {
         let here = |path: &str| path.strip_prefix(row.path.split('{').next().unwrap()) == Some("");
-        let named = |path: &str| row.path.replace("{name}", "carl") == path;
+        let named = |path: &str| {
+            let path = path.split('?').next();
+            ["carl", "backend-1"].iter().any(|name| path == Some(&row.path.replace("{name}", name)))
+        };
         assert!(PAGES.iter().any(|(path, _)| here(path) || named(path)), "{}", row.path);
         let form = FORMS.iter().any(|(path, ..)| here(path) || named(path));
         assert_eq!(form, row.body == RequestBody::Form, "{}", row.path);
@@ -301,4 +314,65 @@ fn the_overview_says_what_is_wrong_and_what_to_do() {
     page.says(200, "Start the members that are offline, or check the network between them.");
     page.says(200, "backend-1 uses 20 of 1024 MiB");
     ada.get("/admin").says(200, "To decide");
+}
+
+#[test]
+fn an_admin_changes_members_after_a_question() {
+    let site = Site::start();
+    let [mut ada, ..] = three(&site);
+    let name = MemberName::at_home(Role::Backend, 1);
+    let member = NewMember {
+        role: name.role,
+        id: name.id,
+        address: String::new(),
+        machine: String::new(),
+        rules_level: 1,
+        key: Default::default(),
+    };
+    site.group.operate(Command::FoundCluster { history: HistoryId(1), member });
+    let page = ada.get("/admin/members");
+    for words in
+        ["backend-1", "0.1.0 (1a2b3c4d", "315 MB since it was started, 315 MB a day", "20 of 1024 MiB"]
+    {
+        page.says(200, words);
+    }
+    // It leads, so it cannot be made the leader.
+    assert!(!page.body.contains("change=lead") && page.body.contains("change=drain"), "{}", page.body);
+    for nothing in ["backend-9?change=drain", "backend-1?change=other", "backend-1", "frog?change=drain"] {
+        assert_eq!(ada.get(&format!("/admin/members/{nothing}")).status, 404, "{nothing}");
+    }
+    let asked = ada.get("/admin/members/backend-1?change=remove");
+    asked.says(200, "backend-1 is running.");
+    asked.says(200, "name=\"alive\" value=\"yes\"");
+    let request = asked.requests()[0].clone();
+    let removal = [("change", "remove"), ("alive", "yes"), ("request", request.as_str())];
+    site.group.wait(CONFIRMATION_AGE_MS_MAX);
+    let confirm = ada.post("/admin/members/backend-1", &removal);
+    confirm.says(422, "Enter your password");
+    confirm.says(422, "name=\"alive\" value=\"yes\"");
+    let again = confirm.requests()[0].clone();
+    let removal = [removal[0], removal[1], ("request", again.as_str())];
+    let changed = "/admin/members?note=member-changed";
+    let drain = [("change", "drain"), ("password", "password")];
+    ada.post("/admin/members/backend-1", &drain).leads_to(changed);
+    ada.post("/admin/members/backend-1", &[("change", "undrain")]).leads_to(changed);
+    ada.post("/admin/members/backend-1", &[("change", "lead")]).leads_to(changed);
+    ada.post("/admin/members/backend-1", &removal).leads_to(changed);
+    ada.post("/admin/members/backend-1", &removal).leads_to(changed);
+    ada.post("/admin/members/backend-9", &[("change", "drain")]).says(422, "no such member");
+    let log = ada.get("/admin/audit").body;
+    for act in ["took the vote from", "gave the vote back to", "made the leader:", "removed"] {
+        assert_eq!(log.matches(&format!("@ada (10.0.0.1) {act} backend-1")).count(), 1, "{act}: {log}");
+    }
+}
+
+#[test]
+fn without_a_majority_only_the_overview_is_shown() {
+    let site = Site::start();
+    let [mut ada, ..] = three(&site);
+    site.group.be(Mood::Minority);
+    ada.get("/admin").says(200, "There is no leader.");
+    for (page, _) in PAGES.into_iter().filter(|(page, _)| *page != "/admin") {
+        assert_eq!(ada.get(page).status, 503, "{page}");
+    }
 }

@@ -184,6 +184,8 @@ fn every_page_matches_its_golden_file() {
     views.see("nothing-here", &ada.get("/nothing"));
     site.group.operate(OperatorCommand::SetRole { account: AccountId(1), role: AccountRole::Admin });
     views.see("admin-overview", &ada.get("/admin"));
+    views.see("admin-members", &ada.get("/admin/members"));
+    views.see("admin-member-question", &ada.get("/admin/members/backend-1?change=remove"));
     views.see("admin-invitations", &ada.get("/admin/invitations"));
     let make = [("choice", "make"), ("uses", "3"), ("days", "7"), ("room", "pond")];
     views.see("admin-invitations-made", &ada.post("/admin/invitations", &make));

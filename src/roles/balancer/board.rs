@@ -441,6 +441,7 @@ mod tests {
             store: Default::default(),
             leases: Default::default(),
             accepts_old_key: false,
+            build: String::new(),
         })
     }
 

@@ -1,4 +1,4 @@
-//! Uptime and memory usage of this process.
+//! Uptime, memory usage and disk writes of this process.
 
 use ribbit_ui::metrics::ProcessMetrics;
 use std::sync::OnceLock;
@@ -11,18 +11,22 @@ pub(crate) fn started() {
     STARTED.get_or_init(Instant::now);
 }
 
-/// Returns the current uptime and memory usage.
+/// Returns the current uptime, memory usage and bytes written to disks.
 pub(crate) fn now() -> ProcessMetrics {
     let uptime_s = STARTED.get_or_init(Instant::now).elapsed().as_secs();
-    ProcessMetrics { uptime_s, memory_bytes: memory_bytes().unwrap_or(0) }
+    let memory_bytes = figure("/proc/self/status", "VmRSS:").map_or(0, |kilobytes| kilobytes * 1_024);
+    ProcessMetrics {
+        uptime_s,
+        memory_bytes,
+        written_bytes: figure("/proc/self/io", "write_bytes:").unwrap_or(0),
+    }
 }
 
-/// Returns the resident set size from `/proc`, which costs no disk access.
-fn memory_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1_024)
+/// Returns the number behind a name in a file of `/proc`, which costs no disk access.
+fn figure(file: &str, name: &str) -> Option<u64> {
+    let text = std::fs::read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 #[cfg(test)]

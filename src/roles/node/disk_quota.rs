@@ -16,11 +16,13 @@
 use super::NodeState;
 use crate::common::disk_space::{allocated_bytes, free_bytes};
 use crate::common::failure::{Exit, Failure};
+use crate::common::process;
 use crate::node::arguments::NodeOptions;
 use ribbit_net::health::no_room;
 use ribbit_net::protocol::StoreStatus;
 use ribbit_net::tasks;
 use ribbit_state::sync::MutexExt;
+use ribbit_ui::metrics::ProcessMetrics;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -75,7 +77,16 @@ impl DiskQuota {
         let bytes = allocated_bytes(&self.folder);
         let free_bytes = free_bytes(&self.folder);
         let full = bytes >= self.quota_bytes || free_bytes < self.reserve_bytes;
-        StoreStatus { bytes, quota_bytes: self.quota_bytes, free_bytes, full, scrubbed_s: None }
+        let ProcessMetrics { uptime_s, written_bytes, .. } = process::now();
+        StoreStatus {
+            bytes,
+            quota_bytes: self.quota_bytes,
+            free_bytes,
+            full,
+            scrubbed_s: None,
+            written_bytes,
+            written_s: uptime_s,
+        }
     }
 }
 

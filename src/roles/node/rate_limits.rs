@@ -217,7 +217,6 @@ impl RateLimits {
             | Ask::NodeStatus
             | Ask::Join { .. }
             | Ask::Lose { .. }
-            | Ask::Drain { .. }
             | Ask::Transfer { .. }
             | Ask::Read { .. }
             | Ask::Subscribe { .. }

@@ -6,7 +6,7 @@ use ribbit_net::listener::Caller;
 use ribbit_net::protocol::{Answer, UnavailableReason};
 use ribbit_net::tasks;
 use ribbit_replica::SubmitError;
-use ribbit_state::command::Origin;
+use ribbit_state::command::{MemberChange, Origin};
 use ribbit_state::{Code, Command, Denied, LogIndex, Outcome, Request, RequestId, Token};
 use smol::lock::Semaphore;
 use std::sync::Arc;
@@ -41,8 +41,8 @@ pub(super) fn undecided(why: SubmitError) -> Answer {
 }
 
 impl NodeRequest<'_> {
-    /// Submits a command to the replica and waits for its outcome. Refuses it here if it is too long, or if it grows the
-    /// store while disks are full.
+    /// Submits a command to the replica and waits for its outcome. Refuses it here if it is too long, if it grows the store while
+    /// disks are full, or if it removes a member that is running without saying so. Begins the handover that it decides.
     pub(super) async fn submit(&self, id: RequestId, submitted_at: LogIndex, command: Command) -> Answer {
         let origin = command.is_audited().then(|| {
             let Caller { operator, from, plane: _ } = self.caller;
@@ -60,8 +60,19 @@ impl NodeRequest<'_> {
                 Err(error) => return store_unreadable(&error),
             }
         }
+        let change = request.command.member_change();
+        if let Some((name, MemberChange::Remove { alive: false })) = change
+            && self.is_running(name)
+        {
+            return Answer::Refused(Denied::new(Code::MemberAlive));
+        }
         match self.member.replica.submit(request, self.deadline).await {
             Ok((index, outcome)) => {
+                if let Some((name, MemberChange::Lead)) = change
+                    && outcome.is_ok()
+                {
+                    return Box::pin(self.transfer(name)).await;
+                }
                 let token = Token { history: self.member.identity.history, index };
                 Answer::Written { token, outcome }
             }

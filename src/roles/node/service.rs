@@ -21,12 +21,13 @@ use ribbit_net::protocol::{Answer, Ask, NodeStatus, UnavailableReason};
 use ribbit_net::tasks;
 use ribbit_replica::ReachError;
 use ribbit_state::cluster::members;
-use ribbit_state::command::{NewMember, UnreplicatedAct};
+use ribbit_state::command::NewMember;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{
-    AccountId, ClusterId, Code, Command, Denied, LogIndex, MemberName, OperatorCommand, Reply, Request,
-    RequestId, Role, Token, TokenHash, Topic, lookup,
+    AccountId, ClusterId, Code, Command, Denied, LogIndex, MemberName, Reply, Request, RequestId, Role,
+    Token, TokenHash, Topic, lookup,
 };
+use ribbit_ui::version;
 use smol::future::FutureExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -113,9 +114,8 @@ impl NodeService {
         match ask {
             Ask::NodeStatus => Answer::NodeStatus(Box::new(self.status())),
             Ask::Join { cluster, id, region, member } => context.join(cluster, id, region, member).await,
-            Ask::Lose { id, name, alive } => context.lose(id, name, alive).await,
-            Ask::Drain { id, name, drained } => context.operate(id, Command::Drain { name, drained }).await,
-            Ask::Transfer { id, name } => context.transfer(id, name).await,
+            Ask::Lose { id, name } => context.lose(id, name).await,
+            Ask::Transfer { name } => context.transfer(name).await,
             Ask::History => Answer::History(context.member.coordination.history.locked().lines()),
             Ask::Renew { token } => coordination::renew(&self.node, token, context.deadline).await,
             Ask::Pin(ask) => context.pinned(ask).await,
@@ -174,6 +174,7 @@ impl NodeService {
             store: self.node.store_status(),
             leases: member.map(|it| it.coordination.status()).unwrap_or_default(),
             accepts_old_key: self.node.options.keys.ring().is_some_and(|ring| ring.accepts_old),
+            build: version::LONG.to_string(),
         }
     }
 }
@@ -202,7 +203,6 @@ impl Access {
             Ask::NodeStatus | Ask::History | Ask::Renew { .. } | Ask::GetServer { .. } => Access::AllMembers,
             Ask::Join { .. }
             | Ask::Lose { .. }
-            | Ask::Drain { .. }
             | Ask::Transfer { .. }
             | Ask::NewestKey
             | Ask::TakeKey(_)
@@ -263,29 +263,30 @@ impl NodeRequest<'_> {
         self.submit(id, submitted_at, command).await
     }
 
-    /// Removes a member that has lost its store. `alive`: also if it is running.
-    async fn lose(&self, id: RequestId, name: MemberName, alive: bool) -> Answer {
-        let me = name == self.node.options.member_name();
-        if !alive && (me || self.member.member_list.is_alive(name)) {
+    /// Removes a member that has lost its store.
+    async fn lose(&self, id: RequestId, name: MemberName) -> Answer {
+        if self.is_running(name) {
             return Answer::Refused(Denied::new(Code::MemberAlive));
         }
         self.operate(id, Command::MarkLost { name }).await
     }
 
-    /// Transfers leadership. Only the leader can do so; any other member forwards the request to it.
-    async fn transfer(&self, id: RequestId, name: MemberName) -> Answer {
+    /// Returns true if the member is this one, or was heard lately.
+    pub(super) fn is_running(&self, name: MemberName) -> bool {
+        name == self.node.options.member_name() || self.member.member_list.is_alive(name)
+    }
+
+    /// Begins to hand leadership over. Only the leader can do so; any other member asks it to.
+    pub(super) async fn transfer(&self, name: MemberName) -> Answer {
         let status = self.member.replica.status();
-        let named = self.member.replica.reader().view().and_then(|view| members::named(&view, name));
-        let heir = match named {
-            Ok(Some((raft_id, _))) if status.configuration.voters.contains(&raft_id) => raft_id,
-            Ok(_) => return Answer::Refused(Denied::new(Code::NoSuchMember)),
-            Err(error) => return store_unreadable(&error),
+        let known = || self.member.member_list.known().into_iter().find(|info| info.member_name() == name);
+        let heir = match name == self.node.options.member_name() {
+            true => Some(self.member.identity.raft_id),
+            false => known().map(|info| info.raft_id),
         };
-        let act = UnreplicatedAct::Transfer { to: name };
-        match self.operate(id, OperatorCommand::Record { act }.into()).await {
-            Answer::Written { .. } => {}
-            other => return other,
-        }
+        let Some(heir) = heir.filter(|heir| status.configuration.voters.contains(heir)) else {
+            return Answer::Refused(Denied::new(Code::NoSuchMember));
+        };
         if status.leads {
             self.member.replica.transfer(heir);
             let token = Token { history: self.member.identity.history, index: status.applied };
@@ -295,7 +296,7 @@ impl NodeRequest<'_> {
             return Answer::Unavailable(UnavailableReason::NoLeader);
         };
         let left = self.deadline.saturating_duration_since(Instant::now());
-        let ask = Ask::Transfer { id, name };
+        let ask = Ask::Transfer { name };
         // A node that has lost leadership meanwhile forwards the request again. The deadline bounds the chain.
         ask_once(&leader.address, Plane::Control, &self.node.options.keys, ask, left)
             .await

@@ -41,7 +41,6 @@ pub(crate) fn stored(mut ask: Ask) -> Ask {
         Ask::NodeStatus
         | Ask::Join { .. }
         | Ask::Lose { .. }
-        | Ask::Drain { .. }
         | Ask::Transfer { .. }
         | Ask::Renew { .. }
         | Ask::GetServer { .. }

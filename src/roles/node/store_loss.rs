@@ -123,7 +123,7 @@ pub(crate) async fn leave(node: &Arc<NodeState>) -> Result<(), Failure> {
     loop {
         for address in &node.seed_addresses() {
             let id = new_request_id();
-            let ask = Ask::Lose { id, name: node.options.member_name(), alive: false };
+            let ask = Ask::Lose { id, name: node.options.member_name() };
             match ask_once(address, Plane::Control, &node.options.keys, ask, ASK_DEADLINE).await {
                 Ok(Answer::Written { outcome: Ok(Reply::Done), .. }) => return Ok(()),
                 Ok(Answer::Refused(denied)) if denied.code == Code::MemberAlive => {

@@ -20,7 +20,10 @@ use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_net::secret::new_request_id;
 use ribbit_net::survey::{MemberView, Survey};
-use ribbit_state::{Code, Denied, MemberName, Outcome, Reply, Role};
+use ribbit_state::command::MemberChange;
+use ribbit_state::{
+    Code, Command, Denied, MemberName, OperatorCommand, Outcome, Reply, Request, RequestId, Role,
+};
 use smol::Timer;
 use std::time::{Duration, Instant};
 
@@ -63,19 +66,6 @@ pub(crate) struct RemoveArgs {
     pub yes: bool,
     #[command(flatten)]
     pub named: MemberArgs,
-}
-
-/// Change of a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MemberChange {
-    /// Remove it; with `alive`, even if it is running.
-    Remove { alive: bool },
-    /// Make it a learner.
-    Drain,
-    /// Allow it to vote again.
-    Undrain,
-    /// Make it the leader.
-    Lead,
 }
 
 /// Options of `member remove`, `member drain`, `member undrain` and `transfer`.
@@ -200,9 +190,8 @@ impl MemberOperation<'_> {
             return Err(self.denied(Code::MemberAlive, "; add --yes to remove it anyway"));
         }
         let mut said = false;
-        let lose = || Ask::Lose { id: new_request_id(), name: self.options.name, alive };
         loop {
-            match self.ask(survey, &lose).await {
+            match self.send(survey, new_request_id()).await {
                 Some(Ok(Reply::Done)) => break,
                 Some(Err(denied)) if denied.code == Code::MemberAlive => {
                     if self.began.elapsed() > DEATH_NOTICE_MAX {
@@ -225,7 +214,7 @@ impl MemberOperation<'_> {
     }
 
     async fn drain(&self, survey: &Survey) -> Result<String, Failure> {
-        self.set_drained(survey, true).await?;
+        self.decide(survey).await?;
         let mut said = false;
         while self.look().await.is_none_or(|member| member.voter) {
             self.print_what_is_missing(&mut said).await;
@@ -236,15 +225,15 @@ impl MemberOperation<'_> {
     }
 
     async fn undrain(&self, survey: &Survey) -> Result<String, Failure> {
-        self.set_drained(survey, false).await?;
+        self.decide(survey).await?;
         let name = self.options.name;
         Ok(format!("{name} may vote again: it becomes a voter once it is in sync and a seat is free"))
     }
 
-    async fn set_drained(&self, survey: &Survey, drained: bool) -> Result<(), Failure> {
-        let drain = || Ask::Drain { id: new_request_id(), name: self.options.name, drained };
+    /// Sends the command until it is decided.
+    async fn decide(&self, survey: &Survey) -> Result<(), Failure> {
         loop {
-            match self.ask(survey, &drain).await {
+            match self.send(survey, new_request_id()).await {
                 Some(Ok(_)) => return Ok(()),
                 Some(Err(denied)) => return Err(self.denied(denied.code, "")),
                 None => self.in_time(CHANGE_MAX, "was not changed").await?,
@@ -269,8 +258,7 @@ impl MemberOperation<'_> {
         let id = new_request_id();
         loop {
             let asked = Instant::now();
-            let transfer = || Ask::Transfer { id, name };
-            if let Some(Err(denied)) = self.ask(survey, &transfer).await {
+            if let Some(Err(denied)) = self.send(survey, id).await {
                 return Err(self.denied(denied.code, ""));
             }
             while asked.elapsed() < HANDOVER_MAX {
@@ -285,15 +273,20 @@ impl MemberOperation<'_> {
 
     /// Sends the command to one member after the other, the leader first and the member itself last, until one answers
     /// with an outcome.
-    async fn ask(&self, survey: &Survey, ask: &dyn Fn() -> Ask) -> Option<Outcome> {
+    async fn send(&self, survey: &Survey, id: RequestId) -> Option<Outcome> {
         let name = self.options.name.to_string();
+        let MemberOptions { name: member, change, .. } = *self.options;
+        let command: Command = OperatorCommand::ChangeMember { name: member, change }.into();
         let mut members: Vec<&MemberView> = survey.members.iter().filter(|member| member.alive).collect();
         members.sort_by_key(|member| {
             (member.info.name() == name, survey.leader.as_ref() != Some(&member.info.name()))
         });
         for member in members {
             let address = &member.info.address;
-            match ask_once(address, Plane::Control, &self.options.cluster.keys, ask(), ASK_DEADLINE).await {
+            // Every change is idempotent, so it does not matter that a later try names a later index.
+            let submitted_at = member.info.applied;
+            let ask = Ask::Write(Request { id, submitted_at, origin: None, command: command.clone() });
+            match ask_once(address, Plane::Control, &self.options.cluster.keys, ask, ASK_DEADLINE).await {
                 Ok(Answer::Written { outcome, .. }) => return Some(outcome),
                 Ok(Answer::Refused(denied)) => return Some(Err(denied)),
                 Ok(other) => log::debug!("{address}: {other:?}"),

@@ -50,6 +50,8 @@ pub const ANSWER_DEADLINE: Duration = Duration::from_millis(3_800);
 pub const PAGE_MARGIN: Duration = Duration::from_millis(100);
 /// Time from a complete head by which a form must have arrived.
 pub const BODY_DEADLINE: Duration = Duration::from_secs(2);
+/// Timeout of a linearizable read where an older state would do.
+pub const NEWEST_DEADLINE: Duration = Duration::from_secs(1);
 /// Timeout of the reads for a requested page.
 pub const READ_DEADLINE: Duration = Duration::from_millis(3_000);
 /// Time for which a process knows which announcements there are, before a page asks again.

@@ -327,7 +327,22 @@ impl RequestContext {
             }
             _ => self.ask_read(&query, None, deadline).await,
         };
-        match answer? {
+        self.note_read(answer?)
+    }
+
+    /// Reads the newest state, which a majority has confirmed. Removes the session cookie if the session is not valid.
+    ///
+    /// # Errors
+    /// As [`RequestContext::read`]. Without a majority it is `Service`.
+    pub(super) async fn read_newest(&mut self, query: Query, limit: Duration) -> Result<ReadPage, PageError> {
+        let limit = limit.min(self.time_left());
+        let ask = Ask::Read { seen: None, consistency: Consistency::Linearizable, query };
+        let answer = self.ask(ask, limit).await?;
+        self.note_read(answer)
+    }
+
+    fn note_read(&mut self, answer: protocol::Answer) -> Result<ReadPage, PageError> {
+        match answer {
             protocol::Answer::Read { token, old, page } => {
                 self.gave_up_waiting = self.seen.is_some_and(|seen| token.is_before(seen));
                 self.note_token(token);

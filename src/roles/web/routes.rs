@@ -277,6 +277,11 @@ routes! {
     AdminInvitations "/admin/invitations" Session
         GET |it| admin::invitations::show(it.context, it.query).await,
         POST |it| admin::invitations::change(it.context, it.form).await;
+    AdminMembers "/admin/members" Session
+        GET |it| admin::members::list(it.context, &it.services.cluster, it.query).await;
+    AdminMember "/admin/members/{name}" Session
+        GET |it| admin::members::question(it.context, &it.services.cluster, it.named, it.query).await,
+        POST |it| admin::members::change(it.context, it.named, it.form).await;
     AdminSite "/admin/site" Session
         GET |it| admin::site::show(it.context, it.query).await,
         POST |it| admin::site::change(it.context, it.form).await;

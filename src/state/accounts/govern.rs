@@ -41,6 +41,7 @@ impl OperatorCommand {
             | OperatorCommand::SetInviters { .. }
             | OperatorCommand::Invite { .. }
             | OperatorCommand::Uninvite { .. }
+            | OperatorCommand::ChangeMember { .. }
             | OperatorCommand::SetRole { .. } => Some(AccountRole::Admin),
             // It contains the result of a backend's work, and would tell the admin the password. A reset link does not.
             OperatorCommand::SetPassword { .. } => None,
@@ -135,6 +136,7 @@ fn concerned<V: View>(view: &V, change: &OperatorCommand) -> Result<Option<Accou
         | OperatorCommand::Uninvite { .. }
         | OperatorCommand::MakeJoinCode { .. }
         | OperatorCommand::RevokeJoinCode { .. }
+        | OperatorCommand::ChangeMember { .. }
         | OperatorCommand::CreateWithLink { .. } => None,
     })
 }

@@ -21,7 +21,7 @@ pub(crate) mod social;
 use self::access::new_password;
 use self::sessions::{end_sessions, ended, suspended};
 use self::social::deleted;
-use crate::cluster::join_codes;
+use crate::cluster::{join_codes, members};
 use crate::code::{Code, Denied};
 use crate::command::{AccountChanges, AccountCommand, OperatorCommand, Reply};
 use crate::conversation::remove_croak;
@@ -146,6 +146,7 @@ pub(crate) fn operate<V: View>(
             access::create_with_link(bounds, view, context, person, *code)
         }
         OperatorCommand::Record { .. } => Ok(Ok((Vec::new(), Reply::Done))),
+        OperatorCommand::ChangeMember { name, change } => members::change(view, *name, *change),
         OperatorCommand::MakeResetLink { account, code } => {
             access::make_reset_link(view, context, *account, *code)
         }

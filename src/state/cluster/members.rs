@@ -5,7 +5,7 @@
 
 use super::leases;
 use crate::code::{Code, Denied};
-use crate::command::{HOME_REGION, MemberName, NewMember, Reply, Role};
+use crate::command::{HOME_REGION, MemberChange, MemberName, NewMember, Reply, Role};
 use crate::ids::{HistoryId, KeyId, RaftId};
 use crate::limits::{ADDRESS_BYTES_MAX, MEMBERS_MAX, REGIONS_MAX, RULES_LEVEL};
 use crate::rows::{self, Bookkeeping, Books, Change, Member, Members, Order, Standing, View, scan};
@@ -153,7 +153,26 @@ pub(crate) fn mark_lost<V: View>(view: &V, name: MemberName) -> Result<Decision,
     Ok(Ok((vec![Change::put::<Members>(&raft_id, &lost)], Reply::Stepped { more: true })))
 }
 
-pub(crate) fn drain<V: View>(view: &V, name: MemberName, drained: bool) -> Result<Decision, V::Error> {
+/// Makes a change of operators.
+pub(crate) fn change<V: View>(
+    view: &V,
+    name: MemberName,
+    change: MemberChange,
+) -> Result<Decision, V::Error> {
+    match change {
+        MemberChange::Drain => drain(view, name, true),
+        MemberChange::Undrain => drain(view, name, false),
+        MemberChange::Remove { alive: _ } => mark_lost(view, name),
+        // The rules do not know who leads. The backend that was asked begins the handover.
+        MemberChange::Lead => {
+            let member = named(view, name)?.map(|(_, member)| member);
+            let may = |member: Member| member.role == Role::Backend && member.standing == Standing::Wanted;
+            Ok(if member.is_some_and(may) { Ok((Vec::new(), Reply::Done)) } else { Err(NO_SUCH_MEMBER) })
+        }
+    }
+}
+
+fn drain<V: View>(view: &V, name: MemberName, drained: bool) -> Result<Decision, V::Error> {
     match named(view, name)? {
         Some((raft_id, member)) if member.standing != Standing::Lost => {
             let standing = if drained { Standing::Drained } else { Standing::Wanted };

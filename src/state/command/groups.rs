@@ -481,6 +481,24 @@ pub enum OperatorCommand {
     RevokeResetLink {
         account: AccountId,
     },
+    ChangeMember {
+        name: MemberName,
+        change: MemberChange,
+    },
+}
+
+/// A change of a member by operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MemberChange {
+    /// Makes it a learner that does not vote.
+    Drain,
+    /// Lets it vote again.
+    Undrain,
+    /// Hands leadership to it. The backend that was asked begins the handover once this is decided; the status shows whether it
+    /// succeeded.
+    Lead,
+    /// Removes it for good; with `alive`, even while it is running. Answers `Stepped` while the Raft group still contains it.
+    Remove { alive: bool },
 }
 
 impl OperatorCommand {
@@ -507,7 +525,8 @@ impl OperatorCommand {
             | OperatorCommand::Uninvite { .. }
             | OperatorCommand::MakeJoinCode { .. }
             | OperatorCommand::RevokeJoinCode { .. }
-            | OperatorCommand::RevokeResetLink { .. } => None,
+            | OperatorCommand::RevokeResetLink { .. }
+            | OperatorCommand::ChangeMember { .. } => None,
         }
     }
 }
@@ -529,8 +548,6 @@ pub struct NewPerson {
 pub enum UnreplicatedAct {
     /// A backup was written: this number of rows, through this index.
     Backup { through: LogIndex, rows: u64 },
-    /// A member was asked to take over leadership.
-    Transfer { to: MemberName },
     /// The members were handed the cluster's key of this generation.
     RotateKey { generation: u32 },
 }

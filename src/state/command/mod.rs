@@ -12,8 +12,8 @@ use crate::ids::{AccountId, AppId, HistoryId, KeyId, LogIndex, RaftId, RequestId
 use crate::limits::{REGIONS_MAX, REQUEST_BYTES_MAX};
 pub use groups::{
     AccessCommand, AccountChanges, AccountCommand, AppCommand, AppLogIn, ConversationCommand, Guard,
-    InvitationTerms, LeaseCommand, LeaseEnd, MessageCommand, NewPerson, NoticeCommand, OperatorCommand,
-    RelationCommand, ReportSubject, RoomCommand, TreeCommand, UnreplicatedAct, Verdict,
+    InvitationTerms, LeaseCommand, LeaseEnd, MemberChange, MessageCommand, NewPerson, NoticeCommand,
+    OperatorCommand, RelationCommand, ReportSubject, RoomCommand, TreeCommand, UnreplicatedAct, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -207,15 +207,9 @@ pub enum Command {
         key: KeyId,
     },
     /// Marks a member whose store is lost, damaged or older than it was: it has to leave. Answers `Stepped` while the
-    /// Raft group still contains it and `Done` once it is gone. Proposed by the process that runs under its name, or
-    /// by an operator.
+    /// Raft group still contains it and `Done` once it is gone. Proposed by the process that runs under its name.
     MarkLost {
         name: MemberName,
-    },
-    /// Makes a member a learner that does not vote, or lets it vote again.
-    Drain {
-        name: MemberName,
-        drained: bool,
     },
     /// Removes the row of a lost member that is out of the Raft configuration. Proposed by the leader.
     RemoveMember {
@@ -278,6 +272,17 @@ impl Command {
     /// Returns the command that posts a croak for the account's usual audience, which answers none.
     pub fn croak(session: TokenHash, text: impl Into<String>) -> Command {
         Command::Croak { session, text: text.into(), reply_to: None, audience: None }
+    }
+
+    /// Returns the member that operators change with this command, and the change.
+    pub fn member_change(&self) -> Option<(MemberName, MemberChange)> {
+        match self {
+            Command::Operator(OperatorCommand::ChangeMember { name, change })
+            | Command::Govern { change: OperatorCommand::ChangeMember { name, change }, .. } => {
+                Some((*name, *change))
+            }
+            _ => None,
+        }
     }
 }
 

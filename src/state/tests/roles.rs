@@ -3,7 +3,10 @@
 use super::{Log, token};
 use crate::account_role::AccountRole;
 use crate::code::{Code, Denied};
-use crate::command::{Command, InvitationTerms, NewPerson, OperatorCommand, UnreplicatedAct, Verdict};
+use crate::command::{
+    Command, InvitationTerms, MemberChange, MemberName, NewPerson, OperatorCommand, Role, UnreplicatedAct,
+    Verdict,
+};
 use crate::ids::AccountId;
 use crate::limits::CONFIRMATION_AGE_MS_MAX;
 use crate::query::{OperatorQuery, Query};
@@ -15,6 +18,8 @@ use std::collections::BTreeSet;
 fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
     use AccountRole::{Admin, Moderator};
     let code = token("code");
+    let member =
+        |change| OperatorCommand::ChangeMember { name: MemberName::at_home(Role::Backend, 2), change };
     let (username, name) = ("new".to_string(), "New".to_string());
     let samples = vec![
         OperatorCommand::SetPassword { account: about, password_hash: "hash".into() },
@@ -42,6 +47,10 @@ fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
         OperatorCommand::MakeJoinCode { nonce: 1, key: 1, for_ms: 1 },
         OperatorCommand::RevokeJoinCode { slot: 1 },
         OperatorCommand::RevokeResetLink { account: about },
+        member(MemberChange::Drain),
+        member(MemberChange::Undrain),
+        member(MemberChange::Lead),
+        member(MemberChange::Remove { alive: true }),
     ];
     let kinds: BTreeSet<_> = samples.iter().map(|change| format!("{change:?}")).collect();
     assert_eq!(kinds.len(), samples.len());
@@ -69,6 +78,7 @@ fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
             OperatorCommand::MakeJoinCode { .. } => (18, None),
             OperatorCommand::RevokeJoinCode { .. } => (19, None),
             OperatorCommand::RevokeResetLink { .. } => (20, Some(Admin)),
+            OperatorCommand::ChangeMember { .. } => (21, Some(Admin)),
         };
         met.insert(kind);
         (change, least)

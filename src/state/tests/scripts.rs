@@ -11,7 +11,7 @@ use crate::account_role::AccountRole;
 use crate::code::Denied;
 use crate::command::{Guard, TreeCommand};
 use crate::command::{LeaseCommand, LeaseEnd};
-use crate::command::{MemberName, NewMember, Role};
+use crate::command::{MemberChange, MemberName, NewMember, OperatorCommand, Role};
 use crate::ids::{HistoryId, KeyId};
 use crate::lookup::account_named;
 use crate::path::TreePath;
@@ -139,8 +139,16 @@ impl Script {
             }
             "lose" => Command::MarkLost { name: name_from(args)? },
             "drain" => {
-                let drained = !args.lookup_parse("off")?.unwrap_or(false);
-                Command::Drain { name: name_from(args)?, drained }
+                let off = args.lookup_parse("off")?.unwrap_or(false);
+                let change = if off { MemberChange::Undrain } else { MemberChange::Drain };
+                OperatorCommand::ChangeMember { name: name_from(args)?, change }.into()
+            }
+            "remove-member" | "lead" => {
+                let change = match name {
+                    "lead" => MemberChange::Lead,
+                    _ => MemberChange::Remove { alive: false },
+                };
+                OperatorCommand::ChangeMember { name: name_from(args)?, change }.into()
             }
             "forget" => Command::RemoveMember { raft_id: first(args)?.parse()? },
             "describe" => Command::DescribeMember {

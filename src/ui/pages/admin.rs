@@ -21,6 +21,7 @@ pub enum AdminTab {
     People,
     Requests,
     Invitations,
+    Members,
     Site,
     Audit,
 }
@@ -288,13 +289,19 @@ pub struct AuditPage {
     pub older: Option<String>,
 }
 
-/// Form that asks for the password before an act. It carries the fields of the form that was sent.
+/// Form that asks before an act: whether to do it, or for the password. It carries the fields of the form that was sent.
 #[derive(Debug, Template)]
 #[template(path = "admin-confirm.html")]
 pub struct ConfirmPage {
     pub frame: PageFrame,
+    pub words: String,
+    pub asks_password: bool,
+    /// Words of the button.
+    pub button: &'static str,
     /// Path of the form that was sent.
     pub action: String,
+    /// Path that leads back without the act.
+    pub back: &'static str,
     pub fields: Vec<(String, String)>,
     pub request: Option<FormRequest>,
     pub refusals: Refusals,

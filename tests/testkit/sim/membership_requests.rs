@@ -16,8 +16,10 @@ use super::disk::Death;
 use super::world::{Event, REQUEST_TIMEOUT, World, trace};
 use ribbit_db::Store;
 use ribbit_replica::Input;
-use ribbit_state::command::NewMember;
-use ribbit_state::{Code, Command, HOME_REGION, HistoryId, MemberName, Outcome, Reply, Request, RequestId};
+use ribbit_state::command::{MemberChange, NewMember};
+use ribbit_state::{
+    Code, Command, HOME_REGION, HistoryId, MemberName, OperatorCommand, Outcome, Reply, Request, RequestId,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Want {
@@ -70,8 +72,15 @@ impl World {
                 Command::FoundCluster { history: HistoryId(2), member }
             }
             Want::Join => Command::Join { region: HOME_REGION, member: self.member(node) },
-            Want::Leave | Want::Remove => Command::MarkLost { name: MemberName::at_home(role, id) },
-            Want::Drain(drained) => Command::Drain { name: MemberName::at_home(role, id), drained },
+            Want::Leave => Command::MarkLost { name: MemberName::at_home(role, id) },
+            Want::Remove | Want::Drain(_) => {
+                let change = match want {
+                    Want::Drain(true) => MemberChange::Drain,
+                    Want::Drain(false) => MemberChange::Undrain,
+                    _ => MemberChange::Remove { alive: true },
+                };
+                OperatorCommand::ChangeMember { name: MemberName::at_home(role, id), change }.into()
+            }
         }
     }
 

@@ -65,6 +65,13 @@ fn administration(visit: &Visit) {
     visit.look("admin-invitations");
     visit.driver.click("button[value=make]");
     visit.shows("/admin/invitations", "not shown again");
+    visit.driver.click("main nav a[href='/admin/members']");
+    visit.shows("/admin/members", "since it was started");
+    visit.look("admin-members");
+    visit.driver.click("main a[href='/admin/members/backend-1?change=drain']");
+    visit.shows("/admin/members/backend-1?change=drain", "keeps its copy");
+    visit.look("admin-member-question");
+    visit.driver.click("main a[href='/admin/members']");
     visit.driver.click("main nav a[href='/admin/audit']");
     visit.shows("/admin/audit", "@ada (10.0.0.1) suspended @bob");
     // Before the announcement, which appears above the pages within a second.

@@ -69,7 +69,7 @@ const GROUPS: usize = 11;
 
 /// Number of variants of all request types: `Ask`, queries, pins, the directory and commands. A new variant has to be added
 /// to the table.
-const VARIANTS: usize = 22 + Query::KINDS + 6 + 4 + GROUPS + Command::KINDS;
+const VARIANTS: usize = 21 + Query::KINDS + 6 + 4 + GROUPS + Command::KINDS;
 
 struct Server {
     service: Arc<NodeService>,

@@ -14,7 +14,7 @@ use ribbit_net::pinned::PinAsk;
 use ribbit_net::protocol::{Ask, DirectoryAsk, NewAccount, Password};
 use ribbit_state::command::Guard;
 use ribbit_state::command::LeaseEnd;
-use ribbit_state::command::NewMember;
+use ribbit_state::command::{MemberChange, NewMember};
 use ribbit_state::limits::*;
 use ribbit_state::query::OperatorQuery;
 use ribbit_state::query::{FollowSide, ReactionKind, TalkPartner};
@@ -294,7 +294,14 @@ fn members_commands(table: &mut RequestTable) {
         let (role, id, raft_id, level) = (Role::Coordinator, number as u32, number, number as u32);
         let name = MemberName::at_home(role, id);
         table.command(Command::MarkLost { name });
-        table.command(Command::Drain { name, drained: true });
+        for change in [
+            MemberChange::Drain,
+            MemberChange::Undrain,
+            MemberChange::Lead,
+            MemberChange::Remove { alive: false },
+        ] {
+            table.command(OperatorCommand::ChangeMember { name, change });
+        }
         table.command(Command::RemoveMember { raft_id });
         table.command(Command::RaiseRules { level });
         table.command(Command::RaiseKey { key: KeyId { generation: level, tag: number } });
@@ -323,7 +330,7 @@ fn members_commands(table: &mut RequestTable) {
         let name = MemberName { role: Role::Backend, region, id: 1 };
         for command in [
             Command::MarkLost { name },
-            Command::Drain { name, drained: true },
+            OperatorCommand::ChangeMember { name, change: MemberChange::Drain }.into(),
             Command::Join { region, member: member("a:1", "m") },
             LeaseCommand::SetRegions { regions: region }.into(),
         ] {
@@ -445,9 +452,8 @@ fn asks(table: &mut RequestTable) {
         let cluster = ClusterId(9);
         for ask in [
             Ask::Join { cluster, id: id(), region, member: member("a:1", "m") },
-            Ask::Lose { id: id(), name, alive: false },
-            Ask::Drain { id: id(), name, drained: true },
-            Ask::Transfer { id: id(), name },
+            Ask::Lose { id: id(), name },
+            Ask::Transfer { name },
         ] {
             table.0.push((Plane::Control, ask.clone(), expected()));
             table.0.push((Plane::Client, ask, expected()));

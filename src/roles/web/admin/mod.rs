@@ -9,10 +9,15 @@
 //! The rules decide by the role that the account has when the command is applied; nothing here is a permission. Each act is a row
 //! of the audit log.
 //!
-//! - here: shared steps of all pages; `overview`, `reports`, `people`, `requests`, `invitations`, `site`, `audit`: one page each
+//! The pages are linearizable reads, so the role that is checked is the newest one. Without a majority there is none, and of these
+//! pages only the overview is shown.
+//!
+//! - here: shared steps of all pages; `overview`, `reports`, `people`, `requests`, `invitations`, `members`, `site`, `audit`: one page
+//!   each
 
 pub(in crate::web) mod audit;
 pub(in crate::web) mod invitations;
+pub(in crate::web) mod members;
 pub(in crate::web) mod overview;
 pub(in crate::web) mod people;
 pub(in crate::web) mod reports;
@@ -22,7 +27,7 @@ pub(in crate::web) mod site;
 use crate::web::error_pages::{self, NO_SESSION, WRONG_PAGE, error_page, status};
 use crate::web::http::response::{self, WebResponse};
 use crate::web::limits::READ_DEADLINE;
-use crate::web::request_context::{PageError, RequestContext};
+use crate::web::request_context::{PageError, ReadPage, RequestContext};
 use hyper::StatusCode;
 use ribbit_net::protocol::{Ask, Password};
 use ribbit_state::command::{OperatorCommand, Reply};
@@ -34,6 +39,9 @@ use ribbit_ui::pages::{NavEntry, PageFrame, lacks_session};
 use ribbit_ui::words::{Note, Refusals, refusal};
 
 const HERE: NavEntry = NavEntry::Settings;
+
+/// Read that is allowed to admins only, for pages whose content does not come from the replicated state.
+const ADMINS_ONLY: OperatorQuery = OperatorQuery::Audit { after: None, before: None, limit: 1 };
 
 /// Result of reading a page: its frame, its tabs and its content.
 struct AdminRead {
@@ -50,10 +58,21 @@ async fn read(
     asked: &Form,
 ) -> Result<AdminRead, PageError> {
     let session = context.session().ok_or(NO_SESSION)?;
+    let got = context.read_newest(Query::Govern { session, query }, READ_DEADLINE).await?;
+    around(context, got, (title, tab), asked).await
+}
+
+/// Adds the frame and the tabs to what was read for a page.
+async fn around(
+    context: &mut RequestContext,
+    got: ReadPage,
+    (title, tab): (&str, AdminTab),
+    asked: &Form,
+) -> Result<AdminRead, PageError> {
+    let session = context.session().ok_or(NO_SESSION)?;
     let Page::Account(own) = context.read(Query::Account { session }, READ_DEADLINE).await?.page else {
         return Err(WRONG_PAGE);
     };
-    let got = context.read(Query::Govern { session, query }, READ_DEADLINE).await?;
     let mut frame = context.frame(title, HERE);
     frame.old = got.old;
     frame.me = Some(own.person.username);
@@ -135,13 +154,20 @@ async fn refused(context: &mut RequestContext, form: &Form, action: &str, error:
     let carried = |(name, _): &(&str, &str)| *name != REQUEST_FIELD && *name != Field::Password.name();
     let page = ConfirmPage {
         frame,
+        words: CONFIRM_WORDS.to_string(),
+        asks_password: true,
+        button: "Go on",
         action: action.to_string(),
+        back: "/admin",
         fields: form.fields().filter(carried).map(|(name, value)| (name.into(), value.into())).collect(),
         request,
         refusals: Refusals::on(&[Field::Password.name()], &told),
     };
     response::page(status(&error), &page)
 }
+
+/// Text above the field of a password.
+const CONFIRM_WORDS: &str = "You are about to act for those who run this place. Enter your password; then you are not asked again for ten minutes.";
 
 /// Answers a form that no page of the site makes.
 fn unknown_form(context: &RequestContext) -> WebResponse {

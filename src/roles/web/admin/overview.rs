@@ -3,14 +3,15 @@
 //! Members answer the survey to everyone on the status plane, so the page needs no cluster key. The read of the reports checks the
 //! viewer's role.
 
-use super::{read, unreadable};
-use crate::web::error_pages::WRONG_PAGE;
+use super::{around, unreadable};
+use crate::web::error_pages::{NO_SESSION, WRONG_PAGE};
 use crate::web::http::response::{self, WebResponse};
+use crate::web::limits::{NEWEST_DEADLINE, READ_DEADLINE};
 use crate::web::monitoring::cluster::ClusterMonitor;
 use crate::web::request_context::{PageError, RequestContext};
 use hyper::StatusCode;
-use ribbit_state::Page;
 use ribbit_state::query::OperatorQuery;
+use ribbit_state::{Page, Query};
 use ribbit_ui::form::Form;
 use ribbit_ui::overview_page::OverviewPage;
 use ribbit_ui::pages::admin::AdminTab;
@@ -32,8 +33,14 @@ async fn page(
     cluster: &ClusterMonitor,
     query: &Form,
 ) -> Result<OverviewPage, PageError> {
-    let asked = OperatorQuery::Reports { after: None };
-    let got = read(context, asked, ("Overview", AdminTab::Overview), query).await?;
+    let session = context.session().ok_or(NO_SESSION)?;
+    let reports = || Query::Govern { session, query: OperatorQuery::Reports { after: None } };
+    let got = match context.read_newest(reports(), NEWEST_DEADLINE).await {
+        // Without a majority it says what is wrong, above what this backend knows.
+        Err(PageError::Service(_)) => context.read(reports(), READ_DEADLINE).await?,
+        got => got?,
+    };
+    let got = around(context, got, ("Overview", AdminTab::Overview), query).await?;
     let Page::Reports { reports, more } = got.page else { return Err(WRONG_PAGE) };
     let survey = &cluster.look().await.survey;
     Ok(OverviewPage::new(got.frame, got.head, survey, (reports.len(), more.is_some())))

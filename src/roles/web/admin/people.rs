@@ -98,7 +98,7 @@ async fn page(context: &mut RequestContext, name: &str, query: &Form) -> Result<
 /// Reads the id and the user name of an account.
 async fn account(context: &mut RequestContext, name: &str) -> Result<(AccountId, String), PageError> {
     let session = context.session().ok_or(NO_SESSION)?;
-    let got = context.read(Query::Govern { session, query: named(name)? }, READ_DEADLINE).await?;
+    let got = context.read_newest(Query::Govern { session, query: named(name)? }, READ_DEADLINE).await?;
     let person = found(got.page)?.person;
     Ok((person.account, person.username))
 }

@@ -1,13 +1,12 @@
 //! `/admin/site`: the texts of the first page, the registration mode, and announcements.
 
-use super::{answered, carry_out, confirmed, govern, read, unknown_form, unreadable};
+use super::{ADMINS_ONLY, answered, carry_out, confirmed, govern, read, unknown_form, unreadable};
 use crate::web::error_pages::WRONG_PAGE;
 use crate::web::http::response::{self, WebResponse};
 use crate::web::limits::READ_DEADLINE;
 use crate::web::request_context::{PageError, RequestContext};
 use hyper::StatusCode;
 use ribbit_state::command::{OperatorCommand, Reply};
-use ribbit_state::query::OperatorQuery;
 use ribbit_state::{Inviters, Page, Query, Registration};
 use ribbit_ui::form::Form;
 use ribbit_ui::pages::admin::{AdminTab, AnnouncementRow, SitePage, registrations};
@@ -24,9 +23,7 @@ pub(in crate::web) async fn show(context: &mut RequestContext, query: &Form) -> 
 }
 
 async fn page(context: &mut RequestContext, query: &Form) -> Result<SitePage, PageError> {
-    // Settings and announcements are public, so this read checks that the viewer is an admin.
-    let asked = OperatorQuery::Audit { after: None, before: None, limit: 1 };
-    let got = read(context, asked, ("Site", AdminTab::Site), query).await?;
+    let got = read(context, ADMINS_ONLY, ("Site", AdminTab::Site), query).await?;
     let settings = context.read(Query::Settings, READ_DEADLINE).await?.page;
     let Page::Settings(settings) = settings else { return Err(WRONG_PAGE) };
     let announced = context.read(Query::Announcements, READ_DEADLINE).await?.page;
