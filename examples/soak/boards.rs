@@ -105,6 +105,11 @@ impl Boards {
         self.network.is_some()
     }
 
+    /// Returns the network. Only to be called if there is one ([`Boards::can_cut`]).
+    pub fn network(&self) -> &Network {
+        self.network.as_ref().expect("machines are only disturbed where there is a network")
+    }
+
     pub fn folder(&self) -> &Path {
         &self.folder
     }

@@ -8,28 +8,34 @@
 //!        │          15 oracles ──▶      ▲ kill -9, SIGSTOP, partitions
 //!        └─ history ──▶ checker: no acknowledged write lost or duplicated, order of each author kept
 //!        /proc ──▶ samples.csv ──▶ memory and descriptors are flat after the warm-up
+//!        └──────────▶ a line every ten minutes
 //! ```
 //!
 //! - [`boards`]: the processes and the network between them
 //! - [`plague`]: fault injection, drawn from the seed
 //! - [`writers`]: users that post croaks and send each other messages
+//! - [`activities`]: what they do besides: likes, follows, rooms, searches, notifications
 //! - [`history`]: answers, and the check of the final state
 //! - [`oracles`]: clients whose histories a crate checks for linearizability
 //! - [`samples`]: memory, descriptors, disk
+//! - [`progress`]: the table of a long run
 //!
 //! The seed draws the faults. Their timing relative to the processes depends on the machine, so the seed alone does not
 //! reproduce a run. Without root there are no namespaces: all processes listen on 127.0.0.1 and there are no partitions. Exits
 //! with 1 if a check failed.
 
+mod activities;
 mod boards;
 mod oracles;
 mod plague;
+mod progress;
 mod samples;
 mod writers;
 
 use boards::Boards;
 use clap::Parser;
 use plague::Plague;
+use progress::Progress;
 use samples::Samples;
 use std::fs;
 use std::path::PathBuf;
@@ -55,6 +61,12 @@ struct Options {
     /// Longest pause between two operations of a client whose history is checked, in milliseconds
     #[arg(long, default_value_t = 120)]
     pause_ms: u64,
+    /// Share of the usual load and faults; a low one leaves the processor to other work
+    #[arg(long, default_value_t = 1.0, value_parser = pace)]
+    pace: f64,
+    /// Minutes between two lines of the table
+    #[arg(long, default_value_t = 10.0)]
+    table_minutes: f64,
     /// Folder for all data; emptied first [default: a temporary folder]
     #[arg(long)]
     folder: Option<PathBuf>,
@@ -93,14 +105,16 @@ fn main() -> ExitCode {
     let (members, backends) = (boards.members(), boards.backends());
     let ending = Arc::new(AtomicBool::new(false));
     let time = Duration::from_secs_f64(60.0 * options.minutes);
+    let progress = Arc::new(Progress::new(Duration::from_secs_f64(60.0 * options.table_minutes)));
     let keeper = std::thread::spawn({
         let ending = ending.clone();
-        let plague = Plague::new(options.seed, &options.faults, &folder);
+        let plague = Plague::new(options.seed, &options.faults, options.pace, &folder);
         let samples = Samples::new(&folder, time);
-        move || keep(boards, plague, samples, &ending)
+        let progress = progress.clone();
+        move || keep(boards, plague, samples, &progress, &ending)
     });
-    let oracles = oracles::start(members, backends, keys.clone(), &options, time);
-    let mut history = writers::run(&options, &balancers, &keys, &folder, time);
+    let oracles = oracles::start(members, backends, keys.clone(), &options, time, progress.clone());
+    let mut history = writers::run(&options, &balancers, &keys, &folder, time, &progress);
     let oracles = oracles.join().expect("no request of an oracle is refused");
     ending.store(true, Ordering::Relaxed);
     let Kept { mut boards, samples, mut wrong, faults } = keeper.join().expect("the keeper does not panic");
@@ -110,8 +124,15 @@ fn main() -> ExitCode {
     boards.stop();
     wrong.extend(boards.differences());
     println!("{}", oracles.summary());
+    println!("{}", progress.activities());
     wrong.extend(oracles.wrong);
+    wrong.extend(progress.wrong());
     report(&options, &history, &samples, &faults, wrong)
+}
+
+fn pace(text: &str) -> Result<f64, String> {
+    let pace: f64 = text.parse().map_err(|_| "not a number")?;
+    if pace > 0.0 && pace <= 1.0 { Ok(pace) } else { Err("from more than 0 to 1".into()) }
 }
 
 fn beside() -> PathBuf {
@@ -128,12 +149,19 @@ struct Kept {
 }
 
 /// Restarts ended processes, injects faults and takes samples until told to end; then ends all faults.
-fn keep(mut boards: Boards, mut plague: Plague, mut samples: Samples, ending: &AtomicBool) -> Kept {
+fn keep(
+    mut boards: Boards,
+    mut plague: Plague,
+    mut samples: Samples,
+    progress: &Progress,
+    ending: &AtomicBool,
+) -> Kept {
     let mut wrong = Vec::new();
     while !ending.load(Ordering::Relaxed) {
         wrong.extend(boards.look_after());
         plague.turn(&mut boards, Instant::now());
-        samples.turn(&boards);
+        samples.turn(&boards, progress);
+        progress.turn(plague.count(), wrong.len());
         std::thread::sleep(TURN);
     }
     plague.heal(&mut boards);

@@ -5,6 +5,7 @@
 //! are given up early, so their outcome is unknown. The others are repeated under the same idempotency key.
 
 use super::Options;
+use super::progress::Progress;
 use super::writers::{self, Decided, PAUSE, decide, submitted_at};
 use ribbit_net::client::Client;
 use ribbit_net::frame::Plane;
@@ -22,6 +23,7 @@ use ribbit_state::{
 use smol::Timer;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use testkit::linearizability::{
@@ -144,8 +146,10 @@ pub fn start(
     keys: Keys,
     options: &Options,
     time: Duration,
+    progress: Arc<Progress>,
 ) -> JoinHandle<Findings> {
-    let (seed, pause_ms) = (options.seed, options.pause_ms.max(1));
+    let pause_ms = (options.pause_ms as f64 / options.pace) as u64;
+    let (seed, pause_ms) = (options.seed, pause_ms.max(1));
     // Futures of a debug build are large.
     let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
     let work = move || {
@@ -173,7 +177,7 @@ pub fn start(
             let folder = "/oracles".parse().expect("letters make a path");
             settled(&operators(), TreeCommand::MakeFolder { path: folder, parents: true }.into()).await;
             let findings = RefCell::new(Findings::default());
-            let rounds = Rounds { findings: &findings, seed, pause_ms, end };
+            let rounds = Rounds { findings: &findings, progress: &progress, seed, pause_ms, end };
             let path = |kind: &str, round: u32| -> TreePath {
                 format!("/oracles/{kind}-{round}").parse().expect("letters and digits make a path")
             };
@@ -197,6 +201,7 @@ pub fn start(
 /// The rounds of all objects.
 struct Rounds<'a> {
     findings: &'a RefCell<Findings>,
+    progress: &'a Progress,
     seed: u64,
     /// Longest pause between two operations of a client.
     pause_ms: u64,
@@ -238,6 +243,7 @@ impl Rounds<'_> {
             let mut findings = self.findings.borrow_mut();
             let counts = findings.counts.entry(T::NAME).or_default();
             *counts = (counts.0 + 1, counts.1 + record.calls(), counts.2 + record.unanswered());
+            self.progress.judged(verdict.is_ok());
             findings.wrong.extend(verdict.err().map(|why| format!("{} {round}: {why}", T::NAME)));
         }
     }

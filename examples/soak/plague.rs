@@ -22,6 +22,8 @@ const HURT_MAX: usize = 2;
 const MAJORITY_ONCE_IN: u64 = 25;
 /// Duration of a stopped majority, in milliseconds.
 const MAJORITY_MS: u64 = 3_000;
+/// Share of lost packets, in percent.
+const LOSS_PERCENT: u32 = 30;
 /// Number of members.
 const MEMBERS: u64 = 5;
 
@@ -30,14 +32,18 @@ enum Fault {
     Stalled(usize),
     CutOff(usize),
     CutBetween(usize, usize),
+    /// Packets to or from this machine are dropped: some, or all in one direction.
+    Filtered(usize),
 }
 
 /// Names of the kinds of faults.
-pub const KINDS: &[&str] = &["kill", "stall", "cut", "between", "majority"];
+pub const KINDS: &[&str] = &["kill", "stall", "cut", "between", "loss", "deaf", "mute", "majority"];
 
 pub struct Plague {
     /// Kinds of faults to inject.
     kinds: Vec<String>,
+    /// Factor of the pauses between two faults.
+    slower: f64,
     /// Log of the faults.
     log: File,
     began: Instant,
@@ -49,9 +55,10 @@ pub struct Plague {
 }
 
 impl Plague {
-    pub fn new(seed: u64, kinds: &[String], folder: &Path) -> Plague {
+    pub fn new(seed: u64, kinds: &[String], pace: f64, folder: &Path) -> Plague {
         Plague {
             kinds: kinds.to_vec(),
+            slower: 1.0 / pace,
             log: File::create(folder.join("faults.log")).expect("the faults can be written"),
             began: Instant::now(),
             random: Random(seed ^ 0x5eed_f209),
@@ -73,7 +80,8 @@ impl Plague {
         if now < self.next {
             return;
         }
-        self.next = now + Duration::from_millis(self.between(PAUSE_MS));
+        let pause = Duration::from_millis(self.between(PAUSE_MS));
+        self.next = now + pause.mul_f64(self.slower);
         if self.random.draw().is_multiple_of(MAJORITY_ONCE_IN) && self.may("majority") {
             return self.hurt_majority(boards, now);
         }
@@ -85,9 +93,18 @@ impl Plague {
     /// Returns the number of members affected by current faults.
     fn hurt(&self) -> usize {
         let members = self.going_on.iter().map(|(_, fault)| match fault {
-            Fault::Stalled(at) | Fault::CutOff(at) | Fault::CutBetween(at, _) => *at,
+            Fault::Stalled(at) | Fault::CutOff(at) | Fault::CutBetween(at, _) | Fault::Filtered(at) => *at,
         });
         members.filter(|at| (*at as u64) < MEMBERS).count()
+    }
+
+    /// Returns true while packets are dropped. All such rules end together, so there is one at a time.
+    fn filters(&self) -> bool {
+        self.going_on.iter().any(|(_, fault)| matches!(fault, Fault::Filtered(_)))
+    }
+
+    pub fn count(&self) -> u32 {
+        self.counts.values().sum()
     }
 
     fn may(&self, kind: &str) -> bool {
@@ -96,7 +113,7 @@ impl Plague {
 
     fn hurt_one(&mut self, boards: &mut Boards, now: Instant) {
         let at = (self.random.draw() % boards.boards.len() as u64) as usize;
-        let kind = *self.of(&["kill", "kill", "stall", "stall", "cut", "between"]);
+        let kind = *self.of(&["kill", "kill", "stall", "stall", "cut", "between", "loss", "deaf", "mute"]);
         if !self.may(kind) {
             return;
         }
@@ -126,6 +143,25 @@ impl Plague {
                     self.note("cut from one another", boards.boards[at].name, for_ms);
                     self.begin(now, for_ms, fault);
                 }
+            }
+            "loss" | "deaf" | "mute" if boards.can_cut() && !self.filters() => {
+                let for_ms = self.between(CUT_MS);
+                let what = match kind {
+                    "loss" => {
+                        boards.network().lose(at, LOSS_PERCENT);
+                        "lost packets"
+                    }
+                    "deaf" => {
+                        boards.network().deafen(at);
+                        "did not hear"
+                    }
+                    _ => {
+                        boards.network().mute(at);
+                        "was not heard"
+                    }
+                };
+                self.note(what, boards.boards[at].name, for_ms);
+                self.begin(now, for_ms, Fault::Filtered(at));
             }
             // This fault is not possible here.
             _ => {}
@@ -174,5 +210,6 @@ fn end(boards: &mut Boards, fault: Fault) {
         Fault::Stalled(at) => boards.boards[at].signal(Signal::CONT),
         Fault::CutOff(at) => boards.cut_off(at, false),
         Fault::CutBetween(from, to) => boards.cut_between(from, to, false),
+        Fault::Filtered(_) => boards.network().hear_all(),
     }
 }

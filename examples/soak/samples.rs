@@ -2,6 +2,7 @@
 //! the slope after the warm-up is checked for processes that lived as long as the soak.
 
 use super::boards::Boards;
+use super::progress::Progress;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
@@ -20,10 +21,10 @@ const GROWTH_KB_MAX: f64 = 4_096.0;
 const GROWTH_DESCRIPTORS_MAX: f64 = 8.0;
 
 #[derive(Debug, Clone, Copy)]
-struct Sample {
+pub struct Sample {
     at_s: f64,
     life: u32,
-    memory_kb: f64,
+    pub memory_kb: f64,
     descriptors: f64,
     threads: f64,
 }
@@ -47,7 +48,7 @@ impl Samples {
         Samples { file, began: now, next: now, time, taken: BTreeMap::new(), immortal: Vec::new() }
     }
 
-    pub fn turn(&mut self, boards: &Boards) {
+    pub fn turn(&mut self, boards: &Boards, progress: &Progress) {
         if Instant::now() < self.next {
             return;
         }
@@ -58,6 +59,7 @@ impl Samples {
             // The process may be ending right now.
             let Some(sample) = sample(pid, at_s, board.lives) else { continue };
             let disk_kb = disk_kb(&boards.folder().join(board.name));
+            progress.sampled(board.name, sample.memory_kb, sample.descriptors, disk_kb);
             let Sample { life, memory_kb, descriptors, threads, .. } = sample;
             writeln!(
                 self.file,
@@ -147,7 +149,7 @@ fn slope(samples: &[Sample], of: fn(&Sample) -> f64) -> f64 {
     if square > 0.0 { both / square } else { 0.0 }
 }
 
-fn sample(pid: u32, at_s: f64, life: u32) -> Option<Sample> {
+pub fn sample(pid: u32, at_s: f64, life: u32) -> Option<Sample> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let field = |name: &str| -> Option<f64> {
         let line = status.lines().find_map(|line| line.strip_prefix(name))?;

@@ -5,6 +5,8 @@
 //! acknowledged croak: a session never goes back in time.
 
 use super::Options;
+use super::activities::{self, Activities};
+use super::progress::Progress;
 use ribbit_net::client::Client;
 use ribbit_net::keys::Keys;
 use ribbit_net::protocol::{Answer, Ask, NewAccount, Password};
@@ -36,24 +38,37 @@ const MESSAGE_EACH: u32 = 3;
 const MARK_EACH: u32 = 20;
 /// Number of writes between two checks of the writer's newest croak.
 const LOOK_EACH: u32 = 25;
+/// Number of writes between two further activities.
+const ACTIVITY_EACH: u32 = 2;
+/// Number of writes between two croaks that answer the partner's newest one.
+const REPLY_EACH: u32 = 5;
 /// Number of croaks or messages per page.
 const PAGE: u16 = 50;
 
 /// A user.
-struct Writer {
-    number: usize,
-    client: Client,
-    username: String,
-    session: TokenHash,
+pub struct Writer {
+    pub number: usize,
+    pub client: Client,
+    pub username: String,
+    pub session: TokenHash,
     /// Recipient of its messages.
     partner: TalkPartner,
-    partner_name: String,
+    pub partner_name: String,
+    partner_number: usize,
+    activities: Activities,
 }
 
 type Shared = Rc<RefCell<History>>;
 
 /// Runs all writers until the time is over and all requests are decided.
-pub fn run(options: &Options, balancers: &[String], keys: &Keys, folder: &Path, time: Duration) -> History {
+pub fn run(
+    options: &Options,
+    balancers: &[String],
+    keys: &Keys,
+    folder: &Path,
+    time: Duration,
+    progress: &Progress,
+) -> History {
     let file = File::create(folder.join("history.jsonl")).expect("the history can be written");
     let history = Rc::new(RefCell::new(History::new(options.writers, BufWriter::new(file))));
     let executor = LocalExecutor::new();
@@ -61,10 +76,10 @@ pub fn run(options: &Options, balancers: &[String], keys: &Keys, folder: &Path, 
         let writers = join(options, balancers, keys, &executor).await;
         println!("{} users have logged in", writers.len());
         let end = Instant::now() + time;
-        let each = Duration::from_secs_f64(1.0 / options.rate);
+        let each = Duration::from_secs_f64(1.0 / (options.rate * options.pace));
         let tasks: Vec<_> = writers
             .into_iter()
-            .map(|writer| executor.spawn(write(writer, history.clone(), end, each)))
+            .map(|writer| executor.spawn(write(writer, history.clone(), end, each, progress)))
             .collect();
         let people: Vec<Writer> = all(tasks).await;
         history.borrow_mut().people = people.iter().map(|who| (who.username.clone(), who.session)).collect();
@@ -100,10 +115,14 @@ async fn join(
     let accounts: Vec<AccountId> = people.iter().map(|(_, account, _)| *account).collect();
     let writer = |(number, (client, _, session)): (usize, (Client, AccountId, TokenHash))| {
         let partner = if number ^ 1 < accounts.len() { number ^ 1 } else { 0 };
-        let (partner, partner_name) = (TalkPartner::Account(accounts[partner]), name(partner));
-        Writer { number, client, username: name(number), session, partner, partner_name }
+        let (partner_number, partner_name) = (partner, name(partner));
+        let partner = TalkPartner::Account(accounts[partner]);
+        let (username, activities) = (name(number), Activities::default());
+        Writer { number, client, username, session, partner, partner_name, partner_number, activities }
     };
-    people.into_iter().enumerate().map(writer).collect()
+    let writers: Vec<Writer> = people.into_iter().enumerate().map(writer).collect();
+    activities::prepare(&writers[0]).await;
+    writers
 }
 
 pub async fn account(client: Client, username: String) -> (Client, AccountId, TokenHash) {
@@ -175,7 +194,13 @@ pub async fn decide(client: &Client, ask: Ask, end: Option<Instant>) -> Decided 
     }
 }
 
-async fn write(writer: Writer, history: Shared, end: Instant, each: Duration) -> Writer {
+async fn write(
+    mut writer: Writer,
+    history: Shared,
+    end: Instant,
+    each: Duration,
+    progress: &Progress,
+) -> Writer {
     let mut number = 0;
     while Instant::now() < end {
         let began = Instant::now();
@@ -184,7 +209,11 @@ async fn write(writer: Writer, history: Shared, end: Instant, each: Duration) ->
         let text = History::text(writer.number, number, kind);
         let session = writer.session;
         let command = match kind {
-            Kind::Croak => Command::croak(session, text),
+            Kind::Croak => {
+                let to = history.borrow().newest_croak(writer.partner_number);
+                let reply_to = to.filter(|_| number % REPLY_EACH == 0);
+                Command::Croak { session, text, reply_to, audience: None }
+            }
             Kind::Message => {
                 let username = writer.partner_name.clone();
                 Command::Message(MessageCommand::Send { session, username, text })
@@ -204,11 +233,18 @@ async fn write(writer: Writer, history: Shared, end: Instant, each: Duration) ->
             Decided::Undecided => Outcome::Undecided,
         };
         history.borrow_mut().add(writer.number, number, kind, outcome, began.elapsed());
+        progress.answered(began.elapsed());
         if number % MARK_EACH == 0 {
             mark(&writer).await;
         }
         if number % LOOK_EACH == 0 {
             look(&writer, &history).await;
+        }
+        if number % ACTIVITY_EACH == 0 {
+            let croak = history.borrow().newest_croak(writer.partner_number);
+            let mut activities = std::mem::take(&mut writer.activities);
+            activities.next(&writer, croak, end + LAST_MAX, progress).await;
+            writer.activities = activities;
         }
         Timer::after(each.saturating_sub(began.elapsed())).await;
     }
@@ -278,12 +314,20 @@ async fn croaks(client: &Client, username: &str, session: TokenHash) -> Vec<(Log
         let Page::Profile { croaks, older, .. } = page(client, query).await else {
             panic!("the answer does not fit the request")
         };
-        found.extend(croaks.into_iter().map(|croak| (croak.id, croak.body.text)));
+        found.extend(croaks.into_iter().map(|croak| (croak.id, own_words(croak.body.text))));
         before = older;
         if before.is_none() {
             found.reverse();
             return found;
         }
+    }
+}
+
+/// Returns the text of a croak without the mention that the rules put before a reply.
+fn own_words(text: String) -> String {
+    match text.strip_prefix('@').and_then(|rest| rest.split_once(' ')) {
+        Some((_, words)) => words.to_string(),
+        None => text,
     }
 }
 

@@ -25,6 +25,35 @@ pub enum Outcome {
     Undecided,
 }
 
+/// Latencies of answers, counted by millisecond.
+#[derive(Debug, Default)]
+pub struct Latencies(BTreeMap<u64, u32>);
+
+impl Latencies {
+    pub fn add(&mut self, took: Duration) {
+        *self.0.entry(took.as_millis() as u64).or_default() += 1;
+    }
+
+    pub fn count(&self) -> u32 {
+        self.0.values().sum()
+    }
+
+    /// Returns the milliseconds within which this share of the answers came; 0 without any.
+    pub fn share_ms(&self, share: f64) -> u64 {
+        let wanted = share * f64::from(self.count());
+        let mut below = 0;
+        let mut reached = self.0.iter().skip_while(|(_, count)| {
+            below += **count;
+            f64::from(below) < wanted
+        });
+        reached.next().map_or(0, |(ms, _)| *ms)
+    }
+
+    pub fn max_ms(&self) -> u64 {
+        self.0.last_key_value().map_or(0, |(ms, _)| *ms)
+    }
+}
+
 /// Writes of one writer, in the order in which it made them.
 #[derive(Default)]
 struct Own {
@@ -45,8 +74,7 @@ pub struct History {
     checked: u64,
     looks: u32,
     blind: u32,
-    /// Latencies in milliseconds.
-    latencies_ms: BTreeMap<u64, u32>,
+    latencies: Latencies,
     wrong: Vec<String>,
 }
 
@@ -64,7 +92,7 @@ impl History {
             checked: 0,
             looks: 0,
             blind: 0,
-            latencies_ms: BTreeMap::new(),
+            latencies: Latencies::default(),
             wrong: Vec::new(),
         }
     }
@@ -81,7 +109,7 @@ impl History {
 
     pub fn add(&mut self, writer: usize, number: u32, kind: Kind, outcome: Outcome, took: Duration) {
         let own = &mut self.own[writer];
-        *self.latencies_ms.entry(took.as_millis() as u64).or_default() += 1;
+        self.latencies.add(took);
         match outcome {
             Outcome::Acknowledged(id, tries) => {
                 own.acknowledged.entry(kind).or_default().push((number, id));
@@ -170,25 +198,12 @@ impl History {
         self.own.iter().flat_map(|own| own.acknowledged.values()).map(Vec::len).sum()
     }
 
-    fn latency_ms(&self, share: f64) -> u64 {
-        let all: u32 = self.latencies_ms.values().sum();
-        let mut below = 0;
-        for (ms, count) in &self.latencies_ms {
-            below += count;
-            if f64::from(below) >= share * f64::from(all) {
-                return *ms;
-            }
-        }
-        0
-    }
-
     pub fn summary(&self) -> String {
         let refused: Vec<String> =
             self.refused.iter().map(|(code, count)| format!("{count} with {code}")).collect();
-        let max = self.latencies_ms.last_key_value().map_or(0, |(ms, _)| *ms);
         format!(
             "acknowledged: {}, all of them looked for: {}\nasked again under the same id: {}\nundecided: {}, of which \
-             there: {}\nrefused: {}\nlooks at one's own newest: {}, unanswered: {}\nlatency in ms: p50 {}, p99 {}, max {max}",
+             there: {}\nrefused: {}\nlooks at one's own newest: {}, unanswered: {}\nlatency in ms: p50 {}, p99 {}, max {}",
             self.acknowledged(),
             self.checked == self.acknowledged() as u64,
             self.asked_again,
@@ -197,8 +212,9 @@ impl History {
             if refused.is_empty() { "none".to_string() } else { refused.join(", ") },
             self.looks,
             self.blind,
-            self.latency_ms(0.5),
-            self.latency_ms(0.99),
+            self.latencies.share_ms(0.5),
+            self.latencies.share_ms(0.99),
+            self.latencies.max_ms(),
         )
     }
 }
