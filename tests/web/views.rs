@@ -7,7 +7,9 @@ use ribbit_net::protocol::UnavailableReason;
 use ribbit_net::secret::token_hash;
 use ribbit_state::command::InvitationTerms;
 use ribbit_state::{AccountId, AccountRole, Inviters, OperatorCommand, Registration};
+use std::io::Write;
 use std::path::Path;
+use std::process::Command;
 use testkit::api::ApiApp;
 use testkit::group::Mood;
 use testkit::http::{Browser, Reply};
@@ -211,4 +213,19 @@ fn every_page_matches_its_golden_file() {
     site.group.be(Mood::Gone);
     views.see("nobody", &ada.get("/main"));
     assert!(views.wrong.is_empty(), "no longer what tests/views holds:\n{}", views.wrong.join("\n"));
+}
+
+/// Checks the golden files with html-validate, by RIBBIT_HTML_VALIDATE=FILE.
+#[test]
+fn every_page_is_valid_html() {
+    let Some(checker) = std::env::var_os("RIBBIT_HTML_VALIDATE") else {
+        let words =
+            "skipped: html-validate is not there (npm install html-validate, RIBBIT_HTML_VALIDATE=FILE)";
+        let _ = writeln!(std::io::stderr(), "{words}");
+        return;
+    };
+    let views = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/views");
+    let checked =
+        Command::new("node").arg(checker).args(["--formatter", "text"]).arg(views).output().unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
 }
