@@ -21,6 +21,7 @@ mod talks;
 mod threads;
 mod tree;
 mod who_sees_what;
+mod windows;
 
 use super::command::{Command, NoticeCommand, Outcome, Proposal, Reply, Request, Stamp};
 use super::ids::{AccountId, LogIndex, RequestId, TokenHash};
