@@ -121,7 +121,7 @@ class Cluster:
 
     made = 0
 
-    def __init__(self, binary, seed):
+    def __init__(self, binary, seed, probing=False):
         Cluster.made += 1
         self.binary, self.folder = os.path.abspath(binary), tempfile.mkdtemp(prefix="ribbit-networks-")
         self.name, self.processes = f"rn{os.getpid()}-{Cluster.made}", []
@@ -131,6 +131,8 @@ class Cluster:
         for number, host in enumerate(HOSTS):
             for words in (["link", "set", "lo", "up"], ["address", "add", f"{address(number)}/24", "dev", "eth0"], ["link", "set", "eth0", "up"]):
                 run("ip", "-n", self.host(host), *words)
+            if probing:
+                run(*self.there(host, "sysctl", "-q", "-w", "net.ipv4.tcp_mtu_probing=1"))
         run(self.binary, "init", "--coordinator", f"{address(3)}:9000,{address(4)}:9001", "--data-dir", self.folder)
         self.files = [it for it in os.listdir(self.folder) if os.path.isfile(os.path.join(self.folder, it))]
         for number, host in enumerate(MEMBERS):
@@ -299,6 +301,7 @@ def main():
     parser.add_argument("--pause", type=int, default=1000)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--mtu-probing", action="store_true", help="let the kernel look for the size of packets that pass")
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("what", nargs="*")
     options = parser.parse_args()
@@ -309,7 +312,7 @@ def main():
         print(f"{name}: {options.clients} clients, {options.pause} ms between an answer and the next write, {options.seconds} s of each fault, seed {options.seed}")
         print(f"{'':>11} {'writes a second':>19} {'':>8} {'no write':>7} {'':>5} {'':>6} {'client waited, s':>17} {'lock':>6}")
         print(f"{'fault':>11} {'healthy':>9} {'during':>9} {'':>8} {'for s':>7} {'led':>5} {'terms':>6} {'all':>8} {'one':>8} {'turns':>6} {'two':>4}")
-        cluster = Cluster(binary, options.seed)
+        cluster = Cluster(binary, options.seed, options.mtu_probing)
         try:
             for fault in faults:
                 doubles += measure(options, cluster, fault)
