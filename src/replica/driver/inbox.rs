@@ -120,7 +120,7 @@ mod tests {
             .collect();
         let mut expected = [0; 2];
         for _ in 0..2 * EACH {
-            let (sender, number): (usize, u32) = smol::block_on(messages.next());
+            let (sender, number): (usize, u32) = smol::future::block_on(messages.next());
             assert_eq!(number, expected[sender], "in the order of each sender");
             expected[sender] += 1;
         }
