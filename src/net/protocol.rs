@@ -339,6 +339,8 @@ pub struct StoreStatus {
     pub written_bytes: u64,
     /// Time over which they were written, in seconds.
     pub written_s: u64,
+    /// True while the store has no data and its server waits to join or to found. False while it is being opened.
+    pub is_empty: bool,
 }
 
 /// Member as another member sees it.

@@ -424,6 +424,7 @@ mod tests {
             scrubbed_s: Some(7_300),
             written_bytes: 5_000,
             written_s: 60,
+            is_empty: false,
         });
         let (has_lease, master) = (alive, (id == 1 && role == Role::Backend).then_some(7));
         MemberView {

@@ -325,6 +325,7 @@ fn node_status() -> NodeStatus {
             scrubbed_s: Some(303),
             written_bytes: 304,
             written_s: 305,
+            is_empty: true,
         },
         leases: LeaseStatus {
             holds: true,

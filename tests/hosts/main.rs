@@ -5,7 +5,8 @@
 //! - [`group`]: the processes on each host; power cuts
 //! - [`people`]: users that post during a fault, what the fault costs them, and the check of what they posted
 //! - one module per kind of fault: [`cables`], [`island`], [`wires`], [`delay`] (with [`relay`]), [`moved`], [`power`],
-//!   [`floating`], [`counted`], [`newcomers`], [`leases`], [`discovery`]
+//!   [`floating`], [`counted`], [`newcomers`], [`leases`], [`discovery`],
+//!   [`blank`]
 //! - [`boards`]: some faults again with emulated processors
 //!
 //! One cluster runs at a time, independent of `--test-threads`. `cargo test --test hosts -- --nocapture` prints the cost of
@@ -14,6 +15,7 @@
 // A test that cannot go on may panic where it stands.
 #![allow(clippy::unwrap_used)]
 
+mod blank;
 mod boards;
 mod cables;
 mod counted;

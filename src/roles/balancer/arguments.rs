@@ -69,7 +69,8 @@ impl BalancerArgs {
     /// Returns the options of a balancer.
     ///
     /// # Errors
-    /// 78: the cluster file or the ports file is missing or malformed, or no member's address is known.
+    /// 3: no member's address is known or found. 78: the cluster file or the ports file is missing or malformed, or no member's
+    /// address is known and discovery is off.
     pub(crate) fn options(self) -> Result<BalancerOptions, Failure> {
         let region = self.server.cluster;
         let common = self.server.settings()?;
@@ -85,9 +86,11 @@ impl BalancerArgs {
             seeds.extend(common.discovery.find().into_iter().filter(of_ours).map(|it| it.address));
         }
         if seeds.is_empty() {
-            let message =
-                "no member is known: the cluster file lists no coordinators; pass one with --coordinator";
-            return Err(Failure::new(Exit::Configuration, message));
+            // One may be found later, and the unit tries again.
+            let exit = if common.discovery.no_discovery { Exit::Configuration } else { Exit::Unreachable };
+            let message = "no member is known: the cluster file lists no coordinators, and none was found in this \
+                           network; pass one with --coordinator";
+            return Err(Failure::new(exit, message));
         }
         Ok(BalancerOptions {
             listen,

@@ -90,7 +90,11 @@ impl ReportArgs {
 ///
 /// # Errors
 /// 3: the folder has neither. 78: a file is malformed or cannot be read.
-pub(crate) fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Result<ClusterAccess, Failure> {
+pub(crate) fn in_data_dir(
+    data_dir: &Path,
+    public_key: Option<PublicKey>,
+    discovery: DiscoveryArgs,
+) -> Result<ClusterAccess, Failure> {
     let path = path_of_cluster_file(None, data_dir);
     if let Some(ports) = Ports::read(data_dir)? {
         let mut seeds = ports.everyone();
@@ -103,7 +107,7 @@ pub(crate) fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Res
         return Ok(ClusterAccess { seeds, servers, found_in, keys, book: None });
     }
     if path.exists() {
-        return in_cluster_file(&path, Some(data_dir));
+        return in_cluster_file(&path, Some(data_dir), discovery);
     }
     let message = format!(
         "no cluster found in {}: start one with `ribbit up`, or select one with --data-dir, --cluster-file or \
@@ -114,11 +118,15 @@ pub(crate) fn in_data_dir(data_dir: &Path, public_key: Option<PublicKey>) -> Res
 }
 
 /// Returns the cluster of a cluster file. Its addresses are the coordinators in the file and the members in the address
-/// book beside it or in `data_dir`.
+/// book beside it or in `data_dir`. If there are none, they are those that are found in this network.
 ///
 /// # Errors
 /// 78: the file is missing or malformed, or no address is known.
-pub(crate) fn in_cluster_file(path: &Path, data_dir: Option<&Path>) -> Result<ClusterAccess, Failure> {
+pub(crate) fn in_cluster_file(
+    path: &Path,
+    data_dir: Option<&Path>,
+    discovery: DiscoveryArgs,
+) -> Result<ClusterAccess, Failure> {
     let file = ClusterFile::read(path)?;
     let keys = keys_of(&file);
     let data_dir = if path == Path::new(INSTALLED) { Some(Path::new(STATE_DIR)) } else { data_dir };
@@ -126,10 +134,17 @@ pub(crate) fn in_cluster_file(path: &Path, data_dir: Option<&Path>) -> Result<Cl
     let mut seeds = file.coordinators;
     let kept = book.read();
     seeds.extend(kept);
-    let seeds = without_duplicates(seeds);
+    let mut seeds = without_duplicates(seeds);
     if seeds.is_empty() {
-        let message =
-            format!("{} lists no coordinators: pass the address of a member with --server", path.display());
+        let found =
+            discovery.find().into_iter().filter(|it| it.cluster == Some(file.cluster) && it.is_member());
+        seeds.extend(found.map(|it| it.address));
+    }
+    if seeds.is_empty() {
+        let message = format!(
+            "{} lists no coordinators, and none of its members was found in this network: pass the address of one with --server",
+            path.display()
+        );
         return Err(Failure::new(Exit::Configuration, message));
     }
     Ok(ClusterAccess {
@@ -209,16 +224,21 @@ pub(crate) fn select(flags: ClusterFlags, matches: &ArgMatches) -> Result<Cluste
         return Ok(at_servers(flags.server, keys));
     }
     match flags.cluster_file {
-        Some(path) if cluster_file >= data_dir => in_cluster_file(&path, flags.data_dir.as_deref()),
-        _ => match in_data_dir(&data_dir_or_default(flags.data_dir.clone()), flags.public_key) {
-            Err(not_found) if not_found.exit == Exit::Unreachable && flags.data_dir.is_none() => {
-                if installed()?.is_some() {
-                    return in_cluster_file(Path::new(INSTALLED), None);
+        Some(path) if cluster_file >= data_dir => {
+            in_cluster_file(&path, flags.data_dir.as_deref(), flags.discovery)
+        }
+        _ => {
+            match in_data_dir(&data_dir_or_default(flags.data_dir.clone()), flags.public_key, flags.discovery)
+            {
+                Err(not_found) if not_found.exit == Exit::Unreachable && flags.data_dir.is_none() => {
+                    if installed()?.is_some() {
+                        return in_cluster_file(Path::new(INSTALLED), None, flags.discovery);
+                    }
+                    in_network(flags.discovery, flags.public_key)?.ok_or(not_found)
                 }
-                in_network(flags.discovery, flags.public_key)?.ok_or(not_found)
+                found => found,
             }
-            found => found,
-        },
+        }
     }
 }
 

@@ -83,7 +83,8 @@ impl AdvertisedAddress {
         looking.or(late).await;
     }
 
-    fn look(&self, others: &[SocketAddr]) {
+    /// Looks up the address on the routes to `others`, unless it was given.
+    pub(crate) fn look(&self, others: &[SocketAddr]) {
         let (Some(port), Some(ip)) = (self.lookup_port, source_address(others)) else { return };
         let now = SocketAddr::new(ip, port).to_string();
         let before = std::mem::replace(&mut *self.held(), now.clone());
@@ -175,6 +176,7 @@ mod tests {
             cluster_name: String::new(),
             listed: Vec::new(),
             found_only: false,
+            found_with: None,
             found: false,
             evict_after: Duration::from_secs(10),
             disk_quota_bytes: u64::MAX,

@@ -14,7 +14,7 @@ use crate::common::values;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, value_parser};
 use ribbit_net::keys::Keys;
-use ribbit_state::limits::REGIONS_MAX;
+use ribbit_state::limits::{MEMBERS_MAX, REGIONS_MAX};
 use ribbit_state::{ClusterId, MemberName, Role};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -79,6 +79,10 @@ pub struct FoundingArgs {
     /// Like --found, but exit as soon as the cluster exists
     #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new(), conflicts_with = "found")]
     pub found_only: bool,
+    /// Create the cluster as soon as N of its servers with empty stores, this one included, wait in the network, and join it
+    /// if it exists; with more than half of its servers it is created once
+    #[arg(long, value_name = "N", conflicts_with_all = ["found", "found_only"], value_parser = value_parser!(u32).range(1..=MEMBERS_MAX as i64))]
+    pub found_with: Option<u32>,
 }
 
 /// Options of `backend` and `coordinator`.
@@ -109,6 +113,8 @@ pub struct NodeOptions {
     pub listed: Vec<String>,
     /// Create the cluster if the store is empty.
     pub found: bool,
+    /// Create the cluster if the store is empty and so many servers with empty stores wait.
+    pub found_with: Option<u32>,
     /// Silence after which a learner may take a voter's seat; the leader's setting applies.
     pub evict_after: Duration,
     /// Disk quota of the store, in bytes; above it, growing writes are refused.
@@ -171,6 +177,7 @@ Examples:
   ribbit coordinator --id 1 --found        First start of a new cluster, once
   ribbit coordinator --id 1 --found-only   The same, then exit
   ribbit coordinator --id 1                Every later start
+  ribbit coordinator --id 1 --found-with 3  All starts, in a cluster of five
   ribbit coordinator --id 2 --coordinator board1:9000";
 
 impl BackendArgs {
@@ -218,7 +225,7 @@ impl NodeArgs {
         let (cluster_name, listed) = (common.cluster.name.clone(), common.cluster.coordinators.clone());
         let (cluster, keys) = (common.cluster.cluster, common.cluster.with_own_key(&own_key)?.keys());
         let keys = keys.acting_as(&name.to_string());
-        let (found, found_only) = (self.founding.found, self.founding.found_only);
+        let FoundingArgs { found, found_only, found_with } = self.founding;
         let data_dir = common.data_dir;
         Ok(NodeOptions {
             role,
@@ -235,6 +242,7 @@ impl NodeArgs {
             listed,
             found,
             found_only,
+            found_with,
             evict_after,
             disk_quota_bytes,
             posts_per_minute: POSTS_PER_MINUTE,

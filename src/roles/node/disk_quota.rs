@@ -83,9 +83,9 @@ impl DiskQuota {
             quota_bytes: self.quota_bytes,
             free_bytes,
             full,
-            scrubbed_s: None,
             written_bytes,
             written_s: uptime_s,
+            ..StoreStatus::default()
         }
     }
 }

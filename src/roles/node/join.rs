@@ -1,6 +1,7 @@
 //! Founding a cluster or joining one.
 //!
-//! A node with an empty store founds a cluster only when told to (`--found`). Otherwise it asks every address it knows
+//! A node with an empty store founds a cluster only when told to: at once (`--found`), or when enough servers with empty stores wait
+//! (`--found-with`). Otherwise it asks every address it knows
 //! ([`super::seeds`]), including backends, until a leader has added it. It does not vote before the cluster has assigned a
 //! Raft id to it. The join request's id is kept in the store as an idempotency key, so repeated requests, even after a
 //! crash, join once.
@@ -22,7 +23,9 @@ use ribbit_net::secret::new_request_id;
 use ribbit_state::command::NewMember;
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::{Code, Denied, HistoryId, Reply, RequestId};
+use smol::future::zip;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Time limit of one join request.
@@ -43,16 +46,24 @@ pub(crate) async fn belong(node: &Arc<NodeState>, store: &mut Store) -> Result<b
     if let Some(identity) = store.identity() {
         return Ok(identity.raft_id == 1);
     }
-    if node.options.found {
+    node.is_empty.store(true, Ordering::Relaxed);
+    let founds = match node.options.found_with {
+        Some(servers) => enough_wait(node, servers).await,
+        None => node.options.found,
+    };
+    if founds {
         found(&node.options, store).await?;
+        node.is_empty.store(false, Ordering::Relaxed);
         return Ok(true);
     }
+    await_addresses(node).await;
     let broken = |error| open_store::unusable(&node.options, error);
     loop {
         let fresh = new_request_id();
         let (id, member) = store.joining(fresh, introduction(node)).map_err(broken)?;
         if let Some((raft_id, history)) = join(node, id, &member).await? {
             identify(&node.options, store, raft_id, history, None)?;
+            node.is_empty.store(false, Ordering::Relaxed);
             return Ok(false);
         }
         log::warn!(
@@ -61,6 +72,40 @@ pub(crate) async fn belong(node: &Arc<NodeState>, store: &mut Store) -> Result<b
         );
         store_loss::leave(node).await?;
         store.clear_join_request().map_err(broken)?;
+    }
+}
+
+/// Waits until so many servers of this cluster wait with empty stores, this one included, and returns true. Returns false as soon as a
+/// member answers.
+///
+/// A majority of the servers makes this safe to repeat, also with a new card: once the cluster exists, so few have no data that a
+/// founder without data finds a member, or waits.
+async fn enough_wait(node: &Arc<NodeState>, servers: u32) -> bool {
+    let mut is_said = false;
+    loop {
+        node.seeds.forget_waiting();
+        zip(seeds::ask_around(node), seeds::look_around(node)).await;
+        if !node.seeds.heard_members().is_empty() {
+            return false;
+        }
+        match node.seeds.waiting(node.options.member_name(), node.incarnation) {
+            Some(waiting) if waiting >= servers as usize => return true,
+            Some(waiting) if !is_said => {
+                log::info!("waiting for {servers} servers to found the cluster with, {waiting} are here");
+                is_said = true;
+            }
+            Some(_) => {}
+            None => log::warn!("not founding the cluster: another {} waits, too", node.options.name()),
+        }
+        smol::Timer::after(PAUSE_MAX).await;
+    }
+}
+
+/// Waits until a server is known that may be asked. The route to it tells this node's own address, which the request to join has.
+async fn await_addresses(node: &Arc<NodeState>) {
+    while node.options.discovery && node.seed_addresses().is_empty() {
+        seeds::look_around(node).await;
+        smol::Timer::after(PAUSE_MIN).await;
     }
 }
 

@@ -162,16 +162,24 @@ fn read_members(node: &NodeState, links: &mut BTreeMap<RaftId, smol::Task<()>>) 
     }
 }
 
-/// Queries the start addresses while any peer is not linked.
+/// Queries the start addresses while any peer is not linked. While none is, looks in the network, too: all
+/// boards may have new addresses.
 async fn look_around(node: Arc<NodeState>) {
     let Some(member) = node.membership.get() else { return };
     loop {
-        let missing = || {
+        // The table is locked in here only.
+        let look = || {
             let table = member.member_list.table();
-            table.is_empty() || table.values().any(|peer| !peer.linked)
+            let linked = table.values().filter(|peer| peer.linked).count();
+            (table.is_empty() || linked < table.len(), !table.is_empty() && linked == 0)
         };
-        if missing() {
-            seeds::query_all(&node, node.options.coordinators.clone(), |node, _, answer| {
+        let (is_missing, is_alone) = look();
+        if is_missing {
+            let mut addresses = node.options.coordinators.clone();
+            if is_alone {
+                addresses.extend(seeds::find(&node).await);
+            }
+            seeds::query_all(&node, addresses, |node, _, answer| {
                 let (Ok(status), Some(member)) = (answer, node.membership.get()) else { return };
                 if status.history == Some(member.identity.history) {
                     member.member_list.record_own(&status.me);

@@ -102,6 +102,7 @@ use ribbit_state::sync::MutexExt;
 use seeds::SeedAddresses;
 use smol::lock::Semaphore;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 use supervisor_status::MainThreadPulse;
@@ -133,6 +134,8 @@ struct NodeState {
     pub(crate) subscribers: Semaphore,
     pub(crate) pins: Arc<Pins>,
     search: search_coverage::SearchCoverage,
+    /// True while the store has no data and this node waits to join or to found.
+    is_empty: AtomicBool,
     /// Test hook: peer of which this node ignores direct heartbeats, see `run`.
     pub(crate) deaf_to: Option<RaftId>,
     /// Set once this node belongs to a cluster.
@@ -165,7 +168,12 @@ impl NodeState {
     /// Returns the addresses towards which this node looks up its own: those that were given, else all that are known.
     pub(crate) fn addresses_to_reach(&self) -> Vec<String> {
         let given = &self.options.coordinators;
-        if given.is_empty() { self.seed_addresses() } else { given.clone() }
+        if !given.is_empty() {
+            return given.clone();
+        }
+        let members = self.membership.get().map(|member| member.member_list.known()).unwrap_or_default();
+        let members = members.into_iter().map(|info| info.address);
+        self.seed_addresses().into_iter().chain(members).collect()
     }
 
     /// Returns this node's own entry of the member list.
@@ -208,7 +216,8 @@ impl NodeState {
     pub(crate) fn store_status(&self) -> StoreStatus {
         let scrubbed = |it: &Membership| *it.scrubbed.locked();
         let scrubbed_s = self.membership.get().and_then(scrubbed).map(|at| at.elapsed().as_secs());
-        StoreStatus { scrubbed_s, ..self.disk.status() }
+        let is_empty = self.is_empty.load(Ordering::Relaxed);
+        StoreStatus { scrubbed_s, is_empty, ..self.disk.status() }
     }
 
     /// Returns true while commands that grow the store are refused here.

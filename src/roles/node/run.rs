@@ -159,6 +159,7 @@ fn new_node(
         failed,
         subscribers: Semaphore::new(SUBSCRIBERS_MAX),
         search: Default::default(),
+        is_empty: Default::default(),
         pins: Pins::pausing(test_hooks::number(TEST_PIN_STEP_MS)?.map(Duration::from_millis)),
         deaf_to: test_hooks::number(TEST_DEAF)?,
         membership: OnceLock::new(),

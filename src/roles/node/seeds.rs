@@ -19,8 +19,11 @@ use ribbit_net::mdns;
 use ribbit_net::oneshot::ask_status;
 use ribbit_net::protocol::{MemberInfo, NodeStatus};
 use ribbit_net::tasks;
+use ribbit_state::MemberName;
 use ribbit_state::limits::ADDRESS_BYTES_MAX;
 use ribbit_state::sync::MutexExt;
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 /// The seed addresses of one node.
@@ -28,6 +31,8 @@ pub(crate) struct SeedAddresses {
     given: Vec<String>,
     kept: Vec<String>,
     heard: Mutex<Vec<MemberInfo>>,
+    /// Servers with empty stores that answered since [`SeedAddresses::forget_waiting`], with the numbers of their processes.
+    waiting: Mutex<BTreeSet<(MemberName, u64)>>,
     book: AddressBook,
 }
 
@@ -39,6 +44,7 @@ impl SeedAddresses {
             given: options.coordinators.clone(),
             kept: book.read(),
             heard: Mutex::default(),
+            waiting: Mutex::default(),
             book,
         }
     }
@@ -51,7 +57,7 @@ impl SeedAddresses {
     pub(crate) fn addresses(&self, own: &str) -> Vec<String> {
         let mut all: Vec<String> = self.held().iter().map(|info| info.address.clone()).collect();
         all.extend(self.given.iter().chain(&self.kept).cloned());
-        let mut seen = std::collections::BTreeSet::new();
+        let mut seen = BTreeSet::new();
         all.retain(|address| !address.is_empty() && address != own && seen.insert(address.clone()));
         all
     }
@@ -75,6 +81,26 @@ impl SeedAddresses {
         self.held().clone()
     }
 
+    /// Begins a new count of the servers that wait.
+    pub(crate) fn forget_waiting(&self) {
+        self.waiting.locked().clear();
+    }
+
+    fn record_waiting(&self, info: &MemberInfo) {
+        let mut waiting = self.waiting.locked();
+        if waiting.len() < PEERS_MAX {
+            waiting.insert((info.member_name(), info.incarnation));
+        }
+    }
+
+    /// Returns the number of servers that wait, the one of this name included; `None` if another process has this name, too.
+    pub(crate) fn waiting(&self, own: MemberName, incarnation: u64) -> Option<usize> {
+        let waiting = self.waiting.locked();
+        let is_twin = waiting.iter().any(|(name, process)| *name == own && *process != incarnation);
+        let names: BTreeSet<MemberName> = waiting.iter().map(|(name, _)| *name).chain([own]).collect();
+        (!is_twin).then_some(names.len())
+    }
+
     /// Writes these addresses to the address book.
     pub(crate) async fn keep(&self, addresses: Vec<String>) {
         let book = self.book.clone();
@@ -84,12 +110,22 @@ impl SeedAddresses {
 
 /// Queries the members and waiting nodes of this cluster that are found in the network, as [`ask_around`] does.
 pub(crate) async fn look_around(node: &Arc<NodeState>) {
+    let found = find(node).await;
+    ask(node, found).await;
+}
+
+/// Returns the addresses of the members and waiting nodes of this cluster in the network. The routes to them tell this node's own
+/// address.
+pub(crate) async fn find(node: &NodeState) -> Vec<String> {
     if !node.options.discovery {
-        return;
+        return Vec::new();
     }
     let found = mdns::find().await.unwrap_or_default();
     let found = found.into_iter().filter(|it| it.cluster == Some(node.options.cluster) && it.is_member());
-    ask(node, found.map(|it| it.address)).await;
+    let found: Vec<String> = found.map(|it| it.address).collect();
+    let routes: Vec<SocketAddr> = found.iter().filter_map(|address| address.parse().ok()).collect();
+    node.advertised.look(&routes);
+    found
 }
 
 /// Queries all seed addresses for the members they know. So a node that waits to join learns of members through other
@@ -102,6 +138,9 @@ async fn ask(node: &Arc<NodeState>, addresses: impl IntoIterator<Item = String>)
     query_all(node, addresses, |node, address, answer| {
         let Ok(status) = answer.map_err(|error| not_answered(address, &error)) else { return };
         if status.cluster == node.options.cluster {
+            if status.store.is_empty {
+                node.seeds.record_waiting(&status.me);
+            }
             std::iter::once(&status.me).chain(&status.others).for_each(|info| node.seeds.record(info));
         }
     })

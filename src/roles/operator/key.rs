@@ -7,6 +7,7 @@
 
 use crate::common::cluster_file::ClusterFile;
 use crate::common::cluster_selection::{ClusterAccess, in_cluster_file, in_data_dir, keys_of, path_to_ask};
+use crate::common::discovery::DiscoveryArgs;
 use crate::common::failure::{Exit, Failure};
 use crate::common::output;
 use crate::common::survey::reached;
@@ -174,11 +175,12 @@ impl KeyTarget {
         let path = path_to_ask(flags.cluster_file.clone(), flags.data_dir.clone());
         let file = ClusterFile::read(&path)?;
         let folder = write_file::folder_of(&path);
+        let discovery = DiscoveryArgs::default();
         // A cluster of `up` has its addresses in the folder.
         let cluster = match flags.cluster_file {
-            Some(_) => in_cluster_file(&path, flags.data_dir.as_deref())?,
-            None if file.coordinators.is_empty() => in_data_dir(folder, None)?,
-            None => in_cluster_file(&path, Some(folder))?,
+            Some(_) => in_cluster_file(&path, flags.data_dir.as_deref(), discovery)?,
+            None if file.coordinators.is_empty() => in_data_dir(folder, None, discovery)?,
+            None => in_cluster_file(&path, Some(folder), discovery)?,
         };
         // One set of keys for the file and the cluster, so that both follow.
         let cluster = ClusterAccess { keys: keys_of(&file), ..cluster };

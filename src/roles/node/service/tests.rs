@@ -67,6 +67,7 @@ fn backend_with(folder: &Path, voters: &[u64], quota_bytes: u64) -> Arc<NodeServ
         cluster_name: String::new(),
         listed: Vec::new(),
         found_only: false,
+        found_with: None,
         found: false,
         evict_after: Duration::from_secs(10),
         disk_quota_bytes: u64::MAX,
@@ -94,6 +95,7 @@ fn backend_with(folder: &Path, voters: &[u64], quota_bytes: u64) -> Arc<NodeServ
         failed,
         subscribers: Semaphore::new(SUBSCRIBERS_MAX),
         search: Default::default(),
+        is_empty: Default::default(),
         pins: Arc::default(),
         membership: OnceLock::from(member),
     };
