@@ -5,11 +5,12 @@
 //! - Users: [`people`], [`letters`], [`sessions`], [`passwords`], [`limits`], [`races`], [`following`], [`hostile`], [`browser`].
 //! - Command line: [`verbs`], [`verbs_failing`], [`chat`], [`terminal`], [`shell`], [`locks`], [`users`], [`import`], [`audit`], [`watch`], [`demo`].
 //! - Older clients: [`gateway`]; IRC clients: [`irc`].
+//! - New boards: [`image_files`], [`joining`].
 //! - Membership and failures: [`belonging`], [`failover`], [`power`], [`stopped`], [`moved`], [`away`], [`members`], [`masters`],
 //!   [`sites`], [`minority`], [`directory`], [`even`].
 //! - Disks and stores: [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`], [`log_tail`], [`harmed`],
 //!   [`rolled_back`], [`earlier_build`], [`recover`], [`backup`], [`verify`].
-//! - Operation and security: [`status`], [`notify`], [`metrics`], [`doctor`], [`clock`], [`wire`], [`secrets`], [`joining`], [`key_rotation`].
+//! - Operation and security: [`status`], [`notify`], [`metrics`], [`doctor`], [`clock`], [`wire`], [`secrets`], [`key_rotation`].
 //!
 //! Each cluster has seven processes, so one test runs at a time, regardless of `--test-threads`. `RIBBIT_POWER_CUTS=20` raises
 //! the number of power cuts from five.
@@ -44,6 +45,7 @@ mod full;
 mod gateway;
 mod harmed;
 mod hostile;
+mod image_files;
 mod import;
 mod irc;
 mod joining;

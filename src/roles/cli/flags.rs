@@ -20,6 +20,7 @@ use crate::operator::bench::arguments::{self as bench, BenchArgs};
 use crate::operator::directory::BalancerQuery;
 use crate::operator::doctor::arguments::{self as doctor, DoctorArgs};
 use crate::operator::health::{self, HealthArgs};
+use crate::operator::image_files::{self, ImageFilesArgs};
 use crate::operator::init::{self, InitArgs};
 use crate::operator::invite_board::{self, InviteBoardArgs};
 use crate::operator::key::{self, KeyArgs};
@@ -61,6 +62,9 @@ pub(crate) enum Verb {
     /// Create the cluster file of a new cluster
     #[command(after_help = init::HELP)]
     Init(InitArgs),
+    /// Write the files that turn blank cards into the boards of a new cluster
+    #[command(after_help = image_files::HELP)]
+    ImageFiles(ImageFilesArgs),
     /// Run a backend: stores the data, serves clients, votes
     #[command(after_help = node::BACKEND_HELP)]
     Backend(BackendArgs),

@@ -39,8 +39,8 @@ use crate::operator::member::MemberOptions;
 use crate::operator::status::StatusOptions;
 use crate::operator::watch::WatchOptions;
 use crate::operator::{
-    audit, backup, bench, directory, doctor, health, init, invite_board, key, member, recover, restore,
-    status, user, verify, watch,
+    audit, backup, bench, directory, doctor, health, image_files, init, invite_board, key, member, recover,
+    restore, status, user, verify, watch,
 };
 use crate::web::http::cert;
 use crate::{demo, up};
@@ -122,6 +122,9 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
             Task::stoppable("demo", |stop| async move { demo::run(&arguments, stop).await })
         }
         Verb::Init(arguments) => Task::command("init", async move { init::run(&arguments.options()) }),
+        Verb::ImageFiles(arguments) => {
+            Task::command("image-files", async move { image_files::run(&arguments) })
+        }
         Verb::Backend(arguments) => node_task(arguments.options()?),
         Verb::Coordinator(arguments) => node_task(arguments.options()?),
         Verb::Balancer(flags) => balancer_task(flags, matches)?,

@@ -1,6 +1,7 @@
 //! Commands for the people who run a cluster. Each of them ends by itself.
 //!
 //! - [`init`], [`key`]: a new cluster file, and its key; [`invite_board`]: codes with which new servers get it
+//! - [`image_files`]: files for blank cards, from which boards found a cluster by themselves
 //! - [`status`] (also as `members`), [`health`], [`watch`], [`doctor`]: the state of the cluster and of this machine
 //! - [`notify`]: a program that is run when the health changes
 //! - [`member`]: drains, removes and transfers members; [`recover`]: a new history from one store
@@ -17,6 +18,7 @@ pub(crate) mod bench;
 pub(crate) mod directory;
 pub(crate) mod doctor;
 pub(crate) mod health;
+pub(crate) mod image_files;
 pub(crate) mod init;
 pub(crate) mod invite_board;
 pub(crate) mod key;

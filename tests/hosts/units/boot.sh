@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
-# Starts a systemd over a temporary overlay of this machine's files: `boot.sh BINARY UNITS_FOLDER`, as root, in new namespaces
-# (unshare --mount --pid --fork --net --uts --ipc). Services that would change the shared kernel are masked. The units are copied
-# from UNITS_FOLDER, and BINARY becomes /usr/bin/ribbit.
+# Starts a systemd over an overlay of this machine's files, as root, in new namespaces (unshare --mount --pid --fork --uts --ipc):
+#
+#   boot.sh BINARY units FOLDER    the units are copied from FOLDER, and all that is written is discarded
+#   boot.sh BINARY card FOLDER     FOLDER keeps what is installed and stored, and FOLDER/boot becomes /boot/firmware
+#
+# Services that would change the shared kernel are masked. BINARY becomes /usr/bin/ribbit.
 set -euo pipefail
 
 binary=$1
-units=$2
+kind=$2
+folder=$3
 
 mount --make-rprivate /
-# All writes are discarded with this namespace.
+# All writes to the overlay are discarded with this namespace.
 stage=$(mktemp --directory)
 mount -t tmpfs tmpfs "$stage"
 root=$stage/root
@@ -29,14 +33,26 @@ mount -t devpts -o newinstance,ptmxmode=666 devpts "$root/dev/pts"
 ln -s pts/ptmx "$root/dev/ptmx"
 mount -t tmpfs tmpfs "$root/dev/shm"
 mount -t mqueue mqueue "$root/dev/mqueue"
-for folder in run tmp var/log var/lib etc/systemd/system; do
-  mount -t tmpfs -o mode=755 tmpfs "$root/$folder"
+for volatile in run tmp var/log; do
+  mount -t tmpfs -o mode=755 tmpfs "$root/$volatile"
+done
+# This machine's own services and their data are hidden.
+case $kind in units) kept=$stage/kept ;; card) kept=$folder/kept ;; esac
+for hidden in var/lib etc/systemd/system etc/ribbit usr/local; do
+  mkdir -p "$kept/$hidden" "$root/$hidden"
+  mount --bind "$kept/$hidden" "$root/$hidden"
 done
 chmod 1777 "$root/tmp"
 
 touch "$root/usr/bin/ribbit"
 mount --bind "$binary" "$root/usr/bin/ribbit"
-cp -r "$units/." "$root/etc/systemd/system/"
+case $kind in
+  units) cp -r "$folder/." "$root/etc/systemd/system/" ;;
+  card)
+    mkdir -p "$root/boot/firmware"
+    mount --bind "$folder/boot" "$root/boot/firmware"
+    ;;
+esac
 
 # Of the machine's own services only the journal runs, because the kernel is shared with the host.
 for wanted in "$root"/lib/systemd/system/sysinit.target.wants/* "$root"/lib/systemd/system/local-fs.target.wants/*; do
