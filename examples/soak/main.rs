@@ -109,7 +109,7 @@ fn main() -> ExitCode {
     let keeper = std::thread::spawn({
         let ending = ending.clone();
         let plague = Plague::new(options.seed, &options.faults, options.pace, &folder);
-        let samples = Samples::new(&folder, time);
+        let samples = Samples::new(&folder, time, options.pace);
         let progress = progress.clone();
         move || keep(boards, plague, samples, &progress, &ending)
     });

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 const EVERY: Duration = Duration::from_secs(10);
 /// Share of the time in which buffers fill up: rings, caches, the request deduplication window.
 const WARM_UP: f64 = 0.3;
-/// Minimum duration for the check; a shorter soak does not show slow growth.
+/// Minimum duration for the check at full pace; a shorter soak does not show slow growth, and a slower one fills the buffers later.
 const JUDGED_FROM: Duration = Duration::from_secs(20 * 60);
 /// Allowed growth of memory in kilobytes: allocator noise.
 const GROWTH_KB_MAX: f64 = 4_096.0;
@@ -34,18 +34,22 @@ pub struct Samples {
     began: Instant,
     next: Instant,
     time: Duration,
+    /// Minimum duration for the check at this pace.
+    judged_from: Duration,
     taken: BTreeMap<&'static str, Vec<Sample>>,
     immortal: Vec<&'static str>,
 }
 
 impl Samples {
-    pub fn new(folder: &Path, time: Duration) -> Samples {
+    pub fn new(folder: &Path, time: Duration, pace: f64) -> Samples {
         let mut file =
             BufWriter::new(File::create(folder.join("samples.csv")).expect("the samples can be written"));
         writeln!(file, "at_s,name,life,memory_kb,descriptors,threads,disk_kb")
             .expect("the samples can be written");
         let now = Instant::now();
-        Samples { file, began: now, next: now, time, taken: BTreeMap::new(), immortal: Vec::new() }
+        let judged_from = JUDGED_FROM.div_f64(pace);
+        let (taken, immortal) = (BTreeMap::new(), Vec::new());
+        Samples { file, began: now, next: now, time, judged_from, taken, immortal }
     }
 
     pub fn turn(&mut self, boards: &Boards, progress: &Progress) {
@@ -108,8 +112,8 @@ impl Samples {
                 most(|sample| sample.threads),
             ));
         }
-        if self.time < JUDGED_FROM {
-            lines.push(format!("(not judged: shorter than {} minutes)", JUDGED_FROM.as_secs() / 60));
+        if self.time < self.judged_from {
+            lines.push(format!("(not judged: shorter than {} minutes)", self.judged_from.as_secs() / 60));
         }
         lines.join("\n")
     }
@@ -117,7 +121,7 @@ impl Samples {
     /// Returns the problems found.
     pub fn wrong(&self) -> Vec<String> {
         let mut wrong = Vec::new();
-        if self.time < JUDGED_FROM {
+        if self.time < self.judged_from {
             return wrong;
         }
         let judged_s = self.time.as_secs_f64() * (1.0 - WARM_UP);
