@@ -4,7 +4,10 @@ use super::properties::{History, config, steps};
 use super::rooms::{acts, log_of};
 use super::*;
 use crate::code::{Code, Denied};
-use crate::command::{AccountCommand, AppCommand, AppLogIn, Audience, ConversationCommand};
+use crate::command::{
+    AccessCommand, AccountCommand, AppCommand, AppLogIn, Audience, ConversationCommand, MessageCommand,
+    OperatorCommand, RelationCommand, ReportSubject, Verdict,
+};
 use crate::events::{CountedCroak, Event, EventKind};
 use crate::facts::event;
 use crate::interest::{Interest, Topic};
@@ -77,6 +80,64 @@ fn refused_and_repeated_requests_produce_no_event() {
         EventKind::FriendRemoved { account: ada, friend: bob },
         EventKind::AccountDeleted { account: bob },
         EventKind::SessionClosed { account: ada },
+    ];
+    assert_eq!(what, expected);
+}
+
+#[test]
+fn what_people_and_operators_do_produces_events() {
+    let mut log = Log::small();
+    let [ada, bob] = ["ada", "bob"].map(|name| log.person(name));
+    let croak = log.croak("bob", "hello");
+    let asked = log.index();
+    let (session, username) = (token("ada"), || "bob".to_string());
+    log.run(MessageCommand::Send { session, username: username(), text: "hi".into() }.into()).unwrap();
+    let (delivered_through, read_through) = (log.index(), log.index());
+    log.run(
+        MessageCommand::Mark { session: token("bob"), with: ada, delivered_through, read_through }.into(),
+    )
+    .unwrap();
+    log.run(MessageCommand::ReadFeed { session, through: croak }.into()).unwrap();
+    for muted in [true, false] {
+        log.run(RelationCommand::Mute { session, username: username(), muted }.into()).unwrap();
+    }
+    log.befriend("ada", "bob").unwrap();
+    for blocked in [true, false] {
+        let (session, username) = (token("bob"), "ada".into());
+        log.run(RelationCommand::Block { session, username, blocked }.into()).unwrap();
+    }
+    let report = log.index() + 1;
+    let subject = ReportSubject::Croak { croak };
+    log.run(RelationCommand::Report { session, subject, words: String::new() }.into()).unwrap();
+    log.run(OperatorCommand::Announce { text: "rain".into(), for_ms: None }.into()).unwrap();
+    log.run(OperatorCommand::DecideReport { report, verdict: Verdict::Remove }.into()).unwrap();
+    log.run(OperatorCommand::SetPassword { account: ada, password_hash: "new".into() }.into()).unwrap();
+    for suspended in [true, false] {
+        log.run(OperatorCommand::Suspend { account: bob, suspended }.into()).unwrap();
+    }
+    let code = token("code");
+    log.run(OperatorCommand::MakeResetLink { account: bob, code }.into()).unwrap();
+    log.run(AccessCommand::ResetPassword { code, password_hash: "newer".into() }.into()).unwrap();
+    log.run(OperatorCommand::RemoveAccount { account: bob }.into()).unwrap();
+    let told = tell(&log, &BTreeSet::new()).events.into_iter().filter(|event| event.index > asked);
+    let what: Vec<_> = told.map(|event| event.what).collect();
+    let blocked =
+        |blocked, follows| EventKind::Blocked { account: bob, other: ada, blocked, followed: false, follows };
+    let expected = [
+        EventKind::Messaged { from: ada, to: bob },
+        EventKind::Marked { account: bob, with: ada },
+        EventKind::FeedRead { account: ada },
+        EventKind::Muted { account: ada, other: bob, muted: true },
+        EventKind::Muted { account: ada, other: bob, muted: false },
+        EventKind::FriendAdded { account: ada, friend: bob },
+        blocked(true, true),
+        blocked(false, false),
+        EventKind::Announced,
+        EventKind::CroakRemoved { croak },
+        EventKind::SessionClosed { account: ada },
+        EventKind::SessionClosed { account: bob },
+        EventKind::SessionClosed { account: bob },
+        EventKind::AccountDeleted { account: bob },
     ];
     assert_eq!(what, expected);
 }
