@@ -132,7 +132,7 @@ class Cluster:
             for words in (["link", "set", "lo", "up"], ["address", "add", f"{address(number)}/24", "dev", "eth0"], ["link", "set", "eth0", "up"]):
                 run("ip", "-n", self.host(host), *words)
             if probing:
-                run(*self.there(host, "sysctl", "-q", "-w", "net.ipv4.tcp_mtu_probing=1"))
+                run(*self.there(host, "sysctl", "-q", "-w", "net.ipv4.tcp_mtu_probing=2"))
         run(self.binary, "init", "--coordinator", f"{address(3)}:9000,{address(4)}:9001", "--data-dir", self.folder)
         self.files = [it for it in os.listdir(self.folder) if os.path.isfile(os.path.join(self.folder, it))]
         for number, host in enumerate(MEMBERS):
@@ -232,6 +232,7 @@ FAULTS = {
     "reorder": lambda leader: {"reorder": 0.25, "by": 0.02, "double": 0.1},
     "mtu-leader": lambda leader: {"mtu": {leader: 600}},
     "mtu-all": lambda leader: {"mtu": {number: 600 for number in range(len(HOSTS))}},
+    "mtu-tunnel": lambda leader: {"mtu": {number: 1400 for number in range(len(HOSTS))}},
     "not-heard": lambda leader: {"cut": [[leader, to] for to in range(len(HOSTS))]},
     "deaf": lambda leader: {"cut": [[source, leader] for source in range(len(HOSTS))]},
     "one-way": lambda leader: {"cut": [[(leader + 1) % 3, leader]]},
@@ -301,7 +302,7 @@ def main():
     parser.add_argument("--pause", type=int, default=1000)
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--mtu-probing", action="store_true", help="let the kernel look for the size of packets that pass")
+    parser.add_argument("--mtu-probing", action="store_true", help="let the kernel begin with small packets and look for larger ones that pass")
     parser.add_argument("--keep", action="store_true")
     parser.add_argument("what", nargs="*")
     options = parser.parse_args()
