@@ -178,7 +178,12 @@ async fn write(writer: &Writer, command: Command, end: Option<Instant>) -> Decid
 }
 
 async fn read(writer: &Writer, name: &'static str, query: Query, progress: &Progress) -> Option<Page> {
-    let ask = Ask::Read { seen: writer.client.seen(), consistency: Consistency::Session, query };
+    // A thread is of another person's croak, which need not be on this session's backend yet.
+    let consistency = match query {
+        Query::Thread { .. } => Consistency::Linearizable,
+        _ => Consistency::Session,
+    };
+    let ask = Ask::Read { seen: writer.client.seen(), consistency, query };
     let (outcome, page) = match writer.client.ask(ask, ANSWER_MAX).await {
         Ok(Answer::Read { page: Ok(page), .. }) => (Outcome::Done, Some(page)),
         Ok(Answer::Read { page: Err(denied), .. }) => {
