@@ -15,8 +15,8 @@ use super::cluster::leases;
 use super::code::{Code, Denied};
 use super::ids::{AccountId, LogIndex, TokenHash};
 use super::limits::{
-    FEED_PAGE_MAX, LEASES_PAGE_MAX, NOTICES_PAGE_MAX, PEOPLE_PAGE_MAX, REPLIES_PAGE_MAX, ROOM_PAGE_MAX,
-    TALK_PAGE_MAX, TALKS_PAGE_MAX,
+    FEED_PAGE_MAX, LEASES_PAGE_MAX, NOTICES_PAGE_MAX, PEOPLE_COUNTED_MAX, PEOPLE_PAGE_MAX, REPLIES_PAGE_MAX,
+    ROOM_PAGE_MAX, TALK_PAGE_MAX, TALKS_PAGE_MAX,
 };
 use super::lookup::{session_person, settings};
 use super::notices;
@@ -31,8 +31,9 @@ use super::pages::search;
 use super::pages::shown;
 use super::pages::talks;
 use super::pages::thread;
-use super::query::{FollowSide, OperatorQuery, Page, Person, Query};
-use super::rows::{Followers, Friends, Order, Owner, Table, View, scan};
+use super::query::{Figures, FollowSide, OperatorQuery, Page, Person, Query};
+use super::rooms::ties::totals;
+use super::rows::{Followers, Friends, Names, Order, Owner, Table, View, scan};
 use super::rule::checked;
 use super::tree;
 use super::visibility::Reader;
@@ -63,8 +64,8 @@ pub fn answer<V: View>(
         Query::App { app } => apps::app(view, *app, None)?,
         Query::OwnApp { app, key } => apps::app(view, *app, Some(*key))?,
         Query::Invitation { code } => invitations::shown(view, *code)?,
-        Query::Operator(query) => operated(view, query)?,
-        Query::Govern { session, query } => governed(view, *session, query)?,
+        Query::Operator(query) => operated(view, caches, query)?,
+        Query::Govern { session, query } => governed(view, caches, *session, query)?,
         Query::AddressedFeed { address } => feed_addresses::read(view, caches, *address)?,
         Query::PublicCroaks { username } => feed_addresses::public_croaks(view, caches.ring, username)?,
         Query::Me { session }
@@ -112,7 +113,11 @@ pub fn answer<V: View>(
 }
 
 /// Answers a query of operators.
-fn operated<V: View>(view: &V, query: &OperatorQuery) -> Result<Result<Page, Denied>, V::Error> {
+fn operated<V: View>(
+    view: &V,
+    caches: Caches<'_>,
+    query: &OperatorQuery,
+) -> Result<Result<Page, Denied>, V::Error> {
     match query {
         OperatorQuery::Accounts { names, after } => people::accounts(view, names, after.as_deref()),
         OperatorQuery::Reports { after } => Ok(Ok(reports::list(view, *after)?)),
@@ -121,17 +126,32 @@ fn operated<V: View>(view: &V, query: &OperatorQuery) -> Result<Result<Page, Den
         OperatorQuery::JoinRequests { after } => Ok(Ok(registration::list(view, after.as_deref())?)),
         OperatorQuery::Invitations { after } => Ok(Ok(invitations::list(view, *after)?)),
         OperatorQuery::JoinCodes => Ok(Ok(join_codes::list(view)?)),
+        OperatorQuery::Rooms { names, after } => rooms::all(view, names, after.as_deref()),
+        OperatorQuery::Figures => Ok(Ok(Page::Figures(Box::new(figures(view, caches)?)))),
     }
+}
+
+/// Counts the whole cluster. Nothing is counted in the rows, so that no write costs another one: croaks are counted in the ring.
+fn figures<V: View>(view: &V, caches: Caches<'_>) -> Result<Figures, V::Error> {
+    let names = view.scan(Names::ID, b"", b"~", Order::OldestFirst, PEOPLE_COUNTED_MAX)?;
+    Ok(Figures {
+        people: names.len() as u32,
+        croaks: caches.ring.before(LogIndex::MAX).count() as u32,
+        rooms: totals(view)?.rooms,
+        backup: audit::newest_backup(view)?,
+        age_ms: view.age_ms(),
+    })
 }
 
 /// Answers a query of operators for an account with a role.
 fn governed<V: View>(
     view: &V,
+    caches: Caches<'_>,
     session: TokenHash,
     query: &OperatorQuery,
 ) -> Result<Result<Page, Denied>, V::Error> {
     let role = checked!(govern::may_read(view, session, query)?);
-    let mut page = checked!(operated(view, query)?);
+    let mut page = checked!(operated(view, caches, query)?);
     if let Page::Accounts { accounts, .. } = &mut page
         && role < AccountRole::Admin
     {

@@ -19,7 +19,7 @@ use super::command::{
 };
 use super::croaks;
 use super::ids::{AccountId, LogIndex};
-use super::limits::{AUDIT_DETAIL_CHARS_MAX, AUDIT_PAGE_MAX};
+use super::limits::{AUDIT_DETAIL_CHARS_MAX, AUDIT_PAGE_MAX, NEWEST_ACTS_MAX};
 use super::lookup::{live_account, session_account};
 use super::query::Page;
 use super::rows::{
@@ -163,6 +163,7 @@ fn operator_act(command: &OperatorCommand) -> Option<Described<'_>> {
         OperatorCommand::RemoveRoomMessage { room, message } => {
             (Act::DeleteRoomMessage, Named::RoomMessage(*message), room.trim().into())
         }
+        OperatorCommand::CloseRoom { room } => (Act::CloseRoom, Named::Nothing, room.trim().into()),
         OperatorCommand::Record { act: UnreplicatedAct::Backup { through, rows } } => {
             (Act::Backup, Named::Nothing, format!("{rows} rows at index {through}").into())
         }
@@ -297,6 +298,15 @@ where
     changes.extend(gone.map(|(index, _)| Change::remove::<T>(index)));
     changes.push(Change::put::<T>(&index, &AuditRow { number, ..row }));
     Ok(())
+}
+
+/// Returns the newest backup among the newest `NEWEST_ACTS_MAX` acts.
+///
+/// # Errors
+/// The view's error.
+pub(crate) fn newest_backup<V: View>(view: &V) -> Result<Option<AuditRow>, V::Error> {
+    let rows = scan::<AuditLog, V>(view, &0, &LogIndex::MAX, Order::NewestFirst, NEWEST_ACTS_MAX)?;
+    Ok(rows.into_iter().map(|(_, row)| row).find(|row| row.act == Act::Backup))
 }
 
 /// Returns the rows behind `after`, or else the newest ones before `before`; oldest first, at most `limit`. Refusals stand among

@@ -451,12 +451,15 @@ impl InvitationTerms {
 impl OperatorQuery {
     fn check(&self) -> Result<(), Denied> {
         match self {
-            OperatorQuery::Accounts { names, after } => listed(names, after.as_deref()),
+            OperatorQuery::Accounts { names, after } | OperatorQuery::Rooms { names, after } => {
+                listed(names, after.as_deref())
+            }
             OperatorQuery::JoinRequests { after } => listed("", after.as_deref()),
             OperatorQuery::RoomNames { after, .. } => after.as_deref().map_or(Ok(()), room_name),
             OperatorQuery::Reports { .. }
             | OperatorQuery::Audit { .. }
             | OperatorQuery::Invitations { .. }
+            | OperatorQuery::Figures
             | OperatorQuery::JoinCodes => Ok(()),
         }
     }
@@ -481,7 +484,9 @@ impl OperatorCommand {
             | OperatorCommand::RevokeJoinCode { .. }
             | OperatorCommand::RevokeResetLink { .. }
             | OperatorCommand::SetRegistration { .. } => Ok(()),
-            OperatorCommand::RemoveRoomMessage { room, .. } => room_name(room),
+            OperatorCommand::RemoveRoomMessage { room, .. } | OperatorCommand::CloseRoom { room } => {
+                room_name(room)
+            }
             OperatorCommand::DecideRequest { username: typed, .. } => username(typed),
             OperatorCommand::Invite { terms, .. } => terms.check(),
             OperatorCommand::MakeJoinCode { for_ms, .. } => {

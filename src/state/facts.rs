@@ -219,6 +219,7 @@ commands! {
     Operator(OperatorCommand::RevokeJoinCode): 1, none, never, Operators, stays, SmallWrite, none;
     Operator(OperatorCommand::RevokeResetLink): 1, none, never, Operators, stays, SmallWrite, none;
     Operator(OperatorCommand::ChangeMember): 1, none, never, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::CloseRoom): 1, none, never, Operators, stays, SmallWrite, room_closed;
     Govern: 1, session, never, People, stays, SmallWrite, governed;
     Operator(OperatorCommand::Record): 1, none, never, Operators, stays, SmallWrite, none;
     Rehash: 1, none, never, Backends, stays, SmallWrite, none;

@@ -90,6 +90,10 @@ pub(crate) const REFUSED_ACTS_MAX: u64 = 1_000;
 pub const AUDIT_DETAIL_CHARS_MAX: usize = 120;
 /// Maximum number of acts in a page: even the longest texts fit one frame.
 pub const AUDIT_PAGE_MAX: usize = 100;
+/// Maximum number of acts among which the newest backup is looked for.
+pub(crate) const NEWEST_ACTS_MAX: usize = 1_000;
+/// Number up to which accounts are counted.
+pub const PEOPLE_COUNTED_MAX: usize = 2_000;
 /// Maximum length of the name under which an operator's program acts, in bytes.
 pub const OPERATOR_BYTES_MAX: usize = 64;
 /// Maximum number of croaks in a page of a feed.
@@ -223,6 +227,8 @@ pub const TOPIC_CHARS_MAX: usize = 200;
 pub const ROOM_PAGE_MAX: usize = 50;
 /// Maximum number of rooms in a page of open rooms.
 pub const OPEN_ROOMS_PAGE_MAX: usize = 50;
+/// Maximum number of rooms on a page for operators, each with its owner.
+pub(crate) const ROOMS_LISTED_MAX: usize = 20;
 /// Maximum number of people in a page of a room's members.
 pub const ROOM_MEMBERS_PAGE_MAX: usize = 100;
 /// Value at which counting the unread messages of a room stops; shown as "100 or more".

@@ -21,6 +21,8 @@ struct TroubleJson<'a> {
     /// Null if the problem is not about one member.
     member: Option<&'a str>,
     words: String,
+    /// Advice; null if the words say what to do.
+    fix: Option<String>,
 }
 
 /// Returns the name of a state in JSON.
@@ -119,7 +121,10 @@ pub fn words(survey: &Survey) -> String {
         Health::Down => "DOWN.".to_string(),
         Health::Unknown => "UNKNOWN: no member of the cluster answers.".to_string(),
     }];
-    lines.extend(troubles.iter().map(problem_words));
+    for trouble in &troubles {
+        lines.push(problem_words(trouble));
+        lines.extend(problem_fix(trouble).map(|fix| format!("  {fix}")));
+    }
     lines.join("\n")
 }
 
@@ -128,7 +133,7 @@ pub fn json(survey: &Survey) -> String {
     let troubles = problems(survey);
     let trouble = |trouble| {
         let (what, member) = kind(trouble);
-        TroubleJson { what, member, words: problem_words(trouble) }
+        TroubleJson { what, member, words: problem_words(trouble), fix: problem_fix(trouble) }
     };
     let json = HealthJson {
         state: health_name(overall(&troubles)),
@@ -147,9 +152,12 @@ mod tests {
     #[test]
     fn problems_are_listed_for_people_and_scripts() {
         let nobody = Survey::default();
-        assert_eq!(words(&nobody), "DOWN.\nNo server answers.");
-        let expected = "{\"state\":\"down\",\"troubles\":[{\"what\":\"nobody\",\"member\":null,\"words\":\"No server \
-                        answers.\"}],\"leader\":null,\"can_lose_processes\":0,\"can_lose_machines\":0}";
+        let fix = "On the boards run `systemctl status 'ribbit*'`, and start what is not running.";
+        assert_eq!(words(&nobody), format!("DOWN.\nNo server answers.\n  {fix}"));
+        let expected = format!(
+            "{{\"state\":\"down\",\"troubles\":[{{\"what\":\"nobody\",\"member\":null,\"words\":\"No server answers.\",\
+             \"fix\":\"{fix}\"}}],\"leader\":null,\"can_lose_processes\":0,\"can_lose_machines\":0}}"
+        );
         assert_eq!(json(&nobody), expected);
         assert_eq!(kind(&Problem::Missing("backend-2".into())), ("missing", Some("backend-2")));
     }

@@ -1,7 +1,7 @@
 //! `/admin/members`: the members for admins, and the questions before a change of one. Pure.
 
-use super::overview_page::{ProblemLine, store_line};
-use super::pages::admin::{AdminHead, AdminTab};
+use super::overview_page::store_line;
+use super::pages::admin::{AdminHead, AdminTab, ProblemLine};
 use super::pages::{NavEntry, PageFrame};
 use super::status::{leader_line, megabytes};
 use super::status_page::{self, MemberRow};

@@ -2,22 +2,18 @@
 
 use super::doctor::{self, Finding};
 use super::health::{problem_fix, problem_words};
-use super::pages::admin::{AdminHead, AdminTab};
+use super::pages::admin::{AdminHead, AdminTab, ProblemLine};
 use super::pages::{NavEntry, PageFrame};
-use super::status::{leader_line, survivable_failures};
+use super::status::{leader_line, megabytes, survivable_failures};
 use super::status_page::{self, MemberRow};
+use super::time;
 use askama::Template;
 use ribbit_net::health::problems;
 use ribbit_net::protocol::StoreStatus;
 use ribbit_net::survey::{MemberView, Survey};
-
-/// A problem of the cluster or of a member, in words.
-#[derive(Debug)]
-pub struct ProblemLine {
-    pub words: String,
-    /// Advice to the operator.
-    pub fix: Option<String>,
-}
+use ribbit_state::limits::{PEOPLE_COUNTED_MAX, RING_CROAKS};
+use ribbit_state::query::Figures;
+use std::collections::BTreeSet;
 
 /// A member in the overview.
 #[derive(Debug)]
@@ -41,6 +37,10 @@ pub struct OverviewPage {
     pub to_spare: String,
     pub problems: Vec<ProblemLine>,
     pub members: Vec<MemberLine>,
+    /// Counts of the whole cluster, for admins.
+    pub figures: Vec<(&'static str, String)>,
+    /// The newest backup, for admins.
+    pub backup: Option<ProblemLine>,
     /// Number of reports that wait, and true if there are more.
     pub reports: (usize, bool),
 }
@@ -53,9 +53,49 @@ pub(crate) fn store_line(member: &MemberView) -> Option<ProblemLine> {
     Some(ProblemLine { words, fix })
 }
 
+/// Cluster age in milliseconds after which a backup is old.
+const BACKUP_OLD_MS: u64 = 7 * 86_400_000;
+
+/// Returns the age of the newest backup, with advice if it is old.
+pub fn backup_line(figures: &Figures) -> ProblemLine {
+    let advice =
+        || Some("Run `ribbit backup --to-dir FOLDER --keep 7` where the cluster file is.".to_string());
+    let Some(row) = &figures.backup else {
+        return ProblemLine { words: "There is no backup among the newest acts.".into(), fix: advice() };
+    };
+    let age_ms = figures.age_ms.saturating_sub(row.age_ms);
+    let words = format!("Newest backup: {}, {}.", time::seconds_ago(age_ms / 1000), row.detail);
+    ProblemLine { words, fix: advice().filter(|_| age_ms > BACKUP_OLD_MS) }
+}
+
+fn counts(survey: &Survey, figures: &Figures) -> Vec<(&'static str, String)> {
+    let counted = |count: u32, max: usize| {
+        let more = if count as usize >= max { " or more" } else { "" };
+        format!("{count}{more}")
+    };
+    let stores = || survey.members.iter().filter_map(|member| member.store);
+    let sum = |bytes: fn(StoreStatus) -> u64| megabytes(stores().map(bytes).fold(0, u64::saturating_add));
+    let builds: BTreeSet<&str> =
+        survey.members.iter().map(|member| member.build.as_str()).filter(|build| !build.is_empty()).collect();
+    vec![
+        ("People", counted(figures.people, PEOPLE_COUNTED_MAX)),
+        ("Croaks", counted(figures.croaks, RING_CROAKS)),
+        ("Rooms", figures.rooms.to_string()),
+        ("Stored by all members", sum(|store| store.bytes)),
+        ("Written to their disks since they were started", sum(|store| store.written_bytes)),
+        ("Versions", builds.into_iter().collect::<Vec<_>>().join(", ")),
+    ]
+}
+
 impl OverviewPage {
     /// Makes the page. It has the judgements of `ribbit health`, and those of `ribbit doctor` about stores.
-    pub fn new(frame: PageFrame, head: AdminHead, survey: &Survey, reports: (usize, bool)) -> OverviewPage {
+    pub fn new(
+        frame: PageFrame,
+        head: AdminHead,
+        survey: &Survey,
+        reports: (usize, bool),
+        figures: Option<&Figures>,
+    ) -> OverviewPage {
         let problems = problems(survey);
         let member = |member: &MemberView| MemberLine {
             row: status_page::shown(survey, member),
@@ -71,6 +111,8 @@ impl OverviewPage {
                 .map(|one| ProblemLine { words: problem_words(one), fix: problem_fix(one) })
                 .collect(),
             members: survey.members.iter().map(member).collect(),
+            figures: figures.map(|figures| counts(survey, figures)).unwrap_or_default(),
+            backup: figures.map(backup_line),
             reports,
             frame,
             head,

@@ -3,12 +3,16 @@
 use super::lines::{LineStyle, name_of, said_by};
 use super::person_json::{WhoJson, line, time_of};
 use super::plain;
+use super::table::{self, Align};
+use super::time;
 use ribbit_state::limits::UNREAD_ROOM_MESSAGES_MAX;
 use ribbit_state::query::{
-    RoomBody, RoomGuestEntry, RoomInfo, RoomInvitation, RoomMemberEntry, RoomStanding, RoomSummary, RoomText,
+    ListedRoom, RoomBody, RoomGuestEntry, RoomInfo, RoomInvitation, RoomMemberEntry, RoomStanding,
+    RoomSummary, RoomText,
 };
 use ribbit_state::{LogIndex, rows::RoomRank};
 use serde::Serialize;
+use serde_json::json;
 
 #[derive(Debug, Serialize)]
 struct RoomJson<'a> {
@@ -175,6 +179,38 @@ pub fn text_line(message: &RoomText, style: LineStyle) -> String {
         RoomBody::Removed { by_author } => gap(*by_author),
     };
     said_by(message.wall_ms, &name_of(message.author.as_ref()), text, style)
+}
+
+/// Returns a room as operators see it, as a line of JSON.
+pub fn listed_json(listed: &ListedRoom) -> String {
+    let ListedRoom { room, owner, newest_wall_ms } = listed;
+    let json = json!({
+        "room": room.name,
+        "topic": room.topic,
+        "open": room.open,
+        "members": room.members,
+        "owner": owner.as_ref().map(|owner| &owner.username),
+        "newest": newest_wall_ms.and_then(time_of),
+    });
+    plain::json(&json.to_string())
+}
+
+/// Returns a table of the rooms for operators.
+pub fn listed_table(rooms: &[ListedRoom]) -> String {
+    let head = ["ROOM", "OWNER", "PEOPLE", "JOIN", "NEWEST", "TOPIC"].map(str::to_string).to_vec();
+    let rows = rooms.iter().map(|ListedRoom { room, owner, newest_wall_ms }| {
+        vec![
+            room.name.clone(),
+            owner.as_ref().map_or("-".into(), |owner| owner.username.clone()),
+            room.members.to_string(),
+            if room.open { "open" } else { "by invitation" }.to_string(),
+            newest_wall_ms.and_then(time::date).unwrap_or("-".into()),
+            plain::line(&room.topic),
+        ]
+    });
+    let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+    let left = Align::Left;
+    table::layout(&[left, left, Align::Right, left, left, left], &rows)
 }
 
 #[cfg(test)]

@@ -49,12 +49,16 @@ pub fn ago(wall_ms: u64, now_ms: u64) -> Option<String> {
     if !known.contains(&wall_ms) || now_ms < KNOWN_FROM_MS || wall_ms > now_ms + AHEAD_MS_MAX {
         return None;
     }
-    let seconds = now_ms.saturating_sub(wall_ms) / 1000;
+    Some(seconds_ago(now_ms.saturating_sub(wall_ms) / 1000))
+}
+
+/// Returns a time that was this many seconds ago, in words: `3 minutes ago`.
+pub(crate) fn seconds_ago(seconds: u64) -> String {
     let Some((unit, name)) = UNITS.iter().find(|(unit, _)| seconds >= *unit) else {
-        return Some("just now".to_string());
+        return "just now".to_string();
     };
     let count = seconds / unit;
-    Some(format!("{count} {name}{} ago", if count == 1 { "" } else { "s" }))
+    format!("{count} {name}{} ago", if count == 1 { "" } else { "s" })
 }
 
 /// Returns the time `wall_ms` milliseconds after 1970. `None` if the clock that recorded it was not set.

@@ -176,6 +176,7 @@ notes! {
     TurnedDown = "turned-down", "Turned down.";
     Announced = "announced", "Announced. Everyone sees it.";
     Withdrawn = "withdrawn", "Withdrawn.";
+    RoomClosed = "room-closed", "The room is closed.";
     MemberChanged = "member-changed", "Asked. It may take some seconds; load this page again to see it.";
     LinkRevoked = "link-revoked", "No link sets their password any more.";
 }

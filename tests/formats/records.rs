@@ -365,6 +365,7 @@ fn message_commands() -> Vec<Command> {
         OperatorCommand::MakeJoinCode { nonce: 0x0102, key: 0x0a0b, for_ms: 1_000 }.into(),
         OperatorCommand::RevokeJoinCode { slot: 19 }.into(),
         OperatorCommand::RevokeResetLink { account }.into(),
+        OperatorCommand::CloseRoom { room: "pond".into() }.into(),
         OperatorCommand::ChangeMember {
             name: MemberName::at_home(Role::Backend, 3),
             change: MemberChange::Remove { alive: true },
@@ -484,7 +485,7 @@ fn check_complete(commands: &[Command]) {
         Uninvite);
     inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport Announce WithdrawAnnouncement MakeResetLink
         CreateWithLink SetRole RemoveRoomMessage Record DecideRequest SetInviters Invite Uninvite MakeJoinCode RevokeJoinCode
-        RevokeResetLink ChangeMember);
+        RevokeResetLink ChangeMember CloseRoom);
     inside!(Access, AccessCommand: ResetPassword CreateByName OpenByName);
     inside!(App, AppCommand: Register Authorize Exchange Revoke);
     inside!(Conversation, ConversationCommand: Like Unlike Share Unshare SweepCroak);

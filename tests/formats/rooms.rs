@@ -78,7 +78,7 @@ pub(crate) fn commands() -> Vec<Command> {
     .into()
 }
 
-fn info() -> RoomInfo {
+pub(crate) fn info() -> RoomInfo {
     RoomInfo {
         id: ROOM_ID,
         name: "pond".into(),

@@ -25,7 +25,9 @@ use ribbit_state::events::{CountedCroak, Event, EventKind, LeaseEvent, NodeChang
 use ribbit_state::ids::{AccountId, ClusterId, HistoryId, RequestId, Token};
 use ribbit_state::interest::Topic;
 use ribbit_state::query::TreeEntry;
-use ribbit_state::query::{AccountSummary, OpenSession, OwnAccount, PersonRelation, Profile};
+use ribbit_state::query::{
+    AccountSummary, Figures, ListedRoom, OpenSession, OwnAccount, PersonRelation, Profile,
+};
 use ribbit_state::query::{
     AddressedThing, AnnouncementItem, CroakBody, FeedAddressItem, Found, FrontCroak, FrontPage,
     InvitationItem, JoinCodeItem, JoinRequestItem,
@@ -578,6 +580,21 @@ fn pages() -> Vec<(&'static str, Page)> {
             over: Some(Code::JoinCodeUsed),
             left_ms: 300,
         }]),
+        AllRooms: Page::AllRooms {
+            rooms: vec![ListedRoom {
+                room: rooms::info(),
+                owner: Some(person()),
+                newest_wall_ms: Some(2_000),
+            }],
+            more: Some("pond".into()),
+        },
+        Figures: Page::Figures(Box::new(Figures {
+            people: 300,
+            croaks: 301,
+            rooms: 302,
+            backup: Some(crate::audit::row()),
+            age_ms: 303,
+        })),
     })
 }
 

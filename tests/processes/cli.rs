@@ -169,9 +169,10 @@ fn an_unreachable_cluster_exits_3_and_names_the_address() {
     assert_eq!(code, 0, "{text}");
     // The result of `health` goes to standard output.
     let output = ribbit(&folder).args(["health", "--server", "127.0.0.1:1"]).output().unwrap();
-    assert_eq!(
-        (output.status.code(), output.stdout.as_slice()),
-        (Some(3), &b"DOWN.\nNo server answers.\n"[..])
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        output.status.code() == Some(3) && text.starts_with("DOWN.\nNo server answers.\n  On the boards"),
+        "{text}"
     );
     assert!(output.stderr.is_empty());
     for verb in ["balancer read", "balancer write", "balancer down 127.0.0.1:2", "balancer left 7"] {

@@ -147,7 +147,7 @@ fn an_operator_looks_after_accounts() {
     let mut terminal = Terminal::of(pond.plain(&["user", "delete", "bob"]));
     terminal.await_text("Delete @bob and everything they wrote, for good? [y/N] ");
     terminal.press("n\r");
-    terminal.await_text("no account was deleted");
+    terminal.await_text("nothing was deleted");
     assert_eq!((terminal.ended(), listed(&pond, "bob").len()), (1, 1));
     assert_eq!(
         operator(&pond, &["delete", "bob", "--yes"]).succeeds(),

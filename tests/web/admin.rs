@@ -1,7 +1,7 @@
 //! The pages of moderators and admins, without scripts.
 
 use ribbit_roles::web::routes::{ROUTES, RequestBody};
-use ribbit_state::command::NewMember;
+use ribbit_state::command::{NewMember, UnreplicatedAct};
 use ribbit_state::limits::CONFIRMATION_AGE_MS_MAX;
 use ribbit_state::query::OperatorQuery;
 use ribbit_state::{
@@ -13,13 +13,16 @@ use testkit::http::Browser;
 use testkit::site::Site;
 
 /// Every page, and the least role that may see it.
-const PAGES: [(&str, AccountRole); 10] = [
+const PAGES: [(&str, AccountRole); 13] = [
     ("/admin", AccountRole::Moderator),
     ("/admin/reports", AccountRole::Moderator),
     ("/admin/people", AccountRole::Moderator),
     ("/admin/people/carl", AccountRole::Moderator),
     ("/admin/requests", AccountRole::Admin),
     ("/admin/invitations", AccountRole::Admin),
+    ("/admin/rooms", AccountRole::Admin),
+    ("/admin/rooms/pond", AccountRole::Admin),
+    ("/admin/backups", AccountRole::Admin),
     ("/admin/members", AccountRole::Admin),
     ("/admin/members/backend-1?change=remove", AccountRole::Admin),
     ("/admin/site", AccountRole::Admin),
@@ -27,7 +30,7 @@ const PAGES: [(&str, AccountRole); 10] = [
 ];
 
 /// Every form of these pages, the fields that it sends, and the least role that may send it.
-const FORMS: [(&str, &[(&str, &str)], AccountRole); 20] = [
+const FORMS: [(&str, &[(&str, &str)], AccountRole); 21] = [
     ("/admin/reports", &[("report", "1"), ("choice", "nothing")], AccountRole::Moderator),
     ("/admin/people/carl", &[("choice", "suspend")], AccountRole::Moderator),
     ("/admin/people/carl", &[("choice", "resume")], AccountRole::Moderator),
@@ -43,6 +46,7 @@ const FORMS: [(&str, &[(&str, &str)], AccountRole); 20] = [
         AccountRole::Admin,
     ),
     ("/admin/invitations", &[("choice", "revoke"), ("invitation", "1")], AccountRole::Admin),
+    ("/admin/rooms/pond", &[("choice", "close")], AccountRole::Admin),
     ("/admin/members/backend-1", &[("change", "lead")], AccountRole::Admin),
     ("/admin/members/backend-1", &[("change", "drain")], AccountRole::Admin),
     ("/admin/members/backend-1", &[("change", "undrain")], AccountRole::Admin),
@@ -87,6 +91,7 @@ fn reports(site: &Site) -> usize {
 fn every_page_and_form_asks_for_its_role() {
     let site = Site::start();
     let [mut ada, mut bob, mut carl] = three(&site);
+    ada.post("/rooms", &[("room", "pond")]).leads_to("/rooms/pond");
     for (page, least) in PAGES {
         carl.get(page).says(403, "Your account may not do that.");
         ada.get(page).says(200, "href=\"/admin");
@@ -98,7 +103,7 @@ fn every_page_and_form_asks_for_its_role() {
         let here = |path: &str| path.strip_prefix(row.path.split('{').next().unwrap()) == Some("");
         let named = |path: &str| {
             let path = path.split('?').next();
-            ["carl", "backend-1"].iter().any(|name| path == Some(&row.path.replace("{name}", name)))
+            ["carl", "backend-1", "pond"].iter().any(|name| path == Some(&row.path.replace("{name}", name)))
         };
         assert!(PAGES.iter().any(|(path, _)| here(path) || named(path)), "{}", row.path);
         let form = FORMS.iter().any(|(path, ..)| here(path) || named(path));
@@ -375,4 +380,43 @@ fn without_a_majority_only_the_overview_is_shown() {
     for (page, _) in PAGES.into_iter().filter(|(page, _)| *page != "/admin") {
         assert_eq!(ada.get(page).status, 503, "{page}");
     }
+}
+
+#[test]
+fn an_admin_finds_and_closes_rooms_and_sees_the_newest_backup() {
+    let site = Site::start();
+    let [mut ada, _, mut carl] = three(&site);
+    carl.post("/rooms", &[("room", "crew"), ("topic", "All <wet> things")]).leads_to("/rooms/crew");
+    carl.post("/rooms/crew", &[("message", "psst")]);
+    ada.post("/rooms", &[("room", "pond"), ("open", "yes")]).leads_to("/rooms/pond");
+    let list = ada.get("/admin/rooms");
+    list.says(200, "by invitation, 1 person, of <a href=\"/admin/people/carl\">@carl</a>");
+    list.says(200, "All &#60;wet&#62; things");
+    assert!(!list.body.contains("psst"), "what is said in a room is not for admins");
+    let found = ada.get("/admin/rooms?names=po").body;
+    assert!(found.contains("#pond") && !found.contains("#crew"), "{found}");
+    ada.get("/admin/rooms/no-such").says(422, "There is no such room.");
+    ada.get("/admin/rooms/crew").says(200, "closed for everyone");
+    ada.post("/admin/rooms/crew", &[]).leads_to("/admin/rooms?note=room-closed");
+    ada.post("/admin/rooms/crew", &[]).says(422, "There is no such room.");
+    assert_eq!(carl.get("/rooms/crew").status, 404);
+    ada.get("/admin/audit").says(200, "@ada (10.0.0.1) closed the room crew");
+    ada.get("/admin/backups").says(200, "There is no backup among the newest acts.");
+    let act = UnreplicatedAct::Backup { through: 12, rows: 345 };
+    site.group.operate(OperatorCommand::Record { act });
+    ada.get("/admin/backups").says(200, "Newest backup: just now, 345 rows at index 12.");
+}
+
+#[test]
+fn a_refused_text_of_the_site_comes_back_in_its_form() {
+    let site = Site::start();
+    let [mut ada, ..] = three(&site);
+    let long = "w".repeat(300);
+    let refused = ada.post("/admin/site", &[("choice", "texts"), ("name", "Pond"), ("welcome", &long)]);
+    refused.says(422, &format!(">{long}</textarea>"));
+    refused.says(422, "name=\"name\" type=\"text\" value=\"Pond\"");
+    refused.says(422, "role=\"alert\"");
+    let long = "a".repeat(501);
+    ada.post("/admin/site", &[("choice", "announce"), ("announcement", &long)])
+        .says(422, &format!(">{long}</textarea>"));
 }

@@ -87,6 +87,7 @@ fn other_sites_can_neither_send_forms_nor_load_private_data() {
         ("/admin/people/ada", "choice=suspend"),
         ("/admin/requests", "asked=ada&choice=approve"),
         ("/admin/invitations", "choice=make&uses=1&days=7&room="),
+        ("/admin/rooms/pond", "request=1.1"),
         ("/admin/members/backend-1", "change=remove&alive=yes"),
         ("/admin/site", "choice=texts&name=gotcha"),
         ("/oauth/authorize", "client_id=9&choice=allow"),

@@ -186,6 +186,9 @@ fn every_page_matches_its_golden_file() {
     views.see("nothing-here", &ada.get("/nothing"));
     site.group.operate(OperatorCommand::SetRole { account: AccountId(1), role: AccountRole::Admin });
     views.see("admin-overview", &ada.get("/admin"));
+    views.see("admin-rooms", &ada.get("/admin/rooms"));
+    views.see("admin-room-question", &ada.get("/admin/rooms/crew"));
+    views.see("admin-backups", &ada.get("/admin/backups"));
     views.see("admin-members", &ada.get("/admin/members"));
     views.see("admin-member-question", &ada.get("/admin/members/backend-1?change=remove"));
     views.see("admin-invitations", &ada.get("/admin/invitations"));

@@ -105,7 +105,9 @@ async fn notify(options: &NotifyOptions, survey: &Survey, before: Health) {
     let fed = async {
         // A program that reads nothing may have closed its input.
         if let Some(mut input) = input {
-            let _ = input.write_all(format!("{}\n", words.replace('\n', " ")).as_bytes()).await;
+            let _ = input
+                .write_all(format!("{}\n", words.replace("\n  ", " ").replace('\n', " ")).as_bytes())
+                .await;
         }
         child.status().await.map(Some)
     };

@@ -277,6 +277,13 @@ routes! {
     AdminInvitations "/admin/invitations" Session
         GET |it| admin::invitations::show(it.context, it.query).await,
         POST |it| admin::invitations::change(it.context, it.form).await;
+    AdminRooms "/admin/rooms" Session
+        GET |it| admin::rooms::list(it.context, it.query).await;
+    AdminRoom "/admin/rooms/{name}" Session
+        GET |it| admin::rooms::question(it.context, it.named, it.query).await,
+        POST |it| admin::rooms::close(it.context, it.named, it.form).await;
+    AdminBackups "/admin/backups" Session
+        GET |it| admin::backups::show(it.context, it.query).await;
     AdminMembers "/admin/members" Session
         GET |it| admin::members::list(it.context, &it.services.cluster, it.query).await;
     AdminMember "/admin/members/{name}" Session

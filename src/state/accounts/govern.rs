@@ -42,6 +42,7 @@ impl OperatorCommand {
             | OperatorCommand::Invite { .. }
             | OperatorCommand::Uninvite { .. }
             | OperatorCommand::ChangeMember { .. }
+            | OperatorCommand::CloseRoom { .. }
             | OperatorCommand::SetRole { .. } => Some(AccountRole::Admin),
             // It contains the result of a backend's work, and would tell the admin the password. A reset link does not.
             OperatorCommand::SetPassword { .. } => None,
@@ -61,6 +62,8 @@ impl OperatorQuery {
             OperatorQuery::Audit { .. } | OperatorQuery::RoomNames { .. } => AccountRole::Admin,
             OperatorQuery::JoinRequests { .. }
             | OperatorQuery::Invitations { .. }
+            | OperatorQuery::Rooms { .. }
+            | OperatorQuery::Figures
             | OperatorQuery::JoinCodes => AccountRole::Admin,
         }
     }
@@ -137,6 +140,7 @@ fn concerned<V: View>(view: &V, change: &OperatorCommand) -> Result<Option<Accou
         | OperatorCommand::MakeJoinCode { .. }
         | OperatorCommand::RevokeJoinCode { .. }
         | OperatorCommand::ChangeMember { .. }
+        | OperatorCommand::CloseRoom { .. }
         | OperatorCommand::CreateWithLink { .. } => None,
     })
 }

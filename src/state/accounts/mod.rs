@@ -27,6 +27,7 @@ use crate::command::{AccountChanges, AccountCommand, OperatorCommand, Reply};
 use crate::conversation::remove_croak;
 use crate::ids::{AccountId, LogIndex, TokenHash};
 use crate::lookup::{live_account, profile_of, session_account, settings};
+use crate::rooms;
 use crate::rooms::messages::remove_by_operators;
 use crate::rows::{
     Account, AccountProfile, Accounts, Bookkeeping, Change, Credential, OPERATORS, Profiles, Session,
@@ -146,6 +147,7 @@ pub(crate) fn operate<V: View>(
             access::create_with_link(bounds, view, context, person, *code)
         }
         OperatorCommand::Record { .. } => Ok(Ok((Vec::new(), Reply::Done))),
+        OperatorCommand::CloseRoom { room } => rooms::close_by_operators(view, room),
         OperatorCommand::ChangeMember { name, change } => members::change(view, *name, *change),
         OperatorCommand::MakeResetLink { account, code } => {
             access::make_reset_link(view, context, *account, *code)

@@ -485,6 +485,10 @@ pub enum OperatorCommand {
         name: MemberName,
         change: MemberChange,
     },
+    /// Closes any room, with everything that was said in it.
+    CloseRoom {
+        room: String,
+    },
 }
 
 /// A change of a member by operators.
@@ -526,7 +530,8 @@ impl OperatorCommand {
             | OperatorCommand::MakeJoinCode { .. }
             | OperatorCommand::RevokeJoinCode { .. }
             | OperatorCommand::RevokeResetLink { .. }
-            | OperatorCommand::ChangeMember { .. } => None,
+            | OperatorCommand::ChangeMember { .. }
+            | OperatorCommand::CloseRoom { .. } => None,
         }
     }
 }

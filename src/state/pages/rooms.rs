@@ -3,12 +3,13 @@
 use crate::code::{Code, Denied};
 use crate::ids::{AccountId, LogIndex, RoomId};
 use crate::limits::{
-    OPEN_ROOMS_PAGE_MAX, ROOM_MEMBERS_PAGE_MAX, ROOM_NAMES_PAGE_MAX, ROOMS_MAX, UNREAD_ROOM_MESSAGES_MAX,
+    OPEN_ROOMS_PAGE_MAX, ROOM_MEMBERS_MAX, ROOM_MEMBERS_PAGE_MAX, ROOM_NAMES_PAGE_MAX, ROOMS_LISTED_MAX,
+    ROOMS_MAX, UNREAD_ROOM_MESSAGES_MAX,
 };
 use crate::lookup::person;
 use crate::query::{
-    Page, Person, RoomBody, RoomGuestEntry, RoomInfo, RoomInvitation, RoomMemberEntry, RoomPage, RoomPeople,
-    RoomStanding, RoomSummary, RoomText,
+    ListedRoom, Page, Person, RoomBody, RoomGuestEntry, RoomInfo, RoomInvitation, RoomMemberEntry, RoomPage,
+    RoomPeople, RoomStanding, RoomSummary, RoomText,
 };
 use crate::rooms::ties::{counts_of, ties_of};
 use crate::rows::{
@@ -16,6 +17,7 @@ use crate::rows::{
     RoomNames, RoomRank, RoomTie, Rooms, Table, View, body, get, scan,
 };
 use crate::rule::checked;
+use crate::text;
 use crate::visibility::blocks::{is_blocked_pair, is_muted};
 use crate::visibility::rooms::{RoomAccess, SeenRoom, room_named, room_of};
 use std::collections::BTreeMap;
@@ -41,6 +43,44 @@ pub(crate) fn names<V: View>(view: &V, of: Option<AccountId>, after: Option<&str
     let names: Vec<String> = rows.into_iter().map(|(name, _)| name).collect();
     let more = names.last().filter(|_| names.len() == ROOM_NAMES_PAGE_MAX).cloned();
     Ok(Page::RoomNames { names, more })
+}
+
+/// Returns a page of the rooms with matching names, for operators.
+pub(crate) fn all<V: View>(
+    view: &V,
+    names: &str,
+    after: Option<&str>,
+) -> Result<Result<Page, Denied>, V::Error> {
+    let pattern = checked!(text::fold_pattern(names));
+    let from = after.map_or(String::new(), |after| format!("{after}\0"));
+    let (mut rooms, mut more) = (Vec::new(), None);
+    for (name, id) in scan::<RoomNames, V>(view, &from, &"~".to_string(), Order::OldestFirst, ROOMS_MAX)? {
+        if !fast_glob::glob_match(&pattern, &name) {
+            continue;
+        }
+        if rooms.len() == ROOMS_LISTED_MAX {
+            more = rooms.last().map(|listed: &ListedRoom| listed.room.name.clone());
+            break;
+        }
+        let Some(room) = get::<Rooms, V>(view, &id)? else { continue };
+        let (first, last) = ((id, 0), (id, LogIndex::MAX));
+        let newest = scan::<RoomMessages, V>(view, &first, &last, Order::NewestFirst, 1)?;
+        rooms.push(ListedRoom {
+            owner: owner(view, id)?,
+            newest_wall_ms: newest.first().map(|(_, message)| message.wall_ms),
+            room: info(view, &SeenRoom { id, room, access: RoomAccess::Hidden })?,
+        });
+    }
+    Ok(Ok(Page::AllRooms { rooms, more }))
+}
+
+fn owner<V: View>(view: &V, id: RoomId) -> Result<Option<Person>, V::Error> {
+    let (from, to) = ((id, AccountId(0)), (id, AccountId(LogIndex::MAX)));
+    let members = scan::<RoomMembers, V>(view, &from, &to, Order::OldestFirst, ROOM_MEMBERS_MAX)?;
+    match members.into_iter().find(|(_, member)| member.rank == RoomRank::Owner) {
+        Some(((_, owner), _)) => person(view, owner),
+        None => Ok(None),
+    }
 }
 
 /// The people who wrote the messages of an answer. Each is looked up once.

@@ -1,10 +1,10 @@
 //! Queries and the shapes of their answers. [`crate::answer`] answers them.
 
 mod croaks;
+mod operators;
 mod rooms;
 mod talks;
 
-use crate::account_role::AccountRole;
 use crate::code::Code;
 use crate::ids::{AccountId, AppId, LogIndex, RoomId, TokenHash};
 use crate::path::TreePath;
@@ -12,14 +12,15 @@ pub use crate::person::{
     AddressedThing, FeedAddressItem, OpenSession, OwnAccount, Person, PersonRelation, Profile,
 };
 use crate::rows::{
-    AppAccess, Audience, AuditRow, Coordination, Credential, JoinCode, Lease, NoticeKind, Owner,
-    ReportedThing, Settings, TreeNode,
+    AppAccess, Audience, AuditRow, Coordination, JoinCode, Lease, NoticeKind, Owner, ReportedThing, Settings,
+    TreeNode,
 };
 use crate::scopes::Scopes;
 pub use croaks::{CroakBody, CroakNumbers, CroakShare, FeedCroak, Thread, ThreadCroak, ThreadReply};
+pub use operators::{AccountSummary, Figures, OperatorQuery};
 pub use rooms::{
-    RoomBody, RoomGuestEntry, RoomInfo, RoomInvitation, RoomMemberEntry, RoomPage, RoomPeople, RoomStanding,
-    RoomSummary, RoomText,
+    ListedRoom, RoomBody, RoomGuestEntry, RoomInfo, RoomInvitation, RoomMemberEntry, RoomPage, RoomPeople,
+    RoomStanding, RoomSummary, RoomText,
 };
 use serde::{Deserialize, Serialize};
 pub use talks::{DeliveryStatus, Talk, TalkMessage, TalkPartner, TalkSummary, WaitingMessage};
@@ -162,32 +163,6 @@ pub enum Query {
     Invitation { code: TokenHash },
     /// Invitations that the session's owner has made.
     Invitations { session: TokenHash },
-}
-
-/// A read of operators. New variants go at the end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum OperatorQuery {
-    /// All accounts with matching user names.
-    Accounts { names: String, after: Option<String> },
-    /// Reports that are not decided yet, oldest first, starting after `after` if it is given.
-    Reports { after: Option<LogIndex> },
-    /// Acts of operators: those behind `after`, or else the newest ones before `before`, or of all. `limit` is lowered to
-    /// `AUDIT_PAGE_MAX`.
-    Audit { after: Option<LogIndex>, before: Option<LogIndex>, limit: u16 },
-    /// People who wait for the approval of their account, in the order of their user names, starting after `after` if it is given.
-    JoinRequests { after: Option<String> },
-    /// Invitations of operators and of accounts, starting after the one of this account and index if it is given.
-    Invitations { after: Option<(AccountId, LogIndex)> },
-    /// Names of all rooms, or of those that an account is in, in their order, starting after `after` if it is given.
-    RoomNames { of: Option<AccountId>, after: Option<String> },
-    /// All join codes.
-    JoinCodes,
-}
-
-impl From<OperatorQuery> for Query {
-    fn from(query: OperatorQuery) -> Query {
-        Query::Operator(query)
-    }
 }
 
 /// Side of a follow on which the listed accounts are.
@@ -426,6 +401,12 @@ pub enum Page {
     },
     /// In the order of their slots.
     JoinCodes(Vec<JoinCodeItem>),
+    AllRooms {
+        rooms: Vec<ListedRoom>,
+        /// The `after` of the next page, if there is one.
+        more: Option<String>,
+    },
+    Figures(Box<Figures>),
 }
 
 /// A join code in a list.
@@ -511,20 +492,6 @@ pub struct FrontCroak {
     /// Id and time of the share, and position of its account among the authors of the page, if the croak is in the feed because
     /// an account shared it.
     pub share: Option<(LogIndex, u64, u16)>,
-}
-
-/// An account as operators see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccountSummary {
-    pub person: Person,
-    pub email: String,
-    pub created_wall_ms: u64,
-    pub suspended: bool,
-    pub role: AccountRole,
-    /// What opens the account.
-    pub credential: Credential<()>,
-    /// Number of open sessions.
-    pub sessions: u32,
 }
 
 /// Unread counts of a person.

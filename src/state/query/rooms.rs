@@ -18,6 +18,15 @@ pub struct RoomInfo {
     pub created_wall_ms: u64,
 }
 
+/// A room as operators see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListedRoom {
+    pub room: RoomInfo,
+    pub owner: Option<Person>,
+    /// Time of the newest message; `None` if there is none.
+    pub newest_wall_ms: Option<u64>,
+}
+
 /// Relation of the reader to a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RoomStanding {

@@ -48,10 +48,7 @@ pub(crate) fn change<V: View>(
         RoomCommand::Leave { .. } => leave(bounds, view, &actor),
         RoomCommand::Close { .. } => {
             checked!(actor.owns());
-            let (mut totals, mut changes) = (totals(view)?, Vec::new());
-            close(actor.seen.id, actor.seen.room, &mut totals, &mut changes);
-            changes.push(Change::put::<RoomTotalsRow>(&(), &totals));
-            Ok(Ok((changes, Reply::Done)))
+            Ok(Ok((closed(view, actor.seen.id, actor.seen.room)?, Reply::Done)))
         }
         RoomCommand::Invite { username, .. } => people::invite(bounds, view, context, &actor, username),
         RoomCommand::Withdraw { username, .. } => people::withdraw(bounds, view, &actor, username),
@@ -61,6 +58,21 @@ pub(crate) fn change<V: View>(
         RoomCommand::RemoveMessage { message, .. } => messages::remove(view, &actor, *message),
         RoomCommand::Mark { read_through, .. } => messages::mark(view, &actor, *read_through),
     }
+}
+
+/// Closes a room in the name of operators, also one by invitation.
+pub(crate) fn close_by_operators<V: View>(view: &V, name: &str) -> Result<Decision, V::Error> {
+    let id = checked!(room_id(view, name)?);
+    let room = or_deny!(get::<Rooms, V>(view, &id)?, Denied::of(Code::NoSuchRoom, Field::Room));
+    Ok(Ok((closed(view, id, room)?, Reply::Done)))
+}
+
+/// Returns the changes that close a room.
+fn closed<V: View>(view: &V, id: RoomId, room: Room) -> Result<Vec<Change>, V::Error> {
+    let (mut totals, mut changes) = (totals(view)?, Vec::new());
+    close(id, room, &mut totals, &mut changes);
+    changes.push(Change::put::<RoomTotalsRow>(&(), &totals));
+    Ok(changes)
 }
 
 /// Returns the account that sent the command, and the room that it means.

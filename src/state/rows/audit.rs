@@ -107,4 +107,5 @@ acts! {
     UseJoinCode = "use-join-code", "got the cluster file by the join code that begins with";
     FailJoinCode = "fail-join-code", "tried wrongly the join code that begins with";
     RevokeResetLink = "revoke-reset-link", "revoked the link to set the password of";
+    CloseRoom = "close-room", "closed the room";
 }

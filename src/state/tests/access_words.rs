@@ -58,6 +58,7 @@ pub(super) fn command(name: &str, args: &mut ArgumentConsumer) -> Result<Option<
             let (room, message) = (first(args)?, first(args)?.parse()?);
             OperatorCommand::RemoveRoomMessage { room, message }.into()
         }
+        "close-any" => OperatorCommand::CloseRoom { room: first(args)? }.into(),
         "openbyname" => {
             let username = first(args)?;
             let session = args.lookup("session").map_or(token(&username), |arg| token(&arg.value));
@@ -105,6 +106,8 @@ pub(super) fn query(name: &str, args: &mut ArgumentConsumer) -> Result<Option<Qu
             OperatorQuery::RoomNames { of, after: args.lookup_parse("after")? }.into()
         }
         "audit" => audit_words::query(args)?,
+        "allrooms" => OperatorQuery::Rooms { names: first(args)?, after: args.lookup_parse("after")? }.into(),
+        "figures" => OperatorQuery::Figures.into(),
         "linkof" => Query::ResetLink { code: token(&first(args)?) },
         _ => return registration_words::query(name, args),
     }))

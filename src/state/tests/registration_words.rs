@@ -7,7 +7,7 @@ use super::token;
 use crate::cluster::join_codes;
 use crate::command::{AccountCommand, Command, InvitationTerms, OperatorCommand};
 use crate::ids::{AccountId, LogIndex, TokenHash};
-use crate::query::{InvitationItem, JoinCodeItem, OperatorQuery, Page, Query};
+use crate::query::{Figures, InvitationItem, JoinCodeItem, ListedRoom, OperatorQuery, Page, Query};
 use crate::registration::{Inviters, Registration};
 use crate::rows::{
     Account, Invitation, Invitations, InvitationsOf, JoinCode, JoinCodes, JoinRequests, Key, Table, TableId,
@@ -106,6 +106,22 @@ pub(super) fn page(page: &Page) -> Option<String> {
                 format!("{slot} ({letter}): {} tries left, {left_ms} ms left{over}\n", row.tries_left)
             })
             .collect(),
+        Page::AllRooms { rooms, more } => {
+            let line = |listed: &ListedRoom| {
+                let ListedRoom { room, owner, newest_wall_ms } = listed;
+                let owner = owner.as_ref().map(|owner| &owner.username);
+                format!(
+                    "{}: open {}, {} members, owner {owner:?}, newest {newest_wall_ms:?}\n",
+                    room.name, room.open, room.members
+                )
+            };
+            rooms.iter().map(line).collect::<String>() + &format!("more: {more:?}\n")
+        }
+        Page::Figures(figures) => {
+            let Figures { people, croaks, rooms, backup, age_ms } = &**figures;
+            let backup = backup.as_ref().map(|row| (&row.detail, row.age_ms));
+            format!("{people} people, {croaks} croaks, {rooms} rooms, backup {backup:?}, age {age_ms}\n")
+        }
         _ => return app_words::page(page),
     })
 }

@@ -47,6 +47,7 @@ fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
         OperatorCommand::MakeJoinCode { nonce: 1, key: 1, for_ms: 1 },
         OperatorCommand::RevokeJoinCode { slot: 1 },
         OperatorCommand::RevokeResetLink { account: about },
+        OperatorCommand::CloseRoom { room: "pond".into() },
         member(MemberChange::Drain),
         member(MemberChange::Undrain),
         member(MemberChange::Lead),
@@ -79,6 +80,7 @@ fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
             OperatorCommand::RevokeJoinCode { .. } => (19, None),
             OperatorCommand::RevokeResetLink { .. } => (20, Some(Admin)),
             OperatorCommand::ChangeMember { .. } => (21, Some(Admin)),
+            OperatorCommand::CloseRoom { .. } => (22, Some(Admin)),
         };
         met.insert(kind);
         (change, least)
@@ -98,6 +100,8 @@ fn reads() -> Vec<(OperatorQuery, AccountRole)> {
         (OperatorQuery::JoinRequests { after: None }, AccountRole::Admin),
         (OperatorQuery::Invitations { after: None }, AccountRole::Admin),
         (OperatorQuery::JoinCodes, AccountRole::Admin),
+        (OperatorQuery::Rooms { names: "*".into(), after: None }, AccountRole::Admin),
+        (OperatorQuery::Figures, AccountRole::Admin),
     ]
 }
 

@@ -80,7 +80,7 @@ impl Runner for Script {
             "thread" | "everyone" | "search" | "likers" | "sharers" | "linkof" | "announcements"
             | "myannouncements" | "addresses" | "addressed" | "public" | "app" | "ownapp" | "caller"
             | "audit" | "roomnames" | "joinrequests" | "allinvitations" | "invitation" | "invitations"
-            | "joincodes" => self.query(&command.name, &mut args)?,
+            | "joincodes" | "allrooms" | "figures" => self.query(&command.name, &mut args)?,
             "rows" => self.rows(&mut args)?,
             name => {
                 let parsed = self.command(name, &mut args)?;

@@ -9,7 +9,9 @@ use super::invitations::{FreshInvitation, InvitationRow};
 use super::{NavEntry, PageFrame};
 use askama::Template;
 use ribbit_state::command::Verdict;
-use ribbit_state::query::{AccountSummary, AnnouncementItem, JoinRequestItem, Person, ReportItem};
+use ribbit_state::query::{
+    AccountSummary, AnnouncementItem, JoinRequestItem, ListedRoom, Person, ReportItem,
+};
 use ribbit_state::rows::{AuditRow, Credential, ReportedThing};
 use ribbit_state::{AccountRole, LogIndex, Registration};
 
@@ -21,7 +23,9 @@ pub enum AdminTab {
     People,
     Requests,
     Invitations,
+    Rooms,
     Members,
+    Backups,
     Site,
     Audit,
 }
@@ -218,6 +222,64 @@ pub struct AllInvitationsPage {
     pub request: Option<FormRequest>,
 }
 
+/// A room in the list of all rooms.
+#[derive(Debug)]
+pub struct ListedRoomRow {
+    pub name: String,
+    pub topic: String,
+    /// Who may join it, and the number of its members.
+    pub people: String,
+    pub owner: Option<String>,
+    /// Time of its newest message.
+    pub when: Option<RelativeTime>,
+}
+
+impl ListedRoomRow {
+    /// Prepares a room for display. `now_ms` is the one of [`PageFrame::now_ms`].
+    pub fn new(listed: ListedRoom, now_ms: u64) -> ListedRoomRow {
+        let ListedRoom { room, owner, newest_wall_ms } = listed;
+        let joining = if room.open { "open" } else { "by invitation" };
+        let people = if room.members == 1 { "person" } else { "people" };
+        ListedRoomRow {
+            people: format!("{joining}, {} {people}", room.members),
+            name: room.name,
+            topic: room.topic,
+            owner: owner.map(|owner| owner.username),
+            when: newest_wall_ms.and_then(|wall_ms| time::when(wall_ms, now_ms)),
+        }
+    }
+}
+
+/// `/admin/rooms`: all rooms, and a search by name.
+#[derive(Debug, Template)]
+#[template(path = "admin-rooms.html")]
+pub struct AllRoomsPage {
+    pub frame: PageFrame,
+    pub head: AdminHead,
+    /// Beginning of the names that are listed; may be empty.
+    pub names: String,
+    pub rooms: Vec<ListedRoomRow>,
+    /// Address of the next page, if there is one.
+    pub more: Option<String>,
+}
+
+/// A problem of the cluster or of a member, in words.
+#[derive(Debug)]
+pub struct ProblemLine {
+    pub words: String,
+    /// Advice to the operator.
+    pub fix: Option<String>,
+}
+
+/// `/admin/backups`: the age of the newest backup, and how to make one.
+#[derive(Debug, Template)]
+#[template(path = "admin-backups.html")]
+pub struct BackupsPage {
+    pub frame: PageFrame,
+    pub head: AdminHead,
+    pub newest: ProblemLine,
+}
+
 /// Returns the values and words of the registration modes, with the current one marked.
 pub fn registrations(current: Registration) -> Vec<(&'static str, &'static str, bool)> {
     let words = |registration| match registration {
@@ -255,6 +317,8 @@ pub struct SitePage {
     pub welcome: String,
     pub registrations: Vec<(&'static str, &'static str, bool)>,
     pub inviters: Vec<(&'static str, bool)>,
+    /// Text of an announcement that was refused.
+    pub announcement: String,
     pub announcements: Vec<AnnouncementRow>,
     /// Request id of the form with the texts.
     pub texts_request: Option<FormRequest>,

@@ -1,10 +1,15 @@
 //! Accounts that apps create, and the rate limits of calls.
 
+use ribbit_net::secret::token_hash;
 use ribbit_roles::common::network::Network;
 use ribbit_roles::web::limits::CREATIONS;
+use ribbit_state::command::InvitationTerms;
+use ribbit_state::query::OperatorQuery;
+use ribbit_state::{Code, Denied, OperatorCommand, Page, Registration};
+use ribbit_ui::words::refusal;
 use serde_json::{Value, json};
 use testkit::api::{ApiApp, call, send};
-use testkit::http::Browser;
+use testkit::http::{Browser, Reply};
 use testkit::site::Site;
 
 fn own_token(app: &ApiApp) -> String {
@@ -61,6 +66,56 @@ fn an_app_creates_an_account_and_may_act_for_it() {
     let revoke = json!({"client_id": app.id, "client_secret": app.secret, "token": own});
     let (reply, json) = call(&site.address, "POST", "/oauth/revoke", "", Some(&revoke));
     assert_eq!((reply.status, &json["error"]), (400, &json!("unsupported_token_type")));
+}
+
+/// Each registration mode, without an invitation, with one, and with a wrong code.
+#[test]
+fn an_app_creates_an_account_as_the_registration_mode_lets_it() {
+    let site = Site::start();
+    let own = own_token(&ApiApp::register(&site.address));
+    let sign_up = |username: &str, code: Option<&str>| {
+        let mut form = form(username, "password");
+        if let Some(code) = code {
+            form["invite_code"] = json!(code);
+        }
+        call(&site.address, "POST", "/api/v1/accounts", &own, Some(&form))
+    };
+    let invite = |byte: u8| {
+        let terms = InvitationTerms { uses: 1, for_ms: 86_400_000, room: None };
+        site.group.operate(OperatorCommand::Invite { code: token_hash(&[byte; 16]), terms });
+        format!("{byte:02x}").repeat(16)
+    };
+    let refuses = |(reply, json): (Reply, Value), code: Code| {
+        let status = if code == Code::InvitationNotValid { 422 } else { 403 };
+        assert_eq!(reply.status, status, "{}", reply.body);
+        assert_eq!(json["error"], json!(refusal(Denied::new(code))), "{}", reply.body);
+    };
+    let modes = [
+        (Registration::Open, None),
+        (Registration::Invitation, Some(Code::InvitationNeeded)),
+        (Registration::Request, Some(Code::AwaitingApproval)),
+        (Registration::Closed, Some(Code::RegistrationClosed)),
+    ];
+    for (number, (registration, without)) in modes.into_iter().enumerate() {
+        site.group.operate(OperatorCommand::SetRegistration { registration });
+        match without {
+            None => assert_eq!(sign_up("ada", None).0.status, 200),
+            Some(code) => refuses(sign_up(&format!("bob{number}"), None), code),
+        }
+        // An invitation of the operators works in every mode, once.
+        let code = invite(number as u8 + 1);
+        let (reply, json) = sign_up(&format!("carl{number}"), Some(&code));
+        assert!(reply.status == 200 && json["access_token"].is_string(), "{registration:?}: {}", reply.body);
+        for wrong in [code.as_str(), "no code", &"07".repeat(16)] {
+            refuses(sign_up(&format!("dora{number}"), Some(wrong)), Code::InvitationNotValid);
+        }
+    }
+    let Page::JoinRequests { requests, .. } =
+        site.group.read(&OperatorQuery::JoinRequests { after: None }.into())
+    else {
+        panic!()
+    };
+    assert_eq!(requests.iter().map(|asked| asked.username.as_str()).collect::<Vec<_>>(), ["bob2"]);
 }
 
 #[test]

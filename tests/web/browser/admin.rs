@@ -1,6 +1,7 @@
 //! An admin goes through the pages of those who run the cluster.
 
 use super::Visit;
+use ribbit_state::command::UnreplicatedAct;
 use ribbit_state::limits::CONFIRMATION_AGE_MS_MAX;
 use ribbit_state::{AccountId, AccountRole, OperatorCommand, Registration};
 use testkit::http::Browser;
@@ -25,6 +26,8 @@ fn administration(visit: &Visit) {
     let mut bob = Browser::new(&site.address);
     bob.join("bob");
     bob.croak("Buy my swamp");
+    bob.post("/rooms", &[("room", "pond"), ("topic", "All wet things"), ("open", "yes")])
+        .leads_to("/rooms/pond");
     let mut carl = Browser::new(&site.address);
     carl.join("carl");
     carl.post("/report", &[("person", "bob"), ("words", "Sells swamps to newts")]);
@@ -65,6 +68,18 @@ fn administration(visit: &Visit) {
     visit.look("admin-invitations");
     visit.driver.click("button[value=make]");
     visit.shows("/admin/invitations", "not shown again");
+    site.group.operate(OperatorCommand::Record { act: UnreplicatedAct::Backup { through: 12, rows: 345 } });
+    visit.driver.click("main nav a[href='/admin/rooms']");
+    visit.shows("/admin/rooms", "#pond");
+    visit.look("admin-rooms");
+    visit.driver.click("main a[href='/admin/rooms/pond']");
+    visit.shows("/admin/rooms/pond", "closed for everyone");
+    visit.look("admin-room-question");
+    visit.driver.click("button.danger");
+    visit.shows("/admin/rooms?note=room-closed", "No such room.");
+    visit.driver.click("main nav a[href='/admin/backups']");
+    visit.shows("/admin/backups", "345 rows at index 12");
+    visit.look("admin-backups");
     visit.driver.click("main nav a[href='/admin/members']");
     visit.shows("/admin/members", "since it was started");
     visit.look("admin-members");

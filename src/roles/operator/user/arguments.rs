@@ -50,6 +50,12 @@ pub(crate) enum UserVerb {
     /// Delete a message in any room, for good
     #[command(after_help = UNSAY_HELP)]
     Unsay(UnsayArgs),
+    /// List all rooms
+    #[command(after_help = ROOMS_HELP)]
+    Rooms(RoomsArgs),
+    /// Close any room with everything that was said in it, for good
+    #[command(after_help = CLOSE_ROOM_HELP)]
+    CloseRoom(CloseRoomArgs),
     /// List the reports that wait for a decision
     #[command(after_help = REPORTS_HELP)]
     Reports(OutputArgs),
@@ -102,6 +108,29 @@ pub(crate) struct ListArgs {
     pub names: String,
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Arguments of `user rooms`.
+#[derive(Debug, Args)]
+pub(crate) struct RoomsArgs {
+    /// Pattern of room names: * matches any text, ? one character, [a-f] one character of a range
+    #[arg(value_name = "GLOB", default_value = "*")]
+    pub names: String,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `user close-room`.
+#[derive(Debug, Args)]
+pub(crate) struct CloseRoomArgs {
+    /// Name of the room
+    #[arg(value_name = "ROOM")]
+    pub room: String,
+    /// Do not ask for confirmation
+    #[arg(long, action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub yes: bool,
+    #[command(flatten)]
+    pub cluster: ClusterFlags,
 }
 
 /// Arguments of a verb for one account.
@@ -276,6 +305,8 @@ impl UserVerb {
             UserVerb::Role(arguments) => &arguments.account.cluster,
             UserVerb::Uncroak(arguments) => &arguments.cluster,
             UserVerb::Unsay(arguments) => &arguments.cluster,
+            UserVerb::Rooms(arguments) => &arguments.output.cluster,
+            UserVerb::CloseRoom(arguments) => &arguments.cluster,
             UserVerb::Import(arguments) => &arguments.cluster,
             UserVerb::Export(output) | UserVerb::Reports(output) | UserVerb::Announcements(output) => {
                 &output.cluster
@@ -303,6 +334,19 @@ Examples:
     {\"account\":N,\"username\":\"…\",\"name\":\"…\",\"email\":\"…\",\"created\":\"…\",
      \"suspended\":false,\"role\":\"person\" or \"moderator\" or \"admin\",
      \"sessions\":N,\"password\":true}";
+
+/// Text below the flags in `--help`.
+const ROOMS_HELP: &str = "\
+Examples:
+  ribbit user rooms
+  ribbit user rooms 'p*' --json
+    {\"room\":\"…\",\"topic\":\"…\",\"open\":true,\"members\":N,\"owner\":\"…\" or null,
+     \"newest\":\"…\" or null}";
+
+/// Text below the flags in `--help`.
+const CLOSE_ROOM_HELP: &str = "\
+Its name is free at once. Examples:
+  ribbit user close-room pond";
 
 /// Text below the flags in `--help`.
 const PASSWD_HELP: &str = "\

@@ -17,8 +17,8 @@ use crate::common::cluster_selection::ClusterAccess;
 use crate::common::failure::{Exit, Failure};
 use crate::common::survey;
 use arguments::{
-    AccountArgs, CreateArgs, DecideArgs, DeleteArgs, DeleteCroakArgs, ListArgs, ResetArgs, RoleArgs,
-    SiteArgs, UnsayArgs, UserVerb,
+    AccountArgs, CloseRoomArgs, CreateArgs, DecideArgs, DeleteArgs, DeleteCroakArgs, ListArgs, ResetArgs,
+    RoleArgs, RoomsArgs, SiteArgs, UnsayArgs, UserVerb,
 };
 use links::{Link, PagesArgs};
 use ribbit_net::client::{Client, ClientError};
@@ -31,7 +31,7 @@ use ribbit_state::{
     AccountId, AccountRole, Code, Command, Consistency, Denied, Field, OperatorCommand, Page, Query, Reply,
     Request,
 };
-use ribbit_ui::{lines, person_json, report_words};
+use ribbit_ui::{lines, person_json, report_words, rooms};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
@@ -97,6 +97,14 @@ impl Operator {
                 self.write(OperatorCommand::RemoveRoomMessage { room, message }.into()).await?;
                 say(&format!("deleted message {message}"))
             }
+            UserVerb::Rooms(RoomsArgs { names, output }) => self.rooms(names, output.json).await,
+            UserVerb::CloseRoom(CloseRoomArgs { room, yes, .. }) => {
+                if !yes {
+                    confirm(&format!("the room {room} and everything that was said in it"))?;
+                }
+                self.write(OperatorCommand::CloseRoom { room: room.clone() }.into()).await?;
+                say(&format!("closed the room {room}"))
+            }
             UserVerb::Delete(DeleteArgs { yes, account }) => self.delete(&account.username, yes).await,
             UserVerb::Uncroak(DeleteCroakArgs { croak, .. }) => {
                 self.write(OperatorCommand::RemoveCroak { croak }.into()).await?;
@@ -144,7 +152,7 @@ impl Operator {
     async fn delete(&self, username: &str, confirmed: bool) -> Result<(), VerbError> {
         let (account, username) = self.account(username).await?;
         if !confirmed {
-            confirm(&username)?;
+            confirm(&format!("@{username} and everything they wrote"))?;
         }
         self.write(OperatorCommand::RemoveAccount { account }.into()).await?;
         say(&format!("deleted @{username} and everything they wrote"))
@@ -155,6 +163,25 @@ impl Operator {
         match json {
             true => accounts.iter().try_for_each(|account| say(&person_json::account_line(account))),
             false => say(lines::accounts(&accounts).trim_end()),
+        }
+    }
+
+    async fn rooms(&self, names: String, json: bool) -> Result<(), VerbError> {
+        let (mut all, mut after) = (Vec::new(), None);
+        loop {
+            let query = OperatorQuery::Rooms { names: names.clone(), after };
+            let Page::AllRooms { rooms, more } = self.read(query.into(), true).await? else {
+                return Err(RequestError::unexpected().into());
+            };
+            all.extend(rooms);
+            match more {
+                Some(_) => after = more,
+                None => break,
+            }
+        }
+        match json {
+            true => all.iter().try_for_each(|listed| say(&rooms::listed_json(listed))),
+            false => say(rooms::listed_table(&all).trim_end()),
         }
     }
 
@@ -309,17 +336,17 @@ fn page_of(answer: Answer) -> Result<Page, RequestError> {
 }
 
 /// Asks for confirmation of a deletion.
-fn confirm(username: &str) -> Result<(), VerbError> {
+fn confirm(what: &str) -> Result<(), VerbError> {
     if !io::stdin().is_terminal() {
-        return Err(usage(format!("add --yes to delete @{username} and everything they wrote, for good")));
+        return Err(usage(format!("add --yes to delete {what}, for good")));
     }
     let mut out = io::stderr().lock();
-    let question = format!("Delete @{username} and everything they wrote, for good? [y/N] ");
+    let question = format!("Delete {what}, for good? [y/N] ");
     let _ = write!(out, "{question}").and_then(|()| out.flush());
     let mut answer = String::new();
     let read = io::stdin().lock().read_line(&mut answer);
     match (read, answer.trim()) {
         (Ok(_), "y" | "Y" | "yes") => Ok(()),
-        _ => Err(Failure::new(Exit::Refused, "cancelled: no account was deleted").into()),
+        _ => Err(Failure::new(Exit::Refused, "cancelled: nothing was deleted").into()),
     }
 }

@@ -12,16 +12,18 @@
 //! The pages are linearizable reads, so the role that is checked is the newest one. Without a majority there is none, and of these
 //! pages only the overview is shown.
 //!
-//! - here: shared steps of all pages; `overview`, `reports`, `people`, `requests`, `invitations`, `members`, `site`, `audit`: one page
-//!   each
+//! - here: shared steps of all pages; `overview`, `reports`, `people`, `requests`, `invitations`, `rooms`, `members`, `backups`, `site`,
+//!   `audit`: one page each
 
 pub(in crate::web) mod audit;
+pub(in crate::web) mod backups;
 pub(in crate::web) mod invitations;
 pub(in crate::web) mod members;
 pub(in crate::web) mod overview;
 pub(in crate::web) mod people;
 pub(in crate::web) mod reports;
 pub(in crate::web) mod requests;
+pub(in crate::web) mod rooms;
 pub(in crate::web) mod site;
 
 use crate::web::error_pages::{self, NO_SESSION, WRONG_PAGE, error_page, status};
@@ -80,6 +82,20 @@ async fn around(
     context.count_unread(&mut frame).await;
     let head = AdminHead { tab, admin: own.role == AccountRole::Admin, refusals: Vec::new() };
     Ok(AdminRead { frame, head, page: got.page })
+}
+
+/// Returns the pattern that a search for names means: names that begin with the text, if it has no wildcard character.
+fn pattern(names: &str) -> String {
+    if names.contains(['*', '?', '[']) { names.to_string() } else { format!("{names}*") }
+}
+
+/// Returns the address of the next page of a search.
+fn next_page(path: &str, names: &str, after: &str) -> String {
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("names", names)
+        .append_pair("after", after)
+        .finish();
+    format!("{path}?{query}")
 }
 
 /// Answers a GET whose page cannot be read.

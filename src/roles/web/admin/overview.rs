@@ -42,6 +42,12 @@ async fn page(
     };
     let got = around(context, got, ("Overview", AdminTab::Overview), query).await?;
     let Page::Reports { reports, more } = got.page else { return Err(WRONG_PAGE) };
+    let asked = Query::Govern { session, query: OperatorQuery::Figures };
+    let figures = match got.head.admin && !got.frame.old {
+        true => context.read_newest(asked, NEWEST_DEADLINE).await.ok().map(|got| got.page),
+        false => None,
+    };
+    let figures = if let Some(Page::Figures(figures)) = &figures { Some(&**figures) } else { None };
     let survey = &cluster.look().await.survey;
-    Ok(OverviewPage::new(got.frame, got.head, survey, (reports.len(), more.is_some())))
+    Ok(OverviewPage::new(got.frame, got.head, survey, (reports.len(), more.is_some()), figures))
 }

@@ -1,6 +1,9 @@
 //! `/admin/people` and `/admin/people/NAME`: accounts and the forms that change them.
 
-use super::{AdminRead, answered, carry_out, confirmed, govern, read, refused, unknown_form, unreadable};
+use super::{
+    AdminRead, answered, carry_out, confirmed, govern, next_page, pattern, read, refused, unknown_form,
+    unreadable,
+};
 use crate::web::error_pages::{self, NO_SESSION, WRONG_PAGE};
 use crate::web::http::response::{self, WebResponse};
 use crate::web::limits::READ_DEADLINE;
@@ -27,23 +30,15 @@ pub(in crate::web) async fn list(context: &mut RequestContext, query: &Form) -> 
 
 async fn accounts(context: &mut RequestContext, query: &Form) -> Result<AccountsPage, PageError> {
     let names = query.text("names").trim();
-    let pattern = if names.contains(['*', '?', '[']) { names.to_string() } else { format!("{names}*") };
     let after = query.get("after").and_then(|after| fold_username(after).ok());
-    let asked = OperatorQuery::Accounts { names: pattern, after };
+    let asked = OperatorQuery::Accounts { names: pattern(names), after };
     let AdminRead { frame, head, page } = read(context, asked, ("Accounts", AdminTab::People), query).await?;
     let Page::Accounts { accounts, more } = page else { return Err(WRONG_PAGE) };
     let now_ms = frame.now_ms;
-    let next = |after: String| {
-        let query = form_urlencoded::Serializer::new(String::new())
-            .append_pair("names", names)
-            .append_pair("after", &after)
-            .finish();
-        format!("/admin/people?{query}")
-    };
     Ok(AccountsPage {
         names: names.to_string(),
         accounts: accounts.into_iter().map(|account| AccountRow::new(account, now_ms)).collect(),
-        more: more.map(next),
+        more: more.map(|after| next_page("/admin/people", names, &after)),
         frame,
         head,
     })

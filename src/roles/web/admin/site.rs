@@ -7,10 +7,10 @@ use crate::web::limits::READ_DEADLINE;
 use crate::web::request_context::{PageError, RequestContext};
 use hyper::StatusCode;
 use ribbit_state::command::{OperatorCommand, Reply};
-use ribbit_state::{Inviters, Page, Query, Registration};
+use ribbit_state::{Code, Denied, Inviters, Page, Query, Registration};
 use ribbit_ui::form::Form;
 use ribbit_ui::pages::admin::{AdminTab, AnnouncementRow, SitePage, registrations};
-use ribbit_ui::words::Note;
+use ribbit_ui::words::{Note, refusal};
 
 const PATH: &str = "/admin/site";
 
@@ -35,6 +35,7 @@ async fn page(context: &mut RequestContext, query: &Form) -> Result<SitePage, Pa
         welcome: settings.welcome,
         registrations: registrations(settings.registration),
         inviters: Inviters::ALL.map(|one| (one.name(), one == settings.inviters)).into(),
+        announcement: String::new(),
         announcements: items.into_iter().map(row).collect(),
         texts_request: context.request_if_read(),
         joining_request: context.request_if_read(),
@@ -71,8 +72,36 @@ pub(in crate::web) async fn change(context: &mut RequestContext, form: &Form) ->
         },
         _ => return unknown_form(context),
     };
-    let done = govern(context, form, command).await;
-    answered(context, form, PATH, (PATH, note), done).await
+    match govern(context, form, command).await {
+        Err(PageError::Denied(denied)) if is_about_text(denied) => again(context, form, denied).await,
+        done => answered(context, form, PATH, (PATH, note), done).await,
+    }
+}
+
+/// Returns true if a change was refused for its text, so that the form is shown again.
+fn is_about_text(denied: Denied) -> bool {
+    matches!(denied.code, Code::InvalidEntry | Code::TooManyAnnouncements)
+}
+
+/// Shows the settings again with the texts of a form that was refused.
+async fn again(context: &mut RequestContext, form: &Form, denied: Denied) -> WebResponse {
+    match page(context, &Form::default()).await {
+        Ok(mut page) => {
+            let shown = [
+                ("name", &mut page.name),
+                ("welcome", &mut page.welcome),
+                ("announcement", &mut page.announcement),
+            ];
+            for (field, text) in shown {
+                if let Some(sent) = form.get(field) {
+                    *text = sent.to_string();
+                }
+            }
+            page.head.refusals.push(refusal(denied));
+            response::page(StatusCode::UNPROCESSABLE_ENTITY, &page)
+        }
+        Err(error) => unreadable(context, error),
+    }
 }
 
 /// Sets the registration mode and the inviters. Each is a command of its own, sent only if it changes something.

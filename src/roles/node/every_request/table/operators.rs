@@ -122,6 +122,7 @@ fn invitations(table: &mut RequestTable) {
         table.0.push((Plane::Control, write(make.into()), expected));
     }
     table.query(OperatorQuery::JoinCodes.into());
+    table.query(OperatorQuery::Figures.into());
     for inviters in Inviters::ALL {
         table.command(OperatorCommand::SetInviters { inviters });
     }
@@ -130,6 +131,9 @@ fn invitations(table: &mut RequestTable) {
     let odd = Denied::of(Code::InvalidEntry, Field::Names);
     table.text(Plane::Control, USERNAME_CHARS_MAX, is_username, odd, |after| {
         read(OperatorQuery::JoinRequests { after: Some(after) }.into())
+    });
+    table.text(Plane::Control, USERNAME_CHARS_MAX, is_username, odd, |after| {
+        read(OperatorQuery::Rooms { names: "*".into(), after: Some(after) }.into())
     });
 }
 
@@ -162,6 +166,9 @@ pub(super) fn access_commands(table: &mut RequestTable) {
     let odd_room = Denied::of(Code::InvalidEntry, Field::Room);
     table.command_text(USERNAME_CHARS_MAX, is_username, odd_room, |room| {
         OperatorCommand::RemoveRoomMessage { room, message: 1 }.into()
+    });
+    table.command_text(USERNAME_CHARS_MAX, is_username, odd_room, |room| {
+        OperatorCommand::CloseRoom { room }.into()
     });
     let create = |username: String, name: String, email: Option<String>| {
         let person = Box::new(NewPerson { username, name, email, ..NewPerson::default() });
