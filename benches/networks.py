@@ -231,6 +231,7 @@ FAULTS = {
     "delay": lambda leader: {"delay": 0.25, "jitter": 0.1},
     "reorder": lambda leader: {"reorder": 0.25, "by": 0.02, "double": 0.1},
     "mtu-leader": lambda leader: {"mtu": {leader: 600}},
+    "mtu-1300": lambda leader: {"mtu": {number: 1300 for number in range(len(HOSTS))}},
     "mtu-all": lambda leader: {"mtu": {number: 600 for number in range(len(HOSTS))}},
     "mtu-tunnel": lambda leader: {"mtu": {number: 1400 for number in range(len(HOSTS))}},
     "not-heard": lambda leader: {"cut": [[leader, to] for to in range(len(HOSTS))]},

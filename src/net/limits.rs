@@ -78,6 +78,9 @@ pub(crate) const ANSWERS_QUEUED_MAX: usize = 32;
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Minimum interval between two log messages about failures to accept.
 pub(crate) const ACCEPT_WARN_EVERY: Duration = Duration::from_secs(10);
+/// Largest TCP segment of a connection from another machine: fits into 1 280 bytes, the smallest packet that every IPv6 network
+/// carries, with its heads.
+pub(crate) const SEGMENT_BYTES_MAX: u32 = 1_220;
 /// Silence of a connection after which the kernel probes it.
 pub(crate) const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 /// Interval between two probes.

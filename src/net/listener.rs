@@ -283,6 +283,7 @@ pub async fn accept(
     limits: &Arc<ConnectionLimits>,
     mut each: impl FnMut(TcpStream, ConnectionSlot),
 ) {
+    socket::limit_segments(&listener);
     let accepting = async {
         let mut warned = None;
         loop {

@@ -2,9 +2,14 @@
 //!
 //! Small frames are sent at once (TCP_NODELAY). The kernel probes silent connections (keepalive), so that a connection to a
 //! machine that lost its power ends within about a minute even if nothing is written to it.
+//!
+//! Segments are short ([`limit_segments`]): a network that loses large packets without a word, as tunnels do, would otherwise carry
+//! heartbeats and no entries. Linux looks for such a loss only if it is told to, and not within the time in which a leader is replaced.
 
-use super::limits::{KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES};
+use super::limits::{KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES, SEGMENT_BYTES_MAX};
 use async_net::{TcpListener, TcpStream};
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::TcpMaxSeg;
 use rustix::net::sockopt;
 use smol::Async;
 use smol::io::AsyncRead;
@@ -27,6 +32,17 @@ pub fn tune(stream: &TcpStream) -> io::Result<()> {
     sockopt::set_tcp_keepintvl(stream, KEEPALIVE_INTERVAL)?;
     sockopt::set_tcp_keepcnt(stream, KEEPALIVE_PROBES)?;
     Ok(())
+}
+
+/// Makes both sides of every connection to this listener send segments of at most `SEGMENT_BYTES_MAX`. Not on the loopback
+/// interface, which loses nothing.
+pub fn limit_segments(listener: &TcpListener) {
+    if listener.local_addr().is_ok_and(|at| at.ip().is_loopback()) {
+        return;
+    }
+    if let Err(error) = setsockopt(listener, TcpMaxSeg, &SEGMENT_BYTES_MAX) {
+        log::debug!("segments stay long: {error}");
+    }
 }
 
 /// Lets this many new connections wait in the kernel to be accepted. The standard library allows 128. A connection beyond
@@ -94,4 +110,24 @@ impl AsyncRead for SocketReader {
 pub async fn heard(stream: TcpStream) -> io::Result<()> {
     let stream: Arc<Async<std::net::TcpStream>> = stream.into();
     stream.readable().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::sys::socket::getsockopt;
+
+    #[test]
+    fn both_sides_of_a_connection_to_another_machine_send_short_segments() {
+        smol::block_on(async {
+            let bound = TcpListener::bind("0.0.0.0:0").await.unwrap();
+            limit_segments(&bound);
+            let near = TcpStream::connect(("127.0.0.1", bound.local_addr().unwrap().port())).await.unwrap();
+            let (far, _) = bound.accept().await.unwrap();
+            for stream in [&near, &far] {
+                let bytes = getsockopt(stream, TcpMaxSeg).unwrap();
+                assert!(bytes <= SEGMENT_BYTES_MAX, "{bytes}");
+            }
+        });
+    }
 }

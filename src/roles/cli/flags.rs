@@ -122,7 +122,7 @@ pub(crate) enum Verb {
     /// Print a one-time code with which a new board gets the cluster file
     #[command(after_help = invite_board::HELP)]
     InviteBoard(InviteBoardArgs),
-    /// Print the cluster's public key
+    /// Print the cluster's public key, or replace the cluster's key
     #[command(after_help = key::HELP)]
     Key(KeyArgs),
     /// Create a TLS certificate for the web pages

@@ -114,6 +114,7 @@ pub(crate) async fn bind(listen: &str, flag: &str) -> Result<TcpListener, Failur
         Failure::new(Exit::Refused, message)
     })?;
     socket::set_backlog(&listener, ACCEPT_BACKLOG);
+    socket::limit_segments(&listener);
     Ok(listener)
 }
 
