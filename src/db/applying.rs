@@ -14,7 +14,7 @@ use ribbit_state::command::Proposal;
 use ribbit_state::dedup::DedupWindow;
 use ribbit_state::facts::event;
 use ribbit_state::rows::{Change, Croaks, Members, Table as StateTable, books};
-use ribbit_state::{Command, Event, LogIndex, Outcome, RequestId};
+use ribbit_state::{Event, LogIndex, Outcome, RequestId};
 
 /// Result of applying one log entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,8 +61,8 @@ pub(super) fn understood(entry: &LogEntry, known: u32) -> Result<Proposal, DbErr
             entry.index
         ))
     })?;
-    match proposal.request.command {
-        Command::RaiseRules { level } if level > known => Err(too_new(level, known)),
+    match proposal.request.command.raised_level() {
+        Some(level) if level > known => Err(too_new(level, known)),
         _ => Ok(proposal),
     }
 }

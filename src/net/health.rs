@@ -159,6 +159,7 @@ mod tests {
             members: vec![member(1, true), member(2, true), member(3, true)],
             can_lose_processes: 1,
             can_lose_machines: 0,
+            ..Survey::default()
         }
     }
 

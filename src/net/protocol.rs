@@ -299,6 +299,10 @@ pub struct NodeStatus {
     pub accepts_old_key: bool,
     /// Version and build: `0.1.0 (1a2b3c4d, aarch64-unknown-linux-musl)`.
     pub build: String,
+    /// Rules level of the cluster as far as this member has applied; 0 if unknown.
+    pub rules_level: u32,
+    /// True if upgrades finish by themselves.
+    pub auto_finish: bool,
 }
 
 /// Leases, as far as the reporting member has applied.

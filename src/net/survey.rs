@@ -31,6 +31,10 @@ pub struct Survey {
     pub can_lose_processes: u32,
     /// Number of further machines that may fail, in the worst order, with a majority of the voters left.
     pub can_lose_machines: u32,
+    /// Rules level of the cluster; 0 if unknown.
+    pub rules_level: u32,
+    /// True if upgrades finish by themselves.
+    pub auto_finish: bool,
 }
 
 /// Status of a member.
@@ -79,6 +83,23 @@ impl Survey {
     fn addresses_of(&self, alive: bool) -> Vec<String> {
         let members = self.members.iter().filter(|member| member.alive == alive);
         members.map(|member| member.info.address.clone()).collect()
+    }
+
+    /// Returns the members that apply the log, which all have to understand a rules level before the cluster rises to it.
+    pub fn appliers(&self) -> impl Iterator<Item = &MemberView> {
+        self.members.iter().filter(|member| member.voter || member.learner)
+    }
+
+    /// Returns the rules level of an unfinished upgrade: the highest that any member understands, if the cluster has not risen to it.
+    pub fn unfinished_upgrade(&self) -> Option<u32> {
+        let highest = self.appliers().map(|member| member.info.rules_level).max()?;
+        (self.rules_level > 0 && highest > self.rules_level).then_some(highest)
+    }
+
+    /// Returns the members that do not understand this rules level, as far as is known.
+    pub fn older_than(&self, level: u32) -> Vec<String> {
+        let older = self.appliers().filter(|member| member.info.rules_level < level);
+        older.map(|member| member.info.name()).collect()
     }
 
     /// Returns true if any member answered.
@@ -164,6 +185,8 @@ pub(crate) fn merge(answers: &[NodeStatus]) -> Survey {
         members,
         can_lose_processes,
         can_lose_machines,
+        rules_level: live.values().map(|status| status.rules_level).max().unwrap_or(0),
+        auto_finish: leader.or(freshest).is_some_and(|status| status.auto_finish),
     }
 }
 
@@ -275,6 +298,8 @@ mod tests {
             leases: Default::default(),
             accepts_old_key: false,
             build: String::new(),
+            rules_level: 1,
+            auto_finish: false,
         }
     }
 

@@ -35,6 +35,8 @@ use log_reads::LogReads;
 use raft_task::RaftTask;
 use ribbit_db::{Configuration, Reader};
 use ribbit_state::apply::digest;
+use ribbit_state::limits::FIRST_RULES_LEVEL;
+use ribbit_state::rows::books;
 use ribbit_state::sync::MutexExt;
 use ribbit_state::{LogIndex, Outcome, RaftId, Request, RequestId};
 use smol::channel::{Receiver, Sender};
@@ -199,10 +201,14 @@ impl Replica {
     /// - [`SubmitError::Busy`] when too many requests are pending.
     /// - [`SubmitError::Ending`] when the replica ends.
     /// - [`SubmitError::Reused`] when another command is pending under this id.
+    /// - [`SubmitError::TooNew`] when the cluster has not risen to the rules level of the command.
     ///
     /// Except after `Reused`, the same request may be submitted again, here or on another node.
     pub async fn submit(&self, request: Request, deadline: Instant) -> SubmitResult {
         let id = request.id;
+        if !self.is_permitted(request.command.facts().level) {
+            return Err(SubmitError::TooNew);
+        }
         let answer = self.shared.waiters.add(id, digest(&request.command))?;
         let left_ms = deadline.saturating_duration_since(Instant::now()).as_millis() as u64;
         let input = Input::Request { request, ticks: left_ms / TICK_MS };
@@ -210,6 +216,14 @@ impl Replica {
             self.shared.waiters.answer(id, &Err(why));
         }
         answer.await.unwrap_or(Err(SubmitError::Ending))
+    }
+
+    /// Returns true if every member understands the commands of this rules level. A member that does not would end at the entry,
+    /// even if the rules refused the command.
+    fn is_permitted(&self, level: u32) -> bool {
+        let in_force =
+            || self.reader.view().and_then(|view| books(&view)).map_or(0, |books| books.rules_level);
+        level <= FIRST_RULES_LEVEL || level <= in_force()
     }
 
     /// Returns a read index: a read of a state at least this new is linearizable, because no later entry was acknowledged

@@ -196,7 +196,6 @@ fn decide<V: View>(
         }
         Command::MarkLost { name } => members::mark_lost(view, *name),
         Command::RemoveMember { raft_id } => members::remove(bounds, view, context, *raft_id),
-        Command::RaiseRules { level } => members::raise_rules(view, books, *level),
         Command::RaiseKey { key } => members::raise_key(view, books, *key),
         Command::TryJoinCode { slot, nonce, proven } => {
             join_codes::record_try(view, context, *slot, *nonce, *proven)

@@ -89,7 +89,6 @@ fn act(command: &Command) -> Option<Described<'_>> {
         | Command::Join { .. }
         | Command::DescribeMember { .. }
         | Command::RemoveMember { .. }
-        | Command::RaiseRules { .. }
         | Command::RaiseKey { .. }
         | Command::Tree(_)
         | Command::Message(_)
@@ -175,6 +174,12 @@ fn operator_act(command: &OperatorCommand) -> Option<Described<'_>> {
                 MemberChange::Remove { alive: _ } => Act::RemoveMember,
             };
             plain(act, Named::Member(*name))
+        }
+        OperatorCommand::RaiseRules { level } => {
+            (Act::FinishUpgrade, Named::Nothing, level.to_string().into())
+        }
+        OperatorCommand::SetAutoFinish { auto } => {
+            plain(if *auto { Act::LetUpgradesFinish } else { Act::HoldUpgrades }, Named::Nothing)
         }
         OperatorCommand::Record { act: UnreplicatedAct::RotateKey { generation } } => {
             (Act::RotateKey, Named::Nothing, format!("key {generation}").into())

@@ -283,7 +283,6 @@ impl Command {
             | Command::Sweep { .. }
             | Command::IndexCroaks
             | Command::RemoveMember { .. }
-            | Command::RaiseRules { .. }
             | Command::RaiseKey { .. }
             | Command::TryJoinCode { .. } => Ok(()),
         }
@@ -483,6 +482,8 @@ impl OperatorCommand {
             | OperatorCommand::Uninvite { .. }
             | OperatorCommand::RevokeJoinCode { .. }
             | OperatorCommand::RevokeResetLink { .. }
+            | OperatorCommand::RaiseRules { .. }
+            | OperatorCommand::SetAutoFinish { .. }
             | OperatorCommand::SetRegistration { .. } => Ok(()),
             OperatorCommand::RemoveRoomMessage { room, .. } | OperatorCommand::CloseRoom { room } => {
                 room_name(room)

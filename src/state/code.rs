@@ -153,6 +153,8 @@ codes! {
     /// Not an outcome: the key that the code is derived from does not open the cluster any more.
     JoinCodeOldKey = 704, "the cluster has another key since the join code was made; make another one with `ribbit invite-board`";
     TooManyJoinCodes = 705, "there are as many join codes as possible (32); revoke one first";
+    /// Not an outcome: the node that was asked does not hear every member.
+    MemberNotHeard = 706, "a member of the cluster does not answer; start it, or remove it with `ribbit member remove`";
 }
 
 impl Code {

@@ -165,7 +165,6 @@ commands! {
     DescribeMember: 1, none, never, Members, stays, SmallWrite, none;
     MarkLost: 1, none, never, Members, stays, SmallWrite, none;
     RemoveMember: 1, none, never, Members, stays, SmallWrite, none;
-    RaiseRules: 1, none, never, Members, stays, SmallWrite, none;
     RaiseKey: 1, none, never, Members, stays, SmallWrite, none;
     TryJoinCode: 1, none, never, Members, stays, SmallWrite, none;
     Tree(TreeCommand::MakeFolder): 1, none, never, Operators, grows, SmallWrite, nodes_changed;
@@ -220,6 +219,8 @@ commands! {
     Operator(OperatorCommand::RevokeResetLink): 1, none, never, Operators, stays, SmallWrite, none;
     Operator(OperatorCommand::ChangeMember): 1, none, never, Operators, stays, SmallWrite, none;
     Operator(OperatorCommand::CloseRoom): 1, none, never, Operators, stays, SmallWrite, room_closed;
+    Operator(OperatorCommand::RaiseRules): 1, none, never, Operators, stays, SmallWrite, none;
+    Operator(OperatorCommand::SetAutoFinish): 1, none, never, Operators, stays, SmallWrite, none;
     Govern: 1, session, never, People, stays, SmallWrite, governed;
     Operator(OperatorCommand::Record): 1, none, never, Operators, stays, SmallWrite, none;
     Rehash: 1, none, never, Backends, stays, SmallWrite, none;

@@ -236,6 +236,8 @@ pub const UNREAD_ROOM_MESSAGES_MAX: u32 = 100;
 
 /// Newest rules level that this version understands.
 pub const RULES_LEVEL: u32 = 1;
+/// Rules level that every released version understands.
+pub const FIRST_RULES_LEVEL: u32 = 1;
 
 /// Maximum number of members (voters and learners) of a cluster.
 pub const MEMBERS_MAX: usize = 32;

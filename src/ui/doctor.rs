@@ -79,6 +79,8 @@ pub enum Finding {
     Reached { address: String, answer: Reachability },
     /// Builds of a member and of this program, each as `0.1.0 (1a2b3c4d, …)`, and the rules levels of both.
     Build { name: String, theirs: String, ours: String, rules: (u32, u32) },
+    /// An upgrade is not finished; with what to do.
+    Upgrade { words: String, fix: String },
 }
 
 /// Use of a port.
@@ -238,6 +240,7 @@ fn judged(finding: &Finding) -> Judged {
         }
         Finding::Reached { address, answer } => reached(address, answer),
         Finding::Build { name, theirs, ours, rules } => build(name, theirs, ours, *rules),
+        Finding::Upgrade { words, fix } => ("upgrade", Warning, words.clone(), fix.clone()),
     }
 }
 

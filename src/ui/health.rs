@@ -1,6 +1,7 @@
 //! Health of the cluster, as text for people and as JSON for scripts.
 
 use super::status::survivable_failures;
+use super::upgrade::unfinished;
 use ribbit_net::health::{Health, Problem, overall, problems};
 use ribbit_net::survey::Survey;
 use serde::Serialize;
@@ -13,6 +14,8 @@ struct HealthJson<'a> {
     leader: Option<&'a str>,
     can_lose_processes: u32,
     can_lose_machines: u32,
+    /// Null if no upgrade is unfinished.
+    upgrade: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -125,6 +128,7 @@ pub fn words(survey: &Survey) -> String {
         lines.push(problem_words(trouble));
         lines.extend(problem_fix(trouble).map(|fix| format!("  {fix}")));
     }
+    lines.extend(unfinished(survey).map(|(words, fix)| format!("Note: {words}; {fix}.")));
     lines.join("\n")
 }
 
@@ -141,6 +145,7 @@ pub fn json(survey: &Survey) -> String {
         leader: survey.leader.as_deref(),
         can_lose_processes: survey.can_lose_processes,
         can_lose_machines: survey.can_lose_machines,
+        upgrade: unfinished(survey).map(|(words, fix)| format!("{words}; {fix}")),
     };
     serde_json::to_string(&json).expect("plain data always serialises")
 }
@@ -156,7 +161,7 @@ mod tests {
         assert_eq!(words(&nobody), format!("DOWN.\nNo server answers.\n  {fix}"));
         let expected = format!(
             "{{\"state\":\"down\",\"troubles\":[{{\"what\":\"nobody\",\"member\":null,\"words\":\"No server answers.\",\
-             \"fix\":\"{fix}\"}}],\"leader\":null,\"can_lose_processes\":0,\"can_lose_machines\":0}}"
+             \"fix\":\"{fix}\"}}],\"leader\":null,\"can_lose_processes\":0,\"can_lose_machines\":0,\"upgrade\":null}}"
         );
         assert_eq!(json(&nobody), expected);
         assert_eq!(kind(&Problem::Missing("backend-2".into())), ("missing", Some("backend-2")));

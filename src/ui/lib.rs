@@ -17,7 +17,7 @@
 //! For the terminal and scripts:
 //! - [`lines`]: croaks, messages and people as text; [`person_json`]: the same as JSON; [`rooms`]: rooms as both
 //! - [`export`]: all data of one user as JSON
-//! - [`status`], [`health`], [`watch`]: state of the cluster
+//! - [`status`], [`health`], [`watch`], [`upgrade`]: state of the cluster
 //! - [`doctor`]: problems of a board, and what to type
 //! - [`directory`]: answers of a balancer; [`verify`]: comparison of members; [`demo`]: demonstrations
 //! - [`metrics`]: figures for monitoring
@@ -64,6 +64,7 @@ pub mod status_page;
 pub mod table;
 pub mod time;
 pub mod tree;
+pub mod upgrade;
 pub mod verify;
 pub mod version;
 pub mod watch;

@@ -285,6 +285,8 @@ mod tests {
             leases: Default::default(),
             accepts_old_key: false,
             build: String::new(),
+            rules_level: 1,
+            auto_finish: false,
         };
         let said = member(&status, ProcessMetrics::default(), ConnectionMetrics::default());
         assert!((20..50).contains(&series(&said)), "{said}");

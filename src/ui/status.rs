@@ -454,6 +454,7 @@ mod tests {
                 member(Role::Backend, 2, 40, false),
                 member(Role::Coordinator, 1, 42, true),
             ],
+            ..Survey::default()
         }
     }
 

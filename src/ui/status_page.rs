@@ -238,6 +238,7 @@ mod tests {
             members: vec![member(1, 42, true), member(2, 40, true), member(3, 7, false)],
             can_lose_processes: 0,
             can_lose_machines: 0,
+            ..Survey::default()
         };
         let mut survey = survey;
         assert!(!page(&survey, &[]).contains("<progress"), "no progress bar for a member in sync");
@@ -272,8 +273,14 @@ mod tests {
     #[test]
     fn no_member_is_up_to_date_without_a_leader_or_out_of_sync() {
         let members = vec![member(1, 42, true), member(2, 42, true), member(3, 42, false)];
-        let mut survey =
-            Survey { leader: None, term: 3, members, can_lose_processes: 0, can_lose_machines: 0 };
+        let mut survey = Survey {
+            leader: None,
+            term: 3,
+            members,
+            can_lose_processes: 0,
+            can_lose_machines: 0,
+            ..Survey::default()
+        };
         survey.members.iter_mut().for_each(|member| member.in_sync = false);
         let html = page(&survey, &[]);
         assert!(html.contains("voter, no leader"), "{html}");
@@ -293,7 +300,14 @@ mod tests {
             .iter_mut()
             .for_each(|member| member.store = Some(StoreStatus { full: true, ..StoreStatus::default() }));
         let leader = Some("backend-1".into());
-        let survey = Survey { leader, term: 3, members, can_lose_processes: 1, can_lose_machines: 0 };
+        let survey = Survey {
+            leader,
+            term: 3,
+            members,
+            can_lose_processes: 1,
+            can_lose_machines: 0,
+            ..Survey::default()
+        };
         let html = page(&survey, &[]);
         assert!(html.contains("<b>You can read, but nothing new can be posted.</b>"), "{html}");
     }

@@ -87,6 +87,7 @@ mod tests {
             members: vec![member(1, true), member(2, false), member(3, false)],
             can_lose_processes: 0,
             can_lose_machines: 0,
+            ..Survey::default()
         };
         let heard = LastHeartbeats::from([("backend-2".to_string(), Duration::from_secs(7))]);
         let expected = "\

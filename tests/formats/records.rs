@@ -150,6 +150,7 @@ fn rows() -> Vec<String> {
         history: HISTORY,
         rules_level: 1,
         key: KEY,
+        auto_finish: true,
     };
     let mut rows = vec![
         line::<Accounts>("Accounts", id, account.clone()),
@@ -371,6 +372,8 @@ fn message_commands() -> Vec<Command> {
             change: MemberChange::Remove { alive: true },
         }
         .into(),
+        OperatorCommand::RaiseRules { level: 2 }.into(),
+        OperatorCommand::SetAutoFinish { auto: true }.into(),
         OperatorCommand::MakeResetLink { account, code: TOKEN }.into(),
         OperatorCommand::CreateWithLink {
             person: Box::new(NewPerson {
@@ -462,7 +465,7 @@ macro_rules! variants {
 /// Fails unless every variant of every command is among these.
 fn check_complete(commands: &[Command]) {
     let (name, all) = variants!(Command: CreateAccount LogIn LogOut Croak AddFriend RemoveFriend DeleteAccount Sweep
-        IndexCroaks FoundCluster Join DescribeMember MarkLost RemoveMember RaiseRules Tree Lease Message Account Operator Rehash
+        IndexCroaks FoundCluster Join DescribeMember MarkLost RemoveMember Tree Lease Message Account Operator Rehash
         Notice Room Relation Conversation Access App Govern RaiseKey TryJoinCode);
     assert_eq!(commands.iter().map(name).collect::<BTreeSet<_>>(), all);
     macro_rules! inside {
@@ -485,7 +488,8 @@ fn check_complete(commands: &[Command]) {
         Uninvite);
     inside!(Operator, OperatorCommand: SetPassword Suspend RemoveAccount RemoveCroak SetRegistration DescribeSite DecideReport Announce WithdrawAnnouncement MakeResetLink
         CreateWithLink SetRole RemoveRoomMessage Record DecideRequest SetInviters Invite Uninvite MakeJoinCode RevokeJoinCode
-        RevokeResetLink ChangeMember CloseRoom);
+        RevokeResetLink ChangeMember CloseRoom
+        RaiseRules SetAutoFinish);
     inside!(Access, AccessCommand: ResetPassword CreateByName OpenByName);
     inside!(App, AppCommand: Register Authorize Exchange Revoke);
     inside!(Conversation, ConversationCommand: Like Unlike Share Unshare SweepCroak);
@@ -540,7 +544,6 @@ pub(crate) fn commands() -> Vec<Command> {
         },
         Command::MarkLost { name: MemberName { role: Role::Backend, region: 2, id: 3 } },
         Command::RemoveMember { raft_id: 6 },
-        Command::RaiseRules { level: 2 },
         Command::RaiseKey { key: KEY },
         Command::TryJoinCode { slot: 19, nonce: 0x0102, proven: true },
     ];

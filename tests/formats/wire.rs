@@ -336,6 +336,8 @@ fn node_status() -> NodeStatus {
         },
         accepts_old_key: true,
         build: "0.1.0 (1a2b3c4d, target)".into(),
+        rules_level: 1,
+        auto_finish: true,
     }
 }
 

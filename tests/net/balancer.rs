@@ -112,6 +112,8 @@ async fn member(role: Role, id: u32) -> Arc<Member> {
         leases: Default::default(),
         accepts_old_key: false,
         build: String::new(),
+        rules_level: 1,
+        auto_finish: false,
     };
     let (told, tellings) = channel::bounded(1);
     let gate = ConnectionLimits::new();

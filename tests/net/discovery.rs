@@ -56,6 +56,8 @@ impl Service for Puppet {
                 leases: LeaseStatus::default(),
                 accepts_old_key: false,
                 build: String::new(),
+                rules_level: 1,
+                auto_finish: false,
             }));
         }
         self.asked.lock().unwrap().push(ask);

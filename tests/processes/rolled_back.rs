@@ -31,7 +31,7 @@ fn changed(folder: &Path, before: &BTreeMap<String, (u32, Vec<u8>)>) -> Vec<Stri
 const MEMBERS: [&str; 5] = ["backend-1", "backend-2", "backend-3", "coordinator-1", "coordinator-2"];
 
 #[track_caller]
-fn each_refuses(pond: &TestCluster, members: &[&str], words: &str) {
+pub fn each_refuses(pond: &TestCluster, members: &[&str], words: &str) {
     for member in members {
         let (role, id) = member.split_once('-').expect("a role and a number");
         let folder = pond.folder().join(member);

@@ -39,6 +39,8 @@ pub struct TestCluster {
     folder: TempDir,
     running: Option<Running>,
     by_hand: Vec<Child>,
+    /// The binary of all processes that are started from now on.
+    pub binary: PathBuf,
     /// Environment variables of all processes.
     pub environment: Vec<(&'static str, String)>,
     _turn: MutexGuard<'static, ()>,
@@ -71,7 +73,14 @@ impl TestCluster {
         let turn = turn();
         let folder = tempfile::tempdir().expect("a temporary folder");
         is_here(&folder);
-        TestCluster { folder, running: None, by_hand: Vec::new(), environment: Vec::new(), _turn: turn }
+        TestCluster {
+            folder,
+            running: None,
+            by_hand: Vec::new(),
+            binary: env!("CARGO_BIN_EXE_ribbit").into(),
+            environment: Vec::new(),
+            _turn: turn,
+        }
     }
 
     /// Starts a cluster and waits until it is up.
@@ -98,7 +107,7 @@ impl TestCluster {
 
     /// Returns a command without the `--data-dir` argument, for verbs that take all arguments as their own.
     pub fn plain(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ribbit"));
+        let mut command = Command::new(&self.binary);
         for (key, _) in std::env::vars_os() {
             if key.to_string_lossy().starts_with("RIBBIT_") {
                 command.env_remove(key);

@@ -486,5 +486,7 @@ fn status(store: &Store, well: bool) -> NodeStatus {
         leases: Default::default(),
         accepts_old_key: false,
         build: "0.1.0 (1a2b3c4d, aarch64-unknown-linux-musl)".into(),
+        rules_level: 1,
+        auto_finish: false,
     }
 }

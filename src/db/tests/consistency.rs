@@ -8,7 +8,9 @@ use redb::backends::FileBackend;
 use redb::{Database, StorageBackend};
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::rows::{Croaks, Order, scan};
-use ribbit_state::{AccountChanges, AccountCommand, AccountId, Audience, ConversationCommand, Page, Query};
+use ribbit_state::{
+    AccountChanges, AccountCommand, AccountId, Audience, ConversationCommand, OperatorCommand, Page, Query,
+};
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -114,7 +116,7 @@ fn inhabit(store: &mut Store) {
         store,
         Command::DescribeMember { raft_id: 1, address, machine, rules_level: level, key: Default::default() },
     );
-    apply(store, Command::RaiseRules { level });
+    apply(store, OperatorCommand::RaiseRules { level }.into());
     join(store, 1);
     let account = AccountId(store.applied().index);
     apply(

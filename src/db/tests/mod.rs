@@ -18,8 +18,8 @@ use ribbit_state::command::{NewMember, Proposal};
 use ribbit_state::limits::{PATH_BYTES_MAX, RULES_LEVEL};
 use ribbit_state::pages::listing;
 use ribbit_state::{
-    ClusterId, Command, HOME_REGION, HistoryId, LeaseCommand, LogIndex, Request, RequestId, Role, Stamp,
-    TokenHash, TreeCommand, TreePath, tree,
+    ClusterId, Command, HOME_REGION, HistoryId, LeaseCommand, LogIndex, OperatorCommand, Request, RequestId,
+    Role, Stamp, TokenHash, TreeCommand, TreePath, tree,
 };
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -374,7 +374,7 @@ fn the_longest_path_that_the_rules_allow_is_kept() {
             key: Default::default(),
         },
     );
-    apply(&mut store, Command::RaiseRules { level: RULES_LEVEL });
+    apply(&mut store, OperatorCommand::RaiseRules { level: RULES_LEVEL }.into());
     let name = format!("/{}", "n".repeat(127));
     let path: TreePath = name.repeat(PATH_BYTES_MAX / name.len()).parse().unwrap();
     assert_eq!(path.as_str().len(), PATH_BYTES_MAX);

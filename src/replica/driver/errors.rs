@@ -23,6 +23,8 @@ pub enum SubmitError {
     Ending,
     /// Another command with the same id is pending. This one was not submitted.
     Reused,
+    /// Members of an earlier version may not know the command: the cluster has not risen to its rules level.
+    TooNew,
 }
 
 /// Reason why a replica cannot go on. Its process has to end.

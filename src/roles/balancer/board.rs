@@ -442,6 +442,8 @@ mod tests {
             leases: Default::default(),
             accepts_old_key: false,
             build: String::new(),
+            rules_level: 1,
+            auto_finish: false,
         })
     }
 

@@ -27,6 +27,7 @@ use crate::operator::key::{self, KeyArgs};
 use crate::operator::member::{self, MemberVerb, TransferArgs};
 use crate::operator::recover::{self, RecoverArgs};
 use crate::operator::restore::{self, RestoreArgs};
+use crate::operator::upgrade::UpgradeVerb;
 use crate::operator::user::arguments::UserVerb;
 use crate::operator::watch::{self, WatchArgs};
 use crate::operator::{status, verify};
@@ -104,6 +105,9 @@ pub(crate) enum Verb {
     /// Transfer leadership to another backend
     #[command(after_help = member::TRANSFER_HELP)]
     Transfer(TransferArgs),
+    /// Bring all members to another version
+    #[command(subcommand)]
+    Upgrade(UpgradeVerb),
     /// Browse and change the lock namespace: folders, files and locks
     #[command(after_help = shell::HELP)]
     Shell(ShellArgs),

@@ -40,7 +40,7 @@ use crate::operator::status::StatusOptions;
 use crate::operator::watch::WatchOptions;
 use crate::operator::{
     audit, backup, bench, directory, doctor, health, image_files, init, invite_board, key, member, recover,
-    restore, status, user, verify, watch,
+    restore, status, upgrade, user, verify, watch,
 };
 use crate::web::http::cert;
 use crate::{demo, up};
@@ -153,6 +153,10 @@ fn task(verb: Verb, matches: &ArgMatches) -> Result<Task, Refusal> {
         }
         Verb::Member(verb) => member_task(verb.options(matches)?),
         Verb::Transfer(arguments) => member_task(arguments.options(matches)?),
+        Verb::Upgrade(verb) => {
+            let options = verb.options(matches)?;
+            Task::command("upgrade", async move { upgrade::run(&options).await })
+        }
         Verb::Shell(arguments) => shell_task(arguments, matches)?,
         Verb::Lock(arguments) => {
             let options = arguments.options(matches)?;

@@ -1,17 +1,18 @@
-//! Background commands that the leader proposes: entering the founder, removing lost members, raising the rules level, refusing old keys,
-//! sweeping deleted accounts and croaks, indexing old croaks, recording new addresses.
+//! Background commands that the leader proposes: entering the founder, removing lost members, finishing upgrades, refusing old keys, sweeping
+//! deleted accounts and croaks, indexing old croaks, recording new addresses.
 //!
 //! Each is an ordinary command of bounded size. An idle cluster has none to propose.
 
 use super::key_rotation::KeyOverlap;
+use super::upgrade::{self, Lasting};
 use super::{NodeState, join};
 use ribbit_db::DbError;
 use ribbit_net::secret::new_request_id;
 use ribbit_net::tasks;
 use ribbit_state::cluster::members;
-use ribbit_state::limits::{RING_CROAKS, RULES_LEVEL};
+use ribbit_state::limits::RING_CROAKS;
 use ribbit_state::rows::{CroakSweeps, Order, Standing, Sweeps, books, scan};
-use ribbit_state::{AccountId, Command, ConversationCommand, LogIndex, Request};
+use ribbit_state::{AccountId, Command, ConversationCommand, LogIndex, OperatorCommand, Request};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,14 +28,20 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// Number of unindexed croaks in the ring above which they are indexed.
 const UNINDEXED_MAX: usize = RING_CROAKS / 4 * 3;
 
+/// Conditions that have to last before a command follows: every member has a new key, and the cluster is ready to finish an upgrade.
+pub(crate) type Conditions = (KeyOverlap, Lasting<u32>);
+
 /// Proposes background commands while this node leads. `founding`: this node founded the cluster.
-pub(crate) async fn run(node: Arc<NodeState>, founding: bool, overlap: Duration) {
+pub(crate) async fn run(node: Arc<NodeState>, founding: bool, mut lasting: Conditions) {
     let Some(member) = node.membership.get() else { return };
-    let mut rotation = KeyOverlap::new(overlap);
     loop {
         let progress = member.replica.next_progress();
-        let next =
-            if member.replica.status().leads { next(&node, founding, &mut rotation) } else { Ok(None) };
+        let next = if member.replica.status().leads {
+            next(&node, founding, &mut lasting)
+        } else {
+            lasting.1.lasted(None, Instant::now());
+            Ok(None)
+        };
         match next {
             Ok(Some(command)) => {
                 let request = Request {
@@ -67,7 +74,7 @@ pub(crate) async fn run(node: Arc<NodeState>, founding: bool, overlap: Duration)
 ///
 /// # Errors
 /// The store cannot be read.
-fn next(node: &NodeState, founding: bool, rotation: &mut KeyOverlap) -> Result<Option<Command>, DbError> {
+fn next(node: &NodeState, founding: bool, lasting: &mut Conditions) -> Result<Option<Command>, DbError> {
     let Some(member) = node.membership.get() else { return Ok(None) };
     let reader = member.replica.reader();
     let view = reader.view()?;
@@ -82,10 +89,10 @@ fn next(node: &NodeState, founding: bool, rotation: &mut KeyOverlap) -> Result<O
         return Ok(Some(Command::RemoveMember { raft_id: *raft_id }));
     }
     let books = books(&view)?;
-    if books.rules_level < RULES_LEVEL && rows.iter().all(|(_, row)| row.rules_level >= RULES_LEVEL) {
-        return Ok(Some(Command::RaiseRules { level: RULES_LEVEL }));
+    if let Some(level) = lasting.1.lasted(upgrade::auto_level(node, &books, &rows), Instant::now()) {
+        return Ok(Some(OperatorCommand::RaiseRules { level }.into()));
     }
-    if let Some(key) = rotation.ends(books.key, &rows, Instant::now()) {
+    if let Some(key) = lasting.0.ends(books.key, &rows, Instant::now()) {
         return Ok(Some(Command::RaiseKey { key }));
     }
     let sweeps = scan::<Sweeps, _>(&view, &AccountId(0), &AccountId(u64::MAX), Order::OldestFirst, 1)?;

@@ -21,7 +21,6 @@ use ribbit_net::oneshot::{ask_once, ask_status};
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_net::secret::new_request_id;
 use ribbit_state::command::NewMember;
-use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::{Code, Denied, HistoryId, Reply, RequestId};
 use smol::future::zip;
 use std::sync::Arc;
@@ -116,7 +115,7 @@ pub(crate) fn introduction(node: &NodeState) -> NewMember {
         id: node.options.id,
         address: node.advertised.address(),
         machine: node.machine.clone(),
-        rules_level: RULES_LEVEL,
+        rules_level: node.rules_level,
         key: node.options.keys.id(),
     }
 }

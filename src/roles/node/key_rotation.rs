@@ -14,6 +14,7 @@
 //! - When the old key ends, connections that it has authenticated are closed.
 
 use super::NodeState;
+use super::upgrade::Lasting;
 use crate::common::cluster_file::ClusterFile;
 use crate::common::failure::{Exit, Failure};
 use crate::node::arguments::NodeOptions;
@@ -175,32 +176,20 @@ async fn settle(node: &NodeState) -> Result<(), String> {
 }
 
 /// Time since every member has a new key, as the leader sees it.
-pub(super) struct KeyOverlap {
-    /// Time for which both keys stay valid, so that balancers and gateways can follow.
-    overlap: Duration,
-    begun: Option<(KeyId, Instant)>,
-}
+pub(super) struct KeyOverlap(Lasting<KeyId>);
 
 impl KeyOverlap {
+    /// `overlap`: the time for which both keys stay valid, so that balancers and gateways can follow.
     pub(super) fn new(overlap: Duration) -> KeyOverlap {
-        KeyOverlap { overlap, begun: None }
+        KeyOverlap(Lasting::new(overlap))
     }
 
     /// Returns the key before which all keys can be refused: every member has had it for the whole overlap. `current` is the key
     /// that the cluster requires now.
     pub(super) fn ends(&mut self, current: KeyId, rows: &[(RaftId, Member)], now: Instant) -> Option<KeyId> {
         let key = rows.first()?.1.key;
-        if key.generation <= current.generation || rows.iter().any(|(_, row)| row.key != key) {
-            self.begun = None;
-            return None;
-        }
-        match self.begun {
-            Some((begun, at)) if begun == key => (now.duration_since(at) >= self.overlap).then_some(key),
-            _ => {
-                self.begun = Some((key, now));
-                None
-            }
-        }
+        let has_all = key.generation > current.generation && rows.iter().all(|(_, row)| row.key == key);
+        self.0.lasted(has_all.then_some(key), now)
     }
 }
 

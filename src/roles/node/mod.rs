@@ -79,6 +79,7 @@ mod snapshots;
 mod store_loss;
 mod subscriptions;
 mod supervisor_status;
+mod upgrade;
 
 use crate::common::machine::LoadAverage;
 use crate::common::network::Network;
@@ -97,7 +98,6 @@ use ribbit_net::peer::StoreReport;
 use ribbit_net::protocol::{MemberInfo, StoreStatus};
 use ribbit_replica::{Replica, ReplicaFailure};
 use ribbit_state::RaftId;
-use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::sync::MutexExt;
 use seeds::SeedAddresses;
 use smol::lock::Semaphore;
@@ -123,6 +123,8 @@ struct NodeState {
     pub(crate) load: LoadAverage,
     /// Random number of this run of the process, never 0.
     pub(crate) incarnation: u64,
+    /// Highest rules level that this process understands.
+    pub(crate) rules_level: u32,
     pub(crate) gate: Arc<ConnectionLimits>,
     pub(crate) passwords: PasswordHasher,
     pub(crate) keys: key_rotation::KeyStore,
@@ -188,7 +190,7 @@ impl NodeState {
             pid: std::process::id(),
             applied: member.map_or(0, |it| it.replica.reader().applied()),
             clients: self.gate.clients(),
-            rules_level: RULES_LEVEL,
+            rules_level: self.rules_level,
             region: self.options.region,
             host: self.host.clone(),
             in_sync: member.is_some_and(|it| it.replica.status().in_sync),

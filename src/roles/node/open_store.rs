@@ -1,12 +1,11 @@
 //! Opening the store: checks that it may be used, and the failures that name what to do when it may not.
 
-use super::{NodeState, digest_comparison, disk_quota, duplicate_id_check, store_loss};
+use super::{NodeState, digest_comparison, disk_quota, duplicate_id_check, store_loss, upgrade};
 use crate::common::failure::{Exit, Failure, other_format};
 use crate::common::test_hooks;
 use crate::node::arguments::NodeOptions;
 use ribbit_db::{DbError, FileDisk, Identity, Store};
 use ribbit_replica::ReplicaFailure;
-use ribbit_state::limits::RULES_LEVEL;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,8 +17,6 @@ const STORE_PAUSE: Duration = Duration::from_millis(50);
 
 /// Test hook: number of log entries to keep, so small that a short absence requires a snapshot.
 const TEST_LOG_KEEP: &str = "LOG_KEEP";
-/// Test hook: highest rules level that a store may have, as if this version were an older one.
-const TEST_RULES_LEVEL: &str = "RULES_LEVEL";
 
 /// Marks the store as lost, so that the next start joins as a new member. Returns the failure to end with.
 pub(crate) fn lost_store(options: &NodeOptions, why: &str) -> Failure {
@@ -85,8 +82,7 @@ pub(crate) async fn open_trusted(node: &Arc<NodeState>) -> Result<Store, Failure
 
 pub(crate) async fn open(options: &NodeOptions) -> Result<Store, Failure> {
     let folder = options.store_dir();
-    let level = test_hooks::number(TEST_RULES_LEVEL)?.and_then(|level| u32::try_from(level).ok());
-    let level = level.unwrap_or(RULES_LEVEL);
+    let level = upgrade::understood()?;
     let started = Instant::now();
     loop {
         match Store::open_at_level(FileDisk::new(&folder), level) {

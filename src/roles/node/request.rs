@@ -1,6 +1,6 @@
 //! Context of one request, and the steps that several kinds of requests share.
 
-use super::{Membership, NodeState};
+use super::{Membership, NodeState, upgrade};
 use ribbit_db::DbError;
 use ribbit_net::listener::Caller;
 use ribbit_net::protocol::{Answer, UnavailableReason};
@@ -37,12 +37,14 @@ pub(super) fn undecided(why: SubmitError) -> Answer {
         SubmitError::Busy => Answer::Unavailable(UnavailableReason::Busy),
         SubmitError::Ending => Answer::Unavailable(UnavailableReason::NotServing),
         SubmitError::Reused => Answer::Refused(Denied::new(Code::RequestReused)),
+        SubmitError::TooNew => Answer::Refused(Denied::new(Code::TooNew)),
     }
 }
 
 impl NodeRequest<'_> {
     /// Submits a command to the replica and waits for its outcome. Refuses it here if it is too long, if it grows the store while
-    /// disks are full, or if it removes a member that is running without saying so. Begins the handover that it decides.
+    /// disks are full, if it removes a member that is running without saying so, or if it finishes an upgrade of which not every member is
+    /// heard. Begins the handover that it decides.
     pub(super) async fn submit(&self, id: RequestId, submitted_at: LogIndex, command: Command) -> Answer {
         let origin = command.is_audited().then(|| {
             let Caller { operator, from, plane: _ } = self.caller;
@@ -65,6 +67,11 @@ impl NodeRequest<'_> {
             && self.is_running(name)
         {
             return Answer::Refused(Denied::new(Code::MemberAlive));
+        }
+        if let Some(denied) =
+            request.command.raised_level().and_then(|level| upgrade::obstacle(self.node, level))
+        {
+            return Answer::Refused(denied);
         }
         match self.member.replica.submit(request, self.deadline).await {
             Ok((index, outcome)) => {

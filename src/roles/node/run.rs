@@ -4,6 +4,7 @@ use super::advertised_address::{self, AdvertisedAddress};
 use super::coordination::{self, CoordinationState};
 use super::digest_comparison::{self, DigestComparison};
 use super::disk_quota::{self, DiskQuota};
+use super::key_rotation::KeyOverlap;
 use super::key_rotation::KeyStore;
 use super::links;
 use super::member_list::MemberList;
@@ -13,6 +14,7 @@ use super::rate_limits::RateLimits;
 use super::seeds::{self, SeedAddresses};
 use super::service::NodeService;
 use super::supervisor_status::{self, MainThreadPulse};
+use super::upgrade::{self, HEALTHY_FOR, Lasting, TEST_HEALTHY_FOR_MS};
 use super::{Membership, NodeState, background_commands, join, key_rotation, open_store, scrub};
 use crate::common::discovery;
 use crate::common::disk_space::RESERVE_BYTES;
@@ -152,6 +154,7 @@ fn new_node(
         host: host_name().chars().take(ADDRESS_BYTES_MAX / 4).collect(),
         load: LoadAverage::default(),
         incarnation: random_u64().max(1),
+        rules_level: upgrade::understood()?,
         gate: ConnectionLimits::with_address_limit(move |address| Network::crowded(&trusted, address)),
         passwords: passwords::start()?,
         keys: KeyStore::default(),
@@ -269,7 +272,9 @@ async fn become_member(
     assert!(node.membership.set(member).is_ok(), "a node becomes a member once");
     let overlap = test_hooks::number(TEST_KEY_OVERLAP_MS)?.map_or(KEY_OVERLAP, Duration::from_millis);
     let links = links::run(node.clone(), wanted);
-    let commands = background_commands::run(node.clone(), founding, overlap);
+    let healthy = test_hooks::number(TEST_HEALTHY_FOR_MS)?.map_or(HEALTHY_FOR, Duration::from_millis);
+    let lasting = (KeyOverlap::new(overlap), Lasting::new(healthy));
+    let commands = background_commands::run(node.clone(), founding, lasting);
     let coordinating = coordination::run(node.clone());
     let comparing = digest_comparison::watch(node.clone());
     let measuring = disk_quota::watch(node.clone());

@@ -7,7 +7,7 @@ use super::consistency::READ_WAIT;
 use super::coordination::{self, server_choice};
 use super::request::{NodeRequest, store_unreadable};
 use super::{
-    NodeState, join_codes, key_rotation, links, monitoring, session_tokens, snapshots, subscriptions,
+    NodeState, join_codes, key_rotation, links, monitoring, session_tokens, snapshots, subscriptions, upgrade,
 };
 use ribbit_db::DbError;
 use ribbit_net::channel::Channel;
@@ -159,6 +159,7 @@ impl NodeService {
     fn status(&self) -> NodeStatus {
         let member = self.node.membership.get();
         let replica = member.map(|it| it.replica.status()).unwrap_or_default();
+        let (rules_level, auto_finish) = upgrade::in_force(&self.node);
         NodeStatus {
             cluster: self.node.options.cluster,
             history: member.map(|it| it.identity.history),
@@ -175,6 +176,8 @@ impl NodeService {
             leases: member.map(|it| it.coordination.status()).unwrap_or_default(),
             accepts_old_key: self.node.options.keys.ring().is_some_and(|ring| ring.accepts_old),
             build: version::LONG.to_string(),
+            rules_level,
+            auto_finish,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! - [`status`] (also as `members`), [`health`], [`watch`], [`doctor`]: the state of the cluster and of this machine
 //! - [`notify`]: a program that is run when the health changes
 //! - [`member`]: drains, removes and transfers members; [`recover`]: a new history from one store
+//! - [`upgrade`]: brings the members to another version
 //! - [`backup`], [`restore`]: everything in a file, and back; [`age`] encrypts it; [`verify`]: compares the rows of all members;
 //!   [`pinned`] and [`progress`] help them
 //! - [`user`]: accounts of people; [`audit`]: what operators have done
@@ -29,6 +30,7 @@ pub(crate) mod progress;
 pub(crate) mod recover;
 pub(crate) mod restore;
 pub(crate) mod status;
+pub(crate) mod upgrade;
 pub(crate) mod user;
 pub(crate) mod verify;
 pub(crate) mod watch;

@@ -43,6 +43,8 @@ impl OperatorCommand {
             | OperatorCommand::Uninvite { .. }
             | OperatorCommand::ChangeMember { .. }
             | OperatorCommand::CloseRoom { .. }
+            | OperatorCommand::RaiseRules { .. }
+            | OperatorCommand::SetAutoFinish { .. }
             | OperatorCommand::SetRole { .. } => Some(AccountRole::Admin),
             // It contains the result of a backend's work, and would tell the admin the password. A reset link does not.
             OperatorCommand::SetPassword { .. } => None,
@@ -88,7 +90,7 @@ pub(crate) fn govern<V: View>(
     bounds: &Bounds,
     view: &V,
     context: ApplyContext,
-    books: &Bookkeeping,
+    books: &mut Bookkeeping,
     session: TokenHash,
     change: &OperatorCommand,
 ) -> Result<Decision, V::Error> {
@@ -141,6 +143,8 @@ fn concerned<V: View>(view: &V, change: &OperatorCommand) -> Result<Option<Accou
         | OperatorCommand::RevokeJoinCode { .. }
         | OperatorCommand::ChangeMember { .. }
         | OperatorCommand::CloseRoom { .. }
+        | OperatorCommand::RaiseRules { .. }
+        | OperatorCommand::SetAutoFinish { .. }
         | OperatorCommand::CreateWithLink { .. } => None,
     })
 }

@@ -106,7 +106,7 @@ pub(crate) fn operate<V: View>(
     bounds: &Bounds,
     view: &V,
     context: ApplyContext,
-    books: &Bookkeeping,
+    books: &mut Bookkeeping,
     command: &OperatorCommand,
 ) -> Result<Decision, V::Error> {
     match command {
@@ -149,6 +149,8 @@ pub(crate) fn operate<V: View>(
         OperatorCommand::Record { .. } => Ok(Ok((Vec::new(), Reply::Done))),
         OperatorCommand::CloseRoom { room } => rooms::close_by_operators(view, room),
         OperatorCommand::ChangeMember { name, change } => members::change(view, *name, *change),
+        OperatorCommand::RaiseRules { level } => members::raise_rules(view, books, *level),
+        OperatorCommand::SetAutoFinish { auto } => Ok(members::set_auto_finish(books, *auto)),
         OperatorCommand::MakeResetLink { account, code } => {
             access::make_reset_link(view, context, *account, *code)
         }

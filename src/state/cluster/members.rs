@@ -210,8 +210,20 @@ pub(crate) fn raise_rules<V: View>(
     if !understood || books.next_raft_id == 0 {
         return Ok(Err(Denied::new(Code::TooNew)));
     }
-    books.rules_level = books.rules_level.max(level);
+    if level <= books.rules_level {
+        return Ok(Ok((Vec::new(), Reply::Done)));
+    }
+    books.rules_level = level;
     Ok(Ok((vec![Change::put::<Books>(&(), books)], Reply::Done)))
+}
+
+/// Decides whether upgrades finish by themselves.
+pub(crate) fn set_auto_finish(books: &mut Bookkeeping, auto: bool) -> Decision {
+    if books.auto_finish == auto {
+        return Ok((Vec::new(), Reply::Done));
+    }
+    books.auto_finish = auto;
+    Ok((vec![Change::put::<Books>(&(), books)], Reply::Done))
 }
 
 /// Refuses the keys of the cluster before this one, which every member has to have.

@@ -489,6 +489,15 @@ pub enum OperatorCommand {
     CloseRoom {
         room: String,
     },
+    /// Finishes an upgrade: permits the commands of this rules level, which every member has to understand. The leader proposes it,
+    /// too, if upgrades finish by themselves.
+    RaiseRules {
+        level: u32,
+    },
+    /// Decides whether upgrades finish by themselves or wait for an operator.
+    SetAutoFinish {
+        auto: bool,
+    },
 }
 
 /// A change of a member by operators.
@@ -531,7 +540,9 @@ impl OperatorCommand {
             | OperatorCommand::RevokeJoinCode { .. }
             | OperatorCommand::RevokeResetLink { .. }
             | OperatorCommand::ChangeMember { .. }
-            | OperatorCommand::CloseRoom { .. } => None,
+            | OperatorCommand::CloseRoom { .. }
+            | OperatorCommand::RaiseRules { .. }
+            | OperatorCommand::SetAutoFinish { .. } => None,
         }
     }
 }

@@ -215,10 +215,6 @@ pub enum Command {
     RemoveMember {
         raft_id: RaftId,
     },
-    /// Permits the commands of this rules level. Proposed by the leader once every member understands them.
-    RaiseRules {
-        level: u32,
-    },
     /// Changes the lock namespace.
     Tree(TreeCommand),
     /// Changes a lease.
@@ -272,6 +268,15 @@ impl Command {
     /// Returns the command that posts a croak for the account's usual audience, which answers none.
     pub fn croak(session: TokenHash, text: impl Into<String>) -> Command {
         Command::Croak { session, text: text.into(), reply_to: None, audience: None }
+    }
+
+    /// Returns the rules level to which the command raises the cluster.
+    pub fn raised_level(&self) -> Option<u32> {
+        match self {
+            Command::Operator(OperatorCommand::RaiseRules { level })
+            | Command::Govern { change: OperatorCommand::RaiseRules { level }, .. } => Some(*level),
+            _ => None,
+        }
     }
 
     /// Returns the member that operators change with this command, and the change.

@@ -108,4 +108,7 @@ acts! {
     FailJoinCode = "fail-join-code", "tried wrongly the join code that begins with";
     RevokeResetLink = "revoke-reset-link", "revoked the link to set the password of";
     CloseRoom = "close-room", "closed the room";
+    FinishUpgrade = "finish-upgrade", "finished the upgrade to rules level";
+    LetUpgradesFinish = "let-upgrades-finish", "let upgrades finish by themselves";
+    HoldUpgrades = "hold-upgrades", "decided that upgrades wait for an operator";
 }

@@ -59,6 +59,8 @@ pub struct Bookkeeping {
     pub rules_level: u32,
     /// The key of the cluster that every member has. Earlier ones are refused.
     pub key: KeyId,
+    /// True if upgrades finish by themselves: the leader raises the rules level once every member has been in sync for a while.
+    pub auto_finish: bool,
 }
 
 /// Returns the bookkeeping row, or its defaults if it was never written.

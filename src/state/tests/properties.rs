@@ -4,7 +4,7 @@
 use super::*;
 use crate::code::{Code, Denied};
 use crate::command::AccountCommand;
-use crate::command::{NewMember, Role};
+use crate::command::{NewMember, OperatorCommand, Role};
 use crate::ids::{HistoryId, KeyId};
 use crate::limits::RULES_LEVEL;
 use crate::lookup::{account_named, profile_of};
@@ -227,7 +227,7 @@ impl History {
                     key: KeyId::default(),
                 })
                 .unwrap();
-                self.run(Command::RaiseRules { level: rules_level }).unwrap();
+                self.run(OperatorCommand::RaiseRules { level: rules_level }.into()).unwrap();
             }
             step => drop(self.run(self.command(step))),
         }

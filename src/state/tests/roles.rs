@@ -52,6 +52,8 @@ fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
         member(MemberChange::Undrain),
         member(MemberChange::Lead),
         member(MemberChange::Remove { alive: true }),
+        OperatorCommand::RaiseRules { level: 1 },
+        OperatorCommand::SetAutoFinish { auto: true },
     ];
     let kinds: BTreeSet<_> = samples.iter().map(|change| format!("{change:?}")).collect();
     assert_eq!(kinds.len(), samples.len());
@@ -81,6 +83,8 @@ fn changes(about: AccountId) -> Vec<(OperatorCommand, Option<AccountRole>)> {
             OperatorCommand::RevokeResetLink { .. } => (20, Some(Admin)),
             OperatorCommand::ChangeMember { .. } => (21, Some(Admin)),
             OperatorCommand::CloseRoom { .. } => (22, Some(Admin)),
+            OperatorCommand::RaiseRules { .. } => (23, Some(Admin)),
+            OperatorCommand::SetAutoFinish { .. } => (24, Some(Admin)),
         };
         met.insert(kind);
         (change, least)

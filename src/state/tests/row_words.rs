@@ -108,10 +108,19 @@ pub(super) fn row_words(table: TableId, key: &[u8], row: &[u8]) -> String {
             format!(": {} age {}", outcome_words(&row.outcome), row.age_ms)
         }
         Books::ID => {
-            let Bookkeeping { expired_through, indexed_through, next_raft_id, history, rules_level: _, key } =
-                of::<Books>(row);
+            let Bookkeeping {
+                expired_through,
+                indexed_through,
+                next_raft_id,
+                history,
+                rules_level,
+                key,
+                auto_finish,
+            } = of::<Books>(row);
+            let level = if rules_level > 1 { format!(", level {rules_level}") } else { String::new() };
+            let auto = if auto_finish { ", upgrades finish by themselves" } else { "" };
             format!(
-                ": forgotten {expired_through}, indexed {indexed_through}, next id {next_raft_id}, history {history:x}{}",
+                ": forgotten {expired_through}, indexed {indexed_through}, next id {next_raft_id}, history {history:x}{}{level}{auto}",
                 key_id_words(key)
             )
         }

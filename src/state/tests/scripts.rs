@@ -159,7 +159,8 @@ impl Script {
                 key: key(args)?,
             },
             "raise-key" => Command::RaiseKey { key: key(args)? },
-            "raise" => Command::RaiseRules { level: first(args)?.parse()? },
+            "raise" => OperatorCommand::RaiseRules { level: first(args)?.parse()? }.into(),
+            "auto-finish" => OperatorCommand::SetAutoFinish { auto: first(args)?.parse()? }.into(),
             "mkdir" => TreeCommand::MakeFolder {
                 path: path(args)?,
                 parents: args.lookup_parse("parents")?.unwrap_or(false),

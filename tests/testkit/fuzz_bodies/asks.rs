@@ -36,7 +36,7 @@ struct Pond {
 impl Pond {
     fn apply(&mut self, id: RequestId, submitted_at: LogIndex, command: Command) {
         // A store of a higher level is one that this version ends on.
-        if matches!(command, Command::RaiseRules { level } if level > RULES_LEVEL) {
+        if command.raised_level().is_some_and(|level| level > RULES_LEVEL) {
             return;
         }
         self.at += 1;

@@ -7,7 +7,7 @@ use ribbit_replica::Input;
 use ribbit_state::cluster::members;
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::rows::{CroakSweeps, Order, Standing, Sweeps, books, scan};
-use ribbit_state::{AccountId, Command, ConversationCommand, LogIndex, RaftId, Request};
+use ribbit_state::{AccountId, Command, ConversationCommand, LogIndex, OperatorCommand, RaftId, Request};
 use std::collections::BTreeSet;
 
 /// Interval at which a process reports its position and checks its membership, in virtual milliseconds.
@@ -121,7 +121,7 @@ fn background_command(reader: &Reader, configuration: &Configuration) -> Option<
         });
     }
     if books(&view).expect(READABLE).rules_level < RULES_LEVEL {
-        return Some(Command::RaiseRules { level: RULES_LEVEL });
+        return Some(OperatorCommand::RaiseRules { level: RULES_LEVEL }.into());
     }
     let gone = rows.iter().find(|(id, row)| row.standing == Standing::Lost && !configuration.contains(*id));
     if let Some((raft_id, _)) = gone {

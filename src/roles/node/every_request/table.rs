@@ -303,7 +303,8 @@ fn members_commands(table: &mut RequestTable) {
             table.command(OperatorCommand::ChangeMember { name, change });
         }
         table.command(Command::RemoveMember { raft_id });
-        table.command(Command::RaiseRules { level });
+        table.command(OperatorCommand::RaiseRules { level });
+        table.command(OperatorCommand::SetAutoFinish { auto: level == 0 });
         table.command(Command::RaiseKey { key: KeyId { generation: level, tag: number } });
         table.command(OperatorCommand::Suspend { account: AccountId(number), suspended: true });
         table.command(OperatorCommand::Suspend { account: AccountId(number), suspended: false });

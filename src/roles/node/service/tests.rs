@@ -87,6 +87,7 @@ fn backend_with(folder: &Path, voters: &[u64], quota_bytes: u64) -> Arc<NodeServ
         host: String::new(),
         load: Default::default(),
         incarnation: 1,
+        rules_level: 1,
         deaf_to: None,
         gate: ConnectionLimits::new(),
         passwords: PasswordHasher::start(passwords::CURRENT_COST, passwords::IDLE_MAX).unwrap(),

@@ -17,7 +17,7 @@ use ribbit_net::survey::{Survey, survey};
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::{MemberName, Role};
 use ribbit_ui::doctor::{Finding, PortUse, Reachability};
-use ribbit_ui::version;
+use ribbit_ui::{upgrade, version};
 use smol::Timer;
 use smol::future::or;
 use std::io;
@@ -107,7 +107,9 @@ pub(crate) async fn members(local: &LocalState) -> Vec<Finding> {
         }
         findings.push(Finding::Reached { address, answer });
     }
-    findings.extend(builds(&survey(&seeds, &keys).await).await);
+    let survey = survey(&seeds, &keys).await;
+    findings.extend(builds(&survey).await);
+    findings.extend(upgrade::unfinished(&survey).map(|(words, fix)| Finding::Upgrade { words, fix }));
     findings
 }
 
