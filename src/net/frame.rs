@@ -97,10 +97,10 @@ pub enum FrameError {
 }
 
 impl FrameError {
-    /// Returns true if the other side is of another cluster or cannot be verified. The operator should look at such an error.
+    /// Returns true if the other side is of another cluster or version or cannot be verified. The operator should look at such an error.
     pub fn is_stranger(&self) -> bool {
-        use FrameError::{Mistrusted, NoKey, OtherCluster, OtherKey};
-        matches!(self, OtherCluster { .. } | OtherKey | NoKey | Mistrusted(_))
+        use FrameError::{Mistrusted, NoKey, OtherCluster, OtherKey, OtherVersion};
+        matches!(self, OtherCluster { .. } | OtherKey | OtherVersion(_) | NoKey | Mistrusted(_))
     }
 
     /// Returns true if no process listens at the address: its machine has refused the connection.

@@ -9,7 +9,7 @@
 //! - Membership and failures: [`belonging`], [`failover`], [`power`], [`stopped`], [`moved`], [`away`], [`members`], [`masters`],
 //!   [`sites`], [`minority`], [`directory`], [`even`].
 //! - Disks and stores: [`lost`], [`differs`], [`scrub`], [`quota`], [`full`], [`failing`], [`log_tail`], [`harmed`],
-//!   [`rolled_back`], [`earlier_build`], [`upgrade`], [`recover`], [`backup`], [`verify`].
+//!   [`rolled_back`], [`earlier_build`], [`upgrade`], [`versions`], [`recover`], [`backup`], [`verify`].
 //! - Operation and security: [`status`], [`notify`], [`metrics`], [`doctor`], [`clock`], [`wire`], [`secrets`], [`key_rotation`].
 //!
 //! Each cluster has seven processes, so one test runs at a time, regardless of `--test-threads`. `RIBBIT_POWER_CUTS=20` raises
@@ -93,6 +93,7 @@ mod users;
 mod verbs;
 mod verbs_failing;
 mod verify;
+mod versions;
 mod watch;
 mod wire;
 mod writers;
