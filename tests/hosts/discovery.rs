@@ -1,6 +1,6 @@
 //! Boards that find each other by mDNS: nobody types an address.
 
-use crate::group::{Board, FOUND_MAX, Group};
+use crate::group::{Board, FOUND_MAX, Group, tell};
 use ribbit_net::mdns::packet::{self, Data, Message, Question};
 use rustix::net::sockopt;
 use std::fs;
@@ -17,9 +17,32 @@ const NEW: usize = 1;
 /// Host with the pages, without a cluster file.
 const PAGES: usize = 2;
 
-/// Asks the network of this host for the addresses of a name, as a computer does.
-fn looked_up(name: &str) -> Vec<Ipv4Addr> {
-    let here: Ipv4Addr = testkit::network::address(FIRST).parse().expect("an address");
+/// Browses the services of a host's network with avahi, which has a bus of its own there. Returns what it says, a line for each
+/// service; `None` if it is not installed.
+fn browsed(group: &Group, at: usize) -> Option<String> {
+    let script = "command -v dbus-daemon avahi-daemon avahi-browse >/dev/null || exit 77
+        mount -t tmpfs tmpfs /run && mkdir /run/avahi-daemon
+        export DBUS_SYSTEM_BUS_ADDRESS=unix:path=/run/bus
+        trap 'kill $(jobs -p)' EXIT
+        dbus-daemon --session --nofork --address=$DBUS_SYSTEM_BUS_ADDRESS &
+        avahi-daemon --no-drop-root --no-chroot --no-rlimits >&2 &
+        for try in 1 2 3 4 5 6 7 8 9; do
+          avahi-browse --resolve --parsable --terminate _ribbit._tcp && break
+          sleep 0.2
+        done";
+    let output = group.network.command(at, "sh".as_ref()).args(["-c", script]).output().expect("a shell");
+    if output.status.code() == Some(77) {
+        tell("skipped: no avahi-daemon, avahi-browse and dbus-daemon");
+        return None;
+    }
+    let said = String::from_utf8(output.stdout).expect("text");
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    Some(said)
+}
+
+/// Asks the network of this host, which has the address `here`, for the addresses of a name, as a computer does.
+pub fn looked_up(here: &str, name: &str) -> Vec<Ipv4Addr> {
+    let here: Ipv4Addr = here.parse().expect("an address");
     let socket = UdpSocket::bind((here, 0)).expect("a socket");
     sockopt::set_ip_multicast_if(&socket, &here).expect("an interface");
     socket.set_read_timeout(Some(Duration::from_millis(300))).expect("a socket");
@@ -74,7 +97,7 @@ fn a_board_joins_and_pages_and_clients_find_the_servers_without_an_address() {
     // The pages have found the balancer, and their name leads to them.
     let at: Ipv4Addr = testkit::network::address(PAGES).parse().expect("an address");
     awaited_within(FOUND_MAX, "the pages are announced", || {
-        looked_up("ribbit.local").contains(&at).then_some(())
+        looked_up(&centre, "ribbit.local").contains(&at).then_some(())
     });
     let answered = Browser::new(&format!("{at}:80")).get("/");
     assert_eq!(answered.status, 200, "{}", group.said(PAGES));
@@ -83,7 +106,20 @@ fn a_board_joins_and_pages_and_clients_find_the_servers_without_an_address() {
     let mut answered = String::new();
     named.read_to_string(&mut answered).expect("a page");
     assert!(answered.starts_with("HTTP/1.1 200"), "{}", answered.lines().next().unwrap_or_default());
-    assert!(looked_up("other.local").is_empty());
+    assert!(looked_up(&centre, "other.local").is_empty());
+
+    // Other programs find them as they find a printer, on a board with servers, too.
+    let resolved = |said: &str, name: &str, at: usize, port: u16| {
+        let behind = format!(";{};{port};", testkit::network::address(at));
+        said.lines().any(|line| line.starts_with(&format!("=;eth0;IPv4;{name}-")) && line.contains(&behind))
+    };
+    awaited_within(FOUND_MAX, "avahi finds them", || {
+        let Some(said) = browsed(&group, NEW) else { return Some(()) };
+        let members =
+            [("coordinator-1", FIRST, 9_000), ("backend-1", FIRST, 10_001), ("backend-2", NEW, 10_002)];
+        let all = members.into_iter().chain([("balancer", FIRST, 8_081), ("web", PAGES, 80)]);
+        all.clone().all(|(name, at, port)| resolved(&said, name, at, port)).then_some(())
+    });
 
     // A client without an address, and one that may not look.
     let (code, said) = group.typed(PAGES, &["status", "--json"], "");

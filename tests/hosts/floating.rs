@@ -1,5 +1,6 @@
 //! Floating address with two balancers on two hosts: one holds it, the other one takes over when that dies, never both.
 
+use crate::discovery::looked_up;
 use crate::group::{Board, CENTRE, Group};
 use ribbit_net::frame::Plane;
 use ribbit_net::keys::Keys;
@@ -8,12 +9,13 @@ use ribbit_net::oneshot::ask_once;
 use ribbit_net::protocol::{Answer, Ask};
 use ribbit_state::sync::MutexExt;
 use rustix::process::Signal;
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, TcpStream};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use testkit::http::Browser;
 use testkit::timeouts::{awaited, awaited_within};
 
 const ADDRESS: &str = "10.77.0.50";
@@ -43,9 +45,11 @@ const SETTLE: Duration = Duration::from_secs(3);
 fn boards() -> Vec<Board> {
     let backend = |id: usize| format!("backend --id {id} --posts-per-minute 0");
     let centre = testkit::network::address(CENTRE);
+    let pages =
+        "client web --listen 0.0.0.0:80 --server 127.0.0.1:8081 --public-key KEY --floating 10.77.0.50/16";
     vec![
-        Board::new("board1", &[&backend(1), BALANCER]),
-        Board::new("board2", &[&backend(2), BALANCER]),
+        Board::new("board1", &[&backend(1), BALANCER, pages]),
+        Board::new("board2", &[&backend(2), BALANCER, pages]),
         Board::new("board3", &[&backend(3)]),
         Board::new(
             "centre",
@@ -185,6 +189,17 @@ fn neighbour(group: &Group, at: usize) -> (String, String) {
     (behind(&believed, "lladdr "), behind(&link, "link/ether "))
 }
 
+/// Waits until `ribbit.local` leads to the address alone, and pages are there.
+#[track_caller]
+fn await_site(group: &Group) {
+    let wanted = [ADDRESS.parse::<Ipv4Addr>().expect("an address")];
+    awaited("the name leads to the address", || {
+        (looked_up(&testkit::network::address(HOME), "ribbit.local") == wanted).then_some(())
+    });
+    let answered = Browser::new(&format!("{ADDRESS}:80")).get("/");
+    assert_eq!(answered.status, 200, "{}", group.said(0));
+}
+
 /// Waits until a host has the address and serves. Returns the watch and that host.
 fn watched(group: &Group) -> (Watch, usize) {
     let watch = Watch::begin(group);
@@ -213,6 +228,7 @@ fn one_balancer_has_the_address_and_the_other_takes_over_when_its_machine_dies()
     let (code, said) = group.operated(CENTRE, &["status"]);
     let expected = format!("{ADDRESS} is held by ");
     assert!(code == 0 && said.contains(&expected), "{said}");
+    await_site(&group);
 
     for (what, leads) in [("its machine dies, and with it the leader", true), ("its machine dies", false)] {
         group.lead(if leads { ["backend-1", "backend-2"][holder] } else { "backend-3" });
@@ -225,6 +241,7 @@ fn one_balancer_has_the_address_and_the_other_takes_over_when_its_machine_dies()
         report(what, watch.came(other, cut), gap);
         let (believed, is) = neighbour(&group, other);
         assert_eq!(believed, is, "the neighbours were told");
+        await_site(&group);
         group.power_on(&[from]);
         group.await_whole();
         holder = watch.await_holder(|_| true);

@@ -1,7 +1,7 @@
 //! Servers of one network find each other: multicast DNS with service discovery (RFC 6762, 6763), by hand.
 //!
 //! ```text
-//!   announce: each server answers for `_ribbit._tcp.local`; balancers and pages also for `ribbit.local`
+//!   announce: each server answers for `_ribbit._tcp.local`; pages also for `ribbit.local`
 //!   find:     one question on each interface ─▶ the answers of one second
 //! ```
 //!
@@ -63,8 +63,31 @@ pub struct Announced {
     pub name: String,
     pub cluster: Option<ClusterId>,
     pub port: u16,
-    /// It answers for `ribbit.local`, too.
-    pub is_site: bool,
+    pub site: SiteAddress,
+}
+
+/// Address that a server answers for `ribbit.local`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SiteAddress {
+    /// It has no pages and does not answer.
+    None,
+    /// Its own address in the network of the question.
+    Own,
+    /// This one while its machine has it; otherwise it does not answer.
+    Floating(Ipv4Addr),
+}
+
+impl SiteAddress {
+    fn towards(self, own: Ipv4Addr) -> Option<Ipv4Addr> {
+        match self {
+            SiteAddress::None => None,
+            SiteAddress::Own => Some(own),
+            // Only an address of this machine can be bound.
+            SiteAddress::Floating(floating) => {
+                std::net::UdpSocket::bind((floating, 0)).is_ok().then_some(floating)
+            }
+        }
+    }
 }
 
 /// A server that was found.
@@ -103,8 +126,8 @@ impl Announced {
             record(&instance, Data::Text(text)),
             record(&host, Data::Address(address)),
         ];
-        let others =
-            [record(ALL_SERVICES, Data::Pointer(SERVICE.to_string())), record(SITE, Data::Address(address))];
+        let services = record(ALL_SERVICES, Data::Pointer(SERVICE.to_string()));
+        let site = self.site.towards(address).map(|site| record(SITE, Data::Address(site)));
         let is_asked =
             |record: &Record| query.questions.iter().any(|question| question.is_answered_by(record));
         let mut records = Vec::new();
@@ -112,9 +135,7 @@ impl Announced {
             // All of them, so that one answer says where the server is.
             records.extend(own);
         }
-        records.extend(
-            others.into_iter().filter(|record| is_asked(record) && (self.is_site || record.name != SITE)),
-        );
+        records.extend(std::iter::once(services).chain(site).filter(is_asked));
         (!records.is_empty()).then(|| Message { id: 0, is_response: true, questions: Vec::new(), records })
     }
 }
@@ -301,7 +322,13 @@ mod tests {
 
     fn announced() -> Announced {
         let cluster = Some(ClusterId(7 << 96));
-        Announced { role: "backend", name: "backend-2@3".into(), cluster, port: 10_002, is_site: false }
+        Announced {
+            role: "backend",
+            name: "backend-2@3".into(),
+            cluster,
+            port: 10_002,
+            site: SiteAddress::None,
+        }
     }
 
     fn ask(question: Question) -> Message {
@@ -333,9 +360,14 @@ mod tests {
         let site = Question { name: SITE.into(), kind: 1, unicast: false };
         let address = Ipv4Addr::new(10, 0, 0, 2);
         assert_eq!(announced().answer(&ask(site.clone()), address, TTL_S), None);
-        let web = Announced { role: "web", is_site: true, ..announced() };
-        let records = web.answer(&ask(site), address, TTL_S).unwrap().records;
+        let web = Announced { role: "web", site: SiteAddress::Own, ..announced() };
+        let records = web.answer(&ask(site.clone()), address, TTL_S).unwrap().records;
         assert_eq!(records, [Record { name: SITE.into(), ttl_s: TTL_S, data: Data::Address(address) }]);
+        let held = Announced { site: SiteAddress::Floating(Ipv4Addr::LOCALHOST), ..web.clone() };
+        let records = held.answer(&ask(site.clone()), address, TTL_S).unwrap().records;
+        assert_eq!(records[0].data, Data::Address(Ipv4Addr::LOCALHOST));
+        let elsewhere = Announced { site: SiteAddress::Floating(Ipv4Addr::new(192, 0, 2, 1)), ..web.clone() };
+        assert_eq!(elsewhere.answer(&ask(site), address, TTL_S), None);
         let types = web.answer(&ask(Question::services(ALL_SERVICES)), address, TTL_S).unwrap().records;
         assert_eq!(types[0].data, Data::Pointer(SERVICE.into()));
     }

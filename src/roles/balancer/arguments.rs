@@ -125,7 +125,8 @@ impl FloatingArgs {
     }
 }
 
-fn floating(text: &str) -> Result<(Ipv4Addr, u8), String> {
+/// Parses an IPv4 address with the prefix length of its network.
+pub(crate) fn floating(text: &str) -> Result<(Ipv4Addr, u8), String> {
     let expected = || "expected an IPv4 address with prefix length, such as 192.168.1.50/24".to_string();
     let (address, bits) = text.split_once('/').ok_or_else(expected)?;
     let address: Ipv4Addr = address.parse().map_err(|_| expected())?;

@@ -53,6 +53,7 @@ use ribbit_net::http::{self, HttpResponse, HttpStatus};
 use ribbit_net::keys::Keys;
 use ribbit_net::limits::{CONNECT_DEADLINE, PREFACE_DEADLINE, STATUS_DEADLINE, WATCH_EVERY};
 use ribbit_net::listener::{ConnectionLimits, accept};
+use ribbit_net::mdns::SiteAddress;
 use ribbit_net::multiplexed::MultiplexedConnection;
 use ribbit_net::protocol::{Answer, Ask, NodeStatus};
 use ribbit_net::{socket, tasks};
@@ -92,7 +93,8 @@ pub async fn run(options: BalancerOptions, stop: impl Future<Output = ()>) -> Re
     }
     let name = format!("balancer-{}", host_name());
     let (bound, cluster) = (listener.local_addr(), options.keys.cluster());
-    let announcing = discovery::announce(options.discovery, bound, ("balancer", name), cluster);
+    let announcing =
+        discovery::announce(options.discovery, bound, ("balancer", name), cluster, SiteAddress::None);
     serve(listener, options, rebalance_steps, stop).or(announcing).await;
     Ok(())
 }

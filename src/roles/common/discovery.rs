@@ -3,7 +3,7 @@
 use crate::common::failure::{Exit, Failure};
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args};
-use ribbit_net::mdns::{self, Announced, Found};
+use ribbit_net::mdns::{self, Announced, Found, SiteAddress};
 use ribbit_state::ClusterId;
 use std::io;
 use std::net::SocketAddr;
@@ -49,14 +49,14 @@ pub(crate) async fn announce<T>(
     bound: io::Result<SocketAddr>,
     (role, name): (&'static str, String),
     cluster: Option<ClusterId>,
+    site: SiteAddress,
 ) -> T {
     if let Ok(bound) = bound
         && is_on
         && !bound.ip().is_loopback()
     {
-        let is_site = role == "web";
         // Boxed: its buffers would be in the future of each role that announces itself, which has to fit a thread's stack.
-        Box::pin(mdns::announce(Announced { role, name, cluster, port: bound.port(), is_site })).await;
+        Box::pin(mdns::announce(Announced { role, name, cluster, port: bound.port(), site })).await;
     }
     std::future::pending().await
 }

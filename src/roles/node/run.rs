@@ -30,6 +30,7 @@ use async_net::TcpListener;
 use ribbit_db::{DbError, Store};
 use ribbit_net::limits::SUBSCRIBERS_MAX;
 use ribbit_net::listener::{self, ConnectionLimits};
+use ribbit_net::mdns::SiteAddress;
 use ribbit_net::tasks;
 use ribbit_replica::limits::TICK_MS;
 use ribbit_replica::{Core, CoreOptions, Replica, ReplicaFailure, Writer};
@@ -113,7 +114,8 @@ pub async fn run(options: NodeOptions, stop: impl Future<Output = ()>) -> Result
         Ok(())
     };
     let (name, options) = ((node.options.role.name(), node.options.name()), &node.options);
-    let announcing = discovery::announce(options.discovery, Ok(bound), name, Some(options.cluster));
+    let announcing =
+        discovery::announce(options.discovery, Ok(bound), name, Some(options.cluster), SiteAddress::None);
     let ended = living.as_mut().or(failing).or(stopping).or(looking).or(announcing).await;
     if ended.is_ok() {
         log::info!("stopping");

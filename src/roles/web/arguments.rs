@@ -1,5 +1,6 @@
 //! Arguments of `ribbit client web`.
 
+use crate::balancer::arguments::floating;
 use crate::common::address;
 use crate::common::cluster_selection::{ClusterFlags, select};
 use crate::common::defaults::{WEB_LISTEN, data_dir_or_default};
@@ -11,6 +12,7 @@ use crate::common::tls::TlsFlags;
 use crate::common::values;
 use clap::{ArgMatches, Args, value_parser};
 use ribbit_net::keys::Keys;
+use std::net::Ipv4Addr;
 
 /// Arguments of `client web`.
 #[derive(Debug, Args)]
@@ -45,6 +47,9 @@ pub(crate) struct WebArgs {
     /// Do not serve the Mastodon client API, with which people use their own apps
     #[arg(long)]
     pub no_api: bool,
+    /// Floating address of the balancers on these boards: the board that has it answers for ribbit.local, with this address
+    #[arg(long, value_name = "ADDR/BITS", value_parser = floating)]
+    pub floating: Option<(Ipv4Addr, u8)>,
     #[command(flatten)]
     pub cluster: ClusterFlags,
 }
@@ -74,6 +79,8 @@ pub struct WebOptions {
     pub chirper_pages: bool,
     /// Announce the pages in their network.
     pub discovery: bool,
+    /// Answer `ribbit.local` with this address, and only while this machine has it.
+    pub floating: Option<Ipv4Addr>,
     /// Croaks for everyone can be read without logging in, in a feed reader.
     pub public_feeds: bool,
     /// The Mastodon client API is served, too.
@@ -86,6 +93,7 @@ impl WebOptions {
         WebOptions {
             listen,
             discovery: false,
+            floating: None,
             servers,
             keys,
             tls: None,
@@ -139,6 +147,7 @@ impl WebArgs {
         let (servers, keys) = (cluster.servers, cluster.keys);
         Ok(WebOptions {
             discovery,
+            floating: self.floating.map(|(address, _)| address),
             listen,
             servers,
             keys,

@@ -61,6 +61,7 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use ribbit_net::client::Client;
+use ribbit_net::mdns::SiteAddress;
 use ribbit_net::socket;
 use site::Site;
 use smol::LocalExecutor;
@@ -144,7 +145,9 @@ pub async fn serve(
     let (servers, keys) = (options.servers.clone(), options.keys.clone());
     let workers = Workers::start(|executor| Client::direct(servers.clone(), keys.clone(), executor));
     let name = ("web", format!("web-{}", host_name()));
-    let announcing = discovery::announce(options.discovery, listener.local_addr(), name, keys.cluster());
+    let site_address = options.floating.map_or(SiteAddress::Own, SiteAddress::Floating);
+    let (is_on, bound) = (options.discovery, listener.local_addr());
+    let announcing = discovery::announce(is_on, bound, name, keys.cluster(), site_address);
     let site = Site::new(workers.first.client.clone(), options, shutdown.clone());
     let server = WebServer::new(site, tls, shutdown);
     let local = LocalExecutor::new();
