@@ -93,6 +93,8 @@ fn every_role_is_replaced_by_the_new_version_and_back_while_people_write() {
         assert!(said.contains("identical"), "{said}");
     }
     let mut written = writers.stop();
+    // The reader's session asks for nothing newer than it has seen.
+    fleet.pond.await_whole();
     written.judge_pages();
 }
 
