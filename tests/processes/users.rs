@@ -26,6 +26,21 @@ fn account(username: &str, suspended: bool, sessions: u32) -> Value {
         "sessions": sessions, "password": true})
 }
 
+/// Rooms as operators see them, and how they close one.
+fn rooms(pond: &TestCluster) {
+    let owner = CliUser::called(pond, "owner");
+    owner.runs(pond, &["room-create", "reeds", "--topic", "Frogs"]).succeeds();
+    let mut listed = operator(pond, &["rooms", "r*", "--json"]).lines();
+    let expected = json!({"room": "reeds", "topic": "Frogs", "open": true, "members": 1, "owner": "owner", "newest": null});
+    assert_eq!(listed.pop(), Some(expected));
+    owner.runs(pond, &["say", "reeds", "hello"]).succeeds();
+    assert!(operator(pond, &["rooms", "r*", "--json"]).lines()[0]["newest"].is_string());
+    assert_eq!(operator(pond, &["close-room", "reeds", "--yes"]).succeeds(), "closed the room reeds\n");
+    assert_eq!(operator(pond, &["rooms", "r*", "--json"]).succeeds(), "");
+    operator(pond, &["close-room", "reeds", "--yes"]).fails(1, "there is no");
+    owner.runs(pond, &["say", "reeds", "still here"]).fails(1, "there is no");
+}
+
 /// The people who may create an account in each mode, and the verbs that let people in.
 fn registration_modes(pond: &TestCluster) {
     let create = |name: &str, more: &[&str]| {
@@ -141,6 +156,7 @@ fn an_operator_looks_after_accounts() {
     operator(&pond, &["registration", "open"]).succeeds();
     CliUser::new().runs_with(&pond, &create, "password\n").succeeds();
     registration_modes(&pond);
+    rooms(&pond);
 
     operator(&pond, &["delete", "bob"]).fails(2, "--yes");
     assert_eq!(listed(&pond, "bob").len(), 1);
@@ -165,8 +181,6 @@ fn an_operator_looks_after_accounts() {
     assert_eq!(operator(&pond, &["list", "b*", "--json"]).succeeds(), "");
 }
 
-/// Bug: an invalid pattern went to every server, each of which closed the connection, and after thirteen seconds the error was
-/// "no servers are running".
 #[test]
 fn an_announcement_reaches_scripts_and_the_terminal() {
     let pond = TestCluster::start();
@@ -193,6 +207,8 @@ fn an_announcement_reaches_scripts_and_the_terminal() {
     assert_eq!(operator(&pond, &["announcements", "--json"]).lines().len(), 1);
 }
 
+/// Bug: an invalid pattern went to every server, each of which closed the connection, and after thirteen seconds the error was
+/// "no servers are running".
 #[test]
 fn a_pattern_that_none_can_be_is_refused_at_once_and_in_words() {
     let pond = TestCluster::start();
