@@ -23,9 +23,10 @@ fn browsed(group: &Group, at: usize) -> Option<String> {
     let script = "command -v dbus-daemon avahi-daemon avahi-browse >/dev/null || exit 77
         mount -t tmpfs tmpfs /run && mkdir /run/avahi-daemon
         export DBUS_SYSTEM_BUS_ADDRESS=unix:path=/run/bus
-        trap 'kill $(jobs -p)' EXIT
-        dbus-daemon --session --nofork --address=$DBUS_SYSTEM_BUS_ADDRESS &
-        avahi-daemon --no-drop-root --no-chroot --no-rlimits >&2 &
+        # They must not hold the pipes that the test reads to their end.
+        dbus-daemon --session --nofork --address=$DBUS_SYSTEM_BUS_ADDRESS >/dev/null 2>&1 & bus=$!
+        avahi-daemon --no-drop-root --no-chroot --no-rlimits >/dev/null 2>&1 & avahi=$!
+        trap 'kill $avahi $bus' EXIT
         for try in 1 2 3 4 5 6 7 8 9; do
           avahi-browse --resolve --parsable --terminate _ribbit._tcp && break
           sleep 0.2
