@@ -36,6 +36,10 @@ pub enum Fault {
     ForgottenConfiguration,
     /// A snapshot is installed without another epoch of the log.
     SameEpoch,
+    /// A leader confirms the renewal of leases without asking a majority whether it still leads.
+    UnprovedLease,
+    /// A member whose store is older than what it acknowledged goes on, and votes.
+    RolledBackVote,
 }
 
 #[cfg(feature = "planted")]
@@ -43,7 +47,7 @@ mod awake {
     use super::Fault;
     use std::cell::Cell;
 
-    pub const ALL: [Fault; 15] = [
+    pub const ALL: [Fault; 17] = [
         Fault::AckBeforeFsync,
         Fault::ForgottenVote,
         Fault::AppliedTwice,
@@ -59,6 +63,8 @@ mod awake {
         Fault::EarlyCut,
         Fault::ForgottenConfiguration,
         Fault::SameEpoch,
+        Fault::UnprovedLease,
+        Fault::RolledBackVote,
     ];
 
     thread_local! {

@@ -8,8 +8,15 @@ use super::limits::{INDEX_MAX, TERM_JUMP_MAX};
 use super::reads::CONTEXT_BYTES;
 use raft::eraftpb::{ConfState, Message, MessageType, SnapshotMetadata};
 use ribbit_db::Position;
+use ribbit_db::faults::{Fault, injected};
 use ribbit_state::LogIndex;
 use std::collections::BTreeSet;
+
+/// Returns true if a log that ends at `last` has lost entries, because its member has applied up to `applied` before. Applied
+/// entries are durable in the log.
+pub fn has_lost_entries(last: LogIndex, applied: LogIndex) -> bool {
+    applied > last && !injected(Fault::RolledBackVote)
+}
 
 /// Result of the validation of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

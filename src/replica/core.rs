@@ -343,6 +343,7 @@ impl Core {
         match check(&message, from, known, term_at) {
             Verdict::Valid => {}
             Verdict::Invalid(why) => return log::warn!("dropped a message of member {from}: {why}"),
+            Verdict::LostLog if injected(Fault::RolledBackVote) => message.commit = known.last_index,
             Verdict::LostLog => {
                 let text = format!(
                     "the cluster committed up to {} through this member, but its log ends at {}: its disk lost \

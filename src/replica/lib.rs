@@ -49,6 +49,7 @@ mod tail;
 pub mod tick_clock;
 mod writer;
 
+pub use self::check::has_lost_entries;
 pub use self::core::{Core, CoreOptions, CoreStatus, Input, Now, Output, announces, describe_snapshot};
 pub use driver::{Envelope, ReachError, Replica, ReplicaFailure, SubmitError, Transport, wall_ms};
 pub use fetches::{Fetch, Fetched};

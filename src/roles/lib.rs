@@ -26,3 +26,5 @@ mod operations;
 mod operator;
 mod up;
 pub mod web;
+
+pub use node::{confirmation, judge, renewals};

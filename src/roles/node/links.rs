@@ -25,7 +25,7 @@ use ribbit_net::limits::{FRAME_BYTES_MAX, LINK_UNHEARD_MAX, PEER_QUEUE_MAX, PREF
 use ribbit_net::peer::{self, PeerFrame, PeerHello, PeerTalk, PeerWelcome, StoreReport};
 use ribbit_net::protocol::MemberInfo;
 use ribbit_net::{handshake, socket, tasks};
-use ribbit_replica::{Envelope, RaftMessage, ReplicaFailure, Transport};
+use ribbit_replica::{Envelope, RaftMessage, ReplicaFailure, Transport, has_lost_entries};
 use ribbit_state::limits::MEMBERS_MAX;
 use ribbit_state::{RaftId, Role};
 use smol::channel::{Receiver, Sender};
@@ -259,9 +259,8 @@ async fn dial(node: &Arc<NodeState>, to: RaftId, address: &str) -> Result<Channe
         PeerWelcome::Welcome { me, others, you_applied } => {
             process_ends::record(member, &me);
             others.iter().for_each(|info| member.member_list.record_report(info));
-            // Applied entries are durable in the log, so a log that ends before them has lost entries.
             let last = member.replica.status().last;
-            if you_applied > last {
+            if has_lost_entries(last, you_applied) {
                 let why = format!(
                     "its log ends at {last}, but {} knows that {} had applied {you_applied}: the store is older than \
                      its acknowledged writes",

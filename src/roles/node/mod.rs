@@ -107,6 +107,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Instant;
 use supervisor_status::MainThreadPulse;
 
+pub use coordination::{confirmation, judge, renewals};
 pub use run::run;
 
 /// State shared by all parts of a running node.

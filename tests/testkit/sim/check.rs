@@ -91,6 +91,16 @@ impl Checker {
         self.history.push(done);
     }
 
+    /// Returns the index at which a request took effect. A repeated request is in the log again.
+    pub fn first_index(&self, request: RequestId) -> LogIndex {
+        self.first_index.get(&request).copied().unwrap_or(0)
+    }
+
+    /// Returns index and term of the newest entry that was committed anywhere.
+    pub fn newest(&self) -> (LogIndex, u64) {
+        self.log.last_key_value().map_or((0, 0), |(index, entry)| (*index, entry.term))
+    }
+
     /// The highest index committed anywhere.
     pub fn last(&self) -> LogIndex {
         self.log.last_key_value().map_or(0, |(index, _)| *index)

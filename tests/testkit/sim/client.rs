@@ -3,6 +3,7 @@
 
 use super::check::Checker;
 use super::choices::{Memory, Person, name};
+use super::contenders::Contender;
 use super::history::{Asked, Done, Kind};
 use super::random::Random;
 use ribbit_state::{
@@ -41,10 +42,12 @@ pub struct Client {
     /// It has just deleted its account.
     pub has_deleted: bool,
     memory: Memory,
+    /// Present in clients that contend for a lock and do nothing else.
+    pub contender: Option<Box<Contender>>,
 }
 
 impl Client {
-    pub fn new(number: usize) -> Client {
+    pub fn new(number: usize, contends: bool) -> Client {
         Client {
             number,
             pending: None,
@@ -56,6 +59,7 @@ impl Client {
             sessions: 0,
             has_deleted: false,
             memory: Memory::default(),
+            contender: contends.then(Box::default),
         }
     }
 
@@ -71,11 +75,14 @@ impl Client {
     }
 
     /// Decides what to do next and begins it.
-    pub fn begin(&mut self, clients: usize, random: &mut Random, checker: &Checker) {
+    pub fn begin(&mut self, people: usize, now: u64, random: &mut Random, checker: &Checker) {
         self.operation += 1;
-        let ask = match self.account {
-            None => self.write(create(self.number), random),
-            Some(account) if !self.logged_in => {
+        let number = self.number;
+        let contends = self.contender.as_mut().map(|contender| contender.next(number, now, random));
+        let ask = match (contends, self.account) {
+            (Some(command), _) => self.write(command, random),
+            (None, None) => self.write(create(self.number), random),
+            (None, Some(account)) if !self.logged_in => {
                 let command = Command::LogIn {
                     account,
                     credential_version: 1,
@@ -85,9 +92,17 @@ impl Client {
                 };
                 self.write(command, random)
             }
-            Some(_) => self.any(clients, random),
+            (None, Some(_)) => self.any(people, random),
         };
         self.pending = Some(Pending { ask, asked: checker.ask(self.seen), at: None, tries: 0 });
+    }
+
+    /// Returns the command under way.
+    pub fn command(&self) -> Option<Command> {
+        match &self.pending.as_ref()?.ask {
+            Ask::Write(request) => Some(request.command.clone()),
+            Ask::Read { .. } => None,
+        }
     }
 
     fn write(&self, command: Command, random: &mut Random) -> Ask {
@@ -202,5 +217,9 @@ fn may_be_refused_as(code: Code) -> bool {
             | Code::NotRoomOwner
             | Code::NotInvited
             | Code::NoSuchMessage
+            | Code::LockHeld
+            | Code::NotHeld
+            | Code::LeaseOver
+            | Code::StaleFence
     )
 }

@@ -32,12 +32,16 @@ pub struct Faults {
     pub damaged_in_the_middle: u64,
     pub damage_borne: u64,
     pub turned_back: u64,
+    pub restored: u64,
     pub let_go: u64,
     pub removed: u64,
     pub drained: u64,
     pub evicted: u64,
     pub accounts_deleted: u64,
     pub suspensions: u64,
+    pub locks_granted: u64,
+    pub leases_lost: u64,
+    pub stale_writes_refused: u64,
     pub lost: u64,
     pub doubled: u64,
     pub snapshots: u64,
@@ -60,7 +64,7 @@ impl Faults {
         self.lively_ms_max = self.lively_ms_max.max(other.lively_ms_max);
     }
 
-    fn counts(&mut self) -> [(&'static str, &mut u64); 38] {
+    fn counts(&mut self) -> [(&'static str, &mut u64); 42] {
         [
             ("kills", &mut self.kills),
             ("power cuts", &mut self.power_cuts),
@@ -84,12 +88,16 @@ impl Faults {
             ("logs damaged in the middle", &mut self.damaged_in_the_middle),
             ("stores that bore damage", &mut self.damage_borne),
             ("stores turned back", &mut self.turned_back),
+            ("older copies restored", &mut self.restored),
             ("members with lost stores let go", &mut self.let_go),
             ("members removed", &mut self.removed),
             ("members drained", &mut self.drained),
             ("silent voters evicted", &mut self.evicted),
             ("accounts deleted", &mut self.accounts_deleted),
             ("suspensions", &mut self.suspensions),
+            ("locks granted", &mut self.locks_granted),
+            ("leases lost by their clients", &mut self.leases_lost),
+            ("writes refused under an old fencing token", &mut self.stale_writes_refused),
             ("messages lost", &mut self.lost),
             ("messages doubled", &mut self.doubled),
             ("snapshots sent", &mut self.snapshots),
@@ -119,10 +127,16 @@ impl std::fmt::Display for Faults {
     }
 }
 
+/// Pause after which a fault is tried again while a restoration allows none, in virtual milliseconds.
+const RESTORATION_PAUSE: u64 = 200;
+
 impl World {
     pub fn fault(&mut self) {
         if !self.faulty {
             return;
+        }
+        if self.restoration.is_some() {
+            return self.at(self.now + RESTORATION_PAUSE, Event::Fault);
         }
         let nodes = self.nodes.len();
         let node = self.random.between(0, nodes as u64) as usize;
@@ -160,6 +174,7 @@ impl World {
             Some(Fault::Damage) => self.damage(node),
             Some(Fault::DamageMiddle) => self.damage_middle(node),
             Some(Fault::TurnBack) => self.turn_back(node),
+            Some(Fault::RestoreCopy) => self.copy_disk(node),
             Some(Fault::Remove) => self.remove_by_hand(node),
             Some(Fault::Drain) => self.drain(node),
         }
@@ -184,7 +199,7 @@ impl World {
         self.at(until, Event::PowerFails { node });
     }
 
-    fn cut(&mut self, from: usize, to: usize, until: u64) {
+    pub fn cut(&mut self, from: usize, to: usize, until: u64) {
         self.network.cut(from, to, until);
         self.at(until, Event::Heal { from, to });
     }

@@ -3,7 +3,7 @@
 
 use super::world::{Event, World, trace};
 use ribbit_db::{Configuration, Reader};
-use ribbit_replica::Input;
+use ribbit_replica::{Input, has_lost_entries};
 use ribbit_state::cluster::members;
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::rows::{CroakSweeps, Order, Standing, Sweeps, books, scan};
@@ -50,7 +50,7 @@ impl World {
         let status = running.core.status();
         let met = running.linked.iter().any(|(met, life)| *met == other && *life < there);
         if running.linked.insert((other, there)) {
-            if known > status.last {
+            if has_lost_entries(status.last, known) {
                 self.lost(node, "a peer knows that it had applied more");
                 return true;
             }

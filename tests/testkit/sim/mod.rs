@@ -10,7 +10,7 @@
 //! - the processes: killed or without power at any step, one or several; their peers detect it, early, late, or wrongly; they
 //!   stand still, wake up before their network, join in the middle;
 //! - the clocks: wall clocks jump by years, monotonic ones differ in speed and stand still while a board is suspended;
-//! - the operators: they remove and drain members;
+//! - the operators: they remove and drain members, and restore an older copy of a disk;
 //! - `roles/node` around a replica: joining, leaving with a lost store, heartbeats and background commands.
 //!
 //! ```text
@@ -21,10 +21,13 @@
 //!   network              links and snapshots
 //!   faults               injection of faults, and their times
 //!   store_losses         wiped, damaged and rolled back stores, within the limits of a quorum
+//!   restored_copies      older copies of disks, restored while few others have what is lost
 //!   membership_requests  requests to join, to remove and to drain a node
 //!   client               one operation at a time, retried at any node
 //!   choices              what people do: every command and page that they have
+//!   contenders           clients that contend for a lock and write under its fencing token
 //!   scheduling           times at which clients act
+//!   leases               heartbeats, their confirmation, and the leader's decisions about leases
 //!   maintenance          heartbeats and background commands
 //!   fetches              log reads for followers that are far behind
 //!   ends                 peers that detect the end of a process
@@ -38,7 +41,8 @@
 //! Checked throughout: one leader a term; equal log entries, outcomes and state digests at equal indexes; a write
 //! lies behind, a linearizable read is as new as, everything told before it was asked; a session read is as new as
 //! what its client has seen; a store that is opened holds everything that its node had promised, entries and vote, or
-//! says that it is damaged. Checked at the end: every outcome and every page that was shown is the model's at its
+//! says that it is damaged; no two clients hold one lock at the same time, and no write under its older fencing token
+//! is accepted after one under a newer token. Checked at the end: every outcome and every page that was shown is the model's at its
 //! index (`history` says why that makes the history linearizable); every node holds exactly the model's rows, so
 //! nothing acknowledged is lost and nothing is applied twice; and all that within bounded time after the faults.
 //!
@@ -47,12 +51,14 @@
 pub mod check;
 pub mod choices;
 pub mod client;
+pub mod contenders;
 pub mod disk;
 pub mod ends;
 pub mod faults;
 pub mod fetches;
 pub mod history;
 pub mod hunt;
+pub mod leases;
 pub mod maintenance;
 pub mod membership_requests;
 pub mod network;
@@ -60,6 +66,7 @@ pub mod node;
 pub mod plan;
 pub mod promised;
 pub mod random;
+pub mod restored_copies;
 pub mod scheduling;
 pub mod store_losses;
 pub mod trace;

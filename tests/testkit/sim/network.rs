@@ -4,6 +4,7 @@ use super::world::{Event, World, trace};
 use raft_message::{Kind, kind};
 use ribbit_db::snapshot::{Chunk, SnapshotHead, SnapshotReader, SnapshotSum, SnapshotWriter};
 use ribbit_db::{DbError, Disk};
+use ribbit_net::peer::PeerTalk;
 use ribbit_replica::{Input, RaftMessage, convert, describe_snapshot};
 use ribbit_state::{RaftId, Request};
 use std::collections::BTreeMap;
@@ -16,6 +17,8 @@ pub enum Body {
     },
     Forward(Vec<Request>),
     Snapshot(Box<Parcel>),
+    /// About leases.
+    Talk(PeerTalk),
 }
 
 /// A snapshot on its way.
@@ -49,6 +52,10 @@ impl Network {
         if self.cut.get(&(from, to)).is_some_and(|until| *until <= now) {
             self.cut.remove(&(from, to));
         }
+    }
+    /// Heals a link, however long it was to be cut.
+    pub fn heal_now(&mut self, from: usize, to: usize) {
+        self.cut.remove(&(from, to));
     }
     pub fn heal_all(&mut self) {
         self.cut.clear();
@@ -85,7 +92,7 @@ impl World {
     }
 
     /// When what is sent now arrives.
-    fn arrival(&mut self, from: usize, to: usize) -> u64 {
+    pub fn arrival(&mut self, from: usize, to: usize) -> u64 {
         let mut arrives = self.now + self.delay();
         if self.plan.ordered_links {
             let last = self.network.last.entry((from, to)).or_insert(0);
@@ -95,7 +102,7 @@ impl World {
         arrives
     }
 
-    fn loses(&mut self, from: usize, to: usize) -> bool {
+    pub fn loses(&mut self, from: usize, to: usize) -> bool {
         let loses = self.network.is_cut(from, to) || (self.faulty && self.random.permille(self.plan.loss));
         self.faults.lost += u64::from(loses);
         loses
@@ -195,6 +202,7 @@ impl World {
             _ if cut => {}
             Body::Raft { sender, bytes } => self.receive(sender, to, &bytes),
             Body::Forward(requests) => self.feed(to, Input::Forwarded(requests)),
+            Body::Talk(talk) => self.hear_of_lease(to, from, talk),
         }
     }
 

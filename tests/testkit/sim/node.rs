@@ -2,6 +2,7 @@
 
 use super::client::Ask;
 use super::disk::{Death, SimDisk};
+use super::leases::Coordination;
 use super::maintenance::BEAT;
 use super::membership_requests::Want;
 use super::promised::Promised;
@@ -16,6 +17,7 @@ use ribbit_state::command::NewMember;
 use ribbit_state::limits::RULES_LEVEL;
 use ribbit_state::{ClusterId, HistoryId, LogIndex, RaftId, Role};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
 
 /// Wall-clock time at the beginning of a run: some time in 2023. They jump so that their time always takes the same
 /// number of bytes in a log entry, so that a jump cannot change anything through sizes either.
@@ -32,7 +34,7 @@ pub struct Node {
     pub running: Option<Running>,
     /// Counts starts: what was meant for an earlier life is dropped.
     pub life: u64,
-    started: u64,
+    pub started: u64,
     pub paused_until: u64,
     /// Wall-clock time of this node at the beginning of virtual time.
     pub wall_ms: u64,
@@ -92,7 +94,8 @@ pub struct Running {
     store_busy: bool,
     /// An incoming snapshot is complete and the core has it.
     pub incoming_busy: bool,
-    next_read: ReadId,
+    pub next_read: ReadId,
+    pub coordination: Coordination,
     /// Linearizable reads that wait for their index: client, its operation.
     pub asking_index: BTreeMap<ReadId, (usize, u32)>,
     /// Reads that wait until so much is applied: client, its operation, index.
@@ -192,6 +195,7 @@ impl World {
             store_busy: false,
             incoming_busy: false,
             next_read: 0,
+            coordination: Coordination::default(),
             asking_index: BTreeMap::new(),
             waiting_reads: Vec::new(),
             led_by: (None, 0),
@@ -202,6 +206,7 @@ impl World {
         self.turn(node, None);
         let met = self.now + self.random.between(5, BEAT);
         self.at(met, Event::Beat { node, life });
+        self.begin_coordination(node);
     }
 
     /// A process dies, by itself or with its power.
@@ -318,6 +323,13 @@ impl World {
 
     pub fn feed(&mut self, node: usize, input: Input) {
         self.turn(node, Some(input));
+    }
+
+    /// Returns the time of a node's monotonic clock. A process that asks is awake.
+    pub fn own_time(&mut self, node: usize) -> Instant {
+        let Node { started, suspended_at, missed_ms, .. } = &mut self.nodes[node];
+        *missed_ms += suspended_at.take().map_or(0, |at| self.now - at);
+        self.epoch + Duration::from_micros((self.now - *started - *missed_ms) * self.plan.clock_us[node])
     }
 
     /// A turn of the Raft task, as in `driver`.
@@ -465,11 +477,16 @@ impl World {
             let outcome = postcard::to_allocvec(&entry.outcome).expect("outcomes are plain data");
             self.trace.note("applied", &[node as u64, entry.index], &outcome);
             self.checker.applied(node, entry, reader.digest_at(entry.index));
+            self.lease_command_decided(node, entry.id);
             if let Some(whose) = self.membership_request_of(node, entry.id) {
                 self.membership_request_decided(whose, &entry.outcome);
             }
             if let Some(client) = self.clients.iter().position(|client| client.asks(node, entry.id)) {
+                let command = self.clients[client].command();
                 let done = self.clients[client].written(entry.index, &entry.outcome);
+                if let Some(command) = command {
+                    self.contended(client, &command, self.checker.first_index(entry.id), &entry.outcome);
+                }
                 trace!(
                     self,
                     "client {client} is told by node {node}: {:?} at {}", entry.outcome, entry.index
@@ -509,6 +526,9 @@ impl World {
     }
 
     fn read_index(&mut self, node: usize, answer: &ReadAnswer) {
+        for id in &answer.reads {
+            self.leases_confirmed(node, *id, answer.index.is_some());
+        }
         let Some(running) = &mut self.nodes[node].running else { return };
         for id in &answer.reads {
             let Some((client, operation)) = running.asking_index.remove(id) else { continue };

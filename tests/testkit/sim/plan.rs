@@ -51,13 +51,15 @@ pub enum Fault {
     DamageMiddle,
     /// A disk loses writes that it had reported as synced.
     TurnBack,
+    /// An operator restores an older copy of a member's disk, and the leader dies after that.
+    RestoreCopy,
     /// An operator removes a member; the node joins again as a new member.
     Remove,
     /// An operator makes a member a learner for a while.
     Drain,
 }
 
-pub const FAULTS: [Fault; 23] = [
+pub const FAULTS: [Fault; 24] = [
     Fault::Kill,
     Fault::PowerCut,
     Fault::CrashInside,
@@ -79,6 +81,7 @@ pub const FAULTS: [Fault; 23] = [
     Fault::Damage,
     Fault::DamageMiddle,
     Fault::TurnBack,
+    Fault::RestoreCopy,
     Fault::Remove,
     Fault::Drain,
 ];
@@ -90,6 +93,8 @@ pub struct Plan {
     /// Number of members before the faults begin; the other nodes join during the faults.
     pub seated: usize,
     pub clients: usize,
+    /// Number of clients beside them that contend for a lock.
+    pub contenders: usize,
     /// Least number of operations per client.
     pub operations: u32,
     pub faults_for: u64,
@@ -145,6 +150,7 @@ impl Plan {
             roles,
             seated,
             clients,
+            contenders: 3,
             operations: OPERATIONS.div_ceil(clients as u32),
             faults_for: pick(&[6_000, 9_000, 12_000]),
             weights,

@@ -61,6 +61,21 @@ impl Promised {
         self.entries.retain(|index, entry| has(*index, entry.term));
     }
 
+    /// Returns true if this entry, index and term, was acknowledged.
+    pub fn has(&self, (index, term): (LogIndex, u64)) -> bool {
+        self.entries.get(&index).is_some_and(|entry| entry.term == term)
+    }
+
+    /// Returns true if this term and vote are durable, and no other was written since.
+    pub fn has_vote(&self, vote: (u64, RaftId)) -> bool {
+        self.vote == Some(vote) && self.maybe.is_empty()
+    }
+
+    /// Returns the term of the durable vote, if no other was written since.
+    pub fn vote_term(&self) -> Option<u64> {
+        self.vote.filter(|_| self.maybe.is_empty()).map(|(term, _)| term)
+    }
+
     /// Compares an opened store with the acknowledged state. Its content is acknowledged from now on.
     pub fn check(&mut self, node: usize, loaded: &StoreContents, reader: &Reader) {
         let (floor, last) = (loaded.floor.index, loaded.last.index);

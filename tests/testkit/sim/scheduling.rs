@@ -3,6 +3,9 @@
 use super::history::Done;
 use super::world::{Event, REQUEST_TIMEOUT, World, trace};
 
+/// Longest pause of a contender between two operations, in virtual milliseconds.
+const CONTENDERS_THINK_MAX: u64 = 150;
+
 impl World {
     /// The client's next turn, instead of any that was planned.
     pub fn client_turn_at(&mut self, client: usize, time: u64) {
@@ -16,8 +19,8 @@ impl World {
             if !self.faulty && self.has_done_enough(&self.clients[client]) {
                 return;
             }
-            let clients = self.clients.len();
-            self.clients[client].begin(clients, &mut self.random, &self.checker);
+            let people = self.plan.clients;
+            self.clients[client].begin(people, self.now, &mut self.random, &self.checker);
             let asks = self.clients[client].pending.as_ref().map(|pending| &pending.ask);
             trace!(self, "client {client} begins operation {}: {asks:?}", self.clients[client].operation);
         }
@@ -45,7 +48,8 @@ impl World {
     pub fn finish(&mut self, client: usize, done: Option<Done>) {
         self.checker.done(done.expect("only what was asked is answered"));
         self.faults.accounts_deleted += u64::from(std::mem::take(&mut self.clients[client].has_deleted));
-        let pause = self.random.between(1, self.plan.think_max);
+        let contends = self.clients[client].contender.is_some();
+        let pause = self.random.between(1, if contends { CONTENDERS_THINK_MAX } else { self.plan.think_max });
         self.client_turn_at(client, self.now + pause);
     }
 }

@@ -5,6 +5,7 @@
 
 use super::check::{Checker, rows};
 use super::client::Client;
+use super::contenders::Grants;
 use super::disk::{Death, SimDisk};
 use super::faults::Faults;
 use super::fetches::Reading;
@@ -14,11 +15,13 @@ use super::network::{Body, Network};
 use super::node::Node;
 use super::plan::Plan;
 use super::random::Random;
+use super::restored_copies::Restoration;
 use super::trace::Trace;
 use ribbit_db::{Configuration, Store};
 use ribbit_replica::limits::VOTERS_MAX;
 use ribbit_state::{LogIndex, RaftId, RequestId};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 /// Virtual time by which every first member has joined, in milliseconds.
 const SEATED_BY: u64 = 30_000;
@@ -28,6 +31,8 @@ const LIVELY_WITHIN: u64 = 20_000;
 const RESTED_WITHIN: u64 = 120_000;
 /// Time after which a client or a joining process sends its request to another node, in virtual milliseconds.
 pub const REQUEST_TIMEOUT: u64 = 1_500;
+/// Time within which a restoration ends, in virtual milliseconds.
+const RESTORED_WITHIN: u64 = 20_000;
 /// Operations that a history has at least.
 pub const OPERATIONS_MIN: usize = 1_000;
 
@@ -103,6 +108,33 @@ pub enum Event {
         client: usize,
         turn: u64,
     },
+    /// A client's lease is to be renewed.
+    RenewLease {
+        client: usize,
+        attempt: u64,
+    },
+    /// A client's renewal reaches a node.
+    AskToRenew {
+        client: usize,
+        attempt: u64,
+        node: usize,
+    },
+    /// A process sends a heartbeat.
+    Heartbeat {
+        node: usize,
+        life: u64,
+        periodic: bool,
+    },
+    /// A leader confirms the heartbeats that it has heard.
+    ConfirmLeases {
+        node: usize,
+        life: u64,
+    },
+    /// A round of the judge of leases.
+    Judge {
+        node: usize,
+        life: u64,
+    },
     /// The log is being read for a follower, or has been.
     Reads(Box<Reading>),
     /// A client's question reaches a node.
@@ -129,6 +161,8 @@ pub enum Event {
     },
     /// Leaders look for background commands to propose.
     BackgroundCommands,
+    /// The next step of the restoration of an older copy.
+    Restoration,
     Fault,
     Heal {
         from: usize,
@@ -150,6 +184,11 @@ impl Event {
             Event::Dies { .. } => "dies",
             Event::PowerFails { .. } => "power fails",
             Event::ClientTurn { .. } => "client turn",
+            Event::RenewLease { .. } => "renew lease",
+            Event::AskToRenew { .. } => "ask to renew",
+            Event::Heartbeat { .. } => "heartbeat",
+            Event::ConfirmLeases { .. } => "confirm leases",
+            Event::Judge { .. } => "judge",
             Event::Reads(_) => "reads",
             Event::Ask { .. } => "ask",
             Event::MembershipRequestDue { .. } => "pending turn",
@@ -157,6 +196,7 @@ impl Event {
             Event::Emptied { .. } => "emptied",
             Event::Beat { .. } => "beat",
             Event::BackgroundCommands => "background commands",
+            Event::Restoration => "restoration",
             Event::Fault => "fault",
             Event::Heal { .. } => "heal",
         }
@@ -173,6 +213,8 @@ pub struct World {
     pub watch: Watch,
     pub trace: Trace,
     pub now: u64,
+    /// Beginning of virtual time, where the product's modules take an `Instant`.
+    pub epoch: Instant,
     order: u64,
     events: BTreeMap<(u64, u64), Event>,
     pub nodes: Vec<Node>,
@@ -184,6 +226,8 @@ pub struct World {
     pub network: Network,
     pub clients: Vec<Client>,
     pub checker: Checker,
+    pub grants: Grants,
+    pub restoration: Option<Restoration>,
     pub faults: Faults,
     pub faulty: bool,
     history: u64,
@@ -209,6 +253,8 @@ pub fn run(seed: u64, watch: Watch) -> Report {
     world.at(world.now + 50, Event::Fault);
     let until = world.now + world.plan.faults_for;
     world.run_until(until, |_| false);
+    let restored = world.run_until(until + RESTORED_WITHIN, |world| world.restoration.is_none());
+    assert!(restored, "a member whose store is too old was not told");
     world.rest();
     world.report()
 }
@@ -235,8 +281,13 @@ impl World {
             membership_requests: BTreeMap::new(),
             configured: (0, Configuration::default()),
             network: Network::default(),
-            clients: (0..plan.clients).map(Client::new).collect(),
+            clients: (0..plan.clients + plan.contenders)
+                .map(|number| Client::new(number, number >= plan.clients))
+                .collect(),
             checker: Checker::default(),
+            grants: Grants::default(),
+            restoration: None,
+            epoch: Instant::now(),
             faults: Faults::default(),
             faulty: false,
             history: 0,
@@ -323,6 +374,10 @@ impl World {
             | Event::StoreApply { node, .. }
             | Event::Beat { node, .. }
             | Event::Ask { node, .. }
+            | Event::AskToRenew { node, .. }
+            | Event::Heartbeat { node, .. }
+            | Event::ConfirmLeases { node, .. }
+            | Event::Judge { node, .. }
             | Event::StoreSync { node, .. } => Some(*node),
             Event::Deliver { to, .. } => Some(*to),
             Event::Reads(reading) => Some(reading.node),
@@ -357,12 +412,18 @@ impl World {
             }
             Event::ClientTurn { .. } => {}
             Event::Ask { client, operation, node } => self.ask(client, operation, node),
+            Event::RenewLease { client, attempt } => self.renew_lease(client, attempt),
+            Event::AskToRenew { client, attempt, node } => self.ask_to_renew(client, attempt, node),
+            Event::Heartbeat { node, life, periodic } => self.heartbeat(node, life, periodic),
+            Event::ConfirmLeases { node, life } => self.confirm_leases(node, life),
+            Event::Judge { node, life } => self.judge(node, life),
             Event::MembershipRequestDue { node, turn } => self.send_membership_request(node, turn),
             Event::Undrain { node } => self.undrain(node),
             Event::Emptied { node } => self.emptied(node),
             Event::Beat { node, life } => self.beat(node, life),
             Event::BackgroundCommands => self.propose_background_commands(),
             Event::Reads(reading) => self.reads(reading),
+            Event::Restoration => self.restoration(),
             Event::Fault => self.fault(),
             Event::Heal { from, to } => self.network.heal(from, to, self.now),
         }
@@ -407,7 +468,7 @@ impl World {
     }
 
     pub fn has_done_enough(&self, client: &Client) -> bool {
-        client.operation >= self.plan.operations
+        client.contender.is_some() || client.operation >= self.plan.operations
     }
 
     fn indexes_applied(&self) -> BTreeSet<u64> {
@@ -448,6 +509,7 @@ impl World {
             }
             assert_eq!(rows.len(), expected.len(), "node {number} has rows that were never written");
         }
+        self.check_guards();
         let done = history.len();
         assert!(done >= OPERATIONS_MIN, "a history of {done} operations is too short");
     }

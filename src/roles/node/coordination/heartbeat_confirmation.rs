@@ -10,6 +10,7 @@
 //! their holders would go on beside the new holders appointed by the next leader. A round that began after the heartbeat
 //! arrived proves that the next leader's term begins after it, and that leader grants every lease its full time from then on.
 
+use super::confirmation::ConfirmationRound;
 use super::{NodeState, receive};
 use event_listener::Event;
 use ribbit_net::peer::PeerTalk;
@@ -91,14 +92,14 @@ pub(crate) async fn run(node: Arc<NodeState>) {
         confirming.due(gather).await;
         let before = member.replica.status();
         let heartbeats = confirming.take();
-        if !before.leads {
-            continue;
+        let Some(mut round) = ConfirmationRound::begin(before.leads, before.term) else { continue };
+        let answer = member.replica.read_index(Instant::now() + ROUND_MAX).await;
+        if answer.is_ok() {
+            round.prove();
         }
-        let confirmed = member.replica.read_index(Instant::now() + ROUND_MAX).await;
         let after = member.replica.status();
-        // In another term, another leader may have answered the read index.
-        if confirmed.is_err() || !after.leads || after.term != before.term {
-            log::debug!("{} heartbeats were not confirmed: {confirmed:?}", heartbeats.len());
+        if !round.confirms(after.leads, after.term) {
+            log::debug!("{} heartbeats were not confirmed: {answer:?}", heartbeats.len());
             continue;
         }
         for PendingHeartbeat { link, from, serial, .. } in heartbeats {

@@ -22,7 +22,7 @@ struct LastHeartbeat {
 
 /// Heartbeats and lease times known to the leader. Empty on other members.
 #[derive(Debug, Default)]
-pub(crate) struct Judge {
+pub struct Judge {
     /// The term in which this node leads, and the time at which it began.
     leading: Option<(u64, Instant)>,
     heard: BTreeMap<Owner, LastHeartbeat>,
@@ -31,18 +31,18 @@ pub(crate) struct Judge {
 }
 
 /// Replicated state and member list as the input of a decision.
-pub(crate) struct Facts<'a> {
-    pub(crate) members: &'a [(RaftId, Member)],
-    pub(crate) leases: &'a [(Owner, Lease)],
+pub struct Facts<'a> {
+    pub members: &'a [(RaftId, Member)],
+    pub leases: &'a [(Owner, Lease)],
     /// Regions that have a master.
-    pub(crate) masters: &'a [u32],
-    pub(crate) infos: &'a [MemberInfo],
-    pub(crate) me: RaftId,
+    pub masters: &'a [u32],
+    pub infos: &'a [MemberInfo],
+    pub me: RaftId,
 }
 
 impl Judge {
     /// Records that this node leads in `term`. A new term discards everything known from an earlier one.
-    pub(crate) fn lead(&mut self, term: u64, now: Instant) {
+    pub fn lead(&mut self, term: u64, now: Instant) {
         if self.leading.is_none_or(|(known, _)| known != term) {
             self.follow();
             self.leading = Some((term, now));
@@ -50,18 +50,18 @@ impl Judge {
     }
 
     /// Records that this node does not lead, and discards everything known.
-    pub(crate) fn follow(&mut self) {
+    pub fn follow(&mut self) {
         self.leading = None;
         self.heard.clear();
         self.met.clear();
     }
 
-    pub(crate) fn leads(&self) -> bool {
+    pub fn leads(&self) -> bool {
         self.leading.is_some()
     }
 
     /// Records a heartbeat of this owner, if this node leads. Returns true if its process was not heard before.
-    pub(crate) fn hear(&mut self, owner: Owner, incarnation: u64, at: Instant) -> bool {
+    pub fn hear(&mut self, owner: Owner, incarnation: u64, at: Instant) -> bool {
         if !self.leads() {
             return false;
         }
@@ -70,7 +70,7 @@ impl Judge {
     }
 
     /// Records the start of new leases. Expires the heartbeats of owners that have no lease and were silent for `lease`.
-    pub(crate) fn tidy(&mut self, leases: &[(Owner, Lease)], now: Instant, lease: Duration) {
+    pub fn tidy(&mut self, leases: &[(Owner, Lease)], now: Instant, lease: Duration) {
         let met = std::mem::take(&mut self.met);
         let known = |owner: &Owner, version| met.get(owner).copied().filter(|(known, _)| *known == version);
         self.met = leases
@@ -82,7 +82,7 @@ impl Judge {
     }
 
     /// Returns the most urgent command, or `None` if there is nothing to do. `lease`: the default lease time.
-    pub(crate) fn verdict(&self, facts: &Facts<'_>, now: Instant, lease: Duration) -> Option<LeaseCommand> {
+    pub fn verdict(&self, facts: &Facts<'_>, now: Instant, lease: Duration) -> Option<LeaseCommand> {
         let (_, since) = self.leading?;
         self.over(facts, since, now, lease)
             .or_else(|| self.arrived(facts, now, lease))
@@ -110,7 +110,7 @@ impl Judge {
 
     /// Returns the time at which the next lease ends unless its owner is heard, if this node leads and every lease is active
     /// and every region has a master. Until then there is nothing to judge unless something changes.
-    pub(crate) fn settled_until(&self, facts: &Facts<'_>, lease: Duration) -> Option<Instant> {
+    pub fn settled_until(&self, facts: &Facts<'_>, lease: Duration) -> Option<Instant> {
         let (_, since) = self.leading?;
         let active =
             |id: RaftId| facts.leases.iter().any(|(owner, row)| *owner == Owner::Member(id) && row.active);

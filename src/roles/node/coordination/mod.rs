@@ -11,15 +11,17 @@
 //! silence of the others: it starts all lease times anew.
 //!
 //! - [`judge`]: the leader's decisions, pure
-//! - [`heartbeat_confirmation`]: the leader's answers to heartbeats, after a majority has confirmed its leadership
+//! - [`heartbeat_confirmation`]: the leader's answers to heartbeats, after a majority has confirmed its leadership;
+//!   [`confirmation`]: when they may be sent, pure
 //! - [`renewals`]: the lease holder's side, pure
 //! - [`history`]: recent events as lines of text
 //! - [`server_choice`]: choice of the server for a client
 
+pub mod confirmation;
 mod heartbeat_confirmation;
 pub(super) mod history;
-mod judge;
-mod renewals;
+pub mod judge;
+pub mod renewals;
 pub(super) mod server_choice;
 
 use super::NodeState;

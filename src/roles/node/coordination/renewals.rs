@@ -21,7 +21,7 @@ const SENT_MAX: usize = 64;
 
 /// Unconfirmed heartbeats and waiting clients of this node.
 #[derive(Debug, Default)]
-pub(crate) struct Renewals {
+pub struct Renewals {
     /// Number of the last heartbeat.
     serial: u64,
     sent: BTreeMap<u64, SentHeartbeat>,
@@ -41,7 +41,7 @@ struct SentHeartbeat {
 impl Renewals {
     /// Queues a client's renewal for the next heartbeat. `tell` receives the lease time in milliseconds once the leader has
     /// confirmed it. Returns false if too many clients wait.
-    pub(crate) fn renew(&mut self, client: LogIndex, tell: Sender<u32>) -> bool {
+    pub fn renew(&mut self, client: LogIndex, tell: Sender<u32>) -> bool {
         let has_room = self.waiting.len() < WAITING_MAX;
         if has_room {
             self.waiting.push((client, tell));
@@ -50,7 +50,7 @@ impl Renewals {
     }
 
     /// Returns the number of the next heartbeat and the clients in it.
-    pub(crate) fn next(&mut self, now: Instant) -> (u64, Vec<LogIndex>) {
+    pub fn next(&mut self, now: Instant) -> (u64, Vec<LogIndex>) {
         self.serial += 1;
         let waiting = std::mem::take(&mut self.waiting);
         let clients: BTreeSet<LogIndex> = waiting.iter().map(|(client, _)| *client).collect();
@@ -63,7 +63,7 @@ impl Renewals {
     }
 
     /// Records that the leader has confirmed a heartbeat.
-    pub(crate) fn confirm(&mut self, serial: u64, lease_ms: u32) {
+    pub fn confirm(&mut self, serial: u64, lease_ms: u32) {
         let Some(sent) = self.sent.remove(&serial) else { return };
         let lease = Duration::from_millis(lease_ms.into());
         if self.confirmed.is_none_or(|(at, _)| at < sent.at) {
@@ -77,12 +77,12 @@ impl Renewals {
 
     /// Returns true if the heartbeat before the last one was confirmed, or the last one, so that the next one need not be
     /// relayed.
-    pub(crate) fn are_fresh(&self, now: Instant) -> bool {
+    pub fn are_fresh(&self, now: Instant) -> bool {
         self.confirmed.is_some_and(|(at, lease)| now.saturating_duration_since(at) < lease * 3 / 8)
     }
 
     /// Returns true while this node's lease is certainly valid.
-    pub(crate) fn holds(&self, now: Instant) -> bool {
+    pub fn holds(&self, now: Instant) -> bool {
         self.confirmed.is_some_and(|(at, lease)| now.saturating_duration_since(at) < lease / 2)
     }
 }
