@@ -110,6 +110,29 @@ pub(crate) fn check(
     }
 }
 
+/// Returns the answer of a leader to a member that rejects an append because its log ends before entries that it has acknowledged to
+/// this leader and that are committed: a heartbeat, which the member checks with its own log. `None` for any other message.
+///
+/// The engine would send the member what it has lost, so that neither would notice. A rejection that was sent before the
+/// acknowledgement and arrives after it gets the same answer, which changes nothing then.
+pub(crate) fn longer_log(
+    rejection: &Message,
+    known: ReceiverState,
+    acknowledged: LogIndex,
+) -> Option<Message> {
+    let commit = acknowledged.min(known.committed);
+    let rejects = rejection.msg_type() == MessageType::MsgAppendResponse && rejection.reject;
+    let leads = known.leader == known.me && rejection.term == known.term;
+    (rejects && leads && rejection.reject_hint < commit).then(|| Message {
+        msg_type: MessageType::MsgHeartbeat.into(),
+        from: known.me,
+        to: rejection.from,
+        term: known.term,
+        commit,
+        ..Message::default()
+    })
+}
+
 /// Returns the answer of a leader to an acknowledgement of entries that its log does not have: a heartbeat with `reject` set,
 /// which the engine never sends. `index` is the last index of the leader's log, `reject_hint` the acknowledged index.
 ///
@@ -310,6 +333,28 @@ mod tests {
         assert_eq!(check(&beat, 2, KNOWN), Verdict::Valid);
         beat.commit = 11;
         assert_eq!(check(&beat, 2, KNOWN), Verdict::LostLog);
+    }
+
+    /// Bug: the engine sent a member what its store had lost before the next heartbeat could tell it.
+    #[test]
+    fn a_rejection_of_what_was_acknowledged_is_answered_with_what_was_lost() {
+        let mut rejection = message(MessageType::MsgAppendResponse);
+        (rejection.index, rejection.reject, rejection.reject_hint) = (9, true, 4);
+        let leader = ReceiverState { leader: 1, committed: 8, ..KNOWN };
+        let notice = longer_log(&rejection, leader, 9).expect("an answer");
+        let peer = ReceiverState { me: 2, leader: 1, last_index: 4, ..KNOWN };
+        assert_eq!(check(&notice, 1, peer), Verdict::LostLog);
+        let whole = ReceiverState { last_index: 9, ..peer };
+        assert_eq!(check(&notice, 1, whole), Verdict::Valid, "an old rejection changes nothing");
+        assert_eq!(longer_log(&rejection, leader, 4), None, "it has what it acknowledged");
+        assert_eq!(
+            longer_log(&rejection, ReceiverState { committed: 4, ..leader }, 9),
+            None,
+            "not committed"
+        );
+        assert_eq!(longer_log(&rejection, KNOWN, 9), None, "this member does not lead");
+        rejection.reject = false;
+        assert_eq!(longer_log(&rejection, leader, 9), None);
     }
 
     #[test]

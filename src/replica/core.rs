@@ -30,7 +30,7 @@ mod timeout;
 pub use io::{CoreOptions, CoreStatus, Input, Now, Output};
 pub use snapshot::{announces, describe_snapshot};
 
-use super::check::{ReceiverState, Verdict, check, shorter_log};
+use super::check::{ReceiverState, Verdict, check, longer_log, shorter_log};
 use super::convert::{conf_change_from_bytes, configuration_to_store, entry_to_store, hard_state_to_store};
 use super::limits::{
     COMMITTED_BYTES_PER_READY, ELECTION_TICKS_LIMIT, FORWARD_MAX, HANDOVER_TICKS, HEARTBEAT_TICKS,
@@ -341,7 +341,12 @@ impl Core {
         };
         let term_at = |index| raft.raft_log.term(index).ok().filter(|term| *term != 0);
         match check(&message, from, known, term_at) {
-            Verdict::Valid => {}
+            Verdict::Valid => {
+                let acknowledged = raft.prs().get(from).map_or(0, |progress| progress.matched);
+                if let Some(notice) = longer_log(&message, known, acknowledged) {
+                    return self.outputs.push(Output::Send(notice));
+                }
+            }
             Verdict::Invalid(why) => return log::warn!("dropped a message of member {from}: {why}"),
             Verdict::LostLog if injected(Fault::RolledBackVote) => message.commit = known.last_index,
             Verdict::LostLog => {
