@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 /// Timeout for a process to return its metrics.
 const REACH_MAX: Duration = CONNECT_DEADLINE.saturating_add(STATUS_DEADLINE);
-/// Bytes read of a member's metrics: `ribbit_info` is at their beginning.
+/// Bytes read of a process's metrics: `ribbit_info` is at their beginning.
 const FIGURES_BYTES_MAX: u64 = 4 * 1024;
 
 /// Checks the ports on which this machine's roles listen, or would listen.
@@ -73,7 +73,7 @@ async fn held(listen: &str, keys: Option<&Keys>) -> PortUse {
     match answer {
         Reachability::Answers { name, .. } => PortUse::Own(name),
         _ if probe::is_live(&address).await => PortUse::Own("pages".into()),
-        _ if figures(&address).await.is_some() => PortUse::Own("without this board's cluster file".into()),
+        _ if is_ribbit(&address).await => PortUse::Own("without this board's cluster file".into()),
         _ if error.kind() == io::ErrorKind::AddrInUse => PortUse::Other,
         _ => PortUse::Unusable(error.to_string()),
     }
@@ -108,7 +108,7 @@ pub(crate) async fn members(local: &LocalState) -> Vec<Finding> {
         findings.push(Finding::Reached { address, answer });
     }
     let survey = survey(&seeds, &keys).await;
-    findings.extend(builds(&survey).await);
+    findings.extend(builds(&survey));
     findings.extend(upgrade::unfinished(&survey).map(|(words, fix)| Finding::Upgrade { words, fix }));
     findings
 }
@@ -142,42 +142,31 @@ fn refused(error: &FrameError) -> Reachability {
     }
 }
 
-/// Returns the build of each member that answers, from its metrics.
-async fn builds(survey: &Survey) -> Vec<Finding> {
-    let alive = survey.members.iter().filter(|member| member.alive).map(|member| member.info.clone());
-    let asking: Vec<_> = alive
-        .map(|info| {
-            smol::spawn(async move {
-                let theirs = figures(&info.address).await?;
-                let rules = (info.rules_level, RULES_LEVEL);
-                let (name, ours) = (info.name(), version::LONG.to_string());
-                Some(Finding::Build { name, theirs, ours, rules })
-            })
-        })
-        .collect();
-    let mut findings = Vec::new();
-    for asked in asking {
-        findings.extend(asked.await);
-    }
-    findings
+/// Returns the build of each member that answers.
+fn builds(survey: &Survey) -> impl Iterator<Item = Finding> {
+    survey.members.iter().filter(|member| member.alive).map(|member| Finding::Build {
+        name: member.info.name(),
+        theirs: member.build.clone(),
+        ours: version::LONG.to_string(),
+        rules: (member.info.rules_level, RULES_LEVEL),
+    })
 }
 
-/// Returns version and build from a process's `/metrics`: `0.1.0 (1a2b3c4d, …)`; `None` if it is not a ribbit process.
-async fn figures(address: &str) -> Option<String> {
+/// Returns true if a process's `/metrics` are those of ribbit.
+async fn is_ribbit(address: &str) -> bool {
     let too_late = async {
         Timer::after(REACH_MAX).await;
-        None
+        false
     };
-    let asked = async { probe::get(address, "/metrics", FIGURES_BYTES_MAX).await.ok() };
-    or(asked, too_late).await.and_then(|text| build_in(&String::from_utf8_lossy(&text)))
+    let asked = async {
+        let figures = probe::get(address, "/metrics", FIGURES_BYTES_MAX).await;
+        figures.is_ok_and(|figures| has_info(&String::from_utf8_lossy(&figures)))
+    };
+    or(asked, too_late).await
 }
 
-fn build_in(figures: &str) -> Option<String> {
-    let line = figures.lines().find(|line| line.starts_with("ribbit_info{"))?;
-    let label = |name: &str| Some(line.split_once(&format!("{name}=\""))?.1.split_once('"')?.0.to_string());
-    let version = label("version")?;
-    // Earlier builds have no such label.
-    Some(label("build").map_or(version.clone(), |build| format!("{version} ({build})")))
+fn has_info(figures: &str) -> bool {
+    figures.lines().any(|line| line.starts_with("ribbit_info{") && line.contains("version=\""))
 }
 
 #[cfg(test)]
@@ -185,13 +174,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_members_build_is_read_from_its_metrics() {
+    fn a_process_is_recognised_by_its_metrics() {
         let figures =
             |labels: &str| format!("# TYPE ribbit_info gauge\nribbit_info{{role=\"x\",{labels}}} 1\n");
-        let new = figures("version=\"0.1.0\",build=\"1a2b3c4d, x86_64\"");
-        assert_eq!(build_in(&new).unwrap(), "0.1.0 (1a2b3c4d, x86_64)");
-        assert_eq!(build_in(&figures("version=\"0.1.0\"")).unwrap(), "0.1.0");
-        assert_eq!(build_in("HTTP/1.1 404 Not Found\r\n\r\n"), None);
+        assert!(has_info(&figures("version=\"0.1.0\",build=\"1a2b3c4d, x86_64\"")));
+        assert!(has_info(&figures("version=\"0.1.0\"")));
+        assert!(!has_info("HTTP/1.1 404 Not Found\r\n\r\n"));
     }
 
     #[test]
