@@ -104,6 +104,11 @@ impl Found {
     pub fn is_member(&self) -> bool {
         matches!(self.role.as_str(), "backend" | "coordinator")
     }
+
+    /// Returns true for a backend or coordinator of this cluster.
+    pub fn is_member_of(&self, cluster: ClusterId) -> bool {
+        self.cluster == Some(cluster) && self.is_member()
+    }
 }
 
 impl Announced {

@@ -82,7 +82,7 @@ impl BalancerArgs {
         seeds.extend(ports.map(Ports::everyone).unwrap_or_default());
         seeds.extend(common.kept);
         if seeds.is_empty() {
-            let of_ours = |it: &Found| it.cluster == Some(common.cluster.cluster) && it.is_member();
+            let of_ours = |it: &Found| it.is_member_of(common.cluster.cluster);
             seeds.extend(common.discovery.find().into_iter().filter(of_ours).map(|it| it.address));
         }
         if seeds.is_empty() {

@@ -136,8 +136,7 @@ pub(crate) fn in_cluster_file(
     seeds.extend(kept);
     let mut seeds = without_duplicates(seeds);
     if seeds.is_empty() {
-        let found =
-            discovery.find().into_iter().filter(|it| it.cluster == Some(file.cluster) && it.is_member());
+        let found = discovery.find().into_iter().filter(|it| it.is_member_of(file.cluster));
         seeds.extend(found.map(|it| it.address));
     }
     if seeds.is_empty() {

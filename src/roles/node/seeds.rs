@@ -121,7 +121,7 @@ pub(crate) async fn find(node: &NodeState) -> Vec<String> {
         return Vec::new();
     }
     let found = mdns::find().await.unwrap_or_default();
-    let found = found.into_iter().filter(|it| it.cluster == Some(node.options.cluster) && it.is_member());
+    let found = found.into_iter().filter(|it| it.is_member_of(node.options.cluster));
     let found: Vec<String> = found.map(|it| it.address).collect();
     let routes: Vec<SocketAddr> = found.iter().filter_map(|address| address.parse().ok()).collect();
     node.advertised.look(&routes);
