@@ -36,7 +36,7 @@ pub fn tune(stream: &TcpStream) -> io::Result<()> {
 
 /// Makes both sides of every connection to this listener send segments of at most `SEGMENT_BYTES_MAX`. Not on the loopback
 /// interface, which loses nothing.
-pub fn limit_segments(listener: &TcpListener) {
+pub(crate) fn limit_segments(listener: &TcpListener) {
     if listener.local_addr().is_ok_and(|at| at.ip().is_loopback()) {
         return;
     }
@@ -45,9 +45,10 @@ pub fn limit_segments(listener: &TcpListener) {
     }
 }
 
-/// Lets this many new connections wait in the kernel to be accepted. The standard library allows 128. A connection beyond
-/// that is tried again after one second, then three.
-pub fn set_backlog(listener: &TcpListener, backlog: i32) {
+/// Sets the options of a listener that this crate does not accept from. `backlog` new connections may wait in the kernel to be
+/// accepted. The standard library allows 128. A connection beyond that is tried again after one second, then three.
+pub fn tune_listener(listener: &TcpListener, backlog: i32) {
+    limit_segments(listener);
     if let Err(error) = rustix::net::listen(listener, backlog) {
         log::debug!("the queue of new connections stays short: {error}");
     }

@@ -135,8 +135,7 @@ pub async fn serve(
         None => None,
     };
     for listener in [Some(&listener), beside.as_ref()].into_iter().flatten() {
-        socket::set_backlog(listener, limits::ACCEPT_BACKLOG);
-        socket::limit_segments(listener);
+        socket::tune_listener(listener, limits::ACCEPT_BACKLOG);
     }
     // Before the first connection: an unhandled SIGHUP ends the process, and many connections may take every file descriptor.
     let hangups = Signals::new([Signal::Hup]);

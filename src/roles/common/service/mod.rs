@@ -113,8 +113,7 @@ pub(crate) async fn bind(listen: &str, flag: &str) -> Result<TcpListener, Failur
         let message = format!("cannot listen on {listen}: {what}; choose another with --{flag}");
         Failure::new(Exit::Refused, message)
     })?;
-    socket::set_backlog(&listener, ACCEPT_BACKLOG);
-    socket::limit_segments(&listener);
+    socket::tune_listener(&listener, ACCEPT_BACKLOG);
     Ok(listener)
 }
 
