@@ -28,18 +28,23 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// Number of unindexed croaks in the ring above which they are indexed.
 const UNINDEXED_MAX: usize = RING_CROAKS / 4 * 3;
 
-/// Conditions that have to last before a command follows: every member has a new key, and the cluster is ready to finish an upgrade.
-pub(crate) type Conditions = (KeyOverlap, Lasting<u32>);
+/// Conditions that have to last before a command follows.
+pub(crate) struct Conditions {
+    /// Every member has a new key.
+    pub(crate) key: KeyOverlap,
+    /// The cluster is ready to rise to this rules level by itself.
+    pub(crate) upgrade: Lasting<u32>,
+}
 
 /// Proposes background commands while this node leads. `founding`: this node founded the cluster.
-pub(crate) async fn run(node: Arc<NodeState>, founding: bool, mut lasting: Conditions) {
+pub(crate) async fn run(node: Arc<NodeState>, founding: bool, mut conditions: Conditions) {
     let Some(member) = node.membership.get() else { return };
     loop {
         let progress = member.replica.next_progress();
         let next = if member.replica.status().leads {
-            next(&node, founding, &mut lasting)
+            next(&node, founding, &mut conditions)
         } else {
-            lasting.1.lasted(None, Instant::now());
+            conditions.upgrade.lasted(None, Instant::now());
             Ok(None)
         };
         match next {
@@ -74,7 +79,7 @@ pub(crate) async fn run(node: Arc<NodeState>, founding: bool, mut lasting: Condi
 ///
 /// # Errors
 /// The store cannot be read.
-fn next(node: &NodeState, founding: bool, lasting: &mut Conditions) -> Result<Option<Command>, DbError> {
+fn next(node: &NodeState, founding: bool, conditions: &mut Conditions) -> Result<Option<Command>, DbError> {
     let Some(member) = node.membership.get() else { return Ok(None) };
     let reader = member.replica.reader();
     let view = reader.view()?;
@@ -89,10 +94,10 @@ fn next(node: &NodeState, founding: bool, lasting: &mut Conditions) -> Result<Op
         return Ok(Some(Command::RemoveMember { raft_id: *raft_id }));
     }
     let books = books(&view)?;
-    if let Some(level) = lasting.1.lasted(upgrade::auto_level(node, &books, &rows), Instant::now()) {
+    if let Some(level) = conditions.upgrade.lasted(upgrade::auto_level(node, &books, &rows), Instant::now()) {
         return Ok(Some(OperatorCommand::RaiseRules { level }.into()));
     }
-    if let Some(key) = lasting.0.ends(books.key, &rows, Instant::now()) {
+    if let Some(key) = conditions.key.ends(books.key, &rows, Instant::now()) {
         return Ok(Some(Command::RaiseKey { key }));
     }
     let sweeps = scan::<Sweeps, _>(&view, &AccountId(0), &AccountId(u64::MAX), Order::OldestFirst, 1)?;

@@ -1,6 +1,7 @@
 //! The recipe of a node: opens the store, listens, becomes a member, serves until it is told to stop, and shuts down.
 
 use super::advertised_address::{self, AdvertisedAddress};
+use super::background_commands::Conditions;
 use super::coordination::{self, CoordinationState};
 use super::digest_comparison::{self, DigestComparison};
 use super::disk_quota::{self, DiskQuota};
@@ -275,8 +276,8 @@ async fn become_member(
     let overlap = test_hooks::number(TEST_KEY_OVERLAP_MS)?.map_or(KEY_OVERLAP, Duration::from_millis);
     let links = links::run(node.clone(), wanted);
     let healthy = test_hooks::number(TEST_HEALTHY_FOR_MS)?.map_or(HEALTHY_FOR, Duration::from_millis);
-    let lasting = (KeyOverlap::new(overlap), Lasting::new(healthy));
-    let commands = background_commands::run(node.clone(), founding, lasting);
+    let conditions = Conditions { key: KeyOverlap::new(overlap), upgrade: Lasting::new(healthy) };
+    let commands = background_commands::run(node.clone(), founding, conditions);
     let coordinating = coordination::run(node.clone());
     let comparing = digest_comparison::watch(node.clone());
     let measuring = disk_quota::watch(node.clone());
