@@ -131,8 +131,10 @@ impl UpgradeVerb {
 /// 1: refused, or there is no leader. 3: no member answers.
 pub(crate) async fn run(options: &UpgradeOptions) -> Result<u8, Failure> {
     let cluster = &options.cluster;
-    reached(cluster).await?;
-    let survey = settled(cluster).await;
+    let mut survey = reached(cluster).await?;
+    if survey.leader.is_none() {
+        survey = settled(cluster).await;
+    }
     match options.task {
         UpgradeTask::Plan if survey.rules_level > RULES_LEVEL => {
             let text = format!(
