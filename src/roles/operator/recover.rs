@@ -111,7 +111,7 @@ const COUNT_STEP: usize = 1_024;
 pub(crate) fn run(options: &RecoverOptions) -> Result<(), Failure> {
     let name = MemberName::at_home(Role::Backend, options.id).to_string();
     let target = options.data_dir.join(&name);
-    if fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_some()) {
+    if write_file::has_entries(&target) {
         let text = format!(
             "{} is not empty and was not changed: move it away, or choose another --id",
             target.display()

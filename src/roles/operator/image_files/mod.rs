@@ -103,7 +103,7 @@ pub(crate) fn run(arguments: &ImageFilesArgs) -> Result<(), Failure> {
     let folders: Vec<(u32, PathBuf)> =
         boards.map(|board| (board, arguments.to.join(format!("board{board}")))).collect();
     for (_, folder) in &folders {
-        if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
+        if write_file::has_entries(folder) {
             return Err(refused(format!(
                 "{} is not empty: choose another --to, or delete it first",
                 folder.display()
