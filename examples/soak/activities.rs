@@ -1,4 +1,4 @@
-//! What users do besides croaks and messages: each in turn likes, follows, talks in a room, and reads pages and lists.
+//! Acts of users besides croaks and messages: each in turn likes, follows, talks in a room, and reads pages and lists.
 //!
 //! A write is repeated under the same idempotency key until it is decided. A like or a follow must show on the next page that its
 //! user reads.

@@ -24,7 +24,7 @@ struct Used {
     disk_kb: u64,
 }
 
-/// What happened since the last line.
+/// Figures since the last line.
 #[derive(Debug, Default)]
 struct Line {
     used: BTreeMap<&'static str, Used>,

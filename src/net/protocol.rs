@@ -37,8 +37,8 @@ pub enum Ask {
     NodeStatus,
     /// Adds a node with an empty store to the cluster. Control plane only.
     Join { cluster: ClusterId, id: RequestId, region: u32, member: NewMember },
-    /// Removes a member whose store is missing or damaged, so that it may join again. Refused while the member is alive,
-    /// unless `alive` is set. Control plane only.
+    /// Removes a member whose store is missing or damaged, so that it may join again. Refused while the member is alive. Control
+    /// plane only.
     Lose { id: RequestId, name: MemberName },
     /// Begins to hand leadership to this member, which the log has decided. Sent by members to the leader, which answers `Done`.
     /// Control plane only.

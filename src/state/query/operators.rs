@@ -58,7 +58,7 @@ pub struct AccountSummary {
     pub created_wall_ms: u64,
     pub suspended: bool,
     pub role: AccountRole,
-    /// What opens the account.
+    /// Kind of credential that opens the account.
     pub credential: Credential<()>,
     /// Number of open sessions.
     pub sessions: u32,

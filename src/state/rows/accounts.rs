@@ -26,7 +26,7 @@ pub struct Account {
     pub deleted: bool,
 }
 
-/// What opens an account. A password can be set in every case, with a one-time link.
+/// Credential that opens an account. A password can be set in every case, with a one-time link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Credential<Hash = String> {
     /// A password, as its argon2id hash in a PHC string.

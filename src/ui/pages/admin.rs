@@ -227,7 +227,7 @@ pub struct AllInvitationsPage {
 pub struct ListedRoomRow {
     pub name: String,
     pub topic: String,
-    /// Who may join it, and the number of its members.
+    /// Way to join it, and the number of its members, in words.
     pub people: String,
     pub owner: Option<String>,
     /// Time of its newest message.

@@ -16,11 +16,11 @@ const FOUND_MAX: std::time::Duration = std::time::Duration::from_secs(120);
 /// Number of the host that is the operator's computer.
 const DESK: usize = 3;
 
-/// What cloud-init does at each start; without it, what it would run.
+/// Steps of cloud-init at each start; without it, those that it would run.
 const CLOUD_INIT: &str = "if command -v cloud-init >/dev/null; then \
      cloud-init --force --file /boot/firmware/user-data single --name bootcmd --frequency always; \
      else sh /boot/firmware/ribbit/first-boot.sh; fi";
-/// What a board with an older system does at its first start.
+/// Steps of a board with an older system at its first start.
 const FIRST_RUN: &str = "sh /boot/firmware/firstrun.sh";
 
 /// Boards, switched on or off, and the operator's computer.
